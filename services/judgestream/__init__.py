@@ -1,0 +1,1 @@
+"""A streaming judge: model outputs in over Kafka, settled verdicts and bias metrics out."""

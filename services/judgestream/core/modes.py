@@ -1,0 +1,134 @@
+"""The table of modes: which passes a request needs, and how their readings settle.
+
+A new mode is a row in `MODES`: how many candidates it takes, the template form that it renders, the
+orders that it shows, and its settling rule.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from judgestream.core.errors import EmptyQuestion, InvalidRequest, UnknownMode
+from judgestream.core.reconcile import Settlement, settle_pair, settle_single
+from judgestream.core.templates.base import Grammar, Template
+from judgestream.core.transforms import STRAIGHT, SWAPPED, Transform
+from judgestream.core.types import Orders, PassResult, ReferenceUse, Request
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mode:
+    """One way of judging.
+
+    candidates       how many a request must carry
+    form             the template form that renders its passes
+    orders           the candidate orders to show, by the request's `Orders` option
+    settle           readings in the request's candidate order -> one settlement
+    needs_reference  the form cannot be rendered without one
+    """
+
+    name: str
+    summary: str
+    candidates: int
+    form: str
+    orders: Mapping[Orders, tuple[tuple[int, ...], ...]]
+    settle: Callable[[Request, Sequence[PassResult]], Settlement]
+    needs_reference: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pass:
+    """One prompt to one judge. `max_tokens` is 0 unless this pass also writes the explanation."""
+
+    transform: Transform
+    prompt: str
+    grammar: Grammar
+    max_tokens: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.transform.name
+
+
+PAIRWISE = Mode(
+    name="pairwise",
+    summary="two answers, both orders by default: which is better, or are they equal",
+    candidates=2,
+    form="pair",
+    orders={
+        Orders.BOTH: (STRAIGHT.order, SWAPPED.order),
+        Orders.STRAIGHT: (STRAIGHT.order,),
+    },
+    settle=settle_pair,
+)
+SINGLE = Mode(
+    name="single",
+    summary="one answer, scored 1 to 10 against a reference answer",
+    candidates=1,
+    form="single",
+    orders={Orders.BOTH: ((0,),), Orders.STRAIGHT: ((0,),)},
+    settle=settle_single,
+    needs_reference=True,
+)
+
+MODES: Mapping[str, Mode] = MappingProxyType({m.name: m for m in (PAIRWISE, SINGLE)})
+
+
+def check(request: Request) -> Mode:
+    """The request's mode, once the request is known to be judgeable.
+
+    Raises:
+        UnknownMode, EmptyQuestion, InvalidRequest: the message names the request and the field.
+    """
+    where = f"request {request.request_id!r}"
+    if not request.request_id.strip():
+        raise InvalidRequest("request_id is empty: give every request an id of its own")
+    mode = MODES.get(request.mode)
+    if mode is None:
+        raise UnknownMode(f"{where}: unknown mode {request.mode!r}; known: {', '.join(MODES)}")
+    if not request.question.strip():
+        raise EmptyQuestion(f"{where}: question is empty")
+    if len(request.candidates) != mode.candidates:
+        raise InvalidRequest(
+            f"{where}: mode {mode.name} takes {mode.candidates} candidates,"
+            f" not {len(request.candidates)}"
+        )
+    ids = [candidate.id for candidate in request.candidates]
+    if "" in ids or len(set(ids)) != len(ids):
+        raise InvalidRequest(f"{where}: candidate ids must be distinct and not empty, not {ids}")
+    if mode.needs_reference and not (request.reference or "").strip():
+        raise InvalidRequest(f"{where}: mode {mode.name} needs a reference answer")
+    return mode
+
+
+def plan(request: Request, mode: Mode, template: Template) -> tuple[Pass, ...]:
+    """The passes that a fair judgement of this request needs, in a fixed order.
+
+    The first pass is straight and writes the explanation, if the request wants one.
+    """
+    form = template.forms[mode.form]
+    answers = [candidate.text for candidate in request.candidates]
+    passes: list[Pass] = []
+    for with_reference in _reference_uses(request, mode):
+        for order in mode.orders[request.options.orders]:
+            transform = Transform(order=order, with_reference=with_reference)
+            reference = request.reference if with_reference else None
+            explains = request.options.explain and not passes
+            passes.append(
+                Pass(
+                    transform=transform,
+                    prompt=form.render(request.question, transform.show(answers), reference),
+                    grammar=form.grammar,
+                    max_tokens=request.options.max_explanation_tokens if explains else 0,
+                )
+            )
+    return tuple(passes)
+
+
+def _reference_uses(request: Request, mode: Mode) -> tuple[bool, ...]:
+    if mode.needs_reference:
+        return (True,)
+    if not (request.reference or "").strip() or request.options.reference_use is ReferenceUse.NEVER:
+        return (False,)
+    if request.options.reference_use is ReferenceUse.BOTH:
+        return (True, False)
+    return (True,)

@@ -1,0 +1,138 @@
+"""Readings of all passes -> one outcome. The rule that decides what a verdict says."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from judgestream.core.types import (
+    CandidateScore,
+    PassResult,
+    Reading,
+    Request,
+    Status,
+    Unreadable,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settlement:
+    """What the passes of one request amount to. Fields as on `Verdict`."""
+
+    status: Status
+    reason: str = ""
+    winner: str = ""
+    tie: bool = False
+    scores: tuple[CandidateScore, ...] = ()
+    win: float | None = None
+    tie_p: float | None = None
+    lose: float | None = None
+    confidence: float | None = None
+    flipped: bool | None = None
+
+
+def verdict_id(request_id: str, release: str, mode: str) -> str:
+    """The same judgement always has the same id: a redelivered request republishes it, never a second.
+
+    SHA-256 over the three parts, 32 hex digits. The parts are length-prefixed, so no two different
+    triples can run together into one text.
+    """
+    parts = (part.encode() for part in (request_id, release, mode))
+    framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return hashlib.sha256(framed).hexdigest()[:32]
+
+
+def preference(win: float, tie: float, lose: float) -> int:
+    """+1, 0 or -1: the most probable of first better, equal, second better.
+
+    An exact draw between win and lose is a tie: anything else would favour a position.
+    """
+    if tie >= win and tie >= lose:
+        return 0
+    return (win > lose) - (win < lose)
+
+
+def reading_preference(reading: Reading) -> int:
+    """`preference` of one pair reading."""
+    if reading.win is None or reading.tie is None or reading.lose is None:
+        raise ValueError("a reading of one score has no preference")
+    return preference(reading.win, reading.tie, reading.lose)
+
+
+def settle_pair(request: Request, passes: Sequence[PassResult]) -> Settlement:
+    """Two candidates: argmax of P(win), P(tie), P(lose) averaged over all passes.
+
+    Averaging over both orders makes the outcome symmetric: swapping the candidates of a request swaps
+    its verdict exactly. One unreadable pass makes the whole request unscored, because what is left would
+    be judged in one order only.
+    """
+    readings, unscored = _readable(request, passes)
+    if unscored is not None:
+        return unscored
+    count = len(readings)
+    win = sum(r.win or 0.0 for r in readings) / count
+    tie = sum(r.tie or 0.0 for r in readings) / count
+    lose = sum(r.lose or 0.0 for r in readings) / count
+    side = preference(win, tie, lose)
+    first, second = request.candidates
+    return Settlement(
+        status=Status.SCORED,
+        winner={1: first.id, 0: "", -1: second.id}[side],
+        tie=side == 0,
+        scores=_scores(request, readings),
+        win=win,
+        tie_p=tie,
+        lose=lose,
+        confidence={1: win, 0: tie, -1: lose}[side],
+        flipped=_flipped(passes),
+    )
+
+
+def settle_single(request: Request, passes: Sequence[PassResult]) -> Settlement:
+    """One candidate: its expected score, averaged over the passes. No winner."""
+    readings, unscored = _readable(request, passes)
+    if unscored is not None:
+        return unscored
+    return Settlement(status=Status.SCORED, scores=_scores(request, readings))
+
+
+def _readable(
+    request: Request, passes: Sequence[PassResult]
+) -> tuple[list[Reading], Settlement | None]:
+    readings: list[Reading] = []
+    for result in passes:
+        if isinstance(result.reading, Unreadable):
+            unscored = Settlement(
+                status=Status.UNSCORED,
+                reason=f"{result.reading.reason}: {result.name}",
+                scores=_scores(request, ()),
+            )
+            return [], unscored
+        readings.append(result.reading)
+    if not readings:
+        raise ValueError(f"request {request.request_id!r} has no pass to settle")
+    return readings, None
+
+
+def _scores(request: Request, readings: Sequence[Reading]) -> tuple[CandidateScore, ...]:
+    return tuple(
+        CandidateScore(
+            candidate_id=candidate.id,
+            score=sum(r.means[k] for r in readings) / len(readings) if readings else None,
+            system=candidate.system,
+            length=len(candidate.text),
+        )
+        for k, candidate in enumerate(request.candidates)
+    )
+
+
+def _flipped(passes: Sequence[PassResult]) -> bool | None:
+    """Whether any swapped pass prefers another candidate than its straight twin; None without twins."""
+    sides = {
+        p.name: reading_preference(p.reading) for p in passes if isinstance(p.reading, Reading)
+    }
+    twins = [
+        (side, sides[name.replace("straight", "swapped")])
+        for name, side in sides.items()
+        if name.startswith("straight") and name.replace("straight", "swapped") in sides
+    ]
+    return any(straight != swapped for straight, swapped in twins) if twins else None

@@ -1,0 +1,63 @@
+"""The table of templates. A new judge family is a data file beside `judgelm.py` and a row here."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.templates import judgelm
+from judgestream.core.templates.base import Form, Grammar, Template, defuser
+
+_defuse = defuser(judgelm.MARKERS)
+
+
+def _judgelm_pair(question: str, answers: Sequence[str], reference: str | None) -> str:
+    parts = [judgelm.SYSTEM, judgelm.QUESTION.replace("{question}", _defuse(question))]
+    if reference is not None:
+        parts.append(judgelm.REFERENCE.replace("{reference}", _defuse(reference)))
+    for k, answer in enumerate(answers, start=1):
+        frame = judgelm.ANSWER.replace("{k}", str(k))
+        parts.append(frame.replace("{answer}", _defuse(answer)))
+    return "".join([*parts, judgelm.INSTRUCTION, judgelm.RESPONSE])
+
+
+def _judgelm_single(question: str, answers: Sequence[str], reference: str | None) -> str:
+    """Grade one answer against the reference, which is shown as answer 1 with a forced full score."""
+    if reference is None:
+        raise ValueError("JudgeLM's single form needs a reference answer")
+    pair = _judgelm_pair(question, (reference, *answers), None)
+    return pair + judgelm.FORCED_FIRST
+
+
+JUDGELM = Template(
+    id="judgelm-v1",
+    markers=judgelm.MARKERS,
+    forms=MappingProxyType(
+        {
+            "pair": Form(
+                render=_judgelm_pair,
+                grammar=Grammar(labels=judgelm.SCORE_LABELS, count=2),
+            ),
+            "single": Form(
+                render=_judgelm_single,
+                grammar=Grammar(labels=judgelm.SCORE_LABELS, count=1, lead=" "),
+            ),
+        }
+    ),
+)
+
+TEMPLATES: Mapping[str, Template] = MappingProxyType({t.id: t for t in (JUDGELM,)})
+
+
+def template(template_id: str) -> Template:
+    """Look a template up by the id that a release names.
+
+    Raises:
+        ConfigurationError: no such template; the message lists those there are.
+    """
+    try:
+        return TEMPLATES[template_id]
+    except KeyError:
+        known = ", ".join(sorted(TEMPLATES))
+        raise ConfigurationError(
+            f"unknown template {template_id!r}; this version knows {known}"
+        ) from None

@@ -1,0 +1,45 @@
+"""JudgeLM's prompt family, as data.
+
+Source: the wire format of the released JudgeLM checkpoints (arXiv 2310.17631; baaivision/JudgeLM,
+Apache-2.0). These strings are interop constants: a released checkpoint has seen exactly these bytes, so
+no character may change. Substitution is raw, there is no chat template, and the prompt ends right after
+the last colon: the judge's next token is the first digit of the first score.
+"""
+
+SYSTEM = "You are a helpful and precise assistant for checking the quality of the answer.\n"
+QUESTION = "[Question]\n{question}\n\n"
+REFERENCE = "[Reference Answer]\n{reference}\n\n"
+ANSWER = (
+    "[The Start of Assistant {k}'s Answer]\n{answer}\n\n[The End of Assistant {k}'s Answer]\n\n"
+)
+INSTRUCTION = (
+    "[System]\n"
+    "We would like to request your feedback on the performance of two AI assistants in response to"
+    " the user question displayed above.\n"
+    "Please rate the helpfulness, relevance, accuracy, level of details of their responses. Each"
+    " assistant receives an overall score on a scale of 1 to 10, where a higher score indicates"
+    " better overall performance.\n"
+    "Please first output a single line containing only two values indicating the scores for"
+    " Assistant 1 and 2, respectively. The two scores are separated by a space. In the subsequent"
+    " line, please provide a comprehensive explanation of your evaluation, avoiding any potential"
+    " bias and ensuring that the order in which the responses were presented does not affect your"
+    " judgment.\n\n"
+)
+RESPONSE = "### Response:"
+FORCED_FIRST = "10"
+"""Single-answer grading: the reference is shown as answer 1 and its score is forced to this."""
+
+MARKERS = (
+    "[Question]",
+    "[Reference Answer]",
+    "[The Start of Assistant",
+    "[The End of Assistant",
+    "[System]",
+    "### Response:",
+    "<s>",
+    "</s>",
+    "<unk>",
+)
+"""What frames the prompt. Text under judgement that contains one of these is defused before rendering."""
+
+SCORE_LABELS = tuple(str(n) for n in range(1, 11))
