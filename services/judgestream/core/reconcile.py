@@ -23,9 +23,9 @@ class Settlement:
     winner: str = ""
     tie: bool = False
     scores: tuple[CandidateScore, ...] = ()
-    win: float | None = None
-    tie_p: float | None = None
-    lose: float | None = None
+    p_win: float | None = None
+    p_tie: float | None = None
+    p_lose: float | None = None
     confidence: float | None = None
     flipped: bool | None = None
 
@@ -79,9 +79,9 @@ def settle_pair(request: Request, passes: Sequence[PassResult]) -> Settlement:
         winner={1: first.id, 0: "", -1: second.id}[side],
         tie=side == 0,
         scores=_scores(request, readings),
-        win=win,
-        tie_p=tie,
-        lose=lose,
+        p_win=win,
+        p_tie=tie,
+        p_lose=lose,
         confidence={1: win, 0: tie, -1: lose}[side],
         flipped=_flipped(passes),
     )

@@ -146,7 +146,7 @@ class Verdict:
 
     winner        candidate id; "" when tied, when the mode has no winner, and unless status is scored
     tie           True when the judge finds the candidates equal
-    win, tie_p, lose   P(first candidate better), P(equal), P(second better), averaged over all passes
+    p_win, p_tie, p_lose   P(first candidate better), P(equal), P(second better), averaged over all passes
     confidence    probability of the outcome that was chosen
     flipped       True when straight and swapped orders lead to different outcomes; None if not both asked
     latency_s     from the first attempt's start to the settled verdict, seconds
@@ -167,9 +167,9 @@ class Verdict:
     winner: str = ""
     tie: bool = False
     scores: tuple[CandidateScore, ...] = ()
-    win: float | None = None
-    tie_p: float | None = None
-    lose: float | None = None
+    p_win: float | None = None
+    p_tie: float | None = None
+    p_lose: float | None = None
     confidence: float | None = None
     flipped: bool | None = None
     explanation: str = ""
@@ -179,3 +179,15 @@ class Verdict:
     latency_s: float = 0.0
     attempts: int = 1
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Label:
+    """What one annotator (a person, a teacher model, a computed truth) says about one request."""
+
+    label_id: str
+    request_id: str
+    annotator: str
+    labelled_at: datetime
+    winner: str = ""
+    tie: bool = False

@@ -1,0 +1,281 @@
+"""Protobuf messages <-> the values that the core works with."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from judgestream.core.errors import InvalidRequest
+from judgestream.core.types import (
+    Candidate,
+    CandidateScore,
+    Label,
+    Options,
+    Orders,
+    PassResult,
+    Reading,
+    ReferenceUse,
+    Reply,
+    Request,
+    Status,
+    Unread,
+    Unreadable,
+    Verdict,
+)
+from judgestream.v1 import judging_pb2 as pb
+
+MAX_EXPLANATION_TOKENS = 2048
+DEFAULT_EXPLANATION_TOKENS = 256
+DEFAULT_MODE = "pairwise"
+
+_ORDERS = {
+    pb.JudgeOptions.ORDERS_UNSPECIFIED: Orders.BOTH,
+    pb.JudgeOptions.ORDERS_BOTH: Orders.BOTH,
+    pb.JudgeOptions.ORDERS_STRAIGHT: Orders.STRAIGHT,
+}
+_REFERENCE_USE = {
+    pb.JudgeOptions.REFERENCE_USE_UNSPECIFIED: ReferenceUse.AUTO,
+    pb.JudgeOptions.REFERENCE_USE_AUTO: ReferenceUse.AUTO,
+    pb.JudgeOptions.REFERENCE_USE_NEVER: ReferenceUse.NEVER,
+    pb.JudgeOptions.REFERENCE_USE_BOTH: ReferenceUse.BOTH,
+}
+_STATUS = {
+    pb.Verdict.STATUS_SCORED: Status.SCORED,
+    pb.Verdict.STATUS_UNSCORED: Status.UNSCORED,
+    pb.Verdict.STATUS_FAILED: Status.FAILED,
+}
+_ORDERS_OUT = {
+    Orders.BOTH: pb.JudgeOptions.ORDERS_BOTH,
+    Orders.STRAIGHT: pb.JudgeOptions.ORDERS_STRAIGHT,
+}
+_REFERENCE_USE_OUT = {
+    ReferenceUse.AUTO: pb.JudgeOptions.REFERENCE_USE_AUTO,
+    ReferenceUse.NEVER: pb.JudgeOptions.REFERENCE_USE_NEVER,
+    ReferenceUse.BOTH: pb.JudgeOptions.REFERENCE_USE_BOTH,
+}
+_STATUS_OUT = {status: number for number, status in _STATUS.items()}
+
+
+def timestamp(time: datetime) -> Timestamp:
+    """A protobuf timestamp, exact to the microsecond. `time` must carry a zone."""
+    stamp = Timestamp()
+    stamp.FromDatetime(time)
+    return stamp
+
+
+def moment(stamp: Timestamp) -> datetime:
+    """A timestamp as a UTC datetime.
+
+    Raises:
+        ValueError: outside years 1 to 9999.
+    """
+    return stamp.ToDatetime(tzinfo=UTC)
+
+
+def request_from_message(message: pb.JudgeRequest, event_time: datetime) -> Request:
+    """A request with its defaults filled in. `event_time` counts when the message has no time of its own.
+
+    Raises:
+        InvalidRequest: an option or a time is out of range. What a mode needs is checked by `modes.check`.
+    """
+    options = message.options
+    where = f"request {message.request_id!r}"
+    explanation_tokens = options.max_explanation_tokens or DEFAULT_EXPLANATION_TOKENS
+    if explanation_tokens > MAX_EXPLANATION_TOKENS:
+        raise InvalidRequest(
+            f"{where}: max_explanation_tokens is {explanation_tokens};"
+            f" at most {MAX_EXPLANATION_TOKENS}"
+        )
+    try:
+        orders = _ORDERS[options.orders]
+        reference_use = _REFERENCE_USE[options.reference_use]
+        if message.HasField("requested_at"):
+            event_time = moment(message.requested_at)
+    except KeyError as exc:
+        raise InvalidRequest(f"{where}: unknown option value {exc}") from exc
+    except ValueError as exc:
+        raise InvalidRequest(f"{where}: requested_at: {exc}") from exc
+    unnamed = all(not candidate.id for candidate in message.candidates)
+    return Request(
+        request_id=message.request_id,
+        mode=message.mode or DEFAULT_MODE,
+        question=message.question,
+        candidates=tuple(
+            Candidate(id=str(k) if unnamed else c.id, text=c.text, system=c.system)
+            for k, c in enumerate(message.candidates, start=1)
+        ),
+        requested_at=event_time,
+        reference=message.reference if message.HasField("reference") else None,
+        options=Options(
+            orders=orders,
+            reference_use=reference_use,
+            explain=options.explain,
+            max_explanation_tokens=explanation_tokens,
+        ),
+        metadata=dict(message.metadata),
+    )
+
+
+def request_to_message(request: Request) -> pb.JudgeRequest:
+    return pb.JudgeRequest(
+        request_id=request.request_id,
+        mode=request.mode,
+        question=request.question,
+        candidates=[
+            pb.Candidate(id=c.id, text=c.text, system=c.system) for c in request.candidates
+        ],
+        reference=request.reference,
+        options=pb.JudgeOptions(
+            orders=_ORDERS_OUT[request.options.orders],
+            reference_use=_REFERENCE_USE_OUT[request.options.reference_use],
+            explain=request.options.explain,
+            max_explanation_tokens=request.options.max_explanation_tokens,
+        ),
+        requested_at=timestamp(request.requested_at),
+        metadata=request.metadata,
+    )
+
+
+def verdict_to_message(verdict: Verdict) -> pb.Verdict:
+    return pb.Verdict(
+        verdict_id=verdict.verdict_id,
+        request_id=verdict.request_id,
+        mode=verdict.mode,
+        status=_STATUS_OUT[verdict.status],
+        reason=verdict.reason,
+        error_class=verdict.error_class,
+        error_message=verdict.error_message,
+        winner=verdict.winner,
+        tie=verdict.tie,
+        scores=[
+            pb.CandidateScore(
+                candidate_id=s.candidate_id, score=s.score, system=s.system, length=s.length
+            )
+            for s in verdict.scores
+        ],
+        p_win=verdict.p_win,
+        p_tie=verdict.p_tie,
+        p_lose=verdict.p_lose,
+        confidence=verdict.confidence,
+        flipped=verdict.flipped,
+        explanation=verdict.explanation,
+        passes=[_pass_to_message(result) for result in verdict.passes],
+        release=verdict.release,
+        checkpoint_digest=verdict.checkpoint_digest,
+        template_id=verdict.template_id,
+        input_tokens=verdict.input_tokens,
+        output_tokens=verdict.output_tokens,
+        latency_s=verdict.latency_s,
+        attempts=verdict.attempts,
+        requested_at=timestamp(verdict.requested_at),
+        judged_at=timestamp(verdict.judged_at),
+        metadata=verdict.metadata,
+    )
+
+
+def verdict_from_message(message: pb.Verdict) -> Verdict:
+    """The verdict that was published. A pass's raw score distribution is not published, so not here."""
+    return Verdict(
+        verdict_id=message.verdict_id,
+        request_id=message.request_id,
+        mode=message.mode,
+        status=_STATUS.get(message.status, Status.FAILED),
+        reason=message.reason,
+        error_class=message.error_class,
+        error_message=message.error_message,
+        winner=message.winner,
+        tie=message.tie,
+        scores=tuple(
+            CandidateScore(
+                candidate_id=s.candidate_id,
+                score=s.score if s.HasField("score") else None,
+                system=s.system,
+                length=s.length,
+            )
+            for s in message.scores
+        ),
+        p_win=message.p_win if message.HasField("p_win") else None,
+        p_tie=message.p_tie if message.HasField("p_tie") else None,
+        p_lose=message.p_lose if message.HasField("p_lose") else None,
+        confidence=message.confidence if message.HasField("confidence") else None,
+        flipped=message.flipped if message.HasField("flipped") else None,
+        explanation=message.explanation,
+        passes=tuple(_pass_from_message(result) for result in message.passes),
+        release=message.release,
+        checkpoint_digest=message.checkpoint_digest,
+        template_id=message.template_id,
+        input_tokens=message.input_tokens,
+        output_tokens=message.output_tokens,
+        latency_s=message.latency_s,
+        attempts=message.attempts,
+        requested_at=moment(message.requested_at),
+        judged_at=moment(message.judged_at),
+        metadata=dict(message.metadata),
+    )
+
+
+def _pass_to_message(result: PassResult) -> pb.PassReading:
+    reply = result.reply
+    message = pb.PassReading(
+        name=result.name,
+        text=reply.text,
+        finish_reason=reply.finish_reason,
+        input_tokens=reply.input_tokens,
+        output_tokens=reply.output_tokens,
+        latency_s=reply.latency_s,
+    )
+    reading = result.reading
+    if isinstance(reading, Unreadable):
+        message.unreadable = reading.reason
+        message.detail = reading.detail
+        return message
+    message.means.extend(reading.means)
+    message.greedy.extend(reading.greedy)
+    message.outside = reading.outside
+    if reading.win is not None and reading.tie is not None and reading.lose is not None:
+        message.p_win, message.p_tie, message.p_lose = reading.win, reading.tie, reading.lose
+    return message
+
+
+def _pass_from_message(message: pb.PassReading) -> PassResult:
+    reading: Reading | Unreadable
+    if message.unreadable:
+        reading = Unreadable(reason=Unread(message.unreadable), detail=message.detail)
+    else:
+        reading = Reading(
+            means=tuple(message.means),
+            greedy=tuple(message.greedy),
+            win=message.p_win if message.HasField("p_win") else None,
+            tie=message.p_tie if message.HasField("p_tie") else None,
+            lose=message.p_lose if message.HasField("p_lose") else None,
+            outside=message.outside,
+        )
+    reply = Reply(
+        text=message.text,
+        finish_reason=message.finish_reason,
+        input_tokens=message.input_tokens,
+        output_tokens=message.output_tokens,
+        latency_s=message.latency_s,
+    )
+    return PassResult(name=message.name, reading=reading, reply=reply)
+
+
+def label_to_message(label: Label) -> pb.Label:
+    return pb.Label(
+        label_id=label.label_id,
+        request_id=label.request_id,
+        annotator=label.annotator,
+        winner=label.winner,
+        tie=label.tie,
+        labelled_at=timestamp(label.labelled_at),
+    )
+
+
+def label_from_message(message: pb.Label) -> Label:
+    return Label(
+        label_id=message.label_id,
+        request_id=message.request_id,
+        annotator=message.annotator,
+        winner=message.winner,
+        tie=message.tie,
+        labelled_at=moment(message.labelled_at),
+    )

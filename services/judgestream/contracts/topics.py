@@ -1,0 +1,116 @@
+"""The one table of topics. Everything that creates, checks, writes or reads a topic looks here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from google.protobuf.message import Message
+
+from judgestream.v1 import bias_pb2, judging_pb2, rollout_pb2
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+MIB = 1 << 20
+
+MAX_REQUEST_BYTES = MIB
+"""A request larger than this is dead-lettered. The topic takes more, so that we see it and can say so."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Topic:
+    """One topic.
+
+    key               what the record key is (all keys are UTF-8 text)
+    retention_ms      how long records stay; -1 for ever
+    cleanup           "compact" keeps the latest record of each key
+    record            the protobuf message of its records
+    event_type        CloudEvents type
+    max_message_bytes largest record that the topic takes
+    """
+
+    name: str
+    key: str
+    partitions: int
+    retention_ms: int
+    record: type[Message]
+    event_type: str
+    cleanup: Literal["delete", "compact"] = "delete"
+    max_message_bytes: int = 2 * MIB
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The topic settings that this table decides, as Kafka spells them."""
+        return {
+            "cleanup.policy": self.cleanup,
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(self.max_message_bytes),
+        }
+
+
+REQUESTS = Topic(
+    name="judge.requests.v1",
+    key="request id",
+    partitions=8,
+    retention_ms=7 * DAY_MS,
+    record=judging_pb2.JudgeRequest,
+    event_type="judge.request.v1",
+)
+VERDICTS = Topic(
+    name="judge.verdicts.v1",
+    key="request id",
+    partitions=8,
+    retention_ms=30 * DAY_MS,
+    record=judging_pb2.Verdict,
+    event_type="judge.verdict.v1",
+)
+DEAD_LETTERS = Topic(
+    name="judge.dlq.v1",
+    key="original key",
+    partitions=4,
+    retention_ms=30 * DAY_MS,
+    record=judging_pb2.DeadLetter,
+    event_type="judge.deadletter.v1",
+    max_message_bytes=4 * MIB,  # a whole request, headers and all, inside a dead letter
+)
+LABELS = Topic(
+    name="judge.labels.v1",
+    key="request id",
+    partitions=8,
+    retention_ms=-1,
+    record=judging_pb2.Label,
+    event_type="judge.label.v1",
+)
+BIAS = Topic(
+    name="judge.bias.v1",
+    key="release",
+    partitions=4,
+    retention_ms=90 * DAY_MS,
+    record=bias_pb2.BiasReport,
+    event_type="judge.bias.v1",
+)
+CHECKPOINTS = Topic(
+    name="judge.checkpoints.v1",
+    key="checkpoint digest",
+    partitions=1,
+    retention_ms=-1,
+    record=rollout_pb2.Checkpoint,
+    event_type="judge.checkpoint.v1",
+    cleanup="compact",
+)
+ROLLOUTS = Topic(
+    name="judge.rollouts.v1",
+    key="family",
+    partitions=1,
+    retention_ms=-1,
+    record=rollout_pb2.Rollout,
+    event_type="judge.rollout.v1",
+    cleanup="compact",
+)
+
+TOPICS: Mapping[str, Topic] = MappingProxyType(
+    {
+        topic.name: topic
+        for topic in (REQUESTS, VERDICTS, DEAD_LETTERS, LABELS, BIAS, CHECKPOINTS, ROLLOUTS)
+    }
+)

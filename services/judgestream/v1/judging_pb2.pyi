@@ -1,0 +1,254 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class JudgeRequest(_message.Message):
+    __slots__ = ("request_id", "mode", "question", "candidates", "reference", "options", "requested_at", "metadata")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    mode: str
+    question: str
+    candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
+    reference: str
+    options: JudgeOptions
+    requested_at: _timestamp_pb2.Timestamp
+    metadata: _containers.ScalarMap[str, str]
+    def __init__(self, request_id: _Optional[str] = ..., mode: _Optional[str] = ..., question: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., reference: _Optional[str] = ..., options: _Optional[_Union[JudgeOptions, _Mapping]] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class Candidate(_message.Message):
+    __slots__ = ("id", "text", "system")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    text: str
+    system: str
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., system: _Optional[str] = ...) -> None: ...
+
+class JudgeOptions(_message.Message):
+    __slots__ = ("orders", "reference_use", "explain", "max_explanation_tokens")
+    class Orders(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        ORDERS_UNSPECIFIED: _ClassVar[JudgeOptions.Orders]
+        ORDERS_BOTH: _ClassVar[JudgeOptions.Orders]
+        ORDERS_STRAIGHT: _ClassVar[JudgeOptions.Orders]
+    ORDERS_UNSPECIFIED: JudgeOptions.Orders
+    ORDERS_BOTH: JudgeOptions.Orders
+    ORDERS_STRAIGHT: JudgeOptions.Orders
+    class ReferenceUse(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        REFERENCE_USE_UNSPECIFIED: _ClassVar[JudgeOptions.ReferenceUse]
+        REFERENCE_USE_AUTO: _ClassVar[JudgeOptions.ReferenceUse]
+        REFERENCE_USE_NEVER: _ClassVar[JudgeOptions.ReferenceUse]
+        REFERENCE_USE_BOTH: _ClassVar[JudgeOptions.ReferenceUse]
+    REFERENCE_USE_UNSPECIFIED: JudgeOptions.ReferenceUse
+    REFERENCE_USE_AUTO: JudgeOptions.ReferenceUse
+    REFERENCE_USE_NEVER: JudgeOptions.ReferenceUse
+    REFERENCE_USE_BOTH: JudgeOptions.ReferenceUse
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_USE_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    MAX_EXPLANATION_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    orders: JudgeOptions.Orders
+    reference_use: JudgeOptions.ReferenceUse
+    explain: bool
+    max_explanation_tokens: int
+    def __init__(self, orders: _Optional[_Union[JudgeOptions.Orders, str]] = ..., reference_use: _Optional[_Union[JudgeOptions.ReferenceUse, str]] = ..., explain: bool = ..., max_explanation_tokens: _Optional[int] = ...) -> None: ...
+
+class Verdict(_message.Message):
+    __slots__ = ("verdict_id", "request_id", "mode", "status", "reason", "error_class", "error_message", "winner", "tie", "scores", "p_win", "p_tie", "p_lose", "confidence", "flipped", "explanation", "passes", "release", "checkpoint_digest", "template_id", "input_tokens", "output_tokens", "latency_s", "attempts", "requested_at", "judged_at", "metadata")
+    class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATUS_UNSPECIFIED: _ClassVar[Verdict.Status]
+        STATUS_SCORED: _ClassVar[Verdict.Status]
+        STATUS_UNSCORED: _ClassVar[Verdict.Status]
+        STATUS_FAILED: _ClassVar[Verdict.Status]
+    STATUS_UNSPECIFIED: Verdict.Status
+    STATUS_SCORED: Verdict.Status
+    STATUS_UNSCORED: Verdict.Status
+    STATUS_FAILED: Verdict.Status
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    VERDICT_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ERROR_CLASS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    WINNER_FIELD_NUMBER: _ClassVar[int]
+    TIE_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    P_WIN_FIELD_NUMBER: _ClassVar[int]
+    P_TIE_FIELD_NUMBER: _ClassVar[int]
+    P_LOSE_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    FLIPPED_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    PASSES_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_S_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    JUDGED_AT_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    verdict_id: str
+    request_id: str
+    mode: str
+    status: Verdict.Status
+    reason: str
+    error_class: str
+    error_message: str
+    winner: str
+    tie: bool
+    scores: _containers.RepeatedCompositeFieldContainer[CandidateScore]
+    p_win: float
+    p_tie: float
+    p_lose: float
+    confidence: float
+    flipped: bool
+    explanation: str
+    passes: _containers.RepeatedCompositeFieldContainer[PassReading]
+    release: str
+    checkpoint_digest: str
+    template_id: str
+    input_tokens: int
+    output_tokens: int
+    latency_s: float
+    attempts: int
+    requested_at: _timestamp_pb2.Timestamp
+    judged_at: _timestamp_pb2.Timestamp
+    metadata: _containers.ScalarMap[str, str]
+    def __init__(self, verdict_id: _Optional[str] = ..., request_id: _Optional[str] = ..., mode: _Optional[str] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., confidence: _Optional[float] = ..., flipped: bool = ..., explanation: _Optional[str] = ..., passes: _Optional[_Iterable[_Union[PassReading, _Mapping]]] = ..., release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., attempts: _Optional[int] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class CandidateScore(_message.Message):
+    __slots__ = ("candidate_id", "score", "system", "length")
+    CANDIDATE_ID_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    candidate_id: str
+    score: float
+    system: str
+    length: int
+    def __init__(self, candidate_id: _Optional[str] = ..., score: _Optional[float] = ..., system: _Optional[str] = ..., length: _Optional[int] = ...) -> None: ...
+
+class PassReading(_message.Message):
+    __slots__ = ("name", "means", "greedy", "p_win", "p_tie", "p_lose", "outside", "unreadable", "detail", "text", "finish_reason", "input_tokens", "output_tokens", "latency_s")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MEANS_FIELD_NUMBER: _ClassVar[int]
+    GREEDY_FIELD_NUMBER: _ClassVar[int]
+    P_WIN_FIELD_NUMBER: _ClassVar[int]
+    P_TIE_FIELD_NUMBER: _ClassVar[int]
+    P_LOSE_FIELD_NUMBER: _ClassVar[int]
+    OUTSIDE_FIELD_NUMBER: _ClassVar[int]
+    UNREADABLE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_S_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    means: _containers.RepeatedScalarFieldContainer[float]
+    greedy: _containers.RepeatedScalarFieldContainer[float]
+    p_win: float
+    p_tie: float
+    p_lose: float
+    outside: float
+    unreadable: str
+    detail: str
+    text: str
+    finish_reason: str
+    input_tokens: int
+    output_tokens: int
+    latency_s: float
+    def __init__(self, name: _Optional[str] = ..., means: _Optional[_Iterable[float]] = ..., greedy: _Optional[_Iterable[float]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., outside: _Optional[float] = ..., unreadable: _Optional[str] = ..., detail: _Optional[str] = ..., text: _Optional[str] = ..., finish_reason: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ...) -> None: ...
+
+class DeadLetter(_message.Message):
+    __slots__ = ("dead_letter_id", "topic", "partition", "offset", "recorded_at", "key", "value", "headers", "error_class", "error_message", "attempts", "first_failed_at", "dead_lettered_at", "consumer_group", "request_id")
+    class Header(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: bytes
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
+    DEAD_LETTER_ID_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_AT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_CLASS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FAILED_AT_FIELD_NUMBER: _ClassVar[int]
+    DEAD_LETTERED_AT_FIELD_NUMBER: _ClassVar[int]
+    CONSUMER_GROUP_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    dead_letter_id: str
+    topic: str
+    partition: int
+    offset: int
+    recorded_at: _timestamp_pb2.Timestamp
+    key: bytes
+    value: bytes
+    headers: _containers.RepeatedCompositeFieldContainer[DeadLetter.Header]
+    error_class: str
+    error_message: str
+    attempts: int
+    first_failed_at: _timestamp_pb2.Timestamp
+    dead_lettered_at: _timestamp_pb2.Timestamp
+    consumer_group: str
+    request_id: str
+    def __init__(self, dead_letter_id: _Optional[str] = ..., topic: _Optional[str] = ..., partition: _Optional[int] = ..., offset: _Optional[int] = ..., recorded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., key: _Optional[bytes] = ..., value: _Optional[bytes] = ..., headers: _Optional[_Iterable[_Union[DeadLetter.Header, _Mapping]]] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., attempts: _Optional[int] = ..., first_failed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dead_lettered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., consumer_group: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class Label(_message.Message):
+    __slots__ = ("label_id", "request_id", "annotator", "winner", "tie", "labelled_at")
+    LABEL_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ANNOTATOR_FIELD_NUMBER: _ClassVar[int]
+    WINNER_FIELD_NUMBER: _ClassVar[int]
+    TIE_FIELD_NUMBER: _ClassVar[int]
+    LABELLED_AT_FIELD_NUMBER: _ClassVar[int]
+    label_id: str
+    request_id: str
+    annotator: str
+    winner: str
+    tie: bool
+    labelled_at: _timestamp_pb2.Timestamp
+    def __init__(self, label_id: _Optional[str] = ..., request_id: _Optional[str] = ..., annotator: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., labelled_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
