@@ -1,0 +1,1 @@
+"""The judge's own inference: checkpoints, score grammar, joint read-out, greedy writing (torch)."""
