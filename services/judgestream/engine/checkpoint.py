@@ -1,0 +1,164 @@
+"""A checkpoint folder -> a model that is ready to judge. No remote code, no network, nothing unpickled.
+
+`.bin` shards (as JudgeLM is published) are read by torch's weights-only loader; safetensors win where a
+folder has both. The tokenizer comes from `tokenizer.json` exactly as that file says, or else from
+`tokenizer.model` (see `sentencepiece_bpe`).
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError  # to name a refusal: nothing is unpickled
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    GenerationConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
+
+from judgestream.core.errors import ConfigurationError
+from judgestream.engine import attention, sentencepiece_bpe
+from judgestream.engine.manifest import NAME, Manifest, describe, read_manifest
+from judgestream.engine.tokens import Tokens
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """A loaded judge. `context_tokens` bounds prompt plus reply, `max_input_tokens` the prompt alone."""
+
+    model: LlamaForCausalLM
+    tokens: Tokens
+    manifest: Manifest
+    context_tokens: int
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        return self.tokens.tokenizer
+
+    @property
+    def max_input_tokens(self) -> int:
+        return self.manifest.max_input_tokens
+
+    @property
+    def digest(self) -> str:
+        return self.manifest.digest
+
+
+def load(
+    folder: Path,
+    device: str = "cpu",
+    dtype: torch.dtype | None = None,
+    manifest: Manifest | None = None,
+) -> Checkpoint:
+    """Load a checkpoint: ours, or any LLaMA-family Hugging Face folder.
+
+    dtype     of the weights and the arithmetic; None: as stored, but fp32 on a CPU
+    manifest  where the caller has it; else the folder's own, else `describe` (which reads every file)
+
+    Raises:
+        ConfigurationError: not a LLaMA model, weights that do not fit the configuration, or a
+            tokenizer that cannot be used; the message names the folder and the mend.
+    """
+    if manifest is None:
+        manifest = read_manifest(folder) if (folder / NAME).exists() else describe(folder)
+    if dtype is None and torch.device(device).type == "cpu":
+        dtype = torch.float32
+    model = _load_model(folder, dtype)
+    tokens = load_tokens(folder)
+    if len(tokens.tokenizer) > model.config.vocab_size:
+        raise ConfigurationError(
+            f"checkpoint {folder}: the tokenizer has {len(tokens.tokenizer)} entries, the model"
+            f" {model.config.vocab_size}; they do not belong together"
+        )
+    context = int(model.config.max_position_embeddings)
+    if not 0 < manifest.max_input_tokens < context:
+        raise ConfigurationError(
+            f"checkpoint {folder}: max_input_tokens {manifest.max_input_tokens} must lie between 1 and"
+            f" the model's context of {context}, with room for the score line"
+        )
+    torch.nn.Module.to(model, torch.device(device))  # in place; transformers' own `to` is untyped
+    model.train(False)
+    return Checkpoint(
+        model=model,
+        tokens=tokens,
+        manifest=manifest,
+        context_tokens=context,
+    )
+
+
+def load_tokens(folder: Path) -> Tokens:
+    """The folder's tokenizer, with the ids of BOS, EOS and newlines.
+
+    Raises:
+        ConfigurationError: no tokenizer, no BOS or EOS id, or a conversion that is not exact.
+    """
+    if (folder / "tokenizer.json").exists():
+        # Not AutoTokenizer: for LLaMA it rebuilds the tokenizer from the vocabulary alone and
+        # silently drops this file's normalizer and pre-tokenizer (digit splitting among them).
+        tokenizer: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(
+            folder, local_files_only=True
+        )
+    elif (folder / "tokenizer.model").exists():
+        tokenizer = sentencepiece_bpe.convert(folder)
+    else:
+        raise ConfigurationError(f"checkpoint {folder}: neither tokenizer.json nor tokenizer.model")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    bos = _ids(tokenizer.bos_token_id) or _ids(config.get("bos_token_id"))
+    eos = _ids(tokenizer.eos_token_id) | _ids(config.get("eos_token_id"))
+    if (folder / "generation_config.json").exists():
+        generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
+        eos |= _ids(generation.eos_token_id)
+    if len(bos) != 1 or not eos:
+        raise ConfigurationError(
+            f"checkpoint {folder}: BOS ids {sorted(bos)}, EOS ids {sorted(eos)}; the tokenizer or"
+            " config.json must name one BOS and at least one EOS token"
+        )
+    return Tokens.of(tokenizer, bos=next(iter(bos)), eos=frozenset(eos))
+
+
+def _load_model(folder: Path, dtype: torch.dtype | None) -> LlamaForCausalLM:
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if not isinstance(config, LlamaConfig):
+        raise ConfigurationError(
+            f"checkpoint {folder}: model type {config.model_type!r}; the engine reads LLaMA models only"
+        )
+    try:
+        loaded: Any = LlamaForCausalLM.from_pretrained(
+            folder,
+            config=config,
+            dtype=dtype if dtype is not None else "auto",
+            attn_implementation=attention.NAME,
+            use_safetensors=any(folder.glob("*.safetensors")),
+            weights_only=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, UnpicklingError, SafetensorError) as error:
+        raise ConfigurationError(
+            f"checkpoint {folder}: weights cannot be loaded: {error}"
+        ) from error
+    model, report = loaded
+    # Old LLaMA folders carry rotary frequencies, which are computed now: the only extra allowed.
+    extra = {key for key in report["unexpected_keys"] if not key.endswith("rotary_emb.inv_freq")}
+    wrong = [*report["missing_keys"], *report["mismatched_keys"], *extra]
+    if wrong:
+        raise ConfigurationError(
+            f"checkpoint {folder}: {len(wrong)} weights are missing, extra or of another shape than"
+            f" config.json says, such as {sorted(map(str, wrong))[0]}; copy or publish it again"
+        )
+    if not isinstance(model, LlamaForCausalLM):
+        raise TypeError(f"transformers loaded a {type(model).__name__}")
+    return model
+
+
+def _ids(value: int | Iterable[int] | None) -> set[int]:
+    if value is None:
+        return set()
+    return {value} if isinstance(value, int) else set(value)

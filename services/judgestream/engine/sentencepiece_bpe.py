@@ -1,0 +1,93 @@
+"""A folder with `tokenizer.model` only, as JudgeLM is published -> a fast tokenizer with the same ids.
+
+transformers converts such a file too, but by sentencepiece's generated protobuf module, which demands a
+protobuf runtime newer (7) than gRPC and our own protocols allow (6). SentencePiece's own reader knows all
+that is needed, so this reads pieces and scores from it and asks for no protobuf at all.
+"""
+
+from pathlib import Path
+
+from sentencepiece import SentencePieceProcessor
+from tokenizers import Tokenizer, decoders, normalizers
+from tokenizers.models import BPE
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from judgestream.core.errors import ConfigurationError
+
+SPACE = "\u2581"
+
+PROBES = (
+    "[The Start of Assistant 1's Answer]\nParis, 1889.\n\n[The End of Assistant 1's Answer]\n\n",
+    "### Response:10 7\nBoth  are \u00e9quivalents \u2013 \u4f60\u597d\t\U0001f600",
+    " 8.5 and  10/10\r\n\u00a0x",
+)
+
+
+def convert(folder: Path) -> PreTrainedTokenizerBase:
+    """The folder's SentencePiece BPE model as a LLaMA tokenizer.
+
+    Raises:
+        ConfigurationError: the model cannot be read, or is of a kind that the conversion does not
+            reproduce: some probe text gets other ids than SentencePiece itself gives.
+    """
+    path = folder / "tokenizer.model"
+    try:
+        model = SentencePieceProcessor(model_file=str(path))
+    except (OSError, RuntimeError) as error:
+        raise ConfigurationError(f"checkpoint {folder}: {path.name} is damaged: {error}") from error
+    pieces = [model.id_to_piece(i) for i in range(model.vocab_size())]
+    vocabulary = {piece: i for i, piece in enumerate(pieces)}
+    scores = {
+        piece: model.get_score(i)
+        for i, piece in enumerate(pieces)
+        if not (model.is_control(i) or model.is_unknown(i) or model.is_byte(i))
+    }
+    backend = Tokenizer(
+        BPE(
+            vocab=vocabulary,
+            merges=merges(scores),
+            unk_token=pieces[model.unk_id()],
+            fuse_unk=True,
+            byte_fallback=True,
+        )
+    )
+    # SentencePiece's own order of things: one space in front, then every space is a visible one.
+    backend.normalizer = normalizers.Sequence(
+        [normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)]
+    )
+    backend.decoder = decoders.Sequence(
+        [
+            decoders.Replace(SPACE, " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(content=" ", left=1, right=0),
+        ]
+    )
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=backend,
+        unk_token=pieces[model.unk_id()],
+        bos_token=pieces[model.bos_id()] if model.bos_id() >= 0 else None,
+        eos_token=pieces[model.eos_id()] if model.eos_id() >= 0 else None,
+    )
+    for text in PROBES:
+        ours, theirs = tokenizer.encode(text, add_special_tokens=False), model.encode(text)
+        if ours != theirs:
+            raise ConfigurationError(
+                f"checkpoint {folder}: {path.name} is not a plain BPE model: {text!r} gives {ours},"
+                f" SentencePiece gives {theirs}; add a correct tokenizer.json to the folder"
+            )
+    return tokenizer
+
+
+def merges(scores: dict[str, float]) -> list[tuple[str, str]]:
+    """BPE merge rules from scored pieces: SentencePiece merges the pair whose union scores highest.
+
+    Every way to cut a piece into two pieces is a rule with the piece's score as its rank.
+    """
+    ranked = sorted(scores, key=lambda piece: -scores[piece])
+    return [
+        (piece[:cut], piece[cut:])
+        for piece in ranked
+        for cut in range(1, len(piece))
+        if piece[:cut] in scores and piece[cut:] in scores
+    ]
