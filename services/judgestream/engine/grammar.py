@@ -1,0 +1,115 @@
+"""The score grammar as a tree of tokens, built from the tokenizer at hand: never from a list of ids.
+
+A score line is `lead label separator label ...`; its tokens are those that it adds to a prompt's text.
+Tokenizers differ in how they cut it ("10" is one token or two, " 7" is one or two), and the tree follows.
+
+Probability of a line = product of P(token | prompt, tokens before) along its path. Where a path ends
+inside the tree, because one line is the beginning of another ("8 1" and "8 10"), the product has one more
+factor: P(the line ends here), the sum over newline and end-of-text tokens. Elsewhere the last token
+already tells the lines apart and no factor is added. So the lines are disjoint events, their sum is at
+most 1, and what is missing is the mass outside the grammar. With integer labels "8 7.5" counts as "8 7"
+and "8.5 7" as outside; give the grammar its halves if a judge writes them.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+from judgestream.core.templates.base import Grammar
+from judgestream.engine.tokens import Tokens
+
+MAX_LINES = 4096
+"""More possible score lines than this are refused: three scores of 1 to 10 are 1,000."""
+
+ROOT = 0
+LEAF = -1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScoreTree:
+    """All score lines of one grammar behind one kind of prompt end.
+
+    Nodes that have children are rows: row 0 is the prompt's last token, row k >= 1 is the k-th token to
+    feed behind the prompt. A token without children is a leaf: its probability is read at its
+    parent and it is never fed.
+
+    tokens, parents, depths   per fed token k (row k + 1): id, parent row, 1 for the first token of a line
+    edges                     (row, token id): every probability that is read
+    paths                     per line, row-major over its labels: indices into `edges`
+    closing                   per line: the row where P(line ends) is read too, or `LEAF`
+    children                  per row: token id -> child row or `LEAF`
+    """
+
+    labels: int
+    count: int
+    tokens: tuple[int, ...]
+    parents: tuple[int, ...]
+    depths: tuple[int, ...]
+    edges: tuple[tuple[int, int], ...]
+    paths: tuple[tuple[int, ...], ...]
+    closing: tuple[int, ...]
+    children: tuple[dict[int, int], ...]
+
+    @classmethod
+    def build(cls, grammar: Grammar, tokens: Tokens, prompt: str) -> "ScoreTree":
+        """The tree for prompts that end like this one.
+
+        Raises:
+            ValueError: an empty or too large grammar, or one that this tokenizer cannot write
+                behind this prompt; the message says which.
+        """
+        return cls.of(score_lines(grammar, tokens, prompt), grammar)
+
+    @classmethod
+    def of(cls, lines: list[list[int]], grammar: Grammar) -> "ScoreTree":
+        """The tree of these token lines; `lines` are row-major over the labels."""
+        if len({tuple(line) for line in lines}) != len(lines) or not all(lines):
+            raise ValueError(f"two score lines have the same tokens, or one has none: {grammar}")
+        prefixes = {tuple(line[:cut]) for line in lines for cut in range(len(line))}
+        inner = sorted(prefixes, key=lambda prefix: (len(prefix), prefix))  # the root first
+        row_of = {prefix: row for row, prefix in enumerate(inner)}
+        edge_of: dict[tuple[int, int], int] = {}
+        children: list[dict[int, int]] = [{} for _ in inner]
+        paths = []
+        for line in lines:
+            path = []
+            for at, token in enumerate(line):
+                row = row_of[tuple(line[:at])]
+                path.append(edge_of.setdefault((row, token), len(edge_of)))
+                children[row][token] = row_of.get(tuple(line[: at + 1]), LEAF)
+            paths.append(tuple(path))
+        return cls(
+            labels=len(grammar.labels),
+            count=grammar.count,
+            tokens=tuple(prefix[-1] for prefix in inner[1:]),
+            parents=tuple(row_of[prefix[:-1]] for prefix in inner[1:]),
+            depths=tuple(len(prefix) for prefix in inner[1:]),
+            edges=tuple(edge_of),
+            paths=tuple(paths),
+            closing=tuple(row_of.get(tuple(line), LEAF) for line in lines),
+            children=tuple(children),
+        )
+
+
+def score_lines(grammar: Grammar, tokens: Tokens, prompt: str) -> list[list[int]]:
+    """Every score line's token ids behind this prompt, row-major over the labels."""
+    labels = grammar.labels
+    if not labels or grammar.count < 1 or not all(labels) or len(set(labels)) != len(labels):
+        raise ValueError(
+            "a score grammar needs distinct, non-empty labels and a count of 1 or more"
+        )
+    if len(labels) ** grammar.count > MAX_LINES:
+        raise ValueError(f"{len(labels)} labels at {grammar.count} positions are too many lines")
+    if grammar.count > 1 and not grammar.separator:
+        raise ValueError("a score grammar of several labels needs a separator")
+    if "\n" in "".join((*labels, grammar.separator, grammar.lead)):
+        raise ValueError("a score line cannot contain a newline")
+    lines = [
+        tokens.continuation(prompt, grammar.lead + grammar.separator.join(chosen))
+        for chosen in product(labels, repeat=grammar.count)
+    ]
+    for label, line in zip(labels, lines, strict=False):  # all last labels behind the first ones
+        head = (labels[0],) * (grammar.count - 1)
+        text = grammar.lead + grammar.separator.join((*head, label))
+        if tokens.continuation(prompt, text + "\n")[: len(line)] != line:
+            raise ValueError(f"the tokenizer merges the score line {text!r} with its newline")
+    return lines

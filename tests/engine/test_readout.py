@@ -1,0 +1,114 @@
+"""The joint read-out is exact: held against separate full forwards of another attention."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import torch
+from judgestream.core.templates.base import Grammar
+from judgestream.engine.checkpoint import Checkpoint, load
+from judgestream.engine.grammar import ScoreTree, score_lines
+from judgestream.engine.readout import prefill
+from torch import Tensor
+from transformers import LlamaForCausalLM
+
+from tests.engine import tiny
+
+
+def brute_joint(checkpoint: Checkpoint, prompt: str, grammar: Grammar) -> Tensor:
+    """P(line) by one full forward per line, plain eager attention, no tree: the rule in its own words."""
+    tokens = checkpoint.tokens
+    model = LlamaForCausalLM(deepcopy(checkpoint.model.config))
+    model.load_state_dict(checkpoint.model.state_dict())
+    model.set_attn_implementation("eager")
+    model.eval()
+    lines = score_lines(grammar, tokens, prompt)
+    ids = tokens.prompt(prompt)
+    found = []
+    with torch.inference_mode():
+        for line in lines:
+            logits = model(torch.tensor([[*ids, *line]]), use_cache=False).logits[0]
+            steps = logits[len(ids) - 1 :].double().log_softmax(dim=-1)
+            total = sum(steps[at, token] for at, token in enumerate(line))
+            if any(other != line and other[: len(line)] == line for other in lines):
+                total = total + steps[len(line), sorted(tokens.ends)].logsumexp(dim=-1)
+            found.append(total)
+    return torch.stack([torch.as_tensor(value) for value in found]).exp()
+
+
+def read(checkpoint: Checkpoint, prompts: list[str], grammar: Grammar) -> Tensor:
+    tree = ScoreTree.build(grammar, checkpoint.tokens, prompts[0])
+    ids = [checkpoint.tokens.prompt(prompt) for prompt in prompts]
+    return prefill(checkpoint.model, ids, tree, checkpoint.tokens.ends).joint
+
+
+def assert_equal(found: Tensor, expected: Tensor) -> None:
+    """Also in relative terms: a random judge gives its score lines next to no probability."""
+    expected = expected.to(found.dtype)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.log(), expected.log(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(found / found.sum(), expected / expected.sum(), atol=1e-5, rtol=0)
+
+
+HALVES = Grammar(labels=tuple(str(n / 2).removesuffix(".0") for n in range(2, 21)), count=1)
+
+
+@pytest.mark.parametrize(
+    "grammar", [tiny.PAIR, tiny.SINGLE, HALVES], ids=["pair", "single", "half"]
+)
+@pytest.mark.parametrize("at", [0, 2])
+def test_joint_equals_separate_forwards(checkpoint: Checkpoint, grammar: Grammar, at: int) -> None:
+    prompt = tiny.PROMPTS[at]
+    found = read(checkpoint, [prompt], grammar)[0]
+    assert_equal(found, brute_joint(checkpoint, prompt, grammar))
+
+
+def test_joint_of_a_taught_judge_equals_separate_forwards(taught: Checkpoint) -> None:
+    found = read(taught, [tiny.PROMPTS[0]], tiny.PAIR)[0]
+    expected = brute_joint(taught, tiny.PROMPTS[0], tiny.PAIR)
+    torch.testing.assert_close(found, expected.float(), atol=1e-5, rtol=0)
+    assert 0.9 < found.sum() <= 1 + 1e-6
+    assert found.argmax() == 9 * 10 + 0  # "10 1"
+
+
+def test_batch_composition_does_not_change_a_result(checkpoint: Checkpoint) -> None:
+    together = read(checkpoint, list(tiny.PROMPTS), tiny.PAIR)
+    backwards = read(checkpoint, list(tiny.PROMPTS[::-1]), tiny.PAIR).flip(0)
+    for at, prompt in enumerate(tiny.PROMPTS):
+        alone = read(checkpoint, [prompt], tiny.PAIR)[0]
+        assert_equal(together[at], alone)
+        assert_equal(backwards[at], alone)
+
+
+def test_a_row_never_sees_its_neighbours(checkpoint: Checkpoint) -> None:
+    first = read(checkpoint, [tiny.PROMPTS[0], tiny.PROMPTS[1]], tiny.PAIR)[0]
+    second = read(checkpoint, [tiny.PROMPTS[0], tiny.PROMPTS[3]], tiny.PAIR)[0]
+    assert_equal(first, second)
+
+
+def test_mass_never_exceeds_one(checkpoint: Checkpoint) -> None:
+    sums = read(checkpoint, list(tiny.PROMPTS), tiny.PAIR).sum(dim=1)
+    assert bool((sums <= 1 + 1e-6).all())
+
+
+def test_the_model_still_works_as_an_ordinary_transformers_model(
+    checkpoint: Checkpoint,
+) -> None:
+    """Without a plan the attention is plain SDPA, padding masks included."""
+    prompts = [checkpoint.tokens.prompt(prompt) for prompt in tiny.PROMPTS[:2]]
+    width = max(map(len, prompts))
+    ids = torch.tensor([[0] * (width - len(p)) + p for p in prompts])
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+    with torch.inference_mode():
+        padded = checkpoint.model(ids, attention_mask=mask).logits[:, -1]
+        for at, prompt in enumerate(prompts):
+            alone = checkpoint.model(torch.tensor([prompt])).logits[0, -1]
+            torch.testing.assert_close(padded[at], alone, atol=1e-4, rtol=1e-4)
+
+
+def test_a_model_that_would_ignore_the_plan_is_refused(folder_of: Callable[[str], Path]) -> None:
+    checkpoint = load(folder_of("split"))
+    checkpoint.model.set_attn_implementation("sdpa")
+    with pytest.raises(ValueError, match="set_attn_implementation"):
+        read(checkpoint, [tiny.PROMPTS[0]], tiny.PAIR)
