@@ -136,7 +136,7 @@ def request_to_message(request: Request) -> pb.JudgeRequest:
 
 
 def verdict_to_message(verdict: Verdict) -> pb.Verdict:
-    return pb.Verdict(
+    message = pb.Verdict(
         verdict_id=verdict.verdict_id,
         request_id=verdict.request_id,
         mode=verdict.mode,
@@ -156,7 +156,6 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
         p_tie=verdict.p_tie,
         p_lose=verdict.p_lose,
         confidence=verdict.confidence,
-        flipped=verdict.flipped,
         explanation=verdict.explanation,
         passes=[_pass_to_message(result) for result in verdict.passes],
         release=verdict.release,
@@ -170,6 +169,9 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
         judged_at=timestamp(verdict.judged_at),
         metadata=verdict.metadata,
     )
+    if verdict.flipped is not None:
+        message.flipped = verdict.flipped
+    return message
 
 
 def verdict_from_message(message: pb.Verdict) -> Verdict:

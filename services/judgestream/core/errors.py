@@ -9,7 +9,9 @@ JudgestreamError
 │   │   ├── UnknownMode          no such mode
 │   │   └── EmptyQuestion        nothing was asked
 │   ├── PromptTooLong            more tokens than the judge's context holds
-│   └── RejectedByJudge          the judge refuses this input for another reason
+│   ├── RejectedByJudge          the judge refuses this input for another reason
+│   ├── TooOld                   retryable failures went on for longer than the stated age
+│   └── InternalError            a bug of ours: set aside whole, to be replayed once it is mended
 └── RetryableError               the same call may succeed later: back off and try again
     ├── JudgeUnavailable         no connection to Triton, or the release is not loaded (yet)
     ├── JudgeOverloaded          the judge's queue is full
@@ -66,6 +68,14 @@ class PromptTooLong(PoisonError):
 
 class RejectedByJudge(PoisonError):
     code = "rejected_by_judge"
+
+
+class TooOld(PoisonError):
+    code = "too_old"
+
+
+class InternalError(PoisonError):
+    code = "internal_error"
 
 
 class RetryableError(JudgestreamError):

@@ -1,0 +1,1 @@
+"""Kafka: how each client connects, the topics, and plain publishing and reading."""

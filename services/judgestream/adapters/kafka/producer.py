@@ -1,0 +1,54 @@
+"""Publishing from an event loop, with delivery confirmed before `publish` returns."""
+
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from judgestream.adapters.kafka.connection import client_options
+from judgestream.contracts.events import Header
+from judgestream.core.errors import BrokerUnavailable, OversizeRecord
+from judgestream.settings import Kafka
+
+MAX_RECORD_BYTES = 8 << 20
+
+
+class Publisher:
+    """All of a worker's output. `acks=all`; a record sent twice carries the same id, so no idempotence."""
+
+    def __init__(self, settings: Kafka, *, client_id: str) -> None:
+        self._producer = AIOKafkaProducer(
+            **client_options(settings),
+            client_id=client_id,
+            acks="all",
+            linger_ms=0,
+            max_batch_size=262_144,
+            max_request_size=MAX_RECORD_BYTES,
+            request_timeout_ms=20_000,
+        )
+
+    async def start(self) -> None:
+        """Raises: BrokerUnavailable."""
+        try:
+            await self._producer.start()
+        except (KafkaError, OSError) as exc:
+            raise BrokerUnavailable(f"no Kafka broker to publish to: {exc}") from exc
+
+    async def stop(self) -> None:
+        await self._producer.stop()
+
+    async def publish(
+        self, topic: str, *, key: bytes | None, value: bytes, headers: Sequence[Header]
+    ) -> None:
+        """Send one record and wait until all in-sync replicas have it.
+
+        Raises:
+            OversizeRecord: the topic does not take a record of this size; trying again cannot help.
+            BrokerUnavailable: not confirmed; it may have been stored all the same.
+        """
+        try:
+            await self._producer.send_and_wait(topic, value, key=key, headers=list(headers))
+        except MessageSizeTooLargeError as exc:
+            raise OversizeRecord(f"{len(value)} bytes are too many for topic {topic}") from exc
+        except (KafkaError, OSError) as exc:
+            raise BrokerUnavailable(f"topic {topic}: {type(exc).__name__}: {exc}") from exc

@@ -1,0 +1,116 @@
+"""Creates the topics that are missing and reports those that differ. Never deletes, never alters."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from judgestream.adapters.kafka.connection import client_options
+from judgestream.contracts.topics import TOPICS, Topic
+from judgestream.core.errors import BrokerUnavailable
+from judgestream.settings import Kafka
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """How a topic on the broker differs from the table. `found` is "missing" when there is none."""
+
+    topic: str
+    what: str
+    wanted: str
+    found: str
+
+    def __str__(self) -> str:
+        if self.found == "missing":
+            return f"{self.topic}: missing; `judgestream topics apply` creates it"
+        return f"{self.topic}: {self.what} is {self.found}, the table says {self.wanted}"
+
+
+def admin(settings: Kafka, *, timeout_s: float = 10.0) -> KafkaAdminClient:
+    """A connected admin client.
+
+    Raises:
+        BrokerUnavailable: no broker answers; the message names the setting.
+    """
+    try:
+        return KafkaAdminClient(
+            **client_options(settings),
+            client_id="judgestream-admin",
+            bootstrap_timeout_ms=int(timeout_s * 1000),
+        )
+    except (KafkaError, OSError, ValueError) as exc:
+        raise BrokerUnavailable(
+            f"no Kafka broker answers at {settings.bootstrap} ({exc}); start it, or set"
+            " JUDGESTREAM_KAFKA__BOOTSTRAP (and, for a secured broker, kafka.security and its login)"
+        ) from exc
+
+
+def check(client: KafkaAdminClient, topics: Iterable[Topic] = TOPICS.values()) -> list[Difference]:
+    """Every way in which the broker differs from the table; empty when nothing does."""
+    wanted = {topic.name: topic for topic in topics}
+    try:
+        present = set(client.list_topics()) & set(wanted)
+        described = client.describe_topics(sorted(present)) if present else []
+        configs = _configs(client, sorted(present))
+    except KafkaError as exc:
+        raise BrokerUnavailable(f"the broker does not describe its topics: {exc}") from exc
+    partitions = {_name(entry): len(entry["partitions"]) for entry in described}
+    differences: list[Difference] = []
+    for name, topic in wanted.items():
+        if name not in present:
+            differences.append(Difference(topic=name, what="topic", wanted="", found="missing"))
+            continue
+        rows = {"partitions": (str(topic.partitions), str(partitions.get(name, 0)))}
+        rows |= {key: (value, configs[name].get(key, "")) for key, value in topic.config.items()}
+        differences += [
+            Difference(topic=name, what=what, wanted=want, found=found)
+            for what, (want, found) in rows.items()
+            if want != found
+        ]
+    return differences
+
+
+def apply(
+    client: KafkaAdminClient, settings: Kafka, topics: Iterable[Topic] = TOPICS.values()
+) -> tuple[list[str], list[Difference]]:
+    """Create what is missing. Returns the names created and what still differs."""
+    wanted = {topic.name: topic for topic in topics}
+    missing = [d.topic for d in check(client, wanted.values()) if d.found == "missing"]
+    created: list[str] = []
+    for name in missing:
+        spec = {
+            "num_partitions": wanted[name].partitions,
+            "replication_factor": settings.replication_factor,
+            "configs": wanted[name].config,
+        }
+        try:
+            client.create_topics({name: spec}, wait_for_metadata=True)
+        except TopicAlreadyExistsError:
+            continue  # somebody else was faster; what they made is checked below
+        except KafkaError as exc:
+            raise BrokerUnavailable(f"topic {name} could not be created: {exc}") from exc
+        created.append(name)
+    return created, check(client, wanted.values())
+
+
+def _configs(client: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    answer = client.describe_configs(resources, config_filter="all")
+    return {
+        name: {key: _value(entry) for key, entry in entries.items()}
+        for by_name in answer.values()
+        for name, entries in by_name.items()
+    }
+
+
+def _value(entry: Any) -> str:
+    value = entry.get("value") if isinstance(entry, dict) else getattr(entry, "value", entry)
+    return "" if value is None else str(value)
+
+
+def _name(entry: dict[str, Any]) -> str:
+    return str(entry.get("name") or entry.get("topic"))

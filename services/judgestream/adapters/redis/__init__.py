@@ -1,0 +1,1 @@
+"""Redis: what workers share. Never the only copy of anything."""

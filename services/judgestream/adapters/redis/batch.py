@@ -1,0 +1,104 @@
+"""Commands of many tasks, gathered into one pipeline per tick: never one round trip per event."""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.exceptions import NoScriptError, RedisError
+
+from judgestream.core.errors import StoreUnavailable
+from judgestream.settings import Redis as RedisSettings
+
+TICK_S = 0.001
+AWAY_S = 1.0
+"""After a failure Redis is left alone for this long, so that a dead one costs no time-out per event."""
+
+Command = Callable[[Pipeline], object]
+
+
+def connect(settings: RedisSettings) -> Redis | None:
+    """A client with a deadline on every call; None when no Redis is set."""
+    url = settings.url.get_secret_value()
+    if not url:
+        return None
+    client: Redis = Redis.from_url(
+        url, socket_timeout=settings.timeout_s, socket_connect_timeout=settings.timeout_s
+    )
+    return client
+
+
+class Batch:
+    """One worker's commands. `run` waits for its answer; all that are asked within a tick travel together.
+
+    `scripts` are loaded again whenever Redis has lost them.
+    """
+
+    def __init__(self, redis: Redis, *, scripts: tuple[str, ...] = ()) -> None:
+        self.redis = redis
+        self._scripts = scripts
+        self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._away_until = 0.0
+
+    @property
+    def available(self) -> bool:
+        """False for a moment after Redis failed to answer."""
+        return monotonic() >= self._away_until
+
+    async def run(self, command: Command) -> Any:
+        """Raises: StoreUnavailable, at once while Redis is known to be away."""
+        return await self.submit(command)
+
+    def submit(self, command: Command) -> "asyncio.Future[Any]":
+        """The answer to come. Nobody has to wait for it."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if not self.available:
+            answer.set_exception(StoreUnavailable("Redis is away"))
+            answer.exception()  # seen: a caller that does not wait is not warned about it
+            return answer
+        self._waiting.append((command, answer))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        return answer
+
+    async def close(self) -> None:
+        if self._flushing is not None:
+            await self._flushing
+        await self.redis.aclose()
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(TICK_S)
+            batch, self._waiting = self._waiting, []
+            try:
+                answers = await self._execute(batch)
+            except (RedisError, OSError, TimeoutError) as exc:
+                self._away_until = monotonic() + AWAY_S
+                answers = [StoreUnavailable(f"Redis does not answer: {exc}")] * len(batch)
+            for (_, future), answer in zip(batch, answers, strict=True):
+                if future.done():
+                    continue
+                if isinstance(answer, Exception):
+                    future.set_exception(answer)
+                    future.exception()
+                else:
+                    future.set_result(answer)
+        self._flushing = None
+
+    async def _execute(self, batch: list[tuple[Command, "asyncio.Future[Any]"]]) -> list[Any]:
+        for last in (False, True):
+            pipeline = self.redis.pipeline(transaction=False)
+            for command, _ in batch:
+                command(pipeline)
+            answers = await pipeline.execute(raise_on_error=False)
+            if last or not any(isinstance(answer, NoScriptError) for answer in answers):
+                break
+            for script in self._scripts:  # a restarted server has forgotten them; none was run
+                await self.redis.script_load(script)
+        return [
+            StoreUnavailable(f"Redis: {answer}") if isinstance(answer, RedisError) else answer
+            for answer in answers
+        ]

@@ -1,0 +1,1 @@
+"""Composition and start-up: the workers, the command line, the local stack."""

@@ -1,0 +1,98 @@
+"""The judging worker: `judge.requests.v1` in, `judge.verdicts.v1` and `judge.dlq.v1` out."""
+
+import asyncio
+import logging
+
+from judgestream.adapters.kafka.producer import Publisher
+from judgestream.adapters.preflight import check_kafka
+from judgestream.adapters.redis.batch import Batch, connect
+from judgestream.adapters.redis.published import Published
+from judgestream.adapters.triton import TritonJudge
+from judgestream.apps import faust_app, metrics
+from judgestream.apps.judge_request import RequestJudge
+from judgestream.apps.watchdog import Movement
+from judgestream.contracts.records import Record
+from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS
+from judgestream.core.templates import template
+from judgestream.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class _Worker:
+    """Holds what lives as long as the event loop: the judge's channel, the producer, Redis."""
+
+    def __init__(self, settings: Settings, slot: int) -> None:
+        self._settings = settings
+        self._slot = slot
+        self._requests: RequestJudge | None = None
+        self._published: Published | None = None
+
+    async def open(self) -> None:
+        settings = self._settings
+        self._judge = await TritonJudge.connect(
+            settings.triton.grpc, settings.triton.release, deadline_s=settings.judging.deadline_s
+        )
+        self._publisher = Publisher(settings.kafka, client_id=f"judgestream-judging-{self._slot}")
+        await self._publisher.start()
+        redis = connect(settings.redis)
+        self._published = Published(
+            None if redis is None else Batch(redis),
+            prefix=settings.redis.prefix,
+            ttl_s=settings.judging.published_ttl_s,
+        )
+        self._requests = RequestJudge(
+            judge=self._judge,
+            publisher=self._publisher,
+            published=self._published,
+            settings=settings.judging,
+        )
+        log.info("judging with release %s", self._judge.release.name)
+
+    async def close(self) -> None:
+        if self._published is not None:
+            await self._published.close()
+            await self._publisher.stop()
+            await self._judge.close()
+
+    async def handle(self, record: Record, pause: faust_app.Pause) -> None:
+        if self._requests is None or self._published is None:
+            raise RuntimeError("a record came before the worker was open")
+        await self._requests.handle(record, pause)
+        metrics.redis_available.set(self._published.available)
+
+
+async def _check_judge(settings: Settings) -> None:
+    judge = await TritonJudge.connect(
+        settings.triton.grpc, settings.triton.release, deadline_s=settings.judging.deadline_s
+    )
+    await judge.close()
+    template(judge.release.template_id)
+
+
+def main(settings: Settings, slot: int) -> int:
+    """Check everything, then run until told to stop. Returns the exit code.
+
+    Raises:
+        JudgestreamError: something is missing; the message says what, and the mend.
+    """
+    check_kafka(
+        settings.kafka, group=settings.judging.group, topics=(REQUESTS, VERDICTS, DEAD_LETTERS)
+    )
+    asyncio.run(_check_judge(settings))
+    faust_app.use_uvloop()
+    worker = _Worker(settings, slot)
+    movement = Movement()
+    app = faust_app.build(
+        settings=settings,
+        group=settings.judging.group,
+        slot=slot,
+        topic=REQUESTS,
+        inflight=settings.judging.inflight,
+        outstanding=settings.judging.outstanding,
+        handle=worker.handle,
+        opening=worker.open,
+        closing=worker.close,
+        movement=movement,
+    )
+    return faust_app.run(app, settings=settings, group=settings.judging.group, movement=movement)

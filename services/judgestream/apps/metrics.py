@@ -1,0 +1,39 @@
+"""What a worker tells Prometheus. Release and tenant names stay off the hot counters."""
+
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+
+requests = Counter(
+    "judgestream_requests_total", "Requests finished, by how they ended", ["outcome"]
+)
+dead_letters = Counter("judgestream_dead_letters_total", "Records dead-lettered", ["error_class"])
+retries = Counter(
+    "judgestream_retries_total", "Tries that failed and were repeated", ["error_class"]
+)
+passes = Counter("judgestream_passes_total", "Prompts answered by the judge")
+tokens = Counter("judgestream_tokens_total", "Tokens of the judge", ["direction"])
+judge_seconds = Histogram("judgestream_judge_seconds", "One call to the judge", buckets=SECONDS)
+verdict_seconds = Histogram(
+    "judgestream_verdict_seconds",
+    "From reading a request to its verdict's delivery",
+    buckets=SECONDS,
+)
+inflight = Gauge("judgestream_inflight_requests", "Requests at the judge now")
+outstanding = Gauge("judgestream_outstanding_requests", "Requests taken and not yet committed")
+redis_available = Gauge("judgestream_redis_available", "1 while Redis answers, else 0")
+lag = Gauge(
+    "judgestream_lag_records", "Records of the worker's topic not yet committed by its group"
+)
+bias_value = Gauge("judgestream_bias", "A bias metric of the newest window", ["release", "metric"])
+bias_low = Gauge("judgestream_bias_low", "Lower end of its interval", ["release", "metric"])
+bias_high = Gauge("judgestream_bias_high", "Upper end of its interval", ["release", "metric"])
+bias_verdicts = Gauge("judgestream_bias_verdicts", "Verdicts in the newest window", ["release"])
+bias_late = Counter("judgestream_bias_late_total", "Verdicts after their window was final")
+bias_expired = Counter("judgestream_bias_expired_total", "Verdicts after their window was dropped")
+
+
+def serve(host: str, port: int) -> None:
+    """Serve /metrics; port 0 serves nothing."""
+    if port:
+        start_http_server(port, addr=host)
