@@ -1,0 +1,1 @@
+"""Pure statistics of plain lists: agreement, chance correction, majority, position bias, intervals."""

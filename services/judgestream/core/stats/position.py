@@ -1,0 +1,82 @@
+"""Position bias: the same pairs, judged in both orders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """What both orders amount to. Counts add to `n`; rates are shares of `n`, 0 to 1, None without any.
+
+    The definitions are JudgeLM's (arXiv 2310.17631, table of position metrics); the names of its
+    evaluator's output are given in brackets. Identities: consistency + bias_toward_first +
+    bias_toward_second = 1, delta_bias = |bias_toward_first - bias_toward_second|, total_bias = 1 -
+    consistency.
+
+    unscored   pairs with an order that could not be read: in no rate
+    """
+
+    consistent: int
+    toward_first: int
+    toward_second: int
+    unscored: int
+
+    @property
+    def n(self) -> int:
+        """Pairs with both orders read [`total_num`]."""
+        return self.consistent + self.toward_first + self.toward_second
+
+    @property
+    def consistency(self) -> float | None:
+        """Both orders lead to the same outcome [`consistency`]."""
+        return self._share(self.consistent)
+
+    @property
+    def bias_toward_first(self) -> float | None:
+        """Each candidate fares better when it is shown first [`perfer_before_rate`, sic]."""
+        return self._share(self.toward_first)
+
+    @property
+    def bias_toward_second(self) -> float | None:
+        """Each candidate fares better when it is shown second [`perfer_after_rate`]."""
+        return self._share(self.toward_second)
+
+    @property
+    def delta_bias(self) -> float | None:
+        """How lopsided the inconsistency is: |toward_first - toward_second| / n [`delta_bias`]."""
+        return self._share(abs(self.toward_first - self.toward_second))
+
+    @property
+    def total_bias(self) -> float | None:
+        """Inconsistency of either kind: (toward_first + toward_second) / n [`total_bias`]."""
+        return self._share(self.toward_first + self.toward_second)
+
+    def _share(self, count: int) -> float | None:
+        return count / self.n if self.n else None
+
+
+def lean(straight: int, swapped: int) -> int:
+    """+1, 0 or -1: the judge leans toward the first position, toward neither, toward the second.
+
+    Both preferences are in candidate order (the swapped one restored): +1 the first candidate is
+    better, 0 equal, -1 the second is. A tie one way and a win the other is a lean, too.
+    """
+    return (straight > swapped) - (straight < swapped)
+
+
+def position(straight: Sequence[int | None], swapped: Sequence[int | None]) -> Position:
+    """Compare the preferences of the straight and swapped passes, pair by pair, in candidate order.
+
+    JudgeLM's f' is `-straight` and its r is `-swapped` here, so its f' - r < 0 is `swapped < straight`.
+
+    Raises:
+        ValueError: the lists differ in length.
+    """
+    rows = list(zip(straight, swapped, strict=True))
+    leans = [lean(s, w) for s, w in rows if s is not None and w is not None]
+    return Position(
+        consistent=leans.count(0),
+        toward_first=leans.count(1),
+        toward_second=leans.count(-1),
+        unscored=len(rows) - len(leans),
+    )
