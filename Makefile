@@ -1,0 +1,73 @@
+# judgestream. `make demo` shows it, `make test` tests it; both set up all they need in .venv.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+SOURCES := services trainer triton_models tests
+
+.PHONY: help demo test check bench judge protos format clean
+
+help:
+	@echo "make demo    everything on this machine: real Kafka, Valkey and Triton, a sample judged, a report"
+	@echo "make test    unit tests, and integration tests against the real servers"
+	@echo "make check   format, lint, types, generated code"
+	@echo "make bench   benchmarks, as JSON lines"
+	@echo "make judge   retrain the bundled judge and compare its card with the shipped one"
+	@echo "make protos  write services/judgestream/v1 anew from protos/"
+	@echo "make format  format the code"
+	@echo "make clean   remove .venv and caches"
+
+# A stamp per set of extras. uv installs in seconds what takes pip minutes; where it cannot, pip does.
+define install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[$(1)]' \
+	  || $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(1)]'
+	@touch $@
+endef
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "judgestream needs Python 3.11 or later: install it, or name it: make PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "judgestream needs Python 3.11 or later, $(PYTHON) is $$($(PYTHON) -V): name another with make PYTHON=..."; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+	  || { echo "$(PYTHON) has no venv module: install it (Debian: apt-get install python3-venv)"; exit 2; }
+	@echo "setting up $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/local.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing what the local stack needs (once; about 5 GB on disk)"
+	@$(call install,local)
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing what tests and tools need (once; about 5 GB on disk)"
+	@$(call install,dev)
+
+demo: $(VENV)/local.stamp
+	@$(BIN)/judgestream demo
+
+test: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/python tests/generated_code.py
+
+bench: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+judge: $(VENV)/dev.stamp
+	@$(BIN)/python -m trainer judge --recipe trainer/recipes/tiny.yaml --check triton_models/judges/tiny
+
+protos: $(VENV)/dev.stamp
+	@$(BIN)/python tests/generated_code.py --write
+
+format: $(VENV)/dev.stamp
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache

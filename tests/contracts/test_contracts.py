@@ -1,0 +1,208 @@
+"""Every topic's record round-trips in both content types, and the table holds together."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from google.protobuf import descriptor
+from google.protobuf.message import Message
+
+from judgestream.contracts import codecs, events
+from judgestream.contracts.topics import MAX_REQUEST_BYTES, TOPICS, Topic
+from judgestream.contracts.wire import decode, encode
+from judgestream.core.errors import UndecodableRecord
+from judgestream.core.types import (
+    Candidate,
+    CandidateScore,
+    Label,
+    Options,
+    Orders,
+    PassResult,
+    Reading,
+    ReferenceUse,
+    Reply,
+    Request,
+    Status,
+    Unread,
+    Unreadable,
+    Verdict,
+)
+from judgestream.v1.judging_pb2 import JudgeRequest
+
+NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
+SCALARS = {
+    descriptor.FieldDescriptor.CPPTYPE_STRING: "é\n",
+    descriptor.FieldDescriptor.CPPTYPE_INT32: 7,
+    descriptor.FieldDescriptor.CPPTYPE_INT64: 7,
+    descriptor.FieldDescriptor.CPPTYPE_UINT32: 7,
+    descriptor.FieldDescriptor.CPPTYPE_DOUBLE: 0.25,
+    descriptor.FieldDescriptor.CPPTYPE_BOOL: True,
+    descriptor.FieldDescriptor.CPPTYPE_ENUM: 1,
+}
+
+
+def filled(record: type[Message]) -> Message:
+    """A message of this type with every field set."""
+    message = record()
+    for field in record.DESCRIPTOR.fields:
+        target = getattr(message, field.name)
+        if field.message_type and field.message_type.GetOptions().map_entry:
+            value = field.message_type.fields_by_name["value"]
+            target["k"] = SCALARS[value.cpp_type]
+        elif field.is_repeated:
+            if field.message_type:
+                target.add().CopyFrom(filled(field.message_type._concrete_class))
+            else:
+                target.append(SCALARS[field.cpp_type])
+        elif field.message_type:
+            if field.message_type.full_name == "google.protobuf.Timestamp":
+                target.FromDatetime(NOON)
+            else:
+                target.CopyFrom(filled(field.message_type._concrete_class))
+        elif field.type == descriptor.FieldDescriptor.TYPE_BYTES:
+            setattr(message, field.name, b"\x00\xff")
+        else:
+            setattr(message, field.name, SCALARS[field.cpp_type])
+    return message
+
+
+@pytest.mark.parametrize("content_type", [events.PROTOBUF, events.JSON])
+@pytest.mark.parametrize("topic", TOPICS.values(), ids=TOPICS)
+def test_every_record_round_trips(topic: Topic, content_type: str) -> None:
+    message = filled(topic.record)
+    value = encode(message, content_type)
+    assert decode(topic.record, value, content_type) == message
+    assert decode(topic.record, value) == message, "and without a content type"
+
+
+def test_topic_names_are_of_one_form_and_sizes_fit() -> None:
+    for name, topic in TOPICS.items():
+        assert name.startswith("judge.") and name.endswith(".v1") and "_" not in name
+        assert topic.event_type.startswith("judge.")
+    assert TOPICS["judge.requests.v1"].max_message_bytes > MAX_REQUEST_BYTES
+    largest = TOPICS["judge.requests.v1"].max_message_bytes
+    assert TOPICS["judge.dlq.v1"].max_message_bytes > largest, "a dead letter holds a whole request"
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=utf-8", "text/JSON", "application/x+json"]
+)
+def test_json_by_its_other_names(content_type: str) -> None:
+    assert decode(JudgeRequest, b'{"request_id": "r"}', content_type).request_id == "r"
+
+
+BAD = {
+    "no body": (b"", ""),
+    "not protobuf": (b"\xff\xff", ""),
+    "not JSON": (b"{", ""),
+    "not UTF-8": (b'{"requestId": "\xff"}', ""),
+    "JSON of another shape": (b'{"candidates": 3}', ""),
+    "content type unknown": (b"{}", "application/xml"),
+    "JSON said to be protobuf": (b"{}", events.PROTOBUF),
+    "deep nesting": (b'{"metadata":' * 5000, ""),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_records_are_undecodable_and_say_why(name: str) -> None:
+    value, content_type = BAD[name]
+    with pytest.raises(UndecodableRecord, match="JudgeRequest|content-type"):
+        decode(JudgeRequest, value, content_type)
+
+
+def test_an_unknown_json_field_is_named() -> None:
+    with pytest.raises(UndecodableRecord, match="quesiton"):
+        decode(JudgeRequest, b'{"quesiton": "?"}')
+
+
+REQUEST = Request(
+    request_id="r",
+    mode="pairwise",
+    question="q",
+    candidates=(Candidate(id="a", text="x", system="m1"), Candidate(id="b", text="")),
+    requested_at=NOON,
+    reference="ref",
+    options=Options(
+        orders=Orders.STRAIGHT,
+        reference_use=ReferenceUse.BOTH,
+        explain=True,
+        max_explanation_tokens=9,
+    ),
+    metadata={"k": "v"},
+)
+READING = Reading(
+    means=(7.5, 3.25), greedy=(8.0, 3.0), win=0.75, tie=0.125, lose=0.125, outside=0.01
+)
+VERDICT = Verdict(
+    verdict_id="v",
+    request_id="r",
+    mode="pairwise",
+    status=Status.SCORED,
+    requested_at=NOON,
+    judged_at=NOON,
+    winner="a",
+    scores=(
+        CandidateScore(candidate_id="a", score=7.5, system="m1", length=1),
+        CandidateScore(candidate_id="b", score=None),
+    ),
+    p_win=0.75,
+    p_tie=0.125,
+    p_lose=0.125,
+    confidence=0.75,
+    flipped=False,
+    explanation="e",
+    passes=(
+        PassResult(name="straight", reading=READING, reply=Reply(text="8 3", input_tokens=4)),
+        PassResult(
+            name="swapped",
+            reading=Unreadable(reason=Unread.OUTSIDE_GRAMMAR, detail="0.3"),
+            reply=Reply(text="?", finish_reason="length", latency_s=0.5),
+        ),
+    ),
+    release="judgelm-0",
+    checkpoint_digest="00",
+    template_id="judgelm-v1",
+    input_tokens=4,
+    output_tokens=2,
+    latency_s=0.5,
+    attempts=2,
+    metadata={"k": "v"},
+)
+
+
+def test_values_survive_the_wire() -> None:
+    assert codecs.request_from_message(codecs.request_to_message(REQUEST), NOON) == REQUEST
+    assert codecs.verdict_from_message(codecs.verdict_to_message(VERDICT)) == VERDICT
+    label = Label(label_id="l", request_id="r", annotator="a1", labelled_at=NOON, tie=True)
+    assert codecs.label_from_message(codecs.label_to_message(label)) == label
+
+
+def test_a_request_of_ids_and_texts_alone_gets_its_defaults() -> None:
+    message = decode(
+        JudgeRequest, b'{"requestId":"r","question":"q","candidates":[{"text":"x"},{"text":"y"}]}'
+    )
+    request = codecs.request_from_message(message, NOON)
+    assert request.mode == "pairwise" and request.options == Options()
+    assert [candidate.id for candidate in request.candidates] == ["1", "2"]
+    assert request.requested_at == NOON and request.reference is None
+
+
+def test_headers_follow_cloudevents_binary_mode() -> None:
+    local = NOON.astimezone(timezone(timedelta(hours=2)))
+    headers = events.event_headers(
+        event_type="judge.verdict.v1",
+        event_id="v",
+        source="s",
+        time=local,
+        trace=[("traceparent", b"00-1")],
+    )
+    assert dict(headers) == {
+        "ce_specversion": b"1.0",
+        "ce_id": b"v",
+        "ce_source": b"s",
+        "ce_type": b"judge.verdict.v1",
+        "ce_time": b"2026-01-01T12:00:00.123Z",
+        "content-type": b"application/protobuf",
+        "traceparent": b"00-1",
+    }
+    assert events.event_time(headers) == NOON.replace(microsecond=123000)
+    assert events.trace_headers([("TraceParent", b"x"), ("other", b"y")]) == [("traceparent", b"x")]

@@ -1,0 +1,45 @@
+"""Is the generated protobuf code current? With --write: make it so.
+
+    python tests/generated_code.py [--write]
+
+Exits 1 when a file differs, naming it.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from grpc_tools import protoc
+
+ROOT = Path(__file__).resolve().parent.parent
+PROTOS = ROOT / "protos"
+SERVICES = ROOT / "services"
+PACKAGE = Path("judgestream/v1")
+
+
+def generate(out: Path) -> None:
+    files = [str(path) for path in sorted((PROTOS / PACKAGE).glob("*.proto"))]
+    includes = [f"-I{PROTOS}", f"-I{Path(protoc.__file__).parent / '_proto'}"]
+    code = protoc.main(["protoc", *includes, f"--python_out={out}", f"--pyi_out={out}", *files])
+    if code:
+        raise SystemExit(f"protoc failed with {code}")
+
+
+def main(arguments: list[str]) -> int:
+    if "--write" in arguments:
+        generate(SERVICES)
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder))
+        fresh = {p.name: p.read_bytes() for p in (Path(folder) / PACKAGE).iterdir()}
+    committed = {p.name: p.read_bytes() for p in (SERVICES / PACKAGE).glob("*_pb2.py*")}
+    stale = sorted(
+        name for name in fresh.keys() | committed if fresh.get(name) != committed.get(name)
+    )
+    for name in stale:
+        sys.stderr.write(f"{SERVICES / PACKAGE / name} is not what protos/ say: `make protos`\n")
+    return int(bool(stale))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
