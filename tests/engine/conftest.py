@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from judgestream.engine.checkpoint import Checkpoint, load
 
+from judgestream.engine.checkpoint import Checkpoint, load
 from tests.engine import tiny
 
 

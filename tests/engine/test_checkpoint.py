@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from judgestream.core.errors import ConfigurationError
-from judgestream.engine.checkpoint import Checkpoint, load, load_tokens
-from judgestream.engine.manifest import describe, write_manifest
 from safetensors.torch import load_file, save_file
 from sentencepiece import SentencePieceProcessor
 
+from judgestream.core.errors import ConfigurationError
+from judgestream.engine.checkpoint import Checkpoint, load, load_tokens
+from judgestream.engine.manifest import describe, write_manifest
 from tests.engine import tiny
 
 FolderOf = Callable[[str], Path]

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+
 from judgestream.core.templates.base import Grammar
 from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.grammar import LEAF, ScoreTree, score_lines
-
 from tests.engine import tiny
 
 Loaded = Callable[[str], Checkpoint]

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+
 from judgestream.core.errors import PromptTooLong, RejectedByJudge
 from judgestream.core.parsing import read
 from judgestream.core.templates.base import Grammar
 from judgestream.core.types import Reading, Reply
 from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.judge import Judge, Prompt
-
 from tests.engine import tiny
 
 Loaded = Callable[[str], Checkpoint]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine.manifest import (
     NAME,

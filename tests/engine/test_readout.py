@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+from transformers import LlamaForCausalLM
+
 from judgestream.core.templates.base import Grammar
 from judgestream.engine.checkpoint import Checkpoint, load
 from judgestream.engine.grammar import ScoreTree, score_lines
 from judgestream.engine.readout import prefill
-from torch import Tensor
-from transformers import LlamaForCausalLM
-
 from tests.engine import tiny
 
 

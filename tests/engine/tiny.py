@@ -11,12 +11,13 @@ import json
 from pathlib import Path
 
 import torch
-from judgestream.core.templates import JUDGELM
-from judgestream.core.templates.base import Grammar
-from judgestream.engine.checkpoint import Checkpoint
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from judgestream.core.templates import JUDGELM
+from judgestream.core.templates.base import Grammar
+from judgestream.engine.checkpoint import Checkpoint
 
 PAIR = JUDGELM.forms["pair"].grammar
 SINGLE = JUDGELM.forms["single"].grammar

@@ -1,0 +1,100 @@
+"""What a Triton request says, as bytes, -> prompts. The JSON of `sampling_parameters` and `score_grammar`.
+
+The names are those of Triton's vLLM backend, so that one client speaks to both; `score_grammar` is ours.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from judgestream.core.templates import JUDGELM
+from judgestream.core.templates.base import Grammar
+from judgestream.engine.judge import Prompt
+
+DEFAULT_GRAMMAR = JUDGELM.forms["pair"].grammar
+
+TOO_LONG = "prompt_too_long: "
+BAD_REQUEST = "bad_request: "
+"""What an INVALID_ARG message starts with: clients tell the two apart by it."""
+
+
+def prompts_of(
+    texts: Sequence[bytes],
+    sampling: Sequence[bytes] | None = None,
+    grammars: Sequence[bytes] | None = None,
+) -> list[Prompt]:
+    """The rows of one request.
+
+    sampling  per row JSON: `max_tokens` (explanation tokens after the score line; default 0: scores
+              only), `temperature` (0 is all there is), `seed` (ignored: nothing is random)
+    grammars  per row JSON: `labels`, `count`, and if need be `separator` and `lead`; default: the pair
+              grammar. The rows of one request share an output tensor, so all must have equally many
+              labels and scores.
+
+    Raises:
+        ValueError: something is malformed; the message names the input and the field.
+    """
+    prompts = [
+        Prompt(
+            text=_text(text),
+            grammar=_grammar(grammars[at]) if grammars is not None else DEFAULT_GRAMMAR,
+            max_tokens=_max_tokens(sampling[at]) if sampling is not None else 0,
+        )
+        for at, text in enumerate(texts)
+    ]
+    if len({(len(prompt.grammar.labels), prompt.grammar.count) for prompt in prompts}) > 1:
+        raise ValueError(
+            "score_grammar: rows with different numbers of labels or scores; send them apart"
+        )
+    return prompts
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"text_input is not UTF-8: {error}") from None
+
+
+@lru_cache(maxsize=256)
+def _max_tokens(raw: bytes) -> int:
+    fields = _object("sampling_parameters", raw, {"max_tokens", "temperature", "seed"})
+    max_tokens = fields.get("max_tokens", 0)
+    if not isinstance(max_tokens, int) or isinstance(max_tokens, bool) or max_tokens < 0:
+        raise ValueError(f"sampling_parameters: max_tokens must be 0 or more, not {max_tokens!r}")
+    temperature = fields.get("temperature", 0)
+    if isinstance(temperature, bool) or temperature != 0:
+        raise ValueError(f"sampling_parameters: temperature must be 0, not {temperature!r}")
+    return max_tokens
+
+
+@lru_cache(maxsize=256)
+def _grammar(raw: bytes) -> Grammar:
+    if not raw.strip():
+        return DEFAULT_GRAMMAR
+    fields = _object("score_grammar", raw, {"labels", "count", "separator", "lead"})
+    labels, count = fields.get("labels"), fields.get("count")
+    separator, lead = fields.get("separator", " "), fields.get("lead", "")
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ValueError(f"score_grammar: labels must be a list of strings, not {labels!r}")
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise ValueError(f"score_grammar: count must be a whole number, not {count!r}")
+    if not isinstance(separator, str) or not isinstance(lead, str):
+        raise ValueError("score_grammar: separator and lead must be strings")
+    return Grammar(labels=tuple(labels), count=count, separator=separator, lead=lead)
+
+
+def _object(name: str, raw: bytes, known: set[str]) -> dict[str, Any]:
+    if not raw.strip():
+        return {}
+    try:
+        fields = json.loads(raw)
+    except ValueError as error:
+        raise ValueError(f"{name} is not JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise ValueError(f"{name} must be a JSON object, not {type(fields).__name__}")
+    unknown = sorted(set(fields) - known)
+    if unknown:
+        raise ValueError(f"{name}: unknown {unknown}; known: {sorted(known)}")
+    return fields
