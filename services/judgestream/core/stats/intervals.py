@@ -102,7 +102,7 @@ def percentile_bootstrap(
     values = sorted(value for value in drawn if value is not None)
     if not values:
         return None
-    tail = int(len(values) * _tail(level))
+    tail = round(len(values) * _tail(level))
     defined = "" if len(values) == resamples else f", {len(values)} of {resamples} resamples"
     return Interval(
         low=values[tail],
