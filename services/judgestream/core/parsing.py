@@ -1,6 +1,10 @@
 """From a judge's reply to a reading: score line parsers, and the joint distribution's summary."""
 
 import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from math import fsum, nan
+from operator import eq, gt, itemgetter, lt, mul
 
 from judgestream.core.templates.base import Grammar
 from judgestream.core.types import Reading, Reply, Unread, Unreadable
@@ -13,7 +17,7 @@ UNPARSED = (-1.0, -1.0)
 _NAMED = re.compile(
     r"\b(?:assistant|answer|response)\s*[12]\b['\u2019s]*\s*(?:score)?\s*[:=]?", re.I
 )
-_NUMBER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)(?:\s*/\s*10(?!\d))?(?![\w.])")
+_NUMBER = re.compile(r"(?<![\w.])([-\u2212]?\d+(?:\.\d+)?)(?:\s*/\s*10(?!\d))?(?![\w.])")
 
 
 def parse_strict(text: str) -> tuple[float, float]:
@@ -36,11 +40,12 @@ def parse_tolerant(text: str, count: int) -> tuple[float, ...] | None:
     """`count` scores of 0 to 10 on the first line that is not blank, or None.
 
     Reads what a person would: `7, 8`, `7/10 8/10`, `Assistant 1: 7 Assistant 2: 8.5`. More or fewer
-    numbers than asked for, or one out of range, is no reading.
+    numbers than asked for, or one out of range (JudgeLM's own failure mark, `-1 -1`, too), is no reading.
     """
     line = next((line for line in text.splitlines() if line.strip()), "")
-    numbers = [float(found) for found in _NUMBER.findall(_NAMED.sub(" ", line))]
-    if len(numbers) != count or any(number > 10 for number in numbers):
+    found = _NUMBER.findall(_NAMED.sub(" ", line))
+    numbers = [float(number.replace("\u2212", "-")) for number in found]
+    if len(numbers) != count or not all(0 <= number <= 10 for number in numbers):
         return None
     return tuple(numbers)
 
@@ -53,7 +58,7 @@ def read(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     """
     if reply.score_probs:
         return _read_distribution(reply, grammar)
-    if reply.finish_reason == "length" and "\n" not in reply.text:
+    if reply.finish_reason == "length" and "\n" not in reply.text.lstrip():
         return Unreadable(reason=Unread.TRUNCATED, detail=reply.text[:80])
     scores = parse_tolerant(reply.text, grammar.count)
     if scores is None:
@@ -78,35 +83,46 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
             reason=Unread.UNPARSABLE,
             detail=f"{len(probs)} probabilities for {size} labels at {grammar.count} positions",
         )
-    inside = sum(probs)
-    outside = max(0.0, 1.0 - inside)
-    if not outside <= MAX_OUTSIDE:  # also when a probability is NaN
+    # Exactly rounded sums do not depend on their order: a transposed distribution gives exactly the
+    # mirrored reading, so that a draw between win and lose stays a draw.
+    inside = fsum(probs) if min(probs) >= 0.0 else nan
+    outside = 1.0 - inside
+    if not abs(outside) <= MAX_OUTSIDE:  # written so that NaN fails, too
         return Unreadable(
             reason=Unread.OUTSIDE_GRAMMAR, detail=f"{outside:.3f} outside the score grammar"
         )
+    outside = max(0.0, outside)  # single precision may sum to a hair above one
     greedy = parse_tolerant(reply.text, grammar.count)
     if grammar.count == 1:
-        mean = sum(p * v for p, v in zip(probs, values, strict=True)) / inside
-        best = values[max(range(size), key=probs.__getitem__)]
-        return Reading(means=(mean,), greedy=greedy or (best,), outside=outside)
+        best = values[probs.index(max(probs))]
+        return Reading(means=(_mean(probs, values),), greedy=greedy or (best,), outside=outside)
     if grammar.count != 2:
         raise ValueError(f"no reading is defined for {grammar.count} joint scores")
-    rows = [probs[k * size : (k + 1) * size] for k in range(size)]
-    win = tie = mean1 = mean2 = 0.0
-    for i, row in enumerate(rows):
-        mean1 += values[i] * sum(row)
-        mean2 += sum(p * v for p, v in zip(row, values, strict=True))
-        tie += row[i]
-        win += sum(row[:i])  # labels ascend, so the second score is the smaller one here
-    win, tie = win / inside, tie / inside
     if greedy is None:
-        best_cell = max(range(size * size), key=probs.__getitem__)
-        greedy = (values[best_cell // size], values[best_cell % size])
+        cell = probs.index(max(probs))
+        greedy = (values[cell // size], values[cell % size])
+    first = [fsum(probs[k * size : (k + 1) * size]) for k in range(size)]
+    second = [fsum(probs[k::size]) for k in range(size)]
+    win, tie, lose = (fsum(pick(probs)) / inside for pick in _regions(values))
     return Reading(
-        means=(mean1 / inside, mean2 / inside),
+        means=(_mean(first, values), _mean(second, values)),
         greedy=greedy,
         win=win,
         tie=tie,
-        lose=max(0.0, 1.0 - win - tie),
+        lose=lose,
         outside=outside,
+    )
+
+
+def _mean(weights: Sequence[float], values: Sequence[float]) -> float:
+    return fsum(map(mul, weights, values)) / fsum(weights)
+
+
+@cache
+def _regions(values: tuple[float, ...]) -> tuple[Callable[[Sequence[float]], Sequence[float]], ...]:
+    """What picks, from a row-major joint, the cells with first > second, equal, and first < second."""
+    cells = [(a, b) for a in values for b in values]
+    wanted: tuple[Callable[[float, float], bool], ...] = (gt, eq, lt)
+    return tuple(
+        itemgetter(*(k for k, cell in enumerate(cells) if holds(*cell))) for holds in wanted
     )

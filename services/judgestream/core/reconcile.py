@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 
 from judgestream.core.types import (
     CandidateScore,
@@ -62,16 +63,16 @@ def settle_pair(request: Request, passes: Sequence[PassResult]) -> Settlement:
     """Two candidates: argmax of P(win), P(tie), P(lose) averaged over all passes.
 
     Averaging over both orders makes the outcome symmetric: swapping the candidates of a request swaps
-    its verdict exactly. One unreadable pass makes the whole request unscored, because what is left would
-    be judged in one order only.
+    its verdict exactly (`fsum`, because a plain sum depends on the order of the passes). One unreadable
+    pass makes the whole request unscored, because what is left would be judged in one order only.
     """
     readings, unscored = _readable(request, passes)
     if unscored is not None:
         return unscored
     count = len(readings)
-    win = sum(r.win or 0.0 for r in readings) / count
-    tie = sum(r.tie or 0.0 for r in readings) / count
-    lose = sum(r.lose or 0.0 for r in readings) / count
+    win = fsum(r.win or 0.0 for r in readings) / count
+    tie = fsum(r.tie or 0.0 for r in readings) / count
+    lose = fsum(r.lose or 0.0 for r in readings) / count
     side = preference(win, tie, lose)
     first, second = request.candidates
     return Settlement(
@@ -117,7 +118,7 @@ def _scores(request: Request, readings: Sequence[Reading]) -> tuple[CandidateSco
     return tuple(
         CandidateScore(
             candidate_id=candidate.id,
-            score=sum(r.means[k] for r in readings) / len(readings) if readings else None,
+            score=fsum(r.means[k] for r in readings) / len(readings) if readings else None,
             system=candidate.system,
             length=len(candidate.text),
         )

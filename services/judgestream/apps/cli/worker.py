@@ -1,0 +1,31 @@
+"""`judgestream worker judging|bias`: one worker, in the foreground, until SIGTERM."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from judgestream.settings import load
+
+
+class Kind(StrEnum):
+    JUDGING = "judging"
+    BIAS = "bias"
+
+
+def worker(
+    kind: Annotated[Kind, typer.Argument(help="what to do")],
+    slot: Annotated[
+        int, typer.Option(min=0, help="this worker's place in its group: 0, 1, ...; each only once")
+    ] = 0,
+) -> None:
+    """Run one worker. A supervisor should start it again whenever it ends with a code other than 0."""
+    settings = load()
+    from judgestream.apps import logs
+
+    logs.configure(settings.worker.log_level)
+    if kind is Kind.JUDGING:
+        from judgestream.apps.judging import main
+    else:
+        from judgestream.apps.bias import main
+    raise typer.Exit(main(settings, slot))

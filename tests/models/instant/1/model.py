@@ -1,0 +1,54 @@
+"""Scores that follow from the prompt's length alone; `SLEEP <ms>` in a prompt makes its batch that slow."""
+
+import json
+import re
+import time
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+SLEEP = re.compile(rb"SLEEP (\d+)")
+LABELS = 10
+TOO_LONG = 100_000  # bytes
+
+
+class TritonPythonModel:
+    def execute(self, requests):
+        responses = []
+        pause = 0
+        for request in requests:
+            prompts = pb_utils.get_input_tensor_by_name(request, "text_input").as_numpy().ravel()
+            grammar = pb_utils.get_input_tensor_by_name(request, "score_grammar")
+            count = json.loads(grammar.as_numpy().ravel()[0])["count"] if grammar is not None else 2
+            pause = max([pause, *(int(ms) for p in prompts for ms in SLEEP.findall(p))])
+            if any(len(prompt) > TOO_LONG for prompt in prompts):
+                error = pb_utils.TritonError(
+                    "prompt_too_long: more than this context holds", pb_utils.TritonError.INVALID_ARG
+                )
+                responses.append(pb_utils.InferenceResponse(error=error))
+                continue
+            responses.append(pb_utils.InferenceResponse(output_tensors=answer(prompts, count)))
+        time.sleep(pause / 1000)
+        return responses
+
+
+def answer(prompts, count):
+    rows = len(prompts)
+    probs = np.zeros((rows, LABELS**count), dtype=np.float32)
+    texts = []
+    for row, prompt in enumerate(prompts):
+        cell = len(prompt) % LABELS**count
+        probs[row, cell] = 1.0
+        scores = np.unravel_index(cell, (LABELS,) * count)
+        texts.append(" ".join(str(score + 1) for score in scores).encode())
+
+    def column(values, dtype):
+        return np.array(values, dtype=dtype).reshape(rows, 1)
+
+    return [
+        pb_utils.Tensor("text_output", column(texts, np.object_)),
+        pb_utils.Tensor("finish_reason", column([b"stop"] * rows, np.object_)),
+        pb_utils.Tensor("num_input_tokens", column([len(p) // 4 for p in prompts], np.uint32)),
+        pb_utils.Tensor("num_output_tokens", column([3] * rows, np.uint32)),
+        pb_utils.Tensor("score_probs", probs),
+    ]
