@@ -1,0 +1,81 @@
+"""What one Kafka node is told: its properties and its JVM flags. Pure text, no I/O."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from judgestream.local.ports import HOST
+
+NODE_ID = 1
+# A judged request may have 8 MiB (protobuf, CloudEvents headers and the batch's frame on top).
+MAX_MESSAGE_BYTES = 9 * 1024 * 1024
+# Fixed, so that a data folder keeps its cluster id; 16 bytes in URL-safe base64, as Kafka wants.
+CLUSTER_ID = "anVkZ2VzdHJlYW0tbG9jYQ"
+
+HEAP_FLAGS = ("-Xms64m", "-Xmx256m")
+# C1 and SerialGC start fastest and need least memory; only TLS, which we do not use, would suffer.
+JVM_FLAGS = (
+    *HEAP_FLAGS,
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    # Java 25 stores machine code of adapters in the class cache too, and then warns at every start
+    # that some do not fit; they gain nothing here.
+    "-XX:+UnlockDiagnosticVMOptions",
+    "-XX:-AOTAdapterCaching",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
+)
+
+
+def properties(*, port: int, controller_port: int, log_dir: Path) -> str:
+    """The `server.properties` of a single KRaft node, broker and controller in one process."""
+    settings: dict[str, object] = {
+        "process.roles": "broker,controller",
+        "node.id": NODE_ID,
+        "controller.quorum.voters": f"{NODE_ID}@{HOST}:{controller_port}",
+        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "log.dirs": log_dir,
+        "auto.create.topics.enable": "false",
+        "message.max.bytes": MAX_MESSAGE_BYTES,
+        "replica.fetch.max.bytes": MAX_MESSAGE_BYTES,
+        # One node: everything internal has one replica.
+        "offsets.topic.replication.factor": 1,
+        "offsets.topic.num.partitions": 4,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "transaction.state.log.num.partitions": 1,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "group.initial.rebalance.delay.ms": 0,
+        # After a SIGKILL the controller waits for this session to end: 3 s and not 11.
+        "broker.session.timeout.ms": 2000,
+        "broker.heartbeat.interval.ms": 500,
+        # The default of 128 MB does not fit a small heap.
+        "log.cleaner.dedupe.buffer.size": 4 * 1024 * 1024,
+    }
+    return "".join(f"{key}={_escape(str(value))}\n" for key, value in settings.items())
+
+
+def _escape(value: str) -> str:
+    """A value as a Java properties file has it: a backslash in a path must stay one."""
+    return value.replace("\\", "\\\\")
+
+
+def java_command(
+    *, java: Path, jars: Sequence[Path], archive: Path | None, flags: Sequence[str] = ()
+) -> list[str]:
+    """`java` with our flags and the class path; the main class and its arguments come after."""
+    cached = [] if archive is None else [f"-XX:AOTCache={archive}"]
+    class_path = ":".join(str(jar) for jar in jars)
+    return [str(java), *JVM_FLAGS, *cached, *flags, "-cp", class_path]
+
+
+def parse_meta(text: str) -> dict[str, str]:
+    """The entries of a `meta.properties`, Kafka's own note of whose data folder it is."""
+    lines = (line.strip() for line in text.splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {key.strip(): value.strip() for key, _, value in pairs}

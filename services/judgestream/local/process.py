@@ -1,0 +1,191 @@
+"""One server as a child process: start it, wait until it answers, stop it, quote its log."""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from judgestream.local import keeper
+from judgestream.local.errors import LocalServerError, ServerDied, ServerNotReady
+from judgestream.local.identity import ProcessId, identify, kill_group
+
+_LOG_LINES = 15
+_KEEPER_SECONDS = 20.0  # for a Python process to start on a machine that is very busy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What to run. `name` is what messages call it; `log_path` gets stdout and stderr, and the
+    log of the start before is kept beside it with the suffix `.1`. After SIGTERM the server has
+    `stop_seconds` until SIGKILL. `remove_after` are glob patterns of files that it leaves behind.
+    """
+
+    name: str
+    argv: Sequence[str]
+    log_path: Path
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    stop_seconds: float = 10.0
+    remove_after: Sequence[str] = ()
+
+
+class ServerProcess:
+    """A running server and its keeper. Safe to create from any thread."""
+
+    def __init__(self, command: Command, *, held_files: Sequence[int] = ()) -> None:
+        """Start it. `held_files` are lock files that the keeper holds open until all is gone.
+
+        Raises ServerDied when the program cannot be executed.
+        """
+        self.command = command
+        command.log_path.parent.mkdir(parents=True, exist_ok=True)
+        if command.log_path.exists():
+            command.log_path.replace(command.log_path.with_name(command.log_path.name + ".1"))
+        read_end, write_end = os.pipe()
+        try:
+            task = {
+                "name": command.name,
+                "argv": list(command.argv),
+                "env": dict(command.env),
+                "cwd": str(command.cwd),
+                "stop_seconds": command.stop_seconds,
+                "remove_after": list(command.remove_after),
+                "parent": os.getpid(),
+                "report": write_end,
+            }
+            with command.log_path.open("ab") as log:
+                self._keeper = subprocess.Popen(
+                    # -I -S: nothing of the user's Python settings may reach the keeper
+                    [sys.executable, "-I", "-S", str(keeper.__file__)],
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C is for us: we stop the servers in order
+                    pass_fds=(write_end, *held_files),
+                )
+        finally:
+            os.close(write_end)
+        try:
+            assert self._keeper.stdin is not None  # noqa: S101  PIPE was asked for above
+            with self._keeper.stdin as keeper_input:
+                keeper_input.write(json.dumps(task).encode())
+            self.server = self._read_report(read_end)
+        except BaseException:
+            self._keeper.kill()
+            self._keeper.wait()
+            raise
+        finally:
+            os.close(read_end)
+        self.keeper = identify(self._keeper.pid) or ProcessId(pid=self._keeper.pid, started=0)
+
+    def _read_report(self, read_end: int) -> ProcessId:
+        text = b""
+        deadline = time.monotonic() + _KEEPER_SECONDS
+        while not text.endswith(b"\n"):
+            readable, _, _ = select.select(
+                [read_end], [], [], max(0.0, deadline - time.monotonic())
+            )
+            chunk = os.read(read_end, 65536) if readable else b""
+            if not chunk:
+                raise ServerDied(
+                    f"{self.command.name} could not be started: its keeper process gave no answer"
+                    f" within {_KEEPER_SECONDS:.0f} s.{self.log_tail()}"
+                )
+            text += chunk
+        report = json.loads(text)
+        if "error" in report:
+            raise ServerDied(
+                f"{self.command.name} could not be started: {report['error']}."
+                f" Check that {self.command.argv[0]} exists and may be executed."
+            )
+        pid = int(report["pid"])
+        return identify(pid) or ProcessId(pid=pid, started=0)
+
+    @property
+    def pid(self) -> int:
+        """Of the server itself, not of its keeper."""
+        return self.server.pid
+
+    def poll(self) -> int | None:
+        """The exit status when server and keeper are gone (a signal counts as 128 + its number)."""
+        return self._keeper.poll()
+
+    @property
+    def running(self) -> bool:
+        return self.poll() is None
+
+    def check(self) -> None:
+        """Raise ServerDied, with the last lines of the log, when the server has ended."""
+        status = self.poll()
+        if status is None:
+            return
+        kill_group(self.server)  # only finds something if the keeper itself was killed
+        raise ServerDied(
+            f"{self.command.name} ended by itself ({_status_words(status)})."
+            f" The reason is usually in the last lines of its log.{self.log_tail()}"
+        )
+
+    def wait_ready(
+        self, probe: Callable[[], bool], *, what: str, seconds: float, mend: str
+    ) -> None:
+        """Call `probe` until it is true. `what` completes "has not ... within N s", `mend` follows.
+
+        Raises ServerDied as soon as the process ends, and ServerNotReady at the deadline.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            self.check()
+            if probe():
+                return
+            if time.monotonic() >= deadline:
+                raise ServerNotReady(
+                    f"{self.command.name} runs (pid {self.pid}) but has not {what} within"
+                    f" {seconds:.0f} s. {mend}{self.log_tail()}"
+                )
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """SIGTERM, a deadline, SIGKILL of the whole group. Does nothing if it has ended.
+
+        Raises LocalServerError when even SIGKILL has not ended it (a process stuck in the kernel).
+        """
+        if self._keeper.poll() is None:
+            self._keeper.terminate()
+        try:
+            self._keeper.wait(self.command.stop_seconds + 10.0)
+        except subprocess.TimeoutExpired:
+            self._keeper.kill()  # takes the server with it (PR_SET_PDEATHSIG)
+            self._keeper.wait()
+        deadline = time.monotonic() + 5.0
+        while kill_group(self.server):
+            if time.monotonic() > deadline:
+                raise LocalServerError(
+                    f"{self.command.name} (process group {self.pid}) does not end even after"
+                    f" SIGKILL. Look at `ps -o pid,stat,wchan -g {self.pid}`."
+                )
+            time.sleep(0.01)
+
+    def log_tail(self, lines: int = _LOG_LINES) -> str:
+        """The log's path and its last lines, ready to follow a sentence of a message."""
+        path = self.command.log_path
+        try:
+            with path.open("rb") as log:
+                log.seek(0, os.SEEK_END)
+                log.seek(max(0, log.tell() - 16_384))
+                tail = log.read().decode(errors="replace").splitlines()[-lines:]
+        except OSError:
+            tail = []
+        if not tail:
+            return f"\nLog {path}: empty."
+        return f"\nLast lines of {path}:\n" + "\n".join(f"  | {line}" for line in tail)
+
+
+def _status_words(status: int) -> str:
+    if status > 128:
+        return f"killed by signal {status - 128}"
+    return f"exit status {status}"

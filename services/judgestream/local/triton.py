@@ -1,0 +1,224 @@
+"""Triton Inference Server, with its Python backend, from the package nvidia-pytriton."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from judgestream.local import triton_install
+from judgestream.local.errors import DataUnusable, ServerDied
+from judgestream.local.identity import ProcessId, children, program_name
+from judgestream.local.lock import FolderLock
+from judgestream.local.ports import HOST, free_port, require_free
+from judgestream.local.process import Command, ServerProcess
+
+_EXIT_SECONDS = 5
+_STUB_NAME = "triton_python_b"  # the kernel keeps 15 characters of a program's name
+
+
+class TritonServer:
+    """A server with explicit model control: `models` are loaded at start, others by request."""
+
+    name = "Triton"
+
+    def __init__(
+        self,
+        *,
+        run_dir: Path,
+        model_repository: Path,
+        models: Sequence[str],
+        http_port: int | None = None,
+        grpc_port: int | None = None,
+        metrics_port: int | None = None,
+        omp_num_threads: int | None = None,
+        environment: Mapping[str, str] | None = None,
+        extra_arguments: Sequence[str] = (),
+        start_seconds: float = 180.0,
+    ) -> None:
+        """Nothing is started yet. Ports that are not given are chosen free ones.
+
+        `run_dir` holds the log and the backend's folder; nothing in it is worth keeping.
+        `omp_num_threads` and `environment` reach the models' Python processes. `start_seconds` is
+        how long loading the models may take.
+        """
+        self.run_dir = run_dir.resolve()
+        self.model_repository = model_repository.resolve()
+        self.models = tuple(models)
+        self.http_port = free_port() if http_port is None else http_port
+        self.grpc_port = free_port() if grpc_port is None else grpc_port
+        self.metrics_port = free_port() if metrics_port is None else metrics_port
+        self._environment = dict(environment or {})
+        if omp_num_threads is not None:
+            self._environment["OMP_NUM_THREADS"] = str(omp_num_threads)
+        self._extra_arguments = tuple(extra_arguments)
+        self._start_seconds = start_seconds
+        self._process: ServerProcess | None = None
+        self._lock: FolderLock | None = None
+        self._stubs_at_start = 0
+        # By folder and not by chance: a start finds what a killed keeper has left behind.
+        folder_hash = hashlib.sha256(str(self.run_dir).encode()).hexdigest()[:12]
+        self.shm_prefix = f"judgestream_{folder_hash}_"
+
+    @property
+    def grpc_url(self) -> str:
+        """`host:port` for `tritonclient.grpc`."""
+        return f"{HOST}:{self.grpc_port}"
+
+    @property
+    def http_url(self) -> str:
+        """`host:port` for `tritonclient.http`."""
+        return f"{HOST}:{self.http_port}"
+
+    @property
+    def metrics_url(self) -> str:
+        return f"http://{HOST}:{self.metrics_port}/metrics"
+
+    @property
+    def process(self) -> ServerProcess | None:
+        """The running server, or None before `start` and after `stop`."""
+        return self._process
+
+    @property
+    def log_path(self) -> Path:
+        return self.run_dir / "triton.log"
+
+    def start(self) -> None:
+        """Start and wait until the server and each of `models` is ready.
+
+        Raises a ConfigurationError (port taken, folder in use, model or package missing) before
+        anything runs; ServerDied when a model cannot be loaded, ServerNotReady at the deadline.
+        """
+        if self._process is not None:
+            return
+        install = triton_install.find()
+        self._check_repository()
+        environment = triton_install.server_environment(
+            install, {**os.environ, **self._environment}
+        )
+        triton_install.check_libraries(install, environment)
+        self._lock = FolderLock(self.run_dir, purpose="Triton's run folder", wait_seconds=5.0)
+        try:
+            for port, purpose in (
+                (self.http_port, "HTTP"),
+                (self.grpc_port, "gRPC"),
+                (self.metrics_port, "metrics"),
+            ):
+                require_free(
+                    port, purpose=f"Triton ({purpose})", setting=f"the Triton {purpose} port"
+                )
+            for left_over in Path("/dev/shm").glob(f"{self.shm_prefix}*"):  # noqa: S108
+                left_over.unlink(missing_ok=True)
+            backends = triton_install.make_backend_directory(install, self.run_dir / "backends")
+            self._process = ServerProcess(
+                Command(
+                    name=self.name,
+                    argv=[str(install.program), *self._arguments(backends)],
+                    log_path=self.log_path,
+                    cwd=self.run_dir,
+                    env=environment,
+                    stop_seconds=_EXIT_SECONDS + 10.0,
+                    remove_after=[f"/dev/shm/{self.shm_prefix}*"],  # noqa: S108
+                ),
+                held_files=[self._lock.fd],
+            )
+            self._process.wait_ready(
+                lambda: serves(self.grpc_url, self.models),
+                what=f"reported {', '.join(self.models) or 'itself'} ready on {self.grpc_url}",
+                seconds=self._start_seconds,
+                mend="Loading a large model takes time: start again with a longer start_seconds.",
+            )
+            self._stubs_at_start = len(self.stubs())
+        except BaseException:
+            self.stop()
+            raise
+
+    def _arguments(self, backends: Path) -> list[str]:
+        return [
+            f"--model-repository={self.model_repository}",
+            "--model-control-mode=explicit",
+            *(f"--load-model={model}" for model in self.models),
+            f"--backend-directory={backends}",
+            f"--backend-config=python,shm-region-prefix-name={self.shm_prefix}",
+            f"--exit-timeout-secs={_EXIT_SECONDS}",
+            f"--http-address={HOST}",
+            f"--http-port={self.http_port}",
+            f"--grpc-address={HOST}",
+            f"--grpc-port={self.grpc_port}",
+            f"--metrics-address={HOST}",
+            f"--metrics-port={self.metrics_port}",
+            *self._extra_arguments,
+        ]
+
+    def _check_repository(self) -> None:
+        if not self.model_repository.is_dir():
+            raise DataUnusable(
+                f"The model repository {self.model_repository} is no folder. Correct its path."
+            )
+        for model in self.models:
+            if not (self.model_repository / model).is_dir():
+                present = sorted(path.name for path in self.model_repository.iterdir())
+                raise DataUnusable(
+                    f"The model repository {self.model_repository} has no model {model}; it has:"
+                    f" {', '.join(present) or 'nothing'}. Correct the name, or add the model."
+                )
+
+    def stubs(self) -> list[ProcessId]:
+        """The Python processes of the models, one for each instance of a Python model."""
+        if self._process is None:
+            return []
+        own = children(self._process.pid)
+        return [child for child in own if program_name(child.pid) == _STUB_NAME]
+
+    def lost_stubs(self) -> int:
+        """How many stubs fewer live than when the server became ready. Triton does not notice
+        such a death: it stays "ready" and every call to that model fails, until somebody unloads
+        and loads the model. A model unloaded on purpose counts here too.
+        """
+        if self._process is None:
+            return 0
+        return max(0, self._stubs_at_start - len(self.stubs()))
+
+    def check(self) -> None:
+        """Raise ServerDied, with the end of the log, when the server is not running."""
+        if self._process is None:
+            raise ServerDied(f"{self.name} is not started: call start() first.")
+        self._process.check()
+
+    def stop(self) -> None:
+        """Stop server and stubs, remove their shared memory. Does nothing when not running."""
+        process, self._process = self._process, None
+        lock, self._lock = self._lock, None
+        try:
+            if process is not None:
+                process.stop()
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def __enter__(self) -> "TritonServer":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def serves(url: str, models: Sequence[str] = (), *, seconds: float = 2.0) -> bool:
+    """Whether the server at `url` is ready, and each of `models` too."""
+    # Imported late: `judgestream.local.stack` must load without a Triton client.
+    from tritonclient.grpc import InferenceServerClient
+    from tritonclient.utils import InferenceServerException
+
+    try:
+        with InferenceServerClient(url) as client:
+            return bool(client.is_server_ready(client_timeout=seconds)) and all(
+                client.is_model_ready(model, client_timeout=seconds) for model in models
+            )
+    except InferenceServerException:
+        return False

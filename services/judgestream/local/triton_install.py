@@ -1,0 +1,150 @@
+"""The Triton that nvidia-pytriton ships, and what its Python backend needs from this interpreter."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from importlib import util
+from pathlib import Path
+
+from judgestream.local.errors import ServerMissing
+
+_STUB = "triton_python_backend_stub"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TritonInstall:
+    """Where the parts are: the server's program, the folder `backends/python`, the stub for this
+    Python, and the folders of shared libraries, most specific first.
+    """
+
+    program: Path
+    python_backend: Path
+    stub: Path
+    library_dirs: tuple[Path, ...]
+
+
+def find() -> TritonInstall:
+    """Look them up. Raises ServerMissing, with the mend, when a part is not there."""
+    spec = util.find_spec("pytriton")
+    if spec is None or spec.origin is None:
+        raise ServerMissing(
+            "Triton comes with the package nvidia-pytriton, which is not installed."
+            " Install it with: pip install 'judgestream[local]'"
+        )
+    package = Path(spec.origin).parent
+    server = package / "tritonserver"
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    install = TritonInstall(
+        program=server / "bin" / "tritonserver",
+        python_backend=server / "backends" / "python",
+        stub=server / "python_backend_stubs" / version / _STUB,
+        library_dirs=(*_libpython_dirs(), package.parent / "nvidia_pytriton.libs"),
+    )
+    if not install.stub.is_file():
+        raise ServerMissing(
+            f"This nvidia-pytriton has no Python backend for Python {version}: looked for"
+            f" {install.stub}. Use Python 3.11 or 3.12, or another nvidia-pytriton."
+        )
+    if not install.program.is_file() or not install.python_backend.is_dir():
+        raise ServerMissing(
+            f"This nvidia-pytriton has no server in {server}."
+            " Install one that has: pip install 'nvidia-pytriton>=0.7,<0.8'"
+        )
+    return install
+
+
+def make_backend_directory(install: TritonInstall, folder: Path) -> Path:
+    """A `--backend-directory` in `folder`, made anew: the shipped backend by links, with the stub
+    for this Python beside it, where the backend looks for it. site-packages stays untouched (it
+    may be read-only), and the copy of the stub (1.4 MB) is executable whatever pip made of it.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    backend = folder / "python"
+    backend.mkdir(parents=True)
+    for part in install.python_backend.iterdir():
+        if part.name != _STUB:
+            (backend / part.name).symlink_to(part)
+    stub = backend / _STUB
+    shutil.copyfile(install.stub, stub)
+    stub.chmod(0o755)
+    return folder
+
+
+def server_environment(install: TritonInstall, base: dict[str, str]) -> dict[str, str]:
+    """`base` with what the server and its stubs need.
+
+    The stub embeds Python and takes its prefix, and so its packages, from the first `python3` on
+    PATH. It must be the one that runs us: with another one it loaded a numpy 2 once, which
+    corrupts every BYTES tensor. Raises ServerMissing when there is none beside our interpreter.
+    """
+    folder = Path(sys.executable).parent
+    if not (folder / "python3").exists():
+        raise ServerMissing(
+            f"Triton's Python backend looks for a program named python3, and {folder} has none."
+            f" Run judgestream from a virtual environment: {sys.executable} -m venv .venv"
+        )
+    environment = dict(base)
+    environment["PATH"] = f"{folder}:{base.get('PATH', os.defpath)}"
+    inherited = [base["LD_LIBRARY_PATH"]] if base.get("LD_LIBRARY_PATH") else []
+    environment["LD_LIBRARY_PATH"] = ":".join([*map(str, install.library_dirs), *inherited])
+    environment.pop("PYTHONHOME", None)  # it would override the prefix
+    return environment
+
+
+def check_libraries(install: TritonInstall, environment: dict[str, str]) -> None:
+    """Ask the dynamic linker whether the server and the stub find all their libraries.
+
+    Raises ServerMissing naming the missing library, the folders searched and the mend.
+    """
+    for program in (install.program, install.stub):
+        tracing = {**environment, "LD_TRACE_LOADED_OBJECTS": "1"}
+        linker = "/lib64/ld-linux-x86-64.so.2"  # called itself, as pip may drop executable bits
+        done = subprocess.run(
+            [linker, str(program)], env=tracing, capture_output=True, text=True, timeout=30
+        )
+        missing = [line.split()[0] for line in done.stdout.splitlines() if "not found" in line]
+        if done.returncode != 0 and not missing:
+            missing = [done.stderr.strip().rpartition(": ")[2] or "a library"]
+        if missing:
+            raise ServerMissing(_missing_words(program, missing))
+
+
+def _missing_words(program: Path, missing: list[str]) -> str:
+    library = _libpython_name()
+    if library in missing:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return (
+            f"Triton's Python backend needs {library}, and {sys.executable} was built without it."
+            f" Use an interpreter that has it, without root: `pip install uv && uv venv"
+            f" --managed-python --python {version} .venv`, or with pyenv"
+            f" `PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install {version}`; on Debian and"
+            f" Ubuntu with root: `apt install libpython{version}`."
+        )
+    return (
+        f"{program.name} cannot start here: {', '.join(missing)} not found. It needs a Linux with"
+        " glibc 2.34 or newer and libstdc++ (Debian 12, Ubuntu 22.04, RHEL 9 or newer)."
+    )
+
+
+def _libpython_name() -> str:
+    return f"libpython{sys.version_info.major}.{sys.version_info.minor}.so.1.0"
+
+
+def _libpython_dirs() -> tuple[Path, ...]:
+    """Folders that hold this interpreter's own shared library; none for one linked statically,
+    where the system's library folders are the last hope and searched anyway.
+    """
+    candidates = [
+        sysconfig.get_config_var("LIBDIR"),
+        f"{sys.base_exec_prefix}/lib",
+        f"{sys.base_prefix}/lib",
+        f"{sys.base_exec_prefix}/lib64",
+    ]
+    found = [
+        Path(path) for path in candidates if path and (Path(path) / _libpython_name()).exists()
+    ]
+    # A relocated interpreter's configuration names the folder of the machine that built it.
+    return tuple(dict.fromkeys(found))

