@@ -1,0 +1,215 @@
+from math import inf, isnan, nan
+
+import pytest
+
+from judgestream.core.parsing import MAX_OUTSIDE, UNPARSED, parse_strict, parse_tolerant, read
+from judgestream.core.templates.base import Grammar
+from judgestream.core.types import Reading, Reply, Unread, Unreadable
+
+PAIR = Grammar(labels=("1", "2", "3"), count=2)
+ONE = Grammar(labels=("1", "2", "3"), count=1, lead=" ")
+
+
+def read_pair(*, text: str = "", probs: tuple[float, ...] = (), finish: str = "stop") -> Reading:
+    found = read(Reply(text=text, score_probs=probs, finish_reason=finish), PAIR)
+    assert isinstance(found, Reading), found
+    return found
+
+
+def reason(reply: Reply, grammar: Grammar = PAIR) -> Unread:
+    found = read(reply, grammar)
+    assert isinstance(found, Unreadable), found
+    return found.reason
+
+
+# shared/facts/judgelm.md 3.3, all of it, then what follows from its rule.
+STRICT = [
+    ("7 8", (7.0, 8.0)),
+    ("7.5 8", (7.5, 8.0)),
+    ("7,8", (7.0, 8.0)),
+    ("7, 8", UNPARSED),
+    ("7  8", UNPARSED),
+    ("7 8 ", UNPARSED),
+    ("7/10 8/10", UNPARSED),
+    ("8", UNPARSED),
+    ("8 7 6", UNPARSED),
+    ("7 8\nAssistant 1 is vaguer. 9 9", (7.0, 8.0)),  # first line only
+    ("\n7 8", UNPARSED),
+    (" 7 8", UNPARSED),
+    ("", UNPARSED),
+    ("7 eight", UNPARSED),
+    ("70 -8", (70.0, -8.0)),  # no range check
+]
+
+
+@pytest.mark.parametrize(("text", "scores"), STRICT)
+def test_strict_is_judgelms_own_parser(text: str, scores: tuple[float, float]) -> None:
+    assert parse_strict(text) == scores
+
+
+def test_strict_accepts_nan_which_then_compares_as_a_tie() -> None:
+    first, second = parse_strict("nan 3")
+    assert isnan(first)
+    assert (first - second > 0, second - first > 0) == (False, False)
+
+
+TOLERANT = [
+    ("7 8", (7.0, 8.0)),
+    ("7, 8", (7.0, 8.0)),
+    ("7  8 ", (7.0, 8.0)),
+    ("7\t8", (7.0, 8.0)),
+    ("7/10 8/10", (7.0, 8.0)),
+    ("7 / 10, 8 / 10", (7.0, 8.0)),
+    ("10/10 0/10", (10.0, 0.0)),
+    ("Assistant 1: 7 Assistant 2: 8.5", (7.0, 8.5)),
+    ("Assistant 1's score: 7, Assistant 2\u2019s score: 8", (7.0, 8.0)),
+    ("Answer 1 = 3; Answer 2 = 4", (3.0, 4.0)),
+    ("\n  \n7 8\nBoth are fine.", (7.0, 8.0)),
+    ("7 8\r\nBoth are fine.", (7.0, 8.0)),
+    ("8", None),
+    ("8 7 6", None),
+    ("11 8", None),
+    ("-1 -1", None),  # JudgeLM's mark of failure is no pair of ones
+    ("7 -8", None),
+    ("\u22121 5", None),  # the typographic minus
+    ("nan 3", None),
+    ("inf 3", None),
+    ("1e1 3", None),
+    ("v2.5.1 3 4.", None),
+    ("seven eight", None),
+    ("Both are fine.\n7 8", None),  # the first line that is not blank decides
+    ("", None),
+    (" \n ", None),
+]
+
+
+@pytest.mark.parametrize(("text", "scores"), TOLERANT)
+def test_tolerant_reads_what_a_person_would(text: str, scores: tuple[float, ...] | None) -> None:
+    assert parse_tolerant(text, 2) == scores
+
+
+@pytest.mark.parametrize(
+    ("text", "scores"), [(" 8\nFine.", (8.0,)), ("8/10", (8.0,)), ("8 7", None), ("8/100", None)]
+)
+def test_tolerant_reads_a_single_score(text: str, scores: tuple[float, ...] | None) -> None:
+    assert parse_tolerant(text, 1) == scores
+
+
+# fmt: off
+JOINT = (
+    # second  1     2     3
+            0.05, 0.02, 0.03,  # first 1
+            0.20, 0.10, 0.10,  # first 2
+            0.30, 0.15, 0.05,  # first 3
+)
+# fmt: on
+
+
+def test_a_joint_distribution_worked_by_hand() -> None:
+    # win  = below the diagonal: 0.20 + 0.30 + 0.15 = 0.65
+    # tie  = the diagonal:       0.05 + 0.10 + 0.05 = 0.20
+    # lose = above:              0.02 + 0.03 + 0.10 = 0.15
+    # mean of the first:  1 * 0.10 + 2 * 0.40 + 3 * 0.50 = 2.40
+    # mean of the second: 1 * 0.55 + 2 * 0.27 + 3 * 0.18 = 1.63
+    # the greatest cell is 0.30, first 3 and second 1
+    found = read_pair(probs=JOINT)
+    assert (found.win, found.tie, found.lose) == pytest.approx((0.65, 0.20, 0.15))
+    assert found.means == pytest.approx((2.40, 1.63))
+    assert found.greedy == (3.0, 1.0)
+    assert found.outside == pytest.approx(0.0, abs=1e-12)
+
+
+def test_mass_outside_the_grammar_is_told_and_taken_out_of_the_shares() -> None:
+    # everything times 0.96: 4 % is outside, and the shares and means are those of what is inside
+    found = read_pair(probs=tuple(0.96 * p for p in JOINT))
+    assert found.outside == pytest.approx(0.04)
+    assert (found.win, found.tie, found.lose) == pytest.approx((0.65, 0.20, 0.15))
+    assert found.means == pytest.approx((2.40, 1.63))
+
+
+def test_the_judges_own_score_line_is_the_greedy_field() -> None:
+    assert read_pair(text="2 1\nFine.", probs=JOINT).greedy == (2.0, 1.0)
+    assert read_pair(text="I cannot say", probs=JOINT).greedy == (3.0, 1.0)
+
+
+def test_a_transposed_distribution_gives_exactly_the_mirrored_reading() -> None:
+    # 0.1, 0.2, 0.3 do not add up alike in every order: only exact sums keep the draw a draw
+    probs = (0.02, 0.1, 0.2, 0.1, 0.04, 0.14, 0.2, 0.13, 0.07)
+    transposed = tuple(probs[3 * (k % 3) + k // 3] for k in range(9))
+    one, other = read_pair(probs=probs), read_pair(probs=transposed)
+    assert (one.win, one.tie, one.lose) == (other.lose, other.tie, other.win)
+    assert one.means == other.means[::-1]
+
+
+def test_a_symmetric_distribution_is_an_exact_draw() -> None:
+    found = read_pair(probs=(0.02, 0.1, 0.2, 0.1, 0.04, 0.17, 0.2, 0.17, 0.0))
+    assert found.win == found.lose
+
+
+def test_one_score_worked_by_hand() -> None:
+    # 1 * 0.2 + 2 * 0.5 + 3 * 0.3 = 2.1, most probable 2
+    found = read(Reply(text="", score_probs=(0.2, 0.5, 0.3)), ONE)
+    assert isinstance(found, Reading)
+    assert found.means == pytest.approx((2.1,))
+    assert found.greedy == (2.0,)
+    assert (found.win, found.tie, found.lose) == (None, None, None)
+
+
+def scaled(total: float) -> tuple[float, ...]:
+    return tuple(total * p for p in JOINT)
+
+
+def test_up_to_five_percent_outside_is_readable() -> None:
+    assert MAX_OUTSIDE == 0.05
+    assert isinstance(read(Reply(text="3 1", score_probs=scaled(0.951)), PAIR), Reading)
+    assert isinstance(read(Reply(text="3 1", score_probs=scaled(1.000001)), PAIR), Reading)
+
+
+@pytest.mark.parametrize(
+    "probs",
+    [
+        scaled(0.949),
+        scaled(0.0),
+        scaled(1.06),  # no distribution at all
+        (nan, *JOINT[1:]),
+        (*JOINT[:8], nan),
+        (inf, *JOINT[1:]),
+        (inf, -inf, *JOINT[2:]),
+        (-0.1, 0.17, *JOINT[2:]),  # sums to one, but not of probabilities
+    ],
+)
+def test_anything_else_is_outside_the_grammar_whatever_the_text_says(
+    probs: tuple[float, ...],
+) -> None:
+    assert reason(Reply(text="3 1", score_probs=probs)) is Unread.OUTSIDE_GRAMMAR
+
+
+def test_a_distribution_of_the_wrong_size_is_unparsable() -> None:
+    assert reason(Reply(text="3 1", score_probs=(0.5, 0.5))) is Unread.UNPARSABLE
+    assert reason(Reply(text="3", score_probs=JOINT), ONE) is Unread.UNPARSABLE
+
+
+@pytest.mark.parametrize(
+    ("text", "win", "tie", "lose"), [("8 7", 1, 0, 0), ("7 7", 0, 1, 0), ("7 8\nno", 0, 0, 1)]
+)
+def test_a_text_alone_is_certain_about_itself(text: str, win: int, tie: int, lose: int) -> None:
+    found = read_pair(text=text)
+    assert (found.win, found.tie, found.lose) == (win, tie, lose)
+    assert found.means == found.greedy
+
+
+@pytest.mark.parametrize("text", ["7", "7 1", "", "\n7 1", " \n"])
+def test_a_score_line_cut_for_length_may_lack_a_digit(text: str) -> None:
+    assert reason(Reply(text=text, finish_reason="length")) is Unread.TRUNCATED
+
+
+def test_an_explanation_cut_for_length_leaves_the_scores_complete() -> None:
+    assert read_pair(text="7 8\nAssistant 1 is", finish="length").greedy == (7.0, 8.0)
+
+
+def test_a_text_without_scores_is_unparsable_and_shows_how_it_began() -> None:
+    found = read(Reply(text="I cannot compare them. " * 20), PAIR)
+    assert isinstance(found, Unreadable)
+    assert found.reason is Unread.UNPARSABLE
+    assert found.detail.startswith("I cannot compare them.")
+    assert len(found.detail) <= 80

@@ -1,0 +1,199 @@
+import random
+
+import pytest
+
+from judgestream.core.reconcile import (
+    preference,
+    reading_preference,
+    settle_pair,
+    settle_single,
+    verdict_id,
+)
+from judgestream.core.transforms import STRAIGHT, SWAPPED, Transform
+from judgestream.core.types import PassResult, Reading, Reply, Status, Unread, Unreadable
+
+from .build import EQUAL, FIRST, SECOND, UNREAD, reading, request, result
+
+PREFERENCES = [
+    ((0.6, 0.3, 0.1), 1),
+    ((0.1, 0.3, 0.6), -1),
+    ((0.3, 0.4, 0.3), 0),
+    ((0.5, 0.0, 0.5), 0),  # an exact draw favours neither position
+    ((0.4, 0.4, 0.2), 0),  # a tie as likely as the better side
+    ((0.2, 0.4, 0.4), 0),
+    ((1.0, 0.0, 0.0), 1),
+]
+
+
+@pytest.mark.parametrize(("probs", "side"), PREFERENCES)
+def test_preference_is_the_most_probable_outcome(
+    probs: tuple[float, float, float], side: int
+) -> None:
+    win, tie, lose = probs
+    assert preference(win, tie, lose) == side
+    assert preference(lose, tie, win) == -side
+    assert reading_preference(reading(win, tie, lose)) == side
+
+
+def test_a_reading_of_one_score_has_no_preference() -> None:
+    with pytest.raises(ValueError, match="one score"):
+        reading_preference(Reading(means=(7.0,), greedy=(7.0,)))
+
+
+def test_settling_both_orders_worked_by_hand() -> None:
+    # straight 0.7 0.2 0.1, swapped (restored) 0.3 0.4 0.3: mean 0.5 0.3 0.2, so the first wins with 0.5
+    # means: first (8 + 6) / 2 = 7, second (5 + 6) / 2 = 5.5; the swapped pass alone is a tie: flipped
+    straight = Reading(means=(8.0, 5.0), greedy=(8.0, 5.0), win=0.7, tie=0.2, lose=0.1)
+    swapped = Reading(means=(6.0, 6.0), greedy=(6.0, 6.0), win=0.3, tie=0.4, lose=0.3)
+    asked = request(answers=("four", "fifteen letters"))
+    found = settle_pair(asked, [result("straight", straight), result("swapped", swapped)])
+    assert (found.status, found.winner, found.tie) == (Status.SCORED, "a", False)
+    assert (found.p_win, found.p_tie, found.p_lose) == pytest.approx((0.5, 0.3, 0.2))
+    assert found.confidence == pytest.approx(0.5)
+    assert found.flipped is True
+    assert [score.score for score in found.scores] == [7.0, 5.5]
+    assert [score.candidate_id for score in found.scores] == ["a", "b"]
+    assert [score.system for score in found.scores] == ["system-a", "system-b"]
+    assert [score.length for score in found.scores] == [4, 15]
+
+
+# straight, swapped (restored) -> winner, tie, flipped
+OUTCOMES = [
+    (FIRST, FIRST, "a", False, False),
+    (SECOND, SECOND, "b", False, False),
+    (EQUAL, EQUAL, "", True, False),
+    (FIRST, SECOND, "", True, True),  # 0.4 0.2 0.4: an exact draw
+    (FIRST, EQUAL, "a", False, True),  # 0.45 0.4 0.15
+    (SECOND, EQUAL, "b", False, True),
+]
+
+
+@pytest.mark.parametrize(("straight", "swapped", "winner", "tie", "flipped"), OUTCOMES)
+def test_outcomes(
+    straight: Reading, swapped: Reading, winner: str, tie: bool, flipped: bool
+) -> None:
+    found = settle_pair(request(), [result("straight", straight), result("swapped", swapped)])
+    assert (found.winner, found.tie, found.flipped) == (winner, tie, flipped)
+
+
+def random_reading(draw: random.Random) -> Reading:
+    cut = sorted((draw.random(), draw.random()))
+    return Reading(
+        means=(draw.uniform(1, 10), draw.uniform(1, 10)),
+        greedy=(5.0, 5.0),
+        win=cut[0],
+        tie=cut[1] - cut[0],
+        lose=1 - cut[1],
+    )
+
+
+@pytest.mark.parametrize("references", [(False,), (True,), (True, False)], ids=str)
+@pytest.mark.parametrize("seed", range(50))
+def test_swapping_the_candidates_mirrors_the_verdict_exactly(
+    seed: int, references: tuple[bool, ...]
+) -> None:
+    """The same judge answers the same prompts; only the request names its candidates the other way."""
+    draw = random.Random(seed)
+    judge: dict[tuple[str, str, bool], Reading] = {}
+
+    def settle(first: str, second: str) -> tuple[object, ...]:
+        asked = request(answers=(first, second))
+        passes = []
+        for with_reference in references:
+            for order in (STRAIGHT.order, SWAPPED.order):
+                transform = Transform(order=order, with_reference=with_reference)
+                shown = transform.show((first, second))
+                key = (shown[0], shown[1], with_reference)
+                if key not in judge:
+                    judge[key] = random_reading(draw)
+                passes.append(
+                    PassResult(
+                        name=transform.name,
+                        reading=transform.restore(judge[key]),
+                        reply=Reply(text=""),
+                    )
+                )
+        found = settle_pair(asked, passes)
+        texts = {c.id: c.text for c in asked.candidates} | {"": ""}
+        scores = tuple(sorted((texts[s.candidate_id], s.score) for s in found.scores))
+        probs = {first: found.p_win, second: found.p_lose}
+        return (
+            texts[found.winner],
+            found.tie,
+            found.p_tie,
+            probs["x"],
+            probs["y"],
+            found.confidence,
+            found.flipped,
+            scores,
+        )
+
+    assert settle("x", "y") == settle("y", "x")
+
+
+@pytest.mark.parametrize(
+    ("passes", "reason"),
+    [
+        ((result("straight", UNREAD), result("swapped", FIRST)), "unparsable: straight"),
+        ((result("straight", FIRST), result("swapped", UNREAD)), "unparsable: swapped"),
+        (
+            (
+                result("straight", FIRST),
+                result("swapped", Unreadable(reason=Unread.OUTSIDE_GRAMMAR)),
+            ),
+            "outside_grammar: swapped",
+        ),
+    ],
+)
+def test_one_unreadable_pass_leaves_the_request_unscored_with_its_name(
+    passes: tuple[PassResult, ...], reason: str
+) -> None:
+    found = settle_pair(request(), passes)
+    assert (found.status, found.reason) == (Status.UNSCORED, reason)
+    assert (found.winner, found.tie, found.flipped, found.confidence) == ("", False, None, None)
+    assert (found.p_win, found.p_tie, found.p_lose) == (None, None, None)
+    assert [score.score for score in found.scores] == [None, None]  # never a zero
+
+
+def test_one_order_alone_cannot_tell_whether_it_flips() -> None:
+    found = settle_pair(request(), [result("straight", FIRST)])
+    assert (found.winner, found.flipped) == ("a", None)
+
+
+def test_a_flip_in_any_twin_is_a_flip() -> None:
+    steady = [result("straight+reference", FIRST), result("swapped+reference", FIRST)]
+    flips = [result("straight", FIRST), result("swapped", EQUAL)]
+    assert settle_pair(request(), steady).flipped is False
+    assert settle_pair(request(), [*steady, *flips]).flipped is True
+    # with and without reference differ, but each twin agrees with itself
+    other = [result("straight", SECOND), result("swapped", SECOND)]
+    assert settle_pair(request(), [*steady, *other]).flipped is False
+
+
+def test_a_single_answer_has_a_score_and_no_winner() -> None:
+    asked = request(mode="single", answers=("one",), reference="r")
+    one = result("straight+reference", Reading(means=(7.25,), greedy=(7.0,)))
+    found = settle_single(asked, [one])
+    assert (found.status, found.winner, found.tie) == (Status.SCORED, "", False)
+    assert (found.p_win, found.confidence, found.flipped) == (None, None, None)
+    assert [score.score for score in found.scores] == [7.25]
+    assert settle_single(asked, [result("straight+reference", UNREAD)]).status is Status.UNSCORED
+
+
+def test_no_pass_at_all_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="'r1' has no pass"):
+        settle_pair(request(), [])
+
+
+def test_verdict_ids_are_stable() -> None:
+    """Stored in topics and in Redis: a changed digest would publish every redelivery twice.
+
+    printf '\\0\\0\\0\\2r1\\0\\0\\0\\x10judgelm-0a1b2c3d\\0\\0\\0\\x08pairwise' | sha256sum
+    """
+    assert verdict_id("r1", "judgelm-0a1b2c3d", "pairwise") == "8215dbd12ee9313b4f9400799ba2f551"
+
+
+def test_verdict_ids_do_not_run_parts_together() -> None:
+    parts = ["", "a", "b", "ab", "a\0", "\0\0\0\1", "\0\0\0\1a", "é"]
+    triples = [(x, y, z) for x in parts for y in parts for z in parts]
+    assert len({verdict_id(*triple) for triple in triples}) == len(triples)
