@@ -1,0 +1,146 @@
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from judgestream.core.errors import EmptyQuestion, InvalidRequest, UnknownMode
+from judgestream.core.modes import MODES, PAIRWISE, SINGLE, check, plan
+from judgestream.core.templates import JUDGELM
+from judgestream.core.types import Candidate, Options, Orders, ReferenceUse, Request
+
+from .build import request
+
+A, B = "Rayleigh scattering.", "It reflects the sea."
+Use = ReferenceUse
+
+# orders, reference use, a reference given -> pass names, in order. Every combination.
+PLANS = [
+    (Orders.BOTH, Use.AUTO, False, ["straight", "swapped"]),
+    (Orders.BOTH, Use.AUTO, True, ["straight+reference", "swapped+reference"]),
+    (Orders.BOTH, Use.NEVER, False, ["straight", "swapped"]),
+    (Orders.BOTH, Use.NEVER, True, ["straight", "swapped"]),
+    (Orders.BOTH, Use.BOTH, False, ["straight", "swapped"]),
+    (
+        Orders.BOTH,
+        Use.BOTH,
+        True,
+        ["straight+reference", "swapped+reference", "straight", "swapped"],
+    ),
+    (Orders.STRAIGHT, Use.AUTO, False, ["straight"]),
+    (Orders.STRAIGHT, Use.AUTO, True, ["straight+reference"]),
+    (Orders.STRAIGHT, Use.NEVER, False, ["straight"]),
+    (Orders.STRAIGHT, Use.NEVER, True, ["straight"]),
+    (Orders.STRAIGHT, Use.BOTH, False, ["straight"]),
+    (Orders.STRAIGHT, Use.BOTH, True, ["straight+reference", "straight"]),
+]
+
+
+def test_the_table_of_plans_has_every_combination() -> None:
+    assert {row[:3] for row in PLANS} == set(product(Orders, Use, (False, True)))
+    assert len(PLANS) == 12
+
+
+@pytest.mark.parametrize(("orders", "use", "given", "names"), PLANS)
+@pytest.mark.parametrize("explain", [False, True])
+def test_pairwise_plans(
+    orders: Orders, use: ReferenceUse, given: bool, names: list[str], explain: bool
+) -> None:
+    options = Options(orders=orders, reference_use=use, explain=explain, max_explanation_tokens=99)
+    asked = request(answers=(A, B), reference="Air." if given else None, options=options)
+    passes = plan(asked, PAIRWISE, JUDGELM)
+    assert [one.name for one in passes] == names
+    render = JUDGELM.forms["pair"].render
+    for one in passes:
+        shown = (B, A) if one.name.startswith("swapped") else (A, B)
+        reference = "Air." if one.name.endswith("+reference") else None
+        assert one.prompt == render(asked.question, shown, reference)
+        assert one.grammar is JUDGELM.forms["pair"].grammar
+    # only the first pass writes the explanation, and it is a straight one
+    assert [one.max_tokens for one in passes] == [99 if explain else 0] + [0] * (len(names) - 1)
+    assert not passes[0].transform.swapped
+
+
+@pytest.mark.parametrize("orders", Orders)
+@pytest.mark.parametrize("use", ReferenceUse)
+def test_single_needs_one_pass_with_its_reference_whatever_the_options(
+    orders: Orders, use: ReferenceUse
+) -> None:
+    options = Options(orders=orders, reference_use=use)
+    asked = request(mode="single", answers=(A,), reference="Air.", options=options)
+    (one,) = plan(asked, SINGLE, JUDGELM)
+    assert one.name == "straight+reference"
+    assert one.prompt == JUDGELM.forms["single"].render(asked.question, (A,), "Air.")
+    assert one.prompt.endswith("### Response:10")
+    assert one.grammar.count == 1
+
+
+def test_a_blank_reference_is_no_reference() -> None:
+    passes = plan(request(reference=" \n "), PAIRWISE, JUDGELM)
+    assert [one.name for one in passes] == ["straight", "swapped"]
+
+
+def test_equal_answers_are_still_judged_in_both_orders() -> None:
+    first, second = plan(request(answers=(A, A)), PAIRWISE, JUDGELM)
+    assert first.prompt == second.prompt
+
+
+@pytest.mark.parametrize(
+    ("asked", "mode"),
+    [
+        (request(), PAIRWISE),
+        (request(answers=("", "")), PAIRWISE),  # an empty answer is an answer
+        (request(mode="single", answers=(A,), reference="Air."), SINGLE),
+    ],
+)
+def test_a_judgeable_request_gets_its_mode(asked: Request, mode: object) -> None:
+    assert check(asked) is mode
+
+
+def with_ids(*ids: str) -> Request:
+    return replace(request(), candidates=tuple(Candidate(id=i, text="t") for i in ids))
+
+
+ERRORS: list[tuple[Request, type[InvalidRequest], str]] = [
+    (request(request_id=""), InvalidRequest, "request_id is empty"),
+    (request(request_id=" \t"), InvalidRequest, "request_id is empty"),
+    (request(mode="triple"), UnknownMode, "unknown mode 'triple'; known: pairwise, single"),
+    (request(mode=""), UnknownMode, "unknown mode ''"),
+    (request(question=""), EmptyQuestion, "question is empty"),
+    (request(question=" \n"), EmptyQuestion, "question is empty"),
+    (request(answers=()), InvalidRequest, "takes 2 candidates, not 0"),
+    (request(answers=(A,)), InvalidRequest, "takes 2 candidates, not 1"),
+    (with_ids("a", "b", "c"), InvalidRequest, "takes 2 candidates, not 3"),
+    (
+        request(mode="single", reference="r"),
+        InvalidRequest,
+        "mode single takes 1 candidates, not 2",
+    ),
+    (with_ids("a", "a"), InvalidRequest, "distinct"),
+    (with_ids("a", ""), InvalidRequest, "not empty"),
+    (request(mode="single", answers=(A,)), InvalidRequest, "needs a reference"),
+    (request(mode="single", answers=(A,), reference=" "), InvalidRequest, "needs a reference"),
+]
+
+
+@pytest.mark.parametrize(("asked", "error", "message"), ERRORS)
+def test_what_cannot_be_judged_says_so(
+    asked: Request, error: type[InvalidRequest], message: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check(asked)
+    assert type(caught.value) is error
+    assert message in str(caught.value)
+    if asked.request_id.strip():
+        assert "'r1'" in str(caught.value)  # which request
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_every_mode_shows_every_candidate_once_in_every_order(name: str) -> None:
+    mode = MODES[name]
+    assert mode.name == name
+    assert mode.summary
+    assert mode.orders.keys() == set(Orders)
+    for orders in mode.orders.values():
+        assert all(sorted(order) == list(range(mode.candidates)) for order in orders)
+        assert orders[0] == tuple(range(mode.candidates))  # straight first: it explains

@@ -1,0 +1,86 @@
+from collections.abc import Sequence
+
+import pytest
+
+from judgestream.core.errors import PromptTooLong
+from judgestream.core.modes import PAIRWISE, Pass, plan
+from judgestream.core.reconcile import verdict_id
+from judgestream.core.templates import JUDGELM
+from judgestream.core.types import Options, Release, Reply, Request, Status, Verdict
+from judgestream.core.verdicts import Effort, failed, settle
+
+from .build import NOON, request
+
+RELEASE = Release(
+    name="judgelm-0a1b2c3d", checkpoint_digest="d1", template_id="judgelm-v1", max_input_tokens=2048
+)
+EFFORT = Effort(attempts=2, latency_s=0.5, ended_at=NOON)
+
+
+def settled(asked: Request, texts: Sequence[str]) -> Verdict:
+    passes: tuple[Pass, ...] = plan(asked, PAIRWISE, JUDGELM)
+    replies = [Reply(text=text, input_tokens=100, output_tokens=3) for text in texts]
+    return settle(
+        request=asked,
+        mode=PAIRWISE,
+        release=RELEASE,
+        passes=passes,
+        replies=replies,
+        effort=EFFORT,
+    )
+
+
+def test_replies_in_both_orders_become_one_verdict_in_the_requests_order() -> None:
+    # straight shows a, b and scores 8 6; swapped shows b, a and scores 5 9: a wins both times
+    found = settled(request(), ["8 6", "5 9"])
+    assert (found.status, found.winner, found.flipped) == (Status.SCORED, "a", False)
+    assert [score.score for score in found.scores] == [8.5, 5.5]
+    assert [one.name for one in found.passes] == ["straight", "swapped"]
+    assert (found.input_tokens, found.output_tokens) == (200, 6)
+    assert found.verdict_id == verdict_id("r1", RELEASE.name, "pairwise")
+    assert (found.release, found.checkpoint_digest, found.template_id) == (
+        "judgelm-0a1b2c3d",
+        "d1",
+        "judgelm-v1",
+    )
+    assert (found.attempts, found.latency_s, found.judged_at) == (2, 0.5, NOON)
+    assert found.requested_at == NOON
+
+
+def test_a_judge_that_always_prefers_the_first_shown_gives_a_flipped_tie() -> None:
+    found = settled(request(), ["8 6", "8 6"])
+    assert (found.winner, found.tie, found.flipped) == ("", True, True)
+
+
+@pytest.mark.parametrize(("explain", "expected"), [(True, "A is right.\n\nB is not."), (False, "")])
+def test_the_explanation_is_what_follows_the_score_line(explain: bool, expected: str) -> None:
+    asked = request(options=Options(explain=explain))
+    found = settled(asked, ["8 6\nA is right.\n\nB is not.\n", "5 9"])
+    assert found.explanation == expected
+
+
+def test_an_unreadable_reply_is_kept_and_the_verdict_unscored() -> None:
+    found = settled(request(), ["8 6", "Both are good."])
+    assert (found.status, found.reason) == (Status.UNSCORED, "unparsable: swapped")
+    assert found.passes[1].reply.text == "Both are good."
+
+
+def test_every_pass_needs_its_reply() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        settled(request(), ["8 6"])
+
+
+def test_a_failed_request_has_the_id_that_its_scored_verdict_would_have() -> None:
+    error = PromptTooLong("request 'r1': 4000 tokens; judgelm-0a1b2c3d holds 2048")
+    found = failed(
+        request_id="r1",
+        request=request(),
+        requested_at=NOON,
+        release=RELEASE,
+        error=error,
+        effort=EFFORT,
+    )
+    assert found.verdict_id == settled(request(), ["8 6", "5 9"]).verdict_id
+    assert found.status is Status.FAILED
+    assert (found.error_class, found.error_message) == ("prompt_too_long", str(error))
+    assert (found.winner, found.tie, found.scores) == ("", False, ())
