@@ -11,7 +11,6 @@ def transcript(fields: Fields, name: str, messages: Sequence[object]) -> str:
     One message alone is its content. Several become paragraphs, each headed by its role, in order:
     "User:\\nHello\\n\\nAssistant:\\nHi". Content may be text or a list of text parts.
 
-
     Raises:
         InvalidRecord: no messages, or one with something other than text.
     """

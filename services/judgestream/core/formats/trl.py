@@ -53,6 +53,8 @@ def _split(fields: Fields) -> tuple[str, dict[str, str]]:
                 shared = len(opening)
     else:
         shared = _shared(lists[CHOSEN], lists[REJECTED])
+        if shared == 0:
+            fields.reject("prompt", "is missing, and the conversations begin differently")
         prompt = transcript(fields, CHOSEN, lists[CHOSEN][:shared])
     return prompt, {side: transcript(fields, side, turns[shared:]) for side, turns in lists.items()}
 
