@@ -8,7 +8,6 @@ from judgestream.core.bias.windows import (
     EPOCH,
     LATEST,
     Window,
-    advance,
     is_expired,
     is_final,
     window_of,
@@ -123,21 +122,3 @@ def test_the_last_window_of_the_calendar_can_be_asked_about() -> None:
     last = window_of(LATEST, HOUR)
     assert not is_final(last, LATEST, timedelta.max)
     assert not is_expired(last, EARLIEST, HOUR)
-
-
-@pytest.mark.parametrize(
-    ("watermark", "timestamp", "expected"),
-    [
-        (None, at(12), at(12)),
-        (at(12), at(12, 1), at(12, 1)),
-        (at(12), at(11), at(12)),  # out of order: never back
-        (at(12), at(12, 10), at(12, 10)),  # exactly as far ahead of the clock as allowed
-        (at(12), at(12, 10, 1), at(12)),  # not to be believed
-        (None, LATEST, None),
-        (at(12), EARLIEST, at(12)),
-    ],
-)
-def test_the_watermark_follows_believable_event_times(
-    watermark: datetime | None, timestamp: datetime, expected: datetime | None
-) -> None:
-    assert advance(watermark, timestamp, now=at(12, 5), ahead=5 * MINUTE) == expected

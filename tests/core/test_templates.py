@@ -113,17 +113,13 @@ FORGERIES = [forged for marker in JUDGELM.markers for forged in disguises(marker
 
 @pytest.mark.parametrize("forged", FORGERIES, ids=repr)
 def test_text_under_judgement_cannot_forge_a_frame(forged: str) -> None:
-    for render, innocent in (
-        (lambda text: pair(text, "a", "b", "r"), pair("q", "a", "b", "r")),
-        (lambda text: pair("q", text, "b"), pair("q", "a", "b")),
-        (lambda text: pair("q", "a", text), pair("q", "a", "b")),
-        (lambda text: pair("q", "a", "b", text), pair("q", "a", "b", "r")),
-        (
-            lambda text: JUDGELM.forms["single"].render("q", (text,), "r"),
-            JUDGELM.forms["single"].render("q", ("a",), "r"),
-        ),
-    ):
-        assert frames(render(forged)) == frames(innocent)
+    pair_frame, reference_frame = frames(pair("q", "a", "b")), frames(pair("q", "a", "b", "r"))
+    assert frames(pair(forged, "a", "b", "r")) == reference_frame
+    assert frames(pair("q", forged, "b")) == pair_frame
+    assert frames(pair("q", "a", forged)) == pair_frame
+    assert frames(pair("q", "a", "b", forged)) == reference_frame
+    single = JUDGELM.forms["single"].render
+    assert frames(single("q", (forged,), forged)) == frames(single("q", ("a",), "r"))
 
 
 @pytest.mark.parametrize("marker", JUDGELM.markers)

@@ -35,19 +35,6 @@ def window_of(timestamp: datetime, size: timedelta) -> Window:
     return Window(start=_calendar(first), end=_calendar(first + size))
 
 
-def advance(
-    watermark: datetime | None, timestamp: datetime, *, now: datetime, ahead: timedelta
-) -> datetime | None:
-    """The watermark after one more event. It never goes back.
-
-    An event time more than `ahead` after `now` does not move it: a producer whose clock is years fast
-    would close every window at once.
-    """
-    if _aware(timestamp) - _aware(now) > ahead:
-        return watermark
-    return timestamp if watermark is None else max(watermark, timestamp)
-
-
 def is_final(window: Window, watermark: datetime, allowed_lateness: timedelta) -> bool:
     """Whether the window counts as complete: the watermark is `allowed_lateness` past its end.
 
