@@ -133,9 +133,10 @@ def test_generated_code_is_what_the_generator_makes_of_the_proto(
     proto: Path, tmp_path: Path
 ) -> None:
     protoc = pytest.importorskip("grpc_tools.protoc", reason="grpcio-tools is not installed")
+    generated = f"{proto.stem}_pb2.py"
     google = Path(protoc.__file__).parent / "_proto"
     arguments = [f"-I{ROOT / 'protos'}", f"-I{google}", f"--python_out={tmp_path}"]
     assert protoc.main(["protoc", *arguments, str(proto)]) == 0
     fresh = tmp_path / proto.parent.relative_to(ROOT / "protos") / generated
     shipped = PACKAGE / "v1" / generated
-    assert shipped.read_text() == fresh.read_text(), f"run make protos: {generated} is out of date"
+    assert shipped.read_text() == fresh.read_text(), f"generate {generated} again"
