@@ -139,4 +139,4 @@ def test_generated_code_is_what_the_generator_makes_of_the_proto(
     assert protoc.main(["protoc", *arguments, str(proto)]) == 0
     fresh = tmp_path / proto.parent.relative_to(ROOT / "protos") / generated
     shipped = PACKAGE / "v1" / generated
-    assert shipped.read_text() == fresh.read_text(), f"generate {generated} again"
+    assert shipped.read_text() == fresh.read_text(), f"{generated} is out of date: make protos"
