@@ -1,0 +1,242 @@
+"""Publishing from plain, synchronous code: producers of requests and labels, replays of dead letters."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+
+from judgestream.adapters.kafka.connection import client_options
+from judgestream.adapters.kafka.failures import broker_failed, no_broker, no_topic
+from judgestream.contracts.codecs import label_to_message, request_to_message
+from judgestream.contracts.events import PROTOBUF, Header, event_headers
+from judgestream.contracts.topics import LABELS, MAX_REQUEST_BYTES, REQUESTS
+from judgestream.contracts.wire import encode
+from judgestream.core.errors import BrokerUnavailable, OversizeRecord
+from judgestream.core.modes import check
+from judgestream.core.types import Label, Request
+from judgestream.settings import Kafka
+
+SOURCE = "judgestream/client"
+MAX_RECORD_BYTES = 8 << 20
+MAX_WAITING_RECORDS = 10_000
+MAX_WAITING_BYTES = 32 << 20
+"""What may wait for confirmation. kafka-python's own buffer has no bound, so the bound is here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    what: str
+    topic: str
+    size: int
+    future: Any  # kafka-python ships no types: FutureRecordMetadata
+
+
+class RecordPublisher:
+    """Sends records and confirms them: `send` may return before the broker has a record, `flush` may not.
+
+    `acks=all`. Not for use by several threads.
+    """
+
+    def __init__(
+        self, settings: Kafka, *, client_id: str = "judgestream-client", timeout_s: float = 30.0
+    ) -> None:
+        """Connect.
+
+        Args:
+            timeout_s: how long the broker may take to confirm one record.
+
+        Raises:
+            BrokerUnavailable: no broker answers; the message names the setting.
+        """
+        self._settings = settings
+        self._timeout_s = timeout_s
+        self._known: set[str] = set()
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self.confirmed = 0
+        """Records that all in-sync replicas have, so far."""
+        try:
+            self._producer = KafkaProducer(
+                **client_options(settings),
+                client_id=client_id,
+                acks="all",
+                linger_ms=5,
+                batch_size=256 << 10,
+                max_request_size=MAX_RECORD_BYTES,
+                request_timeout_ms=int(timeout_s * 1000) // 2,
+                delivery_timeout_ms=int(timeout_s * 1000),
+                max_block_ms=10_000,
+                bootstrap_timeout_ms=10_000,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+        except (KafkaError, OSError, ValueError) as exc:
+            raise no_broker(settings, exc) from exc
+
+    def send(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[Header],
+        what: str = "record",
+    ) -> None:
+        """Hand one record over. Waits while too many are unconfirmed.
+
+        Args:
+            what: what error messages call it, as in "request 'r1'".
+
+        Raises:
+            ConfigurationError: the topic is missing.
+            OversizeRecord: larger than any topic of ours takes.
+            BrokerUnavailable: this record or an earlier one was not confirmed.
+        """
+        size = len(key or b"") + len(value or b"")
+        self._make_room(size)
+        self._see(topic)
+        try:
+            future = self._producer.send(topic, value=value, key=key, headers=list(headers))
+        except MessageSizeTooLargeError as exc:
+            raise OversizeRecord(f"{what}: {size} bytes are too many for topic {topic}") from exc
+        except KafkaError as exc:
+            raise broker_failed(self._settings, topic, exc) from exc
+        self._waiting.append(_Waiting(what, topic, size, future))
+        self._waiting_bytes += size
+
+    def flush(self) -> int:
+        """Wait until everything sent is confirmed. Returns how many records that is, from the beginning.
+
+        Raises:
+            OversizeRecord: a topic does not take a record of this size.
+            BrokerUnavailable: a record was not confirmed; it may have been stored all the same.
+        """
+        while self._waiting:
+            self._confirm_oldest()
+        return self.confirmed
+
+    def close(self) -> None:
+        """Confirm what was sent, then disconnect. Raises as `flush` does, after disconnecting."""
+        try:
+            self.flush()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Disconnect without waiting."""
+        self._waiting.clear()
+        try:
+            self._producer.close(timeout=1.0)
+        except KafkaTimeoutError:
+            self._producer.close(timeout=0)
+
+    def _see(self, topic: str) -> None:
+        if topic in self._known:
+            return
+        try:
+            partitions = self._producer.partitions_for(topic)
+        except KafkaTimeoutError as exc:  # what a topic that is not there looks like
+            raise no_topic(topic) from exc
+        except KafkaError as exc:
+            raise broker_failed(self._settings, topic, exc) from exc
+        if not partitions:
+            raise no_topic(topic)
+        self._known.add(topic)
+
+    def _make_room(self, size: int) -> None:
+        while self._waiting and self._waiting[0].future.is_done:
+            self._confirm_oldest()
+        while self._waiting and (
+            len(self._waiting) >= MAX_WAITING_RECORDS
+            or self._waiting_bytes + size > MAX_WAITING_BYTES
+        ):
+            self._confirm_oldest()
+
+    def _confirm_oldest(self) -> None:
+        oldest = self._waiting.popleft()
+        self._waiting_bytes -= oldest.size
+        try:
+            oldest.future.get(timeout=self._timeout_s + 5.0)
+        except MessageSizeTooLargeError as exc:
+            raise OversizeRecord(
+                f"{oldest.what}: {oldest.size} bytes are too many for topic {oldest.topic}"
+            ) from exc
+        except KafkaError as exc:
+            raise BrokerUnavailable(
+                f"{oldest.what} was not confirmed: {broker_failed(self._settings, oldest.topic, exc)}"
+            ) from exc
+        self.confirmed += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self.abandon()
+
+
+def encoded_request(request: Request, content_type: str = PROTOBUF) -> bytes:
+    """The record's value, once the request is known to be judgeable.
+
+    Raises:
+        InvalidRequest: the judge would refuse it.
+        OversizeRecord: more bytes than a request may have.
+    """
+    check(request)
+    value = encode(request_to_message(request), content_type)
+    if len(value) > MAX_REQUEST_BYTES:
+        raise OversizeRecord(
+            f"request {request.request_id!r} has {len(value)} bytes as {content_type}; it may have"
+            f" {MAX_REQUEST_BYTES}: shorten its texts"
+        )
+    return value
+
+
+class RequestPublisher(RecordPublisher):
+    """Requests and labels, keyed by request id, with CloudEvents headers.
+
+    Not idempotent by itself: a request sent twice has the same id, and the judge answers an id once.
+    """
+
+    def submit(
+        self, request: Request, *, content_type: str = PROTOBUF, trace: Sequence[Header] = ()
+    ) -> None:
+        """Send one request; `flush` confirms it. Raises as `encoded_request` and `send` do."""
+        value = encoded_request(request, content_type)
+        headers = event_headers(
+            event_type=REQUESTS.event_type,
+            event_id=request.request_id,
+            source=SOURCE,
+            time=request.requested_at,
+            content_type=content_type,
+            trace=trace,
+        )
+        key = request.request_id.encode()
+        what = f"request {request.request_id!r}"
+        self.send(REQUESTS.name, key=key, value=value, headers=headers, what=what)
+
+    def label(self, label: Label, *, content_type: str = PROTOBUF) -> None:
+        """Send one label; `flush` confirms it. Raises as `send` does."""
+        headers = event_headers(
+            event_type=LABELS.event_type,
+            event_id=label.label_id,
+            source=SOURCE,
+            time=datetime.now(UTC),
+            content_type=content_type,
+        )
+        value = encode(label_to_message(label), content_type)
+        what = f"label {label.label_id!r}"
+        key = label.request_id.encode()
+        self.send(LABELS.name, key=key, value=value, headers=headers, what=what)
