@@ -99,3 +99,9 @@ def test_three_scores_have_a_thousand_probabilities(checkpoint_of: Loaded) -> No
 def test_an_empty_prompt_is_judged(checkpoint_of: Loaded) -> None:
     (reply,) = replies(Judge(checkpoint_of("merged")), [Prompt(text="", grammar=tiny.PAIR)])
     assert reply.input_tokens == 1
+
+
+def test_a_huge_token_limit_costs_no_more_than_the_context(taught: Checkpoint) -> None:
+    prompt = Prompt(text=tiny.PROMPTS[0], grammar=tiny.PAIR, max_tokens=10**12)
+    (reply,) = replies(Judge(taught), [prompt])
+    assert (reply.text, reply.finish_reason) == (tiny.REPLIES[0], "stop")

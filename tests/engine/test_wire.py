@@ -8,7 +8,11 @@ from judgestream.engine.wire import DEFAULT_GRAMMAR, prompts_of
 
 def test_text_alone_asks_for_the_pair_scores() -> None:
     (prompt,) = prompts_of(["d\u00e9j\u00e0".encode()])
-    assert (prompt.text, prompt.grammar, prompt.max_tokens) == ("d\u00e9j\u00e0", DEFAULT_GRAMMAR, 0)
+    assert (prompt.text, prompt.grammar, prompt.max_tokens) == (
+        "d\u00e9j\u00e0",
+        DEFAULT_GRAMMAR,
+        0,
+    )
 
 
 def test_every_row_has_its_own_settings() -> None:

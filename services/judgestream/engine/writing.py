@@ -34,11 +34,14 @@ class _Row:
     still to be fed.
     """
 
-    def __init__(self, *, length: int, ids: list[int], seen: list[int], budget: int) -> None:
+    def __init__(
+        self, *, length: int, ids: list[int], seen: list[int], budget: int, room: int
+    ) -> None:
         self.length = length
         self.ids = ids
         self.seen = seen
         self.budget = budget
+        self.room = room  # tokens that the context has left behind the prompt
         self.line = -1  # tokens of the score line, its end included, once it has ended
         self.done = False
 
@@ -65,9 +68,8 @@ def write(
     def settle(row: _Row) -> None:
         if row.line < 0 and row.ids[-1] in line_ends and len(row.ids) <= MAX_LINE_TOKENS:
             row.line = len(row.ids)
-        room = context_tokens - row.length
         limit = (MAX_LINE_TOKENS if row.line < 0 else row.line) + row.budget
-        row.done = row.ids[-1] in eos or len(row.ids) >= min(limit, room)
+        row.done = row.ids[-1] in eos or len(row.ids) >= min(limit, row.room)
 
     for row in rows:
         settle(row)
@@ -89,7 +91,7 @@ def _walk(batch: Prefill, at: int, budget: int, room: int) -> _Row:
         seen.append(batch.width + child - 1)
         node = child
         ids.append(best[node])
-    return _Row(length=batch.lengths[at], ids=ids, seen=seen, budget=budget)
+    return _Row(length=batch.lengths[at], ids=ids, seen=seen, budget=budget, room=room)
 
 
 @torch.inference_mode()
@@ -138,7 +140,7 @@ def _decode(
 
 def _steps_left(row: _Row) -> int:
     """No more than this many tokens can follow: rest of the line, then the explanation."""
-    return MAX_LINE_TOKENS + row.budget
+    return min(MAX_LINE_TOKENS + row.budget, row.room) - len(row.ids)
 
 
 def _mask(rows: Sequence[_Row], width: int, columns: int) -> Tensor:
