@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.adapters.model_repository import Tuning, bundled_models, install
+from judgestream.adapters.model_repository import CHECKPOINT, Tuning, bundled_models, install
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
 from judgestream.engine.manifest import NAME, describe, read_manifest, write_manifest
@@ -43,8 +43,8 @@ def test_a_release_is_named_by_family_and_digest(checkpoint: Path, tmp_path: Pat
         max_input_tokens=1000,
     )
     folder = tmp_path / "models" / release.name
-    assert sorted(p.name for p in folder.iterdir()) == ["1", "checkpoint", "config.pbtxt"]
-    assert read_manifest(folder / "checkpoint") == read_manifest(checkpoint)
+    assert sorted(p.name for p in folder.iterdir()) == ["1", "config.pbtxt"]
+    assert read_manifest(folder / CHECKPOINT) == read_manifest(checkpoint)
     model = bundled_models() / "judgelm" / "1" / "model.py"
     assert (folder / "1" / "model.py").read_text() == model.read_text()
     assert [p.name for p in (tmp_path / "models").iterdir()] == [release.name]
@@ -97,7 +97,7 @@ def test_a_damaged_checkpoint_is_not_installed(checkpoint: Path, tmp_path: Path)
 
 def test_damage_to_an_installed_release_is_found(checkpoint: Path, tmp_path: Path) -> None:
     release = install(checkpoint, tmp_path / "models")
-    (tmp_path / "models" / release.name / "checkpoint" / "model.safetensors").write_bytes(b"")
+    (tmp_path / "models" / release.name / CHECKPOINT / "model.safetensors").write_bytes(b"")
     with pytest.raises(ConfigurationError, match=r"model\.safetensors has changed"):
         install(checkpoint, tmp_path / "models")
 
@@ -115,7 +115,7 @@ def test_a_foreign_folder_gets_an_identity_and_stays_untouched(
     before = times(checkpoint)
     release = install(checkpoint, tmp_path / "models")
     assert times(checkpoint) == before
-    installed = tmp_path / "models" / release.name / "checkpoint"
+    installed = tmp_path / "models" / release.name / CHECKPOINT
     assert read_manifest(installed).digest == describe(checkpoint).digest
     assert release.max_input_tokens == 2032
 
@@ -125,7 +125,7 @@ def test_links_share_the_file_and_copies_do_not(
     checkpoint: Path, tmp_path: Path, link: bool
 ) -> None:
     release = install(checkpoint, tmp_path / "models", link=link)
-    installed = tmp_path / "models" / release.name / "checkpoint" / "model.safetensors"
+    installed = tmp_path / "models" / release.name / CHECKPOINT / "model.safetensors"
     assert os.path.samefile(installed, checkpoint / "model.safetensors") is link
 
 
@@ -139,7 +139,7 @@ def test_two_checkpoints_live_side_by_side(checkpoint: Path, tmp_path: Path) -> 
 
 def test_another_digest_under_the_same_name_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     release = install(checkpoint, tmp_path / "models")
-    manifest = tmp_path / "models" / release.name / "checkpoint" / NAME
+    manifest = tmp_path / "models" / release.name / CHECKPOINT / NAME
     stored = json.loads(manifest.read_text())
     stored["files"]["config.json"] = "0" * 64
     manifest.write_text(json.dumps(stored))

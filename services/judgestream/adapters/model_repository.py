@@ -21,8 +21,9 @@ from judgestream.engine.manifest import (
     write_manifest,
 )
 
-CHECKPOINT = "checkpoint"
-"""Folder of the weights inside the model's folder; Triton ignores it, since it is no version number."""
+CHECKPOINT = "1/checkpoint"
+"""Where the weights stand inside the model's folder: beside model.py, since Triton warns of any folder
+that is no version."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -25,6 +25,7 @@ class TritonPythonModel:
         _find_package(parameters["python_path"])
 
         import torch
+        import transformers
 
         from judgestream.engine.checkpoint import load
         from judgestream.engine.judge import Judge
@@ -34,7 +35,8 @@ class TritonPythonModel:
         on_gpu = args["model_instance_kind"] == "GPU"
         device = f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu"
         dtype = None if parameters["dtype"] == "auto" else getattr(torch, parameters["dtype"])
-        folder = Path(args["model_repository"]) / parameters["checkpoint"]
+        folder = Path(args["model_repository"]) / args["model_version"] / "checkpoint"
+        transformers.utils.logging.disable_progress_bar()
         checkpoint = load(folder, device=device, dtype=dtype)
         if checkpoint.digest != parameters["checkpoint_digest"]:
             raise pb_utils.TritonModelException(
