@@ -4,23 +4,24 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from judgestream.local import triton_install
-from judgestream.local.errors import DataUnusable, ServerDied
+from judgestream.local.errors import DataUnusable
 from judgestream.local.identity import ProcessId, children, program_name
-from judgestream.local.lock import FolderLock
 from judgestream.local.ports import HOST, free_port, require_free
-from judgestream.local.process import Command, ServerProcess
+from judgestream.local.process import Command
+from judgestream.local.server import LocalServer
 
 _EXIT_SECONDS = 5
 _STUB_NAME = "triton_python_b"  # the kernel keeps 15 characters of a program's name
 
 
-class TritonServer:
+class TritonServer(LocalServer):
     """A server with explicit model control: `models` are loaded at start, others by request."""
 
     name = "Triton"
+    log_name = "triton.log"
+    lock_seconds = 20.0  # it stops slowly when a stub has died
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class TritonServer:
         `omp_num_threads` and `environment` reach the models' Python processes. `start_seconds` is
         how long loading the models may take.
         """
-        self.run_dir = run_dir.resolve()
+        super().__init__(run_dir)
         self.model_repository = model_repository.resolve()
         self.models = tuple(models)
         self.http_port = free_port() if http_port is None else http_port
@@ -53,11 +54,9 @@ class TritonServer:
             self._environment["OMP_NUM_THREADS"] = str(omp_num_threads)
         self._extra_arguments = tuple(extra_arguments)
         self._start_seconds = start_seconds
-        self._process: ServerProcess | None = None
-        self._lock: FolderLock | None = None
         self._stubs_at_start = 0
         # By folder and not by chance: a start finds what a killed keeper has left behind.
-        folder_hash = hashlib.sha256(str(self.run_dir).encode()).hexdigest()[:12]
+        folder_hash = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
         self.shm_prefix = f"judgestream_{folder_hash}_"
 
     @property
@@ -75,63 +74,45 @@ class TritonServer:
         return f"http://{HOST}:{self.metrics_port}/metrics"
 
     @property
-    def process(self) -> ServerProcess | None:
-        """The running server, or None before `start` and after `stop`."""
-        return self._process
+    def address(self) -> str:
+        return self.grpc_url
 
-    @property
-    def log_path(self) -> Path:
-        return self.run_dir / "triton.log"
-
-    def start(self) -> None:
-        """Start and wait until the server and each of `models` is ready.
-
-        Raises a ConfigurationError (port taken, folder in use, model or package missing) before
-        anything runs; ServerDied when a model cannot be loaded, ServerNotReady at the deadline.
-        """
-        if self._process is not None:
-            return
+    def _launch(self) -> None:
+        """Start and wait until the server and each of the models is ready."""
         install = triton_install.find()
         self._check_repository()
+        for port, purpose in (
+            (self.http_port, "HTTP"),
+            (self.grpc_port, "gRPC"),
+            (self.metrics_port, "metrics"),
+        ):
+            setting = f"the Triton {purpose} port"
+            require_free(port, purpose=f"Triton ({purpose})", setting=setting)
+        for left_over in Path("/dev/shm").glob(f"{self.shm_prefix}*"):  # noqa: S108
+            left_over.unlink(missing_ok=True)
+        backends = triton_install.make_backend_directory(install, self.folder / "backends")
         environment = triton_install.server_environment(
-            install, {**os.environ, **self._environment}
+            install, backends, {**os.environ, **self._environment}
         )
         triton_install.check_libraries(install, environment)
-        self._lock = FolderLock(self.run_dir, purpose="Triton's run folder", wait_seconds=5.0)
-        try:
-            for port, purpose in (
-                (self.http_port, "HTTP"),
-                (self.grpc_port, "gRPC"),
-                (self.metrics_port, "metrics"),
-            ):
-                require_free(
-                    port, purpose=f"Triton ({purpose})", setting=f"the Triton {purpose} port"
-                )
-            for left_over in Path("/dev/shm").glob(f"{self.shm_prefix}*"):  # noqa: S108
-                left_over.unlink(missing_ok=True)
-            backends = triton_install.make_backend_directory(install, self.run_dir / "backends")
-            self._process = ServerProcess(
-                Command(
-                    name=self.name,
-                    argv=[str(install.program), *self._arguments(backends)],
-                    log_path=self.log_path,
-                    cwd=self.run_dir,
-                    env=environment,
-                    stop_seconds=_EXIT_SECONDS + 10.0,
-                    remove_after=[f"/dev/shm/{self.shm_prefix}*"],  # noqa: S108
-                ),
-                held_files=[self._lock.fd],
+        process = self._spawn(
+            Command(
+                name=self.name,
+                argv=[str(install.program), *self._arguments(backends)],
+                log_path=self.log_path,
+                cwd=self.folder,
+                env=environment,
+                stop_seconds=_EXIT_SECONDS + 10.0,
+                remove_after=[f"/dev/shm/{self.shm_prefix}*"],  # noqa: S108
             )
-            self._process.wait_ready(
-                lambda: serves(self.grpc_url, self.models),
-                what=f"reported {', '.join(self.models) or 'itself'} ready on {self.grpc_url}",
-                seconds=self._start_seconds,
-                mend="Loading a large model takes time: start again with a longer start_seconds.",
-            )
-            self._stubs_at_start = len(self.stubs())
-        except BaseException:
-            self.stop()
-            raise
+        )
+        process.wait_ready(
+            lambda: serves(self.grpc_url, self.models),
+            what=f"reported {', '.join(self.models) or 'itself'} ready on {self.grpc_url}",
+            seconds=self._start_seconds,
+            mend="Loading a large model takes time: start again with a longer start_seconds.",
+        )
+        self._stubs_at_start = len(self.stubs())
 
     def _arguments(self, backends: Path) -> list[str]:
         return [
@@ -178,35 +159,6 @@ class TritonServer:
         if self._process is None:
             return 0
         return max(0, self._stubs_at_start - len(self.stubs()))
-
-    def check(self) -> None:
-        """Raise ServerDied, with the end of the log, when the server is not running."""
-        if self._process is None:
-            raise ServerDied(f"{self.name} is not started: call start() first.")
-        self._process.check()
-
-    def stop(self) -> None:
-        """Stop server and stubs, remove their shared memory. Does nothing when not running."""
-        process, self._process = self._process, None
-        lock, self._lock = self._lock, None
-        try:
-            if process is not None:
-                process.stop()
-        finally:
-            if lock is not None:
-                lock.release()
-
-    def __enter__(self) -> "TritonServer":
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 def serves(url: str, models: Sequence[str] = (), *, seconds: float = 2.0) -> bool:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
@@ -17,13 +18,15 @@ _STUB = "triton_python_backend_stub"
 @dataclass(frozen=True, kw_only=True)
 class TritonInstall:
     """Where the parts are: the server's program, the folder `backends/python`, the stub for this
-    Python, and the folders of shared libraries, most specific first.
+    Python, the shared libraries shipped with it, and this interpreter's own shared library, None
+    for one linked statically (then the system's library folders are the last hope).
     """
 
     program: Path
     python_backend: Path
     stub: Path
-    library_dirs: tuple[Path, ...]
+    libraries: Path
+    libpython: Path | None
 
 
 def find() -> TritonInstall:
@@ -41,7 +44,8 @@ def find() -> TritonInstall:
         program=server / "bin" / "tritonserver",
         python_backend=server / "backends" / "python",
         stub=server / "python_backend_stubs" / version / _STUB,
-        library_dirs=(*_libpython_dirs(), package.parent / "nvidia_pytriton.libs"),
+        libraries=package.parent / "nvidia_pytriton.libs",
+        libpython=_libpython(),
     )
     if not install.stub.is_file():
         raise ServerMissing(
@@ -70,11 +74,16 @@ def make_backend_directory(install: TritonInstall, folder: Path) -> Path:
     stub = backend / _STUB
     shutil.copyfile(install.stub, stub)
     stub.chmod(0o755)
+    if install.libpython is not None:
+        # A link to this one file: its folder may hold libraries (conda's does) that do not fit.
+        (backend / _libpython_name()).symlink_to(install.libpython)
     return folder
 
 
-def server_environment(install: TritonInstall, base: dict[str, str]) -> dict[str, str]:
-    """`base` with what the server and its stubs need.
+def server_environment(
+    install: TritonInstall, backends: Path, base: Mapping[str, str]
+) -> dict[str, str]:
+    """`base` with what the server and its stubs need; `backends` is from make_backend_directory.
 
     The stub embeds Python and takes its prefix, and so its packages, from the first `python3` on
     PATH. It must be the one that runs us: with another one it loaded a numpy 2 once, which
@@ -88,13 +97,15 @@ def server_environment(install: TritonInstall, base: dict[str, str]) -> dict[str
         )
     environment = dict(base)
     environment["PATH"] = f"{folder}:{base.get('PATH', os.defpath)}"
-    inherited = [base["LD_LIBRARY_PATH"]] if base.get("LD_LIBRARY_PATH") else []
-    environment["LD_LIBRARY_PATH"] = ":".join([*map(str, install.library_dirs), *inherited])
+    folders = [str(backends / "python"), str(install.libraries)]
+    if base.get("LD_LIBRARY_PATH"):
+        folders.append(base["LD_LIBRARY_PATH"])
+    environment["LD_LIBRARY_PATH"] = ":".join(folders)
     environment.pop("PYTHONHOME", None)  # it would override the prefix
     return environment
 
 
-def check_libraries(install: TritonInstall, environment: dict[str, str]) -> None:
+def check_libraries(install: TritonInstall, environment: Mapping[str, str]) -> None:
     """Ask the dynamic linker whether the server and the stub find all their libraries.
 
     Raises ServerMissing naming the missing library, the folders searched and the mend.
@@ -133,18 +144,13 @@ def _libpython_name() -> str:
     return f"libpython{sys.version_info.major}.{sys.version_info.minor}.so.1.0"
 
 
-def _libpython_dirs() -> tuple[Path, ...]:
-    """Folders that hold this interpreter's own shared library; none for one linked statically,
-    where the system's library folders are the last hope and searched anyway.
-    """
-    candidates = [
+def _libpython() -> Path | None:
+    folders = [
+        # A relocated interpreter's LIBDIR is the folder of the machine that built it.
         sysconfig.get_config_var("LIBDIR"),
         f"{sys.base_exec_prefix}/lib",
         f"{sys.base_prefix}/lib",
         f"{sys.base_exec_prefix}/lib64",
     ]
-    found = [
-        Path(path) for path in candidates if path and (Path(path) / _libpython_name()).exists()
-    ]
-    # A relocated interpreter's configuration names the folder of the machine that built it.
-    return tuple(dict.fromkeys(found))
+    candidates = (Path(folder) / _libpython_name() for folder in folders if folder)
+    return next((path.resolve() for path in candidates if path.is_file()), None)

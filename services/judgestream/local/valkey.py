@@ -3,20 +3,20 @@
 import contextlib
 import socket
 from pathlib import Path
-from types import TracebackType
 
-from judgestream.local.errors import DataUnusable, ServerDied, ServerMissing
-from judgestream.local.lock import FolderLock
+from judgestream.local.errors import DataUnusable, ServerMissing
 from judgestream.local.ports import HOST, free_port, require_free
-from judgestream.local.process import Command, ServerProcess
+from judgestream.local.process import Command
+from judgestream.local.server import LocalServer
 
 
-class ValkeyServer:
+class ValkeyServer(LocalServer):
     """A store whose keys are kept in `data_dir` over restarts: an append-only file, synced to disk
     every second, so that even a SIGKILL loses nothing and a power cut loses about a second.
     """
 
     name = "Valkey"
+    log_name = "valkey.log"
 
     def __init__(
         self, *, data_dir: Path, port: int | None = None, start_seconds: float = 30.0
@@ -24,11 +24,9 @@ class ValkeyServer:
         """Nothing is started yet. Without `port` a free one is chosen; `start_seconds` is how long
         the server may take to read its file and answer.
         """
-        self.data_dir = data_dir.resolve()
+        super().__init__(data_dir)
         self.port = free_port() if port is None else port
         self._start_seconds = start_seconds
-        self._process: ServerProcess | None = None
-        self._lock: FolderLock | None = None
 
     @property
     def url(self) -> str:
@@ -36,78 +34,32 @@ class ValkeyServer:
         return f"redis://{HOST}:{self.port}/0"
 
     @property
-    def process(self) -> ServerProcess | None:
-        """The running server, or None before `start` and after `stop`."""
-        return self._process
+    def address(self) -> str:
+        return self.url
 
-    @property
-    def log_path(self) -> Path:
-        return self.data_dir / "valkey.log"
-
-    def start(self) -> None:
-        """Start and wait until PING is answered with PONG, the data loaded.
-
-        Raises a ConfigurationError (port taken, folder in use, package missing) before anything
-        runs, ServerDied or ServerNotReady after.
-        """
-        if self._process is not None:
-            return
+    def _launch(self) -> None:
+        """Start and wait until PING is answered with PONG, the data loaded."""
         program = _program()
-        self._lock = FolderLock(self.data_dir, purpose="Valkey's data folder", wait_seconds=5.0)
-        try:
-            require_free(self.port, purpose="Valkey", setting="the Valkey port")
-            data = self.data_dir / "data"
-            data.mkdir(exist_ok=True)
-            config = self.data_dir / "valkey.conf"
-            config.write_text(configuration(port=self.port, folder=data))
-            self._process = ServerProcess(
-                Command(
-                    name=self.name,
-                    argv=[str(program), str(config)],
-                    log_path=self.log_path,
-                    cwd=self.data_dir,
-                    stop_seconds=15.0,
-                ),
-                held_files=[self._lock.fd],
+        require_free(self.port, purpose="Valkey", setting="the Valkey port")
+        data = self.folder / "data"
+        config = self.folder / "valkey.conf"
+        config.write_text(configuration(port=self.port, folder=data))
+        data.mkdir(exist_ok=True)
+        process = self._spawn(
+            Command(
+                name=self.name,
+                argv=[str(program), str(config)],
+                log_path=self.log_path,
+                cwd=self.folder,
+                stop_seconds=15.0,
             )
-            self._process.wait_ready(
-                lambda: answers(HOST, self.port),
-                what=f"answered PING on {HOST}:{self.port}",
-                seconds=self._start_seconds,
-                mend="Loading a large file takes time: start again with a longer start_seconds.",
-            )
-        except BaseException:
-            self.stop()
-            raise
-
-    def check(self) -> None:
-        """Raise ServerDied, with the end of the log, when the server is not running."""
-        if self._process is None:
-            raise ServerDied(f"{self.name} is not started: call start() first.")
-        self._process.check()
-
-    def stop(self) -> None:
-        """Stop in order (the file is synced) and free the folder. Does nothing if not running."""
-        process, self._process = self._process, None
-        lock, self._lock = self._lock, None
-        try:
-            if process is not None:
-                process.stop()
-        finally:
-            if lock is not None:
-                lock.release()
-
-    def __enter__(self) -> "ValkeyServer":
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+        )
+        process.wait_ready(
+            lambda: answers(HOST, self.port),
+            what=f"answered PING on {HOST}:{self.port}",
+            seconds=self._start_seconds,
+            mend="Loading a large file takes time: start again with a longer start_seconds.",
+        )
 
 
 def configuration(*, port: int, folder: Path) -> str:
