@@ -1,0 +1,287 @@
+"""Several servers as one: started together, stopped in reverse, one folder, one state file."""
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from judgestream.core.errors import ConfigurationError
+from judgestream.local.errors import LocalServerError, ServerDied, ServerUnreachable
+from judgestream.local.identity import boot_id, identify
+from judgestream.local.kafka import KafkaServer
+from judgestream.local.lock import FolderLock
+from judgestream.local.server import LocalServer
+from judgestream.local.state import ServerState, StackState, remove_state, write_state
+from judgestream.local.triton import TritonServer
+from judgestream.local.valkey import ValkeyServer
+
+_REACH_SECONDS = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class External:
+    """A server that somebody else runs: it is only looked whether its address can be reached.
+
+    `address` is `host:port`, several of them joined by commas (Kafka), or a URL (Valkey).
+    """
+
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalKafka:
+    """A broker of our own; None stands for a free port."""
+
+    port: int | None = None
+    controller_port: int | None = None
+    cache_dir: Path | None = None
+    jar_repository: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalValkey:
+    """A store of our own; None stands for a free port."""
+
+    port: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalTriton:
+    """An inference server of our own; see TritonServer for the fields."""
+
+    model_repository: Path
+    models: Sequence[str]
+    http_port: int | None = None
+    grpc_port: int | None = None
+    metrics_port: int | None = None
+    omp_num_threads: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    start_seconds: float = 180.0
+
+
+class Stack:
+    """The chosen servers of one data folder. None means: not part of this stack."""
+
+    def __init__(
+        self,
+        *,
+        data_dir: Path,
+        kafka: LocalKafka | External | None = None,
+        valkey: LocalValkey | External | None = None,
+        triton: LocalTriton | External | None = None,
+    ) -> None:
+        """Nothing is started yet; addresses are known already."""
+        self.data_dir = data_dir.resolve()
+        self._parts: dict[str, LocalServer | External] = {}
+        for name, part in (
+            (KafkaServer.name, _kafka(kafka, self.data_dir)),
+            (ValkeyServer.name, _valkey(valkey, self.data_dir)),
+            (TritonServer.name, _triton(triton, self.data_dir)),
+        ):
+            if part is not None:
+                self._parts[name] = part
+        self._lock: FolderLock | None = None
+
+    @property
+    def kafka_bootstrap(self) -> str | None:
+        """`host:port` for Kafka clients; None without Kafka. The next two likewise."""
+        return self._address(KafkaServer.name)
+
+    @property
+    def valkey_url(self) -> str | None:
+        return self._address(ValkeyServer.name)
+
+    @property
+    def triton_url(self) -> str | None:
+        """`host:port` of gRPC."""
+        return self._address(TritonServer.name)
+
+    @property
+    def servers(self) -> dict[str, LocalServer]:
+        """Those that are ours, by name, in start order."""
+        return {name: part for name, part in self._parts.items() if isinstance(part, LocalServer)}
+
+    def _address(self, name: str) -> str | None:
+        part = self._parts.get(name)
+        return None if part is None else part.address
+
+    def start(self) -> None:
+        """Reach the external servers, start ours at the same time, write the state file.
+
+        Raises ServerUnreachable for an external one, FolderInUse when another stack has the
+        folder, and the first error of a server that does not start; the others are stopped then.
+        """
+        if self._lock is not None:
+            return
+        self._lock = FolderLock(self.data_dir, purpose="the data folder of a judgestream stack")
+        try:
+            for name, part in self._parts.items():
+                if isinstance(part, External):
+                    require_reachable(name, part.address)
+            self._start_all(list(self.servers.values()))
+            self._write_state()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start_all(self, servers: list[LocalServer]) -> None:
+        if not servers:
+            return
+        with ThreadPoolExecutor(len(servers), thread_name_prefix="start") as pool:
+            starts = {pool.submit(server.start): server for server in servers}
+            try:
+                done, _ = wait(starts, return_when=FIRST_EXCEPTION)
+                for start in done:
+                    start.result()
+            except BaseException:
+                # A server that is still starting notices at its next look that it was stopped.
+                _give_up(starts)
+                raise
+
+    def _write_state(self) -> None:
+        owner = identify(os.getpid())
+        if owner is None:
+            raise LocalServerError("/proc is not readable: mount it, Linux servers need it too.")
+        write_state(
+            self.data_dir,
+            StackState(
+                owner=owner,
+                boot=boot_id(),
+                started_at=time.time(),
+                servers=tuple(_state(name, part) for name, part in self._parts.items()),
+            ),
+        )
+
+    def check(self) -> None:
+        """Raise ServerDied when a server of ours has ended: it names each, with its log's end."""
+        dead = []
+        for server in self.servers.values():
+            try:
+                server.check()
+            except ServerDied as error:
+                dead.append(str(error))
+        if dead:
+            raise ServerDied("\n".join(dead))
+
+    def stop(self) -> None:
+        """Stop ours in reverse order and remove the state file. A second call does nothing.
+
+        An error of one server does not keep the others running; the first is raised at the end.
+        """
+        first: Exception | None = None
+        for server in reversed(self.servers.values()):
+            try:
+                server.stop()
+            except LocalServerError as error:
+                first = first or error
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            if first is None:
+                remove_state(self.data_dir)
+            lock.release()
+        if first is not None:
+            raise first
+
+    def __enter__(self) -> "Stack":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def require_reachable(name: str, address: str) -> None:
+    """Raise ServerUnreachable unless one of the addresses takes a TCP connection.
+
+    More is not asked: what a login or TLS needs is known to the clients and not here.
+    """
+    failures = []
+    for one in address.split(","):
+        parts = urlsplit(one.strip() if "://" in one else f"//{one.strip()}")
+        try:
+            host, port = parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+        except ValueError:
+            host, port = None, None
+        if host is None or port is None:
+            raise ConfigurationError(
+                f"{one.strip()!r} is no address of {name}. Give it as host:port."
+            )
+        try:
+            socket.create_connection((host, port), timeout=_REACH_SECONDS).close()
+            return
+        except OSError as error:
+            failures.append(f"{host}:{port}: {error.strerror or error}")
+    raise ServerUnreachable(
+        f"{name} cannot be reached at {address} ({'; '.join(failures)}). Start it, correct the"
+        " address, or leave the address out so that judgestream starts a server of its own."
+    )
+
+
+_DEFAULT_PORTS = {"redis": 6379, "rediss": 6379}
+
+
+def _give_up(starts: Mapping["Future[None]", LocalServer]) -> None:
+    """Stop what still starts, again and again, as it may not have a process yet."""
+    while not all(start.done() for start in starts):
+        for start, server in starts.items():
+            if not start.done() and server.process is not None:
+                with contextlib.suppress(LocalServerError):  # Stack.stop tries again and tells
+                    server.stop()
+        time.sleep(0.05)
+
+
+def _state(name: str, part: LocalServer | External) -> ServerState:
+    if isinstance(part, External) or part.process is None:
+        return ServerState(name=name, address=part.address)
+    return ServerState(
+        name=name,
+        address=part.address,
+        log_path=str(part.log_path),
+        server=part.process.server,
+        keeper=part.process.keeper,
+    )
+
+
+def _kafka(spec: LocalKafka | External | None, data_dir: Path) -> LocalServer | External | None:
+    if not isinstance(spec, LocalKafka):
+        return spec
+    return KafkaServer(
+        data_dir=data_dir / "kafka",
+        port=spec.port,
+        controller_port=spec.controller_port,
+        cache_dir=spec.cache_dir,
+        jar_repository=spec.jar_repository,
+    )
+
+
+def _valkey(spec: LocalValkey | External | None, data_dir: Path) -> LocalServer | External | None:
+    if not isinstance(spec, LocalValkey):
+        return spec
+    return ValkeyServer(data_dir=data_dir / "valkey", port=spec.port)
+
+
+def _triton(spec: LocalTriton | External | None, data_dir: Path) -> LocalServer | External | None:
+    if not isinstance(spec, LocalTriton):
+        return spec
+    return TritonServer(
+        run_dir=data_dir / "triton",
+        model_repository=spec.model_repository,
+        models=spec.models,
+        http_port=spec.http_port,
+        grpc_port=spec.grpc_port,
+        metrics_port=spec.metrics_port,
+        omp_num_threads=spec.omp_num_threads,
+        environment=spec.environment,
+        start_seconds=spec.start_seconds,
+    )
