@@ -1,0 +1,63 @@
+"""The command line: `judgestream <command>`. One file per command; this file only puts them together.
+
+A command's module imports no more than the base install has. What needs Faust, Triton's client or torch
+imports that inside the command. Exit codes: see `exit_codes`.
+"""
+
+from typing import Annotated
+
+import typer
+
+from judgestream.apps.cli import (
+    agreement,
+    bias,
+    dlq,
+    doctor,
+    info,
+    settings_table,
+    submit,
+    topics,
+    verdicts,
+    worker,
+)
+from judgestream.apps.cli.guard import GuardedGroup, quieten
+
+main = typer.Typer(
+    cls=GuardedGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@main.callback()
+def root(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="show tracebacks and the Kafka client's log")
+    ] = False,
+) -> None:
+    """A streaming judge: model outputs in over Kafka, settled verdicts and bias metrics out.
+
+    Exit codes: 0 done, 1 the answer is no, 2 wrong usage or settings, 3 a server does not answer,
+    4 time ran out, 130 interrupted.
+    """
+    quieten(debug=debug)
+
+
+# For producers and consumers
+main.command()(submit.submit)
+main.add_typer(verdicts.app, name="verdicts")
+main.command()(agreement.agreement)
+main.add_typer(bias.app, name="bias")
+
+# For operations
+main.add_typer(topics.app, name="topics")
+main.add_typer(dlq.app, name="dlq")
+main.command()(doctor.doctor)
+main.command()(settings_table.settings)
+main.command()(info.modes)
+main.command()(info.version)
+
+# Running it: workers, releases, the local stack
+main.command()(worker.worker)

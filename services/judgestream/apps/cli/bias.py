@@ -1,0 +1,143 @@
+"""`judgestream bias report|recompute`: what the verdict stream says about the judge itself."""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import typer
+
+from judgestream.apps.cli import options
+from judgestream.apps.cli.exit_codes import ExitCode
+from judgestream.apps.cli.output import OutputFormat, json_line, line, note, table
+from judgestream.apps.cli.reading import all_verdicts, everything
+from judgestream.apps.cli.verdict_set import VerdictSet
+from judgestream.contracts.topics import BIAS
+from judgestream.core.bias.counts import BiasCounts
+from judgestream.core.bias.report import Metric, report
+from judgestream.settings import load
+from judgestream.v1.bias_pb2 import BiasReport
+
+app = typer.Typer(no_args_is_help=True, help="What the verdicts say about the judge itself.")
+
+
+@app.command("report")
+def report_command(
+    release: options.Release = None,
+    last: Annotated[
+        int | None, typer.Option(min=1, help="only the newest windows of each release")
+    ] = None,
+    since: options.Since = None,
+    form: options.Format = OutputFormat.TEXT,
+) -> None:
+    """Print the windows that the bias worker has published, oldest first, each as it stands now.
+
+    Exits 1 when there are none.
+    """
+    newest: dict[str, BiasReport] = {}
+    for _, message in everything(load().kafka, BIAS, BiasReport, since=since):
+        if release is None or message.release == release:
+            known = newest.get(message.report_id)
+            if known is None or _age(message) >= _age(known):
+                newest[message.report_id] = message
+    windows = _last(newest.values(), last)
+    for window in windows:
+        if form is OutputFormat.JSON:
+            json_line(window)
+        else:
+            _tell_window(window)
+    if not windows:
+        note(
+            "no bias report is published yet: `judgestream worker bias` does that,"
+            " and `judgestream bias recompute` goes without it"
+        )
+        raise typer.Exit(ExitCode.NO)
+
+
+@app.command()
+def recompute(
+    release: options.Release = None,
+    since: options.Since = None,
+    form: options.Format = OutputFormat.TEXT,
+) -> None:
+    """Measure again, straight from the verdicts, each judgement counted once.
+
+    Needs neither the bias worker nor Redis. Exits 1 when there are no verdicts.
+    """
+    counted: VerdictSet[tuple[str, BiasCounts]] = VerdictSet()
+    for _, verdict in all_verdicts(load().kafka, release=release, since=since):
+        counted.add(verdict, (verdict.release, BiasCounts.from_verdict(verdict)))
+    totals: dict[str, BiasCounts] = {}
+    for name, counts in counted:
+        totals[name] = totals.get(name, BiasCounts()) + counts
+    for name, counts in sorted(totals.items()):
+        metrics = report(counts)
+        if form is OutputFormat.JSON:
+            json_line(
+                {
+                    "release": name,
+                    "counts": counts.as_mapping(),
+                    "metrics": [_as_json(metric) for metric in metrics],
+                }
+            )
+        else:
+            line(f"release {name or '(none)'}, {counts.n} verdicts")
+            table(HEAD, [_row(m.name, m.value, _ends(m), m.n) for m in metrics])
+            line()
+    if not totals:
+        note("there are no verdicts")
+        raise typer.Exit(ExitCode.NO)
+
+
+HEAD = ("metric", "value", "interval", "n")
+
+
+def _age(message: BiasReport) -> tuple[int, bool]:
+    return message.revision, message.final
+
+
+def _last(windows: Iterable[BiasReport], last: int | None) -> list[BiasReport]:
+    """By release, then by time; of each release the newest `last`."""
+    by_release: dict[str, list[BiasReport]] = {}
+    for window in sorted(windows, key=lambda one: one.window_start.ToNanoseconds()):
+        by_release.setdefault(window.release, []).append(window)
+    return [one for _, found in sorted(by_release.items()) for one in found[-(last or 0) :]]
+
+
+def _tell_window(window: BiasReport) -> None:
+    state = "final" if window.final else "growing"
+    line(
+        f"release {window.release}, {window.window_start.ToJsonString()} to"
+        f" {window.window_end.ToJsonString()}, {window.counts['n']} verdicts, {state}"
+        + (f", {window.late} late" if window.late else "")
+    )
+    rows = []
+    for metric in window.metrics:
+        value = metric.value if metric.HasField("value") else None
+        ends = None
+        if metric.HasField("interval"):
+            ends = (metric.interval.low, metric.interval.high)
+        rows.append(_row(metric.name, value, ends, metric.n))
+    table(HEAD, rows)
+    line()
+
+
+def _ends(metric: Metric) -> tuple[float, float] | None:
+    return None if metric.interval is None else (metric.interval.low, metric.interval.high)
+
+
+def _row(
+    name: str, value: float | None, ends: Sequence[float] | None, n: int
+) -> tuple[str, str, str, int]:
+    shown = "-" if value is None else f"{100 * value:.1f} %"
+    return name, shown, "" if ends is None else f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f}", n
+
+
+def _as_json(metric: Metric) -> dict[str, object]:
+    shown: dict[str, object] = {"name": metric.name, "value": metric.value, "n": metric.n}
+    if metric.interval is not None:
+        shown |= {
+            "low": metric.interval.low,
+            "high": metric.interval.high,
+            "level": metric.interval.level,
+            "method": metric.interval.method,
+        }
+    return shown

@@ -1,0 +1,38 @@
+"""`judgestream modes` and `judgestream version`: what this installation can do, and which it is."""
+
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+
+from judgestream.apps.cli import options
+from judgestream.apps.cli.output import OutputFormat, json_line, line, table
+from judgestream.core.modes import MODES
+
+
+def modes(form: options.Format = OutputFormat.TEXT) -> None:
+    """Print the table of modes."""
+    if form is OutputFormat.TEXT:
+        table(
+            ("mode", "candidates", "reference", "meaning"),
+            [
+                (m.name, m.candidates, "needed" if m.needs_reference else "optional", m.summary)
+                for m in MODES.values()
+            ],
+        )
+        return
+    for mode in MODES.values():
+        json_line(
+            {
+                "mode": mode.name,
+                "candidates": mode.candidates,
+                "needs_reference": mode.needs_reference,
+                "meaning": mode.summary,
+            }
+        )
+
+
+def version() -> None:
+    """Print the version."""
+    try:
+        line(installed_version("judgestream"))
+    except PackageNotFoundError:
+        line("unknown: run from its source folder, not installed")
