@@ -9,6 +9,8 @@ from typing import Any
 REPEATS = 5
 PER_S = 30.0
 REMEMBERED = 1000
+CHATTY = ("kafka", "faust.sensors", "faust.transport.conductor")
+"""These write a line for every connection or service that comes and goes."""
 
 
 class RepeatLimit(logging.Filter):
@@ -56,6 +58,7 @@ def config(level: str) -> dict[str, Any]:
                 "filters": ["repeats"],
             }
         },
+        "loggers": {name: {"level": "WARNING"} for name in CHATTY},
         "root": {"level": level.upper(), "handlers": ["stderr"]},
     }
 

@@ -125,7 +125,7 @@ class Stack:
                 if isinstance(part, External):
                     require_reachable(name, part.address)
             self._start_all(list(self.servers.values()))
-            self._write_state()
+            self.save()
         except BaseException:
             self.stop()
             raise
@@ -144,7 +144,8 @@ class Stack:
                 _give_up(starts)
                 raise
 
-    def _write_state(self) -> None:
+    def save(self) -> None:
+        """Write the state file anew, after a server was started again."""
         owner = identify(os.getpid())
         if owner is None:
             raise LocalServerError("/proc is not readable: mount it, Linux servers need it too.")

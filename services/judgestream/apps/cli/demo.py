@@ -1,0 +1,183 @@
+"""`judgestream demo`: the whole pipeline on this machine, with a sample, from start to a clean stop."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter as Tally
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from judgestream.adapters.kafka.publishing import RequestPublisher
+from judgestream.adapters.kafka.reading import TopicReader
+from judgestream.apps.cli.exit_codes import TimeRanOut
+from judgestream.apps.cli.input_files import read_requests
+from judgestream.apps.cli.output import line
+from judgestream.apps.cli.verdict_text import verdict_line
+from judgestream.contracts.codecs import verdict_from_message
+from judgestream.contracts.events import JSON
+from judgestream.contracts.topics import BIAS, DEAD_LETTERS, REQUESTS, VERDICTS
+from judgestream.core.errors import UndecodableRecord
+from judgestream.settings import Kafka, load
+from judgestream.v1.bias_pb2 import BiasReport
+from judgestream.v1.judging_pb2 import DeadLetter
+from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
+
+if TYPE_CHECKING:
+    from judgestream.apps.one_machine import OneMachine
+
+SHOWN = 12
+JUDGED_S = 300.0
+REPORTED_S = 60.0
+
+
+def demo(
+    data: Annotated[
+        Path | None, typer.Option(help="keep the data here; default: a folder that is removed")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="only so many good requests")] = None,
+) -> None:
+    """Start everything on free ports, judge the shipped sample, show the results, stop.
+
+    Servers that settings name are used instead of our own.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    settings = load()
+    from judgestream.apps.one_machine import OneMachine
+
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        line(f"[{time.monotonic() - started:5.1f} s] {text}")
+
+    with ExitStack() as stack:
+        folder = data or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="judgestream-demo-"))
+        )
+        machine = OneMachine(settings, data=folder.expanduser().resolve(), free_ports=True)
+        stack.callback(_stop, machine, say)
+        machine.start(say)
+        os.environ.update(machine.environment)  # for us and for the commands below
+        _show(machine, load().kafka, say, limit)
+    say("stopped; nothing is left running")
+
+
+def _show(
+    machine: "OneMachine", kafka: Kafka, say: Callable[[str], None], limit: int | None
+) -> None:
+    with ExitStack() as stack:
+        verdicts = stack.enter_context(TopicReader(kafka, VERDICTS, VerdictMessage))
+        letters = stack.enter_context(TopicReader(kafka, DEAD_LETTERS, DeadLetter))
+        for reader in (verdicts, letters):
+            reader.seek(reader.end())
+        ids, bad = _publish(kafka, limit)
+        say(f"published {len(ids)} requests and {bad} bad records")
+        _follow(machine, verdicts, letters, ids, bad, say)
+    say("waiting for the bias report to have counted every verdict")
+    _wait_for_report(machine, kafka, len(ids))
+    for command in (["bias", "report"], ["agreement"], ["dlq", "list"]):
+        line()
+        line("$ judgestream " + " ".join(command))
+        subprocess.run([sys.executable, "-m", "judgestream.apps.cli", *command], check=False)
+    line()
+
+
+def _publish(kafka: Kafka, limit: int | None) -> tuple[set[str], int]:
+    """Send the shipped sample; returns the good requests' ids and the number of bad records."""
+    sample = files("judgestream") / "samples"
+    ids: set[str] = set()
+    with RequestPublisher(kafka) as publisher:
+        now = datetime.now(UTC)
+        for one in read_requests(
+            Path(str(sample / "requests.jsonl")), form=None, at=now, prefix="", limit=limit
+        ):
+            publisher.submit(one.request)
+            for label in one.labels:
+                publisher.label(label)
+            ids.add(one.request.request_id)
+        bad = (sample / "bad_records.jsonl").read_bytes().splitlines()
+        for value in bad:
+            publisher.send(
+                REQUESTS.name,
+                key=None,
+                value=value,
+                headers=[("content-type", JSON.encode())],
+                what="bad record",
+            )
+        publisher.flush()
+    return ids, len(bad)
+
+
+def _follow(
+    machine: "OneMachine",
+    verdicts: TopicReader[VerdictMessage],
+    letters: TopicReader[DeadLetter],
+    ids: set[str],
+    bad: int,
+    say: Callable[[str], None],
+) -> None:
+    """Show the first verdicts as they come, count the others, until all are there."""
+    waiting, dead, shown = set(ids), 0, 0
+    outcomes: Tally[str] = Tally()
+    deadline, told = time.monotonic() + JUDGED_S, time.monotonic()
+    while waiting or dead < bad:
+        if time.monotonic() > deadline:
+            raise TimeRanOut(
+                f"after {JUDGED_S:.0f} s {len(waiting)} requests have no verdict and"
+                f" {bad - dead} bad records no dead letter; the logs are under {machine.data}"
+            )
+        machine.tend()
+        for incoming in verdicts.poll(0.3):
+            if isinstance(incoming.message, UndecodableRecord):
+                continue
+            verdict = verdict_from_message(incoming.message)
+            if verdict.request_id not in waiting:
+                continue
+            waiting.discard(verdict.request_id)
+            outcomes[verdict.status] += 1
+            if shown < SHOWN:
+                shown += 1
+                say(verdict_line(verdict))
+        dead += len(letters.poll(0.0))
+        if time.monotonic() - told > 2.0:
+            told = time.monotonic()
+            say(f"{len(ids) - len(waiting)} of {len(ids)} judged")
+    counts = ", ".join(f"{count} {status}" for status, count in outcomes.most_common())
+    say(f"{len(ids)} requests judged: {counts}; {dead} bad records in the dead letters")
+
+
+def _wait_for_report(machine: "OneMachine", kafka: Kafka, verdicts: int) -> None:
+    deadline = time.monotonic() + REPORTED_S
+    counted: dict[str, int] = {}
+    with TopicReader(kafka, BIAS, BiasReport) as reader:
+        reader.seek(reader.beginning())
+        while sum(counted.values()) < verdicts:
+            if time.monotonic() > deadline:
+                raise TimeRanOut(
+                    f"the bias report has {sum(counted.values())} of {verdicts} verdicts after"
+                    f" {REPORTED_S:.0f} s; see the bias worker's log under {machine.data}"
+                )
+            machine.tend()
+            for incoming in reader.poll(0.5):
+                report = incoming.message
+                if isinstance(report, BiasReport):
+                    done = report.counts["scored"] + report.counts["unscored"]
+                    counted[report.report_id] = max(counted.get(report.report_id, 0), done)
+
+
+def _stop(machine: "OneMachine", say: Callable[[str], None]) -> None:
+    say("stopping")
+    machine.stop()
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt

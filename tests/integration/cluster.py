@@ -1,0 +1,206 @@
+"""Real servers and real workers for one test, and what a test asks of them."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from judgestream.adapters.kafka.topics import admin, apply
+from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS, Topic
+from judgestream.local.kafka import KafkaServer
+from judgestream.local.process import Command, ServerProcess
+from judgestream.local.triton import TritonServer
+from judgestream.local.valkey import ValkeyServer
+from judgestream.settings import Kafka
+from judgestream.v1.judging_pb2 import Candidate, JudgeRequest, Verdict
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+INSTANT = "instant"
+SERVICES = Path(__file__).resolve().parents[2] / "services"
+
+# Quick to notice a dead worker; a production group would rather wait for its restart.
+QUICK = {
+    "JUDGESTREAM_KAFKA__SESSION_TIMEOUT_S": "6",
+    "JUDGESTREAM_KAFKA__REBALANCE_TIMEOUT_S": "10",
+    "JUDGESTREAM_JUDGING__DEADLINE_S": "5",
+    "JUDGESTREAM_JUDGING__MAX_BACKOFF_S": "1",
+    "JUDGESTREAM_BIAS__PUBLISH_INTERVAL_S": "0.5",
+}
+
+
+def worker_command(kind: str, slot: int) -> list[str]:
+    return [sys.executable, "-m", "judgestream.apps.cli", "worker", kind, "--slot", str(slot)]
+
+
+def instant_triton(folder: Path) -> TritonServer:
+    """A Triton whose judge answers at once, or as late as a prompt says."""
+    repository = folder / "models"
+    if not repository.exists():
+        shutil.copytree(MODELS, repository)
+    return TritonServer(run_dir=folder / "run", model_repository=repository, models=[INSTANT])
+
+
+@dataclass
+class Cluster:
+    """Kafka, Valkey and Triton, with topics made, and any number of workers."""
+
+    folder: Path
+    kafka: KafkaServer
+    valkey: ValkeyServer
+    triton: TritonServer
+    workers: dict[str, ServerProcess] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Kafka:
+        return Kafka(bootstrap=self.kafka.bootstrap)
+
+    def environment(self, **settings: object) -> dict[str, str]:
+        """The variables of a process that uses this cluster. `judging__inflight=4` and the like override."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("JUDGESTREAM_")}
+        return {
+            **inherited,
+            **QUICK,
+            "PYTHONPATH": str(SERVICES),
+            "JUDGESTREAM_KAFKA__BOOTSTRAP": self.kafka.bootstrap,
+            "JUDGESTREAM_REDIS__URL": self.valkey.url,
+            "JUDGESTREAM_TRITON__GRPC": self.triton.grpc_url,
+            **{f"JUDGESTREAM_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+
+    def work(self, kind: str = "judging", slot: int = 0, **settings: object) -> ServerProcess:
+        """Start a worker, as a supervisor would, and wait until it has its partitions."""
+        name = f"{kind}-{slot}"
+        process = ServerProcess(
+            Command(
+                name=name,
+                argv=worker_command(kind, slot),
+                log_path=self.folder / f"{name}.log",
+                cwd=self.folder,
+                env=self.environment(**settings),
+                stop_seconds=15.0,
+            )
+        )
+        self.workers[name] = process
+        process.wait_ready(
+            lambda: "assigned: [(" in process.command.log_path.read_text(),
+            what="been assigned its partitions",
+            seconds=60.0,
+            mend="see its log",
+        )
+        return process
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a worker, and nothing else, as an out-of-memory killer would."""
+        process = self.workers.pop(name)
+        os.kill(process.pid, signal.SIGKILL)
+        process.stop()
+
+    def producer(self) -> KafkaProducer:
+        return KafkaProducer(bootstrap_servers=self.kafka.bootstrap, acks="all", linger_ms=5)
+
+    def submit(self, requests: Iterable[JudgeRequest]) -> list[str]:
+        """Publish, delivery confirmed. Returns the request ids."""
+        producer = self.producer()
+        sent = [
+            (
+                r.request_id,
+                producer.send(REQUESTS.name, r.SerializeToString(), r.request_id.encode()),
+            )
+            for r in requests
+        ]
+        for _, future in sent:
+            future.get(timeout=30)
+        producer.close()
+        return [request_id for request_id, _ in sent]
+
+    def records(self, topic: Topic) -> Iterator[tuple[TopicPartition, object]]:
+        """Everything on a topic now."""
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.kafka.bootstrap, enable_auto_commit=False, group_id=None
+        )
+        partitions = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
+        consumer.assign(partitions)
+        consumer.seek_to_beginning(*partitions)
+        ends = consumer.end_offsets(partitions)
+        while any(consumer.position(tp) < ends[tp] for tp in partitions):
+            for tp, batch in consumer.poll(timeout_ms=200).items():
+                for record in batch:
+                    yield tp, record
+        consumer.close()
+
+    def verdicts(self) -> list[Verdict]:
+        return [Verdict.FromString(record.value) for _, record in self.records(VERDICTS)]
+
+    def count(self, topic: Topic) -> int:
+        client = KafkaConsumer(bootstrap_servers=self.kafka.bootstrap, group_id=None)
+        partitions = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
+        total = sum(client.end_offsets(partitions).values())
+        client.close()
+        return total
+
+    def wait_verdicts(self, ids: Iterable[str], *, seconds: float) -> list[Verdict]:
+        """All verdicts, once every one of these requests has one."""
+        wanted = set(ids)
+        wait(
+            lambda: (
+                self.count(VERDICTS) >= len(wanted)
+                and wanted <= {verdict.request_id for verdict in self.verdicts()}
+            ),
+            what=f"{len(wanted)} verdicts ({self.count(VERDICTS)} records, {self.count(DEAD_LETTERS)} dead)",
+            seconds=seconds,
+        )
+        return self.verdicts()
+
+    def stop_workers(self) -> None:
+        while self.workers:
+            _, process = self.workers.popitem()
+            process.stop()
+
+
+def wait(condition: Callable[[], bool], *, what: str, seconds: float) -> None:
+    """Raises TimeoutError, saying what was waited for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:.0f} s for {what}")
+        time.sleep(0.2)
+
+
+@contextmanager
+def running(folder: Path, triton: TritonServer) -> Iterator[Cluster]:
+    """A cluster with a Kafka and a Valkey of its own, and a Triton that may be shared."""
+    with (
+        KafkaServer(data_dir=folder / "kafka") as kafka,
+        ValkeyServer(data_dir=folder / "valkey") as valkey,
+    ):
+        cluster = Cluster(folder=folder, kafka=kafka, valkey=valkey, triton=triton)
+        client = admin(cluster.settings)
+        apply(client, cluster.settings)
+        client.close()
+        try:
+            yield cluster
+        finally:
+            cluster.stop_workers()
+
+
+def pairs(count: int, tag: str, *, sleep_ms: int = 0) -> list[JudgeRequest]:
+    """Requests that the instant judge takes `sleep_ms` for."""
+    slow = f"SLEEP {sleep_ms}" if sleep_ms else ""
+    return [
+        JudgeRequest(
+            request_id=f"{tag}-{k}",
+            question=f"question {k} {slow}",
+            candidates=[
+                Candidate(id="a", text="x" * (k % 17)),
+                Candidate(id="b", text="y" * (k % 5)),
+            ],
+        )
+        for k in range(count)
+    ]

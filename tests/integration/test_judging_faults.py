@@ -1,0 +1,102 @@
+"""The judging worker when things break in mid-stream: every verdict once, none invented."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from judgestream.contracts.topics import VERDICTS
+from judgestream.core.reconcile import verdict_id
+from judgestream.v1.judging_pb2 import Verdict
+from tests.integration.cluster import INSTANT, Cluster, instant_triton, pairs, running, wait
+
+pytestmark = pytest.mark.integration
+
+N = 2000
+
+
+def assert_each_once(verdicts: list[Verdict], ids: list[str]) -> None:
+    """One verdict id per request after de-duplication, the id that it must have, and no other."""
+    assert {v.verdict_id for v in verdicts} == {verdict_id(r, INSTANT, "pairwise") for r in ids}
+    assert {v.request_id for v in verdicts} == set(ids)
+    assert {v.status for v in verdicts} == {Verdict.STATUS_SCORED}
+    contents: dict[str, bytes] = {}
+    for verdict in verdicts:  # a duplicate says the same, times and tries apart
+        for name in ("judged_at", "latency_s", "attempts"):
+            verdict.ClearField(name)
+        for reading in verdict.passes:
+            reading.ClearField("latency_s")
+        same = contents.setdefault(verdict.verdict_id, verdict.SerializeToString())
+        assert same == verdict.SerializeToString()
+
+
+def some(cluster: Cluster, least: int) -> None:
+    wait(lambda: cluster.count(VERDICTS) >= least, what=f"{least} verdicts", seconds=60)
+
+
+def test_a_worker_killed_in_mid_batch_loses_and_invents_nothing(cluster: Cluster) -> None:
+    cluster.work(slot=0)
+    cluster.work(slot=1)
+    ids = cluster.submit(pairs(N, "kill", sleep_ms=20))
+    some(cluster, 200)
+    cluster.kill("judging-0")
+    assert cluster.count(VERDICTS) < N, "the worker was to be killed while requests flow"
+    cluster.work(slot=0)
+    assert_each_once(cluster.wait_verdicts(ids, seconds=90), ids)
+
+
+def test_triton_stopped_and_started_again_in_mid_stream(tmp_path: Path) -> None:
+    triton = instant_triton(tmp_path / "triton")
+    with triton, running(tmp_path, triton) as cluster:
+        cluster.work()
+        ids = cluster.submit(pairs(N, "triton", sleep_ms=20))
+        some(cluster, 200)
+        triton.stop()
+        before = cluster.count(VERDICTS)
+        assert before < N
+        time.sleep(3)
+        triton.start()
+        verdicts = cluster.wait_verdicts(ids, seconds=90)
+        assert_each_once(verdicts, ids)
+        assert max(verdict.attempts for verdict in cluster.verdicts()) > 1
+
+
+def test_kafka_killed_and_started_again_in_mid_stream(cluster: Cluster) -> None:
+    cluster.work()
+    ids = cluster.submit(pairs(N, "kafka", sleep_ms=20))
+    some(cluster, 200)
+    assert cluster.kafka.process is not None
+    os.kill(cluster.kafka.process.pid, signal.SIGKILL)
+    cluster.kafka.stop()  # the process is gone; this frees its folder
+    time.sleep(2)
+    cluster.kafka.start()
+    assert_each_once(cluster.wait_verdicts(ids, seconds=90), ids)
+
+
+def test_redis_stopped_in_mid_stream(cluster: Cluster) -> None:
+    cluster.work()
+    ids = cluster.submit(pairs(N, "redis", sleep_ms=10))
+    some(cluster, 200)
+    cluster.valkey.stop()
+    assert_each_once(cluster.wait_verdicts(ids, seconds=90), ids)
+    log = cluster.workers["judging-0"].command.log_path.read_text()
+    assert "going on without it" in log
+
+
+def test_a_stopping_worker_gives_up_what_waits_for_the_judge(tmp_path: Path) -> None:
+    triton = instant_triton(tmp_path / "triton")
+    with triton, running(tmp_path, triton) as cluster:
+        worker = cluster.work(judging__max_backoff_s=60)
+        triton.stop()
+        ids = cluster.submit(pairs(100, "stop"))
+        time.sleep(5)
+        started = time.monotonic()
+        worker.stop()
+        assert time.monotonic() - started < 14, "SIGTERM was to end the worker without SIGKILL"
+        assert cluster.count(VERDICTS) == 0
+        triton.start()
+        cluster.workers.clear()
+        cluster.work(slot=0)
+        assert_each_once(cluster.wait_verdicts(ids, seconds=60), ids)

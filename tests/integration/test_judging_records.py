@@ -1,0 +1,142 @@
+"""What comes in: foreign JSON, poison between good records, and what happens before a worker starts."""
+
+import json
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from kafka import KafkaProducer
+
+from judgestream.contracts.topics import DEAD_LETTERS, MAX_REQUEST_BYTES, REQUESTS, VERDICTS
+from judgestream.local.kafka import KafkaServer
+from judgestream.v1.judging_pb2 import DeadLetter, Verdict
+from tests.integration.cluster import Cluster, pairs, wait, worker_command
+
+pytestmark = pytest.mark.integration
+
+
+def test_json_alone_from_kafka_python_as_a_foreign_producer_writes_it(cluster: Cluster) -> None:
+    cluster.work()
+    producer = KafkaProducer(bootstrap_servers=cluster.kafka.bootstrap)
+    before = datetime.now(UTC)
+    for k in range(20):
+        producer.send(
+            "judge.requests.v1",
+            json.dumps(
+                {
+                    "requestId": f"json-{k}",
+                    "question": "Which is a fruit?",
+                    "candidates": [{"text": "an apple"}, {"text": "a hammer" * k}],
+                    "metadata": {"team": "search"},
+                }
+            ).encode(),
+            headers=[("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")],
+        )
+    producer.flush(30)
+    producer.close()
+    cluster.wait_verdicts([f"json-{k}" for k in range(20)], seconds=30)
+    for _, record in cluster.records(VERDICTS):
+        verdict = Verdict.FromString(record.value)
+        headers = dict(record.headers)
+        assert record.key == verdict.request_id.encode()
+        assert headers["ce_id"] == verdict.verdict_id.encode()
+        assert headers["traceparent"].startswith(b"00-0af7651916cd43dd8448eb211c80319c")
+        assert verdict.metadata["team"] == "search"
+        assert [score.candidate_id for score in verdict.scores] == ["1", "2"]
+        assert verdict.requested_at.ToDatetime(tzinfo=UTC).timestamp() >= before.timestamp() - 1
+
+
+def test_json_verdicts_when_a_setting_says_so(cluster: Cluster) -> None:
+    cluster.work(judging__verdict_format="application/json")
+    cluster.submit(pairs(1, "out"))
+    wait(lambda: cluster.count(VERDICTS) == 1, what="a verdict", seconds=30)
+    ((_, record),) = cluster.records(VERDICTS)
+    assert json.loads(record.value)["requestId"] == "out-0"
+    assert dict(record.headers)["content-type"] == b"application/json"
+
+
+POISON = {
+    "undecodable": b"\xff\xfe\x00not a record",
+    "unknown_mode": b'{"requestId": "p-mode", "mode": "majority", "question": "q"}',
+    "empty_question": b'{"requestId": "p-question", "candidates": [{"text": "a"}, {"text": "b"}]}',
+    "invalid_request": b'{"requestId": "p-three", "question": "q", "candidates": [{},{},{}]}',
+    "prompt_too_long": json.dumps(
+        {
+            "requestId": "p-long",
+            "question": "q",
+            "candidates": [{"text": "x" * 200_000}, {"text": "b"}],
+        }
+    ).encode(),
+    "oversize": b'{"requestId": "p-size", "question": "' + b"x" * MAX_REQUEST_BYTES + b'"}',
+}
+
+
+def test_poison_between_good_records_harms_nothing_and_is_kept_whole(cluster: Cluster) -> None:
+    producer = KafkaProducer(
+        bootstrap_servers=cluster.kafka.bootstrap, max_request_size=4 << 20, acks="all"
+    )
+    good = pairs(300, "good")
+    sent: dict[bytes, tuple[int, int]] = {}
+    headers = [("content-type", b""), ("who", b"\x00\xff"), ("who", b"again")]
+    for k, request in enumerate(good):
+        if k % 50 == 25:
+            value = list(POISON.values())[k // 50]
+            at = producer.send(REQUESTS.name, value, b"key", headers=headers).get(timeout=30)
+            sent[value] = (at.partition, at.offset)
+        producer.send(REQUESTS.name, request.SerializeToString(), request.request_id.encode())
+    producer.flush(30)
+    producer.close()
+    cluster.work()
+    told = {"p-mode", "p-question", "p-three", "p-long"}
+    ids = {request.request_id for request in good}
+    verdicts = cluster.wait_verdicts(ids | told, seconds=60)
+    failed = {v.request_id for v in verdicts if v.status == Verdict.STATUS_FAILED}
+    assert failed == told
+    wait(lambda: cluster.count(DEAD_LETTERS) == len(POISON), what="dead letters", seconds=30)
+    letters = [DeadLetter.FromString(record.value) for _, record in cluster.records(DEAD_LETTERS)]
+    assert {letter.error_class: letter.value for letter in letters} == POISON
+    for letter in letters:
+        assert (letter.topic, letter.key) == (REQUESTS.name, b"key")
+        assert (letter.partition, letter.offset) == sent[letter.value]
+        assert [(h.key, h.value) for h in letter.headers] == headers
+        assert letter.error_message and letter.consumer_group == "judgestream-judging"
+
+
+def test_a_redelivered_request_is_not_published_again(cluster: Cluster) -> None:
+    cluster.work()
+    ids = cluster.submit(pairs(100, "again"))
+    cluster.wait_verdicts(ids, seconds=30)
+    cluster.submit(pairs(100, "again"))
+    done = cluster.submit(pairs(1, "done"))
+    cluster.wait_verdicts(done, seconds=30)
+    time.sleep(1)
+    assert cluster.count(VERDICTS) == 101
+
+
+def run_worker(cluster: Cluster, **settings: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        worker_command("judging", 0),
+        env=cluster.environment(**settings),
+        cwd=cluster.folder,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+
+
+def test_a_worker_says_what_is_missing_before_it_starts(cluster: Cluster, tmp_path: Path) -> None:
+    judge = run_worker(cluster, triton__release="judgelm-nowhere")
+    assert judge.returncode == 3
+    assert "judgelm-nowhere" in judge.stderr and "Traceback" not in judge.stderr
+    unreachable = run_worker(cluster, triton__grpc="127.0.0.1:9")
+    assert unreachable.returncode == 3 and "JUDGESTREAM_TRITON__GRPC" in unreachable.stderr
+    broker = run_worker(cluster, kafka__bootstrap="127.0.0.1:9")
+    assert broker.returncode == 3 and "JUDGESTREAM_KAFKA__BOOTSTRAP" in broker.stderr
+    with KafkaServer(data_dir=tmp_path / "bare") as bare:
+        topics = run_worker(cluster, kafka__bootstrap=bare.bootstrap)
+    assert topics.returncode == 2
+    assert "judge.requests.v1: missing" in topics.stderr and "topics apply" in topics.stderr
+    misspelt = run_worker(cluster, kafka__bootstrp="x")
+    assert misspelt.returncode == 2 and "JUDGESTREAM_KAFKA__BOOTSTRP" in misspelt.stderr
