@@ -64,9 +64,9 @@ def _holder(port: int) -> str:
         if not entry.isdigit():
             continue
         with contextlib.suppress(OSError):  # gone meanwhile, or another user's
-            for handle in os.scandir(f"/proc/{entry}/fd"):
+            for handle in os.listdir(f"/proc/{entry}/fd"):
                 with contextlib.suppress(OSError):
-                    if os.readlink(handle.path) in inodes:
+                    if os.readlink(f"/proc/{entry}/fd/{handle}") in inodes:
                         name = Path(f"/proc/{entry}/comm").read_text().strip()
                         return f"process {entry} ({name})"
     if not inodes and port < 1024:

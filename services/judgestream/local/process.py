@@ -113,7 +113,8 @@ class ServerProcess:
 
     def poll(self) -> int | None:
         """The exit status when server and keeper are gone (a signal counts as 128 + its number)."""
-        return self._keeper.poll()
+        status = self._keeper.poll()  # negative only if the keeper itself was killed
+        return 128 - status if status is not None and status < 0 else status
 
     @property
     def running(self) -> bool:

@@ -216,17 +216,22 @@ def require_reachable(name: str, address: str) -> None:
             host, port = None, None
         if host is None or port is None:
             raise ConfigurationError(
-                f"{one.strip()!r} is no address of {name}. Give it as host:port."
+                f"{_masked(one)!r} is no address of {name}. Give it as host:port."
             )
         try:
             socket.create_connection((host, port), timeout=_REACH_SECONDS).close()
             return
         except OSError as error:
-            failures.append(f"{host}:{port}: {error.strerror or error}")
+            failures.append(f"{host}:{port} ({error.strerror or error})")
     raise ServerUnreachable(
-        f"{name} cannot be reached at {address} ({'; '.join(failures)}). Start it, correct the"
-        " address, or leave the address out so that judgestream starts a server of its own."
+        f"{name} cannot be reached at {'; '.join(failures)}. Start it, correct the address, or"
+        " leave the address out so that judgestream starts a server of its own."
     )
+
+
+def _masked(address: str) -> str:
+    """Without what stands before an @: a URL may hold a password, and messages are logged."""
+    return address.strip().rpartition("@")[2]
 
 
 _DEFAULT_PORTS = {"redis": 6379, "rediss": 6379}

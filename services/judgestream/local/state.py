@@ -60,8 +60,9 @@ class StackState:
 
 
 def write_state(data_dir: Path, state: StackState) -> None:
-    """Write the file whole or not at all."""
+    """Write the file whole or not at all, for this user only: an address may hold a password."""
     aside = data_dir / f"{FILE_NAME}.{os.getpid()}.new"
+    aside.touch(mode=0o600)
     aside.write_text(json.dumps({"format": _FORMAT, **asdict(state)}, indent=2) + "\n")
     aside.replace(data_dir / FILE_NAME)
 
