@@ -129,6 +129,10 @@ class TopicReader(Generic[M]):
             else:
                 self._consumer.seek_to_beginning(tp)
 
+    def position(self) -> Offsets:
+        """Where the next `poll` goes on. After `seek` only."""
+        return {tp.partition: self._position(tp) for tp in self._partitions}
+
     def poll(self, timeout_s: float = POLL_S) -> list[Incoming[M]]:
         """What has come since, oldest first; [] when nothing does in time. Begins where `seek` said."""
         polled = self._call(lambda: self._consumer.poll(timeout_ms=int(timeout_s * 1000)))

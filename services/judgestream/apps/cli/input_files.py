@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
@@ -44,9 +45,7 @@ def read_requests(
     """
     chosen = _format(form) if form is not None else None
     seen: dict[str, int] = {}
-    for place, values in read_records(path):
-        if limit is not None and len(seen) >= limit:
-            return
+    for place, values in islice(read_records(path), limit):
         chosen = chosen or _detected(values, place)
         converted = finish(chosen.convert(Fields(values, place)), at=at, prefix=prefix)
         try:
