@@ -1,7 +1,7 @@
 """The other side: the least code that turns requests into verdicts with the same delivery guarantee.
 
-aiokafka and tritonclient alone: poll, ask Triton once per pass with as many in flight as the worker has, await
-every verdict's delivery, commit, poll again. No Faust, no settling, no retries, no dead letters, no Redis.
+aiokafka and tritonclient alone: poll, ask Triton once per pass with as many in flight as the worker has,
+await every verdict's delivery, commit, poll again. No Faust, no settling, no retries, no dead letters.
 """
 
 import asyncio

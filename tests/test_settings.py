@@ -1,0 +1,59 @@
+"""Settings are read once, typed, and an unknown name is an error that says which."""
+
+from pathlib import Path
+
+import pytest
+
+from judgestream.core.errors import ConfigurationError
+from judgestream.settings import CONFIG, load, names
+
+
+def test_environment_over_file_over_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "judgestream.yaml"
+    file.write_text("kafka:\n  bootstrap: file:1\njudging:\n  inflight: 7\n")
+    monkeypatch.setenv(CONFIG, str(file))
+    monkeypatch.setenv("JUDGESTREAM_KAFKA__BOOTSTRAP", "env:1")
+    settings = load()
+    assert settings.kafka.bootstrap == "env:1"
+    assert settings.judging.inflight == 7
+    assert settings.judging.outstanding == 512
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("JUDGESTREAM_KAFKA__BOOTSTRP", "x", "JUDGESTREAM_KAFKA__BOOTSTRP: no such setting"),
+        ("JUDGESTREAM_JUDGING__INFLIGHT", "many", "judging.inflight"),
+        ("JUDGESTREAM_JUDGING__INFLIGHT", "0", "judging.inflight"),
+        ("JUDGESTREAM_JUDGING__DEADLINE_S", "500", "kafka.rebalance_timeout_s must exceed"),
+        (CONFIG, "/nowhere.yaml", "/nowhere.yaml, which is not a file"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=told):
+        load()
+
+
+@pytest.mark.parametrize("text", ["kafka:\n  bootstrp: x\n", "kafka: [", "nonsense: 1\n"])
+def test_a_wrong_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "judgestream.yaml"
+    file.write_text(text)
+    monkeypatch.setenv(CONFIG, str(file))
+    with pytest.raises(ConfigurationError):
+        load()
+
+
+def test_secrets_are_masked() -> None:
+    settings = load(kafka={"password": "hunter2"}, redis={"url": "redis://:hunter2@h/0"})
+    assert "hunter2" not in repr(settings)
+
+
+def test_the_readme_has_a_row_for_every_setting_with_its_default() -> None:
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+    for path, default, meaning in names().values():
+        assert f"| `{path}` | {f'`{default}`' if default else '-'} | {meaning} |" in readme, path
