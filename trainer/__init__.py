@@ -1,0 +1,1 @@
+"""Makes judges: tasks with computed truth, augmentation, training, evaluation, publication."""

@@ -1,0 +1,161 @@
+"""Visits -> token rows: what is read, which rows are supervised, and which answer tokens are wrong."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from judgestream.core.templates import JUDGELM
+from trainer.augment import Visit
+from trainer.tasks.base import Answer
+
+IGNORED = -1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One training sequence.
+
+    ids            prompt, then completion
+    prompt         how many of the ids belong to the prompt
+    score_tokens   how many completion tokens make up the score line, its newline included
+    wrong          per id: 1 wrong answer token, 0 right answer token, `IGNORED` no answer token
+    """
+
+    ids: tuple[int, ...]
+    prompt: int
+    score_tokens: int
+    wrong: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Right-padded rows as tensors.
+
+    ids            (batch, length) token ids
+    at             (n, 2) batch and column of every row that predicts a completion token
+    targets        (n,) the tokens to predict there
+    weights        (n,) 1 on the score line, `explanation_weight` below it
+    flag_at        (m, 2) where the answer tokens are
+    flags          (m,) 1 where they are wrong
+    """
+
+    ids: Tensor
+    at: Tensor
+    targets: Tensor
+    weights: Tensor
+    flag_at: Tensor
+    flags: Tensor
+
+
+def encode(visit: Visit, tokenizer: PreTrainedTokenizerFast, *, explain: bool) -> Row:
+    """A visit's token row. Without `explain` the completion ends with the score line."""
+    item = visit.item
+    first, second = item.scores
+    if visit.form == "single":
+        shown = (item.reference, item.answers[1].text)
+        prompt = JUDGELM.forms["single"].render(
+            item.question, (item.answers[1].text,), item.reference
+        )
+        scores = f" {second}\n"
+        explanation = f"Assistant 1 is the reference. Assistant 2 {item.answers[1].note}."
+    else:
+        shown = (item.answers[0].text, item.answers[1].text)
+        prompt = JUDGELM.forms["pair"].render(
+            item.question, shown, item.reference if visit.with_reference else None
+        )
+        scores = f"{first} {second}\n"
+        explanation = item.explanation
+    encoded = tokenizer(prompt, return_offsets_mapping=True)
+    ids: list[int] = list(encoded["input_ids"])
+    wrong = _flags(encoded["offset_mapping"], prompt, shown, visit)
+    line = _plain(tokenizer, scores)
+    rest = [*_plain(tokenizer, explanation), tokenizer.eos_token_id] if explain else []
+    return Row(
+        ids=(*ids, *line, *rest),
+        prompt=len(ids),
+        score_tokens=len(line),
+        wrong=(*wrong, *[IGNORED] * (len(line) + len(rest))),
+    )
+
+
+def _plain(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _flags(
+    offsets: Sequence[tuple[int, int]], prompt: str, shown: Sequence[str], visit: Visit
+) -> list[float]:
+    """Per prompt token: whether it is part of an answer, and wrong there."""
+    flags = [IGNORED] * len(offsets)
+    end = len(prompt)
+    starts: list[int] = []
+    for text in reversed(shown):
+        end = prompt.rindex(text + "\n\n[The End", 0, end + len(text)) if text else end
+        starts.append(end)
+    single = visit.form == "single"
+    for answer, start in zip(visit.item.answers, reversed(starts), strict=True):
+        if single and answer is visit.item.answers[0]:
+            continue
+        _mark(flags, offsets, answer, start)
+    return flags
+
+
+def _mark(
+    flags: list[float], offsets: Sequence[tuple[int, int]], answer: Answer, start: int
+) -> None:
+    bounds: list[tuple[int, int, float]] = []
+    for span in answer.spans:
+        bounds.append((start, start + len(span.text), float(span.wrong)))
+        start += len(span.text)
+    for k, (left, right) in enumerate(offsets):
+        for low, high, flag in bounds:
+            if left < right and low <= right - 1 < high:
+                flags[k] = flag
+
+
+def collate(rows: Sequence[Row], *, pad: int, explanation_weight: float) -> Batch:
+    """Rows of similar length, padded on the right to the longest."""
+    length = max(len(row.ids) for row in rows)
+    ids = torch.full((len(rows), length), pad, dtype=torch.long)
+    at: list[tuple[int, int]] = []
+    targets: list[int] = []
+    weights: list[float] = []
+    flag_at: list[tuple[int, int]] = []
+    flags: list[float] = []
+    for b, row in enumerate(rows):
+        ids[b, : len(row.ids)] = torch.tensor(row.ids)
+        for k in range(row.prompt, len(row.ids)):
+            at.append((b, k - 1))
+            targets.append(row.ids[k])
+            weights.append(1.0 if k < row.prompt + row.score_tokens else explanation_weight)
+        marked = [(b, k) for k, flag in enumerate(row.wrong) if flag != IGNORED]
+        flag_at += marked
+        flags += [row.wrong[k] for _, k in marked]
+    return Batch(
+        ids=ids,
+        at=torch.tensor(at),
+        targets=torch.tensor(targets),
+        weights=torch.tensor(weights),
+        flag_at=torch.tensor(flag_at).view(-1, 2),
+        flags=torch.tensor(flags),
+    )
+
+
+def chunks(rows: Sequence[Row], *, tokens: int) -> Iterator[list[Row]]:
+    """One step's rows, shortest first, cut so that a padded chunk has at most `tokens` and little padding.
+
+    A step keeps the composition that the stream gave it: batches sorted by length across steps would
+    hold one task family each, and the judge would sway from one to the next.
+    """
+    chunk: list[Row] = []
+    for row in sorted(rows, key=lambda row: len(row.ids)):
+        length = len(row.ids)
+        if chunk and (length * (len(chunk) + 1) > tokens or length > 1.6 * len(chunk[0].ids)):
+            yield chunk
+            chunk = []
+        chunk.append(row)
+    if chunk:
+        yield chunk

@@ -1,0 +1,44 @@
+"""The table of task families. A new family is a file beside these and a row here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from trainer.randomness import derived
+from trainer.tasks.arithmetic import ARITHMETIC
+from trainer.tasks.base import Family, Item
+from trainer.tasks.coverage import COVERAGE
+from trainer.tasks.fluency import FLUENCY
+from trainer.tasks.formats import FORMATS
+from trainer.tasks.knowledge import KNOWLEDGE
+from trainer.tasks.relevance import RELEVANCE
+from trainer.tasks.substance import SUBSTANCE
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        family.name: family
+        for family in (
+            KNOWLEDGE,
+            ARITHMETIC,
+            COVERAGE,
+            FORMATS,
+            FLUENCY,
+            RELEVANCE,
+            SUBSTANCE,
+        )
+    }
+)
+
+
+def items(family: Family, *, seed: int, held_out: bool) -> Iterator[Item]:
+    """The family's endless stream of one side of the split, the same for the same seed.
+
+    Both sides draw from the same generator and keep what falls on their side, so that an item's side
+    depends on its content alone: no seed can bring a held-out item into training.
+    """
+    index = 0
+    while True:
+        item = family.make(derived("item", family.name, seed, held_out, index))
+        if item.held_out == held_out:
+            yield replace(item, id=f"{family.name}-{seed}-{index}")
+        index += 1
