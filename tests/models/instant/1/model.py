@@ -23,7 +23,8 @@ class TritonPythonModel:
             pause = max([pause, *(int(ms) for p in prompts for ms in SLEEP.findall(p))])
             if any(len(prompt) > TOO_LONG for prompt in prompts):
                 error = pb_utils.TritonError(
-                    "prompt_too_long: more than this context holds", pb_utils.TritonError.INVALID_ARG
+                    "prompt_too_long: more than this context holds",
+                    pb_utils.TritonError.INVALID_ARG,
                 )
                 responses.append(pb_utils.InferenceResponse(error=error))
                 continue
