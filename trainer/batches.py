@@ -12,6 +12,7 @@ from trainer.augment import Visit
 from trainer.tasks.base import Answer
 
 IGNORED = -1.0
+END_MARKER = "[The End of Assistant"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,12 +23,16 @@ class Row:
     prompt         how many of the ids belong to the prompt
     score_tokens   how many completion tokens make up the score line, its newline included
     wrong          per id: 1 wrong answer token, 0 right answer token, `IGNORED` no answer token
+    ends           where each answer's end marker stands
+    scores         the two answers' scores, in shown order
     """
 
     ids: tuple[int, ...]
     prompt: int
     score_tokens: int
     wrong: tuple[float, ...]
+    ends: tuple[int, int]
+    scores: tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +45,8 @@ class Batch:
     weights        (n,) 1 on the score line, `explanation_weight` below it
     flag_at        (m, 2) where the answer tokens are
     flags          (m,) 1 where they are wrong
+    end_at         (2 * batch, 2) where the answers' end markers stand
+    end_scores     (2 * batch,) the score of the answer that ends there
     """
 
     ids: Tensor
@@ -48,6 +55,8 @@ class Batch:
     weights: Tensor
     flag_at: Tensor
     flags: Tensor
+    end_at: Tensor
+    end_scores: Tensor
 
 
 def encode(visit: Visit, tokenizer: PreTrainedTokenizerFast, *, explain: bool) -> Row:
@@ -78,7 +87,19 @@ def encode(visit: Visit, tokenizer: PreTrainedTokenizerFast, *, explain: bool) -
         prompt=len(ids),
         score_tokens=len(line),
         wrong=(*wrong, *[IGNORED] * (len(line) + len(rest))),
+        ends=_ends(encoded["offset_mapping"], prompt),
+        scores=(10 if visit.form == "single" else first, second),
     )
+
+
+def _ends(offsets: Sequence[tuple[int, int]], prompt: str) -> tuple[int, int]:
+    """The tokens that begin the last two end markers of the prompt."""
+    second = prompt.rindex(END_MARKER)
+    first = prompt.rindex(END_MARKER, 0, second)
+    at = [
+        k for k, (left, right) in enumerate(offsets) for s in (first, second) if left <= s < right
+    ]
+    return at[0], at[1]
 
 
 def _plain(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
@@ -139,8 +160,10 @@ def collate(rows: Sequence[Row], *, pad: int, explanation_weight: float) -> Batc
         at=torch.tensor(at),
         targets=torch.tensor(targets),
         weights=torch.tensor(weights),
-        flag_at=torch.tensor(flag_at).view(-1, 2),
+        flag_at=torch.tensor(flag_at, dtype=torch.long).view(-1, 2),
         flags=torch.tensor(flags),
+        end_at=torch.tensor([(b, end) for b, row in enumerate(rows) for end in row.ends]),
+        end_scores=torch.tensor([score for row in rows for score in row.scores]),
     )
 
 

@@ -144,17 +144,15 @@ class Llama(nn.Module):
             if parameter.dim() == 2:
                 nn.init.normal_(parameter, std=0.02, generator=generator)
 
-    def hidden_states(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """States of right-padded token ids (batch, length): the last layer's, normalised, and the
-        last but one's as they are; each (batch, length, hidden)."""
+    def hidden_states(self, ids: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """States of right-padded token ids (batch, length): the last layer's, normalised, and those of
+        the embedding and of every layer as they are; each (batch, length, hidden)."""
         length = ids.shape[1]
         cos, sin = self.cos[:length], self.sin[:length]
-        x: Tensor = self.model.embed_tokens(ids)
-        below = x
+        states: list[Tensor] = [self.model.embed_tokens(ids)]
         for layer in self.model.layers:
-            below = x
-            x = layer(x, cos, sin)
-        return self.model.norm(x), below
+            states.append(layer(states[-1], cos, sin))
+        return self.model.norm(states[-1]), tuple(states)
 
     def logits(self, states: Tensor) -> Tensor:
         """Next-token logits of the given rows, (..., vocab)."""

@@ -31,10 +31,10 @@ class Kind:
 
 
 KINDS = (
-    Kind(name="pair", per_family=18),
-    Kind(name="blind", per_family=10, reference=False),
-    Kind(name="explained", per_family=4, explain=True),
-    Kind(name="single", per_family=4, mode="single"),
+    Kind(name="pair", per_family=26),
+    Kind(name="blind", per_family=12, reference=False),
+    Kind(name="explained", per_family=6, explain=True),
+    Kind(name="single", per_family=6, mode="single"),
 )
 
 

@@ -27,13 +27,15 @@ CORPUS_ITEMS = 1500
 CHUNK_TOKENS = 4096
 """Padded tokens per forward: long rows run alone, short ones together."""
 
+HIGHEST_SCORE = 10
+
 Report = Callable[[int, int, float], None]
 """Called with the step, the number of steps and the smoothed loss."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trained:
-    """What training leaves behind; the wrong-token head is thrown away. `seconds` is wall time."""
+    """What training leaves behind; the guiding heads are thrown away. `seconds` is wall time."""
 
     model: Llama
     tokenizer: PreTrainedTokenizerFast
@@ -128,10 +130,8 @@ def _loop(
 ) -> tuple[float, int]:
     how = recipe.optimisation
     rows = training_rows(recipe, training_items(recipe), tokenizer)
-    flag_head = nn.Linear(recipe.size.hidden, 1)
-    nn.init.zeros_(flag_head.weight)
-    nn.init.zeros_(flag_head.bias)
-    optimizers = _optimizers(how, model, flag_head)
+    heads = Heads(recipe.size.hidden, recipe.size.layers)
+    optimizers = _optimizers(how, model, heads)
     smoothed, tokens = math.nan, 0
     for step in range(how.steps):
         group = list(islice(rows, how.batch))
@@ -140,7 +140,7 @@ def _loop(
             for parameters in optimizer.param_groups:
                 parameters["lr"] = rate * factor
             optimizer.zero_grad(set_to_none=True)
-        value = _gradients(how, model, flag_head, group, pad=int(tokenizer.pad_token_id))
+        value = _gradients(how, model, heads, group, pad=int(tokenizer.pad_token_id))
         for optimizer, _ in optimizers:
             optimizer.step()
         smoothed = value if math.isnan(smoothed) else 0.98 * smoothed + 0.02 * value
@@ -150,7 +150,7 @@ def _loop(
 
 
 def _gradients(
-    how: Optimisation, model: Llama, flag_head: nn.Module, group: Sequence[Row], *, pad: int
+    how: Optimisation, model: Llama, heads: "Heads", group: Sequence[Row], *, pad: int
 ) -> float:
     """Add up the gradients of one step; returns its completion loss.
 
@@ -164,20 +164,42 @@ def _gradients(
     marked = max(1, sum(len(batch.flags) for batch in batches))
     total = 0.0
     for batch in batches:
-        completion, flagged = losses(model, flag_head, batch)
+        completion, flagged, ended = losses(model, heads, batch)
         total += float(completion.detach()) / weight
-        torch.autograd.backward(completion / weight + how.flag_weight * flagged / marked)
+        guided = flagged / marked + ended / (2 * len(group))
+        torch.autograd.backward(completion / weight + how.flag_weight * guided)
     return total
 
 
-def losses(model: Llama, flag_head: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Weighted sum of the completion's cross-entropies and sum of the wrong-token losses, in nats."""
-    states, below = model.hidden_states(batch.ids)
-    logits = model.logits(states[batch.at[:, 0], batch.at[:, 1]])
+class Heads(nn.Module):
+    """The throw-away heads that lead the judge to its reading, one layer after the other: half way up,
+    which answer tokens are wrong; one layer below the top, each answer's score at its end marker.
+    """
+
+    def __init__(self, hidden: int, layers: int) -> None:
+        super().__init__()
+        self.flag_layer, self.end_layer = layers // 2, layers - 1
+        self.flag = nn.Linear(hidden, 1)
+        self.end = nn.Linear(hidden, HIGHEST_SCORE + 1)
+        for head in (self.flag, self.end):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+
+
+def losses(model: Llama, heads: Heads, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Weighted sum of the completion's cross-entropies, sum of the wrong-token losses, and sum of the
+    cross-entropies of the answers' scores at their end markers; in nats."""
+    last, states = model.hidden_states(batch.ids)
+    logits = model.logits(last[batch.at[:, 0], batch.at[:, 1]])
     each = functional.cross_entropy(logits, batch.targets, reduction="none")
-    guesses = flag_head(below[batch.flag_at[:, 0], batch.flag_at[:, 1]]).squeeze(-1)
+    width = (last.shape[-1],)
+    marked = states[heads.flag_layer][batch.flag_at[:, 0], batch.flag_at[:, 1]]
+    guesses = heads.flag(functional.rms_norm(marked, width)).squeeze(-1)
     flagged = functional.binary_cross_entropy_with_logits(guesses, batch.flags, reduction="sum")
-    return (each * batch.weights).sum(), flagged
+    ends = states[heads.end_layer][batch.end_at[:, 0], batch.end_at[:, 1]]
+    scored = heads.end(functional.rms_norm(ends, width))
+    ended = functional.cross_entropy(scored, batch.end_scores, reduction="sum")
+    return (each * batch.weights).sum(), flagged, ended
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
@@ -190,7 +212,7 @@ def schedule(step: int, steps: int, warmup: float) -> float:
 
 
 def _optimizers(
-    how: Optimisation, model: Llama, flag_head: nn.Module
+    how: Optimisation, model: Llama, heads: nn.Module
 ) -> Sequence[tuple[torch.optim.Optimizer, float]]:
     matrices = [p for p in model.model.layers.parameters() if p.dim() == 2]
     inside = {id(p) for p in matrices}
@@ -199,7 +221,7 @@ def _optimizers(
         (torch.optim.Muon(matrices, lr=how.matrix_lr, weight_decay=0.0), how.matrix_lr),
         (
             torch.optim.AdamW(
-                [*rest, *flag_head.parameters()],
+                [*rest, *heads.parameters()],
                 lr=how.other_lr,
                 betas=(0.9, 0.95),
                 weight_decay=0.0,

@@ -7,11 +7,9 @@ from types import MappingProxyType
 from trainer.randomness import derived
 from trainer.tasks.arithmetic import ARITHMETIC
 from trainer.tasks.base import Family, Item
-from trainer.tasks.coverage import COVERAGE
 from trainer.tasks.fluency import FLUENCY
 from trainer.tasks.formats import FORMATS
 from trainer.tasks.knowledge import KNOWLEDGE
-from trainer.tasks.relevance import RELEVANCE
 from trainer.tasks.substance import SUBSTANCE
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
@@ -20,10 +18,8 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         for family in (
             KNOWLEDGE,
             ARITHMETIC,
-            COVERAGE,
             FORMATS,
             FLUENCY,
-            RELEVANCE,
             SUBSTANCE,
         )
     }

@@ -23,13 +23,15 @@ from judgestream.apps.cli.exit_codes import TimeRanOut
 from judgestream.apps.cli.input_files import read_requests
 from judgestream.apps.cli.output import line
 from judgestream.apps.cli.verdict_text import verdict_line
-from judgestream.contracts.codecs import verdict_from_message
+from judgestream.contracts.codecs import label_from_message, verdict_from_message
 from judgestream.contracts.events import JSON
 from judgestream.contracts.topics import BIAS, DEAD_LETTERS, REQUESTS, VERDICTS
+from judgestream.contracts.wire import decode
 from judgestream.core.errors import UndecodableRecord
 from judgestream.settings import Kafka, load
 from judgestream.v1.bias_pb2 import BiasReport
 from judgestream.v1.judging_pb2 import DeadLetter
+from judgestream.v1.judging_pb2 import Label as LabelMessage
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
 if TYPE_CHECKING:
@@ -104,7 +106,9 @@ def _publish(kafka: Kafka, limit: int | None) -> tuple[set[str], int]:
             for label in one.labels:
                 publisher.label(label)
             ids.add(one.request.request_id)
-        bad = (sample / "bad_records.jsonl").read_bytes().splitlines()
+        for raw in (sample / "labels.jsonl").read_bytes().splitlines():
+            publisher.label(label_from_message(decode(LabelMessage, raw, JSON)))
+        bad = (sample / "bad.jsonl").read_bytes().splitlines()
         for value in bad:
             publisher.send(
                 REQUESTS.name,
