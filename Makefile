@@ -60,7 +60,7 @@ bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 judge: $(VENV)/dev.stamp
-	@$(BIN)/python -m trainer judge --recipe trainer/recipes/tiny.yaml --check triton_models/judges/tiny
+	@$(BIN)/python -m trainer judge --recipe trainer/recipes/tiny.yaml --out build/judges/tiny --check triton_models/judges/tiny
 
 protos: $(VENV)/dev.stamp
 	@$(BIN)/python tests/generated_code.py --write

@@ -1,0 +1,99 @@
+"""Augmentation copies, training is repeatable and learns, and the bundled judge is whole and has its skill."""
+
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+
+from judgestream.engine.checkpoint import load
+from judgestream.engine.judge import Judge
+from judgestream.engine.manifest import read_manifest, verify
+from trainer.augment import Augmentation, swap_names, swapped, visit
+from trainer.batches import encode
+from trainer.evaluate import figures, judge_pairs
+from trainer.recipe import Recipe, load_recipe
+from trainer.tasks import FAMILIES, items
+from trainer.train import build_tokenizer, train
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ROOT / "triton_models" / "judges" / "tiny"
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return load_recipe(ROOT / "trainer" / "recipes" / "tiny.yaml")
+
+
+def test_swapping_exchanges_answers_scores_and_names_and_undoes_itself() -> None:
+    for family in FAMILIES.values():
+        for item in islice(items(family, seed=3, held_out=False), 20):
+            other = swapped(item)
+            assert other.answers == item.answers[::-1] and other.scores == item.scores[::-1]
+            assert swapped(other) == item
+    assert swap_names("Assistant 1 beats Assistant 2, not Assistant 10") == (
+        "Assistant 2 beats Assistant 1, not Assistant 10"
+    )
+
+
+def test_answers_and_target_never_part_ways_over_three_epochs() -> None:
+    augmentation = Augmentation(swap_probability=0.5, reference_keep_probability=0.5)
+    swaps = 0
+    for item in islice(items(FAMILIES["knowledge"], seed=5, held_out=False), 100):
+        score = {answer.text: answer.score for answer in item.answers}
+        for epoch in range(3):
+            shown = visit(item, augmentation, seed=1, number=epoch).item
+            assert all(score[answer.text] == answer.score for answer in shown.answers)
+            swaps += shown.answers != item.answers
+        assert visit(item, augmentation, seed=1, number=1) == visit(
+            item, augmentation, seed=1, number=1
+        )
+    assert 100 < swaps < 200  # 300 draws at one half; 4 standard deviations are 35
+
+
+def test_no_held_out_item_is_ever_trained_on() -> None:
+    for family in FAMILIES.values():
+        seen = {item.key for item in islice(items(family, seed=1, held_out=False), 300)}
+        held = {item.key for item in islice(items(family, seed=2, held_out=True), 100)}
+        assert not seen & held
+
+
+def test_the_row_marks_where_answers_end_and_what_they_score(recipe: Recipe) -> None:
+    tokenizer = build_tokenizer(recipe)
+    item = next(items(FAMILIES["knowledge"], seed=1, held_out=False))
+    shown = visit(item, Augmentation(), seed=1, number=0)
+    row = encode(shown, tokenizer, explain=False)
+    assert all("[The End of" in tokenizer.decode([row.ids[end]]) for end in row.ends)
+    assert row.scores == shown.item.scores
+    first, second = row.scores
+    assert tokenizer.decode(row.ids[row.prompt :]) == f"{first} {second}\n"
+
+
+def test_training_learns_and_repeats_itself_to_the_bit(recipe: Recipe) -> None:
+    short = replace(recipe, optimisation=replace(recipe.optimisation, steps=20))
+    losses: list[float] = []
+    first = train(short, lambda step, steps, loss: losses.append(loss))
+    again = train(short)
+    assert losses[-1] < losses[0]
+    for name, tensor in first.model.state_dict().items():
+        assert torch.equal(tensor, again.model.state_dict()[name]), name
+
+
+def test_the_bundled_judge_is_whole_and_has_the_skill_of_its_card() -> None:
+    verify(TINY, read_manifest(TINY))
+    judge = Judge(load(TINY))
+    fresh = [
+        item
+        for family in FAMILIES.values()
+        for item in islice(items(family, seed=987, held_out=True), 14)
+    ]
+    found = figures(judge_pairs(judge, fresh, with_reference=True))
+    # 70 items: four standard errors are .19 at .80 and .14 at .90
+    assert found.unreadable == 0
+    assert found.accuracy.share >= LEAST_ACCURACY
+    assert found.consistency.share >= LEAST_CONSISTENCY
+
+
+LEAST_ACCURACY = 0.65
+LEAST_CONSISTENCY = 0.75
