@@ -1,4 +1,4 @@
-"""Augmentation copies, training is repeatable and learns, and the bundled judge is whole and has its skill."""
+"""Augmentation copies, training is repeatable and learns, the bundled judge is whole and has its skill."""
 
 from dataclasses import replace
 from itertools import islice
