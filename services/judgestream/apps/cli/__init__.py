@@ -11,10 +11,12 @@ import typer
 from judgestream.apps.cli import (
     agreement,
     bias,
+    demo,
     dlq,
     doctor,
     info,
     settings_table,
+    stack,
     submit,
     topics,
     verdicts,
@@ -61,3 +63,7 @@ main.command()(info.version)
 
 # Running it: workers, releases, the local stack
 main.command()(worker.worker)
+main.command()(stack.up)
+main.command()(stack.down)
+main.command()(stack.status)
+main.command()(demo.demo)
