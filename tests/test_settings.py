@@ -39,6 +39,13 @@ def test_what_is_wrong_is_named(
         load()
 
 
+def test_a_misspelt_variable_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUDGESTREAM_KAFKA__BOOTSTRP", "x")
+    with pytest.raises(ConfigurationError) as caught:
+        load()
+    assert str(caught.value).lower().count("bootstrp") == 1
+
+
 @pytest.mark.parametrize("text", ["kafka:\n  bootstrp: x\n", "kafka: [", "nonsense: 1\n"])
 def test_a_wrong_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
     file = tmp_path / "judgestream.yaml"

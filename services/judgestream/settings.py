@@ -165,12 +165,17 @@ def load(**overrides: Any) -> Settings:
     file = os.environ.get(CONFIG)
     if file and not Path(file).is_file():
         raise ConfigurationError(f"{CONFIG} names {file}, which is not a file")
-    problems = _unknown_variables(os.environ)
+    unknown = _unknown_variables(os.environ)
+    problems = [f"{name}: no such setting (see `judgestream settings`)" for name in unknown]
+    told = {name.upper() for name in unknown}
     try:
         settings = Settings(**overrides)
     except ValidationError as exc:
         for error in exc.errors(include_url=False, include_input=False):
-            path = ".".join(str(part) for part in error["loc"]) or "settings"
+            parts = [str(part) for part in error["loc"]]
+            if PREFIX + "__".join(parts).upper() in told:
+                continue  # the variable has been named already
+            path = ".".join(parts) or "settings"
             problems.append(f"{path}: {error['msg']}")
     except (
         Exception
@@ -204,7 +209,7 @@ def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """pydantic-settings passes over variables that it does not know; a misspelt one would be silent."""
     known = {*names(), CONFIG, *(f"{PREFIX}{group}".upper() for group in Settings.model_fields)}
     return [
-        f"{name}: no such setting (see `judgestream settings`)"
+        name
         for name in sorted(environ)
         if name.upper().startswith(PREFIX) and name.upper() not in known
     ]

@@ -190,7 +190,7 @@ def _release(name: str, config: dict[str, Any]) -> Release:
     except (KeyError, ValueError) as exc:
         raise ConfigurationError(
             f"Triton model {name} is no judge of ours: parameter {exc} is missing or wrong in its"
-            " config.pbtxt; install it through adapters.model_repository.install"
+            " config.pbtxt; install it with `judgestream release install`"
         ) from exc
 
 

@@ -82,7 +82,8 @@ def failed(
 ) -> Verdict:
     """The verdict that tells a producer that its request is in the dead letters, and why.
 
-    It carries the id that a scored verdict would have, so that the verdict of a replay takes its place.
+    It carries the id that a scored verdict would have, so that the verdict of a replay takes its place. That
+    holds where the request could be read: without one, the mode is "" and the id stands for that.
 
     Args:
         request: None when the record's fields could not be made into a request.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from judgestream.adapters.model_repository import bundled_models
 from judgestream.apps.cli import main
 from judgestream.apps.cli.exit_codes import ExitCode, TimeRanOut, exit_code
 from judgestream.apps.cli.settings_table import shown
@@ -155,3 +156,18 @@ def test_a_time_that_is_none_is_wrong_usage() -> None:
 )
 def test_a_verdict_is_one_line(of: object, text: str) -> None:
     assert verdict_line(of) == text  # type: ignore[arg-type]
+
+
+def test_a_release_is_installed_under_its_digest(tmp_path: Path) -> None:
+    judge = bundled_models() / "judges" / "tiny"
+    repository = tmp_path / "models"
+    arguments = ["release", "install", str(judge), "--repository", str(repository)]
+    done = CliRunner().invoke(main, [*arguments, "--format", "json"])
+    assert done.exit_code == 0, done.output
+    name = json.loads(done.stdout)["release"]
+    assert (repository / name / "config.pbtxt").is_file()
+    done = CliRunner().invoke(
+        main, ["release", "install", str(tmp_path / "none"), "--repository", str(repository)]
+    )
+    assert done.exit_code == ExitCode.USAGE
+    assert "is no checkpoint folder" in done.stderr

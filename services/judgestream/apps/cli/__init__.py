@@ -15,6 +15,7 @@ from judgestream.apps.cli import (
     dlq,
     doctor,
     info,
+    release,
     settings_table,
     stack,
     submit,
@@ -63,6 +64,7 @@ main.command()(info.version)
 
 # Running it: workers, releases, the local stack
 main.command()(worker.worker)
+main.add_typer(release.app, name="release")
 main.command()(stack.up)
 main.command()(stack.down)
 main.command()(stack.status)
