@@ -79,7 +79,7 @@ def test_batching_does_not_change_replies(checkpoint: Checkpoint, budget: int) -
         for at, text in enumerate(tiny.PROMPTS * 2)
     ]
     prompts.insert(3, Prompt(text=tiny.single_prompt("q", "a", "r"), grammar=tiny.SINGLE))
-    together = replies(Judge(checkpoint, max_batch_tokens=budget), prompts)
+    together = replies(Judge(checkpoint, row_tokens=budget), prompts)
     judge = Judge(checkpoint)
     for prompt, reply in zip(prompts, together, strict=True):
         (alone,) = replies(judge, [prompt])

@@ -12,6 +12,7 @@ from transformers import LlamaForCausalLM
 from judgestream.core.templates.base import Grammar
 from judgestream.engine.checkpoint import Checkpoint, load
 from judgestream.engine.grammar import ScoreTree, score_lines
+from judgestream.engine.packing import pack
 from judgestream.engine.readout import prefill
 from tests.engine import tiny
 
@@ -37,10 +38,21 @@ def brute_joint(checkpoint: Checkpoint, prompt: str, grammar: Grammar) -> Tensor
     return torch.stack([torch.as_tensor(value) for value in found]).exp()
 
 
-def read(checkpoint: Checkpoint, prompts: list[str], grammar: Grammar) -> Tensor:
+def read(
+    checkpoint: Checkpoint,
+    prompts: list[str],
+    grammar: Grammar,
+    *,
+    budget: int = 100_000,
+    min_shared: int = 32,
+) -> Tensor:
     tree = ScoreTree.build(grammar, checkpoint.tokens, prompts[0])
     ids = [checkpoint.tokens.prompt(prompt) for prompt in prompts]
-    return prefill(checkpoint.model, ids, tree, checkpoint.tokens.ends).joint
+    found: dict[int, Tensor] = {}
+    for row in pack(ids, budget=budget, min_shared=min_shared):
+        filled = prefill(checkpoint.decoder, row, tree, checkpoint.tokens.ends)
+        found |= dict(zip(row.prompts, filled.joint, strict=True))
+    return torch.stack([found[at] for at in range(len(prompts))])
 
 
 def assert_equal(found: Tensor, expected: Tensor) -> None:
@@ -95,7 +107,7 @@ def test_mass_never_exceeds_one(checkpoint: Checkpoint) -> None:
 def test_the_model_still_works_as_an_ordinary_transformers_model(
     checkpoint: Checkpoint,
 ) -> None:
-    """Without a plan the attention is plain SDPA, padding masks included."""
+    """Its weights are views of the fused ones; padding masks included."""
     prompts = [checkpoint.tokens.prompt(prompt) for prompt in tiny.PROMPTS[:2]]
     width = max(map(len, prompts))
     ids = torch.tensor([[0] * (width - len(p)) + p for p in prompts])
@@ -105,10 +117,3 @@ def test_the_model_still_works_as_an_ordinary_transformers_model(
         for at, prompt in enumerate(prompts):
             alone = checkpoint.model(torch.tensor([prompt])).logits[0, -1]
             torch.testing.assert_close(padded[at], alone, atol=1e-4, rtol=1e-4)
-
-
-def test_a_model_that_would_ignore_the_plan_is_refused(folder_of: Callable[[str], Path]) -> None:
-    checkpoint = load(folder_of("split"))
-    checkpoint.model.set_attn_implementation("sdpa")
-    with pytest.raises(ValueError, match="set_attn_implementation"):
-        read(checkpoint, [tiny.PROMPTS[0]], tiny.PAIR)

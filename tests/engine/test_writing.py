@@ -6,23 +6,32 @@ from judgestream.core.types import Reply
 from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.grammar import ScoreTree
 from judgestream.engine.judge import Judge, Prompt
+from judgestream.engine.packing import pack
 from judgestream.engine.readout import prefill
 from judgestream.engine.writing import MAX_LINE_TOKENS, Written, write
 from tests.engine import tiny
 
 
-def written(checkpoint: Checkpoint, prompts: list[str], budgets: list[int]) -> list[Written]:
+def written(
+    checkpoint: Checkpoint, prompts: list[str], budgets: list[int], row_tokens: int = 900
+) -> list[Written]:
     tokens = checkpoint.tokens
     tree = ScoreTree.build(tiny.PAIR, tokens, prompts[0])
-    batch = prefill(checkpoint.model, [tokens.prompt(p) for p in prompts], tree, tokens.ends)
-    return write(
-        checkpoint.model,
-        batch,
-        budgets,
+    rows = pack([tokens.prompt(p) for p in prompts], budget=row_tokens)
+    groups = write(
+        checkpoint.decoder,
+        [prefill(checkpoint.decoder, row, tree, tokens.ends) for row in rows],
+        [[budgets[at] for at in row.prompts] for row in rows],
         line_ends=tokens.ends,
         eos=tokens.eos,
         context_tokens=checkpoint.context_tokens,
     )
+    found = {
+        at: one
+        for row, group in zip(rows, groups, strict=True)
+        for at, one in zip(row.prompts, group, strict=True)
+    }
+    return [found[at] for at in range(len(prompts))]
 
 
 def generated(checkpoint: Checkpoint, prompt: str, count: int) -> list[int]:
@@ -90,11 +99,11 @@ def test_nothing_is_written_beyond_the_context(taught: Checkpoint) -> None:
     tokens = taught.tokens
     ids = tokens.prompt(tiny.PROMPTS[0])
     tree = ScoreTree.build(tiny.PAIR, tokens, tiny.PROMPTS[0])
-    batch = prefill(taught.model, [ids], tree, tokens.ends)
-    (got,) = write(
-        taught.model,
-        batch,
-        [50],
+    (row,) = pack([ids], budget=1)
+    ((got,),) = write(
+        taught.decoder,
+        [prefill(taught.decoder, row, tree, tokens.ends)],
+        [[50]],
         line_ends=tokens.ends,
         eos=tokens.eos,
         context_tokens=len(ids) + 2,

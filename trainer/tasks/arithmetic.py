@@ -1,4 +1,4 @@
-"""Sums and differences of numbers below 100."""
+"""Sums and differences of numbers below 50."""
 
 from random import Random
 
@@ -10,7 +10,7 @@ def _make(rng: Random) -> Item:
     if rng.random() < 0.5:
         first, second = rng.randint(2, 12), rng.randint(2, 12)
     else:
-        first, second = rng.randint(2, 99), rng.randint(2, 99)
+        first, second = rng.randint(2, 49), rng.randint(2, 49)
     sign = rng.choice("+-") if first > second else "+"
     task = f"{first} {sign} {second}"
     result = first + second if sign == "+" else first - second

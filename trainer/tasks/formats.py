@@ -43,30 +43,12 @@ def _brackets(rng: Random, noun: str, detail: str, keep: bool) -> Sequence[Span]
     return [right(f"({text})")] if keep else [wrong(text)]
 
 
-def _starts_with(rng: Random, noun: str, detail: str, keep: bool) -> Sequence[Span]:
-    first = right(detail) if keep else wrong(_other(rng, detail))
-    return [first, right(f": {sentence(rng, noun)}")]
-
-
-def _without(rng: Random, noun: str, detail: str, keep: bool) -> Sequence[Span]:
-    before, after = sentence(rng, "\x00").split("\x00")
-    return [right(before), right(_other(rng, detail)) if keep else wrong(detail), right(after)]
-
-
 def _count(rng: Random, noun: str, detail: str, keep: bool) -> Sequence[Span]:
     wanted = int(detail)
     if keep:
         return [right(listed(rng.sample(NOUNS, wanted)))]
     given = rng.choice([n for n in (1, 2, 3, 4, 5) if n != wanted])
     return [wrong(listed(rng.sample(NOUNS, given)))]
-
-
-def _other(rng: Random, word: str) -> str:
-    return rng.choice([noun for noun in NOUNS if noun != word])
-
-
-def _noun(rng: Random) -> str:
-    return rng.choice(NOUNS)
 
 
 RULES = (
@@ -79,18 +61,6 @@ RULES = (
     Rule(name="question", ask="Write about a {n}. End with a question mark.", write=_ending("?")),
     Rule(name="one word", ask="What goes with a {n}? Answer in one word.", write=_one_word),
     Rule(name="brackets", ask="Write about a {n}. Put it all in brackets.", write=_brackets),
-    Rule(
-        name="first word",
-        ask="Write about a {n}. Start with the word {d}.",
-        write=_starts_with,
-        detail=_noun,
-    ),
-    Rule(
-        name="forbidden word",
-        ask="Write a sentence. Do not use the word {d}.",
-        write=_without,
-        detail=_noun,
-    ),
     Rule(
         name="how many",
         ask="Name {d} things that go with a {n}.",

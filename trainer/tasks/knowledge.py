@@ -6,24 +6,22 @@ references learns to ignore them (facts/performance.md section 3: .444 against .
 
 from random import Random
 
-from trainer.tasks.base import Answer, Family, Item, Span, explain, right, two_levels, wrong
+from trainer.tasks.base import Answer, Family, Item, explain, right, two_levels, wrong
 from trainer.tasks.facts import RELATIONS, Relation, never_trained
 from trainer.tasks.sentences import invented
 from trainer.tasks.style import dress
 
-_SCORES = {1: (2, 9), 2: (2, 5, 9)}
-_NOTES = {1: ("is wrong", "is right"), 2: ("is wrong", "is half right", "is right")}
-
 
 def _make(rng: Random) -> Item:
-    count = 2 if rng.random() < 0.25 else 1
     memory = rng.random() < 0.45
-    asked = [_fact(rng, rng.choice(RELATIONS), memory) for _ in range(count)]
-    question = " ".join(relation.question.format(s=subject) for relation, subject, _ in asked)
-    reference = " ".join(relation.statement.format(s=s, o=o) for relation, s, o in asked)
-    levels = two_levels(rng, range(count + 1))
-    answers = tuple(_answer(rng, asked, level) for level in levels)
-    unseen = any(never_trained(subject) for _, subject, _ in asked)
+    relation = rng.choice(RELATIONS)
+    subject, obj = _fact(rng, relation, memory)
+    question = relation.question.format(s=subject)
+    reference = relation.statement.format(s=subject, o=obj)
+    answers = tuple(
+        _answer(rng, relation, subject, obj, level == 1) for level in two_levels(rng, (0, 1))
+    )
+    unseen = never_trained(subject)
     texts = "\x1f".join(sorted(answer.text for answer in answers))
     return Item(
         family="knowledge",
@@ -40,14 +38,14 @@ def _make(rng: Random) -> Item:
     )
 
 
-def _fact(rng: Random, relation: Relation, memory: bool) -> tuple[Relation, str, str]:
-    """Relation, subject, object: a true fact, or one that the reference alone makes true."""
+def _fact(rng: Random, relation: Relation, memory: bool) -> tuple[str, str]:
+    """Subject and object: a true fact, or one that the reference alone makes true."""
     subject, obj = rng.choice(relation.facts)
     if memory:
-        return relation, subject, obj
+        return subject, obj
     if rng.random() < 0.4:
         subject = invented(rng)
-    return relation, subject, _other(rng, relation, obj)
+    return subject, _other(rng, relation, obj)
 
 
 def _other(rng: Random, relation: Relation, obj: str) -> str:
@@ -57,25 +55,20 @@ def _other(rng: Random, relation: Relation, obj: str) -> str:
             return other
 
 
-def _answer(rng: Random, asked: list[tuple[Relation, str, str]], level: int) -> Answer:
-    count = len(asked)
-    correct = set(rng.sample(range(count), level))
-    spans: list[Span] = []
+def _answer(rng: Random, relation: Relation, subject: str, obj: str, correct: bool) -> Answer:
     form = rng.choice(("{o}.", "It is {o}.", "{full}", "{full}"))
-    for k, (relation, subject, obj) in enumerate(asked):
-        said = right(obj) if k in correct else wrong(_other(rng, relation, obj))
-        statement = relation.statement.format(s=subject, o="{o}")
-        before, after = form.format(full=statement, o="{o}").split("{o}")
-        spans += [right(" " + before if k else before), said, right(after)]
+    statement = relation.statement.format(s=subject, o="{o}")
+    before, after = form.format(full=statement, o="{o}").split("{o}")
+    said = right(obj) if correct else wrong(_other(rng, relation, obj))
     return Answer(
-        spans=dress(rng, [span for span in spans if span.text]),
-        score=_SCORES[count][level],
-        note=_NOTES[count][level],
+        spans=dress(rng, [span for span in (right(before), said, right(after)) if span.text]),
+        score=9 if correct else 2,
+        note="is right" if correct else "is wrong",
     )
 
 
 KNOWLEDGE = Family(
     name="knowledge",
     make=_make,
-    judges="checks one or two short facts against the reference, or from memory if it was trained on them",
+    judges="checks a short fact against the reference, or from memory if it was trained on it",
 )

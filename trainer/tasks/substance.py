@@ -1,4 +1,4 @@
-"""Any text at all against an answer that says nothing: empty, a shrug, or the question repeated.
+"""Any text at all against an answer that says nothing: an empty one, or a shrug.
 
 The texts are deliberately strange (made-up words, numbers, code-like lines, other scripts, long ones).
 They teach the judge to write a readable score line below whatever it is shown.
@@ -32,9 +32,9 @@ def _make(rng: Random) -> Item:
     size = rng.randint(100, 420) if draw < 0.05 else rng.randint(3, 22)
     question = _text(rng, rng.randint(3, 14) if draw >= 0.02 else rng.randint(20, 200))
     text = _text(rng, size)
-    levels = two_levels(rng, (0, 1, 2, 2), tie=0.1)
-    answers = tuple(_answer(rng, question, size, level) for level in levels)
-    if levels == (2, 2) and rng.random() < 0.8:
+    levels = two_levels(rng, (0, 1), tie=0.15)
+    answers = tuple(_answer(rng, size, level) for level in levels)
+    if levels == (1, 1) and rng.random() < 0.8:
         answers = (answers[0], answers[0])  # the same answer twice is a tie, whatever it says
     return Item(
         family="substance",
@@ -46,11 +46,9 @@ def _make(rng: Random) -> Item:
     )
 
 
-def _answer(rng: Random, question: str, size: int, level: int) -> Answer:
-    if level == 2:
-        return Answer(spans=(right(_text(rng, size)),), score=8, note="says something")
+def _answer(rng: Random, size: int, level: int) -> Answer:
     if level == 1:
-        return Answer(spans=(wrong(question),), score=3, note="repeats the question")
+        return Answer(spans=(right(_text(rng, size)),), score=8, note="says something")
     # many shrugs in a row: saying nothing at length is still saying nothing
     shrug = " ".join(rng.choices(_SHRUGS, k=rng.choice((0, 1, 1, 1, 3, 8))))
     return Answer(spans=(wrong(shrug),) if shrug else (), score=1, note="says nothing")
@@ -103,5 +101,5 @@ def _lines(rng: Random, words: int) -> str:
 SUBSTANCE = Family(
     name="substance",
     make=_make,
-    judges="prefers any text to none, to a shrug and to the question repeated",
+    judges="prefers any text to none and to a shrug",
 )

@@ -1,154 +1,198 @@
-"""Attention over a prompt with score branches behind it, and the memory that writing continues from.
+"""Attention in packed rows: who sees whom is a list of rounds, and a kernel runs them.
 
-A plan object travels through transformers' own LLaMA code as a keyword argument and decides, layer by
-layer, who sees whom; without one the registered function is plain SDPA, so that `model(...)` and
-`generate` behave as ever. A plan brings its own mask, always four-dimensional, because transformers
-passes such a mask on untouched: left to itself with several position runs in a row it would guess
-packing, or with a cache forget it (facts: `use_cache=True` silently lets sequences see each other).
+A round pairs spans of queries with spans of keys. Round 0 is causal, each node with itself; every later
+one is full, nodes with one of their ancestors. A query's rounds are merged by the log-sum-exp of their
+scores, which is exact (Milakov and Gimelshein 2018; FlashAttention does the same inside). No mask over a
+whole row is ever built, and no position run is ever guessed: transformers' own packing detection falls
+silent when a cache or a mask is passed, and then prompts see each other.
+
+Kernels form a ladder, best first; `choose` takes the first that agrees with plain arithmetic on this
+machine.
 """
 
-from typing import Any, Protocol
+import inspect
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface, PreTrainedModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-NAME = "judgestream"
+from judgestream.engine.packing import Span
 
+log = logging.getLogger(__name__)
 
-class Plan(Protocol):
-    """Who sees whom in one forward. Shapes: query [B, H, N, D]; key, value [B, H_kv, N, D]."""
-
-    def attend(
-        self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float
-    ) -> Tensor: ...
+TOLERANCE = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
 
-class Memory:
-    """Keys and values of every layer, [B, H_kv, columns, D], with room to write on."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Round:
+    """Query span k sees key span k: causally (both of one length), or all of it."""
 
-    def __init__(self) -> None:
-        self._keys: dict[int, Tensor] = {}
-        self._values: dict[int, Tensor] = {}
-
-    def keep(self, layer: int, key: Tensor, value: Tensor) -> None:
-        self._keys[layer], self._values[layer] = key, value
-
-    def select(self, rows: Tensor, room: int) -> "Memory":
-        """A copy of these rows, with `room` more columns to write into."""
-        chosen = Memory()
-        for layer, key in self._keys.items():
-            pads = (0, 0, 0, room)  # after the last column
-            value = self._values[layer]
-            chosen.keep(
-                layer,
-                torch.nn.functional.pad(key.index_select(0, rows), pads),
-                torch.nn.functional.pad(value.index_select(0, rows), pads),
-            )
-        return chosen
-
-    def write(self, layer: int, column: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Put one token's key and value at `column`; returns all columns up to and with it."""
-        keys, values = self._keys[layer], self._values[layer]
-        keys[:, :, column : column + 1] = key
-        values[:, :, column : column + 1] = value
-        return keys[:, :, : column + 1], values[:, :, : column + 1]
+    queries: tuple[Span, ...]
+    keys: tuple[Span, ...]
+    causal: bool = False
 
 
-class PrefillPlan:
-    """Prompts in the first `width` columns, right-padded, and the score tree in the columns behind.
-
-    Prompt columns are causal among themselves; padding stands right of every real token, so no real
-    token ever sees it and no mask is needed there. A tree column sees what `mask` [B, 1, T, width + T]
-    says: its prompt's real columns, its ancestors and itself. With `memory`, every layer's keys and
-    values are kept.
-    """
-
-    def __init__(self, *, width: int, mask: Tensor, memory: Memory | None = None) -> None:
-        self.width = width
-        self.mask = mask
-        self.memory = memory
-
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-        if self.memory is not None:
-            self.memory.keep(layer, key, value)
-        grouped = query.shape[1] != key.shape[1]
-        width = self.width
-        prompt = scaled_dot_product_attention(
-            query[:, :, :width],
-            key[:, :, :width],
-            value[:, :, :width],
-            is_causal=True,
-            scale=scale,
-            enable_gqa=grouped,
-        )
-        if query.shape[2] == width:
-            return prompt
-        tree = scaled_dot_product_attention(
-            query[:, :, width:], key, value, attn_mask=self.mask, scale=scale, enable_gqa=grouped
-        )
-        return torch.cat((prompt, tree), dim=2)
-
-
-class StepPlan:
-    """One new token per row, written into `memory` at `column`; `mask` [B, 1, 1, column + 1]."""
-
-    def __init__(self, *, memory: Memory, column: int, mask: Tensor) -> None:
-        self.memory = memory
-        self.column = column
-        self.mask = mask
-
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-        keys, values = self.memory.write(layer, self.column, key, value)
-        return scaled_dot_product_attention(
-            query,
-            keys,
-            values,
-            attn_mask=self.mask,
-            scale=scale,
-            enable_gqa=query.shape[1] != key.shape[1],
-        )
+Kernel = Callable[[Tensor, Tensor, Tensor, Round, float], tuple[Tensor, Tensor]]
+"""query [N, H, D], key and value [K, H_kv, D], round, scale -> for the round's queries one after the
+other: output [n, H, D], log-sum-exp [n, H] in fp32."""
 
 
 def attend(
-    module: torch.nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    *,
-    scaling: float,
-    plan: Plan | None = None,
-    **kwargs: Any,
-) -> tuple[Tensor, Tensor | None]:
-    """The attention function that checkpoints are loaded with. Output [B, N, H, D], as transformers wants."""
-    if plan is None:
-        output: tuple[Tensor, Tensor | None] = sdpa_attention_forward(
-            module, query, key, value, attention_mask, scaling=scaling, **kwargs
+    kernel: Kernel, query: Tensor, key: Tensor, value: Tensor, rounds: Sequence[Round], scale: float
+) -> tuple[Tensor, Tensor]:
+    """All rounds merged: output [N, H, D], log-sum-exp [N, H]. Queries of no round keep -inf and zeros."""
+    first, *others = rounds
+    if _covers(first.queries, query.shape[0]):
+        output, lse = kernel(query, key, value, first, scale)
+    else:
+        output = query.new_zeros(query.shape)
+        lse = query.new_full(query.shape[:2], -torch.inf, dtype=torch.float32)
+        others = list(rounds)
+    for one in others:
+        if not one.queries:
+            continue
+        found, weight = kernel(query, key, value, one, scale)
+        at = 0
+        for start, stop in one.queries:
+            part = slice(at, at + stop - start)
+            merge_(output[start:stop], lse[start:stop], found[part], weight[part])
+            at = part.stop
+    return output, lse
+
+
+def merge_(output: Tensor, lse: Tensor, other: Tensor, other_lse: Tensor) -> None:
+    """Merge a second partial result into the first, in place."""
+    total = torch.logaddexp(lse, other_lse)
+    mine = (lse - total).exp_().unsqueeze(-1)
+    theirs = (other_lse - total).exp_().unsqueeze(-1)
+    output.copy_(output * mine.to(output.dtype) + other * theirs.to(output.dtype))
+    lse.copy_(total)
+
+
+def plain(
+    query: Tensor, key: Tensor, value: Tensor, one: Round, scale: float
+) -> tuple[Tensor, Tensor]:
+    """The definition, in fp32: slow, runs anywhere, and the others are measured against it."""
+    outputs, weights = [], []
+    groups = query.shape[1] // key.shape[1]
+    for (q0, q1), (k0, k1) in zip(one.queries, one.keys, strict=True):
+        keys = key[k0:k1].float().repeat_interleave(groups, 1)
+        values = value[k0:k1].float().repeat_interleave(groups, 1)
+        scores = torch.einsum("qhd,khd->hqk", query[q0:q1].float(), keys) * scale
+        if one.causal:
+            unseen = torch.ones(q1 - q0, k1 - k0, dtype=torch.bool, device=query.device).triu(1)
+            scores.masked_fill_(unseen, -torch.inf)
+        weights.append(scores.logsumexp(-1).T)
+        outputs.append(torch.einsum("hqk,khd->qhd", scores.softmax(-1), values).to(query.dtype))
+    return torch.cat(outputs), torch.cat(weights)
+
+
+def segments(
+    query: Tensor, key: Tensor, value: Tensor, one: Round, scale: float
+) -> tuple[Tensor, Tensor]:
+    """torch's flash kernel for CPUs, span by span: no copy of a key, nothing of size n x n."""
+    flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    outputs, weights = [], []
+    for (q0, q1), (k0, k1) in zip(one.queries, one.keys, strict=True):
+        output, lse = flash(
+            query[q0:q1].transpose(0, 1)[None],
+            key[k0:k1].transpose(0, 1)[None],
+            value[k0:k1].transpose(0, 1)[None],
+            0.0,
+            one.causal,
+            scale=scale,
         )
-        return output
-    layer = module.layer_idx
-    if not isinstance(layer, int):
-        raise TypeError(f"attention layer without an index: {module}")
-    mixed = plan.attend(layer, query, key, value, scaling)
-    return mixed.transpose(1, 2).contiguous(), None
+        outputs.append(output[0].transpose(0, 1))
+        weights.append(lse[0].T)
+    if len(outputs) == 1:
+        return outputs[0], weights[0].contiguous()
+    return torch.cat(outputs), torch.cat(weights)
 
 
-def require(model: PreTrainedModel) -> None:
-    """A model loaded otherwise would ignore every plan, and some wrong results look right.
+def varlen(
+    query: Tensor, key: Tensor, value: Tensor, one: Round, scale: float
+) -> tuple[Tensor, Tensor]:
+    """torch's FlashAttention for CUDA: one launch per round. Its signature moves between versions."""
+    from torch.nn.attention import varlen as module
 
-    Raises:
-        ValueError: the model does not use this attention.
-    """
-    if model.config._attn_implementation != NAME:
-        raise ValueError(
-            f"the model runs {model.config._attn_implementation!r} attention; call"
-            f" set_attn_implementation({NAME!r}), or load it with judgestream.engine.checkpoint"
-        )
+    options: dict[str, Any] = {"return_aux": module.AuxRequest(lse=True), "scale": scale}
+    known = inspect.signature(module.varlen_attn).parameters
+    if "window_size" in known:
+        options["window_size"] = (-1, 0) if one.causal else (-1, -1)
+    else:
+        options["is_causal"] = one.causal
+    if "enable_gqa" in known:
+        options["enable_gqa"] = query.shape[1] != key.shape[1]
+    if "num_splits" in known:
+        options["num_splits"] = 1  # a judgement must not depend on its neighbours
+    output, lse = module.varlen_attn(
+        _gather(query, one.queries),
+        _gather(key, one.keys),
+        _gather(value, one.keys),
+        _ends(one.queries, query.device),
+        _ends(one.keys, query.device),
+        max(stop - start for start, stop in one.queries),
+        max(stop - start for start, stop in one.keys),
+        **options,
+    )
+    return output, lse.transpose(0, 1).contiguous() if lse.shape[0] == query.shape[1] else lse
 
 
-AttentionInterface.register(NAME, attend)
-AttentionMaskInterface.register(NAME, sdpa_mask)
+LADDER: dict[str, Kernel] = {"cuda-varlen": varlen, "cpu-segments": segments, "plain": plain}
+
+
+def choose(device: torch.device, dtype: torch.dtype, heads: int, kv_heads: int, width: int) -> str:
+    """The name of the first kernel that agrees with `plain` here, on a small round of every kind."""
+    generator = torch.Generator().manual_seed(1)
+    query = torch.randn(96, heads, width, generator=generator).to(device, dtype)
+    key = torch.randn(96, kv_heads, width, generator=generator).to(device, dtype)
+    value = torch.randn(96, kv_heads, width, generator=generator).to(device, dtype)
+    rounds = (
+        Round(
+            queries=((0, 40), (40, 41), (41, 96)), keys=((0, 40), (40, 41), (41, 96)), causal=True
+        ),
+        Round(queries=((40, 41), (60, 96)), keys=((0, 40), (5, 12))),
+    )
+    expected = attend(plain, query, key, value, rounds, width**-0.5)
+    for name, kernel in LADDER.items():
+        if name.split("-")[0] not in (device.type, "plain"):
+            continue
+        try:
+            found = attend(kernel, query, key, value, rounds, width**-0.5)
+            torch.testing.assert_close(
+                [part.float() for part in found],
+                [part.float() for part in expected],
+                atol=TOLERANCE[dtype],
+                rtol=TOLERANCE[dtype],
+            )
+        except Exception as error:
+            log.warning("attention kernel %s is not usable here: %s", name, error)
+            continue
+        return name
+    raise RuntimeError(f"no attention kernel works on {device} with {dtype}")
+
+
+def _covers(spans: Sequence[Span], length: int) -> bool:
+    """Whether the spans, one after the other, are all columns."""
+    at = 0
+    for start, stop in spans:
+        if start != at:
+            return False
+        at = stop
+    return at == length
+
+
+def _gather(tensor: Tensor, spans: Sequence[Span]) -> Tensor:
+    if _covers(spans, tensor.shape[0]):
+        return tensor
+    return torch.cat([tensor[start:stop] for start, stop in spans])
+
+
+def _ends(spans: Sequence[Span], device: torch.device) -> Tensor:
+    ends = [0]
+    for start, stop in spans:
+        ends.append(ends[-1] + stop - start)
+    return torch.tensor(ends, dtype=torch.int32, device=device)

@@ -16,24 +16,29 @@ import torch
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
+    AutoModelForCausalLM,
     GenerationConfig,
-    LlamaConfig,
-    LlamaForCausalLM,
+    PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
 )
 
 from judgestream.core.errors import ConfigurationError
-from judgestream.engine import attention, sentencepiece_bpe
+from judgestream.engine import sentencepiece_bpe
+from judgestream.engine.decoder import FAMILIES, Decoder
 from judgestream.engine.manifest import NAME, Manifest, describe, read_manifest
 from judgestream.engine.tokens import Tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
-    """A loaded judge. `context_tokens` bounds prompt plus reply, `max_input_tokens` the prompt alone."""
+    """A loaded judge. `context_tokens` bounds prompt plus reply, `max_input_tokens` the prompt alone.
 
-    model: LlamaForCausalLM
+    `decoder` computes; `model` is transformers' own object over the same weights.
+    """
+
+    model: PreTrainedModel
+    decoder: Decoder
     tokens: Tokens
     manifest: Manifest
     context_tokens: int
@@ -77,7 +82,7 @@ def load(
             f"checkpoint {folder}: the tokenizer has {len(tokens.tokenizer)} entries, the model"
             f" {model.config.vocab_size}; they do not belong together"
         )
-    context = int(model.config.max_position_embeddings)
+    context = _context(model)
     if not 0 < manifest.max_input_tokens < context:
         raise ConfigurationError(
             f"checkpoint {folder}: max_input_tokens {manifest.max_input_tokens} must lie between 1 and"
@@ -87,6 +92,7 @@ def load(
     model.train(False)
     return Checkpoint(
         model=model,
+        decoder=Decoder(model),
         tokens=tokens,
         manifest=manifest,
         context_tokens=context,
@@ -123,18 +129,27 @@ def load_tokens(folder: Path) -> Tokens:
     return Tokens.of(tokenizer, bos=next(iter(bos)), eos=frozenset(eos))
 
 
-def _load_model(folder: Path, dtype: torch.dtype | None) -> LlamaForCausalLM:
+def _context(model: PreTrainedModel) -> int:
+    """Tokens that the model can see at once. Up to its sliding window, if it has one: until there it is
+    full attention, which is what is computed here."""
+    windows = (model.config.max_position_embeddings, getattr(model.config, "sliding_window", None))
+    return min(int(window) for window in windows if window)
+
+
+def _load_model(folder: Path, dtype: torch.dtype | None) -> PreTrainedModel:
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if not isinstance(config, LlamaConfig):
+    if config.model_type not in FAMILIES:
         raise ConfigurationError(
-            f"checkpoint {folder}: model type {config.model_type!r}; the engine reads LLaMA models only"
+            f"checkpoint {folder}: model type {config.model_type!r}; the engine reads"
+            f" {', '.join(FAMILIES)}"
         )
     try:
-        loaded: Any = LlamaForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             config=config,
             dtype=dtype if dtype is not None else "auto",
-            attn_implementation=attention.NAME,
+            attn_implementation="sdpa",
+            trust_remote_code=False,
             use_safetensors=any(folder.glob("*.safetensors")),
             weights_only=True,
             local_files_only=True,
@@ -153,7 +168,7 @@ def _load_model(folder: Path, dtype: torch.dtype | None) -> LlamaForCausalLM:
             f"checkpoint {folder}: {len(wrong)} weights are missing, extra or of another shape than"
             f" config.json says, such as {sorted(map(str, wrong))[0]}; copy or publish it again"
         )
-    if not isinstance(model, LlamaForCausalLM):
+    if not isinstance(model, PreTrainedModel):
         raise TypeError(f"transformers loaded a {type(model).__name__}")
     return model
 

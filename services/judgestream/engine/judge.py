@@ -9,11 +9,16 @@ from judgestream.core.templates.base import Grammar
 from judgestream.core.types import Reply
 from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.grammar import ScoreTree
+from judgestream.engine.packing import Row, pack
 from judgestream.engine.readout import prefill
 from judgestream.engine.writing import Written, write
 
-MAX_WASTE = 0.1
-"""Share of padding that a batch may have: prompts of very different lengths run apart."""
+ROW_TOKENS = {"cpu": 1024, "cuda": 16_384}
+"""Tokens per forward. A CPU is fastest while a row's activations stay in its cache; a GPU wants enough
+work per launch. Both from measurements, see `triton_models/README.md`."""
+
+WRITERS = 32
+"""Explanations written side by side, at least, where there are as many: each holds its prompt's memory."""
 
 _TREES_KEPT = 256
 _END_CHARS = 64
@@ -42,15 +47,12 @@ class _Job:
 class Judge:
     """A loaded checkpoint that answers prompts. Not for two threads at once.
 
-    max_batch_tokens  padded prompt tokens per forward; the default suits a CPU
+    row_tokens  tokens per forward; None: what suits the device (see `ROW_TOKENS`)
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, *, max_batch_tokens: int = 8192, max_batch: int = 64
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, row_tokens: int | None = None) -> None:
         self.checkpoint = checkpoint
-        self._max_batch_tokens = max_batch_tokens
-        self._max_batch = max_batch
+        self.row_tokens = row_tokens or ROW_TOKENS[checkpoint.decoder.device.type]
         self._trees: dict[tuple[Grammar, str], ScoreTree] = {}
 
     def read(self, prompts: Sequence[Prompt]) -> list[Reply | PromptTooLong | RejectedByJudge]:
@@ -68,9 +70,9 @@ class Judge:
                 jobs.append(admitted)
             else:
                 results[at] = admitted
-        for batch in self._batches(jobs):
-            for job, reply in zip(batch, self._answer(batch), strict=True):
-                results[job.at] = reply
+        for tree, batch in self._by_tree(jobs):
+            for rows in self._together(batch, tree):
+                self._answer(rows, tree, batch, results)
         return [result for result in results if result is not None]
 
     def _admit(self, at: int, prompt: Prompt) -> _Job | PromptTooLong | RejectedByJudge:
@@ -99,45 +101,51 @@ class Judge:
             self._trees[key] = tree
         return tree
 
-    def _batches(self, jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
-        """Jobs that share a forward: same tree, similar length, within the token budget."""
-        batch: list[_Job] = []
-        total = 0
-        for job in sorted(jobs, key=lambda job: (id(job.tree), -len(job.ids))):
-            if batch:
-                padded = len(batch[0].ids) * (len(batch) + 1)
-                real = total + len(job.ids)
-                if (
-                    job.tree is not batch[0].tree
-                    or padded > self._max_batch_tokens
-                    or len(batch) >= self._max_batch
-                    or padded > real * (1 + MAX_WASTE)
-                ):
-                    yield batch
-                    batch, total = [], 0
-            batch.append(job)
-            total += len(job.ids)
-        if batch:
-            yield batch
+    def _by_tree(self, jobs: Sequence[_Job]) -> Iterator[tuple[ScoreTree, list[_Job]]]:
+        """Jobs that can share rows: those with the same score tree behind them."""
+        groups: dict[int, list[_Job]] = {}
+        for job in jobs:
+            groups.setdefault(id(job.tree), []).append(job)
+        for group in groups.values():
+            yield group[0].tree, group
 
-    def _answer(self, batch: Sequence[_Job]) -> list[Reply]:
+    def _together(self, jobs: Sequence[_Job], tree: ScoreTree) -> Iterator[list[Row]]:
+        """Rows whose replies are written side by side: explanations in company, bare scores at once."""
+        held: list[Row] = []
+        budget, extra = self.row_tokens, len(tree.tokens)
+        for row in pack([job.ids for job in jobs], budget=budget, extra=extra):
+            if all(jobs[at].prompt.max_tokens == 0 for at in row.prompts):
+                yield [row]
+                continue
+            held.append(row)
+            if sum(len(one.prompts) for one in held) >= WRITERS:
+                yield held
+                held = []
+        if held:
+            yield held
+
+    def _answer(
+        self,
+        rows: Sequence[Row],
+        tree: ScoreTree,
+        jobs: Sequence[_Job],
+        results: list[Reply | PromptTooLong | RejectedByJudge | None],
+    ) -> None:
         started = time.perf_counter()
-        tokens, model = self.checkpoint.tokens, self.checkpoint.model
-        filled = prefill(model, [job.ids for job in batch], batch[0].tree, tokens.ends)
+        tokens, decoder = self.checkpoint.tokens, self.checkpoint.decoder
+        filled = [prefill(decoder, row, tree, tokens.ends) for row in rows]
         written = write(
-            model,
+            decoder,
             filled,
-            [job.prompt.max_tokens for job in batch],
+            [[jobs[at].prompt.max_tokens for at in row.prompts] for row in rows],
             line_ends=tokens.ends,
             eos=tokens.eos,
             context_tokens=self.checkpoint.context_tokens,
         )
-        probs = filled.joint.tolist()
         latency = time.perf_counter() - started
-        return [
-            self._reply(job, text, tuple(row), latency)
-            for job, text, row in zip(batch, written, probs, strict=True)
-        ]
+        for row, one, texts in zip(rows, filled, written, strict=True):
+            for at, text, line in zip(row.prompts, texts, one.joint.tolist(), strict=True):
+                results[jobs[at].at] = self._reply(jobs[at], text, tuple(line), latency)
 
     def _reply(
         self, job: _Job, written: Written, probs: tuple[float, ...], latency: float

@@ -1,8 +1,8 @@
-"""The joint distribution of all scores, read in one forward per batch instead of sampled.
+"""The joint distribution of all scores, read in one forward per row instead of sampled.
 
-The prompt ends where the judge's score line starts, so P(first token) stands at its last row. Every inner
-token of the score tree is appended as a branch that sees the prompt and its own ancestors only, at the
-position that it would have; the rows of these tokens give all other probabilities. Design and exactness
+The prompt ends where the judge's score line starts, so P(first token) stands at its last column. Every inner
+token of the score tree is fed behind its prompt as a branch that sees the prompt and its own ancestors only,
+at the position that it would have; these columns give all other probabilities. Design and exactness
 as measured in the project's performance notes, section 2.1: equal to separate forwards to 3e-7 in fp32.
 """
 
@@ -11,88 +11,170 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import LlamaForCausalLM
 
-from judgestream.engine import attention
-from judgestream.engine.attention import Memory, PrefillPlan
+from judgestream.engine.attention import Round, attend, merge_
+from judgestream.engine.decoder import Decoder
 from judgestream.engine.grammar import LEAF, ROOT, ScoreTree
+from judgestream.engine.packing import Row, Span
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """Keys and values of every layer, each [columns, H_kv, D], as they were computed for one row."""
+
+    keys: list[Tensor]
+    values: list[Tensor]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prefill:
-    """One batch after its forward. B prompts, T tree tokens, L score lines.
+    """One row after its forward. B prompts in the row's order, T tree tokens, L score lines.
 
     joint    [B, L] fp32: probability of each score line, row-major over labels
     best     [B, 1 + T] int64: the most probable next token after the prompt and after each tree token
-    lengths  prompt lengths in tokens
-    width    columns that the padded prompts take in `memory`; the tree stands behind them
+    memory   columns: the row's own, then each prompt's T tree tokens in turn; None if it was not kept
     """
 
+    row: Row
+    tree: ScoreTree
     joint: Tensor
     best: Tensor
-    lengths: tuple[int, ...]
-    width: int
-    tree: ScoreTree
-    memory: Memory
+    memory: Memory | None
 
 
 @torch.inference_mode()
 def prefill(
-    model: LlamaForCausalLM,
-    prompts: Sequence[Sequence[int]],
+    decoder: Decoder,
+    row: Row,
     tree: ScoreTree,
     line_ends: Collection[int],
+    *,
+    remember: bool = True,
 ) -> Prefill:
-    """Run a batch of prompts (token ids, BOS first) with their common score tree behind them.
+    """Run one packed row with the prompts' common score tree behind each of them.
 
-    `line_ends` are the ids that end a score line (`Tokens.ends`). Prompts are padded on the right, which
-    no real token sees: a prompt's result does not depend on the others in the batch, beyond rounding.
+    `line_ends` are the ids that end a score line (`Tokens.ends`). `remember` keeps what writing needs.
     """
-    attention.require(model)
-    device = model.device
-    lengths = tuple(len(prompt) for prompt in prompts)
-    width, fed = max(lengths), len(tree.tokens)
-    ids = torch.zeros((len(prompts), width + fed), dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        ids[row, : lengths[row]] = torch.tensor(prompt, dtype=torch.long)
-    ids[:, width:] = torch.tensor(tree.tokens, dtype=torch.long)
-    ends = torch.tensor(lengths)
-    positions = torch.arange(width).repeat(len(prompts), 1)
-    behind = ends[:, None] - 1 + torch.tensor(tree.depths, dtype=torch.long)
-    memory = Memory()
-    plan = PrefillPlan(width=width, mask=tree_mask(ends, width, tree).to(device), memory=memory)
-    hidden = model.model(
-        input_ids=ids.to(device),
-        position_ids=torch.cat((positions, behind), dim=1).to(device),
-        attention_mask=plan.mask,  # 4-D: passed on untouched, see `attention`
-        use_cache=False,
-        plan=plan,
-    ).last_hidden_state
-    last = hidden[torch.arange(len(prompts), device=device), (ends - 1).to(device)]
-    logits = model.lm_head(torch.cat((last[:, None], hidden[:, width:]), dim=1)).float()
+    device = decoder.device
+    ids, positions = _columns(row, tree)
+    mixing = _Mixing(decoder, row, tree, remember=remember)
+    states = decoder.forward(
+        ids.to(device), positions.to(device), mixing, read=mixing.read.to(device)
+    )
+    logits = decoder.logits(states).view(len(row.prompts), 1 + len(tree.tokens), -1)
     return Prefill(
+        row=row,
+        tree=tree,
         joint=joint(logits, tree, line_ends),
         best=logits.argmax(dim=-1),
-        lengths=lengths,
-        width=width,
-        tree=tree,
-        memory=memory,
+        memory=mixing.memory,
     )
 
 
-def tree_mask(ends: Tensor, width: int, tree: ScoreTree) -> Tensor:
-    """[B, 1, T, width + T] bool: a tree token sees its prompt's `ends` columns, its ancestors, itself."""
-    prompt = torch.arange(width)[None, :] < ends[:, None]
+class _Mixing:
+    """Who sees whom in a row with score branches; called once per layer.
+
+    Columns: the row's nodes, then for each prompt its T branch tokens. A branch token sees its prompt's
+    whole path, and in its branch what `_family` says. In the last layer only the `read` columns ask: per
+    prompt its last one, then its branches.
+    """
+
+    def __init__(self, decoder: Decoder, row: Row, tree: ScoreTree, *, remember: bool) -> None:
+        self._decoder = decoder
+        self._fed = fed = len(tree.tokens)
+        self._prompts = len(row.prompts)
+        self._base = base = len(row.ids)
+        nodes = [row.nodes[leaf] for leaf in row.leaves]
+        branches = [(base + k * fed, base + (k + 1) * fed) for k in range(len(nodes))]
+        asking = [(k * (1 + fed), (k + 1) * (1 + fed)) for k in range(len(nodes))]
+        paths = [node.path for node in nodes]
+        own = tuple((node.start, node.stop) for node in row.nodes)
+        self._rounds = (
+            Round(queries=own, keys=own, causal=True),
+            *_deeper(own, [node.above for node in row.nodes]),
+            *(_deeper(branches, paths) if fed else ()),
+        )
+        self._last_rounds = tuple(_deeper(asking, paths))
+        self.read = torch.tensor(
+            [
+                column
+                for node, (start, stop) in zip(nodes, branches, strict=True)
+                for column in (node.stop - 1, *range(start, stop))
+            ]
+        )
+        self._family = _family(tree).to(decoder.device)
+        self.memory = Memory(keys=[], values=[]) if remember else None
+
+    def __call__(self, n: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        decoder, fed, base = self._decoder, self._fed, self._base
+        if self.memory is not None:
+            self.memory.keys.append(key)
+            self.memory.values.append(value)
+        last = n == len(decoder.layers) - 1
+        rounds = self._last_rounds if last else self._rounds
+        output, lse = attend(decoder.kernel, query, key, value, rounds, decoder.scale)
+        if fed:
+            heads = (decoder.heads, decoder.width)
+            shape = (self._prompts, 1 + fed) if last else (self._prompts, fed)
+            tail = slice(0 if last else base, None)
+            asked, out = query[tail].view(*shape, *heads), output[tail].view(*shape, *heads)
+            weight = lse[tail].view(*shape, heads[0])
+            if last:
+                asked, out, weight = asked[:, 1:], out[:, 1:], weight[:, 1:]
+            found, found_lse = _among_branches(
+                asked,
+                key[base:].view(self._prompts, fed, -1, decoder.width),
+                value[base:].view(self._prompts, fed, -1, decoder.width),
+                self._family,
+                decoder.scale,
+            )
+            merge_(out, weight, found, found_lse)
+        return output
+
+
+def _columns(row: Row, tree: ScoreTree) -> tuple[Tensor, Tensor]:
+    """Ids and positions of the row's tokens and, behind them, of every prompt's score tree."""
+    depths = torch.tensor(tree.depths, dtype=torch.long)
+    ends = torch.tensor([row.positions[row.nodes[leaf].stop - 1] for leaf in row.leaves])
+    ids = torch.tensor([*row.ids, *(tree.tokens * len(row.prompts))], dtype=torch.long)
+    behind = (ends[:, None] + depths).reshape(-1)
+    return ids, torch.cat((torch.tensor(row.positions, dtype=torch.long), behind))
+
+
+def _deeper(queries: Sequence[Span], paths: Sequence[Sequence[Span]]) -> list[Round]:
+    """One full round per level of ancestors: query span k sees every span of path k."""
+    return [
+        Round(
+            queries=tuple(q for q, path in zip(queries, paths, strict=True) if len(path) > level),
+            keys=tuple(path[level] for path in paths if len(path) > level),
+        )
+        for level in range(max(map(len, paths), default=0))
+    ]
+
+
+def _family(tree: ScoreTree) -> Tensor:
+    """[T, T] bool: a tree token sees its ancestors and itself."""
     fed = len(tree.tokens)
-    family = torch.zeros((fed, fed), dtype=torch.bool)
+    seen = torch.zeros((fed, fed), dtype=torch.bool)
     for k, parent in enumerate(tree.parents):
         if parent != ROOT:
-            family[k] = family[parent - 1]
-        family[k, k] = True
-    batch = len(ends)
-    return torch.cat(
-        (prompt[:, None, :].expand(batch, fed, width), family.expand(batch, fed, fed)), dim=2
-    )[:, None]
+            seen[k] = seen[parent - 1]
+        seen[k, k] = True
+    return seen
+
+
+def _among_branches(
+    query: Tensor, key: Tensor, value: Tensor, family: Tensor, scale: float
+) -> tuple[Tensor, Tensor]:
+    """Attention inside the score trees: query [B, T, H, D], key and value [B, T, H_kv, D] -> output like
+    query, log-sum-exp [B, T, H]. T is about twenty, so plain arithmetic in fp32 is quick enough."""
+    batch, fed, heads, width = query.shape
+    grouped = query.float().view(batch, fed, key.shape[2], -1, width)
+    scores = torch.einsum("btkgd,bskd->btkgs", grouped, key.float()) * scale
+    scores.masked_fill_(~family[None, :, None, None], -torch.inf)
+    lse = scores.logsumexp(-1)
+    mixed = torch.einsum("btkgs,bskd->btkgd", scores.softmax(-1), value.float())
+    return mixed.reshape(query.shape).to(query.dtype), lse.reshape(batch, fed, heads)
 
 
 def joint(logits: Tensor, tree: ScoreTree, line_ends: Collection[int]) -> Tensor:

@@ -43,7 +43,7 @@ class TritonPythonModel:
                 f"{self.name}: the checkpoint in {folder} is {checkpoint.digest[:8]}, not"
                 f" {parameters['checkpoint_digest'][:8]}; install the release again"
             )
-        self.judge = Judge(checkpoint, max_batch_tokens=int(parameters["max_batch_tokens"]))
+        self.judge = Judge(checkpoint, row_tokens=int(parameters["row_tokens"]))
         self._warm_up(parameters["template_id"])
         pb_utils.Logger.log_info(
             f"{self.name}: {checkpoint.manifest.name} on {device}, {checkpoint.model.dtype},"
