@@ -1,8 +1,6 @@
 """The joint read-out is exact: held against separate full forwards of another attention."""
 
-from collections.abc import Callable
 from copy import deepcopy
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +8,7 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from judgestream.core.templates.base import Grammar
-from judgestream.engine.checkpoint import Checkpoint, load
+from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.grammar import ScoreTree, score_lines
 from judgestream.engine.packing import pack
 from judgestream.engine.readout import prefill
@@ -117,3 +115,17 @@ def test_the_model_still_works_as_an_ordinary_transformers_model(
         for at, prompt in enumerate(prompts):
             alone = checkpoint.model(torch.tensor([prompt])).logits[0, -1]
             torch.testing.assert_close(padded[at], alone, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("budget", [1, 700, 100_000])
+def test_shared_prefixes_and_rows_change_nothing(checkpoint: Checkpoint, budget: int) -> None:
+    """Both orders of some pairs, twice: read in trees, in rows of any size, and each alone."""
+    texts = [tiny.PROMPTS[0]]
+    for a, b in (("yes " * 30, "no " * 25), ("left", "right " * 40), ("", "x")):
+        question = "Which one is longer, and which one is right? " * 3
+        texts += [tiny.pair_prompt(question, a, b), tiny.pair_prompt(question, b, a)] * 2
+    shared = read(checkpoint, texts, tiny.PAIR, budget=budget, min_shared=1)
+    apart = read(checkpoint, texts, tiny.PAIR, budget=budget, min_shared=10**9)
+    assert_equal(shared, apart)
+    for at in (0, 1, 4):
+        assert_equal(shared[at], read(checkpoint, [texts[at]], tiny.PAIR)[0])

@@ -8,6 +8,7 @@ modules' parameters become views of the fused ones, so the transformers model st
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,10 +51,11 @@ class Decoder:
         Raises:
             ValueError: a model type that is not computed here.
         """
-        config = model.config
+        modules: Any = model  # transformers names its parts, and types none of them
+        config = modules.config
         if config.model_type not in FAMILIES:
             raise ValueError(f"model type {config.model_type!r}; known: {', '.join(FAMILIES)}")
-        body = model.model
+        body = modules.model
         self.heads = int(config.num_attention_heads)
         self.kv_heads = int(config.num_key_value_heads)
         self.width = int(getattr(config, "head_dim", None) or config.hidden_size // self.heads)
@@ -61,7 +63,7 @@ class Decoder:
         self.layers = tuple(_layer(layer) for layer in body.layers)
         self._embedding: Tensor = body.embed_tokens.weight
         self._norm: Tensor = body.norm.weight
-        self._head: Tensor = model.lm_head.weight
+        self._head: Tensor = modules.lm_head.weight
         self._rotary = body.rotary_emb
         self._turns: tuple[Tensor, Tensor] | None = None
         self.kernel_name = attention.choose(
@@ -79,7 +81,7 @@ class Decoder:
 
     @property
     def scale(self) -> float:
-        return self.width**-0.5
+        return float(self.width**-0.5)
 
     def forward(
         self, ids: Tensor, positions: Tensor, mix: Mix, *, read: Tensor | None = None
@@ -123,7 +125,8 @@ class Decoder:
         else:
             bias = layer.qkv_bias
             kv = linear(h, layer.qkv[queries:], None if bias is None else bias[queries:])
-            k, v = kv.view(len(x), -1, self.width).split(self.kv_heads, dim=1)
+            kv = kv.view(len(x), -1, self.width)
+            k, v = kv[:, : self.kv_heads], kv[:, self.kv_heads :]
             self._norm_heads(k, layer.key_norm)
             k = turn(k, cos, sin)
             q = linear(h[read], layer.qkv[:queries], None if bias is None else bias[:queries])
@@ -166,7 +169,7 @@ def turn(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return out
 
 
-def _layer(layer: nn.Module) -> Layer:
+def _layer(layer: Any) -> Layer:
     attn, mlp = layer.self_attn, layer.mlp
     qkv, qkv_bias = _fuse((attn.q_proj, attn.k_proj, attn.v_proj))
     gate_up, gate_up_bias = _fuse((mlp.gate_proj, mlp.up_proj))

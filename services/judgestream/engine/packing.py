@@ -47,7 +47,7 @@ class Row:
 
 
 def pack(
-    prompts: Sequence[Sequence[int]], *, budget: int, min_shared: int = MIN_SHARED, extra: int = 0
+    prompts: Sequence[list[int]], *, budget: int, min_shared: int = MIN_SHARED, extra: int = 0
 ) -> list[Row]:
     """Rows of at most `budget` tokens; a prompt that is longer has a row of its own.
 
@@ -63,7 +63,7 @@ def pack(
                 break
         else:
             bins.append((size, [members]))
-    return [_row(prompts, held, min_shared) for _, held in bins]
+    return [_row(prompts, held) for _, held in bins]
 
 
 def common(a: Sequence[int], b: Sequence[int]) -> int:
@@ -85,7 +85,7 @@ def common(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 def _groups(
-    prompts: Sequence[Sequence[int]], *, budget: int, min_shared: int, extra: int
+    prompts: Sequence[list[int]], *, budget: int, min_shared: int, extra: int
 ) -> Iterator[tuple[int, list[int]]]:
     """Prompts that share a prefix, cut so that a group fits the budget; with the tokens it takes."""
     size, members = 0, list[int]()
@@ -101,7 +101,7 @@ def _groups(
         yield size, members
 
 
-def _row(prompts: Sequence[Sequence[int]], groups: Sequence[list[int]], min_shared: int) -> Row:
+def _row(prompts: Sequence[list[int]], groups: Sequence[list[int]]) -> Row:
     nodes: list[Node] = []
     ids: list[int] = []
     positions: list[int] = []
@@ -121,7 +121,7 @@ def _row(prompts: Sequence[Sequence[int]], groups: Sequence[list[int]], min_shar
         shared = len(prompts[members[0]])
         for at in [*members[1:], None]:
             length = -1 if at is None else common(prompts[run[-1]], prompts[at])
-            if at is not None and length - depth >= min_shared:
+            if at is not None and length > depth:
                 run.append(at)
                 shared = min(shared, length)
                 continue

@@ -74,7 +74,8 @@ def write(
 ) -> list[list[Written]]:
     """Write every prompt's score line, and then up to its budget of explanation tokens.
 
-    budgets         per prefill and prompt: explanation tokens; with 0, writing stops where the score line ends
+    budgets         explanation tokens, per prefill and prompt; with 0, writing stops where the score line
+                    ends
     context_tokens  nothing is written beyond the model's context
 
     Raises:

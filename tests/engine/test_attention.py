@@ -1,0 +1,81 @@
+"""Every kernel of the ladder against the definition; rounds merged exactly; no row sees another."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from judgestream.engine import attention
+from judgestream.engine.attention import LADDER, Round, attend, choose, plain
+
+CPU = torch.device("cpu")
+KERNELS = [name for name in LADDER if not name.startswith("cuda")]
+
+
+def states(columns: int = 90, heads: int = 4, kv_heads: int = 2) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(5)
+    return (
+        torch.randn(columns, heads, 16, generator=generator),
+        torch.randn(columns, kv_heads, 16, generator=generator),
+        torch.randn(columns, kv_heads, 16, generator=generator),
+    )
+
+
+def masked(q: Tensor, k: Tensor, v: Tensor, seen: Tensor) -> Tensor:
+    """Plain attention under one whole mask [N, K]."""
+    groups = q.shape[1] // k.shape[1]
+    keys, values = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
+    scores = torch.einsum("qhd,khd->hqk", q, keys) * 0.25
+    return torch.einsum("hqk,khd->qhd", scores.masked_fill(~seen, -torch.inf).softmax(-1), values)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_tree_of_nodes_equals_one_whole_mask(name: str) -> None:
+    """Root 0..30, its children 30..50 and 50..51, a grandchild 51..70 of the second, a stranger 70..90."""
+    q, k, v = states()
+    own = ((0, 30), (30, 50), (50, 51), (51, 70), (70, 90))
+    rounds = (
+        Round(queries=own, keys=own, causal=True),
+        Round(queries=own[1:4], keys=((0, 30),) * 3),
+        Round(queries=own[3:4], keys=((50, 51),)),
+    )
+    seen = torch.zeros(90, 90, dtype=torch.bool)
+    for start, stop in own:
+        seen[start:stop, start:stop] = torch.ones(stop - start, stop - start).tril().bool()
+    seen[30:70, 0:30] = True
+    seen[51:70, 50:51] = True
+    output, _ = attend(LADDER[name], q, k, v, rounds, 0.25)
+    torch.testing.assert_close(output, masked(q, k, v, seen), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_log_sum_exp_is_that_of_the_scores(name: str) -> None:
+    q, k, v = states(heads=2)
+    one = Round(queries=((3, 9),), keys=((10, 80),))
+    _, lse = LADDER[name](q, k, v, one, 0.25)
+    expected = torch.einsum("qhd,khd->qhk", q[3:9], k[10:80]).mul(0.25).logsumexp(-1)
+    torch.testing.assert_close(lse, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_queries_of_no_round_are_zero() -> None:
+    q, k, v = states()
+    output, lse = attend(plain, q, k, v, (Round(queries=((5, 8),), keys=((0, 4),)),), 0.25)
+    assert not output[:5].any() and not output[8:].any() and output[5:8].any()
+    assert lse[0, 0] == -torch.inf
+
+
+def test_the_cpu_takes_its_own_kernel() -> None:
+    assert choose(CPU, torch.float32, 4, 2, 16) == "cpu-segments"
+
+
+def test_a_wrong_kernel_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def careless(
+        q: Tensor, k: Tensor, v: Tensor, one: Round, scale: float
+    ) -> tuple[Tensor, Tensor]:
+        return plain(q, k, v, Round(queries=one.queries, keys=one.keys), scale)  # forgets causality
+
+    def broken(q: Tensor, k: Tensor, v: Tensor, one: Round, scale: float) -> tuple[Tensor, Tensor]:
+        raise RuntimeError("no such operator")
+
+    ladder = {"cpu-careless": careless, "cpu-broken": broken, "plain": plain}
+    monkeypatch.setattr(attention, "LADDER", ladder)
+    assert choose(CPU, torch.float32, 4, 2, 16) == "plain"
