@@ -7,13 +7,13 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SOURCES := services trainer triton_models tests
 
-.PHONY: help demo test check bench judge protos format clean
+.PHONY: help demo test check bench bench-engine judge protos format clean
 
 help:
 	@echo "make demo    everything on this machine: real Kafka, Valkey and Triton, a sample judged, a report"
 	@echo "make test    unit tests, and integration tests against the real servers"
 	@echo "make check   format, lint, types, generated code"
-	@echo "make bench   benchmarks, as JSON lines"
+	@echo "make bench   benchmarks of the pipeline, as JSON lines; make bench-engine: of the judge engine"
 	@echo "make judge   retrain the bundled judge and compare its card with the shipped one"
 	@echo "make protos  write services/judgestream/v1 anew from protos/"
 	@echo "make format  format the code"
@@ -57,7 +57,10 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/python tests/generated_code.py
 
 bench: $(VENV)/dev.stamp
-	@$(BIN)/python -m tests.benchmarks $(ARGS)
+	@$(BIN)/python -m tests.benchmarks pipeline $(ARGS)
+
+bench-engine: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.benchmarks engine $(ARGS)
 
 judge: $(VENV)/dev.stamp
 	@$(BIN)/python -m trainer judge --recipe trainer/recipes/tiny.yaml --out build/judges/tiny --check triton_models/judges/tiny

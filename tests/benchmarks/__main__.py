@@ -2,9 +2,9 @@
 
 import sys
 
-from tests.benchmarks import pipeline
+from tests.benchmarks import engine, pipeline
 
-BENCHMARKS = {"pipeline": pipeline.main}
+BENCHMARKS = {"pipeline": pipeline.main, "engine": engine.main}
 
 
 def main(arguments: list[str]) -> int:
