@@ -89,11 +89,11 @@ def test_the_bundled_judge_is_whole_and_has_the_skill_of_its_card() -> None:
         for item in islice(items(family, seed=987, held_out=True), 14)
     ]
     found = figures(judge_pairs(judge, fresh, with_reference=True))
-    # 70 items: four standard errors are .19 at .80 and .14 at .90
+    # the card says .988 and .983; 70 items: four standard errors are .14 at .90
     assert found.unreadable == 0
     assert found.accuracy.share >= LEAST_ACCURACY
     assert found.consistency.share >= LEAST_CONSISTENCY
 
 
-LEAST_ACCURACY = 0.65
-LEAST_CONSISTENCY = 0.75
+LEAST_ACCURACY = 0.85
+LEAST_CONSISTENCY = 0.85
