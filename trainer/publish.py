@@ -52,6 +52,9 @@ def write_model(folder: Path, model: Llama, tokenizer: PreTrainedTokenizerFast) 
     _write_json(folder / "config.json", config)
     tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(
+        0o644
+    )  # safetensors writes for its owner alone; Triton may be another
     tokenizer.save_pretrained(folder)
 
 

@@ -1,4 +1,4 @@
-"""Commands of many tasks, gathered into one pipeline per tick: never one round trip per event."""
+"""Commands of many tasks, gathered into one pipeline at a time: never one round trip per event under load."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,6 @@ from redis.exceptions import NoScriptError, RedisError
 from judgestream.core.errors import StoreUnavailable
 from judgestream.settings import Redis as RedisSettings
 
-TICK_S = 0.001
 AWAY_S = 1.0
 """After a failure Redis is left alone for this long, so that a dead one costs no time-out per event."""
 
@@ -31,7 +30,8 @@ def connect(settings: RedisSettings) -> Redis | None:
 
 
 class Batch:
-    """One worker's commands. `run` waits for its answer; all that are asked within a tick travel together.
+    """One worker's commands. `run` waits for its answer; what is asked while
+    another pipeline is on its way travels together in the next.
 
     `scripts` are loaded again whenever Redis has lost them.
     """
@@ -71,7 +71,7 @@ class Batch:
 
     async def _flush(self) -> None:
         while self._waiting:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(0)  # everyone who is ready now comes along
             batch, self._waiting = self._waiting, []
             try:
                 answers = await self._execute(batch)
