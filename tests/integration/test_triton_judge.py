@@ -1,9 +1,11 @@
 """A JudgeLM-like checkpoint, installed and served by the real Triton: what its clients see."""
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -215,3 +217,32 @@ def test_a_release_with_swapped_weights_does_not_load(
     config.write_text(config.read_text().replace(wrong.checkpoint_digest, "0" * 64))
     with pytest.raises(InferenceServerException, match="install the release again"):
         client.load_model(wrong.name, client_timeout=120)
+
+
+def test_the_engine_tells_its_work_on_the_metrics_port(
+    server: TritonServer, client: InferenceServerClient, release: Release
+) -> None:
+    def counters() -> dict[str, float]:
+        with urlopen(server.metrics_url, timeout=10) as page:  # noqa: S310 - our server
+            lines = page.read().decode().splitlines()
+        return {
+            line.split("{")[0]: float(line.rsplit(" ", 1)[1])
+            for line in lines
+            if line.startswith("judgestream_engine_") and release.name in line
+        }
+
+    before = counters()
+    ask(client, release, list(tiny.PROMPTS[:3]))
+    deadline = time.monotonic() + 10  # Triton collects custom metrics as they come
+    while (after := counters())["judgestream_engine_prompts_total"] == before[
+        "judgestream_engine_prompts_total"
+    ]:
+        assert time.monotonic() < deadline, "no new prompt was counted in 10 s"
+        time.sleep(0.1)
+    grown = {name: after[name] - before[name] for name in after}
+    assert grown["judgestream_engine_prompts_total"] == 3
+    assert grown["judgestream_engine_rows_total"] >= 1
+    assert grown["judgestream_engine_prompt_tokens_total"] > 1000
+    assert grown["judgestream_engine_seconds_total"] > 0
+    assert after["judgestream_engine_kernel"] == 1
+    assert after["judgestream_engine_row_tokens"] > 0

@@ -33,7 +33,8 @@ class Tuning:
     threads           torch threads per process; 0: torch's own choice (OMP_NUM_THREADS)
     dtype             "auto" (as stored; fp32 on a CPU), "float32", "bfloat16" or "float16"
     row_tokens        tokens per forward; 0: what suits the device
-    queue_delay_us    how long a lone request waits for company, microseconds
+    queue_delay_us    how long a lone request waits for company, microseconds; while the judge is busy
+                      requests gather by themselves
     queue_timeout_us  longest wait in the queue, microseconds; a request may ask for less
     max_queue_size    waiting requests; one more is refused at once
     """
@@ -41,7 +42,7 @@ class Tuning:
     threads: int = 0
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     row_tokens: int = 0
-    queue_delay_us: int = 500
+    queue_delay_us: int = 0
     queue_timeout_us: int = 30_000_000
     max_queue_size: int = 256
 

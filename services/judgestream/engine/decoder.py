@@ -83,6 +83,15 @@ class Decoder:
     def scale(self) -> float:
         return float(self.width**-0.5)
 
+    @property
+    def flops_per_token(self) -> int:
+        """Of the linear layers, two per weight: what a model's FLOPs are usually counted as."""
+        return 2 * sum(
+            weight.numel()
+            for layer in self.layers
+            for weight in (layer.qkv, layer.out, layer.gate_up, layer.down)
+        )
+
     def forward(
         self, ids: Tensor, positions: Tensor, mix: Mix, *, read: Tensor | None = None
     ) -> Tensor:

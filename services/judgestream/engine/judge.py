@@ -44,6 +44,25 @@ class _Job:
     tree: ScoreTree
 
 
+@dataclass(kw_only=True, slots=True)
+class Work:
+    """What a judge has done since it was made. Counters that only grow.
+
+    prompt_tokens  of the prompts as they came; run_tokens: of the rows, where common prefixes run once and
+                   score branches are added
+    rows           forwards; a row's fill is run_tokens / (rows * row_tokens)
+    written        tokens decoded one by one: explanations, and score lines outside the grammar
+    seconds        spent computing
+    """
+
+    prompts: int = 0
+    prompt_tokens: int = 0
+    run_tokens: int = 0
+    rows: int = 0
+    written: int = 0
+    seconds: float = 0.0
+
+
 class Judge:
     """A loaded checkpoint that answers prompts. Not for two threads at once.
 
@@ -53,6 +72,7 @@ class Judge:
     def __init__(self, checkpoint: Checkpoint, *, row_tokens: int | None = None) -> None:
         self.checkpoint = checkpoint
         self.row_tokens = row_tokens or ROW_TOKENS[checkpoint.decoder.device.type]
+        self.work = Work()
         self._trees: dict[tuple[Grammar, str], ScoreTree] = {}
 
     def read(self, prompts: Sequence[Prompt]) -> list[Reply | PromptTooLong | RejectedByJudge]:
@@ -143,7 +163,13 @@ class Judge:
             context_tokens=self.checkpoint.context_tokens,
         )
         latency = time.perf_counter() - started
+        self.work.seconds += latency
         for row, one, texts in zip(rows, filled, written, strict=True):
+            self.work.rows += 1
+            self.work.prompts += len(row.prompts)
+            self.work.prompt_tokens += sum(len(jobs[at].ids) for at in row.prompts)
+            self.work.run_tokens += len(row.ids) + len(tree.tokens) * len(row.prompts)
+            self.work.written += sum(text.decoded for text in texts)
             for at, text, line in zip(row.prompts, texts, one.joint.tolist(), strict=True):
                 results[jobs[at].at] = self._reply(jobs[at], text, tuple(line), latency)
 

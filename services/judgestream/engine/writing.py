@@ -22,10 +22,14 @@ MAX_LINE_TOKENS = 16
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Written:
-    """Greedy token ids behind one prompt; `finished` if they end with what they were to end with."""
+    """Greedy token ids behind one prompt; `finished` if they end with what they were to end with.
+
+    `decoded` of them took a step of their own; the others were known from the prefill.
+    """
 
     ids: tuple[int, ...]
     finished: bool
+    decoded: int
 
 
 class _Writer:
@@ -52,6 +56,7 @@ class _Writer:
         self.memory = memory
         self.ids = ids
         self.columns = columns
+        self.walked = len(ids)
         self.budget = budget
         self.room = room
         self.line = -1  # tokens of the score line, its end included, once it has ended
@@ -104,6 +109,7 @@ def write(
                 ids=tuple(writer.ids),
                 finished=writer.ids[-1] in eos
                 or (writer.budget == 0 and writer.line == len(writer.ids)),
+                decoded=len(writer.ids) - writer.walked,
             )
             for writer in writers
         ]

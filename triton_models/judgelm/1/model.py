@@ -45,8 +45,10 @@ class TritonPythonModel:
             )
         self.judge = Judge(checkpoint, row_tokens=int(parameters["row_tokens"]))
         self._warm_up(parameters["template_id"])
+        self.meters = _Meters(self.judge, args["model_name"], args["model_version"])
         pb_utils.Logger.log_info(
-            f"{self.name}: {checkpoint.manifest.name} on {device}, {checkpoint.model.dtype},"
+            f"{self.name}: {checkpoint.manifest.name} on {device}, {checkpoint.decoder.dtype},"
+            f" attention {checkpoint.decoder.kernel_name}, rows of {self.judge.row_tokens} tokens,"
             f" {torch.get_num_threads()} threads"
         )
 
@@ -82,6 +84,7 @@ class TritonPythonModel:
                 responses[at] = _response(found)
             except Exception as error:
                 responses[at] = _error(f"{self.name}: {error!r}", pb_utils.TritonError.INTERNAL)
+        self.meters.show(self.judge)
         return responses
 
     def _warm_up(self, template_id):
@@ -104,6 +107,53 @@ class TritonPythonModel:
         for reply in self.judge.read(prompts):
             if not isinstance(reply, Reply):
                 raise pb_utils.TritonModelException(f"{self.name}: warm-up failed: {reply}")
+
+
+class _Meters:
+    """The judge's counters on Triton's metrics port, as `judgestream_engine_*`."""
+
+    COUNTERS = {
+        "prompts": "Prompts judged",
+        "prompt_tokens": "Tokens of these prompts as they came",
+        "run_tokens": "Tokens run: common prefixes once, score branches added",
+        "rows": "Packed rows, each one forward",
+        "written": "Tokens decoded one by one",
+        "seconds": "Seconds spent computing",
+    }
+
+    def __init__(self, judge, name, version):
+        labels = {"model": name, "version": version}
+        self.counters = {
+            key: pb_utils.MetricFamily(
+                name=f"judgestream_engine_{key}_total",
+                description=text,
+                kind=pb_utils.MetricFamily.COUNTER,
+            )
+            for key, text in self.COUNTERS.items()
+        }
+        self.metrics = {key: c.Metric(labels=labels) for key, c in self.counters.items()}
+        self.shown = dict.fromkeys(self.COUNTERS, 0)
+        decoder = judge.checkpoint.decoder
+        self.facts = []
+        for key, text, more, value in (
+            ("row_tokens", "Budget of a row, in tokens", {}, judge.row_tokens),
+            ("token_flops", "FLOP of the linear layers per token", {}, decoder.flops_per_token),
+            ("kernel", "The attention kernel in use", {"kernel": decoder.kernel_name}, 1),
+        ):
+            family = pb_utils.MetricFamily(
+                name=f"judgestream_engine_{key}",
+                description=text,
+                kind=pb_utils.MetricFamily.GAUGE,
+            )
+            metric = family.Metric(labels=labels | more)
+            metric.set(value)
+            self.facts.append((family, metric))
+
+    def show(self, judge):
+        for key, metric in self.metrics.items():
+            now = getattr(judge.work, key)
+            metric.increment(now - self.shown[key])
+            self.shown[key] = now
 
 
 def _find_package(path):
