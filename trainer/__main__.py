@@ -13,10 +13,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
-from trainer.card import Training, differences, measure
+from trainer.calibrate import fit
+from trainer.card import Card, Training, differences, measure
 from trainer.foreign import with_foreign
 from trainer.model import parameter_count
-from trainer.publish import whole_folder, write_card, write_model
+from trainer.publish import whole_folder, write_calibration, write_card, write_model
 from trainer.recipe import Recipe, load_recipe
 from trainer.samples import write_samples
 from trainer.train import Trained, train
@@ -50,11 +51,8 @@ def make_judge(
     now = datetime.now(UTC)
     with whole_folder(out) as folder:
         write_model(folder, trained.model, trained.tokenizer)
-        judge = Judge(load(folder, device="cpu"))
-        console.print("judging the held-out items ...")
-        card = measure(judge, recipe, _training(recipe, trained, now))
-        if foreign is not None:
-            card = with_foreign(card, judge, foreign)
+        console.print("fitting the temperature, judging the held-out items ...")
+        card = appraise(folder, recipe, _training(recipe, trained, now), foreign)
         manifest = write_card(
             folder,
             card,
@@ -78,6 +76,15 @@ def make_judge(
     if not apart:
         console.print(f"agrees with the card in {check} within {recipe.evaluation.tolerance:.2f}")
     return 1 if apart else 0
+
+
+def appraise(folder: Path, recipe: Recipe, training: Training, foreign: Path | None) -> Card:
+    """Fit the temperature of the model in `folder`, write it there, and measure the judge that results."""
+    fitted = fit(Judge(load(folder, device="cpu"), temperature=1.0), recipe)
+    write_calibration(folder, fitted)
+    judge = Judge(load(folder, device="cpu"))
+    card = measure(judge, recipe, training, fitted)
+    return card if foreign is None else with_foreign(card, judge, foreign)
 
 
 def _train(recipe: Recipe, console: Console) -> Trained:

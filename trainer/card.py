@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from judgestream.engine.judge import Judge
+from trainer.calibrate import Fitted
 from trainer.evaluate import (
     Figures,
     Judged,
@@ -53,6 +54,7 @@ class Card:
     families: Mapping[str, Mapping[str, Figures]]
     groups: Mapping[str, Mapping[str, Figures]]
     single: SingleFigures
+    calibration: Fitted
     foreign: Mapping[str, Any] | None = None
 
     def data(self) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def held_out_items(recipe: Recipe, *, per_family: int, seed: int) -> list[Item]:
     ]
 
 
-def measure(judge: Judge, recipe: Recipe, training: Training) -> Card:
+def measure(judge: Judge, recipe: Recipe, training: Training, calibration: Fitted) -> Card:
     """Judge the evaluation set in every format and add the figures up."""
     chosen = held_out_items(recipe, per_family=recipe.evaluation.items, seed=recipe.evaluation.seed)
     judged = {
@@ -84,6 +86,7 @@ def measure(judge: Judge, recipe: Recipe, training: Training) -> Card:
         families=_by(judged, "family", list(recipe.families)),
         groups=_by(judged, "group", groups),
         single=judge_singles(judge, chosen),
+        calibration=calibration,
     )
 
 
@@ -176,6 +179,8 @@ def page(card: Card, recipe: Recipe) -> str:
         "",
         *_length(card),
         "",
+        *_calibration(card.calibration),
+        "",
         *_foreign(card),
         "## How it was made",
         "",
@@ -230,6 +235,16 @@ def _length(card: Card) -> list[str]:
         f"Length, with the reference: accuracy {_cell(overall.longer_is_better)} where the better answer"
         f" is the longer one, {_cell(overall.shorter_is_better)} where it is the shorter one. Padding and"
         " confident phrases are added without regard to quality."
+    ]
+
+
+def _calibration(fitted: Fitted) -> list[str]:
+    return [
+        f"Calibration: temperature {fitted.temperature:.3f} on the joint score distribution, fitted on"
+        f" {fitted.n} other held-out verdicts, with and without reference. There it takes the expected"
+        f" calibration error from {fitted.ece_before:.3f} to {fitted.ece_after:.3f} and the mean negative"
+        f" log-likelihood of the truth from {fitted.nll_before:.3f} to {fitted.nll_after:.3f}. All figures"
+        " of this card are with it."
     ]
 
 

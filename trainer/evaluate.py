@@ -1,7 +1,7 @@
 """A judge's figures on held-out items, through the same path as serving: plan, read, settle."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from judgestream.core.modes import PAIRWISE, SINGLE, Mode, plan
@@ -95,7 +95,9 @@ class SingleFigures:
     unreadable: float
 
 
-def request_of(item: Item, mode: Mode = PAIRWISE, *, answer: int = 0) -> Request:
+def request_of(
+    item: Item, mode: Mode = PAIRWISE, *, answer: int = 0, options: Options | None = None
+) -> Request:
     """The item as a request: candidates `a` and `b`, or only one of them in single mode."""
     chosen = item.answers if mode is PAIRWISE else (item.answers[answer],)
     return Request(
@@ -107,13 +109,14 @@ def request_of(item: Item, mode: Mode = PAIRWISE, *, answer: int = 0) -> Request
         ),
         requested_at=WHEN,
         reference=item.reference,
+        options=options or Options(),
     )
 
 
 def judge_pairs(judge: Judge, items: Sequence[Item], *, with_reference: bool) -> list[Judged]:
     """Judge every item in both orders."""
     use = ReferenceUse.AUTO if with_reference else ReferenceUse.NEVER
-    requests = [replace(request_of(item), options=Options(reference_use=use)) for item in items]
+    requests = [request_of(item, options=Options(reference_use=use)) for item in items]
     results = run_passes(judge, requests, PAIRWISE)
     return [_judged(*row) for row in zip(items, requests, results, strict=True)]
 

@@ -13,7 +13,9 @@ import transformers
 from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerFast
 
-from judgestream.engine.manifest import Manifest, describe, write_manifest
+from judgestream.engine.calibration import METHOD
+from judgestream.engine.manifest import CALIBRATION, Manifest, describe, write_manifest
+from trainer.calibrate import Fitted
 from trainer.card import FORMATS, Card, page
 from trainer.model import Llama
 from trainer.recipe import Recipe
@@ -58,6 +60,11 @@ def write_model(folder: Path, model: Llama, tokenizer: PreTrainedTokenizerFast) 
     tokenizer.save_pretrained(folder)
 
 
+def write_calibration(folder: Path, fitted: Fitted) -> None:
+    """The temperature, where the engine reads it; the manifest repeats it with how it was fitted."""
+    _write_json(folder / CALIBRATION, {"method": METHOD, "temperature": fitted.temperature})
+
+
 def write_card(folder: Path, card: Card, recipe: Recipe, *, name: str, created_at: str) -> Manifest:
     """The card's two files, then the manifest, which declares the folder complete."""
     _write_json(folder / "evaluation.json", card.data())
@@ -83,6 +90,7 @@ def write_card(folder: Path, card: Card, recipe: Recipe, *, name: str, created_a
             }
             for shown in FORMATS
         },
+        calibration={"method": METHOD, **asdict(card.calibration)},
         created_at=created_at,
     )
     write_manifest(folder, manifest)

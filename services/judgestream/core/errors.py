@@ -7,8 +7,7 @@ JudgestreamError
 │   ├── OversizeRecord           more bytes than a request may have
 │   ├── InvalidRequest           decoded, but a field is missing or contradicts another
 │   │   ├── UnknownMode          no such mode
-│   │   ├── EmptyQuestion        nothing was asked
-│   │   └── InvalidRecord        a line of an input file makes no request (`core.formats`)
+│   │   └── EmptyQuestion        nothing was asked
 │   ├── PromptTooLong            more tokens than the judge's context holds
 │   ├── RejectedByJudge          the judge refuses this input for another reason
 │   ├── TooOld                   retryable failures went on for longer than the stated age

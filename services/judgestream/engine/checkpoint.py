@@ -25,6 +25,7 @@ from transformers import (
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine import sentencepiece_bpe
+from judgestream.engine.calibration import read_temperature
 from judgestream.engine.decoder import FAMILIES, Decoder
 from judgestream.engine.manifest import NAME, Manifest, describe, read_manifest
 from judgestream.engine.tokens import Tokens
@@ -42,6 +43,7 @@ class Checkpoint:
     tokens: Tokens
     manifest: Manifest
     context_tokens: int
+    temperature: float = 1.0
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -96,6 +98,7 @@ def load(
         tokens=tokens,
         manifest=manifest,
         context_tokens=context,
+        temperature=read_temperature(folder),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from judgestream.core.errors import PromptTooLong, RejectedByJudge
 from judgestream.core.templates.base import Grammar
 from judgestream.core.types import Reply
+from judgestream.engine.calibration import soften
 from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.grammar import ScoreTree
 from judgestream.engine.packing import Row, pack
@@ -66,11 +67,19 @@ class Work:
 class Judge:
     """A loaded checkpoint that answers prompts. Not for two threads at once.
 
-    row_tokens  tokens per forward; None: what suits the device (see `ROW_TOKENS`)
+    row_tokens   tokens per forward; None: what suits the device (see `ROW_TOKENS`)
+    temperature  None: the checkpoint's own (see `calibration`)
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, row_tokens: int | None = None) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        row_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> None:
         self.checkpoint = checkpoint
+        self.temperature = checkpoint.temperature if temperature is None else temperature
         self.row_tokens = row_tokens or ROW_TOKENS[checkpoint.decoder.device.type]
         self.work = Work()
         self._trees: dict[tuple[Grammar, str], ScoreTree] = {}
@@ -165,12 +174,13 @@ class Judge:
         latency = time.perf_counter() - started
         self.work.seconds += latency
         for row, one, texts in zip(rows, filled, written, strict=True):
+            joint = soften(one.joint, self.temperature)
             self.work.rows += 1
             self.work.prompts += len(row.prompts)
             self.work.prompt_tokens += sum(len(jobs[at].ids) for at in row.prompts)
             self.work.run_tokens += len(row.ids) + len(tree.tokens) * len(row.prompts)
             self.work.written += sum(text.decoded for text in texts)
-            for at, text, line in zip(row.prompts, texts, one.joint.tolist(), strict=True):
+            for at, text, line in zip(row.prompts, texts, joint.tolist(), strict=True):
                 results[jobs[at].at] = self._reply(jobs[at], text, tuple(line), latency)
 
     def _reply(

@@ -2,10 +2,10 @@
 
 A checkpoint is a folder in Hugging Face's LLaMA layout (config, weights, tokenizer) plus
 `manifest.json`, which is written last: a folder that has one is complete. The digest names the judge:
-SHA-256 over the sorted lines `<sha256>  <path>\\n` of its model files (configuration, weights, tokenizer:
-whatever changes an answer). Everything else in the folder (evaluation card, notes) is listed with its own
-sum and verified like the rest, but does not enter the digest: a second evaluation of the same weights is
-the same judge. No torch is imported here, so adapters and apps may use it.
+SHA-256 over the sorted lines `<sha256>  <path>\\n` of its model files (configuration, weights, tokenizer,
+temperature: whatever changes an answer). Everything else in the folder (evaluation card, notes) is listed
+with its own sum and verified like the rest, but does not enter the digest: a second evaluation of the same
+weights is the same judge. No torch is imported here, so adapters and apps may use it.
 """
 
 import hashlib
@@ -20,12 +20,15 @@ from judgestream.core.errors import ConfigurationError
 
 FORMAT = "judgestream-checkpoint/1"
 NAME = "manifest.json"
+CALIBRATION = "calibration.json"
+"""The fitted temperature, where there is one: it changes what a judge says, so it is part of the model."""
 
 LINE_RESERVE = 16
 """Tokens of the context kept free for the score line, where a folder does not say how long prompts may be."""
 
 _MODEL_FILES = (
     "config.json",
+    CALIBRATION,
     "generation_config.json",
     "tokenizer.json",
     "tokenizer.model",
