@@ -17,7 +17,8 @@ from judgestream.core.modes import PAIRWISE, plan
 from judgestream.core.templates import JUDGELM
 from judgestream.core.types import Options, ReferenceUse, Reply
 from judgestream.engine.calibration import soften
-from judgestream.engine.judge import Judge, Prompt
+from judgestream.engine.judge import Judge
+from judgestream.engine.prompt import Prompt
 from trainer.evaluate import calibration_error, request_of
 from trainer.recipe import Recipe
 from trainer.tasks import FAMILIES, items

@@ -22,7 +22,8 @@ from judgestream.core.types import (
     Unread,
     Unreadable,
 )
-from judgestream.engine.judge import Judge, Prompt
+from judgestream.engine.judge import Judge
+from judgestream.engine.prompt import Prompt
 from trainer.tasks.base import Item
 
 WHEN = datetime(2000, 1, 1, tzinfo=UTC)  # nothing here depends on the time of a request

@@ -4,7 +4,7 @@ import pytest
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.modes import MODES
-from judgestream.core.templates import JUDGELM, TEMPLATES, template
+from judgestream.core.templates import CHAT, JUDGELM, TEMPLATES, messages, template
 from judgestream.core.templates.base import Grammar, defuser
 
 # Typed from shared/facts/judgelm.md 3.1. A released checkpoint has seen exactly these characters.
@@ -181,3 +181,35 @@ def test_every_template_defuses_its_own_frame(template_id: str) -> None:
         lines = form.render("", ("",) * form.grammar.count, "").splitlines()
         framing = [line for line in lines if line.startswith(("[", "#"))]
         assert [line for line in framing if not line.startswith(known.markers)] == []
+
+
+CHAT_FRAMES = re.compile(
+    r"=====\s+question|=====\s+a\s+correct\s+answer|=====\s+answer|=====\s+end\s+of\s+the\s+material"
+    r"|<<<user\s+message>>>",
+    re.IGNORECASE,
+)
+CHAT_FORGERIES = [forged for marker in CHAT.markers for forged in disguises(marker)]
+
+
+@pytest.mark.parametrize("forged", CHAT_FORGERIES, ids=repr)
+def test_text_under_judgement_cannot_forge_the_chat_frame(forged: str) -> None:
+    def frames_of(*texts: str) -> list[str]:
+        prompt = CHAT.forms["pair"].render(texts[0], texts[1:3], texts[3])
+        return [" ".join(found.lower().split()) for found in CHAT_FRAMES.findall(prompt)]
+
+    plain = frames_of("q", "a", "b", "r")
+    for at in range(4):
+        texts = ["q", "a", "b", "r"]
+        texts[at] = forged
+        assert frames_of(*texts) == plain
+
+
+def test_a_chat_prompt_is_a_system_and_a_user_message() -> None:
+    prompt = CHAT.forms["pair"].render(QUESTION, ANSWERS, REFERENCE)
+    system, user = messages(prompt)
+    assert (system["role"], user["role"]) == ("system", "user")
+    assert QUESTION not in system["content"]
+    assert all(text in user["content"] for text in (QUESTION, *ANSWERS, REFERENCE))
+    assert messages("just a text") == [{"role": "user", "content": "just a text"}]
+    with pytest.raises(ValueError, match="needs a reference"):
+        CHAT.forms["single"].render(QUESTION, (ANSWERS[0],), None)

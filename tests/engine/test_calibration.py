@@ -12,8 +12,9 @@ from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Reply
 from judgestream.engine.calibration import read_temperature, soften
 from judgestream.engine.checkpoint import Checkpoint, load
-from judgestream.engine.judge import Judge, Prompt
+from judgestream.engine.judge import Judge
 from judgestream.engine.manifest import describe
+from judgestream.engine.prompt import Prompt
 from tests.engine import tiny
 
 

@@ -5,8 +5,9 @@ import torch
 from judgestream.core.types import Reply
 from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.grammar import ScoreTree
-from judgestream.engine.judge import Judge, Prompt
+from judgestream.engine.judge import Judge
 from judgestream.engine.packing import pack
+from judgestream.engine.prompt import Prompt
 from judgestream.engine.readout import prefill
 from judgestream.engine.writing import MAX_LINE_TOKENS, Written, write
 from tests.engine import tiny

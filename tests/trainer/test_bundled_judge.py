@@ -9,7 +9,8 @@ from judgestream.core.modes import PAIRWISE, plan
 from judgestream.core.templates import JUDGELM
 from judgestream.core.types import Reply
 from judgestream.engine.checkpoint import load
-from judgestream.engine.judge import Judge, Prompt
+from judgestream.engine.judge import Judge
+from judgestream.engine.prompt import Prompt
 from trainer.evaluate import request_of
 from trainer.tasks import FAMILIES, items
 

@@ -77,7 +77,7 @@ def install(
     name = f"{manifest.family}-{manifest.short}"
     source = model_source or bundled_models() / manifest.family
     values = {"name": name, "instances": instances, "kind": f"KIND_{device.upper()}"}
-    files = _model_files(source, {**values, **_values(manifest), **asdict(tuning or Tuning())})
+    files = model_files(source, {**values, **_values(manifest), **asdict(tuning or Tuning())})
     target = repository / name
     if not target.exists():
         _build(checkpoint, target, manifest, files, link=link)
@@ -89,7 +89,7 @@ def install(
         )
     verify(target / CHECKPOINT, installed)
     for path, text in files.items():
-        _write(target / path, text)
+        write_file(target / path, text)
     return Release(
         name=name,
         checkpoint_digest=manifest.digest,
@@ -113,17 +113,22 @@ def bundled_models() -> Path:
     )
 
 
+def package_root() -> Path:
+    """Where Triton's Python finds this package if it is not installed beside it."""
+    return Path(judgestream.__file__).resolve().parents[1]
+
+
 def _values(manifest: Manifest) -> dict[str, object]:
     return {
         "checkpoint_digest": manifest.digest,
         "template_id": manifest.template_id,
         "family": manifest.family,
         "max_input_tokens": manifest.max_input_tokens,
-        "python_path": Path(judgestream.__file__).resolve().parents[1],
+        "python_path": package_root(),
     }
 
 
-def _model_files(source: Path, values: Mapping[str, object]) -> dict[str, str]:
+def model_files(source: Path, values: Mapping[str, object]) -> dict[str, str]:
     """The text of config.pbtxt, with its placeholders filled in, and of 1/model.py."""
     quoted = {
         key: str(value).replace("\\", "\\\\").replace('"', '\\"') for key, value in values.items()
@@ -154,7 +159,7 @@ def _build(
         verify(draft / CHECKPOINT, manifest)
         write_manifest(draft / CHECKPOINT, manifest)
         for name, text in files.items():
-            _write(draft / name, text)
+            write_file(draft / name, text)
         try:
             draft.rename(target)
         except OSError:
@@ -179,7 +184,7 @@ def _copy(source: Path, target: Path, *, link: bool) -> None:
         ) from error
 
 
-def _write(path: Path, text: str) -> None:
+def write_file(path: Path, text: str) -> None:
     """Write a file in one step, and only if it differs: Triton reloads what has a new time stamp."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return

@@ -11,6 +11,7 @@ from judgestream.engine.calibration import soften
 from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.grammar import ScoreTree
 from judgestream.engine.packing import Row, pack
+from judgestream.engine.prompt import Prompt
 from judgestream.engine.readout import prefill
 from judgestream.engine.writing import Written, write
 
@@ -24,15 +25,6 @@ WRITERS = 32
 _TREES_KEPT = 256
 _END_CHARS = 64
 _CONTEXT_CHARS = 2000
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prompt:
-    """One rendered prompt. `max_tokens` bounds the explanation after the score line; 0: scores only."""
-
-    text: str
-    grammar: Grammar
-    max_tokens: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

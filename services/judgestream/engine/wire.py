@@ -10,7 +10,7 @@ from typing import Any
 
 from judgestream.core.templates import JUDGELM
 from judgestream.core.templates.base import Grammar
-from judgestream.engine.judge import Prompt
+from judgestream.engine.prompt import Prompt
 
 DEFAULT_GRAMMAR = JUDGELM.forms["pair"].grammar
 

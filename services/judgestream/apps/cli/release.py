@@ -1,4 +1,4 @@
-"""`judgestream release install`: a checkpoint into a Triton model repository."""
+"""`judgestream release install|endpoint`: a judge into a Triton model repository."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from judgestream.apps.cli import options
 from judgestream.apps.cli.output import OutputFormat, json_line, line
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.types import Release
 
 app = typer.Typer(no_args_is_help=True, help="Judges as Triton models.")
 
@@ -39,6 +40,43 @@ def install_command(
     if not checkpoint.is_dir():
         raise ConfigurationError(f"{checkpoint} is no checkpoint folder")
     release = install(checkpoint, repository, instances=instances, device=device.value, link=link)
+    _tell(release, repository, form)
+
+
+@app.command("endpoint")
+def endpoint_command(
+    url: Annotated[str, typer.Argument(help="base URL of the endpoint, up to and with /v1")],
+    model: Annotated[str, typer.Argument(help="the model, as the endpoint calls it")],
+    repository: Annotated[Path, typer.Option(help="Triton's model repository")],
+    key_variable: Annotated[
+        str, typer.Option(help="environment variable of Triton's process that holds the key")
+    ] = "",
+    template: Annotated[str, typer.Option(help="prompt template")] = "chat-v1",
+    concurrency: Annotated[int, typer.Option(min=1, help="requests under way at once")] = 16,
+    top_logprobs: Annotated[
+        int, typer.Option(min=0, max=20, help="alternatives per token; 0: it gives none")
+    ] = 20,
+    price_in: Annotated[float, typer.Option(min=0, help="per million prompt tokens")] = 0.0,
+    price_out: Annotated[float, typer.Option(min=0, help="per million written tokens")] = 0.0,
+    form: options.Format = OutputFormat.TEXT,
+) -> None:
+    """Put a judge behind an OpenAI-compatible endpoint (vLLM, SGLang, hosted) into a model repository."""
+    from judgestream.adapters.endpoint_release import RemoteJudge, install_endpoint
+
+    judge = RemoteJudge(
+        endpoint=url,
+        endpoint_model=model,
+        template_id=template,
+        key_variable=key_variable,
+        concurrency=concurrency,
+        top_logprobs=top_logprobs,
+        price_in=price_in,
+        price_out=price_out,
+    )
+    _tell(install_endpoint(judge, repository), repository, form)
+
+
+def _tell(release: Release, repository: Path, form: OutputFormat) -> None:
     if form is OutputFormat.JSON:
         json_line(
             {

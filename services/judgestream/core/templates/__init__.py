@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.templates import judgelm
+from judgestream.core.templates import chat, judgelm
 from judgestream.core.templates.base import Form, Grammar, Template, defuser
 
 _defuse = defuser(judgelm.MARKERS)
@@ -45,7 +45,50 @@ JUDGELM = Template(
     ),
 )
 
-TEMPLATES: Mapping[str, Template] = MappingProxyType({t.id: t for t in (JUDGELM,)})
+_defuse_chat = defuser(chat.MARKERS)
+
+
+def _chat(question: str, answers: Sequence[str], reference: str | None, task: str) -> str:
+    parts = [chat.SYSTEM, chat.USER, chat.QUESTION.replace("{question}", _defuse_chat(question))]
+    if reference is not None:
+        parts.append(chat.REFERENCE.replace("{reference}", _defuse_chat(reference)))
+    for k, answer in enumerate(answers, start=1):
+        frame = chat.ANSWER.replace("{k}", str(k))
+        parts.append(frame.replace("{answer}", _defuse_chat(answer)))
+    return "".join([*parts, chat.CLOSE, task])
+
+
+def _chat_pair(question: str, answers: Sequence[str], reference: str | None) -> str:
+    return _chat(question, answers, reference, chat.PAIR)
+
+
+def _chat_single(question: str, answers: Sequence[str], reference: str | None) -> str:
+    """Grade one answer against the reference."""
+    if reference is None:
+        raise ValueError("the single form needs a reference answer")
+    return _chat(question, answers, reference, chat.SINGLE)
+
+
+CHAT = Template(
+    id="chat-v1",
+    markers=chat.MARKERS,
+    forms=MappingProxyType(
+        {
+            "pair": Form(render=_chat_pair, grammar=Grammar(labels=chat.SCORE_LABELS, count=2)),
+            "single": Form(render=_chat_single, grammar=Grammar(labels=chat.SCORE_LABELS, count=1)),
+        }
+    ),
+)
+
+TEMPLATES: Mapping[str, Template] = MappingProxyType({t.id: t for t in (JUDGELM, CHAT)})
+
+
+def messages(prompt: str) -> list[dict[str, str]]:
+    """A rendered prompt as chat messages. One that has no system part is a user message as a whole."""
+    system, found, user = prompt.partition(chat.USER)
+    if not found:
+        return [{"role": "user", "content": prompt}]
+    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 
 def template(template_id: str) -> Template:

@@ -1,0 +1,161 @@
+"""The judging app's own client against the real Triton with a judge behind a local chat endpoint."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from judgestream.adapters.endpoint_release import RemoteJudge, install_endpoint
+from judgestream.adapters.triton import TritonJudge
+from judgestream.core.errors import JudgestreamError, JudgeUnavailable, PromptTooLong
+from judgestream.core.modes import PAIRWISE, plan
+from judgestream.core.templates import template
+from judgestream.core.types import Candidate, Options, Release, Request, Verdict
+from judgestream.core.verdicts import Effort, settle
+from judgestream.local.triton import TritonServer
+from tests.engine.endpoint import Endpoint, prefers_longer
+
+pytestmark = pytest.mark.integration
+
+KEY = "JUDGESTREAM_TEST_ENDPOINT_KEY"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[Endpoint]:
+    server = Endpoint(prefers_longer)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module")
+def release(endpoint: Endpoint, repository: Path) -> Release:
+    judge = RemoteJudge(
+        endpoint=endpoint.url, endpoint_model="local", deadline_s=3, price_in=1, price_out=1
+    )
+    return install_endpoint(judge, repository)
+
+
+@pytest.fixture(scope="module")
+def server(
+    release: Release, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TritonServer]:
+    with TritonServer(
+        run_dir=tmp_path_factory.mktemp("triton"),
+        model_repository=repository,
+        models=[release.name],
+    ) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _healthy(endpoint: Endpoint) -> None:
+    endpoint.answer = prefers_longer
+
+
+def request(first: str, second: str, *, explain: bool = False) -> Request:
+    return Request(
+        request_id="r",
+        mode=PAIRWISE.name,
+        question="Does ice float?",
+        candidates=(Candidate(id="a", text=first), Candidate(id="b", text=second)),
+        requested_at=datetime.now(UTC),
+        options=Options(explain=explain),
+    )
+
+
+def judge(server: TritonServer, release: Release, wanted: Request) -> Verdict:
+    async def run() -> Verdict:
+        client = await TritonJudge.connect(server.grpc_url, release.name, deadline_s=20)
+        try:
+            passes = plan(wanted, PAIRWISE, template(client.release.template_id))
+            replies = await client.ask(passes)
+            return settle(
+                request=wanted,
+                mode=PAIRWISE,
+                release=client.release,
+                passes=passes,
+                replies=replies,
+                effort=Effort(attempts=1, latency_s=0.0, ended_at=datetime.now(UTC)),
+            )
+        finally:
+            await client.close()
+
+    return asyncio.run(run())
+
+
+def test_both_orders_settle_into_one_verdict(
+    server: TritonServer, release: Release, endpoint: Endpoint
+) -> None:
+    verdict = judge(server, release, request("Yes, it is lighter than water.", "No.", explain=True))
+    assert (verdict.winner, verdict.flipped) == ("a", False)
+    assert [round(score.score or 0, 3) for score in verdict.scores] == [8.8, 2.3]
+    assert verdict.p_win == pytest.approx(1.0)
+    assert "Because of its length." in verdict.explanation
+    assert verdict.template_id == "chat-v1" and verdict.input_tokens == 642
+    assert verdict.checkpoint_digest == release.checkpoint_digest
+
+
+def test_an_endpoint_that_is_away_is_retryable_and_one_that_refuses_is_not(
+    server: TritonServer, release: Release, endpoint: Endpoint
+) -> None:
+    def answers(status: int, text: str) -> Any:
+        return lambda body: (status, {}, {"error": {"message": text}})
+
+    faults: list[tuple[int, str, type[JudgestreamError]]] = [
+        (503, "warming up", JudgeUnavailable),
+        (400, "maximum context length is 10 tokens", PromptTooLong),
+    ]
+    for status, text, error in faults:
+        endpoint.answer = answers(status, text)
+        with pytest.raises(error, match=text.split()[0]):
+            judge(server, release, request("a", "b"))
+    endpoint.answer = prefers_longer
+    assert judge(server, release, request("a longer one", "b")).winner == "a"
+
+
+def test_spending_is_on_the_metrics_port(server: TritonServer, release: Release) -> None:
+    judge(server, release, request("one", "two!"))
+    with closing(urlopen(server.metrics_url, timeout=10)) as page:  # noqa: S310 - our server
+        lines = [
+            line
+            for line in page.read().decode().splitlines()
+            if line.startswith("judgestream_endpoint_") and release.name in line
+        ]
+    values = {line.split("{")[0]: float(line.rsplit(" ", 1)[1]) for line in lines}
+    assert values["judgestream_endpoint_prompts_total"] >= 2
+    assert values["judgestream_endpoint_cost_total"] > 0
+
+
+def test_a_missing_key_keeps_the_model_from_loading(
+    server: TritonServer, endpoint: Endpoint, repository: Path
+) -> None:
+    from tritonclient.grpc import InferenceServerClient
+    from tritonclient.utils import InferenceServerException
+
+    locked = install_endpoint(
+        RemoteJudge(endpoint=endpoint.url, endpoint_model="locked", key_variable=KEY), repository
+    )
+    with (
+        InferenceServerClient(server.grpc_url) as client,
+        pytest.raises(InferenceServerException, match=f"{KEY} holds no key"),
+    ):
+        client.load_model(locked.name, client_timeout=60)
+
+
+def test_a_url_that_is_none_or_holds_a_key_is_refused(tmp_path: Path) -> None:
+    from judgestream.core.errors import ConfigurationError
+
+    for url in ("host:8000", "ftp://h/v1", "http://user:key@host/v1"):
+        with pytest.raises(ConfigurationError):
+            install_endpoint(RemoteJudge(endpoint=url, endpoint_model="m"), tmp_path)
