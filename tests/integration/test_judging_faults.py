@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from judgestream.contracts.topics import VERDICTS
@@ -61,6 +62,25 @@ def test_triton_stopped_and_started_again_in_mid_stream(tmp_path: Path) -> None:
         verdicts = cluster.wait_verdicts(ids, seconds=90)
         assert_each_once(verdicts, ids)
         assert max(verdict.attempts for verdict in cluster.verdicts()) > 1
+
+
+def test_the_judges_process_killed_inside_triton_is_healed(tmp_path: Path) -> None:
+    """Triton stays up, says that all is ready, and never restarts it: the worker reloads the model."""
+    triton = instant_triton(tmp_path / "triton")
+    with triton, running(tmp_path, triton) as cluster:
+        worker = cluster.work()
+        ids = cluster.submit(pairs(N, "stub", sleep_ms=20))
+        some(cluster, 200)
+        assert triton.process is not None
+        (stub,) = [
+            child
+            for child in psutil.Process(triton.process.pid).children(recursive=True)
+            if "triton_python_backend_stub" in " ".join(child.cmdline())
+        ]
+        stub.send_signal(signal.SIGKILL)
+        assert cluster.count(VERDICTS) < N
+        assert_each_once(cluster.wait_verdicts(ids, seconds=90), ids)
+        assert "unloading and loading it" in worker.command.log_path.read_text()
 
 
 def test_kafka_killed_and_started_again_in_mid_stream(cluster: Cluster) -> None:
