@@ -1,7 +1,7 @@
 """Prompts in, replies out: what Triton's model and the trainer's evaluation call."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from judgestream.core.errors import PromptTooLong, RejectedByJudge
@@ -35,6 +35,9 @@ class _Job:
     prompt: Prompt
     ids: list[int]
     tree: ScoreTree
+
+
+Result = Reply | PromptTooLong | RejectedByJudge
 
 
 @dataclass(kw_only=True, slots=True)
@@ -76,25 +79,32 @@ class Judge:
         self.work = Work()
         self._trees: dict[tuple[Grammar, str], ScoreTree] = {}
 
-    def read(self, prompts: Sequence[Prompt]) -> list[Reply | PromptTooLong | RejectedByJudge]:
-        """A reply per prompt, in order.
+    def read(self, prompts: Sequence[Prompt]) -> list[Result]:
+        """A reply per prompt, in order; see `stream`."""
+        results = dict(self.stream(prompts))
+        return [results[at] for at in range(len(prompts))]
+
+    def stream(
+        self, prompts: Sequence[Prompt], wanted: Callable[[int], bool] = lambda at: True
+    ) -> Iterator[tuple[int, Result]]:
+        """Index and reply of every prompt, as soon as its row has run.
 
         A prompt that cannot be judged has its error in its place, and its neighbours are unharmed:
         `PromptTooLong`, or `RejectedByJudge` for a score grammar that is malformed or that this
         judge's tokenizer cannot write. A reply depends on its own prompt only, beyond rounding.
+        `wanted` is asked before a row runs; a row of prompts that nobody wants any more is left out.
         """
-        results: list[Reply | PromptTooLong | RejectedByJudge | None] = [None] * len(prompts)
         jobs: list[_Job] = []
         for at, prompt in enumerate(prompts):
             admitted = self._admit(at, prompt)
             if isinstance(admitted, _Job):
                 jobs.append(admitted)
             else:
-                results[at] = admitted
+                yield at, admitted
         for tree, batch in self._by_tree(jobs):
             for rows in self._together(batch, tree):
-                self._answer(rows, tree, batch, results)
-        return [result for result in results if result is not None]
+                if any(wanted(batch[at].at) for row in rows for at in row.prompts):
+                    yield from self._answer(rows, tree, batch)
 
     def _admit(self, at: int, prompt: Prompt) -> _Job | PromptTooLong | RejectedByJudge:
         ids = self.checkpoint.tokens.prompt(prompt.text)
@@ -150,8 +160,7 @@ class Judge:
         rows: Sequence[Row],
         tree: ScoreTree,
         jobs: Sequence[_Job],
-        results: list[Reply | PromptTooLong | RejectedByJudge | None],
-    ) -> None:
+    ) -> Iterator[tuple[int, Reply]]:
         started = time.perf_counter()
         tokens, decoder = self.checkpoint.tokens, self.checkpoint.decoder
         filled = [prefill(decoder, row, tree, tokens.ends) for row in rows]
@@ -173,7 +182,7 @@ class Judge:
             self.work.run_tokens += len(row.ids) + len(tree.tokens) * len(row.prompts)
             self.work.written += sum(text.decoded for text in texts)
             for at, text, line in zip(row.prompts, texts, joint.tolist(), strict=True):
-                results[jobs[at].at] = self._reply(jobs[at], text, tuple(line), latency)
+                yield jobs[at].at, self._reply(jobs[at], text, tuple(line), latency)
 
     def _reply(
         self, job: _Job, written: Written, probs: tuple[float, ...], latency: float

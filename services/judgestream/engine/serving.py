@@ -1,10 +1,10 @@
 """What every judge of ours does inside Triton's Python backend: tensors in, replies out.
 
 `triton_python_backend_utils` exists only there, so it is handed in. All rows of all requests of a batch go to
-the judge together, and an error stays with its own request.
+the judge together, each request is answered when its own rows are done, and an error stays with its request.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,19 +21,22 @@ from judgestream.engine.wire import BAD_REQUEST, TOO_LONG, prompts_of
 
 OUTPUTS = ("text_output", "finish_reason", "num_input_tokens", "num_output_tokens", "score_probs")
 
-Read = Callable[[Sequence[Prompt]], Sequence[Reply | JudgestreamError]]
+Stream = Callable[
+    [Sequence[Prompt], Callable[[int], bool]], Iterable[tuple[int, Reply | JudgestreamError]]
+]
+"""Prompts, and whether the prompt with this index is still wanted -> index and reply, in any order."""
 
 
-def answer(requests: Sequence[Any], read: Read, pb_utils: Any, name: str) -> list[Any]:
-    """One response per request, in order; a cancelled one costs nothing."""
-    responses: list[Any] = [None] * len(requests)
+def answer(requests: Sequence[Any], stream: Stream, pb_utils: Any, name: str) -> None:
+    """Send every request its one response as soon as all of its rows have a reply.
+
+    A client that has gone is noticed before its rows run. Rows of one request never delay another that is
+    done, so a large batch does not drive small requests past their deadlines.
+    """
     prompts: list[Prompt] = []
-    spans: list[tuple[int, int, int]] = []
-    for at, request in enumerate(requests):
-        if request.is_cancelled():
-            error = pb_utils.TritonError("cancelled by the client", pb_utils.TritonError.CANCELLED)
-            responses[at] = pb_utils.InferenceResponse(error=error)
-            continue
+    open_: dict[int, _Open] = {}  # by the index of its first prompt
+    owner: list[_Open] = []
+    for request in requests:
         try:
             rows = prompts_of(
                 _column(request, "text_input", pb_utils) or [],
@@ -41,23 +44,52 @@ def answer(requests: Sequence[Any], read: Read, pb_utils: Any, name: str) -> lis
                 _column(request, "score_grammar", pb_utils),
             )
         except ValueError as error:
-            responses[at] = _failure(RejectedByJudge(str(error)), pb_utils)
+            _Open(request, 0, 0).send(_failure(RejectedByJudge(str(error)), pb_utils), pb_utils)
             continue
-        spans.append((at, len(prompts), len(prompts) + len(rows)))
+        one = _Open(request, len(prompts), len(rows))
+        open_[one.first] = one
+        owner.extend([one] * len(rows))
         prompts.extend(rows)
-    replies = None
+
+    def take(found: Iterable[tuple[int, Reply | JudgestreamError]], first: int = 0) -> None:
+        for at, reply in found:
+            one = owner[first + at]
+            one.replies[first + at - one.first] = reply
+            if all(reply is not None for reply in one.replies):
+                one.send(_response(one.replies, pb_utils), pb_utils)
+                del open_[one.first]
+
+    def wanted(at: int) -> bool:
+        return not owner[at].request.is_cancelled()
+
     try:
-        replies = read(prompts)
+        take(stream(prompts, wanted))
     except Exception as error:
         pb_utils.Logger.log_error(f"{name}: batch of {len(prompts)} failed: {error!r}")
-    for at, start, stop in spans:
-        try:  # where the batch failed (memory, most likely) each request gets a try of its own
-            found = replies[start:stop] if replies is not None else read(prompts[start:stop])
-            responses[at] = _response(found, pb_utils)
-        except Exception as error:
-            internal = pb_utils.TritonError(f"{name}: {error!r}", pb_utils.TritonError.INTERNAL)
-            responses[at] = pb_utils.InferenceResponse(error=internal)
-    return responses
+        for one in list(open_.values()):  # memory, most likely: each request gets a try of its own
+            try:
+                mine = prompts[one.first : one.first + len(one.replies)]
+                take(stream(mine, lambda at: True), one.first)
+            except Exception as again:
+                failed = pb_utils.TritonError(f"{name}: {again!r}", pb_utils.TritonError.INTERNAL)
+                one.send(pb_utils.InferenceResponse(error=failed), pb_utils)
+                del open_[one.first]
+    for one in open_.values():
+        gone = pb_utils.TritonError("cancelled by the client", pb_utils.TritonError.CANCELLED)
+        one.send(pb_utils.InferenceResponse(error=gone), pb_utils)
+
+
+class _Open:
+    """A request that has no response yet; its rows are the prompts from `first` on."""
+
+    def __init__(self, request: Any, first: int, rows: int) -> None:
+        self.request = request
+        self.first = first
+        self.replies: list[Reply | JudgestreamError | None] = [None] * rows
+
+    def send(self, response: Any, pb_utils: Any) -> None:
+        sender = self.request.get_response_sender()
+        sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
 
 class Counters:
@@ -88,12 +120,13 @@ def _column(request: Any, name: str, pb_utils: Any) -> list[bytes] | None:
     return None if tensor is None else list(tensor.as_numpy().reshape(-1))
 
 
-def _response(replies: Sequence[Reply | JudgestreamError], pb_utils: Any) -> Any:
+def _response(replies: Sequence[Reply | JudgestreamError | None], pb_utils: Any) -> Any:
     found: list[Reply] = []
     for reply in replies:
-        if not isinstance(reply, Reply):
+        if isinstance(reply, JudgestreamError):
             return _failure(reply, pb_utils)
-        found.append(reply)
+        if reply is not None:
+            found.append(reply)
     columns = (
         np.array([[reply.text.encode()] for reply in found], dtype=np.object_),
         np.array([[reply.finish_reason.encode()] for reply in found], dtype=np.object_),

@@ -20,10 +20,12 @@ class TritonPythonModel:
         self.name = args["model_name"]
         _find_package(parameters["python_path"])
 
+        from judgestream.engine.checkpoint import load  # before torch: see judgestream.engine
+
+        # isort: split
         import torch
         import transformers
 
-        from judgestream.engine.checkpoint import load
         from judgestream.engine.judge import Judge
         from judgestream.engine.serving import Counters
 
@@ -54,9 +56,8 @@ class TritonPythonModel:
     def execute(self, requests):
         from judgestream.engine.serving import answer
 
-        responses = answer(requests, self.judge.read, pb_utils, self.name)
+        answer(requests, self.judge.stream, pb_utils, self.name)
         self.counters.show(self.judge.work)
-        return responses
 
     def _warm_up(self, template_id):
         """Judge one prompt of each mode: builds the score trees and fails here rather than later."""

@@ -56,12 +56,11 @@ class TritonPythonModel:
     def execute(self, requests):
         from judgestream.engine.serving import answer
 
-        responses = answer(requests, self.read, pb_utils, self.name)
+        answer(requests, self.stream, pb_utils, self.name)
         self.counters.show(self.judge.usage)
-        return responses
 
-    def read(self, prompts):
-        return self.loop.run_until_complete(self.judge.read(prompts))
+    def stream(self, prompts, wanted):
+        return enumerate(self.loop.run_until_complete(self.judge.read(prompts)))
 
     def finalize(self):
         self.loop.run_until_complete(self.judge.close())
