@@ -37,7 +37,8 @@ def translate(exc: InferenceServerException, release: str) -> JudgestreamError:
     """Triton's status and text -> our error class (measured: the same status means different things)."""
     status = (exc.status() or "").removeprefix("StatusCode.")
     text = exc.message() or str(exc)
-    message = f"release {release}: {text}"
+    reason = text.removeprefix("prompt_too_long: ").removeprefix("bad_request: ")
+    message = f"release {release}: {reason}"
     if status == "DEADLINE_EXCEEDED":
         return JudgeDeadlineExceeded(message)
     if status == "UNAVAILABLE":

@@ -1,0 +1,138 @@
+"""When each request of a batch is answered. `pb_utils` exists inside Triton only; integration tests use the
+real one, this stand-in records what is sent and when."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from judgestream.core.errors import JudgestreamError, JudgeUnavailable, PromptTooLong
+from judgestream.core.types import Reply
+from judgestream.engine.prompt import Prompt
+from judgestream.engine.serving import answer
+
+
+class TritonError(Exception):
+    CANCELLED, INVALID_ARG, INTERNAL, UNAVAILABLE = (
+        "CANCELLED",
+        "INVALID_ARG",
+        "INTERNAL",
+        "UNAVAILABLE",
+    )
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Response:
+    def __init__(self, tensors: Sequence[Any] = (), error: TritonError | None = None) -> None:
+        self.tensors = dict(tensors)
+        self.error = error
+
+
+PB: Any = SimpleNamespace(
+    TritonError=TritonError,
+    InferenceResponse=Response,
+    Tensor=lambda name, column: (name, column),
+    TRITONSERVER_RESPONSE_COMPLETE_FINAL=1,
+    Logger=SimpleNamespace(log_error=lambda text: None),
+    get_input_tensor_by_name=lambda request, name: request.inputs.get(name),
+)
+
+
+class Request:
+    """Rows of text; `sent` are its responses, `journal` the order in which all requests got theirs."""
+
+    def __init__(self, *texts: str, journal: list["Request"], gone: bool = False) -> None:
+        column = np.array([[text.encode()] for text in texts], dtype=np.object_)
+        self.inputs = {"text_input": SimpleNamespace(as_numpy=lambda: column)}
+        self.sent: list[Response] = []
+        self.gone = gone
+        self._journal = journal
+
+    def is_cancelled(self) -> bool:
+        return self.gone
+
+    def get_response_sender(self) -> Any:
+        def send(response: Response, flags: int) -> None:
+            assert flags == 1
+            self.sent.append(response)
+            self._journal.append(self)
+
+        return SimpleNamespace(send=send)
+
+    @property
+    def code(self) -> str:
+        (response,) = self.sent
+        return response.error.code if response.error else "ok"
+
+
+def reply(text: str) -> Reply:
+    return Reply(text=text, score_probs=(1.0,), finish_reason="stop", input_tokens=1)
+
+
+Wanted = Callable[[int], bool]
+Found = Iterable[tuple[int, Reply | JudgestreamError]]
+
+
+def test_a_request_is_answered_when_its_own_rows_are_done() -> None:
+    journal: list[Request] = []
+    first, second = Request("a", "b", journal=journal), Request("c", journal=journal)
+
+    def backwards(prompts: Sequence[Prompt], wanted: Wanted) -> Iterator[tuple[int, Reply]]:
+        for at in reversed(range(len(prompts))):
+            yield at, reply(prompts[at].text.upper())
+            if at == 2:
+                assert journal == [second], "the second request was to be answered already"
+
+    answer([first, second], backwards, PB, "m")
+    assert journal == [second, first]
+    assert first.sent[0].tensors["text_output"].ravel().tolist() == [b"A", b"B"]
+
+
+def test_rows_that_nobody_waits_for_are_not_run() -> None:
+    journal: list[Request] = []
+    gone, here = Request("a", journal=journal, gone=True), Request("b", journal=journal)
+    ran: list[str] = []
+
+    def stream(prompts: Sequence[Prompt], wanted: Wanted) -> Iterator[tuple[int, Reply]]:
+        for at, prompt in enumerate(prompts):
+            if wanted(at):
+                ran.append(prompt.text)
+                yield at, reply("x")
+
+    answer([gone, here], stream, PB, "m")
+    assert ran == ["b"]
+    assert (gone.code, here.code) == ("CANCELLED", "ok")
+
+
+def test_a_batch_that_fails_is_tried_request_by_request() -> None:
+    journal: list[Request] = []
+    good, bad = Request("good", journal=journal), Request("bad", journal=journal)
+
+    def stream(prompts: Sequence[Prompt], wanted: Wanted) -> Found:
+        if any(prompt.text == "bad" for prompt in prompts):
+            raise MemoryError("too much")
+        return [(at, reply("x")) for at in range(len(prompts))]
+
+    answer([bad, good], stream, PB, "m")
+    assert (good.code, bad.code) == ("ok", "INTERNAL")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(PromptTooLong("3000"), "INVALID_ARG"), (JudgeUnavailable("away"), "UNAVAILABLE")],
+)
+def test_an_error_stays_with_its_request(error: JudgestreamError, code: str) -> None:
+    journal: list[Request] = []
+    good, bad = Request("good", journal=journal), Request("bad", "good", journal=journal)
+
+    def stream(prompts: Sequence[Prompt], wanted: Wanted) -> Found:
+        return [(at, error if p.text == "bad" else reply("x")) for at, p in enumerate(prompts)]
+
+    answer([good, bad], stream, PB, "m")
+    assert (good.code, bad.code) == ("ok", code)
+    assert len(journal) == 2
