@@ -13,7 +13,7 @@ from judgestream.engine.grammar import ScoreTree
 from judgestream.engine.packing import Row, pack
 from judgestream.engine.prompt import Prompt
 from judgestream.engine.readout import prefill
-from judgestream.engine.writing import Written, write
+from judgestream.engine.writing import Writing, Written
 
 ROW_TOKENS = {"cpu": 1024, "cuda": 16_384}
 """Tokens per forward. A CPU is fastest while a row's activations stay in its cache; a GPU wants enough
@@ -85,14 +85,22 @@ class Judge:
         return [results[at] for at in range(len(prompts))]
 
     def stream(
-        self, prompts: Sequence[Prompt], wanted: Callable[[int], bool] = lambda at: True
+        self,
+        prompts: Sequence[Prompt],
+        wanted: Callable[[int], bool] = lambda at: True,
+        *,
+        partial: bool = False,
     ) -> Iterator[tuple[int, Result]]:
-        """Index and reply of every prompt, as soon as its row has run.
+        """Index and reply of every prompt, as soon as it is there.
 
         A prompt that cannot be judged has its error in its place, and its neighbours are unharmed:
         `PromptTooLong`, or `RejectedByJudge` for a score grammar that is malformed or that this
         judge's tokenizer cannot write. A reply depends on its own prompt only, beyond rounding.
-        `wanted` is asked before a row runs; a row of prompts that nobody wants any more is left out.
+        `wanted` is asked before a row runs, and again while explanations are written: what nobody wants
+        any more is left out.
+
+        partial  replies come while they grow, too: the scores as soon as they are read, then the text as
+                 far as it is written. Their `finish_reason` is "", and each text begins with the one before.
         """
         jobs: list[_Job] = []
         for at, prompt in enumerate(prompts):
@@ -104,7 +112,7 @@ class Judge:
         for tree, batch in self._by_tree(jobs):
             for rows in self._together(batch, tree):
                 if any(wanted(batch[at].at) for row in rows for at in row.prompts):
-                    yield from self._answer(rows, tree, batch)
+                    yield from self._answer(rows, tree, batch, wanted, partial=partial)
 
     def _admit(self, at: int, prompt: Prompt) -> _Job | PromptTooLong | RejectedByJudge:
         ids = self.checkpoint.tokens.prompt(prompt.text)
@@ -160,41 +168,106 @@ class Judge:
         rows: Sequence[Row],
         tree: ScoreTree,
         jobs: Sequence[_Job],
+        wanted: Callable[[int], bool],
+        *,
+        partial: bool,
     ) -> Iterator[tuple[int, Reply]]:
-        started = time.perf_counter()
-        tokens, decoder = self.checkpoint.tokens, self.checkpoint.decoder
-        filled = [prefill(decoder, row, tree, tokens.ends) for row in rows]
-        written = write(
-            decoder,
-            filled,
-            [[jobs[at].prompt.max_tokens for at in row.prompts] for row in rows],
+        clock = _Clock(self.work)
+        tokens = self.checkpoint.tokens
+        writing = Writing(
+            self.checkpoint.decoder,
             line_ends=tokens.ends,
             eos=tokens.eos,
+            text_of=tokens.text,
             context_tokens=self.checkpoint.context_tokens,
         )
-        latency = time.perf_counter() - started
-        self.work.seconds += latency
-        for row, one, texts in zip(rows, filled, written, strict=True):
-            joint = soften(one.joint, self.temperature)
+        told: set[int] = set()
+
+        def replies(
+            row: Row, texts: Sequence[Written], joint: Sequence[Sequence[float]]
+        ) -> Iterator[tuple[int, Reply]]:
+            """Of one row: what has come to its end, and with `partial` what is on its way."""
+            for at, text, line in zip(row.prompts, texts, joint, strict=True):
+                if at in told or text.finish == "cancelled" or not (text.finish or partial):
+                    continue
+                reply = self._reply(jobs[at], text, tuple(line), clock.seconds)
+                if text.finish:
+                    told.add(at)
+                    self.work.written += text.decoded
+                yield jobs[at].at, reply
+
+        joints: list[list[list[float]]] = []
+        for row in rows:
+            filled = prefill(self.checkpoint.decoder, row, tree, tokens.ends)
+            joints.append(soften(filled.joint, self.temperature).tolist())
+            known = writing.add(filled, [jobs[at].prompt for at in row.prompts])
+            clock.stop()
             self.work.rows += 1
             self.work.prompts += len(row.prompts)
             self.work.prompt_tokens += sum(len(jobs[at].ids) for at in row.prompts)
             self.work.run_tokens += len(row.ids) + len(tree.tokens) * len(row.prompts)
-            self.work.written += sum(text.decoded for text in texts)
-            for at, text, line in zip(row.prompts, texts, joint.tolist(), strict=True):
-                yield jobs[at].at, self._reply(jobs[at], text, tuple(line), latency)
+            yield from replies(row, known, joints[-1])
+            clock.start()
+        for texts in writing.run(lambda n, k: wanted(jobs[rows[n].prompts[k]].at)):
+            clock.stop()
+            for row, own, joint in zip(rows, texts, joints, strict=True):
+                yield from replies(row, own, joint)
+            clock.start()
+        clock.stop()
 
     def _reply(
         self, job: _Job, written: Written, probs: tuple[float, ...], latency: float
     ) -> Reply:
-        text = self.checkpoint.tokens.text_after(job.ids, list(written.ids))
+        tokens, ids = self.checkpoint.tokens, list(written.ids)
+        end = len(ids) if written.line < 0 else written.line
+        # apart: with byte tokens, a newline and half a character behind it decode to neither
+        text = tokens.text_after(job.ids, ids[:end])
+        explanation = tokens.text_after(job.ids + ids[:end], ids[end:])
         if job.prompt.max_tokens == 0:
             text = text.split("\n", 1)[0]
+        else:
+            text += _shown(explanation, job.prompt.stop, growing=not written.finish)
         return Reply(
             text=text,
             score_probs=probs,
-            finish_reason="stop" if written.finished else "length",
+            finish_reason=written.finish,
             input_tokens=len(job.ids),
             output_tokens=len(written.ids),
             latency_s=latency,
         )
+
+
+class _Clock:
+    """Adds the time between `start` and `stop` to the work's seconds; runs from the beginning.
+
+    Between the two the caller has the word, whose time is not ours.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self.seconds = 0.0
+        self._work = work
+        self._since = time.perf_counter()
+
+    def start(self) -> None:
+        self._since = time.perf_counter()
+
+    def stop(self) -> None:
+        passed = time.perf_counter() - self._since
+        self.seconds += passed
+        self._work.seconds += passed
+
+
+def _shown(text: str, stop: Sequence[str], *, growing: bool) -> str:
+    """The explanation up to the first stop text. While it grows, what may yet turn out to be the start of a
+    stop text, or part of a character, is held back."""
+    found = [at for one in stop if (at := text.find(one)) >= 0]
+    if found:
+        return text[: min(found)]
+    if not growing:
+        return text
+    text = text.rstrip("\ufffd")
+    held = max(
+        (size for one in stop for size in range(1, len(one)) if text.endswith(one[:size])),
+        default=0,
+    )
+    return text[: len(text) - held]

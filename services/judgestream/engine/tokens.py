@@ -54,15 +54,16 @@ class Tokens:
     def text_after(self, prompt_ids: list[int], ids: list[int]) -> str:
         """What `ids` add to the text of a prompt. Special tokens (EOS) have no text."""
         context = prompt_ids[-_CONTEXT:]
-        before = self._text(context)
-        both = self._text([*context, *ids])
-        return both[len(before) :] if both.startswith(before) else self._text(ids)
+        before = self.text(context)
+        both = self.text([*context, *ids])
+        return both[len(before) :] if both.startswith(before) else self.text(ids)
 
     def _plain(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
         return ids
 
-    def _text(self, ids: list[int]) -> str:
+    def text(self, ids: list[int]) -> str:
+        """The text of `ids` alone, special tokens left out."""
         text = self.tokenizer.decode(
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
