@@ -1,17 +1,25 @@
-"""Swap augmentation and reference drop: pure functions that copy (JudgeLM, arXiv 2310.17631, section 4).
+"""Swap augmentation, reference support and reference drop: pure functions that copy (JudgeLM, arXiv
+2310.17631, section 4).
 
 JudgeLM's released code edits its cached records in place, so that from the second epoch on a share of the
-samples is trained with answers and target in opposite orders. Here a visit is a function of the record,
-the seed and the visit's number, and the record stays as it was.
+samples is trained with answers and target in opposite orders. Here a visit is a function of the example,
+the seed and the epoch, and the example stays as it was. `InPlaceDefect` reproduces theirs, for ablations.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from random import Random
 
+from trainer.examples import Example, Judgement
 from trainer.randomness import derived
-from trainer.tasks.base import Item
 
-_NAME = re.compile(r"\bAssistant ([12])\b")
+_OTHER = {"1": "2", "2": "1", "first": "second", "second": "first"}
+_NAMED = re.compile(  # Assistant 1, assistants 1 and 2, Answer 2, the first response
+    r"(?P<noun>\b(?:assistant|answer|response)s?\s*)(?P<a>[12])\b(?:(?P<and>\s*(?:,|and|&|or)\s*)(?P<b>[12])\b)?"
+    r"|\b(?P<ordinal>first|second)(?P<tail>\s+(?:assistant|answer|response)\b)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,45 +29,118 @@ class Augmentation:
     swap_probability            show the answers in the other order, scores and explanation with them
     reference_keep_probability  show the reference (JudgeLM's misnamed `ref_drop_ratio` is this one)
     single_probability          use the single form: the reference as answer 1, forced to 10
+    in_place_defect             1: as JudgeLM's released code does it, for ablations only; 0: exactly
     """
 
     swap_probability: float = 0.5
     reference_keep_probability: float = 0.5
     single_probability: float = 0.0
+    in_place_defect: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Visit:
-    """One training sample: an item as it is shown this time, and by which template form."""
+    """One training sample: an example as it is shown this time, and by which template form.
 
-    item: Item
+    `judgement` is what is to be written below the prompt; its scores are in the shown order.
+    """
+
+    example: Example
+    judgement: Judgement
     with_reference: bool
     form: str = "pair"
 
 
-def visit(item: Item, augmentation: Augmentation, *, seed: int, number: int) -> Visit:
-    """The item's `number`-th visit. The same arguments give the same visit, in any order of calls.
+Visitor = Callable[[Example, int], Visit]
+"""An example and the epoch -> how it is shown then."""
 
-    Every draw is made every time, so changing one probability leaves the other draws alone.
+
+def visitor(augmentation: Augmentation, *, seed: int) -> Visitor:
+    """The augmentation as one function of example and epoch."""
+    if augmentation.in_place_defect:
+        return InPlaceDefect(augmentation, seed=seed)
+    return lambda example, epoch: visit(example, augmentation, seed=seed, epoch=epoch)
+
+
+def visit(example: Example, augmentation: Augmentation, *, seed: int, epoch: int) -> Visit:
+    """The example in this epoch. The same arguments give the same visit, in any order of calls.
+
+    Every draw is made every time, so changing one probability leaves the other draws alone. An example
+    that has one judgement only is shown as that one needs it, whatever is drawn.
     """
-    rng = derived("visit", item.id, seed, number)
-    swap, keep, single = rng.random(), rng.random(), rng.random()
-    shown = swapped(item) if swap < augmentation.swap_probability else item
-    if single < augmentation.single_probability:
-        return Visit(item=shown, with_reference=True, form="single")
-    kept = item.reference_required or keep < augmentation.reference_keep_probability
-    return Visit(item=shown, with_reference=kept)
+    swap, keep, single = _draws(example, seed, epoch)
+    shown = swapped(example) if swap < augmentation.swap_probability else example
+    if shown.informed is not None and single < augmentation.single_probability:
+        return Visit(example=shown, judgement=shown.informed, with_reference=True, form="single")
+    kept = keep < augmentation.reference_keep_probability
+    judgement = (shown.informed or shown.blind) if kept else (shown.blind or shown.informed)
+    if judgement is None:  # an Example has one
+        raise AssertionError(f"example {example.id!r} has no judgement")
+    return Visit(example=shown, judgement=judgement, with_reference=judgement is shown.informed)
 
 
-def swapped(item: Item) -> Item:
-    """The item with its answers, their scores and the names in its explanation exchanged.
+def swapped(example: Example) -> Example:
+    """The example with its answers, systems, scores and the names in the explanations exchanged.
 
-    Question and reference stay. Swapping twice gives the item back.
+    Question and reference stay. Swapping twice gives the example back.
     """
-    first, second = item.answers
-    return replace(item, answers=(second, first), explanation=swap_names(item.explanation))
+    return replace(
+        example,
+        answers=example.answers[::-1],
+        systems=example.systems[::-1],
+        marks=example.marks[::-1],
+        blind=None if example.blind is None else _swapped(example.blind),
+        informed=None if example.informed is None else _swapped(example.informed),
+    )
 
 
 def swap_names(text: str) -> str:
-    """`Assistant 1` and `Assistant 2` exchanged; `Assistant 10` is somebody else and stays."""
-    return _NAME.sub(lambda found: f"Assistant {3 - int(found[1])}", text)
+    """`Assistant 1` and `Assistant 2` exchanged, and the other ways to say it: `Answer 1`, `assistants 1
+    and 2`, `the second response`. `Assistant 10` is somebody else and stays."""
+    return _NAMED.sub(_renamed, text)
+
+
+class InPlaceDefect:
+    """JudgeLM's released augmentation, defect and all: every visit edits the record that later visits start
+    from, and the with-reference judgement is never swapped (facts: baaivision/JudgeLM @ 00c45169)."""
+
+    def __init__(self, augmentation: Augmentation, *, seed: int) -> None:
+        self._augmentation = augmentation
+        self._seed = seed
+        self._records: dict[str, Example] = {}
+
+    def __call__(self, example: Example, epoch: int) -> Visit:
+        record = self._records.get(example.id, example)
+        swap, keep, _ = _draws(example, self._seed, epoch)
+        kept = keep < self._augmentation.reference_keep_probability
+        if (kept or record.blind is None) and record.informed is not None:
+            record = replace(record, blind=record.informed)
+        if swap < self._augmentation.swap_probability:
+            record = replace(swapped(record), informed=record.informed)
+        self._records[example.id] = record
+        judgement = record.blind or example.informed
+        if judgement is None:
+            raise AssertionError(f"example {example.id!r} has no judgement")
+        shown_reference = (kept or example.blind is None) and example.informed is not None
+        return Visit(example=record, judgement=judgement, with_reference=shown_reference)
+
+
+def _draws(example: Example, seed: int, epoch: int) -> tuple[float, float, float]:
+    rng: Random = derived("visit", example.id, seed, epoch)
+    return rng.random(), rng.random(), rng.random()
+
+
+def _swapped(judgement: Judgement) -> Judgement:
+    return Judgement(scores=judgement.scores[::-1], explanation=swap_names(judgement.explanation))
+
+
+def _renamed(found: re.Match[str]) -> str:
+    if found["ordinal"]:
+        return _other(found["ordinal"]) + found["tail"]
+    second = found["and"] + _other(found["b"]) if found["b"] else ""
+    return found["noun"] + _other(found["a"]) + second
+
+
+def _other(word: str) -> str:
+    other = _OTHER[word.lower()]
+    return other.capitalize() if word[0].isupper() else other

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 from judgestream.core.templates import JUDGELM
 from trainer.augment import Visit
-from trainer.tasks.base import Answer
+from trainer.examples import Mark
 
 IGNORED = -1.0
 END_MARKER = "[The End of Assistant"
@@ -61,34 +61,39 @@ class Batch:
 
 def encode(visit: Visit, tokenizer: PreTrainedTokenizerFast, *, explain: bool) -> Row:
     """A visit's token row. Without `explain` the completion ends with the score line."""
-    item = visit.item
-    first, second = item.scores
+    example, judgement = visit.example, visit.judgement
+    first, second = (f"{score:g}" for score in judgement.scores)
+    explanation = judgement.explanation
+    shown = example.answers
     if visit.form == "single":
-        shown = (item.reference, item.answers[1].text)
-        prompt = JUDGELM.forms["single"].render(
-            item.question, (item.answers[1].text,), item.reference
-        )
+        if example.reference is None:
+            raise ValueError(f"example {example.id!r}: the single form needs a reference")
+        shown = (example.reference, example.answers[1])
+        prompt = JUDGELM.forms["single"].render(example.question, shown[1:], shown[0])
         scores = f" {second}\n"
-        explanation = f"Assistant 1 is the reference. Assistant 2 {item.answers[1].note}."
+        explanation = ""  # it speaks of an answer that is not shown
     else:
-        shown = (item.answers[0].text, item.answers[1].text)
         prompt = JUDGELM.forms["pair"].render(
-            item.question, shown, item.reference if visit.with_reference else None
+            example.question, shown, example.reference if visit.with_reference else None
         )
         scores = f"{first} {second}\n"
-        explanation = item.explanation
     encoded = tokenizer(prompt, return_offsets_mapping=True)
     ids: list[int] = list(encoded["input_ids"])
     wrong = _flags(encoded["offset_mapping"], prompt, shown, visit)
     line = _plain(tokenizer, scores)
-    rest = [*_plain(tokenizer, explanation), tokenizer.eos_token_id] if explain else []
+    rest = (
+        [*_plain(tokenizer, explanation), tokenizer.eos_token_id] if explain and explanation else []
+    )
     return Row(
         ids=(*ids, *line, *rest),
         prompt=len(ids),
         score_tokens=len(line),
         wrong=(*wrong, *[IGNORED] * (len(line) + len(rest))),
         ends=_ends(encoded["offset_mapping"], prompt),
-        scores=(10 if visit.form == "single" else first, second),
+        scores=(
+            10 if visit.form == "single" else round(judgement.scores[0]),
+            round(judgement.scores[1]),
+        ),
     )
 
 
@@ -116,21 +121,17 @@ def _flags(
     for text in reversed(shown):
         end = prompt.rindex(text + "\n\n[The End", 0, end + len(text)) if text else end
         starts.append(end)
-    single = visit.form == "single"
-    for answer, start in zip(visit.item.answers, reversed(starts), strict=True):
-        if single and answer is visit.item.answers[0]:
-            continue
-        _mark(flags, offsets, answer, start)
+    for k, start in enumerate(reversed(starts)):
+        if visit.form == "single" and k == 0:
+            continue  # the reference stands there
+        _mark(flags, offsets, visit.example.marks[k], start)
     return flags
 
 
 def _mark(
-    flags: list[float], offsets: Sequence[tuple[int, int]], answer: Answer, start: int
+    flags: list[float], offsets: Sequence[tuple[int, int]], marks: Sequence[Mark], start: int
 ) -> None:
-    bounds: list[tuple[int, int, float]] = []
-    for span in answer.spans:
-        bounds.append((start, start + len(span.text), float(span.wrong)))
-        start += len(span.text)
+    bounds = [(start + low, start + high, float(wrong)) for low, high, wrong in marks]
     for k, (left, right) in enumerate(offsets):
         for low, high, flag in bounds:
             if left < right and low <= right - 1 < high:

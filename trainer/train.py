@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
-from trainer.augment import visit
+from trainer.augment import visitor
 from trainer.batches import Batch, Row, chunks, collate, encode
 from trainer.model import Llama, Shape
 from trainer.randomness import derived
@@ -117,8 +117,9 @@ def training_rows(
 ) -> Iterator[Row]:
     """Encoded visits; a sample whose prompt is longer than the judge takes is left out."""
     rng = derived("explain", recipe.seed)
+    show = visitor(recipe.augmentation, seed=recipe.seed)
     for item in stream:
-        shown = visit(item, recipe.augmentation, seed=recipe.seed, number=0)
+        shown = show(item.example, 0)
         explain = rng.random() < recipe.optimisation.explanation_probability
         row = encode(shown, tokenizer, explain=explain)
         if row.prompt <= recipe.size.max_input:

@@ -1,4 +1,4 @@
-"""Augmentation copies, training is repeatable and learns, the bundled judge is whole and has its skill."""
+"""Training is repeatable and learns, the bundled judge is whole and has its skill."""
 
 from dataclasses import replace
 from itertools import islice
@@ -10,7 +10,7 @@ import torch
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from judgestream.engine.manifest import read_manifest, verify
-from trainer.augment import Augmentation, swap_names, swapped, visit
+from trainer.augment import Augmentation, visit
 from trainer.batches import encode
 from trainer.evaluate import figures, judge_pairs
 from trainer.recipe import Recipe, load_recipe
@@ -26,32 +26,6 @@ def recipe() -> Recipe:
     return load_recipe(ROOT / "trainer" / "recipes" / "tiny.yaml")
 
 
-def test_swapping_exchanges_answers_scores_and_names_and_undoes_itself() -> None:
-    for family in FAMILIES.values():
-        for item in islice(items(family, seed=3, held_out=False), 20):
-            other = swapped(item)
-            assert other.answers == item.answers[::-1] and other.scores == item.scores[::-1]
-            assert swapped(other) == item
-    assert swap_names("Assistant 1 beats Assistant 2, not Assistant 10") == (
-        "Assistant 2 beats Assistant 1, not Assistant 10"
-    )
-
-
-def test_answers_and_target_never_part_ways_over_three_epochs() -> None:
-    augmentation = Augmentation(swap_probability=0.5, reference_keep_probability=0.5)
-    swaps = 0
-    for item in islice(items(FAMILIES["knowledge"], seed=5, held_out=False), 100):
-        score = {answer.text: answer.score for answer in item.answers}
-        for epoch in range(3):
-            shown = visit(item, augmentation, seed=1, number=epoch).item
-            assert all(score[answer.text] == answer.score for answer in shown.answers)
-            swaps += shown.answers != item.answers
-        assert visit(item, augmentation, seed=1, number=1) == visit(
-            item, augmentation, seed=1, number=1
-        )
-    assert 100 < swaps < 200  # 300 draws at one half; 4 standard deviations are 35
-
-
 def test_no_held_out_item_is_ever_trained_on() -> None:
     for family in FAMILIES.values():
         seen = {item.key for item in islice(items(family, seed=1, held_out=False), 300)}
@@ -62,10 +36,10 @@ def test_no_held_out_item_is_ever_trained_on() -> None:
 def test_the_row_marks_where_answers_end_and_what_they_score(recipe: Recipe) -> None:
     tokenizer = build_tokenizer(recipe)
     item = next(items(FAMILIES["knowledge"], seed=1, held_out=False))
-    shown = visit(item, Augmentation(), seed=1, number=0)
+    shown = visit(item.example, Augmentation(), seed=1, epoch=0)
     row = encode(shown, tokenizer, explain=False)
     assert all("[The End of" in tokenizer.decode([row.ids[end]]) for end in row.ends)
-    assert row.scores == shown.item.scores
+    assert row.scores == shown.judgement.scores
     first, second = row.scores
     assert tokenizer.decode(row.ids[row.prompt :]) == f"{first} {second}\n"
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from trainer.examples import Example, Judgement, Mark
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
@@ -31,6 +33,15 @@ class Answer:
     @property
     def text(self) -> str:
         return "".join(span.text for span in self.spans)
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """Where the spans stand in the text."""
+        found, at = list[Mark](), 0
+        for span in self.spans:
+            found.append((at, at + len(span.text), span.wrong))
+            at += len(span.text)
+        return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +81,23 @@ class Item:
         """+1 when the first answer is better, -1 when the second is, 0 when they are equally good."""
         first, second = self.scores
         return (first > second) - (first < second)
+
+    @property
+    def example(self) -> Example:
+        """The item as training data: the computed truth takes the teacher's place."""
+        judgement = Judgement(scores=self.scores, explanation=self.explanation)
+        first, second = self.answers
+        return Example(
+            id=self.id,
+            question=self.question,
+            answers=(first.text, second.text),
+            blind=None if self.reference_required else judgement,
+            informed=judgement,
+            reference=self.reference,
+            source=f"trainer/tasks/{self.family}",
+            group=self.family,
+            marks=(first.marks, second.marks),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
