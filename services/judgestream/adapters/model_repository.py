@@ -37,6 +37,8 @@ class Tuning:
                       requests gather by themselves
     queue_timeout_us  longest wait in the queue, microseconds; a request may ask for less
     max_queue_size    waiting requests; one more is refused at once
+    decoupled         scores in a first response, explanations in others as they grow; Triton then takes
+                      streaming calls only
     """
 
     threads: int = 0
@@ -45,6 +47,7 @@ class Tuning:
     queue_delay_us: int = 0
     queue_timeout_us: int = 30_000_000
     max_queue_size: int = 256
+    decoupled: bool = False
 
 
 def install(
@@ -131,7 +134,10 @@ def _values(manifest: Manifest) -> dict[str, object]:
 def model_files(source: Path, values: Mapping[str, object]) -> dict[str, str]:
     """The text of config.pbtxt, with its placeholders filled in, and of 1/model.py."""
     quoted = {
-        key: str(value).replace("\\", "\\\\").replace('"', '\\"') for key, value in values.items()
+        key: (str(value).lower() if isinstance(value, bool) else str(value))
+        .replace("\\", "\\\\")
+        .replace('"', '\\"')
+        for key, value in values.items()
     }
     try:
         config = (source / "config.pbtxt").read_text(encoding="utf-8")

@@ -24,11 +24,16 @@ OUTPUTS = ("text_output", "finish_reason", "num_input_tokens", "num_output_token
 Stream = Callable[
     [Sequence[Prompt], Callable[[int], bool]], Iterable[tuple[int, Reply | JudgestreamError]]
 ]
-"""Prompts, and whether the prompt with this index is still wanted -> index and reply, in any order."""
+"""Prompts, and whether the prompt with this index is still wanted -> index and reply, in any order. A
+reply whose `finish_reason` is "" is followed by others of the same prompt, each text beginning with the one
+before."""
 
 
 def answer(requests: Sequence[Any], stream: Stream, pb_utils: Any, name: str) -> None:
-    """Send every request its one response as soon as all of its rows have a reply.
+    """Send every request its response as soon as all of its rows have a reply.
+
+    Replies that grow become several responses, which takes a decoupled model: each says what is new in
+    `text_output`, and in the other tensors how things stand.
 
     A client that has gone is noticed before its rows run. Rows of one request never delay another that is
     done, so a large batch does not drive small requests past their deadlines.
@@ -54,9 +59,7 @@ def answer(requests: Sequence[Any], stream: Stream, pb_utils: Any, name: str) ->
     def take(found: Iterable[tuple[int, Reply | JudgestreamError]], first: int = 0) -> None:
         for at, reply in found:
             one = owner[first + at]
-            one.replies[first + at - one.first] = reply
-            if all(reply is not None for reply in one.replies):
-                one.send(_response(one.replies, pb_utils), pb_utils)
+            if one.first in open_ and one.take(first + at, reply, pb_utils):
                 del open_[one.first]
 
     def wanted(at: int) -> bool:
@@ -80,16 +83,37 @@ def answer(requests: Sequence[Any], stream: Stream, pb_utils: Any, name: str) ->
 
 
 class _Open:
-    """A request that has no response yet; its rows are the prompts from `first` on."""
+    """A request that has no final response yet; its rows are the prompts from `first` on."""
 
     def __init__(self, request: Any, first: int, rows: int) -> None:
         self.request = request
         self.first = first
         self.replies: list[Reply | JudgestreamError | None] = [None] * rows
+        self._told = [""] * rows
+        self._stale = set(range(rows))  # rows that have had nothing new since the last response
 
-    def send(self, response: Any, pb_utils: Any) -> None:
-        sender = self.request.get_response_sender()
-        sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+    def take(self, at: int, reply: Reply | JudgestreamError, pb_utils: Any) -> bool:
+        """A row's news; sends them once every row has some. Returns whether that was the last of them."""
+        self.replies[at - self.first] = reply
+        self._stale.discard(at - self.first)
+        if self._stale:
+            return False
+        growing = {
+            row
+            for row, one in enumerate(self.replies)
+            if isinstance(one, Reply) and not one.finish_reason
+        }
+        refused = any(isinstance(one, JudgestreamError) for one in self.replies)
+        self.send(
+            _response(self.replies, self._told, pb_utils), pb_utils, final=refused or not growing
+        )
+        self._told = [one.text if isinstance(one, Reply) else "" for one in self.replies]
+        self._stale = growing
+        return refused or not growing
+
+    def send(self, response: Any, pb_utils: Any, *, final: bool = True) -> None:
+        last = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
+        self.request.get_response_sender().send(response, flags=last if final else 0)
 
 
 class Counters:
@@ -120,7 +144,9 @@ def _column(request: Any, name: str, pb_utils: Any) -> list[bytes] | None:
     return None if tensor is None else list(tensor.as_numpy().reshape(-1))
 
 
-def _response(replies: Sequence[Reply | JudgestreamError | None], pb_utils: Any) -> Any:
+def _response(
+    replies: Sequence[Reply | JudgestreamError | None], told: Sequence[str], pb_utils: Any
+) -> Any:
     found: list[Reply] = []
     for reply in replies:
         if isinstance(reply, JudgestreamError):
@@ -128,7 +154,13 @@ def _response(replies: Sequence[Reply | JudgestreamError | None], pb_utils: Any)
         if reply is not None:
             found.append(reply)
     columns = (
-        np.array([[reply.text.encode()] for reply in found], dtype=np.object_),
+        np.array(
+            [
+                [reply.text.removeprefix(before).encode()]
+                for reply, before in zip(found, told, strict=True)
+            ],
+            dtype=np.object_,
+        ),
         np.array([[reply.finish_reason.encode()] for reply in found], dtype=np.object_),
         np.array([[reply.input_tokens] for reply in found], dtype=np.uint32),
         np.array([[reply.output_tokens] for reply in found], dtype=np.uint32),

@@ -14,6 +14,9 @@ from judgestream.engine.prompt import Prompt
 
 DEFAULT_GRAMMAR = JUDGELM.forms["pair"].grammar
 
+MAX_TEMPERATURE = 10
+MAX_STOPS = 16
+
 TOO_LONG = "prompt_too_long: "
 BAD_REQUEST = "bad_request: "
 """What an INVALID_ARG message starts with: clients tell the two apart by it."""
@@ -26,8 +29,9 @@ def prompts_of(
 ) -> list[Prompt]:
     """The rows of one request.
 
-    sampling  per row JSON: `max_tokens` (explanation tokens after the score line; default 0: scores
-              only), `temperature` (0 is all there is), `seed` (ignored: nothing is random)
+    sampling  per row JSON, all of it about the explanation, for scores are never sampled: `max_tokens`
+              (after the score line; default 0: scores only), `stop` (texts that end it), `temperature`
+              (default 0: the most probable token each time) and `seed` (default 0)
     grammars  per row JSON: `labels`, `count`, and if need be `separator` and `lead`; default: the pair
               grammar. The rows of one request share an output tensor, so all must have equally many
               labels and scores.
@@ -39,7 +43,7 @@ def prompts_of(
         Prompt(
             text=_text(text),
             grammar=_grammar(grammars[at]) if grammars is not None else DEFAULT_GRAMMAR,
-            max_tokens=_max_tokens(sampling[at]) if sampling is not None else 0,
+            **(_sampling(sampling[at]) if sampling is not None else {}),
         )
         for at, text in enumerate(texts)
     ]
@@ -58,15 +62,31 @@ def _text(raw: bytes) -> str:
 
 
 @lru_cache(maxsize=256)
-def _max_tokens(raw: bytes) -> int:
-    fields = _object("sampling_parameters", raw, {"max_tokens", "temperature", "seed"})
-    max_tokens = fields.get("max_tokens", 0)
+def _sampling(raw: bytes) -> dict[str, Any]:
+    """Checked fields of `Prompt`; shared by all who send the same, so not to be changed."""
+    name = "sampling_parameters"
+    fields = _object(name, raw, {"max_tokens", "stop", "temperature", "seed"})
+    max_tokens, stop = fields.get("max_tokens", 0), fields.get("stop", [])
+    temperature, seed = fields.get("temperature", 0), fields.get("seed", 0)
+    stops = [stop] if isinstance(stop, str) else stop
     if not isinstance(max_tokens, int) or isinstance(max_tokens, bool) or max_tokens < 0:
-        raise ValueError(f"sampling_parameters: max_tokens must be 0 or more, not {max_tokens!r}")
-    temperature = fields.get("temperature", 0)
-    if isinstance(temperature, bool) or temperature != 0:
-        raise ValueError(f"sampling_parameters: temperature must be 0, not {temperature!r}")
-    return max_tokens
+        raise ValueError(f"{name}: max_tokens must be 0 or more, not {max_tokens!r}")
+    if not isinstance(temperature, int | float) or isinstance(temperature, bool):
+        raise ValueError(f"{name}: temperature must be a number, not {temperature!r}")
+    if not 0 <= temperature <= MAX_TEMPERATURE:
+        raise ValueError(f"{name}: temperature must be 0 to {MAX_TEMPERATURE}, not {temperature!r}")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 1 << 63:
+        raise ValueError(f"{name}: seed must be a whole number from 0 up, not {seed!r}")
+    if not isinstance(stops, list) or not all(isinstance(one, str) and one for one in stops):
+        raise ValueError(f"{name}: stop must be a text or a list of texts, not {stop!r}")
+    if len(stops) > MAX_STOPS:
+        raise ValueError(f"{name}: stop may have {MAX_STOPS} texts, not {len(stops)}")
+    return {
+        "max_tokens": max_tokens,
+        "stop": tuple(stops),
+        "temperature": float(temperature),
+        "seed": seed,
+    }
 
 
 @lru_cache(maxsize=256)

@@ -3,6 +3,7 @@
 Everything that decides something lives in the engine.
 """
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -13,10 +14,9 @@ import triton_python_backend_utils as pb_utils
 class TritonPythonModel:
     def initialize(self, args):
         """Load, check and warm up the judge. Whatever is raised here is what `load_model` reports."""
-        parameters = {
-            key: value["string_value"]
-            for key, value in json.loads(args["model_config"])["parameters"].items()
-        }
+        config = json.loads(args["model_config"])
+        parameters = {key: value["string_value"] for key, value in config["parameters"].items()}
+        self.decoupled = config.get("model_transaction_policy", {}).get("decoupled", False)
         self.name = args["model_name"]
         _find_package(parameters["python_path"])
 
@@ -56,7 +56,8 @@ class TritonPythonModel:
     def execute(self, requests):
         from judgestream.engine.serving import answer
 
-        answer(requests, self.judge.stream, pb_utils, self.name)
+        stream = functools.partial(self.judge.stream, partial=self.decoupled)
+        answer(requests, stream, pb_utils, self.name)
         self.counters.show(self.judge.work)
 
     def _warm_up(self, template_id):
