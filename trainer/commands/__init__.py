@@ -1,0 +1,36 @@
+"""The table of commands. A new one is a file beside these and a row here."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from rich.console import Console
+
+from trainer.commands import judge, samples
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """`run` returns the exit code: 0 done; 1 the answer is no; a wrong setting raises ConfigurationError,
+    which ends with 2."""
+
+    summary: str
+    arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace, Console], int]
+
+
+COMMANDS: Mapping[str, Command] = MappingProxyType(
+    {
+        "judge": Command(
+            summary="train a bundled judge and publish it as a checkpoint folder",
+            arguments=judge.arguments,
+            run=judge.run,
+        ),
+        "samples": Command(
+            summary="write the sample requests, labels and bad records",
+            arguments=samples.arguments,
+            run=samples.run,
+        ),
+    }
+)

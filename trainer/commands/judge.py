@@ -1,0 +1,111 @@
+"""`python -m trainer judge`: train a recipe's judge, measure it, and publish it as a checkpoint folder."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from judgestream.engine.checkpoint import load
+from judgestream.engine.judge import Judge
+from trainer.calibrate import fit
+from trainer.card import Card, Training, differences, measure
+from trainer.foreign import with_foreign
+from trainer.model import parameter_count
+from trainer.publish import whole_folder, write_calibration, write_card, write_model
+from trainer.recipe import Recipe, load_recipe
+from trainer.train import Trained, train
+
+RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "tiny.yaml"
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--recipe", type=Path, default=RECIPE, help="what to train (YAML)")
+    parser.add_argument("--out", type=Path, required=True, help="the checkpoint folder to write")
+    parser.add_argument(
+        "--check", type=Path, help="a folder whose card the new one must agree with"
+    )
+    parser.add_argument(
+        "--foreign", type=Path, help="PandaLM's testset-v1.json, to report on it too"
+    )
+
+
+def run(args: Namespace, console: Console) -> int:
+    """1: the new card departs from the earlier one."""
+    return make_judge(args.recipe, args.out, args.check, args.foreign, console)
+
+
+def make_judge(
+    recipe_path: Path, out: Path, check: Path | None, foreign: Path | None, console: Console
+) -> int:
+    """Train, publish into `out`, measure through the engine; compare with the card in `check`."""
+    recipe = load_recipe(recipe_path)
+    # read before anything is written: `check` and `out` may be the same folder
+    earlier = json.loads((check / "evaluation.json").read_text("utf-8")) if check else None
+    trained = _train(recipe, console)
+    now = datetime.now(UTC)
+    with whole_folder(out) as folder:
+        write_model(folder, trained.model, trained.tokenizer)
+        console.print("fitting the temperature, judging the held-out items ...")
+        card = appraise(folder, recipe, _training(recipe, trained, now), foreign)
+        manifest = write_card(
+            folder,
+            card,
+            recipe,
+            name=recipe.name,
+            created_at=now.isoformat(timespec="seconds"),
+        )
+    for shown, figures in card.overall.items():
+        console.print(
+            f"{shown.replace('_', ' ')}: accuracy {figures.accuracy.share:.3f},"
+            f" consistency {figures.consistency.share:.3f} on {figures.n} held-out items"
+        )
+    console.print(
+        f"{recipe.name}-{manifest.short} is in {out}; its card is {out / 'EVALUATION.md'}"
+    )
+    if earlier is None:
+        return 0
+    apart = differences(card, earlier, recipe.evaluation.tolerance)
+    for line in apart:
+        console.print(f"departs from {check}: {line}", style="red", markup=False)
+    if not apart:
+        console.print(f"agrees with the card in {check} within {recipe.evaluation.tolerance:.2f}")
+    return 1 if apart else 0
+
+
+def appraise(folder: Path, recipe: Recipe, training: Training, foreign: Path | None) -> Card:
+    """Fit the temperature of the model in `folder`, write it there, and measure the judge that results."""
+    fitted = fit(Judge(load(folder, device="cpu"), temperature=1.0), recipe)
+    write_calibration(folder, fitted)
+    judge = Judge(load(folder, device="cpu"))
+    card = measure(judge, recipe, training, fitted)
+    return card if foreign is None else with_foreign(card, judge, foreign)
+
+
+def _train(recipe: Recipe, console: Console) -> Trained:
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        TextColumn("step {task.completed}/{task.total}, loss {task.fields[loss]:.3f}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("training", total=recipe.optimisation.steps, loss=0.0)
+        trained = train(
+            recipe, lambda step, steps, loss: progress.update(task, completed=step, loss=loss)
+        )
+    console.print(f"trained in {trained.seconds / 60:.1f} minutes")
+    return trained
+
+
+def _training(recipe: Recipe, trained: Trained, now: datetime) -> Training:
+    return Training(
+        seconds=round(trained.seconds, 1),
+        steps=recipe.optimisation.steps,
+        pairs=trained.pairs,
+        tokens=trained.tokens,
+        parameters=parameter_count(trained.model),
+        date=now.date().isoformat(),
+    )
