@@ -42,7 +42,10 @@ def _judgement(fields: Fields, text: str, score: str) -> Judgement | Reason | No
 
 JUDGELM = Kind(
     name="judgelm",
-    summary="JudgeLM-100K records; text and score, text_w_reference and score_w_reference are judgements",
-    needs=FORMATS["judgelm"].needs,
+    summary="JudgeLM-100K records: also answer1_body, answer2_body, and as judgements text and score,"
+    " or text_w_reference and score_w_reference with a reference",
+    needs=(
+        ("question_body",),
+    ),  # fewer than it takes, so that a record lacking an answer is told so
     convert=convert,
 )

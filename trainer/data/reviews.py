@@ -2,14 +2,25 @@
 answers."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from judgestream.core.formats.base import digest
-from judgestream.core.formats.fields import Fields
+from judgestream.core.formats.fields import Fields, Place
 from trainer.data.kinds import Kind
 from trainer.data.outcomes import Outcome, Reason, Usable
 from trainer.data.teacher import judgement, score_pair
 from trainer.examples import Example, Judgement
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Review:
+    """What is kept of a review until its texts are there. Ids, and what was read of the judgement."""
+
+    place: Place
+    question: str
+    answers: tuple[str, str]
+    judgement: Judgement | Reason
 
 
 class Reviews:
@@ -18,7 +29,7 @@ class Reviews:
     def __init__(self) -> None:
         self._questions: dict[str, str] = {}
         self._answers: dict[str, tuple[str, str]] = {}
-        self._reviews: list[tuple[Fields, Judgement | Reason]] = []
+        self._reviews: list[Review] = []
 
     def add(self, part: str, fields: Fields) -> None:
         _PARTS[part](self, fields)
@@ -27,41 +38,41 @@ class Reviews:
         self._questions[_id(fields, "question_id")] = fields.text("text")
 
     def add_answer(self, fields: Fields) -> None:
+        """The answer's text and system, by its id."""
         system = fields.optional_text("model_id") or ""
         self._answers[_id(fields, "answer_id")] = fields.text("text"), system
 
     def add_review(self, fields: Fields) -> None:
         words, scores = fields.optional_text("text"), score_pair(fields, "score")
-        self._reviews.append((fields, judgement(words, scores)))
+        review = Review(
+            place=fields.place,
+            question=_id(fields, "question_id"),
+            answers=(_id(fields, "answer1_id"), _id(fields, "answer2_id")),
+            judgement=judgement(words, scores),
+        )
+        self._reviews.append(review)
 
     def outcomes(self) -> Iterator[Outcome]:
-        for fields, found in self._reviews:
-            question = self._questions.get(_id(fields, "question_id"))
-            pair = [self._answers.get(_id(fields, f"answer{k}_id")) for k in (1, 2)]
-            yield _outcome(fields, found, question, *pair)
+        for review in self._reviews:
+            yield self._outcome(review)
 
-
-def _outcome(
-    fields: Fields,
-    found: Judgement | Reason,
-    question: str | None,
-    first: tuple[str, str] | None,
-    second: tuple[str, str] | None,
-) -> Outcome:
-    if isinstance(found, Reason):
-        return found
-    if question is None or first is None or second is None:
-        return Reason.NO_TEXTS
-    number = _id(fields, "question_id")
-    example = Example(
-        id=f"review-{number}-{digest(question, first[0], second[0], length=10)}",
-        question=question,
-        answers=(first[0], second[0]),
-        systems=(first[1], second[1]),
-        blind=found,
-        source=str(fields.place),
-    )
-    return Usable(example=example)
+    def _outcome(self, review: Review) -> Outcome:
+        if isinstance(review.judgement, Reason):
+            return review.judgement
+        question = self._questions.get(review.question)
+        first, second = (self._answers.get(name) for name in review.answers)
+        if question is None or first is None or second is None:
+            return Reason.NO_TEXTS
+        content = digest(question, first[0], second[0], length=10)
+        example = Example(
+            id=f"review-{review.question}-{content}",
+            question=question,
+            answers=(first[0], second[0]),
+            systems=(first[1], second[1]),
+            blind=review.judgement,
+            source=str(review.place),
+        )
+        return Usable(example=example)
 
 
 def _id(fields: Fields, name: str) -> str:
