@@ -1,5 +1,6 @@
 """`python -m trainer data check|convert|publish`: look at training data, rewrite it, stream it."""
 
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -132,6 +133,7 @@ def _token_counter(folder: Path) -> Callable[[str], int]:
         tokens = load_tokens(folder)
     except (OSError, ValueError) as exc:
         raise ConfigurationError(f"no tokenizer can be read from {folder}: {exc}") from exc
+    tokens.tokenizer.model_max_length = sys.maxsize  # long texts are counted, not warned of
     return lambda text: len(tokens.prompt(text))
 
 
