@@ -37,11 +37,11 @@ def arguments(parser: ArgumentParser) -> None:
         one.add_argument("--topic", action="store_true", help=f"also what is on {TRAINING.name}")
         one.add_argument(
             "--exclude",
-            nargs="+",
-            default=(),
+            action="append",
+            default=[],
             type=Path,
             metavar="FILE",
-            help="leave out the questions of these files, such as a benchmark's",
+            help="leave out this file's questions, such as a benchmark's; may come often",
         )
         one.add_argument("--validation", type=float, default=0.05, help="share of the questions")
         one.add_argument("--test", type=float, default=0.05, help="share of the questions")
