@@ -9,6 +9,7 @@ from rich.console import Console
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT
 from judgestream.engine.chat_completions import Endpoint
+from trainer.data.split import Shares
 from trainer.dataset.asking import Ended
 from trainer.dataset.build import build
 from trainer.dataset.interrupts import Halt, halting
@@ -68,8 +69,7 @@ def run(args: Namespace, console: Console) -> int:
         seed=args.seed,
         max_characters=args.max_characters,
         max_tokens=args.max_tokens,
-        validation=args.validation,
-        test=args.test,
+        shares=Shares(validation=args.validation, test=args.test),
         partial=args.partial,
         ask_again=args.ask_again,
     )

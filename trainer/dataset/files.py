@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.dataset.split import side_of
+from trainer.data.split import Shares, Side, side
 
 FORMAT = "judgestream-dataset/1"
 MANIFEST = "dataset.json"
@@ -16,7 +16,7 @@ MANIFEST = "dataset.json"
 def write_dataset(
     out: Path,
     rows: Sequence[Mapping[str, Any]],
-    shares: Mapping[str, float],
+    shares: Shares,
     manifest: Mapping[str, Any],
 ) -> dict[str, int]:
     """Write `<side>.jsonl` for every side, then `dataset.json`. Returns the rows on each side.
@@ -25,17 +25,17 @@ def write_dataset(
     same inputs and answers give the same bytes.
     """
     (out / MANIFEST).unlink(missing_ok=True)
-    sides: dict[str, list[Mapping[str, Any]]] = {side: [] for side in shares}
+    sides: dict[Side, list[Mapping[str, Any]]] = {one: [] for one in Side}
     for row in rows:
-        sides[side_of(str(row["question_body"]), shares)].append(row)
+        sides[side(str(row["question_body"]), shares)].append(row)
     outputs = []
-    for side, own in sides.items():
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own)
-        _write(out / f"{side}.jsonl", text)
-        outputs.append({**described(out / f"{side}.jsonl"), "records": len(own)})
+    for name, own in sides.items():
+        path = out / f"{name}.jsonl"
+        _write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own))
+        outputs.append({**described(path), "records": len(own)})
     whole = {"format": FORMAT, **manifest, "outputs": outputs}
     _write(out / MANIFEST, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
-    return {side: len(own) for side, own in sides.items()}
+    return {str(name): len(own) for name, own in sides.items()}
 
 
 def described(path: Path) -> dict[str, Any]:

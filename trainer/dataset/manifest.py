@@ -1,6 +1,7 @@
 """What a data set is made of: teacher, draws, counts by reason, tokens and cost, sums of its inputs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from trainer.dataset.asks import Asking, Keyed
@@ -38,7 +39,7 @@ def described_build(
             "seed": plan.seed,
             "pairs_per_question": plan.pairs,
             "max_characters": plan.max_characters,
-            "shares": dict(plan.shares),
+            "shares": {**asdict(plan.shares)},
         },
         "counts": {
             "seeds": len(sources.questions),

@@ -7,7 +7,6 @@ from enum import StrEnum
 from itertools import combinations
 
 from trainer.dataset.sources import Answer, Question
-from trainer.dataset.split import normalised
 from trainer.randomness import derived
 
 
@@ -81,11 +80,15 @@ def _reason(
         return PassedOver.EMPTY_ANSWER
     if len(question.body) + len(question.reference or "") + sum(map(len, texts)) > max_characters:
         return PassedOver.TOO_LONG
-    if texts[0].strip() == texts[1].strip():
+    if _spaced(texts[0]) == _spaced(texts[1]):
         return PassedOver.IDENTICAL
-    # answers may differ in case or a comma alone and mean another thing: only the question is folded
-    mark = (normalised(question.body), frozenset(text.strip() for text in texts))
+    # as `data.split.deduplicated` has it: a reader would take the second one out, paid for or not
+    mark = (_spaced(question.body).casefold(), frozenset(map(_spaced, texts)))
     if mark in seen:
         return PassedOver.DUPLICATE
     seen.add(mark)
     return None
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())

@@ -15,8 +15,7 @@ from trainer.examples import Judgement
 
 UNASKED = "unasked"
 USABLE = "usable"
-NO_BLIND = "no_judgement_without_reference"
-"""A row needs the judgement without reference: every reader of JudgeLM's format expects it."""
+NO_JUDGEMENT = "no_judgement"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -34,20 +33,20 @@ class Records:
 
 
 def collect(pairs: Sequence[Keyed], answers: Mapping[str, Entry], grammar: Grammar) -> Records:
-    """Make a row of every pair whose judgement without reference is usable."""
+    """Make a row of every pair that has a usable judgement."""
     found = Records()
     for one in pairs:
         blind = _judgement(one.blind, answers, grammar, found.blind)
         informed = _judgement(one.informed, answers, grammar, found.informed)
-        if blind is None:
-            found.dropped[NO_BLIND] += 1
+        if blind is None and informed is None:
+            found.dropped[NO_JUDGEMENT] += 1
         else:
             found.rows.append(row(one.pair, blind, informed))
     return found
 
 
-def row(pair: Pair, blind: Judgement, informed: Judgement | None) -> dict[str, Any]:
-    """One training record. The two fields of the judgement with reference are missing where it is."""
+def row(pair: Pair, blind: Judgement | None, informed: Judgement | None) -> dict[str, Any]:
+    """One training record. A judgement that is missing leaves its two fields out."""
     question = pair.question
     first, second = pair.answers
     values: dict[str, Any] = {
@@ -57,8 +56,6 @@ def row(pair: Pair, blind: Judgement, informed: Judgement | None) -> dict[str, A
         "answer2_id": "",
         "reviewer_id": 1,
         "metadata": {},
-        "text": written(blind),
-        "score": list(blind.scores),
         "question_body": question.body,
         "answer1_body": first.text,
         "answer2_body": second.text,
@@ -67,11 +64,15 @@ def row(pair: Pair, blind: Judgement, informed: Judgement | None) -> dict[str, A
         "answer1_metadata": {"decoding_method": first.decoding},
         "answer2_metadata": {"decoding_method": second.decoding},
     }
+    if blind is not None:
+        values |= {"score": list(blind.scores), "text": written(blind)}
     if question.reference is not None:
         values["reference"] = {"text": question.reference}
     if informed is not None:
-        values["score_w_reference"] = list(informed.scores)
-        values["text_w_reference"] = written(informed)
+        values |= {
+            "score_w_reference": list(informed.scores),
+            "text_w_reference": written(informed),
+        }
     return values
 
 

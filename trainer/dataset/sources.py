@@ -6,13 +6,13 @@ file of its own or on the seed.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from judgestream.adapters.json_files import read_records
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.formats.fields import Fields, InvalidRecord
-from trainer.dataset.lines import read_lines
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,9 +88,14 @@ def read_sources(seeds: Path, answers: Sequence[Path], references: Path | None) 
     return Sources(questions=questions, answers=dict(counts), strangers=strangers)
 
 
+def _fields(path: Path) -> Iterator[Fields]:
+    for place, values in read_records(path):
+        yield Fields(values, place)
+
+
 def _seeds(path: Path) -> dict[str, _Seed]:
     found: dict[str, _Seed] = {}
-    for fields in read_lines(path):
+    for fields in _fields(path):
         name = _id(fields)
         if name in found:
             fields.reject("question_id", f"{name!r} comes twice: give every seed an id of its own")
@@ -106,7 +111,7 @@ def _seeds(path: Path) -> dict[str, _Seed]:
 def _add_answers(path: Path, seeds: Mapping[str, _Seed]) -> int:
     """Put one file's answers to their seeds. Returns how many belong to none."""
     strangers, seen = 0, set[tuple[str, str]]()
-    for fields in read_lines(path):
+    for fields in _fields(path):
         name, model = _id(fields), fields.optional_text("model") or path.stem
         if (name, model) in seen:
             fields.reject("question_id", f"{model} has answered {name!r} before in this file")
@@ -127,7 +132,7 @@ def _add_answers(path: Path, seeds: Mapping[str, _Seed]) -> int:
 def _add_references(path: Path, seeds: Mapping[str, _Seed]) -> int:
     """Put the references to their seeds. Returns how many belong to none."""
     strangers, seen = 0, set[str]()
-    for fields in read_lines(path):
+    for fields in _fields(path):
         name = _id(fields)
         if name in seen:
             fields.reject("question_id", f"{name!r} comes twice: which reference holds?")
