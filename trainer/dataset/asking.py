@@ -15,7 +15,7 @@ from judgestream.core.errors import (
 )
 from judgestream.core.types import Reply
 from judgestream.engine.prompt import Prompt
-from trainer.dataset.asks import Ask, Asking
+from trainer.dataset.asks import Ask, Phrasing
 from trainer.dataset.interrupts import Halt
 from trainer.dataset.journal import Entry, Journal
 from trainer.dataset.purse import Purse, most, taken
@@ -49,7 +49,7 @@ class Ended(StrEnum):
 class Tally:
     """What a progress bar shows. Tokens and cost are all that this folder has ever spent.
 
-    unread   answers of this run without a score line; last_failure: what went wrong last, "" if nothing
+    unread   answers without a score line; last_failure: why a prompt got no answer, the last time
     """
 
     total: int
@@ -77,7 +77,7 @@ class Questioner:
     def __init__(
         self,
         teacher: Teacher,
-        asking: Asking,
+        phrasing: Phrasing,
         todo: Sequence[tuple[str, Ask]],
         *,
         journal: Journal,
@@ -87,7 +87,7 @@ class Questioner:
         show: Callable[[Tally], None],
     ) -> None:
         self._teacher = teacher
-        self._asking = asking
+        self._phrasing = phrasing
         self._todo = deque(_Open(key=key, ask=ask) for key, ask in todo)
         self._journal = journal
         self._purse = purse
@@ -108,6 +108,7 @@ class Questioner:
         Raises:
             ConfigurationError: the teacher refuses every prompt, or none of its first answers is readable.
         """
+        self._trusted = any(is_readable(entry, self._grammar) for entry in known)
         for entry in known:
             self._judge_teacher(entry)
         workers = [asyncio.create_task(self._work()) for _ in range(self._teacher.concurrency)]
@@ -154,7 +155,7 @@ class Questioner:
         prompts: list[Prompt] = []
         held = 0.0
         while self._todo and len(opened) < self._teacher.batch:
-            prompt = self._asking.prompt(self._todo[0].ask)
+            prompt = self._phrasing.prompt(self._todo[0].ask)
             amount = self._purse.hold(prompt)
             if amount is None:
                 break

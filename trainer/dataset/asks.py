@@ -11,7 +11,7 @@ from trainer.dataset.pairing import Pair
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asking:
+class Phrasing:
     """How pairs become prompts: the teacher's template, the explanation's length, and who is asked.
 
     identity   what names the teacher; it enters the keys and the manifest
@@ -35,7 +35,10 @@ class Asking:
         )
 
     def key(self, ask: "Ask") -> str:
-        """64 hex digits that name this question to this teacher: what the journal is searched by."""
+        """64 hex digits that name this question to this teacher: what the journal is searched by.
+
+        Another teacher, template or length of the explanation is another question.
+        """
         parts = [sorted(self.identity.items()), self.max_tokens, self.prompt(ask).text]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -62,12 +65,12 @@ class Keyed:
             yield self.informed, Ask(pair=self.pair, informed=True)
 
 
-def keyed(pairs: Sequence[Pair], asking: Asking) -> list[Keyed]:
+def keyed(pairs: Sequence[Pair], phrasing: Phrasing) -> list[Keyed]:
     return [
         Keyed(
             pair=pair,
-            blind=asking.key(Ask(pair=pair, informed=False)),
-            informed=asking.key(Ask(pair=pair, informed=True))
+            blind=phrasing.key(Ask(pair=pair, informed=False)),
+            informed=phrasing.key(Ask(pair=pair, informed=True))
             if pair.question.reference is not None
             else None,
         )

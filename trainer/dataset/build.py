@@ -7,7 +7,7 @@ from rich.console import Console
 
 from judgestream.core.errors import ConfigurationError
 from trainer.dataset.asking import Ended, Questioner, Tally
-from trainer.dataset.asks import Ask, Asking, Keyed, keyed
+from trainer.dataset.asks import Ask, Keyed, Phrasing, keyed
 from trainer.dataset.files import write_dataset
 from trainer.dataset.interrupts import Halt
 from trainer.dataset.journal import Journal, opened
@@ -39,16 +39,16 @@ def build(plan: Plan, teacher: Teacher, purse: Purse, halt: Halt, console: Conso
     if not pairs:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(passed.items()))
         raise ConfigurationError(f"{plan.seeds.name} gives no pair to judge: {reasons or 'empty'}")
-    asking = Asking(
+    phrasing = Phrasing(
         template=teacher.template, max_tokens=plan.max_tokens, identity=teacher.identity
     )
-    wanted = keyed(pairs, asking)
+    wanted = keyed(pairs, phrasing)
     with opened(plan.out) as journal:
-        ended = _ask(plan, teacher, asking, wanted, journal, purse, halt, console)
+        ended = _ask(plan, teacher, phrasing, wanted, journal, purse, halt, console)
         if ended is Ended.DONE or (plan.partial and ended is not Ended.HALTED):
-            records = collect(wanted, journal.answers, asking.template.forms["pair"].grammar)
+            records = collect(wanted, journal.answers, phrasing.template.forms["pair"].grammar)
             manifest = described_build(
-                plan, asking, sources, wanted, passed, records, journal.answers, purse
+                plan, phrasing, sources, wanted, passed, records, journal.answers, purse
             )
             sides = write_dataset(plan.out, records.rows, plan.shares, manifest)
             _tell(console, plan, records, sides)
@@ -58,7 +58,7 @@ def build(plan: Plan, teacher: Teacher, purse: Purse, halt: Halt, console: Conso
 def _ask(
     plan: Plan,
     teacher: Teacher,
-    asking: Asking,
+    phrasing: Phrasing,
     wanted: Sequence[Keyed],
     journal: Journal,
     purse: Purse,
@@ -66,7 +66,7 @@ def _ask(
     console: Console,
 ) -> Ended:
     asks = {key: ask for one in wanted for key, ask in one.asks()}
-    grammar = asking.template.forms["pair"].grammar
+    grammar = phrasing.template.forms["pair"].grammar
     known = {key: journal.answers[key] for key in asks if key in journal.answers}
     if plan.ask_again:
         known = {k: e for k, e in known.items() if isinstance(judgement_of(e, grammar), Judgement)}
@@ -86,7 +86,7 @@ def _ask(
     with shown(console, tally, purse.budget) as show:
         questioner = Questioner(
             teacher,
-            asking,
+            phrasing,
             todo,
             journal=journal,
             purse=purse,

@@ -24,7 +24,7 @@ FORCED_EVERY = 32
 class Entry:
     """One answer, or what took its place.
 
-    key        see `asks.Asking.key`
+    key        see `asks.Phrasing.key`
     finish     why the reply ended; "length": it was cut off
     refused    the code of an error that will come again with this prompt; `text` is then its message
     lost       no reply came in time, but it may have been paid for; to be asked again

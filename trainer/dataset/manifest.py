@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from trainer.dataset.asks import Asking, Keyed
+from trainer.dataset.asks import Keyed, Phrasing
 from trainer.dataset.files import described
 from trainer.dataset.journal import Entry
 from trainer.dataset.plan import Plan
@@ -15,7 +15,7 @@ from trainer.dataset.sources import Sources
 
 def described_build(
     plan: Plan,
-    asking: Asking,
+    phrasing: Phrasing,
     sources: Sources,
     wanted: Sequence[Keyed],
     passed: Mapping[str, int],
@@ -34,7 +34,7 @@ def described_build(
     tokens_out = sum(entry.output_tokens for entry in used.values())
     inputs = [plan.seeds, *plan.answers, *([plan.references] if plan.references else [])]
     return {
-        "teacher": {**asking.identity, "max_tokens": asking.max_tokens},
+        "teacher": {**phrasing.identity, "max_tokens": phrasing.max_tokens},
         "draws": {
             "seed": plan.seed,
             "pairs_per_question": plan.pairs,

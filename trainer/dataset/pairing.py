@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
+from operator import attrgetter
 
 from trainer.dataset.sources import Answer, Question
 from trainer.randomness import derived
@@ -35,7 +36,7 @@ def draw_pairs(
     """Up to `per_question` pairs of each question, and how many were passed over, by reason.
 
     Every pair of models is equally likely, none comes twice, and each order has probability 1/2. The draws
-    of a question depend on its id and the seed alone: more questions leave the others' pairs as they are.
+    of a question depend on its id, its models and the seed alone: other questions change nothing.
 
     max_characters  of question, both answers and reference together
     """
@@ -64,7 +65,7 @@ def draw_pairs(
 
 def _shuffled(question: Question, seed: int) -> Iterator[Pair]:
     rng = derived("pairs", seed, question.id)
-    couples = list(combinations(question.answers, 2))
+    couples = list(combinations(sorted(question.answers, key=attrgetter("model")), 2))
     rng.shuffle(couples)
     for one, other in couples:
         yield Pair(question=question, answers=(one, other) if rng.random() < 0.5 else (other, one))

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from trainer.dataset.asking import Tally
+
+LINE_EVERY_S = 30.0
+"""Where no bar can be drawn (a log file), a line as often as this takes its place."""
 
 
 @contextmanager
@@ -28,15 +32,19 @@ def shown(
             "judgements", total=tally.total, completed=tally.done, spent="", trouble=""
         )
 
+        told = monotonic()
+
         def show(now: Tally) -> None:
-            tokens = f"{now.input_tokens:,} + {now.output_tokens:,} tokens"
-            trouble = f"{now.unread} unreadable " if now.unread else ""
-            progress.update(
-                task,
-                completed=now.done,
-                spent=f"{tokens}, cost {now.cost:.4f}{limit}",
-                trouble=trouble + now.last_failure[:80],
+            nonlocal told
+            spent = (
+                f"{now.input_tokens:,} + {now.output_tokens:,} tokens, cost {now.cost:.4f}{limit}"
             )
+            trouble = f"{now.unread} unreadable " if now.unread else ""
+            trouble += now.last_failure[:80]
+            progress.update(task, completed=now.done, spent=spent, trouble=trouble)
+            if not console.is_terminal and monotonic() - told >= LINE_EVERY_S:
+                told = monotonic()
+                console.print(f"{now.done}/{now.total}: {spent} {trouble}", markup=False)
 
         show(tally)
         yield show

@@ -1,8 +1,8 @@
 """Seed questions, several models' answers to them, and reference answers, joined by question id.
 
-The files are JudgeLM's own: a seed has `question_id` and `question_body`; an answer also has `text`, and may
-name its `model` and `decoding_method`; a reference is `reference`, as text or as an object with `text`, in a
-file of its own or on the seed.
+The files are JudgeLM's own: a seed has `question_id` and `question_body`; an answer has `question_id` and
+`text`, and may name its `question_body`, `model` and `decoding_method`; a reference is `reference`, as text
+or as an object with `text`, in a file of its own or on the seed.
 """
 
 from collections import Counter
@@ -144,8 +144,7 @@ def _add_references(path: Path, seeds: Mapping[str, _Seed]) -> int:
         if seed is None:
             strangers += 1
             continue
-        if fields.has("question_body"):
-            _check_body(fields, seed)
+        _check_body(fields, seed)
         if seed.reference not in (None, reference):
             fields.reject("reference", f"differs from the one that seed {name!r} brings: keep one")
         seed.reference = reference
@@ -160,8 +159,9 @@ def _id(fields: Fields) -> str:
 
 
 def _check_body(fields: Fields, seed: _Seed) -> None:
-    body = fields.text("question_body")
-    if body.strip() != seed.body.strip():
+    """Where a record repeats its question, it must be the seed's."""
+    body = fields.optional_text("question_body")
+    if body is not None and body.strip() != seed.body.strip():
         fields.reject(
             "question_body",
             f"{body[:60]!r} is not the question of seed {seed.id!r}, {seed.body[:60]!r}: ids are mixed up",
