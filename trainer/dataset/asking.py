@@ -96,6 +96,7 @@ class Questioner:
         self._show = show
         self._grammar = teacher.template.forms["pair"].grammar
         self._ended: Ended | None = None
+        self._under_way = 0
         self._silent = 0
         self._unreadable: list[Entry] = []
         self._trusted = False
@@ -139,12 +140,14 @@ class Questioner:
             opened, prompts, held = self._open()
             if not opened:
                 # what others have set aside may come back; the last one to find nothing ends the run
-                if not self._purse.held:
+                if not self._under_way:
                     self._ended = Ended.BUDGET
                 return
+            self._under_way += 1
             try:
                 replies = await self._teacher.read(prompts)
             finally:
+                self._under_way -= 1
                 self._purse.release(held)
             for one, prompt, reply in zip(opened, prompts, replies, strict=True):
                 self._take(one, prompt, reply)

@@ -4,12 +4,14 @@ import asyncio
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.templates import CHAT
 from judgestream.engine.chat_completions import Endpoint
 from tests.engine.endpoint import Answer, completion, serving
 from tests.engine.endpoint import Endpoint as Server
@@ -19,7 +21,7 @@ from trainer.dataset.asks import Ask, Phrasing
 from trainer.dataset.interrupts import Halt
 from trainer.dataset.journal import Journal, opened
 from trainer.dataset.pairing import Pair
-from trainer.dataset.purse import Purse
+from trainer.dataset.purse import FRAME_TOKENS, Purse
 from trainer.dataset.sources import Answer as Written
 from trainer.dataset.sources import Question
 from trainer.dataset.teacher import endpoint_teacher
@@ -36,6 +38,7 @@ def ask(
     folder: Path,
     *,
     count: int = 12,
+    pairs: Sequence[Pair] = (),
     purse: Purse | None = None,
     halt: Halt | None = None,
     **options: Any,
@@ -46,7 +49,8 @@ def ask(
         endpoint = Endpoint(url=server.url, model="teacher", top_logprobs=0, **settings)
         teacher = endpoint_teacher(endpoint, "chat-v1")
         phrasing = Phrasing(template=teacher.template, max_tokens=50, identity={"model": "teacher"})
-        asks = [Ask(pair=pair(number), informed=False) for number in range(count)]
+        chosen = pairs or [pair(number) for number in range(count)]
+        asks = [Ask(pair=one, informed=False) for one in chosen]
         keyed = [(phrasing.key(one), one) for one in asks]
         todo = [one for one in keyed if one[0] not in journal.answers]
         tally = Tally(total=count, done=count - len(todo))
@@ -230,6 +234,30 @@ def test_a_budget_is_never_exceeded_and_a_raised_one_goes_on(
     ended, tally, server = ask(by_length, tmp_path, count=20, purse=more)
     assert (ended, tally.done) == (Ended.DONE, 20)
     assert more.spent == pytest.approx(20 * 361 / 1e6)
+
+
+def padded(number: int, most_tokens: int) -> Pair:
+    """A pair whose prompt takes at most so many tokens: that many bytes, less those for the frame."""
+    bare = CHAT.forms["pair"].render(f"Q{number}?", ["", "A longer one."], None)
+    text = "x" * (most_tokens - FRAME_TOKENS - len(bare.encode()))
+    answers = (Written(model="a", text=text), Written(model="b", text="A longer one."))
+    question = Question(id=number, body=f"Q{number}?", reference=None, answers=answers)
+    return Pair(question=question, answers=answers)
+
+
+def test_the_end_of_a_budget_is_told_as_such_whatever_the_sums(tmp_path: Path) -> None:
+    """0.1, 0.2 and 0.3 are set aside and given back one by one, which leaves a hair in binary; then there
+    is too little for 0.9."""
+
+    def in_turn(body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
+        time.sleep(len(body["messages"][-1]["content"]) / 6000)
+        return by_length(body)
+
+    assert 0.1 + 0.2 + 0.3 - 0.1 - 0.2 - 0.3 > 0
+    pairs = [padded(k, tokens) for k, tokens in enumerate((2000, 4000, 6000, 18_000))]
+    purse = Purse(price_in=50.0, budget=0.65)
+    ended, tally, _ = ask(in_turn, tmp_path, pairs=pairs, count=4, purse=purse, concurrency=3)
+    assert (ended, tally.done) == (Ended.BUDGET, 3)
 
 
 def test_a_budget_holds_for_an_endpoint_that_counts_no_tokens(tmp_path: Path) -> None:
