@@ -109,9 +109,16 @@ class Questioner:
         Raises:
             ConfigurationError: the teacher refuses every prompt, or none of its first answers is readable.
         """
-        self._trusted = any(is_readable(entry, self._grammar) for entry in known)
-        for entry in known:
-            self._judge_teacher(entry)
+        try:
+            self._trusted = any(is_readable(entry, self._grammar) for entry in known)
+            for entry in known:
+                self._judge_teacher(entry)
+            await self._ask()
+        finally:
+            await self._teacher.close()
+        return self._reason()
+
+    async def _ask(self) -> None:
         workers = [asyncio.create_task(self._work()) for _ in range(self._teacher.concurrency)]
         halted = asyncio.create_task(self._halt.wait())
         crowd = asyncio.gather(*workers)
@@ -125,8 +132,6 @@ class Questioner:
             for task in (*workers, halted):
                 task.cancel()
             await asyncio.gather(*workers, halted, crowd, return_exceptions=True)
-            await self._teacher.close()
-        return self._reason()
 
     def _reason(self) -> Ended:
         if self._tally.done == self._tally.total:

@@ -2,7 +2,8 @@
 
 Before a prompt is sent, the most that it can cost is set aside: one token per byte of the prompt (no
 tokenizer makes more) and all output tokens that it may write. What is spent and what is set aside together
-never exceed the budget; what a reply did not need comes back.
+never exceed the budget; what a reply did not need comes back. A prompt whose deadline passed is reckoned as
+paid for in full. What a provider bills for a connection that broke and was tried again, nobody here knows.
 """
 
 from dataclasses import dataclass
