@@ -28,6 +28,12 @@ def install_command(
         int, typer.Option(min=1, help="processes, each with its own weights; on GPUs: per GPU")
     ] = 1,
     link: Annotated[bool, typer.Option(help="hard links instead of copies, to save disk")] = False,
+    decoupled: Annotated[
+        bool,
+        typer.Option(
+            help="scores first, explanations as they grow; other clients must stream then"
+        ),
+    ] = False,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
     """Put a checkpoint into a model repository as `<family>-<digest8>`.
@@ -35,11 +41,18 @@ def install_command(
     The model appears whole or not at all; nothing that is there is changed. Load it with Triton's own
     `load_model`, or have Triton poll the repository.
     """
-    from judgestream.adapters.model_repository import install
+    from judgestream.adapters.model_repository import Tuning, install
 
     if not checkpoint.is_dir():
         raise ConfigurationError(f"{checkpoint} is no checkpoint folder")
-    release = install(checkpoint, repository, instances=instances, device=device.value, link=link)
+    release = install(
+        checkpoint,
+        repository,
+        instances=instances,
+        device=device.value,
+        tuning=Tuning(decoupled=decoupled),
+        link=link,
+    )
     _tell(release, repository, form)
 
 
