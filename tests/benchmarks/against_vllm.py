@@ -1,9 +1,10 @@
 """Our engine against vLLM on this machine's CPU: the same weights, prompts, numbers and threads, in turns.
 
-Both orders of every request, as the judging app sends them: both begin with the system line and the question,
-and end with the same instruction. vLLM shares beginnings by its prefix cache, which starts empty every round.
-vLLM writes four tokens with their 20 likeliest alternatives, as one reads scores from it; ours gives the joint
-probability of all 100 score lines. Each side's best round counts, the first round of each does not.
+Both orders of every request, as the judging app sends them: both begin with the system line and the
+question, and end with the same instruction. vLLM shares beginnings by its prefix cache, which starts empty
+every round. vLLM writes four tokens with their 20 likeliest alternatives, as one reads scores from it; ours
+gives the joint probability of all 100 score lines. Each side's best round counts, the first round of each
+does not.
 """
 
 import random

@@ -135,12 +135,19 @@ class Vllm:
         outputs: bool = False,
         seconds: float = 900,
     ) -> dict[str, Any]:
-        """One round, with an empty prefix cache at its beginning; see `vllm_peer` for the answer."""
+        """One round, with an empty prefix cache at its beginning; see `vllm_peer` for the answer.
+
+        Raises:
+            ValueError: vLLM refuses a prompt; the message is its own.
+        """
         assert self._process.stdin is not None
         job = {"prompts": list(prompts), "sampling": sampling, "outputs": outputs}
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        return self._answer(f"answered {len(prompts)} prompts", seconds=seconds)
+        found = self._answer(f"answered {len(prompts)} prompts", seconds=seconds)
+        if "error" in found:
+            raise ValueError(found["error"])
+        return found
 
     def _answer(self, what: str, *, seconds: float) -> dict[str, Any]:
         assert self._process.stdout is not None

@@ -5,8 +5,8 @@
 The argument holds vLLM's engine arguments. Each line on standard input holds `prompts` (token ids or texts)
 and `sampling` (vLLM's sampling parameters); each gets a line on standard output: `seconds` that `generate`
 took, `cached` prompt tokens that came from the prefix cache, and with `"outputs": true` what was written,
-as vLLM says it. A first line `{"ready": true}` says that the model is loaded. What vLLM itself prints goes
-to standard error. Ends with standard input.
+as vLLM says it; or `error`, what vLLM refused it with. A first line `{"ready": true}` says that the model is
+loaded. What vLLM itself prints goes to standard error. Ends with standard input.
 """
 
 import json
@@ -34,7 +34,11 @@ def main() -> None:
         if not llm.reset_prefix_cache():
             raise RuntimeError("vLLM did not empty its prefix cache")
         started = time.perf_counter()
-        found = llm.generate(prompts, sampling, use_tqdm=False)
+        try:
+            found = llm.generate(prompts, sampling, use_tqdm=False)
+        except Exception as error:  # a prompt that is too long, for one
+            print(json.dumps({"error": str(error)}), file=answers)
+            continue
         answer: dict[str, Any] = {
             "seconds": time.perf_counter() - started,
             "cached": sum(one.num_cached_tokens or 0 for one in found),
