@@ -1,4 +1,4 @@
-"""`python -m tests.engine.record_vllm` writes `vllm_recorded.json`: real answers of vLLM as the bundled judge.
+"""`python -m tests.engine.record_vllm` writes `vllm_recorded.json`: vLLM's real answers as the bundled judge.
 
 vLLM runs on this machine's CPU in the environment of `tests.benchmarks.peers`. Each entry is one request as
 the judge sends it to Triton's vLLM backend, and the answer as that backend would pass it on (see
@@ -16,8 +16,8 @@ from judgestream.core.templates import JUDGELM
 from judgestream.engine.prompt import Prompt
 from judgestream.engine.vllm_responses import explanation_sampling, line_sampling
 from tests.benchmarks.peers import Vllm
+from tests.engine.recorded_vllm import RECORDED
 
-RECORDED = Path(__file__).with_name("vllm_recorded.json")
 PAIRS = (
     ("What is the capital of France?", "Paris", "Berlin", "Paris"),
     ("How much is 3 + 4?", "7", "9", "7"),
