@@ -1,6 +1,7 @@
 """The vLLM backend's JSON -> scores: by hand, and from what vLLM really said, held against our own engine."""
 
 import json
+from math import exp
 from typing import Any
 
 import pytest
@@ -51,9 +52,7 @@ EIGHT_SEVEN = logprobs({"8": -0.5, "9": -1.5}, {" ": 0.0}, {"7": -0.25}, {"\n": 
 
 def test_the_written_token_comes_first_and_equal_texts_are_added() -> None:
     raw = logprobs({"8": -1.0, "9": -2.0})
-    assert steps(raw) == [
-        Step(token="8", alternatives={"8": pytest.approx(0.36788), "9": pytest.approx(0.13534)})
-    ]
+    assert steps(raw) == [Step(token="8", alternatives={"8": exp(-1), "9": exp(-2)})]
     twice = {"1": {"logprob": -1.0, "rank": 1, "decoded_token": "8"}}
     twice["2"] = {**twice["1"], "rank": 2}
     (step,) = steps(json.dumps([twice]).encode())
@@ -141,17 +140,24 @@ def outcomes(probs: tuple[float, ...]) -> list[float]:
 
 
 def test_vllm_and_our_engine_read_the_same_scores_from_one_checkpoint(own: list[Reply]) -> None:
-    """Recorded in fp32: equal prompts token for token, equal text, and probabilities within 1 in 1,000."""
+    """Recorded in fp32: equal prompts token for token, equal text, probabilities within 1 in 1,000, the same
+    most probable outcome; and lines of one score only, which neither can read."""
     lines = [one for one in answers() if one["logprobs"] != "null"]
     assert len(lines) == len(own) == 8
+    readable = 0
     for recorded, reply in zip(lines, own, strict=True):
         answer = answer_of(recorded)
         found = score_line(answer, PAIR)
         assert (answer.input_tokens, found.text) == (reply.input_tokens, reply.text)
+        if sum(reply.score_probs) < 0.95:
+            assert sum(found.probs) < 0.95
+            continue
+        readable += 1
         for theirs, ours in zip(marginals(found.probs), marginals(reply.score_probs), strict=True):
             assert theirs == pytest.approx(ours, abs=1e-3)
         both = [outcomes(found.probs), outcomes(reply.score_probs)]
         assert both[0].index(max(both[0])) == both[1].index(max(both[1]))
+    assert readable >= 4
 
 
 def test_the_recording_is_what_is_asked_today() -> None:

@@ -107,9 +107,10 @@ def test_the_judging_app_s_client_reads_what_our_own_engine_reads(
             assert (reply.text, reply.finish_reason) == (expected.text, "stop")
             assert reply.input_tokens == expected.input_tokens
             theirs, ours = read(reply, one.grammar), read(expected, one.grammar)
-            assert isinstance(theirs, Reading) and isinstance(ours, Reading)
-            assert theirs.greedy == ours.greedy
-            assert theirs.means[0] == pytest.approx(ours.means[0], abs=0.02)
+            assert type(theirs) is type(ours)  # both a reading, or both unreadable
+            if isinstance(theirs, Reading) and isinstance(ours, Reading):
+                assert theirs.greedy == ours.greedy
+                assert theirs.means[0] == pytest.approx(ours.means[0], abs=0.1)
 
 
 def test_an_explanation_follows_its_scores(server: TritonServer, release: Release) -> None:

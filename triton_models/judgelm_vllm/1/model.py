@@ -41,6 +41,7 @@ class TritonPythonModel:
         from judgestream.engine.serving import Counters
         from judgestream.engine.vllm_judge import VllmJudge, VllmSettings
 
+        self.loaded = False
         self._load_engine()
         settings = VllmSettings(
             concurrency=int(parameters["concurrency"]),
@@ -58,21 +59,28 @@ class TritonPythonModel:
         self.counters = Counters("judgestream_vllm", COUNTERS, labels, pb_utils)
 
     def _load_engine(self):
-        """With explicit model control; in other modes Triton loads it by itself, and until then every call
-        says that it is not there."""
-        if pb_utils.is_model_ready(self.engine):
-            return
+        """With explicit model control. A server that is still starting lets no model ask for another: then
+        the first request does. In other modes Triton loads the engine by itself."""
         try:
-            pb_utils.load_model(self.engine)
+            if not pb_utils.is_model_ready(self.engine):
+                pb_utils.load_model(self.engine)
         except pb_utils.TritonModelException as error:
+            if "Server not ready" in str(error):
+                return
             if "not allowed" not in str(error):
                 raise pb_utils.TritonModelException(
                     f"{self.name}: its engine {self.engine} does not load: {error}"
                 ) from error
+        self.loaded = True
 
     def execute(self, requests):
         from judgestream.engine.serving import answer
 
+        if not self.loaded:
+            try:
+                self._load_engine()
+            except pb_utils.TritonModelException as error:  # every request says so below
+                pb_utils.Logger.log_error(str(error))
         stream = functools.partial(self.judge.stream, partial=self.decoupled)
         answer(requests, stream, pb_utils, self.name)
         self.counters.show(self.judge.work)
