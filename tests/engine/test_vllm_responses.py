@@ -140,8 +140,8 @@ def outcomes(probs: tuple[float, ...]) -> list[float]:
 
 
 def test_vllm_and_our_engine_read_the_same_scores_from_one_checkpoint(own: list[Reply]) -> None:
-    """Recorded in fp32: equal prompts token for token, equal text, probabilities within 1 in 1,000, the same
-    most probable outcome; and lines of one score only, which neither can read."""
+    """Recorded in fp32: equal prompts token for token, equal text, both scores' probabilities within 0.0005,
+    outcomes within 0.02 (ours are joint, these a product); and lines of one score, which neither can read."""
     lines = [one for one in answers() if one["logprobs"] != "null"]
     assert len(lines) == len(own) == 8
     readable = 0
@@ -154,9 +154,10 @@ def test_vllm_and_our_engine_read_the_same_scores_from_one_checkpoint(own: list[
             continue
         readable += 1
         for theirs, ours in zip(marginals(found.probs), marginals(reply.score_probs), strict=True):
-            assert theirs == pytest.approx(ours, abs=1e-3)
+            assert theirs == pytest.approx(ours, abs=5e-4)
         both = [outcomes(found.probs), outcomes(reply.score_probs)]
         assert both[0].index(max(both[0])) == both[1].index(max(both[1]))
+        assert both[0] == pytest.approx(both[1], abs=0.02)
     assert readable >= 4
 
 

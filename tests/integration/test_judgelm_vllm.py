@@ -8,9 +8,11 @@ configuration says is checked as far as Triton takes it: it is parsed, and refus
 import asyncio
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from tritonclient.grpc import InferenceServerClient
@@ -125,6 +127,21 @@ def test_what_vllm_refuses_is_refused_in_our_terms(server: TritonServer, release
     asked = [replace(one, prompt="not recorded") for one in passes(0)]
     with pytest.raises(PromptTooLong, match="maximum"):
         ask(server, release, asked)
+
+
+def test_what_was_asked_is_on_the_metrics_port(server: TritonServer, release: Release) -> None:
+    ask(server, release, passes(0))
+    with closing(urlopen(server.metrics_url, timeout=10)) as page:  # noqa: S310 - our server
+        lines = [
+            line
+            for line in page.read().decode().splitlines()
+            if line.startswith("judgestream_vllm_") and release.name in line
+        ]
+    values = {line.split("{")[0]: float(line.rsplit(" ", 1)[1]) for line in lines}
+    assert (
+        values["judgestream_vllm_requests_total"] >= values["judgestream_vllm_prompts_total"] >= 2
+    )
+    assert values["judgestream_vllm_input_tokens_total"] >= 50
 
 
 def test_an_engine_that_is_not_loaded_is_retryable_and_loads_with_its_model(
