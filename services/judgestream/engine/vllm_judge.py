@@ -170,8 +170,8 @@ class VllmJudge:
         )
 
     async def _asked(self, text: str, sampling: str) -> Answer:
-        answer = await self._ask(text, sampling)
         self.work.requests += 1
+        answer = await self._ask(text, sampling)
         self.work.input_tokens += answer.input_tokens
         self.work.output_tokens += answer.output_tokens
         return answer
