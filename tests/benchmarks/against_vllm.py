@@ -11,6 +11,7 @@ import random
 import shutil
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -70,7 +71,8 @@ def compare(name: str, dtype: torch.dtype, goal: float, rounds: int) -> None:
         for file in ("tokenizer.json", "tokenizer_config.json"):
             shutil.copyfile(bundled_models() / "judges" / "tiny" / file, checkpoint / file)
         with Vllm(checkpoint, dtype=form, log=Path(folder) / "vllm.log") as vllm:
-            ours, theirs, cached = _rounds(Sides(model, prompts), vllm, rounds)
+            found = _rounds(Sides(model, prompts), vllm, rounds)
+    ours, theirs = found.ours, found.theirs
     real = sum(map(len, prompts))
     Line(
         bench=f"engine-{name}-{form}-vs-vllm",
@@ -79,26 +81,42 @@ def compare(name: str, dtype: torch.dtype, goal: float, rounds: int) -> None:
         unit="prompt tokens/s",
         ratio=round(min(theirs) / min(ours), 3),
         goal=goal,
-        how=f"{VLLM}, {SCORE_TOKENS} tokens, 20 logprobs, eager, prefix cache on ({cached} of {real} prompt"
-        f" tokens from it) and empty at first; ours reads all 100 score lines; both orders of"
-        f" {len(prompts) // 2} requests; {THREADS} threads each; best of {rounds} rounds in turns,"
-        f" seconds ours {_shown(ours)}, vLLM {_shown(theirs)}",
+        how=f"{VLLM}, {SCORE_TOKENS} tokens, 20 logprobs, eager, prefix cache on ({found.cached} of {real}"
+        f" prompt tokens from it) and empty at first; ours reads all 100 score lines; both orders of"
+        f" {len(prompts) // 2} requests; {THREADS} threads each; best of {rounds} rounds in turns; seconds"
+        f" ours {_shown(ours)}, vLLM {_shown(theirs)}; CPU seconds ours {_shown(found.our_cpu)},"
+        f" vLLM {_shown(found.their_cpu)}",
     ).show()
 
 
-def _rounds(sides: Sides, vllm: Vllm, rounds: int) -> tuple[list[float], list[float], int]:
-    """Seconds of each side's rounds, the warm-up left out, and tokens that vLLM had from its cache."""
-    ours: list[float] = []
-    theirs: list[float] = []
-    cached = 0
-    for _ in range(rounds + 1):
+@dataclass(kw_only=True, slots=True)
+class _Rounds:
+    """Seconds and CPU seconds of each side's rounds, and the tokens that vLLM had from its cache in one.
+    Where other work disturbs the machine, CPU seconds say more than seconds."""
+
+    ours: list[float] = field(default_factory=list)
+    theirs: list[float] = field(default_factory=list)
+    our_cpu: list[float] = field(default_factory=list)
+    their_cpu: list[float] = field(default_factory=list)
+    cached: int = 0
+
+
+def _rounds(sides: Sides, vllm: Vllm, rounds: int) -> _Rounds:
+    """The sides in turns, once to warm up and then `rounds` times."""
+    found = _Rounds()
+    for turn in range(rounds + 1):
         answer = vllm.ask(sides.prompts, SAMPLING)
-        theirs.append(answer["seconds"])
-        cached = answer["cached"]
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
         sides.engine()
-        ours.append(time.perf_counter() - started)
-    return ours[1:], theirs[1:], cached
+        passed, spent = time.perf_counter() - started, time.process_time() - cpu
+        if turn == 0:
+            continue
+        found.theirs.append(answer["seconds"])
+        found.their_cpu.append(answer["cpu_seconds"])
+        found.ours.append(passed)
+        found.our_cpu.append(spent)
+        found.cached = answer["cached"]
+    return found
 
 
 def _shown(seconds: list[float]) -> str:

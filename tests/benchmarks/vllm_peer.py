@@ -4,9 +4,10 @@
 
 The argument holds vLLM's engine arguments. Each line on standard input holds `prompts` (token ids or texts)
 and `sampling` (vLLM's sampling parameters); each gets a line on standard output: `seconds` that `generate`
-took, `cached` prompt tokens that came from the prefix cache, and with `"outputs": true` what was written,
-as vLLM says it; or `error`, what vLLM refused it with. A first line `{"ready": true}` says that the model is
-loaded. What vLLM itself prints goes to standard error. Ends with standard input.
+took and the `cpu_seconds` of all its processes, `cached` prompt tokens that came from the prefix cache, and
+with `"outputs": true` what was written, as vLLM says it; or `error`, what vLLM refused it with. A first line
+`{"ready": true}` says that the model is loaded. What vLLM itself prints goes to standard error. Ends with
+standard input.
 """
 
 import json
@@ -14,6 +15,8 @@ import os
 import sys
 import time
 from typing import Any
+
+import psutil
 
 
 def main() -> None:
@@ -33,7 +36,7 @@ def main() -> None:
         # Rounds repeat their prompts: without this, a later one would be read from the cache.
         if not llm.reset_prefix_cache():
             raise RuntimeError("vLLM did not empty its prefix cache")
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), _cpu_seconds()
         try:
             found = llm.generate(prompts, sampling, use_tqdm=False)
         except Exception as error:  # a prompt that is too long, for one
@@ -41,11 +44,19 @@ def main() -> None:
             continue
         answer: dict[str, Any] = {
             "seconds": time.perf_counter() - started,
+            "cpu_seconds": _cpu_seconds() - cpu,
             "cached": sum(one.num_cached_tokens or 0 for one in found),
         }
         if job.get("outputs"):
             answer["outputs"] = [_output(one) for one in found]
         print(json.dumps(answer), file=answers)
+
+
+def _cpu_seconds() -> float:
+    """Of this process and those that vLLM has started, since they began."""
+    me = psutil.Process()
+    times = [one.cpu_times() for one in (me, *me.children(recursive=True))]
+    return float(sum(one.user + one.system for one in times))
 
 
 def _output(found: Any) -> dict[str, Any]:
