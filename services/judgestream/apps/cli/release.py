@@ -1,8 +1,9 @@
-"""`judgestream release install|endpoint`: a judge into a Triton model repository."""
+"""`judgestream release install|vllm|endpoint`: a judge into a Triton model repository."""
 
+import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +18,13 @@ app = typer.Typer(no_args_is_help=True, help="Judges as Triton models.")
 class Device(StrEnum):
     CPU = "cpu"
     GPU = "gpu"
+
+
+class Dtype(StrEnum):
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
 
 
 @app.command("install")
@@ -56,6 +64,35 @@ def install_command(
     _tell(release, repository, form)
 
 
+@app.command("vllm")
+def vllm_command(
+    checkpoint: Annotated[Path, typer.Argument(help="checkpoint folder, ours or JudgeLM's")],
+    repository: Annotated[Path, typer.Option(help="Triton's model repository")],
+    tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs that share the weights")] = 1,
+    dtype: Annotated[Dtype, typer.Option(help="of weights and arithmetic")] = Dtype.AUTO,
+    served_from: Annotated[
+        Path | None, typer.Option(help="the repository as Triton sees it, if that is another path")
+    ] = None,
+    arguments: Annotated[
+        str, typer.Option(help="further engine arguments of vLLM, as a JSON object")
+    ] = "{}",
+    link: Annotated[bool, typer.Option(help="hard links instead of copies, to save disk")] = False,
+    form: options.Format = OutputFormat.TEXT,
+) -> None:
+    """Put a checkpoint into a model repository for Triton's vLLM backend: the engine and what asks it."""
+    from judgestream.adapters.vllm_release import VllmServing, install_vllm
+
+    if not checkpoint.is_dir():
+        raise ConfigurationError(f"{checkpoint} is no checkpoint folder")
+    serving = VllmServing(
+        dtype=dtype.value,
+        tensor_parallel=tensor_parallel,
+        served_from=served_from,
+        arguments=_object(arguments),
+    )
+    _tell(install_vllm(checkpoint, repository, serving=serving, link=link), repository, form)
+
+
 @app.command("endpoint")
 def endpoint_command(
     url: Annotated[str, typer.Argument(help="base URL of the endpoint, up to and with /v1")],
@@ -87,6 +124,16 @@ def endpoint_command(
         price_out=price_out,
     )
     _tell(install_endpoint(judge, repository), repository, form)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--arguments is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ConfigurationError(f"--arguments must be a JSON object, not {text}")
+    return found
 
 
 def _tell(release: Release, repository: Path, form: OutputFormat) -> None:
