@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, rms_norm, silu
 from transformers import PreTrainedModel
 
-from judgestream.engine import attention
+from judgestream.engine import ladder
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 """transformers' `model_type`s whose layers are computed here."""
@@ -66,10 +66,10 @@ class Decoder:
         self._head: Tensor = modules.lm_head.weight
         self._rotary = body.rotary_emb
         self._turns: tuple[Tensor, Tensor] | None = None
-        self.kernel_name = attention.choose(
+        self.kernel_name = ladder.choose(
             self.device, self.dtype, self.heads, self.kv_heads, self.width
         )
-        self.kernel = attention.LADDER[self.kernel_name]
+        self.kernel = ladder.LADDER[self.kernel_name]
 
     @property
     def device(self) -> torch.device:
