@@ -20,7 +20,7 @@ from judgestream.engine.packing import Row, Span
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
-    """Keys and values of every layer, each [columns, H_kv, D], as they were computed for one row."""
+    """Keys and values of every attention, each [columns, H_kv, D], as they were computed for one row."""
 
     keys: list[Tensor]
     values: list[Tensor]
@@ -110,11 +110,11 @@ class _Mixing:
         if self.memory is not None:
             self.memory.keys.append(key)
             self.memory.values.append(value)
-        last = n == len(decoder.layers) - 1
+        last = n >= decoder.first_of_last_layer
         rounds = self._last_rounds if last else self._rounds
         output, lse = attend(decoder.kernel, query, key, value, rounds, decoder.scale)
         if fed:
-            heads = (decoder.heads, decoder.width)
+            heads = query.shape[1:]
             shape = (self._prompts, 1 + fed) if last else (self._prompts, fed)
             tail = slice(0 if last else base, None)
             asked, out = query[tail].view(*shape, *heads), output[tail].view(*shape, *heads)
@@ -125,7 +125,7 @@ class _Mixing:
                 asked,
                 key[base:].view(self._prompts, fed, -1, decoder.width),
                 value[base:].view(self._prompts, fed, -1, decoder.width),
-                self._family,
+                self._family.to(key.device),
                 decoder.scale,
             )
             merge_(out, weight, found, found_lse)
