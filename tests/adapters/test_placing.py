@@ -16,8 +16,8 @@ def placing(**more: Any) -> Placing:
 @pytest.mark.parametrize(
     ("asked", "groups", "gpus"),
     [
-        (placing(instances=2, device="cpu"), "{ count: 2 kind: KIND_CPU }", ""),
-        (placing(instances=2), "{ count: 2 kind: KIND_GPU }", ""),
+        (placing(instances=2, device="cpu"), "{ count: 2 kind: KIND_CPU }", "all"),
+        (placing(instances=2), "{ count: 2 kind: KIND_GPU }", "all"),
         (placing(group=2), "{ count: 1 kind: KIND_GPU gpus: [ 0 ] }", "0,1"),
         (
             placing(gpus=(3, 1)),

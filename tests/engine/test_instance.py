@@ -18,7 +18,7 @@ from tests.engine import tiny
 
 PARAMETERS = {
     "dtype": "auto",
-    "gpus": "",
+    "gpus": "all",
     "tensor_parallel": "1",
     "row_tokens": "0",
     "compile": "false",

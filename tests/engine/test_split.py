@@ -8,8 +8,9 @@ import torch
 from transformers import PreTrainedModel
 
 from judgestream.core.errors import ConfigurationError
+from judgestream.engine.attention import Round, attend
 from judgestream.engine.checkpoint import Checkpoint, load
-from judgestream.engine.decoder import Decoder
+from judgestream.engine.decoder import Decoder, Mix
 from judgestream.engine.judge import Judge
 from judgestream.engine.prompt import Prompt
 from judgestream.engine.split import ROWS_PER_OWNER, SplitDecoder, total
@@ -65,6 +66,42 @@ def test_a_sum_over_devices_is_the_same_on_all_of_them(rows: int) -> None:
     assert len(sums) == 3
     for one in sums:
         torch.testing.assert_close(one, parts[0] + parts[1] + parts[2], atol=0, rtol=0)
+
+
+@torch.inference_mode()
+def test_compiled_pieces_compute_the_same_and_serve_any_number_of_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Traced as for a GPU, but run piece by piece: making machine code takes a minute here."""
+
+    def traced(function: Callable[..., object]) -> object:
+        return torch.compile(function, backend="eager")
+
+    monkeypatch.setattr("judgestream.engine.split._compile", traced)
+    whole, split = Decoder(made("qwen3")), SplitDecoder(made("qwen3"), ["cpu"], compiled=True)
+
+    def compare(rows: int) -> None:
+        ids, positions = torch.randint(97, (rows,)), torch.arange(rows)
+        read = torch.tensor([0, rows - 1])
+        expected = whole.forward(ids, positions, every(whole, rows), read=read)
+        found = split.forward(ids, positions, every(split, rows), read=read)
+        torch.testing.assert_close(found, expected, atol=2e-4, rtol=1e-4)
+
+    for rows in (150, 1):
+        compare(rows)
+    with torch.compiler.set_stance("fail_on_recompile"):
+        for rows in (90, 40, 7):
+            compare(rows)
+
+
+def every(decoder: Decoder, rows: int) -> Mix:
+    """All queries see all columns."""
+
+    def mix(n: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        seen = Round(queries=((0, len(q)),), keys=((0, rows),))
+        return attend(decoder.kernel, q, k, v, (seen,), decoder.scale)[0]
+
+    return mix
 
 
 @pytest.fixture

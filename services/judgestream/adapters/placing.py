@@ -44,7 +44,8 @@ class Placing:
 
     @property
     def gpu_list(self) -> str:
-        return ",".join(map(str, self._listed))
+        """All GPUs in use; "all" where Triton spreads instances by itself."""
+        return ",".join(map(str, self._listed)) or "all"
 
     @property
     def _listed(self) -> tuple[int, ...]:

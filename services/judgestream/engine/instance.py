@@ -79,9 +79,9 @@ def start(folder: Path, setting: Setting) -> tuple[Judge, Agreement | None]:
 
 def _group(gpus: str, size: int, first: int) -> tuple[int, ...]:
     """The GPUs of the group that begins with this one."""
-    listed = [int(gpu) for gpu in gpus.split(",") if gpu]
     if size == 1:
         return (first,)
+    listed = [int(gpu) for gpu in gpus.split(",")]
     if first not in listed[::size]:
         raise ConfigurationError(
             f"GPU {first} begins no group of {size} among GPUs {gpus}; install the release again"

@@ -274,8 +274,8 @@ def _turn(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 def _compile(function: Callable[..., Any]) -> Any:
     """Each device and a single row have forms of their own: over eight devices more than torch's usual 8."""
-    compiler: Any = torch.compile  # its overloads lack the limit
-    return compiler(function, recompile_limit=64)
+    torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
+    return torch.compile(function)
 
 
 def _as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
