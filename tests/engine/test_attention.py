@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from judgestream.engine import ladder
-from judgestream.engine.attention import Round, attend, plain
+from judgestream.engine.attention import Round, attend, joined, plain
 from judgestream.engine.ladder import LADDER, Trial, choose, rungs
 
 CPU = torch.device("cpu")
@@ -140,3 +140,10 @@ def test_a_round_of_nothing_changes_nothing(name: str) -> None:
     alone = attend(LADDER[name], q, k, v, (own,), 0.25)
     beside = attend(LADDER[name], q, k, v, (own, Round(queries=(), keys=())), 0.25)
     torch.testing.assert_close(beside, alone, atol=0, rtol=0)
+    output, lse = attend(LADDER[name], q, k, v, (Round(queries=(), keys=()),), 0.25)
+    assert not output.any() and bool((lse == -torch.inf).all())
+
+
+def test_spans_that_touch_become_one() -> None:
+    assert joined(((0, 3), (3, 5), (7, 8), (8, 9), (2, 4))) == [(0, 5), (7, 9), (2, 4)]
+    assert joined(()) == []

@@ -11,7 +11,7 @@ them, best first, and chooses.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -24,7 +24,7 @@ from judgestream.engine.packing import Span
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Round:
-    """Query span k sees key span k: causally (both of one length), or all of it."""
+    """Query span k sees key span k: causally (both of one length), or all of it. No query is in two spans."""
 
     queries: tuple[Span, ...]
     keys: tuple[Span, ...]
@@ -46,17 +46,25 @@ def attend(
     else:
         output = query.new_zeros(query.shape)
         lse = query.new_full(query.shape[:2], -torch.inf, dtype=torch.float32)
-        others = list(rounds)
+        if first.queries:
+            found, weight = kernel(query, key, value, first, scale)
+            for columns, part in _parts(first.queries):
+                output[columns], lse[columns] = found[part], weight[part]
     for one in others:
         if not one.queries:
             continue
         found, weight = kernel(query, key, value, one, scale)
-        at = 0
-        for start, stop in joined(one.queries):
-            part = slice(at, at + stop - start)
-            merge_(output[start:stop], lse[start:stop], found[part], weight[part])
-            at = part.stop
+        for columns, part in _parts(one.queries):
+            merge_(output[columns], lse[columns], found[part], weight[part])
     return output, lse
+
+
+def _parts(spans: Sequence[Span]) -> Iterator[tuple[slice, slice]]:
+    """Where results that stand one after the other belong: columns, and which of the results."""
+    at = 0
+    for start, stop in joined(spans):
+        yield slice(start, stop), slice(at, at + stop - start)
+        at += stop - start
 
 
 def merge_(output: Tensor, lse: Tensor, other: Tensor, other_lse: Tensor) -> None:
@@ -158,10 +166,10 @@ def joined(spans: Sequence[Span]) -> list[Span]:
 
 
 def gather(tensor: Tensor, spans: Sequence[Span]) -> Tensor:
-    """The spans' columns one after the other; a view where they are all of them."""
-    if covers(spans, tensor.shape[0]):
-        return tensor
-    return torch.cat([tensor[start:stop] for start, stop in spans])
+    """The spans' columns one after the other; a view where that is how they stand."""
+    runs = joined(spans)
+    parts = [tensor[start:stop] for start, stop in runs]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 @lru_cache(maxsize=64)

@@ -40,11 +40,10 @@ class Trial:
     def of(
         cls, device: torch.device, dtype: torch.dtype, heads: int, kv_heads: int, width: int
     ) -> "Trial":
+        """Views into one tensor, as a fused projection gives them."""
         generator = torch.Generator().manual_seed(1)
-        query, key, value = (
-            torch.randn(96, count, width, generator=generator).to(device, dtype)
-            for count in (heads, kv_heads, kv_heads)
-        )
+        both = torch.randn(96, heads + 2 * kv_heads, width, generator=generator).to(device, dtype)
+        query, key, value = torch.split(both, [heads, kv_heads, kv_heads], dim=1)
         return cls(query=query, key=key, value=value)
 
     def run(self, kernel: Kernel) -> tuple[Tensor, Tensor]:
