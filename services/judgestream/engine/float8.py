@@ -58,7 +58,8 @@ def linear(x: Tensor, weight: Weight, bias: Tensor | None = None) -> Tensor:
     """x [T, K] times a weight [N, K], in either form -> [T, N] in x's dtype."""
     if isinstance(weight, Tensor):
         return torch_linear(x, weight, bias)
-    values, scales = (_compiled_rows() if x.device.type == "cuda" else _rows)(x)
+    fused = x.device.type == "cuda" and not torch.compiler.is_compiling()  # else it is being fused
+    values, scales = _compiled_rows()(x) if fused else _rows(x)
     product = torch._scaled_mm(
         values,
         weight.values.t(),

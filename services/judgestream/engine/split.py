@@ -11,7 +11,7 @@ positions, activation and residuals. With one device that is what this decoder i
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -71,15 +71,15 @@ class SplitDecoder(Decoder):
         return sum(layer.flops_per_token for part in self._parts for layer in part.layers)
 
     def quantise(self) -> None:
-        self._parts = [
-            Part(
-                device=part.device,
-                layers=tuple(map(quantised, part.layers)),
-                heads=part.heads,
-                kv_heads=part.kv_heads,
-            )
-            for part in self._parts
-        ]
+        """Layer by layer, so that a device never holds two forms of more than one."""
+        self.layers = ()
+        for s, part in enumerate(self._parts):
+            layers = list(part.layers)
+            self._parts[s] = replace(part, layers=())
+            del part
+            for n, layer in enumerate(layers):
+                layers[n] = quantised(layer)
+            self._parts[s] = replace(self._parts[s], layers=tuple(layers))
         self.layers = self._parts[0].layers
 
     def forward(
