@@ -89,6 +89,7 @@ def test_float8_is_measured_before_it_is_served(taught_folder: Path) -> None:
     file.write_text("\n".join(records * 50))
     judge, agreed = start(taught_folder, setting(dtype="float8"))
     assert agreed is not None and agreed.prompts == 100 and agreed.share >= 0.99
+    assert judge.work.prompts == 0  # the trial's are not counted
     assert texts(judge)[:2] == ["10 1", "8 7"]
     file.write_text("\n".join(records))
     with pytest.raises(ConfigurationError, match="for 2 of 2 prompts, too few"):

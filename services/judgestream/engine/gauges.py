@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import torch
 
 from judgestream.engine.decoder import Decoder
-from judgestream.engine.judge import Judge, Work
+from judgestream.engine.judge import Judge
 
 PEAKS: Mapping[str, float] = {
     "A100": 312.0,
@@ -47,7 +47,7 @@ class Gauges:
     def __init__(self, judge: Judge, peak: float | None) -> None:
         self._judge = judge
         self._peak = peak
-        self._seen = Work()
+        self._seen = replace(judge.work)
 
     def look(self) -> dict[str, float]:
         """Nothing if nothing was done, else:

@@ -10,7 +10,7 @@ from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import template
 from judgestream.engine.agreement import Agreement, quantise, trial_prompts
 from judgestream.engine.checkpoint import load
-from judgestream.engine.judge import Judge
+from judgestream.engine.judge import Judge, Work
 
 DTYPES: Mapping[str, torch.dtype | None] = {
     "auto": None,
@@ -74,7 +74,9 @@ def start(folder: Path, setting: Setting) -> tuple[Judge, Agreement | None]:
         return judge, None
     own = folder.parent / "trial_prompts.jsonl"
     form = template(checkpoint.manifest.template_id)
-    return judge, quantise(judge, trial_prompts(form, own if own.exists() else None))
+    agreed = quantise(judge, trial_prompts(form, own if own.exists() else None))
+    judge.work = Work()  # what was asked for the trial was no one's request
+    return judge, agreed
 
 
 def _group(gpus: str, size: int, first: int) -> tuple[int, ...]:
