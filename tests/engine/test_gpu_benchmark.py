@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.benchmarks import gpu_engine
+from tests.benchmarks import gpu_bench, gpu_engine
 
 
 def test_every_step_of_the_gpu_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,6 +37,6 @@ def test_without_a_gpu_it_says_so(
 def test_flops_are_counted_as_the_method_says() -> None:
     """64 wide, 2 layers, MLP 176: 2 x (4 x 64^2 + 3 x 64 x 176) = 100,352 weights. Ten tokens: 20 x 100,352
     + 2 x 10^2 x 64 x 2 = 2,032,640."""
-    bench = gpu_engine.Bench.__new__(gpu_engine.Bench)
-    bench.size = gpu_engine.TINY
+    bench = gpu_bench.Bench.__new__(gpu_bench.Bench)
+    bench.size = gpu_bench.TINY
     assert bench.flops([[3] * 10]) == 2_032_640
