@@ -1,8 +1,9 @@
-"""`judgestream release install|endpoint`: a judge into a Triton model repository."""
+"""`judgestream release install|vllm|endpoint`: a judge into a Triton model repository."""
 
+import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +25,15 @@ class Dtype(StrEnum):
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
     FLOAT16 = "float16"
+
+
+class JudgeDtype(StrEnum):
+    """What our own engine takes."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
     FLOAT8 = "float8"
 
 
@@ -36,8 +46,9 @@ def install_command(
         int, typer.Option(min=1, help="processes, each with its own weights; on GPUs: per GPU")
     ] = 1,
     dtype: Annotated[
-        Dtype, typer.Option(help="of the weights; float8 only where the verdicts stay the same")
-    ] = Dtype.AUTO,
+        JudgeDtype,
+        typer.Option(help="of the weights; float8 only where the verdicts stay the same"),
+    ] = JudgeDtype.AUTO,
     tensor_parallel: Annotated[
         int, typer.Option(min=1, help="GPUs that share one copy of the weights")
     ] = 1,
@@ -50,6 +61,12 @@ def install_command(
         typer.Option(help="JSON lines with question and answers, to measure float8 on"),
     ] = None,
     link: Annotated[bool, typer.Option(help="hard links instead of copies, to save disk")] = False,
+    decoupled: Annotated[
+        bool,
+        typer.Option(
+            help="scores first, explanations as they grow; other clients must stream then"
+        ),
+    ] = False,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
     """Put a checkpoint into a model repository as `<family>-<digest8>`.
@@ -67,11 +84,45 @@ def install_command(
         instances=instances,
         device=device.value,
         gpus=_numbers(gpus),
-        tuning=Tuning(dtype=dtype.value, tensor_parallel=tensor_parallel, compile=compile_),
+        tuning=Tuning(
+            dtype=dtype.value,
+            tensor_parallel=tensor_parallel,
+            compile=compile_,
+            decoupled=decoupled,
+        ),
         trial_prompts=trial_prompts,
         link=link,
     )
     _tell(release, repository, form)
+
+
+@app.command("vllm")
+def vllm_command(
+    checkpoint: Annotated[Path, typer.Argument(help="checkpoint folder, ours or JudgeLM's")],
+    repository: Annotated[Path, typer.Option(help="Triton's model repository")],
+    tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs that share the weights")] = 1,
+    dtype: Annotated[Dtype, typer.Option(help="of weights and arithmetic")] = Dtype.AUTO,
+    served_from: Annotated[
+        Path | None, typer.Option(help="the repository as Triton sees it, if that is another path")
+    ] = None,
+    arguments: Annotated[
+        str, typer.Option(help="further engine arguments of vLLM, as a JSON object")
+    ] = "{}",
+    link: Annotated[bool, typer.Option(help="hard links instead of copies, to save disk")] = False,
+    form: options.Format = OutputFormat.TEXT,
+) -> None:
+    """Put a checkpoint into a model repository for Triton's vLLM backend: the engine and what asks it."""
+    from judgestream.adapters.vllm_release import VllmServing, install_vllm
+
+    if not checkpoint.is_dir():
+        raise ConfigurationError(f"{checkpoint} is no checkpoint folder")
+    serving = VllmServing(
+        dtype=dtype.value,
+        tensor_parallel=tensor_parallel,
+        served_from=served_from,
+        arguments=_object(arguments),
+    )
+    _tell(install_vllm(checkpoint, repository, serving=serving, link=link), repository, form)
 
 
 @app.command("endpoint")
@@ -114,6 +165,16 @@ def _numbers(text: str) -> tuple[int, ...]:
         raise ConfigurationError(
             f"--gpus {text!r}: give numbers with commas between, such as 0,1,2,3"
         ) from None
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--arguments is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ConfigurationError(f"--arguments must be a JSON object, not {text}")
+    return found
 
 
 def _tell(release: Release, repository: Path, form: OutputFormat) -> None:
