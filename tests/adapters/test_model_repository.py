@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.adapters.model_repository import CHECKPOINT, Tuning, bundled_models, install
+from judgestream.adapters.model_repository import (
+    CHECKPOINT,
+    TRIAL_PROMPTS,
+    Tuning,
+    bundled_models,
+    install,
+)
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
 from judgestream.engine.manifest import NAME, describe, read_manifest, write_manifest
@@ -71,6 +77,41 @@ def test_the_configuration_says_what_the_release_is(checkpoint: Path, tmp_path: 
     assert found["threads"] == "2"
     assert found["dtype"] == "bfloat16"
     assert (Path(found["python_path"]) / "judgestream" / "__init__.py").exists()
+
+
+def test_a_release_over_several_gpus_names_them(checkpoint: Path, tmp_path: Path) -> None:
+    prompts = tmp_path / "mine.jsonl"
+    prompts.write_text('{"question": "q", "answers": ["a", "b"]}\n')
+    release = install(
+        checkpoint,
+        tmp_path / "models",
+        device="gpu",
+        gpus=(4, 5, 6, 7),
+        tuning=Tuning(tensor_parallel=2, dtype="float8", compile=True, peak_tflops=500.0),
+        trial_prompts=prompts,
+    )
+    folder = tmp_path / "models" / release.name
+    config = (folder / "config.pbtxt").read_text()
+    assert "gpus: [ 4 ]" in config and "gpus: [ 6 ]" in config and "gpus: [ 5 ]" not in config
+    found = parameters(config)
+    assert found["gpus"] == "4,5,6,7"
+    assert found["tensor_parallel"] == "2"
+    assert found["compile"] == "true"
+    assert found["peak_tflops"] == "500.0"
+    assert found["dtype"] == "float8"
+    assert (folder / TRIAL_PROMPTS).read_text() == prompts.read_text()
+
+
+def test_gpus_that_make_up_no_groups_leave_nothing_behind(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="groups of 2"):
+        install(
+            checkpoint,
+            tmp_path / "models",
+            device="gpu",
+            gpus=(0, 1, 2),
+            tuning=Tuning(tensor_parallel=2),
+        )
+    assert not (tmp_path / "models").exists()
 
 
 def test_installing_again_changes_nothing(checkpoint: Path, tmp_path: Path) -> None:

@@ -4,11 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from judgestream.engine import attention
-from judgestream.engine.attention import LADDER, Round, attend, choose, plain
+from judgestream.engine import ladder
+from judgestream.engine.attention import Round, attend, joined, plain
+from judgestream.engine.ladder import LADDER, Trial, choose, rungs
 
 CPU = torch.device("cpu")
-KERNELS = [name for name in LADDER if not name.startswith("cuda")]
+KERNELS = [name for name in LADDER if name != "cuda-varlen"]  # that one is for CUDA alone
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:flex_attention called without torch.compile"  # as it is here: the compiled one is for CUDA
+)
 
 
 def states(columns: int = 90, heads: int = 4, kv_heads: int = 2) -> tuple[Tensor, Tensor, Tensor]:
@@ -76,6 +81,69 @@ def test_a_wrong_kernel_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(q: Tensor, k: Tensor, v: Tensor, one: Round, scale: float) -> tuple[Tensor, Tensor]:
         raise RuntimeError("no such operator")
 
-    ladder = {"cpu-careless": careless, "cpu-broken": broken, "plain": plain}
-    monkeypatch.setattr(attention, "LADDER", ladder)
+    table = {"cpu-careless": careless, "cpu-broken": broken, "plain": plain}
+    monkeypatch.setattr(ladder, "LADDER", table)
     assert choose(CPU, torch.float32, 4, 2, 16) == "plain"
+
+
+def test_only_kernels_for_the_device_are_tried() -> None:
+    assert list(rungs(CPU)) == ["cpu-segments", "plain"]
+    cuda = ["cuda-varlen", "cuda-flex", "cuda-sorted-padding", "plain"]
+    assert list(rungs(torch.device("cuda"))) == cuda
+
+
+def test_if_no_kernel_works_loading_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ladder, "LADDER", {})
+    with pytest.raises(RuntimeError, match="no attention kernel works on cpu"):
+        choose(CPU, torch.float32, 4, 2, 16)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("heads", [(4, 4), (4, 2), (4, 1)], ids=["full", "grouped", "one key head"])
+def test_every_kernel_passes_the_self_test(name: str, heads: tuple[int, int]) -> None:
+    assert Trial.of(CPU, torch.float32, *heads, 16).check(LADDER[name]) < 1e-5
+
+
+SPANS = {
+    "one token": ((0, 1),),
+    "ones beside a long one": ((0, 1), (1, 2), (2, 300), (300, 301)),
+    "longer than two blocks": ((0, 290), (290, 700)),
+    "not all columns, not in order": ((400, 530), (3, 7), (100, 228)),
+    "blocks of the mask exactly": ((0, 128), (128, 384), (384, 512)),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("spans", SPANS.values(), ids=SPANS)
+def test_causal_rounds_equal_the_definition(name: str, spans: tuple[tuple[int, int], ...]) -> None:
+    q, k, v = states(columns=700)
+    one = Round(queries=spans, keys=spans, causal=True)
+    found, expected = LADDER[name](q, k, v, one, 0.25), plain(q, k, v, one, 0.25)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_full_rounds_equal_the_definition(name: str) -> None:
+    """Two query spans share their keys; keys of 1, 128 and 290 columns; a query of one token."""
+    q, k, v = states(columns=700)
+    queries = ((0, 20), (20, 40), (40, 41), (41, 300), (300, 303), (303, 306))
+    keys = ((310, 600), (310, 600), (7, 8), (0, 128), (8, 136), (600, 601))
+    one = Round(queries=queries, keys=keys)
+    found, expected = LADDER[name](q, k, v, one, 0.25), plain(q, k, v, one, 0.25)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_round_of_nothing_changes_nothing(name: str) -> None:
+    q, k, v = states()
+    own = Round(queries=((0, 90),), keys=((0, 90),), causal=True)
+    alone = attend(LADDER[name], q, k, v, (own,), 0.25)
+    beside = attend(LADDER[name], q, k, v, (own, Round(queries=(), keys=())), 0.25)
+    torch.testing.assert_close(beside, alone, atol=0, rtol=0)
+    output, lse = attend(LADDER[name], q, k, v, (Round(queries=(), keys=()),), 0.25)
+    assert not output.any() and bool((lse == -torch.inf).all())
+
+
+def test_spans_that_touch_become_one() -> None:
+    assert joined(((0, 3), (3, 5), (7, 8), (8, 9), (2, 4))) == [(0, 5), (7, 9), (2, 4)]
+    assert joined(()) == []

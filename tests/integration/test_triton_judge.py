@@ -247,3 +247,7 @@ def test_the_engine_tells_its_work_on_the_metrics_port(
     assert grown["judgestream_engine_seconds_total"] > 0
     assert after["judgestream_engine_kernel"] == 1
     assert after["judgestream_engine_row_tokens"] > 0
+    assert after["judgestream_engine_devices"] == 1
+    assert 0 < after["judgestream_engine_fill"]
+    assert after["judgestream_engine_tokens_per_second"] > 0
+    assert "judgestream_engine_mfu" not in after  # nobody knows this CPU's peak

@@ -2,13 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
 from typing import Literal
 
 import judgestream
+from judgestream.adapters.placing import Placing
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import template
 from judgestream.core.types import Release
@@ -25,28 +26,38 @@ CHECKPOINT = "1/checkpoint"
 """Where the weights stand inside the model's folder: beside model.py, since Triton warns of any folder
 that is no version."""
 
+TRIAL_PROMPTS = "1/trial_prompts.jsonl"
+"""Where a release keeps the prompts that float8 is measured on, if it has some of its own."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tuning:
     """How Triton runs a release, beyond where and how often.
 
     threads           torch threads per process; 0: torch's own choice (OMP_NUM_THREADS)
-    dtype             "auto" (as stored; fp32 on a CPU), "float32", "bfloat16" or "float16"
+    dtype             "auto" (as stored; fp32 on a CPU), "float32", "bfloat16", "float16", or "float8":
+                      loaded in bfloat16, and refused at load unless 99 % of verdicts stay the same
     row_tokens        tokens per forward; 0: what suits the device
     queue_delay_us    how long a lone request waits for company, microseconds; while the judge is busy
                       requests gather by themselves
     queue_timeout_us  longest wait in the queue, microseconds; a request may ask for less
     max_queue_size    waiting requests; one more is refused at once
+    tensor_parallel   GPUs that share one copy of the weights
+    compile           torch.compile for what lies between attentions: minutes at load, for speed on GPUs
+    peak_tflops       of one device in the judge's arithmetic, for the MFU gauge; 0: by the GPU's name
     decoupled         scores in a first response, explanations in others as they grow; Triton then takes
                       streaming calls only
     """
 
     threads: int = 0
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16", "float8"] = "auto"
     row_tokens: int = 0
     queue_delay_us: int = 0
     queue_timeout_us: int = 30_000_000
     max_queue_size: int = 256
+    tensor_parallel: int = 1
+    compile: bool = False
+    peak_tflops: float = 0.0
     decoupled: bool = False
 
 
@@ -57,7 +68,9 @@ def install(
     model_source: Path | None = None,
     instances: int = 1,
     device: Literal["cpu", "gpu"] = "cpu",
+    gpus: Sequence[int] = (),
     tuning: Tuning | None = None,
+    trial_prompts: Path | None = None,
     link: bool = False,
 ) -> Release:
     """Put a checkpoint into a model repository as `<family>-<digest8>`. Triton is not told.
@@ -67,20 +80,30 @@ def install(
     checkpoint (no manifest) is described first; its own folder is never written to.
 
     model_source  folder with config.pbtxt and 1/model.py; default: the bundled one of the family
-    instances     processes, each with its own copy of the weights; on GPUs: per GPU
+    instances     processes, each with its own copy of the weights; on GPUs: per GPU, or per group of
+                  `Tuning.tensor_parallel` GPUs
+    gpus          the GPUs to use, by number; default: all, or the first group
+    trial_prompts JSON lines to measure float8 on (see `engine.agreement`); default: bundled ones
     link          hard links instead of copies where possible: saves disk, but whoever changes a
                   weight file in place then changes the release
 
     Raises:
         ConfigurationError: the checkpoint is incomplete or damaged, its template is unknown, the
-            model source is no template, or another checkpoint has the same name here.
+            model source is no template, the GPUs do not make up whole groups, or another
+            checkpoint has the same name here.
     """
     manifest = read_manifest(checkpoint) if (checkpoint / NAME).exists() else describe(checkpoint)
     template(manifest.template_id)  # an unknown one would fail at every request
     name = f"{manifest.family}-{manifest.short}"
     source = model_source or bundled_models() / manifest.family
-    values = {"name": name, "instances": instances, "kind": f"KIND_{device.upper()}"}
-    files = model_files(source, {**values, **_values(manifest), **asdict(tuning or Tuning())})
+    tuning = tuning or Tuning()
+    placing = Placing(
+        instances=instances, device=device, gpus=tuple(gpus), group=tuning.tensor_parallel
+    )
+    values = {"name": name, "instance_groups": placing.groups, "gpus": placing.gpu_list}
+    files = model_files(source, {**values, **_values(manifest), **asdict(tuning)})
+    if trial_prompts is not None:
+        files[TRIAL_PROMPTS] = trial_prompts.read_text(encoding="utf-8")
     place(checkpoint, repository / name, manifest, files, link=link)
     return Release(
         name=name,

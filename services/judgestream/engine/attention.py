@@ -6,14 +6,14 @@ scores, which is exact (Milakov and Gimelshein 2018; FlashAttention does the sam
 whole row is ever built, and no position run is ever guessed: transformers' own packing detection falls
 silent when a cache or a mask is passed, and then prompts see each other.
 
-Kernels form a ladder, best first; `choose` takes the first that agrees with plain arithmetic on this
-machine.
+Here are the definition and the kernels of torch's own that run a round as it stands; `ladder` holds all of
+them, best first, and chooses.
 """
 
 import inspect
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -21,14 +21,10 @@ from torch import Tensor
 
 from judgestream.engine.packing import Span
 
-log = logging.getLogger(__name__)
-
-TOLERANCE = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Round:
-    """Query span k sees key span k: causally (both of one length), or all of it."""
+    """Query span k sees key span k: causally (both of one length), or all of it. No query is in two spans."""
 
     queries: tuple[Span, ...]
     keys: tuple[Span, ...]
@@ -45,22 +41,30 @@ def attend(
 ) -> tuple[Tensor, Tensor]:
     """All rounds merged: output [N, H, D], log-sum-exp [N, H]. Queries of no round keep -inf and zeros."""
     first, *others = rounds
-    if _covers(first.queries, query.shape[0]):
+    if covers(first.queries, query.shape[0]):
         output, lse = kernel(query, key, value, first, scale)
     else:
         output = query.new_zeros(query.shape)
         lse = query.new_full(query.shape[:2], -torch.inf, dtype=torch.float32)
-        others = list(rounds)
+        if first.queries:
+            found, weight = kernel(query, key, value, first, scale)
+            for columns, part in _parts(first.queries):
+                output[columns], lse[columns] = found[part], weight[part]
     for one in others:
         if not one.queries:
             continue
         found, weight = kernel(query, key, value, one, scale)
-        at = 0
-        for start, stop in one.queries:
-            part = slice(at, at + stop - start)
-            merge_(output[start:stop], lse[start:stop], found[part], weight[part])
-            at = part.stop
+        for columns, part in _parts(one.queries):
+            merge_(output[columns], lse[columns], found[part], weight[part])
     return output, lse
+
+
+def _parts(spans: Sequence[Span]) -> Iterator[tuple[slice, slice]]:
+    """Where results that stand one after the other belong: columns, and which of the results."""
+    at = 0
+    for start, stop in joined(spans):
+        yield slice(start, stop), slice(at, at + stop - start)
+        at += stop - start
 
 
 def merge_(output: Tensor, lse: Tensor, other: Tensor, other_lse: Tensor) -> None:
@@ -129,9 +133,9 @@ def varlen(
     if "num_splits" in known:
         options["num_splits"] = 1  # a judgement must not depend on its neighbours
     output, lse = module.varlen_attn(
-        _gather(query, one.queries),
-        _gather(key, one.keys),
-        _gather(value, one.keys),
+        gather(query, one.queries),
+        gather(key, one.keys),
+        gather(value, one.keys),
         _ends(one.queries, query.device),
         _ends(one.keys, query.device),
         max(stop - start for start, stop in one.queries),
@@ -141,41 +145,7 @@ def varlen(
     return output, lse.transpose(0, 1).contiguous() if lse.shape[0] == query.shape[1] else lse
 
 
-LADDER: dict[str, Kernel] = {"cuda-varlen": varlen, "cpu-segments": segments, "plain": plain}
-
-
-def choose(device: torch.device, dtype: torch.dtype, heads: int, kv_heads: int, width: int) -> str:
-    """The name of the first kernel that agrees with `plain` here, on a small round of every kind."""
-    generator = torch.Generator().manual_seed(1)
-    query = torch.randn(96, heads, width, generator=generator).to(device, dtype)
-    key = torch.randn(96, kv_heads, width, generator=generator).to(device, dtype)
-    value = torch.randn(96, kv_heads, width, generator=generator).to(device, dtype)
-    rounds = (
-        Round(
-            queries=((0, 40), (40, 41), (41, 96)), keys=((0, 40), (40, 41), (41, 96)), causal=True
-        ),
-        Round(queries=((40, 41), (60, 96)), keys=((0, 40), (5, 12))),
-    )
-    expected = attend(plain, query, key, value, rounds, width**-0.5)
-    for name, kernel in LADDER.items():
-        if name.split("-")[0] not in (device.type, "plain"):
-            continue
-        try:
-            found = attend(kernel, query, key, value, rounds, width**-0.5)
-            torch.testing.assert_close(
-                [part.float() for part in found],
-                [part.float() for part in expected],
-                atol=TOLERANCE[dtype],
-                rtol=TOLERANCE[dtype],
-            )
-        except Exception as error:
-            log.warning("attention kernel %s is not usable here: %s", name, error)
-            continue
-        return name
-    raise RuntimeError(f"no attention kernel works on {device} with {dtype}")
-
-
-def _covers(spans: Sequence[Span], length: int) -> bool:
+def covers(spans: Sequence[Span], length: int) -> bool:
     """Whether the spans, one after the other, are all columns."""
     at = 0
     for start, stop in spans:
@@ -185,14 +155,29 @@ def _covers(spans: Sequence[Span], length: int) -> bool:
     return at == length
 
 
-def _gather(tensor: Tensor, spans: Sequence[Span]) -> Tensor:
-    if _covers(spans, tensor.shape[0]):
-        return tensor
-    return torch.cat([tensor[start:stop] for start, stop in spans])
+def joined(spans: Sequence[Span]) -> list[Span]:
+    """The same columns in as few spans: one that starts where the one before stops goes on with it."""
+    runs: list[Span] = []
+    for start, stop in spans:
+        if runs and runs[-1][1] == start:
+            start = runs.pop()[0]
+        runs.append((start, stop))
+    return runs
 
 
-def _ends(spans: Sequence[Span], device: torch.device) -> Tensor:
+def gather(tensor: Tensor, spans: Sequence[Span]) -> Tensor:
+    """The spans' columns one after the other; a view where that is how they stand."""
+    runs = joined(spans)
+    parts = [tensor[start:stop] for start, stop in runs]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+@lru_cache(maxsize=64)
+def _ends(spans: tuple[Span, ...], device: torch.device) -> Tensor:
+    """[1 + spans] int32: where each span begins in what `gather` makes of them; the same in every layer, so
+    sent to the device once."""
     ends = [0]
     for start, stop in spans:
         ends.append(ends[-1] + stop - start)
-    return torch.tensor(ends, dtype=torch.int32, device=device)
+    with torch.inference_mode(False):  # else training could not use what serving has kept
+        return torch.tensor(ends, dtype=torch.int32, device=device)

@@ -6,7 +6,7 @@ folder has both. The tokenizer comes from `tokenizer.json` exactly as that file 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError  # to name a refusal: nothing is unpickled
@@ -28,6 +28,7 @@ from judgestream.engine import sentencepiece_bpe
 from judgestream.engine.calibration import read_temperature
 from judgestream.engine.decoder import FAMILIES, Decoder
 from judgestream.engine.manifest import NAME, Manifest, describe, read_manifest
+from judgestream.engine.split import SplitDecoder
 from judgestream.engine.tokens import Tokens
 
 
@@ -63,10 +64,16 @@ def load(
     device: str = "cpu",
     dtype: torch.dtype | None = None,
     manifest: Manifest | None = None,
+    *,
+    others: Sequence[str] = (),
+    compiled: bool = False,
 ) -> Checkpoint:
     """Load a checkpoint: ours, or any LLaMA-family Hugging Face folder.
 
     dtype     of the weights and the arithmetic; None: as stored, but fp32 on a CPU
+    others    devices to share the layers with, in `split`'s way; `model` then cannot compute, and no
+              device ever holds all of the weights
+    compiled  torch.compile for what lies between attentions; `model` then cannot compute
     manifest  where the caller has it; else the folder's own, else `describe` (which reads every file)
 
     Raises:
@@ -90,11 +97,15 @@ def load(
             f"checkpoint {folder}: max_input_tokens {manifest.max_input_tokens} must lie between 1 and"
             f" the model's context of {context}, with room for the score line"
         )
-    torch.nn.Module.to(model, torch.device(device))  # in place; transformers' own `to` is untyped
     model.train(False)
+    if others or compiled:
+        decoder: Decoder = SplitDecoder(model, [device, *others], compiled=compiled)
+    else:
+        torch.nn.Module.to(model, torch.device(device))  # in place; transformers' own is untyped
+        decoder = Decoder(model)
     return Checkpoint(
         model=model,
-        decoder=Decoder(model),
+        decoder=decoder,
         tokens=tokens,
         manifest=manifest,
         context_tokens=context,

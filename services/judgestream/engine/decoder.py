@@ -7,21 +7,23 @@ modules' parameters become views of the fused ones, so the transformers model st
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, rms_norm, silu
+from torch.nn.functional import rms_norm, silu
 from transformers import PreTrainedModel
 
-from judgestream.engine import attention, blocks
+from judgestream.engine import blocks, ladder
+from judgestream.engine.float8 import Float8, Weight, linear
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 """transformers' `model_type`s whose layers are computed here."""
 
 Mix = Callable[[int, Tensor, Tensor, Tensor], Tensor]
-"""Attention of one layer: its number, query [N, H, D], key and value [T, H_kv, D] -> [N, H, D]."""
+"""One attention: its number (the layer's; in `split` a layer has several), query [N, H, D], key and value
+[T, H_kv, D] -> [N, H, D]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,17 +31,21 @@ class Layer:
     """One decoder layer. `qkv` and `gate_up` are stacked weights; biases and head norms may be missing."""
 
     before: Tensor
-    qkv: Tensor
+    qkv: Weight
     qkv_bias: Tensor | None
     query_norm: Tensor | None
     key_norm: Tensor | None
-    out: Tensor
+    out: Weight
     out_bias: Tensor | None
     between: Tensor
-    gate_up: Tensor
+    gate_up: Weight
     gate_up_bias: Tensor | None
-    down: Tensor
+    down: Weight
     down_bias: Tensor | None
+
+    @property
+    def flops_per_token(self) -> int:
+        return 2 * sum(w.numel() for w in (self.qkv, self.out, self.gate_up, self.down))
 
 
 class Decoder:
@@ -60,16 +66,18 @@ class Decoder:
         self.kv_heads = int(config.num_key_value_heads)
         self.width = int(getattr(config, "head_dim", None) or config.hidden_size // self.heads)
         self.eps = float(config.rms_norm_eps)
-        self.layers = tuple(_layer(layer) for layer in body.layers)
+        self.shards = 1
+        self.layers = self._take(body)
+        self._settle(modules)
         self._embedding: Tensor = body.embed_tokens.weight
         self._norm: Tensor = body.norm.weight
         self._head: Tensor = modules.lm_head.weight
         self._rotary = body.rotary_emb
         self._turns: tuple[Tensor, Tensor] | None = None
         shape = (self.heads, self.kv_heads, self.width)
-        self.kernel_name = attention.choose(self.device, self.dtype, *shape)
-        self.kernel = attention.LADDER[self.kernel_name]
-        tolerance = attention.TOLERANCE[self.dtype]
+        self.kernel_name = ladder.choose(self.device, self.dtype, *shape)
+        self.kernel = ladder.LADDER[self.kernel_name]
+        tolerance = ladder.TOLERANCE[self.dtype]
         self.blocks = self.device.type == "cpu" and blocks.agrees(self.dtype, *shape, tolerance)
         if self.blocks:
             self.kernel_name = blocks.NAME
@@ -89,11 +97,16 @@ class Decoder:
     @property
     def flops_per_token(self) -> int:
         """Of the linear layers, two per weight: what a model's FLOPs are usually counted as."""
-        return 2 * sum(
-            weight.numel()
-            for layer in self.layers
-            for weight in (layer.qkv, layer.out, layer.gate_up, layer.down)
-        )
+        return sum(layer.flops_per_token for layer in self.layers)
+
+    @property
+    def first_of_last_layer(self) -> int:
+        """The number of the first attention whose queries are those of the read columns only."""
+        return (len(self.layers) - 1) * self.shards
+
+    def quantise(self) -> None:
+        """Linear layers in float8 from here on. The transformers model keeps the weights as they were."""
+        self.layers = tuple(map(quantised, self.layers))
 
     def forward(
         self, ids: Tensor, positions: Tensor, mix: Mix, *, read: Tensor | None = None
@@ -112,6 +125,13 @@ class Decoder:
     def logits(self, states: Tensor) -> Tensor:
         """Next-token logits in fp32, [..., vocabulary]."""
         return linear(states, self._head).float()
+
+    def _take(self, body: Any) -> tuple[Layer, ...]:
+        """The layers' weights, fused in place."""
+        return tuple(_layer(layer) for layer in body.layers)
+
+    def _settle(self, modules: Any) -> None:
+        """What is no layer stays where it is."""
 
     def _layer(
         self,
@@ -179,6 +199,21 @@ def turn(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     torch.mul(a, cos, out=left).addcmul_(b, sin, value=-1)
     torch.mul(b, cos, out=right).addcmul_(a, sin)
     return out
+
+
+def quantised(layer: Layer) -> Layer:
+    """The layer with float8 weights; norms and biases stay as they are."""
+
+    def eight(weight: Weight) -> Float8:
+        return weight if isinstance(weight, Float8) else Float8.of(weight)
+
+    return replace(
+        layer,
+        qkv=eight(layer.qkv),
+        out=eight(layer.out),
+        gate_up=eight(layer.gate_up),
+        down=eight(layer.down),
+    )
 
 
 def _layer(layer: Any) -> Layer:

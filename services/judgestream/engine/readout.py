@@ -26,7 +26,7 @@ new shape have to be prepared first (half a millisecond each on a CPU, in bf16).
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
-    """Keys and values of every layer, each [columns, H_kv, D], as they were computed for one row."""
+    """Keys and values of every attention, each [columns, H_kv, D], as they were computed for one row."""
 
     keys: list[Tensor]
     values: list[Tensor]
@@ -117,14 +117,14 @@ class _Mixing:
         if self.memory is not None:
             self.memory.keys.append(key)
             self.memory.values.append(value)
-        last = n == len(decoder.layers) - 1
+        last = n >= decoder.first_of_last_layer
         if decoder.blocks:
             segments = self._last_segments if last else self._segments
             return blocks.attend(query, key, value, segments, decoder.scale)
         rounds = self._last_rounds if last else self._rounds
         output, lse = attend(decoder.kernel, query, key, value, rounds, decoder.scale)
         if fed:
-            heads = (decoder.heads, decoder.width)
+            heads = query.shape[1:]
             shape = (self._prompts, 1 + fed) if last else (self._prompts, fed)
             branches = slice(base, base + self._prompts * fed)
             tail = slice(None) if last else branches
@@ -136,7 +136,7 @@ class _Mixing:
                 asked,
                 key[branches].view(self._prompts, fed, -1, decoder.width),
                 value[branches].view(self._prompts, fed, -1, decoder.width),
-                self._family,
+                self._family.to(key.device),
                 decoder.scale,
             )
             merge_(out, weight, found, found_lse)

@@ -4,7 +4,7 @@
 the judge together, each request is answered when its own rows are done, and an error stays with its request.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -159,6 +159,31 @@ class Counters:
             now = getattr(values, key)
             metric.increment(now - self._shown[key])
             self._shown[key] = now
+
+
+class Shown:
+    """Gauges on Triton's metrics port, each there from its first value on: a peak that is not known is no
+    MFU of 0."""
+
+    def __init__(self, prefix: str, texts: dict[str, str], labels: dict[str, str], pb_utils: Any):
+        self._prefix = prefix
+        self._texts = texts
+        self._labels = labels
+        self._pb_utils = pb_utils
+        self._metrics: dict[
+            str, tuple[Any, Any]
+        ] = {}  # families too: a metric does not outlive its own
+
+    def show(self, values: Mapping[str, float]) -> None:
+        for key, value in values.items():
+            if key not in self._metrics:
+                family = self._pb_utils.MetricFamily(
+                    name=f"{self._prefix}_{key}",
+                    description=self._texts[key],
+                    kind=self._pb_utils.MetricFamily.GAUGE,
+                )
+                self._metrics[key] = family, family.Metric(labels=self._labels)
+            self._metrics[key][1].set(value)
 
 
 def _column(request: Any, name: str, pb_utils: Any) -> list[bytes] | None:

@@ -222,7 +222,7 @@ def _draw(logits: Tensor, writer: _Writer) -> int:
 
 
 class _Notes:
-    """What every writer has seen, side by side: per layer keys and values [B, H_kv, C, D], with room."""
+    """What every writer has seen, side by side: per attention keys and values [B, H_kv, C, D], with room."""
 
     def __init__(self, keys: list[Tensor], values: list[Tensor], mask: Tensor, column: int) -> None:
         self._keys = keys
@@ -242,10 +242,12 @@ class _Notes:
             if writer.memory is None:
                 raise ValueError("nothing to go on from: run the prefill with remember=True")
             mask[at, ..., : len(writer.columns)] = True
-            columns = torch.tensor(writer.columns, device=writer.memory.keys[0].device)
+            chosen = torch.tensor(writer.columns)
+            devices = {one.device for one in writer.memory.keys}
+            columns = {device: chosen.to(device) for device in devices}
             fill = (0, 0, 0, width + room - len(writer.columns))
             for kept, states in ((keys, writer.memory.keys), (values, writer.memory.values)):
-                kept.append([pad(layer[columns].transpose(0, 1), fill) for layer in states])
+                kept.append([pad(one[columns[one.device]].transpose(0, 1), fill) for one in states])
         return cls(
             [torch.stack(layer) for layer in zip(*keys, strict=True)],
             [torch.stack(layer) for layer in zip(*values, strict=True)],
@@ -267,13 +269,13 @@ class _Notes:
             query[:, :, None],
             self._keys[n][:, :, seen],
             self._values[n][:, :, seen],
-            attn_mask=self._mask[..., seen],
+            attn_mask=self._mask[..., seen].to(query.device),
             scale=scale,
             enable_gqa=query.shape[1] != key.shape[1],
         )
         return mixed[:, :, 0]
 
     def keep(self, rows: Tensor) -> None:
-        self._keys = [key.index_select(0, rows) for key in self._keys]
-        self._values = [value.index_select(0, rows) for value in self._values]
+        self._keys = [key.index_select(0, rows.to(key.device)) for key in self._keys]
+        self._values = [one.index_select(0, rows.to(one.device)) for one in self._values]
         self._mask = self._mask.index_select(0, rows)

@@ -166,6 +166,16 @@ def test_a_release_is_installed_under_its_digest(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     name = json.loads(done.stdout)["release"]
     assert (repository / name / "config.pbtxt").is_file()
+    done = CliRunner().invoke(main, [*arguments, "--tensor-parallel", "2", "--device", "gpu"])
+    assert done.exit_code == 0, done.output
+    assert "gpus: [ 0 ]" in (repository / name / "config.pbtxt").read_text()
+    for wrong, why in (
+        (["--tensor-parallel", "2"], "need GPUs"),
+        (["--device", "gpu", "--gpus", "0,x"], "give numbers with commas"),
+    ):
+        done = CliRunner().invoke(main, [*arguments, *wrong])
+        assert done.exit_code == ExitCode.USAGE
+        assert why in done.stderr
     done = CliRunner().invoke(
         main, ["release", "install", str(tmp_path / "none"), "--repository", str(repository)]
     )

@@ -26,39 +26,47 @@ class TritonPythonModel:
         self.name = args["model_name"]
         _find_package(parameters["python_path"])
 
-        from judgestream.engine.checkpoint import load  # before torch: see judgestream.engine
+        # before torch: see judgestream.engine
+        from judgestream.engine.instance import Setting, start
 
         # isort: split
         import torch
         import transformers
 
-        from judgestream.engine.judge import Judge
-        from judgestream.engine.serving import Counters
+        from judgestream.engine.gauges import Gauges, peak_flops
+        from judgestream.engine.serving import Counters, Shown
         from judgestream.engine.turns import Turns
 
         if int(parameters["threads"]) > 0:
             torch.set_num_threads(int(parameters["threads"]))
-        on_gpu = args["model_instance_kind"] == "GPU"
-        device = f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu"
-        dtype = None if parameters["dtype"] == "auto" else getattr(torch, parameters["dtype"])
+        setting = Setting.of(
+            parameters,
+            kind=args["model_instance_kind"],
+            device_id=int(args["model_instance_device_id"]),
+        )
         folder = Path(args["model_repository"]) / args["model_version"] / "checkpoint"
         transformers.utils.logging.disable_progress_bar()
-        checkpoint = load(folder, device=device, dtype=dtype)
+        self.judge, agreed = start(folder, setting)
+        checkpoint = self.judge.checkpoint
         if checkpoint.digest != parameters["checkpoint_digest"]:
             raise pb_utils.TritonModelException(
                 f"{self.name}: the checkpoint in {folder} is {checkpoint.digest[:8]}, not"
                 f" {parameters['checkpoint_digest'][:8]}; install the release again"
             )
-        self.judge = Judge(checkpoint, row_tokens=int(parameters["row_tokens"]))
         self._warm_up(parameters["template_id"])
         labels = {"model": self.name, "version": args["model_version"]}
         self.counters = Counters("judgestream_engine", COUNTERS, labels, pb_utils)
-        self.facts = _facts(self.judge, labels)
+        self.shown = Shown("judgestream_engine", GAUGES, labels, pb_utils)
+        self.gauges = Gauges(
+            self.judge, peak_flops(checkpoint.decoder, float(parameters["peak_tflops"]))
+        )
+        self.facts = _facts(self.judge, agreed, labels)
         self.turns = None
         if decoupled:
             self.turns = Turns(limit=UNDER_WAY, between=self._count, failed=self._failed)
         pb_utils.Logger.log_info(
-            f"{self.name}: {checkpoint.manifest.name} on {device}, {checkpoint.decoder.dtype},"
+            f"{self.name}: {checkpoint.manifest.name} on {', '.join(setting.devices)},"
+            f" {setting.dtype} ({checkpoint.decoder.dtype}),"
             f" attention {checkpoint.decoder.kernel_name}, rows of {self.judge.row_tokens} tokens,"
             f" {torch.get_num_threads()} threads"
         )
@@ -81,6 +89,7 @@ class TritonPythonModel:
 
     def _count(self):
         self.counters.show(self.judge.work)
+        self.shown.show(self.gauges.look())
 
     def _failed(self, error):
         pb_utils.Logger.log_error(f"{self.name}: {error!r}")
@@ -117,7 +126,14 @@ COUNTERS = {
 }
 
 
-def _facts(judge, labels):
+GAUGES = {
+    "fill": "Tokens of the last rows over their budget",
+    "tokens_per_second": "Tokens run per second of the last rows",
+    "mfu": "FLOP/s of the linear layers in the last rows over the devices' bf16 peak",
+}
+
+
+def _facts(judge, agreed, labels):
     """Gauges that never change; the caller keeps them alive."""
     decoder = judge.checkpoint.decoder
     facts = []
@@ -125,6 +141,12 @@ def _facts(judge, labels):
         ("row_tokens", "Budget of a row, in tokens", {}, judge.row_tokens),
         ("token_flops", "FLOP of the linear layers per token", {}, decoder.flops_per_token),
         ("kernel", "The attention kernel in use", {"kernel": decoder.kernel_name}, 1),
+        ("devices", "Devices that share the weights", {}, decoder.shards),
+        *(
+            [("float8_agreement", "Verdicts that float8 left as they were", {}, agreed.share)]
+            if agreed is not None
+            else []
+        ),
     ):
         family = pb_utils.MetricFamily(
             name=f"judgestream_engine_{key}", description=text, kind=pb_utils.MetricFamily.GAUGE

@@ -27,6 +27,16 @@ class Dtype(StrEnum):
     FLOAT16 = "float16"
 
 
+class JudgeDtype(StrEnum):
+    """What our own engine takes."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    FLOAT8 = "float8"
+
+
 @app.command("install")
 def install_command(
     checkpoint: Annotated[Path, typer.Argument(help="checkpoint folder, ours or JudgeLM's")],
@@ -35,6 +45,21 @@ def install_command(
     instances: Annotated[
         int, typer.Option(min=1, help="processes, each with its own weights; on GPUs: per GPU")
     ] = 1,
+    dtype: Annotated[
+        JudgeDtype,
+        typer.Option(help="of the weights; float8 only where the verdicts stay the same"),
+    ] = JudgeDtype.AUTO,
+    tensor_parallel: Annotated[
+        int, typer.Option(min=1, help="GPUs that share one copy of the weights")
+    ] = 1,
+    gpus: Annotated[str, typer.Option(help="GPUs to use, such as 0,1,2,3; default: all")] = "",
+    compile_: Annotated[
+        bool, typer.Option("--compile", help="torch.compile: slower to load, faster on GPUs")
+    ] = False,
+    trial_prompts: Annotated[
+        Path | None,
+        typer.Option(help="JSON lines with question and answers, to measure float8 on"),
+    ] = None,
     link: Annotated[bool, typer.Option(help="hard links instead of copies, to save disk")] = False,
     decoupled: Annotated[
         bool,
@@ -58,7 +83,14 @@ def install_command(
         repository,
         instances=instances,
         device=device.value,
-        tuning=Tuning(decoupled=decoupled),
+        gpus=_numbers(gpus),
+        tuning=Tuning(
+            dtype=dtype.value,
+            tensor_parallel=tensor_parallel,
+            compile=compile_,
+            decoupled=decoupled,
+        ),
+        trial_prompts=trial_prompts,
         link=link,
     )
     _tell(release, repository, form)
@@ -124,6 +156,15 @@ def endpoint_command(
         price_out=price_out,
     )
     _tell(install_endpoint(judge, repository), repository, form)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(",") if number.strip())
+    except ValueError:
+        raise ConfigurationError(
+            f"--gpus {text!r}: give numbers with commas between, such as 0,1,2,3"
+        ) from None
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""All attention kernels, best first, and the self-test that chooses one for this machine.
+
+What a kernel needs (a GPU, a compiler, a version of torch) cannot be told in advance, and a wrong one is
+silent. So each is tried at load, against the definition, and the first that agrees is taken.
+"""
+
+import logging
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from judgestream.engine.attention import Kernel, Round, attend, plain, segments, varlen
+from judgestream.engine.flex import flex
+from judgestream.engine.sorted_padding import sorted_padding
+
+log = logging.getLogger(__name__)
+
+TOLERANCE = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+
+LADDER: dict[str, Kernel] = {
+    "cuda-varlen": varlen,
+    "cuda-flex": flex,
+    "cuda-sorted-padding": sorted_padding,
+    "cpu-segments": segments,
+    "plain": plain,
+}
+"""Name -> kernel; a name starts with the type of device that it is for, "plain" is for any."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """A small row with a round of every kind: queries and keys of the heads in question."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+
+    @classmethod
+    def of(
+        cls, device: torch.device, dtype: torch.dtype, heads: int, kv_heads: int, width: int
+    ) -> "Trial":
+        """Views into one tensor, as a fused projection gives them."""
+        generator = torch.Generator().manual_seed(1)
+        both = torch.randn(96, heads + 2 * kv_heads, width, generator=generator).to(device, dtype)
+        query, key, value = torch.split(both, [heads, kv_heads, kv_heads], dim=1)
+        return cls(query=query, key=key, value=value)
+
+    def run(self, kernel: Kernel) -> tuple[Tensor, Tensor]:
+        own = ((0, 40), (40, 41), (41, 96))
+        rounds = (
+            Round(queries=own, keys=own, causal=True),
+            Round(queries=((40, 41), (60, 96)), keys=((0, 40), (5, 12))),
+        )
+        scale = float(self.query.shape[-1] ** -0.5)
+        return attend(kernel, self.query, self.key, self.value, rounds, scale)
+
+    def check(self, kernel: Kernel) -> float:
+        """The largest difference from `plain`.
+
+        Raises:
+            AssertionError: it is more than rounding; or whatever the kernel itself raises.
+        """
+        tolerance = TOLERANCE[self.query.dtype]
+        found = [part.float() for part in self.run(kernel)]
+        expected = [part.float() for part in self.run(plain)]
+        torch.testing.assert_close(found, expected, atol=tolerance, rtol=tolerance)
+        return max(float((a - b).abs().max()) for a, b in zip(found, expected, strict=True))
+
+
+def rungs(device: torch.device) -> dict[str, Kernel]:
+    """The kernels that are for this kind of device, best first."""
+    return {
+        name: kernel
+        for name, kernel in LADDER.items()
+        if name.split("-")[0] in (device.type, "plain")
+    }
+
+
+def choose(device: torch.device, dtype: torch.dtype, heads: int, kv_heads: int, width: int) -> str:
+    """The name of the first kernel that agrees with `plain` here.
+
+    Raises:
+        RuntimeError: none does.
+    """
+    trial = Trial.of(device, dtype, heads, kv_heads, width)
+    for name, kernel in rungs(device).items():
+        try:
+            trial.check(kernel)
+        except Exception as error:
+            log.warning("attention kernel %s is not usable here: %s", name, error)
+            continue
+        return name
+    raise RuntimeError(f"no attention kernel works on {device} with {dtype}")
