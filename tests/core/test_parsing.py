@@ -265,3 +265,15 @@ def test_labels_and_what_they_count_for_must_match() -> None:
         Grammar(labels=("A", "B", "C"), count=1, outcomes=(1, -1))
     with pytest.raises(ValueError, match="one label long"):
         Grammar(labels=("A", "B"), count=2, outcomes=(1, -1))
+
+
+def test_three_scores_are_read_one_by_one() -> None:
+    three = Grammar(labels=("1", "2"), count=3)
+    probs = (0.98, 0.0, 0.49, 0.49, 0.245, 0.735)  # each row sums to 0.98
+    found = read(Reply(text="1 2 2", score_probs=probs), three)
+    assert isinstance(found, Reading)
+    assert found.means == pytest.approx((1.0, 1.5, 1.75))
+    assert found.greedy == (1.0, 2.0, 2.0)
+    assert (found.win, found.tie, found.lose) == (None, None, None)
+    assert found.outside == pytest.approx(0.02)
+    assert isinstance(read(Reply(text="", score_probs=probs * 2), three), Unreadable)

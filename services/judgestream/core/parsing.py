@@ -118,14 +118,15 @@ def _pair(
 
 def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     probs, size = reply.score_probs, len(grammar.labels)
-    if len(probs) != size**grammar.count:
+    cells = size * grammar.count if grammar.count > 2 else size**grammar.count
+    if len(probs) != cells:
         return Unreadable(
             reason=Unread.UNPARSABLE,
             detail=f"{len(probs)} probabilities for {size} labels at {grammar.count} positions",
         )
     # Exactly rounded sums do not depend on their order: a transposed distribution gives exactly the
     # mirrored reading, so that a draw between win and lose stays a draw.
-    inside = fsum(probs) if min(probs) >= 0.0 else nan
+    inside = fsum(probs) / (grammar.count if grammar.count > 2 else 1) if min(probs) >= 0 else nan
     outside = 1.0 - inside
     if not abs(outside) <= MAX_OUTSIDE:  # written so that NaN fails, too
         return Unreadable(
@@ -144,16 +145,19 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     if grammar.count == 1:
         best = values[probs.index(max(probs))]
         return Reading(means=(_mean(probs, values),), greedy=greedy or (best,), outside=outside)
-    if grammar.count != 2:
-        raise ValueError(f"no reading is defined for {grammar.count} joint scores")
+    if grammar.count > 2:
+        rows = [probs[k * size : (k + 1) * size] for k in range(grammar.count)]
+        best_of = tuple(values[row.index(max(row))] for row in rows)
+        means = tuple(_mean(row, values) for row in rows)
+        return Reading(means=means, greedy=greedy or best_of, outside=outside)
     if greedy is None:
         cell = probs.index(max(probs))
         greedy = (values[cell // size], values[cell % size])
     first = [fsum(probs[k * size : (k + 1) * size]) for k in range(size)]
     second = [fsum(probs[k::size]) for k in range(size)]
     win, tie, lose = (fsum(pick(probs)) / inside for pick in _regions(values))
-    means = (_mean(first, values), _mean(second, values))
-    return _pair(means, greedy, win, tie, lose, outside)
+    pair = (_mean(first, values), _mean(second, values))
+    return _pair(pair, greedy, win, tie, lose, outside)
 
 
 def _mean(weights: Sequence[float], values: Sequence[float]) -> float:

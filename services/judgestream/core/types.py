@@ -71,8 +71,9 @@ class Reply:
     """What a judge returned for one prompt, before any template has read it.
 
     `score_probs` is the joint probability of the score labels, row-major over the shown positions
-    (shape `len(labels) ** positions`), and sums to 1 less the mass outside the grammar; empty from a
-    judge that only writes text. `text` is what greedy decoding writes: the score line, then the
+    (shape `len(labels) ** positions`), and sums to 1 less the mass outside the grammar; of three and more
+    positions it is one distribution per position (shape `positions, len(labels)`), each with that sum.
+    Empty from a judge that only writes text. `text` is what greedy decoding writes: the score line, then the
     explanation if one was asked for.
     """
 

@@ -92,17 +92,10 @@ class ScoreTree:
 
 def score_lines(grammar: Grammar, tokens: Tokens, prompt: str) -> list[list[int]]:
     """Every score line's token ids behind this prompt, row-major over the labels."""
+    check(grammar)
     labels = grammar.labels
-    if not labels or grammar.count < 1 or not all(labels) or len(set(labels)) != len(labels):
-        raise ValueError(
-            "a score grammar needs distinct, non-empty labels and a count of 1 or more"
-        )
     if len(labels) ** grammar.count > MAX_LINES:
         raise ValueError(f"{len(labels)} labels at {grammar.count} positions are too many lines")
-    if grammar.count > 1 and not grammar.separator:
-        raise ValueError("a score grammar of several labels needs a separator")
-    if "\n" in "".join((*labels, grammar.separator, grammar.lead)):
-        raise ValueError("a score line cannot contain a newline")
     lines = [
         tokens.continuation(prompt, grammar.lead + grammar.separator.join(chosen))
         for chosen in product(labels, repeat=grammar.count)
@@ -113,3 +106,16 @@ def score_lines(grammar: Grammar, tokens: Tokens, prompt: str) -> list[list[int]
         if tokens.continuation(prompt, text + "\n")[: len(line)] != line:
             raise ValueError(f"the tokenizer merges the score line {text!r} with its newline")
     return lines
+
+
+def check(grammar: Grammar) -> None:
+    """ValueError for a grammar that no tokenizer could write."""
+    labels = grammar.labels
+    if not labels or grammar.count < 1 or not all(labels) or len(set(labels)) != len(labels):
+        raise ValueError(
+            "a score grammar needs distinct, non-empty labels and a count of 1 or more"
+        )
+    if grammar.count > 1 and not grammar.separator:
+        raise ValueError("a score grammar of several labels needs a separator")
+    if "\n" in "".join((*labels, grammar.separator, grammar.lead)):
+        raise ValueError("a score line cannot contain a newline")

@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from judgestream.core.errors import PromptTooLong, RejectedByJudge
 from judgestream.core.templates.base import Grammar
 from judgestream.core.types import Reply
+from judgestream.engine import chain
 from judgestream.engine.calibration import soften
 from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.grammar import ScoreTree
 from judgestream.engine.packing import Row, pack
 from judgestream.engine.prompt import Prompt
-from judgestream.engine.readout import prefill
+from judgestream.engine.readout import Prefill, prefill
 from judgestream.engine.writing import Writing, Written
 
 ROW_TOKENS = {"cpu": 1024, "cuda": 16_384}
@@ -78,6 +79,7 @@ class Judge:
         self.row_tokens = row_tokens or ROW_TOKENS[checkpoint.decoder.device.type]
         self.work = Work()
         self._trees: dict[tuple[Grammar, str], ScoreTree] = {}
+        self._chains: dict[int, chain.ChainLines] = {}  # by the identity of their tree
 
     def read(self, prompts: Sequence[Prompt]) -> list[Result]:
         """A reply per prompt, in order; see `stream`."""
@@ -133,12 +135,34 @@ class Judge:
         key = (prompt.grammar, prompt.text.rsplit("\n", 1)[-1][-_END_CHARS:])
         tree = self._trees.get(key)
         if tree is None:
-            context = prompt.text[-_CONTEXT_CHARS:]
-            tree = ScoreTree.build(prompt.grammar, self.checkpoint.tokens, context)
+            tree = self._build(prompt)
             if len(self._trees) >= _TREES_KEPT:
-                self._trees.pop(next(iter(self._trees)))
+                self._chains.pop(id(self._trees.pop(next(iter(self._trees)))), None)
             self._trees[key] = tree
         return tree
+
+    def _build(self, prompt: Prompt) -> ScoreTree:
+        """Of a chain, the tree of its first score: its likeliest tokens are where writing begins."""
+        grammar, tokens = prompt.grammar, self.checkpoint.tokens
+        context = prompt.text[-_CONTEXT_CHARS:]
+        if grammar.count < chain.FROM:
+            return ScoreTree.build(grammar, tokens, context)
+        lines = chain.ChainLines(grammar, tokens, context)
+        tree = ScoreTree.build(replace(grammar, count=1), tokens, context)
+        self._chains[id(tree)] = lines
+        return tree
+
+    def _probabilities(self, filled: Prefill) -> list[list[float]]:
+        """Per prompt of a row: its joint distribution, or of a chain the marginals, one after the other."""
+        lines = self._chains.get(id(filled.tree))
+        if lines is None:
+            joint: list[list[float]] = soften(filled.joint, self.temperature).tolist()
+            return joint
+        decoder, temperature = self.checkpoint.decoder, self.temperature
+        return [
+            chain.marginals(decoder, filled, at, lines, temperature=temperature).flatten().tolist()
+            for at in range(len(filled.row.prompts))
+        ]
 
     def _by_tree(self, jobs: Sequence[_Job]) -> Iterator[tuple[ScoreTree, list[_Job]]]:
         """Jobs that can share rows: those with the same score tree behind them."""
@@ -199,7 +223,7 @@ class Judge:
         joints: list[list[list[float]]] = []
         for row in rows:
             filled = prefill(self.checkpoint.decoder, row, tree, tokens.ends)
-            joints.append(soften(filled.joint, self.temperature).tolist())
+            joints.append(self._probabilities(filled))
             known = writing.add(filled, [jobs[at].prompt for at in row.prompts])
             clock.stop()
             self.work.rows += 1
