@@ -213,3 +213,55 @@ def test_a_text_without_scores_is_unparsable_and_shows_how_it_began() -> None:
     assert found.reason is Unread.UNPARSABLE
     assert found.detail.startswith("I cannot compare them.")
     assert len(found.detail) <= 80
+
+
+CHOICE = Grammar(labels=("A", "B", "C"), count=1, outcomes=(1, -1, 0))
+APPROVAL = Grammar(labels=("yes", "no"), count=1, scores=(10.0, 1.0))
+
+
+def test_a_choice_gives_outcomes_and_no_scores() -> None:
+    # 0.582 + 0.194 + 0.194 = 0.97 inside: 0.6, 0.2 and 0.2 of it
+    found = read(Reply(text="A", score_probs=(0.582, 0.194, 0.194)), CHOICE)
+    assert isinstance(found, Reading)
+    assert (found.means, found.greedy) == ((), ())
+    assert (found.win, found.lose, found.tie) == pytest.approx((0.6, 0.2, 0.2))
+    assert found.outside == pytest.approx(0.03)
+    assert isinstance(
+        read(Reply(text="A", score_probs=(0.5, 0.2, 0.2)), CHOICE), Unreadable
+    )  # a tenth is outside
+
+
+@pytest.mark.parametrize(
+    ("text", "win", "tie", "lose"),
+    [("A\nbecause", 1, 0, 0), ("[[B]]", 0, 0, 1), ("**c**", 0, 1, 0)],
+)
+def test_a_written_choice_is_certain_about_itself(text: str, win: int, tie: int, lose: int) -> None:
+    found = read(Reply(text=text), CHOICE)
+    assert isinstance(found, Reading)
+    assert (found.win, found.tie, found.lose) == (win, tie, lose)
+
+
+@pytest.mark.parametrize("text", ["D", "A B", "A is better", "", "Answer"])
+def test_anything_but_one_letter_is_no_choice(text: str) -> None:
+    assert isinstance(read(Reply(text=text), CHOICE), Unreadable)
+
+
+def test_words_count_for_their_scores() -> None:
+    found = read(Reply(text="yes", score_probs=(0.75, 0.25)), APPROVAL)
+    assert isinstance(found, Reading)
+    assert found.means == pytest.approx((0.75 * 10 + 0.25,))
+    assert found.greedy == (10.0,)
+    written = read(Reply(text="No."), APPROVAL)
+    assert isinstance(written, Reading)
+    assert written.means == (1.0,)
+    both = Grammar(labels=("yes", "no"), count=2, scores=(1.0, 0.0))
+    pair = read(Reply(text="yes no"), both)
+    assert isinstance(pair, Reading)
+    assert (pair.means, pair.win) == ((1.0, 0.0), 1.0)
+
+
+def test_labels_and_what_they_count_for_must_match() -> None:
+    with pytest.raises(ValueError, match="2 outcomes for 3 labels"):
+        Grammar(labels=("A", "B", "C"), count=1, outcomes=(1, -1))
+    with pytest.raises(ValueError, match="one label long"):
+        Grammar(labels=("A", "B"), count=2, outcomes=(1, -1))

@@ -197,3 +197,15 @@ def test_verdict_ids_do_not_run_parts_together() -> None:
     parts = ["", "a", "b", "ab", "a\0", "\0\0\0\1", "\0\0\0\1a", "é"]
     triples = [(x, y, z) for x in parts for y in parts for z in parts]
     assert len({verdict_id(*triple) for triple in triples}) == len(triples)
+
+
+def test_choices_settle_without_scores_and_swap_like_all_others() -> None:
+    straight = Reading(means=(), greedy=(), win=0.7, tie=0.2, lose=0.1)
+    shown = Reading(means=(), greedy=(), win=0.3, tie=0.1, lose=0.6)  # for the one shown first
+    restored = SWAPPED.restore(shown)
+    assert restored == Reading(means=(), greedy=(), win=0.6, tie=0.1, lose=0.3)
+    assert isinstance(restored, Reading)
+    found = settle_pair(request(), [result("straight", straight), result("swapped", restored)])
+    assert (found.winner, found.flipped) == ("a", False)
+    assert found.p_win == pytest.approx(0.65)
+    assert [score.score for score in found.scores] == [None, None]

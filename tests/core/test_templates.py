@@ -4,7 +4,15 @@ import pytest
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.modes import MODES
-from judgestream.core.templates import CHAT, JUDGELM, TEMPLATES, messages, template
+from judgestream.core.templates import (
+    CHAT,
+    CHAT_CHOICE,
+    JUDGELM,
+    JUDGELM_HALVES,
+    TEMPLATES,
+    messages,
+    template,
+)
 from judgestream.core.templates.base import Grammar, defuser
 
 # Typed from shared/facts/judgelm.md 3.1. A released checkpoint has seen exactly these characters.
@@ -178,7 +186,8 @@ def test_every_template_has_the_form_of_every_mode(template_id: str) -> None:
 def test_every_template_defuses_its_own_frame(template_id: str) -> None:
     known = TEMPLATES[template_id]
     for form in known.forms.values():
-        lines = form.render("", ("",) * form.grammar.count, "").splitlines()
+        answers = 2 if form is known.forms["pair"] else 1
+        lines = form.render("", ("",) * answers, "").splitlines()
         framing = [line for line in lines if line.startswith(("[", "#"))]
         assert [line for line in framing if not line.startswith(known.markers)] == []
 
@@ -213,3 +222,13 @@ def test_a_chat_prompt_is_a_system_and_a_user_message() -> None:
     assert messages("just a text") == [{"role": "user", "content": "just a text"}]
     with pytest.raises(ValueError, match="needs a reference"):
         CHAT.forms["single"].render(QUESTION, (ANSWERS[0],), None)
+
+
+def test_templates_differ_in_their_labels() -> None:
+    halves = JUDGELM_HALVES.forms["pair"]
+    assert halves.render(QUESTION, ANSWERS, None) == PAIR
+    assert halves.grammar.labels[:3] == ("1", "1.5", "2") and len(halves.grammar.labels) == 19
+    choice = CHAT_CHOICE.forms["pair"].grammar
+    assert dict(zip(choice.labels, choice.outcomes, strict=True)) == {"A": 1, "B": -1, "C": 0}
+    approval = CHAT_CHOICE.forms["single"].grammar
+    assert dict(zip(approval.labels, approval.values, strict=True)) == {"yes": 10.0, "no": 1.0}

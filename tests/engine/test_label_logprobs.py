@@ -73,6 +73,6 @@ def test_a_line_that_is_none_is_all_outside(tokens: list[Step]) -> None:
 
 
 def test_text_alone_is_certain_of_itself() -> None:
-    assert cell(certain((8.0, 7.0), PAIR), 8, 7) == 1.0
-    assert sum(certain((8.5, 7.0), PAIR)) == 0  # no label of the grammar
-    assert sum(certain(None, PAIR)) == 0
+    assert cell(certain("8 7\nbecause", PAIR), 8, 7) == 1.0
+    assert sum(certain("8.5 7", PAIR)) == 0  # no label of the grammar
+    assert sum(certain("none of that", PAIR)) == 0

@@ -64,8 +64,15 @@ def assert_equal(found: Tensor, expected: Tensor) -> None:
 HALVES = Grammar(labels=tuple(str(n / 2).removesuffix(".0") for n in range(2, 21)), count=1)
 
 
+CHOICE = Grammar(labels=("A", "B", "C"), count=1, outcomes=(1, -1, 0))
+APPROVALS = Grammar(labels=("yes", "no"), count=2, scores=(1.0, 0.0))
+FREE = Grammar(labels=("good", "good enough", "bad"), count=2, separator=" / ", lead=" ")
+
+
 @pytest.mark.parametrize(
-    "grammar", [tiny.PAIR, tiny.SINGLE, HALVES], ids=["pair", "single", "half"]
+    "grammar",
+    [tiny.PAIR, tiny.SINGLE, HALVES, CHOICE, APPROVALS, FREE],
+    ids=["pair", "single", "half", "choice", "yes-no pair", "free"],
 )
 @pytest.mark.parametrize("at", [0, 2])
 def test_joint_equals_separate_forwards(checkpoint: Checkpoint, grammar: Grammar, at: int) -> None:

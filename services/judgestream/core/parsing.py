@@ -50,6 +50,27 @@ def parse_tolerant(text: str, count: int) -> tuple[float, ...] | None:
     return tuple(numbers)
 
 
+def parse_labels(text: str, grammar: Grammar) -> tuple[int, ...] | None:
+    """Which labels stand on the first line that is not blank, as indices; None unless there are as many as
+    the grammar asks for and nothing else.
+
+    Numbers are read as `parse_tolerant` reads them. Other labels are words: `[[A]]`, `**B**` and `yes.`
+    are read, in any letter case.
+    """
+    if grammar.numeric:
+        numbers = parse_tolerant(text, grammar.count)
+        if numbers is None or not set(numbers) <= set(grammar.values):
+            return None
+        return tuple(grammar.values.index(number) for number in numbers)
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    known = {label.casefold(): at for at, label in enumerate(grammar.labels)}
+    found = [known.get(word.casefold()) for word in re.findall(r"\w+", line)]
+    if len(found) != grammar.count:
+        return None
+    labels = tuple(at for at in found if at is not None)
+    return labels if len(labels) == len(found) else None
+
+
 def read(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     """The reading of a reply, by shown position.
 
@@ -60,24 +81,43 @@ def read(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
         return _read_distribution(reply, grammar)
     if reply.finish_reason == "length" and "\n" not in reply.text.lstrip():
         return Unreadable(reason=Unread.TRUNCATED, detail=reply.text[:80])
-    scores = parse_tolerant(reply.text, grammar.count)
+    scores = _scores(reply.text, grammar)
     if scores is None:
         return Unreadable(reason=Unread.UNPARSABLE, detail=reply.text[:80])
+    if grammar.outcomes:
+        (side,) = scores
+        return _pair((), (), float(side > 0), float(side == 0), float(side < 0))
     if grammar.count != 2:
         return Reading(means=scores, greedy=scores)
     first, second = scores
-    return Reading(
-        means=scores,
-        greedy=scores,
-        win=float(first > second),
-        tie=float(first == second),
-        lose=float(first < second),
-    )
+    sides = float(first > second), float(first == second), float(first < second)
+    return _pair(scores, scores, *sides)
+
+
+def _scores(text: str, grammar: Grammar) -> tuple[float, ...] | None:
+    """What is written on the first line: scores, or the outcome of a choice."""
+    if grammar.numeric:
+        return parse_tolerant(text, grammar.count)
+    labels = parse_labels(text, grammar)
+    if labels is None:
+        return None
+    values = grammar.outcomes or grammar.values
+    return tuple(float(values[at]) for at in labels)
+
+
+def _pair(
+    means: tuple[float, ...],
+    greedy: tuple[float, ...],
+    win: float,
+    tie: float,
+    lose: float,
+    outside: float = 0.0,
+) -> Reading:
+    return Reading(means=means, greedy=greedy, win=win, tie=tie, lose=lose, outside=outside)
 
 
 def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
-    probs, values = reply.score_probs, grammar.values
-    size = len(values)
+    probs, size = reply.score_probs, len(grammar.labels)
     if len(probs) != size**grammar.count:
         return Unreadable(
             reason=Unread.UNPARSABLE,
@@ -92,7 +132,15 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
             reason=Unread.OUTSIDE_GRAMMAR, detail=f"{outside:.3f} outside the score grammar"
         )
     outside = max(0.0, outside)  # single precision may sum to a hair above one
-    greedy = parse_tolerant(reply.text, grammar.count)
+    if grammar.outcomes:
+        win, tie, lose = (
+            fsum(p for p, outcome in zip(probs, grammar.outcomes, strict=True) if outcome == side)
+            / inside
+            for side in (1, 0, -1)
+        )
+        return _pair((), (), win, tie, lose, outside)
+    values = grammar.values
+    greedy = _scores(reply.text, grammar)
     if grammar.count == 1:
         best = values[probs.index(max(probs))]
         return Reading(means=(_mean(probs, values),), greedy=greedy or (best,), outside=outside)
@@ -104,14 +152,8 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     first = [fsum(probs[k * size : (k + 1) * size]) for k in range(size)]
     second = [fsum(probs[k::size]) for k in range(size)]
     win, tie, lose = (fsum(pick(probs)) / inside for pick in _regions(values))
-    return Reading(
-        means=(_mean(first, values), _mean(second, values)),
-        greedy=greedy,
-        win=win,
-        tie=tie,
-        lose=lose,
-        outside=outside,
-    )
+    means = (_mean(first, values), _mean(second, values))
+    return _pair(means, greedy, win, tie, lose, outside)
 
 
 def _mean(weights: Sequence[float], values: Sequence[float]) -> float:

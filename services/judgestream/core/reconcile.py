@@ -115,10 +115,12 @@ def _readable(
 
 
 def _scores(request: Request, readings: Sequence[Reading]) -> tuple[CandidateScore, ...]:
+    """Without a score where nothing was read, or a choice was."""
+    scored = [reading for reading in readings if reading.means]
     return tuple(
         CandidateScore(
             candidate_id=candidate.id,
-            score=fsum(r.means[k] for r in readings) / len(readings) if readings else None,
+            score=fsum(r.means[k] for r in scored) / len(scored) if scored else None,
             system=candidate.system,
             length=len(candidate.text),
         )

@@ -48,8 +48,8 @@ class Transform:
             raise ValueError(f"a swap is defined for two candidates, not {len(self.order)}")
         return replace(
             reading,
-            means=self.hide(reading.means),
-            greedy=self.hide(reading.greedy),
+            means=self.hide(reading.means) if reading.means else (),
+            greedy=self.hide(reading.greedy) if reading.greedy else (),
             win=reading.lose,
             lose=reading.win,
         )

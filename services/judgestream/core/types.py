@@ -89,8 +89,8 @@ class Reading:
     """A reply that could be read. All per-position values are in the order that the judge was shown,
     until `Transform.restore` puts them back into the request's order.
 
-    means            expected score per position, under the joint distribution
-    greedy           the scores that plain greedy decoding writes (JudgeLM's own field)
+    means            expected score per position, under the joint distribution; empty for a choice
+    greedy           the scores that plain greedy decoding writes (JudgeLM's own field); empty for a choice
     win, tie, lose   P(first > second), P(equal), P(first < second); None with one score only
     outside          probability mass outside the score grammar, 0 to 1
     """

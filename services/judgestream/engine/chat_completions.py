@@ -23,7 +23,6 @@ from judgestream.core.errors import (
     PromptTooLong,
     RejectedByJudge,
 )
-from judgestream.core.parsing import parse_tolerant
 from judgestream.core.templates import messages
 from judgestream.core.types import Reply
 from judgestream.engine.label_logprobs import Step, certain, joint
@@ -194,7 +193,7 @@ class ChatJudge:
         if steps:
             probs = joint(steps, prompt.grammar)
         else:
-            probs = certain(parse_tolerant(text, prompt.grammar.count), prompt.grammar)
+            probs = certain(text, prompt.grammar)
         finish = str(choice.get("finish_reason") or "")
         return Reply(
             text=text,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from judgestream.core.parsing import parse_labels
 from judgestream.core.templates.base import Grammar
 
 
@@ -42,12 +43,11 @@ def joint(steps: Sequence[Step], grammar: Grammar) -> tuple[float, ...]:
     )
 
 
-def certain(scores: Sequence[float] | None, grammar: Grammar) -> tuple[float, ...]:
+def certain(text: str, grammar: Grammar) -> tuple[float, ...]:
     """The distribution of an endpoint that gives no probabilities: all on the line that it wrote."""
-    return tuple(
-        1.0 if scores is not None and tuple(map(float, labels)) == tuple(scores) else 0.0
-        for labels in product(grammar.labels, repeat=grammar.count)
-    )
+    written = parse_labels(text, grammar)
+    lines = product(range(len(grammar.labels)), repeat=grammar.count)
+    return tuple(float(line == written) for line in lines)
 
 
 def _label(

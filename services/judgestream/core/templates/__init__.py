@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import chat, judgelm
-from judgestream.core.templates.base import Form, Grammar, Template, defuser
+from judgestream.core.templates.base import Form, Grammar, Render, Template, defuser
 
 _defuse = defuser(judgelm.MARKERS)
 
@@ -28,22 +28,18 @@ def _judgelm_single(question: str, answers: Sequence[str], reference: str | None
     return pair + judgelm.FORCED_FIRST
 
 
-JUDGELM = Template(
-    id="judgelm-v1",
-    markers=judgelm.MARKERS,
-    forms=MappingProxyType(
-        {
-            "pair": Form(
-                render=_judgelm_pair,
-                grammar=Grammar(labels=judgelm.SCORE_LABELS, count=2),
-            ),
-            "single": Form(
-                render=_judgelm_single,
-                grammar=Grammar(labels=judgelm.SCORE_LABELS, count=1, lead=" "),
-            ),
-        }
-    ),
-)
+def _judgelm(template_id: str, labels: tuple[str, ...]) -> Template:
+    pair = Form(render=_judgelm_pair, grammar=Grammar(labels=labels, count=2))
+    single = Form(render=_judgelm_single, grammar=Grammar(labels=labels, count=1, lead=" "))
+    return Template(
+        id=template_id,
+        markers=judgelm.MARKERS,
+        forms=MappingProxyType({"pair": pair, "single": single}),
+    )
+
+
+JUDGELM = _judgelm("judgelm-v1", judgelm.SCORE_LABELS)
+JUDGELM_HALVES = _judgelm("judgelm-halves-v1", judgelm.HALF_LABELS)
 
 _defuse_chat = defuser(chat.MARKERS)
 
@@ -58,15 +54,19 @@ def _chat(question: str, answers: Sequence[str], reference: str | None, task: st
     return "".join([*parts, chat.CLOSE, task])
 
 
-def _chat_pair(question: str, answers: Sequence[str], reference: str | None) -> str:
-    return _chat(question, answers, reference, chat.PAIR)
+def _chat_pair(task: str) -> Render:
+    return lambda question, answers, reference: _chat(question, answers, reference, task)
 
 
-def _chat_single(question: str, answers: Sequence[str], reference: str | None) -> str:
+def _chat_single(task: str) -> Render:
     """Grade one answer against the reference."""
-    if reference is None:
-        raise ValueError("the single form needs a reference answer")
-    return _chat(question, answers, reference, chat.SINGLE)
+
+    def render(question: str, answers: Sequence[str], reference: str | None) -> str:
+        if reference is None:
+            raise ValueError("the single form needs a reference answer")
+        return _chat(question, answers, reference, task)
+
+    return render
 
 
 CHAT = Template(
@@ -74,13 +74,43 @@ CHAT = Template(
     markers=chat.MARKERS,
     forms=MappingProxyType(
         {
-            "pair": Form(render=_chat_pair, grammar=Grammar(labels=chat.SCORE_LABELS, count=2)),
-            "single": Form(render=_chat_single, grammar=Grammar(labels=chat.SCORE_LABELS, count=1)),
+            "pair": Form(
+                render=_chat_pair(chat.PAIR), grammar=Grammar(labels=chat.SCORE_LABELS, count=2)
+            ),
+            "single": Form(
+                render=_chat_single(chat.SINGLE), grammar=Grammar(labels=chat.SCORE_LABELS, count=1)
+            ),
+        }
+    ),
+)
+CHAT_CHOICE = Template(
+    id="chat-choice-v1",
+    markers=chat.MARKERS,
+    forms=MappingProxyType(
+        {
+            "pair": Form(
+                render=_chat_pair(chat.CHOICE),
+                grammar=Grammar(
+                    labels=tuple(chat.CHOICE_LABELS),
+                    count=1,
+                    outcomes=tuple(chat.CHOICE_LABELS.values()),
+                ),
+            ),
+            "single": Form(
+                render=_chat_single(chat.APPROVAL),
+                grammar=Grammar(
+                    labels=tuple(chat.APPROVAL_LABELS),
+                    count=1,
+                    scores=tuple(chat.APPROVAL_LABELS.values()),
+                ),
+            ),
         }
     ),
 )
 
-TEMPLATES: Mapping[str, Template] = MappingProxyType({t.id: t for t in (JUDGELM, CHAT)})
+TEMPLATES: Mapping[str, Template] = MappingProxyType(
+    {t.id: t for t in (JUDGELM, JUDGELM_HALVES, CHAT, CHAT_CHOICE)}
+)
 
 
 def messages(prompt: str) -> list[dict[str, str]]:

@@ -10,25 +10,51 @@ class Grammar:
     """The score line that a judge writes right after its prompt.
 
     `count` labels joined by `separator`, after `lead`. JudgeLM's pair form is `8 7`: two of "1".."10",
-    separated by a space, with nothing between the prompt and the first digit. Labels are numbers here;
-    `values` are what they count for.
+    separated by a space, with nothing between the prompt and the first digit.
+
+    scores    what each label counts for, where the labels are no numbers ("yes", "no")
+    outcomes  of a choice between two answers, one label long: per label, whether it says that the first one
+              is better (+1), worse (-1) or as good (0). A choice gives no scores.
     """
 
     labels: tuple[str, ...]
     count: int
     separator: str = " "
     lead: str = ""
+    scores: tuple[float, ...] = ()
+    outcomes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, values in (("scores", self.scores), ("outcomes", self.outcomes)):
+            if values and len(values) != len(self.labels):
+                raise ValueError(f"{len(values)} {name} for {len(self.labels)} labels")
+        if self.outcomes and self.count != 1:
+            raise ValueError("a choice is one label long")
 
     @property
     def values(self) -> tuple[float, ...]:
-        return tuple(float(label) for label in self.labels)
+        """What the labels count for.
+
+        Raises:
+            ValueError: labels that are no numbers and have no scores.
+        """
+        return self.scores or tuple(float(label) for label in self.labels)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the labels are the numbers that they count for."""
+        return not self.scores and not self.outcomes
+
+
+Render = Callable[[str, Sequence[str], str | None], str]
+"""Question, answers in shown order and reference -> prompt."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Form:
     """One prompt form of a family: `render(question, answers, reference)` and its score grammar."""
 
-    render: Callable[[str, Sequence[str], str | None], str]
+    render: Render
     grammar: Grammar
 
 

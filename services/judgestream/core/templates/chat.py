@@ -25,6 +25,14 @@ SINGLE = (
     "Give the answer a whole number from 1 (useless) to 10 (as good as the correct answer above). Write the"
     " number and nothing else on the first line. Below it, explain in a few sentences."
 )
+CHOICE = (
+    "Which answer is better? Write one letter and nothing else on the first line: A if the first answer is"
+    " better, B if the second is better, C if they are equally good. Below it, explain in a few sentences."
+)
+APPROVAL = (
+    "Is the answer as good as the correct answer above? Write yes or no and nothing else on the first line."
+    " Below it, explain in a few sentences."
+)
 MARKERS = (
     "===== question",
     "===== a correct answer",
@@ -35,3 +43,6 @@ MARKERS = (
 """Text under judgement that contains one of these is defused before rendering."""
 
 SCORE_LABELS = tuple(str(n) for n in range(1, 11))
+CHOICE_LABELS = {"A": 1, "B": -1, "C": 0}
+APPROVAL_LABELS = {"yes": 10.0, "no": 1.0}
+"""On the scale of the scores, so that single verdicts of all templates compare."""

@@ -43,3 +43,5 @@ MARKERS = (
 """What frames the prompt. Text under judgement that contains one of these is defused before rendering."""
 
 SCORE_LABELS = tuple(str(n) for n in range(1, 11))
+HALF_LABELS = tuple(f"{n / 2:g}" for n in range(2, 21))
+"""1, 1.5, 2 ... 10: for judges whose teacher gave half points."""
