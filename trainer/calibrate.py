@@ -141,9 +141,7 @@ def calibration_error(confidences: Sequence[float], correct: Sequence[bool]) -> 
     return sum(gaps) / len(confidences)
 
 
-def _read(
-    judge: Judge, chosen: Sequence[tuple[Example, bool]]
-) -> tuple[Tensor, Sequence[int]]:
+def _read(judge: Judge, chosen: Sequence[tuple[Example, bool]]) -> tuple[Tensor, Sequence[int]]:
     joints: list[Tensor] = []
     truths: list[int] = []
     for example, with_reference in chosen:

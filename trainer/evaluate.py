@@ -144,8 +144,8 @@ def _judged(
 ) -> Judged:
     settled = PAIRWISE.settle(request, passes)
     readings = [r.reading if isinstance(r.reading, Reading) else None for r in passes]
-    straight, swapped = (r and reading_preference(r) for r in readings)
-    greedy_straight, greedy_swapped = (r and _greedy_preference(r) for r in readings)
+    straight, swapped = (None if r is None else reading_preference(r) for r in readings)
+    greedy = [None if r is None else _greedy_preference(r) for r in readings]
     first, second = map(len, example.answers)
     verdict = None
     if settled.status is Status.SCORED:
@@ -157,8 +157,8 @@ def _judged(
         straight=straight,
         swapped=swapped,
         confidence=settled.confidence or 0.0,
-        greedy_straight=greedy_straight,
-        greedy_swapped=greedy_swapped,
+        greedy_straight=greedy[0],
+        greedy_swapped=greedy[1],
         longer=(first > second) - (first < second),
         outside=max((r.outside for r in readings if r is not None), default=1.0),
     )

@@ -88,7 +88,7 @@ def resampled(n: int, *, seed: int, resamples: int = RESAMPLES) -> Array:
 
 def accuracy(s: Sums) -> Array:
     """Three-way: share of the verdicts that equal the truth."""
-    return np.trace(s.confusion, axis1=1, axis2=2) / s.read
+    return _ratio(np.trace(s.confusion, axis1=1, axis2=2), s.read)
 
 
 def precision(s: Sums) -> Array:
@@ -108,27 +108,27 @@ def f1(s: Sums) -> Array:
 
 def consistency(s: Sums) -> Array:
     """Both orders lead to the same preference (arXiv 2310.17631)."""
-    return s.leans[:, 0] / s.leans.sum(1)
+    return _ratio(s.leans[:, 0], s.leans.sum(1))
 
 
 def toward_first(s: Sums) -> Array:
     """Each candidate fares better when it is shown first."""
-    return s.leans[:, 1] / s.leans.sum(1)
+    return _ratio(s.leans[:, 1], s.leans.sum(1))
 
 
 def toward_second(s: Sums) -> Array:
     """Each candidate fares better when it is shown second."""
-    return s.leans[:, 2] / s.leans.sum(1)
+    return _ratio(s.leans[:, 2], s.leans.sum(1))
 
 
 def delta_bias(s: Sums) -> Array:
     """|toward first - toward second|."""
-    return np.abs(s.leans[:, 1] - s.leans[:, 2]) / s.leans.sum(1)
+    return _ratio(np.abs(s.leans[:, 1] - s.leans[:, 2]), s.leans.sum(1))
 
 
 def calibration_error(s: Sums) -> Array:
     """Expected calibration error over ten equal-width bins (Naeini et al. 2015; Guo et al. 2017)."""
-    return np.abs(s.gaps).sum(1) / s.read
+    return _ratio(np.abs(s.gaps).sum(1), s.read)
 
 
 def unscored(s: Sums) -> Array:
@@ -215,7 +215,11 @@ def _macro(s: Sums, of_class: Callable[[Array, Array, Array], Array]) -> Array:
     hits = np.diagonal(s.confusion, axis1=1, axis2=2)
     called, true = s.confusion.sum(1), s.confusion.sum(2)
     present = (called + true) > 0
-    return (of_class(hits, called, true) * present).sum(1) / present.sum(1)
+    return _ratio((of_class(hits, called, true) * present).sum(1), present.sum(1))
+
+
+def _ratio(over: Array, under: Array) -> Array:
+    return np.asarray(over / under, dtype=np.float64)
 
 
 def _values(of: Callable[[Sums], Array], drawn: Sums) -> Array:

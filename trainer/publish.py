@@ -4,10 +4,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import transformers
 from safetensors.torch import save_file
@@ -16,9 +17,15 @@ from transformers import PreTrainedTokenizerFast
 from judgestream.engine.calibration import METHOD
 from judgestream.engine.manifest import CALIBRATION, Manifest, describe, write_manifest
 from trainer.calibrate import Fitted
-from trainer.card import FORMATS, Card, page
+from trainer.card import Card
 from trainer.model import Llama
+from trainer.page import page
+from trainer.plots import write_plots
 from trainer.recipe import Recipe
+from trainer.tables import headline
+
+CARD, PAGE = "evaluation.json", "EVALUATION.md"
+"""The card's names in a checkpoint folder."""
 
 
 @contextmanager
@@ -66,9 +73,8 @@ def write_calibration(folder: Path, fitted: Fitted) -> None:
 
 
 def write_card(folder: Path, card: Card, recipe: Recipe, *, name: str, created_at: str) -> Manifest:
-    """The card's two files, then the manifest, which declares the folder complete."""
-    _write_json(folder / "evaluation.json", card.data())
-    (folder / "EVALUATION.md").write_text(page(card, recipe), encoding="utf-8")
+    """The card's files, then the manifest, which declares the folder complete."""
+    write_page(folder, card.data(), page(card, recipe, write_plots(folder, card.skill)))
     manifest = describe(
         folder,
         name=name,
@@ -82,19 +88,18 @@ def write_card(folder: Path, card: Card, recipe: Recipe, *, name: str, created_a
             "tokens": card.training.tokens,
             "transformers": transformers.__version__,
         },
-        evaluation={
-            shown: {
-                "n": card.overall[shown].n,
-                "accuracy": card.overall[shown].accuracy.share,
-                "consistency": card.overall[shown].consistency.share,
-            }
-            for shown in FORMATS
-        },
+        evaluation=headline(card.overall),
         calibration={"method": METHOD, **asdict(card.calibration)},
         created_at=created_at,
     )
     write_manifest(folder, manifest)
     return manifest
+
+
+def write_page(folder: Path, data: Mapping[str, Any], text: str) -> None:
+    """The card as data and as a page, under the names that every checkpoint has them by."""
+    _write_json(folder / CARD, data)
+    (folder / PAGE).write_text(text, encoding="utf-8")
 
 
 def _write_json(path: Path, data: object) -> None:
