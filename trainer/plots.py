@@ -43,7 +43,7 @@ def reliability(skill: Skill) -> Figure:
             confidence, right, s=[10 + 300 * bin.n / total for bin in bins], color=_COLOURS[name]
         )
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence of the verdict", ylabel="share right")
-    axes.legend(fontsize=7, loc="upper left")
+    axes.legend(fontsize=7, loc="lower right")
     return figure
 
 

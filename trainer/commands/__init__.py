@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from rich.console import Console
 
-from trainer.commands import judge, samples
+from trainer.commands import evaluate, judge, publish, samples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +26,16 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             summary="train a bundled judge and publish it as a checkpoint folder",
             arguments=judge.arguments,
             run=judge.run,
+        ),
+        "evaluate": Command(
+            summary="judge labelled examples with a checkpoint and write its card",
+            arguments=evaluate.arguments,
+            run=evaluate.run,
+        ),
+        "publish": Command(
+            summary="put a checkpoint under a URL and tell judge.checkpoints.v1",
+            arguments=publish.arguments,
+            run=publish.run,
         ),
         "samples": Command(
             summary="write the sample requests, labels and bad records",
