@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from judgestream.engine.manifest import NAME, Manifest, describe, write_manifest
 from trainer.examples import Example
 from trainer.plots import FOLDER, as_markdown, write_plots
 from trainer.publish import CARD, PAGE, whole_folder, write_page
-from trainer.skill import Skill, judge_formats, skill
+from trainer.skill import ByFormat, Skill, judge_formats, skill
 from trainer.tables import (
     Ablation,
     ablation_table,
@@ -64,16 +64,26 @@ def evaluate(
     Raises:
         ValueError: no examples, or none of a format could be read.
     """
-    manifest = judge.checkpoint.manifest
+    judged = judge_formats(judge, examples)
+    report = report_of(judge.checkpoint.manifest, judged, sources=sources, seed=seed)
+    return replace(report, ablation=ablation, ablation_note=ablation_note)
+
+
+def report_of(
+    manifest: Manifest,
+    judged: ByFormat,
+    *,
+    sources: Sequence[Mapping[str, Any]],
+    seed: int = 0,
+) -> Report:
+    """The report on examples that are judged already. Raises as `evaluate` does."""
     return Report(
         name=manifest.name,
         digest=manifest.digest,
         sources=sources,
-        skill=skill(judge_formats(judge, examples), seed=seed),
+        skill=skill(judged, seed=seed),
         seed=seed,
         calibration=manifest.calibration,
-        ablation=ablation,
-        ablation_note=ablation_note,
     )
 
 

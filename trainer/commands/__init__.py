@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from rich.console import Console
 
-from trainer.commands import evaluate, judge, publish, samples
+from trainer.commands import data, evaluate, judge, publish, samples, serve
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +22,11 @@ class Command:
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
+        "data": Command(
+            summary="check, convert or publish training data",
+            arguments=data.arguments,
+            run=data.run,
+        ),
         "judge": Command(
             summary="train a bundled judge and publish it as a checkpoint folder",
             arguments=judge.arguments,
@@ -41,6 +46,11 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             summary="write the sample requests, labels and bad records",
             arguments=samples.arguments,
             run=samples.run,
+        ),
+        "serve": Command(
+            summary="train, measure and publish whenever enough new examples have come",
+            arguments=serve.arguments,
+            run=serve.run,
         ),
     }
 )

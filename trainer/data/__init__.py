@@ -19,7 +19,7 @@ from trainer.data.reviews import ANSWERS, QUESTIONS, REVIEWS
 from trainer.data.topic import TRAINING
 from trainer.examples import Example
 
-__all__ = ["KINDS", "Counts", "Reason", "TrainingDataError", "read_examples"]
+__all__ = ["KINDS", "Counts", "Reason", "Tally", "TrainingDataError", "read_examples", "read_files"]
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -56,6 +56,12 @@ def read_examples(paths: Sequence[Path]) -> tuple[list[Example], Counts]:
         ConfigurationError: a file cannot be read.
     """
     tally = Tally()
+    read_files(paths, tally)
+    return tally.result()
+
+
+def read_files(paths: Sequence[Path], tally: Tally) -> None:
+    """`read_examples` into a tally that may hold more, such as the topic's. Raises as that does."""
     joins: Joins = {}
     for path in paths:
         for outcome in _outcomes(path, joins):
@@ -63,7 +69,6 @@ def read_examples(paths: Sequence[Path]) -> tuple[list[Example], Counts]:
     for join in joins.values():
         for outcome in join.outcomes():
             tally.add(outcome)
-    return tally.result()
 
 
 def _outcomes(path: Path, joins: Joins) -> Iterator[Outcome]:

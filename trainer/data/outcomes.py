@@ -37,6 +37,8 @@ class Reason(StrEnum):
     NO_MAJORITY = "no_majority"  # its annotators do not agree
     UNKNOWN_WINNER = "unknown_winner"  # the label names none of the two candidates
     NOT_A_PAIR = "not_a_pair"  # a request with one candidate, or with more than two
+    UNDECODABLE = "undecodable"  # a record on the topic that is no example
+    TAKEN_BACK = "taken_back"  # a tombstone on the topic, and the example that it takes back
     NO_TEXTS = "no_texts"  # a review whose question or answers no file has
 
 
@@ -97,6 +99,12 @@ class Tally:
         self._by_reason[Reason.REPLACED] += example.id in self._examples
         self._examples[example.id] = example
         self._lost.update(outcome.lost)
+
+    def take_back(self, example_id: str) -> None:
+        """A record that says that there is no such example any more."""
+        known = self._examples.pop(example_id, None)
+        self._read += 1
+        self._by_reason[Reason.TAKEN_BACK] += 1 + (known is not None)
 
     def result(self) -> tuple[list[Example], Counts]:
         counts = Counts(
