@@ -67,7 +67,7 @@ def run(args: Namespace, console: Console) -> int:
     if args.now:
         asked.train.set()
     service = Service(
-        making=_making(args, kafka, console),
+        making=_making(args, kafka, asked, console),
         reader=partial(GroupReader, kafka, TRAINING, TrainingExample, group=args.group),
         data=args.data_dir.expanduser(),
         least=args.min_examples,
@@ -81,7 +81,7 @@ def run(args: Namespace, console: Console) -> int:
         return 3
 
 
-def _making(args: Namespace, kafka: Kafka, console: Console) -> Making:
+def _making(args: Namespace, kafka: Kafka, asked: Asked, console: Console) -> Making:
     recipe = load_recipe(args.recipe)
     name = args.name or recipe.name
 
@@ -94,7 +94,7 @@ def _making(args: Namespace, kafka: Kafka, console: Console) -> Making:
         name=name,
         base=args.base,
         recipe=asdict(recipe),
-        fine_tune=fine_tuning(recipe, console),
+        fine_tune=fine_tuning(recipe, asked, console),
         publish=publish,
         shares=Shares(test=args.test_share, validation=args.validation_share),
         limits=Limits(

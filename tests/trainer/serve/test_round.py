@@ -1,4 +1,4 @@
-"""One round with real judges: only a better one is published, and a crash repeats nothing that was finished."""
+"""One round with real judges: only a better one is published, and a crash repeats nothing that was done."""
 
 import json
 import shutil
