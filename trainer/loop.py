@@ -151,17 +151,14 @@ def _step(
     return loss, norm, bool(asked)
 
 
-def gradients(
-    trainee: Trainee, rows: Sequence[Row], how: Optimisation, world: World
-) -> float:
+def gradients(trainee: Trainee, rows: Sequence[Row], how: Optimisation, world: World) -> float:
     """Add up this process's share of a step's gradient; returns its share of the completion loss.
 
     Every term is weighed over the whole step, never per row: rows differ in what they hold. Sharded
     gradients are averaged over the processes, hence the factor.
     """
     weight = sum(
-        row.score_tokens
-        + how.explanation_weight * (len(row.ids) - row.prompt - row.score_tokens)
+        row.score_tokens + how.explanation_weight * (len(row.ids) - row.prompt - row.score_tokens)
         for row in rows
     )
     marked = max(1, sum(flag != IGNORED for row in rows for flag in row.wrong))

@@ -42,9 +42,7 @@ class Heads(nn.Module):
         width = states[0].shape[-1:]
         marked = functional.rms_norm(states[self.flag_layer][batch.flag_at], width)
         guesses = self.flag(marked).squeeze(-1).float()
-        flagged = functional.binary_cross_entropy_with_logits(
-            guesses, batch.flags, reduction="sum"
-        )
+        flagged = functional.binary_cross_entropy_with_logits(guesses, batch.flags, reduction="sum")
         ends = functional.rms_norm(states[self.end_layer][batch.end_at], width)
         scored = self.end(ends).float()
         return flagged, functional.cross_entropy(scored, batch.end_scores, reduction="sum")

@@ -172,7 +172,10 @@ def load_recipe(path: Path) -> Recipe:
 def recipe_from(loaded: Any, *, where: str) -> Recipe:
     """A recipe from plain data, such as a YAML file's."""
     values = _named(Recipe, loaded, where)
-    parts = {name: _part(kind, values.get(name, {}), f"{where}: {name}", name) for name, kind in PARTS.items()}
+    parts = {
+        name: _part(kind, values.get(name, {}), f"{where}: {name}", name)
+        for name, kind in PARTS.items()
+    }
     recipe = Recipe(**{**values, **parts})
     unknown = sorted(set(recipe.families) - set(FAMILIES))
     if unknown:
@@ -192,7 +195,8 @@ def _agree(recipe: Recipe, where: str) -> None:
         and not recipe.families,
         "size: give vocab, hidden, layers, heads and intermediate, or none of them": recipe.from_nothing
         != all((size.vocab, size.hidden, size.layers, size.heads, size.intermediate)),
-        "lora: a judge from nothing has no base to adapt": recipe.from_nothing and recipe.lora.rank > 0,
+        "lora: a judge from nothing has no base to adapt": recipe.from_nothing
+        and recipe.lora.rank > 0,
     }
     for message, broken in wrong.items():
         if broken:

@@ -110,9 +110,7 @@ class States:
         world.wait()
         return target
 
-    def restore(
-        self, trainee: Trainee, rated: Sequence[Rated], world: World
-    ) -> Training | None:
+    def restore(self, trainee: Trainee, rated: Sequence[Rated], world: World) -> Training | None:
         """Load the newest whole state; None when there is none, or none is asked for.
 
         Raises:

@@ -80,9 +80,7 @@ def supply(recipe: Recipe, examples: Sequence[Example] | None) -> Supply:
     if not examples:
         raise ValueError("there are no examples to train on")
     steps = how.steps or -(-len(examples) * how.epochs // how.batch)
-    return Supply(
-        source=finite(examples, seed=recipe.seed), steps=steps, per_epoch=len(examples)
-    )
+    return Supply(source=finite(examples, seed=recipe.seed), steps=steps, per_epoch=len(examples))
 
 
 @dataclass(kw_only=True)

@@ -117,7 +117,9 @@ def repeatable() -> Iterator[None]:
     filled = torch.utils.deterministic.fill_uninitialized_memory
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(not torch.cuda.is_available())
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a guard against bugs, 5 % of the time
+    torch.utils.deterministic.fill_uninitialized_memory = (
+        False  # a guard against bugs, 5 % of the time
+    )
     try:
         yield
     finally:

@@ -162,7 +162,9 @@ def choose(device: torch.device, dtype: torch.dtype, heads: int, kv_heads: int, 
             continue
         try:
             found = _outcome(kernel, parts, lengths)
-            torch.testing.assert_close(found, expected, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
+            torch.testing.assert_close(
+                found, expected, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype]
+            )
         except Exception as error:
             log.warning("training attention %s is not usable here: %s", name, error)
             continue
@@ -199,7 +201,9 @@ def packed(
         ValueError: no plan came with the call, or something that lets sequences see each other.
     """
     if plan is None or attention_mask is not None:
-        raise ValueError("packed attention needs a plan and no mask: sequences would see each other")
+        raise ValueError(
+            "packed attention needs a plan and no mask: sequences would see each other"
+        )
     if query.shape[0] != 1 or not query.shape[2] == key.shape[2] == plan.tokens:
         raise ValueError(
             f"packed attention got {tuple(query.shape)} queries and {key.shape[2]} keys for one row of"
