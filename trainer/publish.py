@@ -11,14 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import transformers
-from safetensors.torch import save_file
-from transformers import PreTrainedTokenizerFast
 
 from judgestream.engine.calibration import METHOD
 from judgestream.engine.manifest import CALIBRATION, Manifest, describe, write_manifest
 from trainer.calibrate import Fitted
 from trainer.card import Card
-from trainer.model import Llama
 from trainer.page import page
 from trainer.plots import write_plots
 from trainer.recipe import Recipe
@@ -47,24 +44,6 @@ def whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def write_model(folder: Path, model: Llama, tokenizer: PreTrainedTokenizerFast) -> None:
-    """`model.safetensors`, `config.json` and the tokenizer's files, as transformers reads them.
-
-    The output head is tied to the embedding and not stored.
-    """
-    bos, eos, pad = (
-        int(i) for i in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
-    )
-    config = model.shape.config(bos=bos, eos=eos, pad=pad)
-    _write_json(folder / "config.json", config)
-    tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "model.safetensors").chmod(
-        0o644
-    )  # safetensors writes for its owner alone; Triton may be another
-    tokenizer.save_pretrained(folder)
 
 
 def write_calibration(folder: Path, fitted: Fitted) -> None:

@@ -1,4 +1,4 @@
-"""The trainer's service on a real Kafka, with real training of a tiny judge: killed, restarted, published once."""
+"""The trainer's service on a real Kafka, with real training of a tiny judge: killed, it goes on; published once."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from kafka import KafkaConsumer, TopicPartition
 from judgestream.adapters.kafka.publishing import RecordPublisher
 from judgestream.adapters.kafka.topics import admin, apply
 from judgestream.contracts.events import header
-from judgestream.contracts.topics import CHECKPOINTS, TRAINING
+from judgestream.contracts.topics import CHECKPOINTS
 from judgestream.engine.manifest import read_manifest, verify
 from judgestream.local.kafka import KafkaServer
 from judgestream.local.process import Command, ServerProcess
@@ -179,7 +179,9 @@ def test_killed_while_training_it_goes_on_and_publishes_once(
 def test_on_command_it_trains_on_whatever_is_new_and_refuses_what_cannot_be_measured(
     trainer: Trainer, kafka: Kafka
 ) -> None:
-    send(kafka, examples(20))  # fewer than start a round by themselves, and too few held out to measure
+    send(
+        kafka, examples(20)
+    )  # fewer than start a round by themselves, and too few held out to measure
     process = trainer.start("--least-held-out", "1000")
     trainer.says("20 wait for a round")
     os.kill(process.pid, signal.SIGUSR1)

@@ -83,6 +83,11 @@ def run(args: Namespace, console: Console) -> int:
 
 def _making(args: Namespace, kafka: Kafka, asked: Asked, console: Console) -> Making:
     recipe = load_recipe(args.recipe)
+    if recipe.from_nothing:
+        raise ConfigurationError(
+            f"{args.recipe} trains a judge from nothing; serve fine-tunes --base: leave out size.hidden and"
+            " the other sizes of the model"
+        )
     name = args.name or recipe.name
 
     def publish(candidate: Path) -> str:
