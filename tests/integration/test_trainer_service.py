@@ -1,4 +1,4 @@
-"""The trainer's service on a real Kafka, with real training of a tiny judge: killed, it goes on; published once."""
+"""The trainer's service on a real Kafka, with real training: killed, it goes on, and publishes once."""
 
 import json
 import os
@@ -96,7 +96,14 @@ class Trainer:
 
     def says(self, text: str, *, seconds: float = 120.0) -> None:
         """Wait until the log has it, wherever its lines were folded."""
-        wait(lambda: text in self.said(), what=f"{text!r} in {self.log}", seconds=seconds)
+
+        def said() -> bool:
+            found = text in self.said()
+            if not found and self.process is not None:
+                self.process.check()  # it will say nothing more
+            return found
+
+        wait(said, what=f"{text!r} in {self.log}", seconds=seconds)
 
     def said(self) -> str:
         return " ".join(self.log.read_text().split()) if self.log.exists() else ""
