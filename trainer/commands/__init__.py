@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from rich.console import Console
 
-from trainer.commands import judge, samples
+from trainer.commands import judge, samples, train
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +26,11 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             summary="train a bundled judge and publish it as a checkpoint folder",
             arguments=judge.arguments,
             run=judge.run,
+        ),
+        "train": Command(
+            summary="train a judge, from nothing or from a base",
+            arguments=train.arguments,
+            run=train.run,
         ),
         "samples": Command(
             summary="write the sample requests, labels and bad records",
