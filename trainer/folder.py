@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -15,29 +16,38 @@ SHARD_BYTES = 5 * 10**9
 
 
 def write_model(
-    folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, *, first: bool = True
+    folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    """`model.safetensors` (or shards and their index), `config.json` and the tokenizer's files.
+    """`model.safetensors` (or shards and their index), `config.json` and the tokenizer's files."""
+    write_weights(folder, plain_weights(model), model, tokenizer)
 
-    Adapters are merged into the weights that they adapt. A head that is tied to the embedding is not
-    stored. Where the model is sharded all processes call this, and the `first` one writes.
-    """
-    tensors = plain_weights(model)
-    if not first:
-        return
+
+def write_weights(
+    folder: Path,
+    tensors: dict[str, Tensor],
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """The same for weights that were gathered before, stored as `dtype` (None: as they are)."""
     folder.mkdir(parents=True, exist_ok=True)
+    if dtype is not None:
+        tensors = {name: tensor.to(dtype) for name, tensor in tensors.items()}
     config = model.config.to_dict()
-    config["torch_dtype"] = config["dtype"] = str(next(iter(tensors.values())).dtype).removeprefix(
-        "torch."
-    )
-    config.pop("use_cache", None)  # it was switched off for training only
+    config["dtype"] = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
+    config["use_cache"] = True  # it was switched off for training only
     _write_json(folder / "config.json", config)
-    _write_weights(folder, tensors)
+    _write_shards(folder, tensors)
     tokenizer.save_pretrained(folder)
 
 
 def plain_weights(model: PreTrainedModel) -> dict[str, Tensor]:
-    """Every weight under the name that transformers gives it, whole, adapters merged, on the CPU."""
+    """Every weight under the name that transformers gives it, whole, on the CPU.
+
+    Adapters are merged into the weights that they adapt; a head that is tied to the embedding is left out.
+    Where the model is sharded all processes call this.
+    """
     held = {name: whole(tensor).cpu() for name, tensor in model.state_dict().items()}
     if model.config.tie_word_embeddings:
         held.pop("lm_head.weight", None)
@@ -55,7 +65,7 @@ def plain_weights(model: PreTrainedModel) -> dict[str, Tensor]:
     return found
 
 
-def _write_weights(folder: Path, tensors: dict[str, Tensor]) -> None:
+def _write_shards(folder: Path, tensors: dict[str, Tensor]) -> None:
     shards: list[dict[str, Tensor]] = [{}]
     size = 0
     for name, tensor in tensors.items():

@@ -60,15 +60,19 @@ def adapters(model: nn.Module) -> dict[str, Adapted]:
     return {name: one for name, one in model.named_modules() if isinstance(one, Adapted)}
 
 
-def write_adapter(folder: Path, model: PreTrainedModel, how: Lora, *, base: str) -> None:
-    """`adapter_config.json` and `adapter_model.safetensors`, as peft reads them. All processes call this;
-    each gets every tensor whole, the first should be the one with a folder of its own."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {
+def adapter_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """The adapters' weights by peft's names, whole, on the CPU. Where the model is sharded all processes
+    call this."""
+    return {
         f"base_model.model.{name}.{part}.weight": whole(getattr(one, part)).cpu().contiguous()
         for name, one in adapters(model).items()
         for part in ("lora_A", "lora_B")
     }
+
+
+def write_adapter(folder: Path, tensors: dict[str, Tensor], how: Lora, *, base: str) -> None:
+    """`adapter_config.json` and `adapter_model.safetensors`, as peft reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -78,7 +82,7 @@ def write_adapter(folder: Path, model: PreTrainedModel, how: Lora, *, base: str)
         "lora_dropout": 0.0,
         "bias": "none",
         "fan_in_fan_out": False,
-        "target_modules": sorted({name.rpartition(".")[2] for name in adapters(model)}),
+        "target_modules": sorted({name.split(".")[-3] for name in tensors}),
         "inference_mode": True,
     }
     text = json.dumps(config, indent=2) + "\n"

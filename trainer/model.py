@@ -82,11 +82,16 @@ def parameter_count(model: nn.Module) -> int:
 
 
 def flops_per_token(model: PreTrainedModel, mean_length: float) -> float:
-    """Model FLOPs of training on one token: 6 per weight of the linear layers, and the causal attention's
+    """Model FLOPs of training on one token: 6 per weight of the linear layers (4 where it is frozen: it
+    has no gradient), and the causal attention's
     6 * length * width * layers. The head is left out: it reads few rows. Recomputation does not count."""
     body: Any = model.base_model
     config: Any = model.config
-    weights = sum(p.numel() for p in body.layers.parameters() if p.dim() == 2)
+    weights = sum(
+        p.numel() * (1.0 if p.requires_grad else 2 / 3)
+        for p in body.layers.parameters()
+        if p.dim() == 2
+    )
     width = config.num_attention_heads * (
         getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     )

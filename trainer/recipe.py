@@ -172,7 +172,7 @@ def load_recipe(path: Path) -> Recipe:
 def recipe_from(loaded: Any, *, where: str) -> Recipe:
     """A recipe from plain data, such as a YAML file's."""
     values = _named(Recipe, loaded, where)
-    parts = {
+    parts: dict[str, Any] = {
         name: _part(kind, values.get(name, {}), f"{where}: {name}", name)
         for name, kind in PARTS.items()
     }

@@ -12,9 +12,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTok
 
 from judgestream.engine import training_attention
 from trainer.examples import Example
+from trainer.folder import plain_weights, write_weights
 from trainer.loop import Outcome, Report, loop, silent
-from trainer.model import fresh, recompute
+from trainer.lora import adapt, adapter_tensors, write_adapter
+from trainer.model import based_on, fresh, recompute
 from trainer.objective import Heads, Trainee
+from trainer.publish import whole_folder
 from trainer.recipe import Recipe
 from trainer.state import States, digest_of
 from trainer.stream import Stream, supply
@@ -26,6 +29,7 @@ CORPUS_ITEMS = 1500
 """Items per family whose text the tokenizer's merges are learned from."""
 
 STATES = "states"
+ADAPTER = "adapter"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +63,50 @@ def train(
             recipe, model, tokenizer, None, world, report=report, work=work, resume=resume
         )
     return _trained(model, tokenizer, outcome)
+
+
+def fine_tune(
+    recipe: Recipe,
+    examples: Sequence[Example] | None,
+    *,
+    base: Path,
+    out: Path,
+    report: Report = silent,
+    work: Path | None = None,
+    resume: bool = False,
+) -> Path | None:
+    """Train the base in folder `base` and leave a Hugging Face folder (no manifest yet) in `out`.
+
+    examples  what to train on; None: the recipe's generated tasks
+    work      a folder for states to resume from
+    Under LoRA the weights in `out` are merged, and the adapter alone, as peft reads it, is in `out`/adapter.
+    None when training was asked to stop (SIGTERM): its state is saved, `out` is not written.
+
+    Raises:
+        ConfigurationError: the base and the recipe do not fit, the loss is no number any more, or a state
+            is of another training.
+    """
+    with joined() as world, deterministic():
+        model, tokenizer = based_on(recipe, base)
+        if recipe.lora.rank:
+            adapt(model, recipe.lora, seed=recipe.seed)
+        outcome = train_model(
+            recipe, model, tokenizer, examples, world, report=report, work=work, resume=resume
+        )
+        if not outcome.finished:
+            return None
+        tensors, adapter = plain_weights(model), adapter_tensors(model)
+        if world.first:
+            # what a judge is stored in: fp32 only where that is what it was trained in
+            exact = recipe.optimisation.precision == "float32"
+            with whole_folder(out) as draft:
+                write_weights(
+                    draft, tensors, model, tokenizer, dtype=None if exact else torch.bfloat16
+                )
+                if adapter:
+                    write_adapter(draft / ADAPTER, adapter, recipe.lora, base=base.name)
+        world.wait()
+    return out
 
 
 def train_model(
@@ -111,19 +159,26 @@ def build_tokenizer(recipe: Recipe) -> PreTrainedTokenizerFast:
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """One thread and deterministic kernels, on CPUs."""
+    """Deterministic kernels, and one thread: the same bits however many cores there are."""
     threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with deterministic():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """Deterministic kernels, on CPUs."""
     was = torch.are_deterministic_algorithms_enabled()
     filled = torch.utils.deterministic.fill_uninitialized_memory
-    torch.set_num_threads(1)
     torch.use_deterministic_algorithms(not torch.cuda.is_available())
-    torch.utils.deterministic.fill_uninitialized_memory = (
-        False  # a guard against bugs, 5 % of the time
-    )
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a guard against bugs, 5 % of time
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(was)
         torch.utils.deterministic.fill_uninitialized_memory = filled
 

@@ -48,7 +48,7 @@ def test_the_row_marks_where_answers_end_and_what_they_score(recipe: Recipe) -> 
 def test_training_learns_and_repeats_itself_to_the_bit(recipe: Recipe) -> None:
     short = replace(recipe, optimisation=replace(recipe.optimisation, steps=20))
     losses: list[float] = []
-    first = train(short, lambda step, steps, loss: losses.append(loss))
+    first = train(short, lambda step: losses.append(step.smoothed))
     again = train(short)
     assert losses[-1] < losses[0]
     for name, tensor in first.model.state_dict().items():

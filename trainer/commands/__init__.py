@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from rich.console import Console
 
-from trainer.commands import data, evaluate, judge, publish, samples, serve
+from trainer.commands import data, evaluate, judge, publish, samples, serve, train
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +41,11 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             summary="put a checkpoint under a URL and tell judge.checkpoints.v1",
             arguments=publish.arguments,
             run=publish.run,
+        ),
+        "train": Command(
+            summary="train a judge, from nothing or from a base",
+            arguments=train.arguments,
+            run=train.run,
         ),
         "samples": Command(
             summary="write the sample requests, labels and bad records",

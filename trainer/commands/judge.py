@@ -1,6 +1,7 @@
 """`python -m trainer judge`: train a recipe's judge, measure it, and publish it as a checkpoint folder."""
 
 import json
+import shutil
 from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from trainer.model import parameter_count
 from trainer.progress import recorded
 from trainer.publish import whole_folder, write_calibration, write_card
 from trainer.recipe import Recipe, load_recipe
-from trainer.train import Trained, train
+from trainer.train import STATES, Trained, train
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "tiny.yaml"
 
@@ -78,6 +79,7 @@ def make_judge(
             name=recipe.name,
             created_at=now.isoformat(timespec="seconds"),
         )
+    shutil.rmtree(work / STATES, ignore_errors=True)
     for shown, figures in card.overall.items():
         console.print(
             f"{shown.replace('_', ' ')}: accuracy {figures.accuracy.share:.3f},"
