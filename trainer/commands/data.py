@@ -1,5 +1,6 @@
 """`python -m trainer data check|convert|publish`: look at training data, rewrite it, stream it."""
 
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,11 +37,11 @@ def arguments(parser: ArgumentParser) -> None:
         one.add_argument("--topic", action="store_true", help=f"also what is on {TRAINING.name}")
         one.add_argument(
             "--exclude",
-            nargs="+",
-            default=(),
+            action="append",
+            default=[],
             type=Path,
             metavar="FILE",
-            help="leave out the questions of these files, such as a benchmark's",
+            help="leave out this file's questions, such as a benchmark's; may come often",
         )
         one.add_argument("--validation", type=float, default=0.05, help="share of the questions")
         one.add_argument("--test", type=float, default=0.05, help="share of the questions")
@@ -132,6 +133,7 @@ def _token_counter(folder: Path) -> Callable[[str], int]:
         tokens = load_tokens(folder)
     except (OSError, ValueError) as exc:
         raise ConfigurationError(f"no tokenizer can be read from {folder}: {exc}") from exc
+    tokens.tokenizer.model_max_length = sys.maxsize  # long texts are counted, not warned of
     return lambda text: len(tokens.prompt(text))
 
 

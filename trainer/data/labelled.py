@@ -4,10 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TypeVar
-
-from google.protobuf import json_format
-from google.protobuf.message import Message
 
 from judgestream.contracts.codecs import (
     label_from_message,
@@ -22,9 +18,9 @@ from judgestream.v1 import judging_pb2 as pb
 from trainer.data.kinds import Kind
 from trainer.data.outcomes import Outcome, Reason, Usable
 from trainer.data.pairs import decided, winner_of
+from trainer.data.protobuf_json import parsed
 from trainer.examples import Example, Judgement
 
-M = TypeVar("M", bound=Message)
 _NO_TIME = datetime.fromtimestamp(0, UTC)
 
 
@@ -65,7 +61,7 @@ class LabelledRequests:
         _PARTS[part](self, fields)
 
     def add_request(self, fields: Fields) -> None:
-        message = _parsed(fields, pb.JudgeRequest)
+        message = parsed(fields, pb.JudgeRequest)
         try:
             request = request_from_message(message, _NO_TIME)
         except InvalidRequest as exc:
@@ -73,7 +69,7 @@ class LabelledRequests:
         self._requests[_id(fields, request.request_id)] = request
 
     def add_label(self, fields: Fields) -> None:
-        message = _parsed(fields, pb.Label)
+        message = parsed(fields, pb.Label)
         try:
             label = label_from_message(message)
         except ValueError as exc:
@@ -83,7 +79,7 @@ class LabelledRequests:
 
     def add_verdict(self, fields: Fields) -> None:
         """A scored verdict counts before one that is not; of several scored ones the last."""
-        message = _parsed(fields, pb.Verdict)
+        message = parsed(fields, pb.Verdict)
         try:
             verdict = verdict_from_message(message)
         except ValueError as exc:  # a time outside the calendar, an unknown reason
@@ -147,15 +143,6 @@ def _group(verdict: Judged | None, agrees: bool) -> str:
     if verdict.winner is None:
         return "unscored"
     return "agrees" if agrees else "differs"
-
-
-def _parsed(fields: Fields, record: type[M]) -> M:
-    message = record()
-    try:
-        json_format.ParseDict(dict(fields.values), message)
-    except (json_format.ParseError, ValueError) as exc:
-        raise InvalidRecord(f"{fields.place}: {exc}") from exc
-    return message
 
 
 def _id(fields: Fields, request_id: str) -> str:

@@ -93,11 +93,16 @@ def summary(
     tokens      counts the tokens of a text; lengths are in characters only when it is missing
     max_tokens  the longest sequence that is to be trained on
     """
-    texts = [text for example in examples for text in sequences(example)]
-    lengths = [Lengths.of([len(text) for text in texts], unit="characters", limit=None)]
+    characters: list[int] = []
+    counted: list[int] = []
+    for example in examples:
+        for text in sequences(example):  # one at a time: together they are larger than the examples
+            characters.append(len(text))
+            if tokens is not None:
+                counted.append(tokens(text))
+    lengths = [Lengths.of(characters, unit="characters", limit=None)]
     if tokens is not None:
-        sizes = [tokens(text) for text in texts]
-        lengths.append(Lengths.of(sizes, unit="tokens", limit=max_tokens))
+        lengths.append(Lengths.of(counted, unit="tokens", limit=max_tokens))
     unique = deduplicated(examples)
     return Summary(
         blind=Balance.of(one.blind for one in examples if one.blind is not None),

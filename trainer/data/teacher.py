@@ -1,5 +1,7 @@
 """A teacher's judgement as data sets hold it: its text, and the scores that somebody read from it."""
 
+from math import inf
+
 from judgestream.core.formats.fields import Fields, kind
 from judgestream.core.parsing import UNPARSED, parse_strict, parse_tolerant
 from trainer.data.outcomes import Reason, in_range
@@ -55,7 +57,10 @@ def score_pair(fields: Fields, name: str) -> tuple[float, float] | None:
 def _number(fields: Fields, name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         fields.reject(name, f"must be a number, not {kind(value)}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return inf
 
 
 def _scores(line: str) -> tuple[float, float] | Reason:

@@ -10,6 +10,7 @@ from judgestream.core.formats.fields import Fields, InvalidRecord
 from judgestream.v1 import training_pb2 as pb
 from trainer.data.kinds import Kind
 from trainer.data.outcomes import Outcome, Usable
+from trainer.data.protobuf_json import parsed
 from trainer.examples import Example, Judgement, Mark
 
 
@@ -68,11 +69,10 @@ def example_from_message(message: pb.TrainingExample) -> Example:
 
 def convert(fields: Fields) -> Outcome:
     """A `TrainingExample` in protobuf's JSON mapping, camelCase or snake_case."""
-    message = pb.TrainingExample()
+    message = parsed(fields, pb.TrainingExample)
     try:
-        json_format.ParseDict(dict(fields.values), message)
         return Usable(example=example_from_message(message))
-    except (json_format.ParseError, InvalidRequest, ValueError) as exc:
+    except InvalidRequest as exc:
         raise InvalidRecord(f"{fields.place}: {exc}") from exc
 
 
