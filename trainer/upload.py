@@ -79,29 +79,41 @@ def upload(
     store, root = _opened(url)
     target = f"{root.rstrip('/')}/{manifest.name}-{manifest.short}"
     location = f"{url.rstrip('/')}/{manifest.name}-{manifest.short}" if "://" in url else target
-    with _translated(location), TemporaryDirectory() as draft:
-        write_manifest(Path(draft), manifest)
-        text = Path(draft) / NAME
+    with _translated(location):
         present = _listing(store, target)
         _refuse_foreign(store, target, location, manifest, present)
-        sizes = {path: (folder / path).stat().st_size for path in manifest.files}
+        written = _complete(store, target, folder, manifest, present, report)
+    return Release(location=location, manifest=manifest, uploaded=tuple(written))
+
+
+def _complete(
+    store: Any,
+    target: str,
+    folder: Path,
+    manifest: Manifest,
+    present: Mapping[str, int],
+    report: Report,
+) -> list[str]:
+    """Write what is not there, weights first, manifest last. Returns the names of what was written."""
+    with TemporaryDirectory() as draft:
+        text = write_manifest(Path(draft), manifest)
+        ordered = sorted(manifest.files, key=lambda path: (not _weights(path), path))
+        files = {path: (folder / path, manifest.files[path]) for path in ordered}
+        last = {NAME: (text, _sum(text))}
         lacking = [
             path
-            for path in sorted(manifest.files, key=lambda path: (not _weights(path), path))
-            if not _same(store, f"{target}/{path}", sizes[path], manifest.files[path])
+            for path, (file, digest) in {**files, **last}.items()
+            if not _same(store, f"{target}/{path}", file.stat().st_size, digest)
         ]
-        told = _sum(text)
-        same_manifest = _same(store, f"{target}/{NAME}", text.stat().st_size, told)
-        if NAME in present and not (same_manifest and not lacking):
+        if lacking and NAME in present:
             store.rm_file(f"{target}/{NAME}")  # while files change, the release is not complete
-        for path in lacking:
-            _put(store, folder / path, f"{target}/{path}", manifest.files[path])
-            report(path, sizes[path])
-        if lacking or not same_manifest:
-            _put(store, text, f"{target}/{NAME}", told)
-            report(NAME, text.stat().st_size)
+        if lacking and NAME not in lacking:
             lacking.append(NAME)
-    return Release(location=location, manifest=manifest, uploaded=tuple(lacking))
+        for path in lacking:
+            file, digest = (files | last)[path]
+            _put(store, file, f"{target}/{path}", digest)
+            report(path, file.stat().st_size)
+    return lacking
 
 
 def _opened(url: str) -> tuple[Any, str]:

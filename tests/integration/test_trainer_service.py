@@ -190,9 +190,8 @@ def test_killed_while_training_it_goes_on_and_publishes_once(
 def test_on_command_it_trains_on_whatever_is_new_and_refuses_what_cannot_be_measured(
     trainer: Trainer, kafka: Kafka
 ) -> None:
-    send(
-        kafka, examples(20)
-    )  # fewer than start a round by themselves, and too few held out to measure
+    some = [example for example in examples(20) if unusable(example) is None]
+    send(kafka, some)  # fewer than start a round by themselves, and too few held out to measure
     process = trainer.start("--least-held-out", "1000")
     trainer.says(f"{len(some)} wait for a round")
     os.kill(process.pid, signal.SIGUSR1)
@@ -202,3 +201,28 @@ def test_on_command_it_trains_on_whatever_is_new_and_refuses_what_cannot_be_meas
     os.kill(process.pid, signal.SIGTERM)
     wait(lambda: process.poll() is not None, what="the service to end", seconds=60)
     assert process.poll() == 0
+
+
+def test_told_to_end_while_training_it_saves_ends_well_and_goes_on(
+    trainer: Trainer, kafka: Kafka
+) -> None:
+    some = [example for example in examples(60) if unusable(example) is None]
+    send(kafka, some)
+    process = trainer.start("--once")
+    metrics = trainer.folder / "data/rounds/0001/training/metrics.jsonl"
+    wait(metrics.exists, what="the first step", seconds=120)
+    os.kill(process.pid, signal.SIGTERM)
+    wait(lambda: process.poll() is not None, what="the service to end", seconds=60)
+    assert process.poll() == 0
+    assert "stopped within a round" in trainer.said()
+    assert events(kafka) == []
+    process = trainer.start("--once")
+    wait(lambda: process.poll() is not None, what="the service to end", seconds=120)
+    assert process.poll() == 0
+    assert len(events(kafka)) == 1
+    steps = [json.loads(line)["step"] for line in metrics_of(trainer).splitlines()]
+    assert steps == sorted(set(steps))  # no step was done twice
+
+
+def metrics_of(trainer: Trainer) -> str:
+    return (trainer.folder / "data/rounds/0001/metrics.jsonl").read_text()

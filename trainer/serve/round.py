@@ -34,6 +34,8 @@ from trainer.skill import judge_formats
 LEAST_TO_CALIBRATE = 50
 """Validation examples below which a temperature would be fitted to noise: there is none then."""
 
+TRAINING, MODEL = "training", "model"
+
 FineTune = Callable[[Sequence[Example], Path, Path], Path]
 """Examples, base folder, a folder to work in -> a Hugging Face folder (weights, config, tokenizer) inside
 it. Called again with the same arguments after a crash. Raises `Stopped` when it was asked to stop."""
@@ -100,8 +102,7 @@ def run_round(making: Making, material: Material, folder: Path, console: Console
     decided = folder / "decision.json"
     if not decided.exists():
         _write_whole(decided, _decided(making, material, folder, console))
-        for rest in ("training", "model"):  # the candidate has it all
-            shutil.rmtree(folder / rest, ignore_errors=True)
+    _tidy(folder)
     record = json.loads(decided.read_text(encoding="utf-8"))
     candidate = folder / "candidate"
     location = making.publish(candidate) if record["publish"] else ""
@@ -122,11 +123,11 @@ def _decided(making: Making, material: Material, folder: Path, console: Console)
 
 
 def _trained(making: Making, material: Material, folder: Path, console: Console) -> Path:
-    model = folder / "model"
+    model = folder / MODEL
     if not model.exists():
         chosen = material.sides[Side.TRAIN]
         console.print(f"round {material.number}: training on {len(chosen)} examples", markup=False)
-        os.replace(making.fine_tune(chosen, making.base, folder / "training"), model)
+        os.replace(making.fine_tune(chosen, making.base, folder / TRAINING), model)
     return model
 
 
@@ -208,6 +209,15 @@ def _record(material: Material, decision: Decision, manifest: Manifest) -> dict[
         "reasons": decision.reasons,
         **decision.data(),
     }
+
+
+def _tidy(folder: Path) -> None:
+    """Keep the training's course (metrics, plots); drop its states, and the weights that the candidate has."""
+    for file in (folder / TRAINING).glob("*"):
+        if file.is_file():
+            os.replace(file, folder / file.name)
+    for rest in (TRAINING, MODEL):
+        shutil.rmtree(folder / rest, ignore_errors=True)
 
 
 def _manifest(folder: Path) -> Manifest:
