@@ -36,7 +36,8 @@ def page(card: Card, recipe: Recipe, plots: Sequence[str] = ()) -> str:
         " probabilities averaged, the most probable outcome. Consistency is the share of items on which"
         " the two orders alone decide alike; where they do not, each candidate fares better shown first, or"
         " second. Precision, recall and F1 are unweighted means over the three outcomes. Brackets: 95 %"
-        " intervals (bootstrap over items, 1,000 resamples; Wilson for shares of part of the items).",
+        " intervals (bootstrap over items, 1,000 resamples; Wilson for shares of part of the items). An"
+        " interval without width says that no resample differs, not that the figure is certain.",
         "",
         *overall_table(card.overall),
         "",

@@ -11,6 +11,7 @@ import pytest
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from judgestream.engine.manifest import read_manifest, verify
+from trainer.__main__ import main
 from trainer.calibrate import fit
 from trainer.card import Card, Training, differences, measure
 from trainer.examples import Example, Judgement
@@ -142,3 +143,30 @@ def test_examples_without_reference_are_not_judged_with_one(judge: Judge) -> Non
 def test_nothing_to_judge_is_an_error(judge: Judge) -> None:
     with pytest.raises(ValueError, match="no example"):
         evaluate(judge, [], sources=[])
+
+
+def test_the_bundled_judge_can_be_measured_anew_with_an_ablation(tmp_path: Path) -> None:
+    folder = copy_of(TINY, tmp_path / "judge")
+    recipe = (ROOT / "trainer" / "recipes" / "tiny.yaml").read_text()
+    (tmp_path / "recipe.yaml").write_text(recipe.replace("items: 150", "items: 4"))
+    (tmp_path / "ablation.json").write_text(json.dumps({"note": "n", "rows": ABLATION}))
+    arguments = ["card", "--checkpoint", str(folder), "--recipe", str(tmp_path / "recipe.yaml")]
+    assert main([*arguments, "--ablation", str(tmp_path / "ablation.json")]) == 0
+    manifest = read_manifest(folder)
+    verify(folder, manifest)
+    before = read_manifest(TINY)
+    assert (manifest.digest, manifest.created_at) == (before.digest, before.created_at)
+    data = json.loads((folder / "evaluation.json").read_text())
+    assert data["overall"]["with_reference"]["n"] == 20
+    assert data["training"] == json.loads((TINY / "evaluation.json").read_text())["training"]
+    assert "| swap augmentation | 0.980 ± 0.010 |" in (folder / "EVALUATION.md").read_text()
+
+
+def test_a_card_of_another_kind_is_told_apart(
+    tmp_path: Path, judge: Judge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copy_of(TINY, tmp_path / "judge")
+    write_into(evaluate(judge, examples(1), sources=[]), folder, read_manifest(folder))
+    recipe = ROOT / "trainer" / "recipes" / "tiny.yaml"
+    assert main(["card", "--checkpoint", str(folder), "--recipe", str(recipe)]) == 2
+    assert "no card of a bundled judge" in " ".join(capsys.readouterr().err.split())

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from rich.console import Console
 
-from trainer.commands import data, evaluate, judge, publish, samples, serve, train
+from trainer.commands import card, data, evaluate, judge, publish, samples, serve, train
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +31,11 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             summary="train a bundled judge and publish it as a checkpoint folder",
             arguments=judge.arguments,
             run=judge.run,
+        ),
+        "card": Command(
+            summary="measure a bundled judge anew, without training it",
+            arguments=card.arguments,
+            run=card.run,
         ),
         "evaluate": Command(
             summary="judge labelled examples with a checkpoint and write its card",

@@ -212,7 +212,7 @@ def _record(material: Material, decision: Decision, manifest: Manifest) -> dict[
 
 
 def _tidy(folder: Path) -> None:
-    """Keep the training's course (metrics, plots); drop its states, and the weights that the candidate has."""
+    """Keep the training's course (metrics, plots); drop its states, and weights that the candidate has."""
     for file in (folder / TRAINING).glob("*"):
         if file.is_file():
             os.replace(file, folder / file.name)
