@@ -97,8 +97,8 @@ def page(report: Report, plots: Sequence[str] = ()) -> str:
         "Accuracy is three-way (better, worse, equal) of the settled verdict: both orders, probabilities"
         " averaged, the most probable outcome. Consistency is the share of examples on which the two orders"
         " alone decide alike. Precision, recall and F1 are unweighted means over the outcomes that occur."
-        " Brackets: 95 % intervals (bootstrap over examples, 1,000 resamples; Wilson for ties left out). An interval without width says"
-        " that no resample differs, not that the figure is certain.",
+        " Brackets: 95 % intervals (bootstrap over examples, 1,000 resamples; Wilson for ties left out)."
+        " An interval without width says that no resample differs, not that the figure is certain.",
         "",
         *overall_table(report.skill.overall),
         "",
