@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from rich.console import Console
 
-from trainer.commands import card, data, evaluate, judge, publish, samples, serve, train
+from trainer.commands import card, data, dataset, evaluate, judge, publish, samples, serve, train
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +26,11 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             summary="check, convert or publish training data",
             arguments=data.arguments,
             run=data.run,
+        ),
+        "dataset": Command(
+            summary="judge pairs of several models' answers by a teacher, and split them for training",
+            arguments=dataset.arguments,
+            run=dataset.run,
         ),
         "judge": Command(
             summary="train a bundled judge and publish it as a checkpoint folder",
