@@ -39,7 +39,7 @@ def fresh(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        model = LlamaForCausalLM(config)
+        model = LlamaForCausalLM(config)  # type: ignore[no-untyped-call]
     return ready(model)
 
 
@@ -107,4 +107,5 @@ def flops_per_token(model: PreTrainedModel, mean_length: float) -> float:
     width = config.num_attention_heads * (
         getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     )
-    return 6.0 * weights + 6.0 * mean_length * width * config.num_hidden_layers
+    attention = 6.0 * mean_length * width * config.num_hidden_layers
+    return 6.0 * weights + float(attention)

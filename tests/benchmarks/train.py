@@ -19,6 +19,7 @@ from tests.benchmarks.engine import SIZES, random_model, random_prompts
 from tests.benchmarks.report import Line
 from trainer.batches import Row
 from trainer.loop import gradients
+from trainer.model import ready
 from trainer.objective import Trainee
 from trainer.recipe import Optimisation
 from trainer.world import World
@@ -75,14 +76,14 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks train")
     parser.add_argument("--size", choices=sorted(SIZES), default="4M")
     parser.add_argument("--sequences", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
     rows = rows_of(args.sequences)
     plain = random_model(SIZES[args.size], torch.float32)
     model = random_model(SIZES[args.size], torch.float32)
-    training_attention.prepare(model)
+    ready(model)
     trainee = Trainee(model, None, training_attention.LADDER["buckets"])
     how = Optimisation(batch=len(rows), other_lr=0, warmup=0, steps=1, row_tokens=ROW_TOKENS)
     alone = World(device=torch.device("cpu"))

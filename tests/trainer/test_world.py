@@ -100,9 +100,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_every_process_takes_as_many_rows_and_each_row_counts_once() -> None:
     rows = list("abcde")
-    shares = [
-        World(device=torch.device("cpu"), rank=rank, size=2).share(rows) for rank in range(2)
-    ]
+    shares = [World(device=torch.device("cpu"), rank=rank, size=2).share(rows) for rank in range(2)]
     assert [len(share) for share in shares] == [3, 3]
     assert sorted(row for share in shares for row, counted in share if counted) == rows
 
