@@ -15,9 +15,7 @@ SHARD_BYTES = 5 * 10**9
 """A weight file's size at most, as Hugging Face cuts them."""
 
 
-def write_model(
-    folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
-) -> None:
+def write_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """`model.safetensors` (or shards and their index), `config.json` and the tokenizer's files."""
     write_weights(folder, plain_weights(model), model, tokenizer)
 

@@ -102,7 +102,7 @@ def loop(
                 step=training.step,
                 steps=steps,
                 loss=loss,
-                smoothed=training.loss,
+                smoothed=loss if training.loss is None else training.loss,
                 tokens=tokens,
                 tokens_per_second=tokens / (now - started),
                 flops=flops_per_token(trainee.model, tokens / max(1, len(rows))),

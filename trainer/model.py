@@ -4,11 +4,13 @@ Packed, transformers' LLaMA is as fast at the smallest size as a plain module on
 is one model for both kinds of recipe.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import rms_norm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from judgestream.core.errors import ConfigurationError
@@ -37,8 +39,8 @@ def fresh(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        model = LlamaForCausalLM(config)
-    return _ready(model)
+        model = LlamaForCausalLM(config)  # type: ignore[no-untyped-call]
+    return ready(model)
 
 
 def based_on(recipe: Recipe, base: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -57,13 +59,23 @@ def based_on(recipe: Recipe, base: Path) -> tuple[PreTrainedModel, PreTrainedTok
         raise ConfigurationError(
             f"recipe {recipe.name}: size.context {recipe.size.context} exceeds the {context} of {base}"
         )
-    return _ready(model), tokenizer
+    return ready(model), tokenizer
 
 
-def _ready(model: PreTrainedModel) -> PreTrainedModel:
+def ready(model: PreTrainedModel) -> PreTrainedModel:
+    """The model with our attention and one-kernel norms, in training mode; changed in place."""
     training_attention.prepare(model)
+    for module in model.modules():
+        if type(module).__name__.endswith("RMSNorm"):
+            module.forward = partial(_norm, module)  # type: ignore[method-assign]
     model.train(True)
     return model
+
+
+def _norm(module: Any, x: Tensor) -> Tensor:
+    """RMSNorm in one kernel, and in the type of what it gets: transformers takes seven, and gives fp32."""
+    weight = module.weight.to(x.dtype)
+    return rms_norm(x, (x.shape[-1],), weight, module.variance_epsilon)
 
 
 def recompute(model: PreTrainedModel, share: float) -> None:
@@ -95,4 +107,5 @@ def flops_per_token(model: PreTrainedModel, mean_length: float) -> float:
     width = config.num_attention_heads * (
         getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     )
-    return 6.0 * weights + 6.0 * mean_length * width * config.num_hidden_layers
+    attention = 6.0 * mean_length * width * config.num_hidden_layers
+    return 6.0 * weights + float(attention)

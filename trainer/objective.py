@@ -61,8 +61,12 @@ class Trainee(nn.Module):
         """The losses of one packed row. Only the rows that predict a completion token go through the
         output head."""
         model: Any = self.model  # transformers names its parts, and types none of them
+        embedded = model.get_input_embeddings()(batch.ids)
+        kind = batch.ids.device.type
+        if torch.is_autocast_enabled(kind):  # else every sum of the layers would stay in fp32
+            embedded = embedded.to(torch.get_autocast_dtype(kind))
         found = model.base_model(
-            input_ids=batch.ids,
+            inputs_embeds=embedded,
             position_ids=batch.positions,
             plan=plan(self.kernel, batch.lengths, batch.ids.device),
             attention_mask=None,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -48,5 +49,5 @@ def schedule(step: int, steps: int, *, warmup: float, final: float) -> float:
 
 
 def _matrices(trainee: Trainee) -> list[nn.Parameter]:
-    layers: nn.Module = trainee.model.base_model.layers
+    layers: Any = trainee.model.base_model.layers
     return [p for p in layers.parameters() if p.dim() == 2 and p.requires_grad]

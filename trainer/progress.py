@@ -150,17 +150,17 @@ def _tensorboard(recipe: Recipe, work: Path) -> Iterator[Track]:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise ConfigurationError(_missing("tensorboard")) from error
-    writer = SummaryWriter(str(work / "tensorboard"))  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(str(work / "tensorboard"))
 
     def track(found: Mapping[str, float]) -> None:
         for name, value in found.items():
             if name != "step" and math.isfinite(value):
-                writer.add_scalar(f"train/{name}", value, int(found["step"]))  # type: ignore[no-untyped-call]
+                writer.add_scalar(f"train/{name}", value, int(found["step"]))
 
     try:
         yield track
     finally:
-        writer.close()  # type: ignore[no-untyped-call]
+        writer.close()
 
 
 @contextmanager
@@ -176,10 +176,12 @@ def _mlflow(recipe: Recipe, work: Path) -> Iterator[Track]:
         mlflow.set_tracking_uri(f"sqlite:///{(work / 'mlflow.db').resolve()}")
     mlflow.set_experiment("judgestream")
     with mlflow.start_run(run_name=recipe.name):
-        yield lambda found: mlflow.log_metrics(
-            {name: value for name, value in found.items() if name != "step"},
-            step=int(found["step"]),
-        )
+
+        def track(found: Mapping[str, float]) -> None:
+            figures = {name: value for name, value in found.items() if name != "step"}
+            mlflow.log_metrics(figures, step=int(found["step"]))
+
+        yield track
 
 
 def _missing(tracker: str) -> str:

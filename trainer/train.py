@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -172,15 +173,15 @@ def repeatable() -> Iterator[None]:
 @contextmanager
 def deterministic() -> Iterator[None]:
     """Deterministic kernels, on CPUs."""
-    was = torch.are_deterministic_algorithms_enabled()
-    filled = torch.utils.deterministic.fill_uninitialized_memory
+    fill: Any = torch.utils.deterministic
+    was, filled = torch.are_deterministic_algorithms_enabled(), fill.fill_uninitialized_memory
     torch.use_deterministic_algorithms(not torch.cuda.is_available())
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a guard against bugs, 5 % of time
+    fill.fill_uninitialized_memory = False  # a guard against bugs, 5 % of time
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(was)
-        torch.utils.deterministic.fill_uninitialized_memory = filled
+        fill.fill_uninitialized_memory = filled
 
 
 @contextmanager

@@ -2,8 +2,13 @@
 
 import pytest
 import torch
-from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, MistralConfig
-from transformers import MistralForCausalLM
+from transformers import (
+    DynamicCache,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+)
 
 from judgestream.engine import training_attention
 from judgestream.engine.training_attention import LADDER, choose, plan, prepare, sequences
@@ -77,7 +82,10 @@ def test_loss_and_gradient_of_a_sequence_do_not_change_with_its_neighbours(
     def gradient(company: list[torch.Tensor], at: int) -> list[torch.Tensor]:
         start = sum(len(row) for row in company[:at])
         states = run(model, company)[start : start + len(company[at])]
-        return [states, *torch.autograd.grad(states.square().mean(), tuple(model.model.parameters()))]
+        return [
+            states,
+            *torch.autograd.grad(states.square().mean(), tuple(model.model.parameters())),
+        ]
 
     alone = gradient([rows[2]], 0)
     among = gradient([other[0], other[1], rows[2], *other[3:]], 2)

@@ -19,12 +19,12 @@ ALONE = World(device=torch.device("cpu"))
 
 def rows_of(count: int) -> list[Row]:
     recipe = small.recipe(optimisation={"batch": count})
-    return Stream(
-        recipe=recipe, supply=supply(recipe, None), tokenizer=small.tokenizer()
-    ).rows(0)
+    return Stream(recipe=recipe, supply=supply(recipe, None), tokenizer=small.tokenizer()).rows(0)
 
 
-def padded_loss(model: LlamaForCausalLM, rows: list[Row], explanation_weight: float) -> torch.Tensor:
+def padded_loss(
+    model: LlamaForCausalLM, rows: list[Row], explanation_weight: float
+) -> torch.Tensor:
     """The definition, in transformers' words: right-padded, masked, every logit computed."""
     longest = max(len(row.ids) for row in rows)
     ids = torch.zeros(len(rows), longest, dtype=torch.long)

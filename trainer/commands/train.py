@@ -20,7 +20,9 @@ from trainer.train import STATES, fine_tune, train
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--recipe", type=Path, required=True, help="how to train (YAML)")
-    parser.add_argument("--out", type=Path, required=True, help="the folder to write the judge into")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the folder to write the judge into"
+    )
     parser.add_argument("--base", type=Path, help="the Hugging Face folder to fine-tune")
     parser.add_argument("--data", type=Path, nargs="+", help="judged examples (JSON lines)")
     parser.add_argument(

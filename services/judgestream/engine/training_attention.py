@@ -102,7 +102,7 @@ def buckets(query: Tensor, key: Tensor, value: Tensor, plan: Plan, scale: float)
     outputs = []
     for one in plan.buckets:
         q, k, v = (
-            part.index_select(1, one.take).unflatten(1, one.shape).transpose(0, 1)
+            part.index_select(1, one.take).view(len(part), *one.shape, -1).transpose(0, 1)
             for part in (query, key, value)
         )
         mixed = _causal(q, k, v, scale).transpose(0, 1).flatten(1, 2)
