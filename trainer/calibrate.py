@@ -19,10 +19,11 @@ from judgestream.core.types import Options, ReferenceUse, Reply
 from judgestream.engine.calibration import soften
 from judgestream.engine.judge import Judge
 from judgestream.engine.prompt import Prompt
-from trainer.evaluate import calibration_error, request_of
+from trainer.evaluate import request_of, truth_of
+from trainer.examples import Example
+from trainer.measures import bin_of
 from trainer.recipe import Recipe
 from trainer.tasks import FAMILIES, items
-from trainer.tasks.base import Item
 
 LOWEST, HIGHEST = 0.25, 8.0
 SEED_OFFSET = 1000
@@ -50,15 +51,31 @@ def fit(judge: Judge, recipe: Recipe) -> Fitted:
     Raises:
         ValueError: the judge has a temperature already, or none of the items could be read.
     """
-    if judge.temperature != 1.0:
-        raise ValueError(f"the judge has a temperature already: {judge.temperature}")
-    chosen: list[tuple[Item, ReferenceUse]] = []
+    chosen: list[tuple[Example, bool]] = []
     for name in recipe.families:
         stream = items(FAMILIES[name], seed=recipe.evaluation.seed + SEED_OFFSET, held_out=True)
         for item in islice(stream, recipe.evaluation.items):
-            chosen.append((item, ReferenceUse.AUTO))
+            chosen.append((item.example, True))
             if not item.reference_required:
-                chosen.append((item, ReferenceUse.NEVER))
+                chosen.append((item.example, False))
+    return fit_shown(judge, chosen)
+
+
+def fit_examples(judge: Judge, examples: Sequence[Example]) -> Fitted:
+    """Fit on examples, each in every format that it has a judgement for. Raises as `fit` does."""
+    chosen = [
+        (example, with_reference)
+        for example in examples
+        for with_reference, judgement in ((True, example.informed), (False, example.blind))
+        if judgement is not None
+    ]
+    return fit_shown(judge, chosen)
+
+
+def fit_shown(judge: Judge, chosen: Sequence[tuple[Example, bool]]) -> Fitted:
+    """Fit on examples, each with or without its reference. Raises as `fit` does."""
+    if judge.temperature != 1.0:
+        raise ValueError(f"the judge has a temperature already: {judge.temperature}")
     joints, truths = _read(judge, chosen)
     return fit_temperature(joints, truths)
 
@@ -115,13 +132,21 @@ def least(f: Callable[[float], float], low: float, high: float, steps: int = 40)
     return (low + high) / 2
 
 
-def _read(
-    judge: Judge, chosen: Sequence[tuple[Item, ReferenceUse]]
-) -> tuple[Tensor, Sequence[int]]:
+def calibration_error(confidences: Sequence[float], correct: Sequence[bool]) -> float:
+    """Expected calibration error over ten equal-width bins (Naeini et al. 2015; Guo et al. 2017)."""
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    for confidence, hit in zip(confidences, correct, strict=True):
+        bins.setdefault(bin_of(confidence), []).append((confidence, hit))
+    gaps = (abs(sum(c for c, _ in rows) - sum(h for _, h in rows)) for rows in bins.values())
+    return sum(gaps) / len(confidences)
+
+
+def _read(judge: Judge, chosen: Sequence[tuple[Example, bool]]) -> tuple[Tensor, Sequence[int]]:
     joints: list[Tensor] = []
     truths: list[int] = []
-    for item, use in chosen:
-        passes = plan(request_of(item, options=Options(reference_use=use)), PAIRWISE, JUDGELM)
+    for example, with_reference in chosen:
+        use = ReferenceUse.AUTO if with_reference else ReferenceUse.NEVER
+        passes = plan(request_of(example, options=Options(reference_use=use)), PAIRWISE, JUDGELM)
         replies = judge.read([Prompt(text=p.prompt, grammar=p.grammar) for p in passes])
         if not all(isinstance(reply, Reply) for reply in replies):
             continue  # longer than the context: counted as unreadable by the card
@@ -131,7 +156,7 @@ def _read(
             if isinstance(reply, Reply)
         )
         joints.append(torch.stack((straight, swapped.T)))
-        truths.append(item.truth)
+        truths.append(truth_of(example, with_reference=with_reference))
     if not joints:
         raise ValueError(f"none of {len(chosen)} items could be read")
     return torch.stack(joints), truths

@@ -1,173 +1,111 @@
-"""The LLaMA architecture in plain torch, with the parameter names of transformers' `LlamaForCausalLM`.
+"""The model that is trained: a new one of the recipe's size, or a base; both are transformers' own.
 
-For training small judges on one core, where a plain module is quicker than the general one; the test
-holds its logits against transformers'. Batches are padded on the right and need no attention mask: causal
-attention never looks at what comes later.
+Packed, transformers' LLaMA is as fast at the smallest size as a plain module on padded rows was, so there
+is one model for both kinds of recipe.
 """
 
-from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.functional import rms_norm
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+
+from judgestream.core.errors import ConfigurationError
+from judgestream.engine import training_attention
+from judgestream.engine.checkpoint import load_model, load_tokens
+from trainer.recipe import Recipe
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shape:
-    """A LLaMA's sizes. `vocab` counts tokens, `context` the longest input in tokens."""
-
-    vocab: int
-    hidden: int
-    layers: int
-    heads: int
-    intermediate: int
-    context: int
-    rope_theta: float = 10000.0
-    norm_eps: float = 1e-6
-
-    def config(self, *, bos: int, eos: int, pad: int) -> dict[str, object]:
-        """The `config.json` that transformers and the engine read."""
-        return {
-            "architectures": ["LlamaForCausalLM"],
-            "model_type": "llama",
-            "vocab_size": self.vocab,
-            "hidden_size": self.hidden,
-            "intermediate_size": self.intermediate,
-            "num_hidden_layers": self.layers,
-            "num_attention_heads": self.heads,
-            "num_key_value_heads": self.heads,
-            "head_dim": self.hidden // self.heads,
-            "hidden_act": "silu",
-            "max_position_embeddings": self.context,
-            "rms_norm_eps": self.norm_eps,
-            "rope_theta": self.rope_theta,
-            "rope_scaling": None,
-            "attention_bias": False,
-            "mlp_bias": False,
-            "tie_word_embeddings": True,
-            "bos_token_id": bos,
-            "eos_token_id": eos,
-            "pad_token_id": pad,
-            "torch_dtype": "float32",
-        }
+def fresh(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    """An untrained LLaMA of the recipe's size, its weights drawn from the recipe's seed. Embedding and
+    output head share one matrix."""
+    size = recipe.size
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=size.hidden,
+        intermediate_size=size.intermediate,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        num_key_value_heads=size.heads,
+        max_position_embeddings=size.context,
+        rms_norm_eps=1e-6,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        model = LlamaForCausalLM(config)  # type: ignore[no-untyped-call]
+    return ready(model)
 
 
-class RMSNorm(nn.Module):
-    def __init__(self, size: int, eps: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(size))
-        self.eps = eps
+def based_on(recipe: Recipe, base: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The base's model and tokenizer. Under LoRA, and in pure bf16, its weights are held in bf16.
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.rms_norm(x, (x.shape[-1],), self.weight, self.eps)
-
-
-class Attention(nn.Module):
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.heads = shape.heads
-        self.q_proj, self.k_proj, self.v_proj, self.o_proj = (
-            nn.Linear(shape.hidden, shape.hidden, bias=False) for _ in range(4)
+    Raises:
+        ConfigurationError: not a folder that the engine reads, or a shorter context than the recipe's.
+    """
+    how = recipe.optimisation
+    frozen = recipe.lora.rank > 0 and how.precision == "bfloat16"
+    small = frozen or how.precision == "pure-bfloat16"
+    model = load_model(base, torch.bfloat16 if small else torch.float32)
+    tokenizer = load_tokens(base).tokenizer
+    context = int(model.config.max_position_embeddings)
+    if recipe.size.context > context:
+        raise ConfigurationError(
+            f"recipe {recipe.name}: size.context {recipe.size.context} exceeds the {context} of {base}"
         )
-
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        batch, length, width = x.shape
-        q, k, v = (
-            project(x).view(batch, length, self.heads, -1).transpose(1, 2)
-            for project in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        mixed = functional.scaled_dot_product_attention(
-            _rotate(q, cos, sin), _rotate(k, cos, sin), v, is_causal=True
-        )
-        out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, length, width))
-        return out
+    return ready(model), tokenizer
 
 
-class MLP(nn.Module):
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.gate_proj = nn.Linear(shape.hidden, shape.intermediate, bias=False)
-        self.up_proj = nn.Linear(shape.hidden, shape.intermediate, bias=False)
-        self.down_proj = nn.Linear(shape.intermediate, shape.hidden, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))
-        return out
+def ready(model: PreTrainedModel) -> PreTrainedModel:
+    """The model with our attention and one-kernel norms, in training mode; changed in place."""
+    training_attention.prepare(model)
+    for module in model.modules():
+        if type(module).__name__.endswith("RMSNorm"):
+            module.forward = partial(_norm, module)  # type: ignore[method-assign]
+    model.train(True)
+    return model
 
 
-class Layer(nn.Module):
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.self_attn = Attention(shape)
-        self.mlp = MLP(shape)
-        self.input_layernorm = RMSNorm(shape.hidden, shape.norm_eps)
-        self.post_attention_layernorm = RMSNorm(shape.hidden, shape.norm_eps)
-
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
-        out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
-        return out
+def _norm(module: Any, x: Tensor) -> Tensor:
+    """RMSNorm in one kernel, and in the type of what it gets: transformers takes seven, and gives fp32."""
+    weight = module.weight.to(x.dtype)
+    return rms_norm(x, (x.shape[-1],), weight, module.variance_epsilon)
 
 
-class Backbone(nn.Module):
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.embed_tokens = nn.Embedding(shape.vocab, shape.hidden)
-        self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
-        self.norm = RMSNorm(shape.hidden, shape.norm_eps)
-
-
-class Llama(nn.Module):
-    """Embedding and output head share one matrix."""
-
-    def __init__(self, shape: Shape, *, seed: int) -> None:
-        super().__init__()
-        self.shape = shape
-        self.model = Backbone(shape)
-        self._initialise(torch.Generator().manual_seed(seed))
-        angles = torch.outer(
-            torch.arange(shape.context).float(),
-            shape.rope_theta
-            ** (
-                -torch.arange(0, shape.hidden // shape.heads, 2).float()
-                * shape.heads
-                / shape.hidden
-            ),
-        )
-        self.register_buffer("cos", torch.cat((angles, angles), -1).cos(), persistent=False)
-        self.register_buffer("sin", torch.cat((angles, angles), -1).sin(), persistent=False)
-        self.cos: Tensor
-        self.sin: Tensor
-
-    def _initialise(self, generator: torch.Generator) -> None:
-        for parameter in self.parameters():
-            if parameter.dim() == 2:
-                nn.init.normal_(parameter, std=0.02, generator=generator)
-
-    def hidden_states(self, ids: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """States of right-padded token ids (batch, length): the last layer's, normalised, and those of
-        the embedding and of every layer as they are; each (batch, length, hidden)."""
-        length = ids.shape[1]
-        cos, sin = self.cos[:length], self.sin[:length]
-        states: list[Tensor] = [self.model.embed_tokens(ids)]
-        for layer in self.model.layers:
-            states.append(layer(states[-1], cos, sin))
-        return self.model.norm(states[-1]), tuple(states)
-
-    def logits(self, states: Tensor) -> Tensor:
-        """Next-token logits of the given rows, (..., vocab)."""
-        return functional.linear(states, self.model.embed_tokens.weight)
+def recompute(model: PreTrainedModel, share: float) -> None:
+    """Let the first layers, this share of all, keep no activations: they are computed again when the
+    gradient needs them. A third more arithmetic there for about a tenth of the memory."""
+    if share <= 0:
+        return
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    layers: Any = model.base_model.layers
+    for layer in list(layers)[round(share * len(layers)) :]:
+        layer.gradient_checkpointing = False
 
 
 def parameter_count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def shape_dict(shape: Shape) -> dict[str, object]:
-    return asdict(shape)
-
-
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    half = x.shape[-1] // 2
-    turned = torch.cat((-x[..., half:], x[..., :half]), -1)
-    return x * cos + turned * sin
+def flops_per_token(model: PreTrainedModel, mean_length: float) -> float:
+    """Model FLOPs of training on one token: 6 per weight of the linear layers (4 where it is frozen: it
+    has no gradient), and the causal attention's
+    6 * length * width * layers. The head is left out: it reads few rows. Recomputation does not count."""
+    body: Any = model.base_model
+    config: Any = model.config
+    weights = sum(
+        p.numel() * (1.0 if p.requires_grad else 2 / 3)
+        for p in body.layers.parameters()
+        if p.dim() == 2
+    )
+    width = config.num_attention_heads * (
+        getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    )
+    attention = 6.0 * mean_length * width * config.num_hidden_layers
+    return 6.0 * weights + float(attention)

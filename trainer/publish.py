@@ -4,21 +4,25 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import transformers
-from safetensors.torch import save_file
-from transformers import PreTrainedTokenizerFast
 
 from judgestream.engine.calibration import METHOD
 from judgestream.engine.manifest import CALIBRATION, Manifest, describe, write_manifest
 from trainer.calibrate import Fitted
-from trainer.card import FORMATS, Card, page
-from trainer.model import Llama
+from trainer.card import Card
+from trainer.page import page
+from trainer.plots import write_plots
 from trainer.recipe import Recipe
+from trainer.tables import headline
+
+CARD, PAGE = "evaluation.json", "EVALUATION.md"
+"""The card's names in a checkpoint folder."""
 
 
 @contextmanager
@@ -42,33 +46,14 @@ def whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def write_model(folder: Path, model: Llama, tokenizer: PreTrainedTokenizerFast) -> None:
-    """`model.safetensors`, `config.json` and the tokenizer's files, as transformers reads them.
-
-    The output head is tied to the embedding and not stored.
-    """
-    bos, eos, pad = (
-        int(i) for i in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
-    )
-    config = model.shape.config(bos=bos, eos=eos, pad=pad)
-    _write_json(folder / "config.json", config)
-    tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "model.safetensors").chmod(
-        0o644
-    )  # safetensors writes for its owner alone; Triton may be another
-    tokenizer.save_pretrained(folder)
-
-
 def write_calibration(folder: Path, fitted: Fitted) -> None:
     """The temperature, where the engine reads it; the manifest repeats it with how it was fitted."""
     _write_json(folder / CALIBRATION, {"method": METHOD, "temperature": fitted.temperature})
 
 
 def write_card(folder: Path, card: Card, recipe: Recipe, *, name: str, created_at: str) -> Manifest:
-    """The card's two files, then the manifest, which declares the folder complete."""
-    _write_json(folder / "evaluation.json", card.data())
-    (folder / "EVALUATION.md").write_text(page(card, recipe), encoding="utf-8")
+    """The card's files, then the manifest, which declares the folder complete."""
+    write_page(folder, card.data(), page(card, recipe, write_plots(folder, card.skill)))
     manifest = describe(
         folder,
         name=name,
@@ -82,19 +67,18 @@ def write_card(folder: Path, card: Card, recipe: Recipe, *, name: str, created_a
             "tokens": card.training.tokens,
             "transformers": transformers.__version__,
         },
-        evaluation={
-            shown: {
-                "n": card.overall[shown].n,
-                "accuracy": card.overall[shown].accuracy.share,
-                "consistency": card.overall[shown].consistency.share,
-            }
-            for shown in FORMATS
-        },
+        evaluation=headline(card.overall),
         calibration={"method": METHOD, **asdict(card.calibration)},
         created_at=created_at,
     )
     write_manifest(folder, manifest)
     return manifest
+
+
+def write_page(folder: Path, data: Mapping[str, Any], text: str) -> None:
+    """The card as data and as a page, under the names that every checkpoint has them by."""
+    _write_json(folder / CARD, data)
+    (folder / PAGE).write_text(text, encoding="utf-8")
 
 
 def _write_json(path: Path, data: object) -> None:

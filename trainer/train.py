@@ -1,88 +1,145 @@
-"""The training loop: one core, one seed, the same weights every time on the same machine."""
+"""Training a judge: from nothing on the generated tasks, or a base on judged examples."""
 
-import math
-import random
-import time
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from trainer.augment import visitor
-from trainer.batches import Batch, Row, chunks, collate, encode
-from trainer.model import Llama, Shape
-from trainer.randomness import derived
-from trainer.recipe import Optimisation, Recipe
+from judgestream.engine import training_attention
+from trainer.examples import Example
+from trainer.folder import plain_weights, write_weights
+from trainer.loop import Outcome, Report, loop, silent
+from trainer.lora import adapt, adapter_tensors, write_adapter
+from trainer.model import based_on, fresh, recompute
+from trainer.objective import Heads, Trainee
+from trainer.publish import whole_folder
+from trainer.recipe import Recipe
+from trainer.state import States, digest_of
+from trainer.stream import Stream, supply
 from trainer.tasks import FAMILIES, items
-from trainer.tasks.base import Item
 from trainer.tokenizer import train_tokenizer
+from trainer.world import World, joined, shard
 
 CORPUS_ITEMS = 1500
 """Items per family whose text the tokenizer's merges are learned from."""
 
-CHUNK_TOKENS = 4096
-"""Padded tokens per forward: long rows run alone, short ones together."""
-
-HIGHEST_SCORE = 10
-
-Report = Callable[[int, int, float], None]
-"""Called with the step, the number of steps and the smoothed loss."""
+STATES = "states"
+ADAPTER = "adapter"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trained:
-    """What training leaves behind; the guiding heads are thrown away. `seconds` is wall time."""
+    """What training leaves behind; the guiding heads are thrown away. `seconds` is wall time.
 
-    model: Llama
-    tokenizer: PreTrainedTokenizerFast
+    `finished` is False when it was asked to stop.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
     loss: float
     seconds: float
     tokens: int
     pairs: int
+    finished: bool = True
 
 
-def train(recipe: Recipe, report: Report = lambda step, steps, loss: None) -> Trained:
-    """Train the recipe's judge from nothing.
+def train(
+    recipe: Recipe, report: Report = silent, *, work: Path | None = None, resume: bool = False
+) -> Trained:
+    """Train the recipe's judge from nothing. `work` is a folder for states to resume from.
 
     Deterministic: one thread, derived seeds, deterministic kernels. Another CPU may round differently,
     so elsewhere expect the same card, not the same bytes.
     """
-    started = time.perf_counter()
-    threads = torch.get_num_threads()
-    was_deterministic = torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    try:
+    with joined() as world, repeatable():
         tokenizer = build_tokenizer(recipe)
-        model = Llama(shape_of(recipe, len(tokenizer)), seed=recipe.seed)
-        loss, tokens = _loop(recipe, model, tokenizer, report)
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(was_deterministic)
-    return Trained(
-        model=model,
-        tokenizer=tokenizer,
-        loss=loss,
-        seconds=time.perf_counter() - started,
-        tokens=tokens,
-        pairs=recipe.optimisation.steps * recipe.optimisation.batch,
-    )
+        model = fresh(recipe, tokenizer)
+        outcome = train_model(
+            recipe, model, tokenizer, None, world, report=report, work=work, resume=resume
+        )
+    return _trained(model, tokenizer, outcome)
 
 
-def shape_of(recipe: Recipe, vocab: int) -> Shape:
-    size = recipe.size
-    return Shape(
-        vocab=vocab,
-        hidden=size.hidden,
-        layers=size.layers,
-        heads=size.heads,
-        intermediate=size.intermediate,
-        context=size.context,
-    )
+def fine_tune(
+    recipe: Recipe,
+    examples: Sequence[Example] | None,
+    *,
+    base: Path,
+    out: Path,
+    report: Report = silent,
+    work: Path | None = None,
+    resume: bool = False,
+) -> Path | None:
+    """Train the base in folder `base` and leave a Hugging Face folder (no manifest yet) in `out`.
+
+    examples  what to train on; None: the recipe's generated tasks
+    work      a folder for states to resume from
+    Under LoRA the weights in `out` are merged, and the adapter alone, as peft reads it, is in `out`/adapter.
+    None when training was asked to stop (SIGTERM): its state is saved, `out` is not written.
+
+    Raises:
+        ConfigurationError: the base and the recipe do not fit, the loss is no number any more, or a state
+            is of another training.
+    """
+    with joined() as world, deterministic():
+        model, tokenizer = based_on(recipe, base)
+        if recipe.lora.rank:
+            adapt(model, recipe.lora, seed=recipe.seed)
+        outcome = train_model(
+            recipe, model, tokenizer, examples, world, report=report, work=work, resume=resume
+        )
+        if not outcome.finished:
+            return None
+        tensors, adapter = plain_weights(model), adapter_tensors(model)
+        if world.first:
+            # what a judge is stored in: fp32 only where that is what it was trained in
+            exact = recipe.optimisation.precision == "float32"
+            with whole_folder(out) as draft:
+                write_weights(
+                    draft, tensors, model, tokenizer, dtype=None if exact else torch.bfloat16
+                )
+                if adapter:
+                    write_adapter(draft / ADAPTER, adapter, recipe.lora, base=base.name)
+        world.wait()
+    return out
+
+
+def train_model(
+    recipe: Recipe,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    examples: Sequence[Example] | None,
+    world: World,
+    *,
+    report: Report = silent,
+    work: Path | None = None,
+    resume: bool = False,
+) -> Outcome:
+    """Train this model in place, on the examples or (None) on the recipe's tasks."""
+    how = recipe.optimisation
+    recompute(model, how.recompute)
+    trainee = Trainee(model, _heads(recipe, model), _kernel(recipe, model, world))
+    shard(trainee, world, how.precision)
+    stream = Stream(recipe=recipe, supply=supply(recipe, examples), tokenizer=tokenizer)
+    states = None
+    if work is not None:
+        data = "tasks" if examples is None else digest_of([asdict(one) for one in examples])
+        states = States(
+            folder=work / STATES,
+            identity={"recipe": digest_of(asdict(recipe)), "data": data},
+            batch=how.batch,
+            save_every=recipe.records.save_every,
+            keep=recipe.records.keep,
+            resume=resume,
+        )
+    with stopping() as stop:
+        return loop(trainee, stream, world, report=report, states=states, stop=stop)
 
 
 def build_tokenizer(recipe: Recipe) -> PreTrainedTokenizerFast:
@@ -101,138 +158,75 @@ def build_tokenizer(recipe: Recipe) -> PreTrainedTokenizerFast:
     return train_tokenizer(texts, vocab_size=recipe.size.vocab, max_tokens=recipe.size.max_input)
 
 
-def training_items(recipe: Recipe) -> Iterator[Item]:
-    """The endless training stream: families by their shares, every item new."""
-    streams = {
-        name: items(FAMILIES[name], seed=recipe.seed, held_out=False) for name in recipe.families
-    }
-    rng = derived("mixture", recipe.seed)
-    names, shares = list(recipe.families), list(recipe.families.values())
-    while True:
-        yield next(streams[rng.choices(names, shares)[0]])
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Deterministic kernels, and one thread: the same bits however many cores there are."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with deterministic():
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
-def training_rows(
-    recipe: Recipe, stream: Iterator[Item], tokenizer: PreTrainedTokenizerFast
-) -> Iterator[Row]:
-    """Encoded visits; a sample whose prompt is longer than the judge takes is left out."""
-    rng = derived("explain", recipe.seed)
-    show = visitor(recipe.augmentation, seed=recipe.seed)
-    for item in stream:
-        shown = show(item.example, 0)
-        explain = rng.random() < recipe.optimisation.explanation_probability
-        row = encode(shown, tokenizer, explain=explain)
-        if row.prompt <= recipe.size.max_input:
-            yield row
+@contextmanager
+def deterministic() -> Iterator[None]:
+    """Deterministic kernels, on CPUs."""
+    fill: Any = torch.utils.deterministic
+    was, filled = torch.are_deterministic_algorithms_enabled(), fill.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(not torch.cuda.is_available())
+    fill.fill_uninitialized_memory = False  # a guard against bugs, 5 % of time
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(was)
+        fill.fill_uninitialized_memory = filled
 
 
-def _loop(
-    recipe: Recipe, model: Llama, tokenizer: PreTrainedTokenizerFast, report: Report
-) -> tuple[float, int]:
-    how = recipe.optimisation
-    rows = training_rows(recipe, training_items(recipe), tokenizer)
-    heads = Heads(recipe.size.hidden, recipe.size.layers)
-    optimizers = _optimizers(how, model, heads)
-    smoothed, tokens = math.nan, 0
-    for step in range(how.steps):
-        group = list(islice(rows, how.batch))
-        factor = schedule(step, how.steps, how.warmup)
-        for optimizer, rate in optimizers:
-            for parameters in optimizer.param_groups:
-                parameters["lr"] = rate * factor
-            optimizer.zero_grad(set_to_none=True)
-        value = _gradients(how, model, heads, group, pad=int(tokenizer.pad_token_id))
-        for optimizer, _ in optimizers:
-            optimizer.step()
-        smoothed = value if math.isnan(smoothed) else 0.98 * smoothed + 0.02 * value
-        tokens += sum(len(row.ids) for row in group)
-        report(step + 1, how.steps, smoothed)
-    return smoothed, tokens
+@contextmanager
+def stopping() -> Iterator[Callable[[], bool]]:
+    """Whether SIGTERM has come. Outside the main thread nobody can listen for it: then it never has."""
+    asked: list[int] = []
+    try:
+        before = signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
+    except ValueError:
+        yield lambda: False
+        return
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def _gradients(
-    how: Optimisation, model: Llama, heads: "Heads", group: Sequence[Row], *, pad: int
-) -> float:
-    """Add up the gradients of one step; returns its completion loss.
-
-    Every term is weighed over the whole step, never per chunk: chunks differ in size.
-    """
-    batches = [
-        collate(rows, pad=pad, explanation_weight=how.explanation_weight)
-        for rows in chunks(group, tokens=CHUNK_TOKENS)
-    ]
-    weight = sum(float(batch.weights.sum()) for batch in batches)
-    marked = max(1, sum(len(batch.flags) for batch in batches))
-    total = 0.0
-    for batch in batches:
-        completion, flagged, ended = losses(model, heads, batch)
-        total += float(completion.detach()) / weight
-        guided = flagged / marked + ended / (2 * len(group))
-        torch.autograd.backward(completion / weight + how.flag_weight * guided)
-    return total
+def _heads(recipe: Recipe, model: PreTrainedModel) -> Heads | None:
+    if not recipe.optimisation.flag_weight:
+        return None
+    return Heads(int(model.config.hidden_size), int(model.config.num_hidden_layers))
 
 
-class Heads(nn.Module):
-    """The throw-away heads that lead the judge to its reading, one layer after the other: half way up,
-    which answer tokens are wrong; one layer below the top, each answer's score at its end marker.
-    """
-
-    def __init__(self, hidden: int, layers: int) -> None:
-        super().__init__()
-        self.flag_layer, self.end_layer = layers // 2, layers - 1
-        self.flag = nn.Linear(hidden, 1)
-        self.end = nn.Linear(hidden, HIGHEST_SCORE + 1)
-        for head in (self.flag, self.end):
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
-
-
-def losses(model: Llama, heads: Heads, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Weighted sum of the completion's cross-entropies, sum of the wrong-token losses, and sum of the
-    cross-entropies of the answers' scores at their end markers; in nats."""
-    last, states = model.hidden_states(batch.ids)
-    logits = model.logits(last[batch.at[:, 0], batch.at[:, 1]])
-    each = functional.cross_entropy(logits, batch.targets, reduction="none")
-    width = (last.shape[-1],)
-    marked = states[heads.flag_layer][batch.flag_at[:, 0], batch.flag_at[:, 1]]
-    guesses = heads.flag(functional.rms_norm(marked, width)).squeeze(-1)
-    flagged = functional.binary_cross_entropy_with_logits(guesses, batch.flags, reduction="sum")
-    ends = states[heads.end_layer][batch.end_at[:, 0], batch.end_at[:, 1]]
-    scored = heads.end(functional.rms_norm(ends, width))
-    ended = functional.cross_entropy(scored, batch.end_scores, reduction="sum")
-    return (each * batch.weights).sum(), flagged, ended
-
-
-def schedule(step: int, steps: int, warmup: float) -> float:
-    """The learning rate's factor: a straight rise, then a cosine down to a twentieth."""
-    rising = max(1, round(steps * warmup))
-    if step < rising:
-        return (step + 1) / rising
-    progress = (step - rising) / max(1, steps - rising)
-    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def _optimizers(
-    how: Optimisation, model: Llama, heads: nn.Module
-) -> Sequence[tuple[torch.optim.Optimizer, float]]:
-    matrices = [p for p in model.model.layers.parameters() if p.dim() == 2]
-    inside = {id(p) for p in matrices}
-    rest = [p for p in model.parameters() if id(p) not in inside]
-    return (
-        (torch.optim.Muon(matrices, lr=how.matrix_lr, weight_decay=0.0), how.matrix_lr),
-        (
-            torch.optim.AdamW(
-                [*rest, *heads.parameters()],
-                lr=how.other_lr,
-                betas=(0.9, 0.95),
-                weight_decay=0.0,
-            ),
-            how.other_lr,
-        ),
+def _kernel(recipe: Recipe, model: PreTrainedModel, world: World) -> training_attention.Kernel:
+    config = model.config
+    heads = int(config.num_attention_heads)
+    width = int(getattr(config, "head_dim", None) or config.hidden_size // heads)
+    exact = recipe.optimisation.precision == "float32"
+    dtype = torch.float32 if exact else torch.bfloat16
+    name = training_attention.choose(
+        world.device, dtype, heads, int(config.num_key_value_heads), width
     )
+    return training_attention.LADDER[name]
 
 
-def seed_everything(seed: int) -> None:
-    """Seed the generators of libraries that draw behind our back; our own draws are all derived."""
-    random.seed(seed)
-    torch.manual_seed(seed)
+def _trained(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, outcome: Outcome
+) -> Trained:
+    done = outcome.training
+    return Trained(
+        model=model,
+        tokenizer=tokenizer,
+        loss=0.0 if done.loss is None else done.loss,
+        seconds=done.seconds,
+        tokens=done.tokens,
+        pairs=done.sequences,
+        finished=outcome.finished,
+    )

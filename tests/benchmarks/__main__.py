@@ -2,9 +2,9 @@
 
 import sys
 
-from tests.benchmarks import engine, pipeline
+from tests.benchmarks import engine, pipeline, train
 
-BENCHMARKS = {"pipeline": pipeline.main, "engine": engine.main}
+BENCHMARKS = {"pipeline": pipeline.main, "engine": engine.main, "train": train.main}
 
 
 def main(arguments: list[str]) -> int:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from rich.console import Console
 
-from trainer.commands import data, dataset, judge, samples
+from trainer.commands import card, data, dataset, evaluate, judge, publish, samples, serve, train
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +37,35 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             arguments=judge.arguments,
             run=judge.run,
         ),
+        "card": Command(
+            summary="measure a bundled judge anew, without training it",
+            arguments=card.arguments,
+            run=card.run,
+        ),
+        "evaluate": Command(
+            summary="judge labelled examples with a checkpoint and write its card",
+            arguments=evaluate.arguments,
+            run=evaluate.run,
+        ),
+        "publish": Command(
+            summary="put a checkpoint under a URL and tell judge.checkpoints.v1",
+            arguments=publish.arguments,
+            run=publish.run,
+        ),
+        "train": Command(
+            summary="train a judge, from nothing or from a base",
+            arguments=train.arguments,
+            run=train.run,
+        ),
         "samples": Command(
             summary="write the sample requests, labels and bad records",
             arguments=samples.arguments,
             run=samples.run,
+        ),
+        "serve": Command(
+            summary="train, measure and publish whenever enough new examples have come",
+            arguments=serve.arguments,
+            run=serve.run,
         ),
     }
 )

@@ -1,22 +1,24 @@
 """`python -m trainer judge`: train a recipe's judge, measure it, and publish it as a checkpoint folder."""
 
 import json
+import shutil
 from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from trainer.calibrate import fit
 from trainer.card import Card, Training, differences, measure
+from trainer.folder import write_model
 from trainer.foreign import with_foreign
 from trainer.model import parameter_count
-from trainer.publish import whole_folder, write_calibration, write_card, write_model
+from trainer.progress import recorded
+from trainer.publish import whole_folder, write_calibration, write_card
 from trainer.recipe import Recipe, load_recipe
-from trainer.train import Trained, train
+from trainer.train import STATES, Trained, train
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "tiny.yaml"
 
@@ -28,23 +30,43 @@ def arguments(parser: ArgumentParser) -> None:
         "--check", type=Path, help="a folder whose card the new one must agree with"
     )
     parser.add_argument(
+        "--work", type=Path, help="metrics and states of the training (default: OUT.training)"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the last whole state")
+    parser.add_argument(
         "--foreign", type=Path, help="PandaLM's testset-v1.json, to report on it too"
     )
 
 
 def run(args: Namespace, console: Console) -> int:
     """1: the new card departs from the earlier one."""
-    return make_judge(args.recipe, args.out, args.check, args.foreign, console)
+    work = args.work or args.out.with_name(f"{args.out.name}.training")
+    return make_judge(
+        args.recipe, args.out, args.check, args.foreign, console, work=work, resume=args.resume
+    )
 
 
 def make_judge(
-    recipe_path: Path, out: Path, check: Path | None, foreign: Path | None, console: Console
+    recipe_path: Path,
+    out: Path,
+    check: Path | None,
+    foreign: Path | None,
+    console: Console,
+    *,
+    work: Path,
+    resume: bool = False,
 ) -> int:
-    """Train, publish into `out`, measure through the engine; compare with the card in `check`."""
+    """Train, publish into `out`, measure through the engine; compare with the card in `check`.
+
+    `work` holds the training's states and metrics; a training that was stopped (SIGTERM) can be resumed.
+    """
     recipe = load_recipe(recipe_path)
     # read before anything is written: `check` and `out` may be the same folder
     earlier = json.loads((check / "evaluation.json").read_text("utf-8")) if check else None
-    trained = _train(recipe, console)
+    trained = _train(recipe, work, resume, console)
+    if not trained.finished:
+        console.print(f"stopped; resume with --work {work} --resume")
+        return 0
     now = datetime.now(UTC)
     with whole_folder(out) as folder:
         write_model(folder, trained.model, trained.tokenizer)
@@ -57,6 +79,7 @@ def make_judge(
             name=recipe.name,
             created_at=now.isoformat(timespec="seconds"),
         )
+    shutil.rmtree(work / STATES, ignore_errors=True)
     for shown, figures in card.overall.items():
         console.print(
             f"{shown.replace('_', ' ')}: accuracy {figures.accuracy.share:.3f},"
@@ -84,19 +107,11 @@ def appraise(folder: Path, recipe: Recipe, training: Training, foreign: Path | N
     return card if foreign is None else with_foreign(card, judge, foreign)
 
 
-def _train(recipe: Recipe, console: Console) -> Trained:
-    columns = (
-        TextColumn("training"),
-        BarColumn(),
-        TextColumn("step {task.completed}/{task.total}, loss {task.fields[loss]:.3f}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("training", total=recipe.optimisation.steps, loss=0.0)
-        trained = train(
-            recipe, lambda step, steps, loss: progress.update(task, completed=step, loss=loss)
-        )
-    console.print(f"trained in {trained.seconds / 60:.1f} minutes")
+def _train(recipe: Recipe, work: Path, resume: bool, console: Console) -> Trained:
+    with recorded(recipe, work, console) as report:
+        trained = train(recipe, report, work=work, resume=resume)
+    if trained.finished:
+        console.print(f"trained in {trained.seconds / 60:.1f} minutes")
     return trained
 
 

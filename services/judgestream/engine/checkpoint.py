@@ -84,7 +84,7 @@ def load(
         manifest = read_manifest(folder) if (folder / NAME).exists() else describe(folder)
     if dtype is None and torch.device(device).type == "cpu":
         dtype = torch.float32
-    model = _load_model(folder, dtype)
+    model = load_model(folder, dtype)
     tokens = load_tokens(folder)
     if len(tokens.tokenizer) > model.config.vocab_size:
         raise ConfigurationError(
@@ -150,7 +150,7 @@ def _context(model: PreTrainedModel) -> int:
     return min(int(window) for window in windows if window)
 
 
-def _load_model(folder: Path, dtype: torch.dtype | None) -> PreTrainedModel:
+def load_model(folder: Path, dtype: torch.dtype | None) -> PreTrainedModel:
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if config.model_type not in FAMILIES:
         raise ConfigurationError(

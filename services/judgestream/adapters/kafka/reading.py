@@ -39,6 +39,25 @@ class Incoming(Generic[M]):
     message: M | UndecodableRecord
 
 
+def incoming_of(raw: Any, message: type[M]) -> Incoming[M]:
+    """A kafka-python record, decoded."""
+    record = Record(
+        topic=raw.topic,
+        partition=raw.partition,
+        offset=raw.offset,
+        time=datetime.fromtimestamp(raw.timestamp / 1000, UTC),
+        key=raw.key,
+        value=raw.value,
+        headers=tuple((key, value or b"") for key, value in raw.headers or ()),
+    )
+    decoded: M | UndecodableRecord
+    try:
+        decoded = decode(message, record.value, header(record.headers, "content-type"))
+    except UndecodableRecord as exc:
+        decoded = exc
+    return Incoming(record=record, message=decoded)
+
+
 class TopicReader(Generic[M]):
     """One topic of the table. Use as a context manager; not for use by several threads.
 
@@ -136,7 +155,7 @@ class TopicReader(Generic[M]):
     def poll(self, timeout_s: float = POLL_S) -> list[Incoming[M]]:
         """What has come since, oldest first; [] when nothing does in time. Begins where `seek` said."""
         polled = self._call(lambda: self._consumer.poll(timeout_ms=int(timeout_s * 1000)))
-        records = [self._incoming(one) for batch in polled.values() for one in batch]
+        records = [incoming_of(one, self._message) for batch in polled.values() for one in batch]
         return sorted(records, key=lambda incoming: incoming.record.time)
 
     def read(
@@ -188,24 +207,6 @@ class TopicReader(Generic[M]):
     def _position(self, tp: TopicPartition) -> int:
         position = self._call(lambda: self._consumer.position(tp, timeout_ms=CALL_MS))
         return -1 if position is None else int(position)
-
-    def _incoming(self, raw: Any) -> Incoming[M]:
-        record = Record(
-            topic=raw.topic,
-            partition=raw.partition,
-            offset=raw.offset,
-            time=datetime.fromtimestamp(raw.timestamp / 1000, UTC),
-            key=raw.key,
-            value=raw.value,
-            headers=tuple((key, value or b"") for key, value in raw.headers or ()),
-        )
-        message: M | UndecodableRecord
-        try:
-            kind = header(record.headers, "content-type")
-            message = decode(self._message, record.value, kind)
-        except UndecodableRecord as exc:
-            message = exc
-        return Incoming(record=record, message=message)
 
     def _numbered(self, offsets: Mapping[Any, int]) -> Offsets:
         return {tp.partition: offset for tp, offset in offsets.items()}

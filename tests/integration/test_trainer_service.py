@@ -1,0 +1,228 @@
+"""The trainer's service on a real Kafka, with real training: killed, it goes on, and publishes once."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from judgestream.adapters.kafka.publishing import RecordPublisher
+from judgestream.adapters.kafka.topics import admin, apply
+from judgestream.contracts.events import header
+from judgestream.contracts.topics import CHECKPOINTS
+from judgestream.engine.manifest import read_manifest, verify
+from judgestream.local.kafka import KafkaServer
+from judgestream.local.process import Command, ServerProcess
+from judgestream.settings import Kafka
+from judgestream.v1.rollout_pb2 import Checkpoint
+from tests.integration.cluster import QUICK, wait
+from trainer.data.outcomes import unusable
+from trainer.data.split import deduplicated
+from trainer.data.stream import publish
+from trainer.examples import Example
+from trainer.tasks import FAMILIES, items
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ROOT / "triton_models" / "judges" / "tiny"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+RECIPE = """
+name: short
+seed: 1
+size: {context: 2304, max_input: 2048}
+optimisation:
+  epochs: 1
+  batch: 4
+  optimizer: adamw
+  other_lr: 0.000001   # so that the judge stays what it was, and the gates have nothing against it
+  warmup: 0.1
+  explanation_probability: 0.0
+records: {save_every: 2}
+"""
+
+
+@pytest.fixture
+def kafka(tmp_path: Path) -> Iterator[Kafka]:
+    with KafkaServer(data_dir=tmp_path / "kafka") as server:
+        settings = Kafka(bootstrap=server.bootstrap)
+        client = admin(settings)
+        apply(client, settings)
+        client.close()
+        yield settings
+
+
+class Trainer:
+    """`python -m trainer serve` over one data folder, as a supervisor would run it."""
+
+    def __init__(self, folder: Path, kafka: Kafka, *, least: int) -> None:
+        self.folder = folder
+        self.kafka = kafka
+        self.least = least
+        self.log = folder / "trainer.log"
+        self.base = folder / "base"
+        shutil.copytree(TINY, self.base)
+        (folder / "recipe.yaml").write_text(RECIPE)
+        self.process: ServerProcess | None = None
+
+    def start(self, *more: str) -> ServerProcess:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("JUDGESTREAM_")}
+        self.process = ServerProcess(
+            Command(
+                name="trainer",
+                argv=[
+                    *(sys.executable, "-m", "trainer", "serve"),
+                    *("--recipe", str(self.folder / "recipe.yaml"), "--base", str(self.base)),
+                    *("--publish", str(self.folder / "releases")),
+                    *("--data-dir", str(self.folder / "data")),
+                    *("--bootstrap", self.kafka.bootstrap, "--min-examples", str(self.least)),
+                    *("--test-share", "0.3", "--validation-share", "0.1"),
+                    *("--least-held-out", "8", "--most-loss", "0.2"),
+                    *more,
+                ],
+                log_path=self.log,
+                cwd=self.folder,
+                env={**inherited, **QUICK, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT}"},
+                stop_seconds=60.0,
+            )
+        )
+        return self.process
+
+    def says(self, text: str, *, seconds: float = 120.0) -> None:
+        """Wait until the log has it, wherever its lines were folded."""
+
+        def said() -> bool:
+            found = text in self.said()
+            if not found and self.process is not None:
+                self.process.check()  # it will say nothing more
+            return found
+
+        wait(said, what=f"{text!r} in {self.log}", seconds=seconds)
+
+    def said(self) -> str:
+        return " ".join(self.log.read_text().split()) if self.log.exists() else ""
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.stop()
+
+
+@pytest.fixture
+def trainer(tmp_path: Path, kafka: Kafka) -> Iterator[Trainer]:
+    service = Trainer(tmp_path, kafka, least=40)
+    yield service
+    service.stop()
+
+
+def examples(count: int, *, seed: int = 21) -> list[Example]:
+    """Short examples of every family."""
+    each = count // len(FAMILIES)
+    return [
+        item.example
+        for family in FAMILIES.values()
+        for item in islice(items(family, seed=seed, held_out=True), each)
+    ]
+
+
+def send(kafka: Kafka, some: list[Example]) -> None:
+    with RecordPublisher(kafka) as publisher:
+        publish(publisher, some, at=NOW)
+
+
+def events(kafka: Kafka) -> list[tuple[str, Checkpoint, str]]:
+    """Key, message and event type of everything on `judge.checkpoints.v1`."""
+    consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id=None)
+    partition = TopicPartition(CHECKPOINTS.name, 0)
+    consumer.assign([partition])
+    consumer.seek_to_beginning(partition)
+    end = consumer.end_offsets([partition])[partition]
+    found: list[tuple[str, Checkpoint, str]] = []
+    while consumer.position(partition) < end:
+        for batch in consumer.poll(timeout_ms=200).values():
+            found += [
+                (r.key.decode(), Checkpoint.FromString(r.value), header(r.headers, "ce_type"))
+                for r in batch
+            ]
+    consumer.close()
+    return found
+
+
+def test_killed_while_training_it_goes_on_and_publishes_once(
+    trainer: Trainer, kafka: Kafka
+) -> None:
+    some = [example for example in examples(60) if unusable(example) is None]
+    send(kafka, some)
+    send(kafka, some)  # delivered twice: nothing is new about it
+    process = trainer.start()
+    trainer.says("round 1: training on")
+    os.kill(process.pid, signal.SIGKILL)
+    process.stop()
+    assert events(kafka) == []
+    process = trainer.start()
+    trainer.says("round 1: published")
+    ((key, told, kind),) = events(kafka)
+    assert kind == CHECKPOINTS.event_type
+    released = Path(told.location)
+    manifest = read_manifest(released)
+    verify(released, manifest)
+    assert key == told.digest == manifest.digest != read_manifest(TINY).digest
+    assert told.evaluation["with_reference.accuracy"] > 0.8
+    unique = deduplicated(some).examples
+    assert sum(manifest.data["examples"].values()) == len(unique) > 40
+    assert json.loads((trainer.folder / "data/rounds/0001/decision.json").read_text())["publish"]
+
+    send(kafka, some)  # known: no round comes of it
+    trainer.says(f"0 new, {len(some)} known", seconds=60)
+    os.kill(process.pid, signal.SIGTERM)
+    wait(lambda: process.poll() is not None, what="the service to end", seconds=60)
+    assert process.poll() == 0
+    assert len(events(kafka)) == 1
+
+
+def test_on_command_it_trains_on_whatever_is_new_and_refuses_what_cannot_be_measured(
+    trainer: Trainer, kafka: Kafka
+) -> None:
+    some = [example for example in examples(20) if unusable(example) is None]
+    send(kafka, some)  # fewer than start a round by themselves, and too few held out to measure
+    process = trainer.start("--least-held-out", "1000")
+    trainer.says(f"{len(some)} wait for a round")
+    os.kill(process.pid, signal.SIGUSR1)
+    trainer.says("1000 are needed")
+    assert events(kafka) == []
+    assert not (trainer.folder / "releases").exists()
+    os.kill(process.pid, signal.SIGTERM)
+    wait(lambda: process.poll() is not None, what="the service to end", seconds=60)
+    assert process.poll() == 0
+
+
+def test_told_to_end_while_training_it_saves_ends_well_and_goes_on(
+    trainer: Trainer, kafka: Kafka
+) -> None:
+    some = [example for example in examples(60) if unusable(example) is None]
+    send(kafka, some)
+    process = trainer.start("--once")
+    metrics = trainer.folder / "data/rounds/0001/training/metrics.jsonl"
+    wait(metrics.exists, what="the first step", seconds=120)
+    os.kill(process.pid, signal.SIGTERM)
+    wait(lambda: process.poll() is not None, what="the service to end", seconds=60)
+    assert process.poll() == 0
+    assert "stopped within a round" in trainer.said()
+    assert events(kafka) == []
+    process = trainer.start("--once")
+    wait(lambda: process.poll() is not None, what="the service to end", seconds=120)
+    assert process.poll() == 0
+    assert len(events(kafka)) == 1
+    steps = [json.loads(line)["step"] for line in metrics_of(trainer).splitlines()]
+    assert steps == sorted(set(steps))  # no step was done twice
+
+
+def metrics_of(trainer: Trainer) -> str:
+    return (trainer.folder / "data/rounds/0001/metrics.jsonl").read_text()

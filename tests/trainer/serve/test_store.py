@@ -1,0 +1,134 @@
+"""What is stored once stays once: redeliveries, corrections, tombstones, rounds, and a killed process."""
+
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from judgestream.adapters.kafka.reading import Incoming
+from judgestream.contracts.records import Record
+from judgestream.core.errors import UndecodableRecord
+from judgestream.v1.training_pb2 import TrainingExample
+from trainer.data.topic import example_to_message
+from trainer.examples import Example, Judgement
+from trainer.serve.store import PUBLISHED, Store, Taken
+
+WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def example(name: str, *, scores: tuple[float, float] = (8, 2)) -> Example:
+    return Example(
+        id=name, question=f"q {name}", answers=("a", "b"), blind=Judgement(scores=scores)
+    )
+
+
+def record(value: bytes | None, *, key: str = "k", offset: int = 0) -> Record:
+    return Record(
+        topic="judge.training.v1",
+        partition=0,
+        offset=offset,
+        time=WHEN,
+        key=key.encode(),
+        value=value,
+    )
+
+
+def sent(one: Example, *, offset: int = 0) -> Incoming[TrainingExample]:
+    message = example_to_message(one, labelled_at=WHEN)
+    value = message.SerializeToString()
+    return Incoming(record=record(value, key=one.id, offset=offset), message=message)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store.sqlite")
+
+
+def test_a_redelivered_example_changes_nothing(store: Store) -> None:
+    assert store.add([sent(example("a")), sent(example("b"))]) == Taken(new=2)
+    assert store.add([sent(example("a")), sent(example("c"))]) == Taken(new=1, same=1)
+    assert store.fresh() == 3
+
+
+def test_an_example_that_a_round_has_had_is_not_new_again_unless_it_was_changed(
+    store: Store,
+) -> None:
+    store.add([sent(example("a")), sent(example("b"))])
+    number = store.open_round()
+    assert store.fresh() == 0
+    assert store.add([sent(example("a"))]) == Taken(same=1)
+    assert store.fresh() == 0
+    assert store.add([sent(example("b", scores=(1, 9)))]) == Taken(new=1)
+    assert store.fresh() == 1
+    store.close_round(number, PUBLISHED, Path("x"))
+    store.open_round()
+    assert [(one.id, one.blind) for one in store.examples()] == [
+        ("a", Judgement(scores=(8, 2))),
+        ("b", Judgement(scores=(1, 9))),
+    ]
+
+
+def test_a_tombstone_takes_an_example_back(store: Store) -> None:
+    store.add([sent(example("a")), sent(example("b"))])
+    empty = UndecodableRecord("empty")
+    gone: Incoming[TrainingExample] = Incoming(record=record(None, key="a"), message=empty)
+    assert store.add([gone]) == Taken(taken_back=1)
+    store.open_round()
+    assert [one.id for one in store.examples()] == ["b"]
+
+
+def test_what_is_no_example_is_kept_with_its_reason_and_counted_once(store: Store) -> None:
+    bad: Incoming[TrainingExample] = Incoming(
+        record=record(b"\xff", offset=7), message=UndecodableRecord("no")
+    )
+    same = Example(id="s", question="q", answers=("a", "a"), blind=Judgement(scores=(5, 5)))
+    out_of_range = example("r", scores=(11, 2))
+    batch = [bad, sent(same, offset=8), sent(out_of_range, offset=9)]
+    assert store.add(batch) == Taken(rejected=3)
+    store.add(batch)
+    assert sum(store.rejected().values()) == 3
+    assert store.rejected()["undecodable"] == 1
+    assert store.fresh() == 0
+
+
+def test_a_round_that_was_left_open_is_found_again_with_the_same_examples(tmp_path: Path) -> None:
+    first = Store(tmp_path / "store.sqlite")
+    first.add([sent(example("a"))])
+    number = first.open_round()
+    before = first.digest()
+    first.close()
+    again = Store(tmp_path / "store.sqlite")
+    assert again.pending() == number == 1
+    assert again.digest() == before
+    again.close_round(number, PUBLISHED, tmp_path / "judge")
+    assert again.pending() is None
+    assert again.current() == tmp_path / "judge"
+
+
+def test_the_last_published_round_is_the_current_one(store: Store) -> None:
+    assert store.current() is None
+    for outcome, folder in ((PUBLISHED, "one"), ("refused", "two")):
+        store.close_round(store.open_round(), outcome, Path(folder))
+    assert store.current() == Path("one")
+
+
+def test_what_add_returned_for_outlives_a_kill(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "sys.path.insert(0, sys.argv[2])\n"
+        "from test_store import example, sent\n"
+        "from trainer.serve.store import Store\n"
+        "store = Store(Path(sys.argv[1]))\n"
+        "store.add([sent(example(str(k))) for k in range(5)])\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    path = tmp_path / "store.sqlite"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path), str(Path(__file__).parent)], timeout=120
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert Store(path).fresh() == 5

@@ -1,0 +1,71 @@
+"""The smallest recipe, base and examples that training can be tested with."""
+
+from dataclasses import replace
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from judgestream.engine.training_attention import LADDER
+from trainer.examples import Example
+from trainer.folder import write_model
+from trainer.model import fresh
+from trainer.objective import Heads, Trainee
+from trainer.recipe import Recipe, recipe_from
+from trainer.stream import task_item
+from trainer.tasks import FAMILIES, items
+from trainer.tokenizer import train_tokenizer
+
+SIZE = {"context": 640, "max_input": 512}
+MODEL = {"vocab": 480, "hidden": 32, "layers": 2, "heads": 4, "intermediate": 48}
+HOW = {"batch": 6, "steps": 20, "warmup": 0.1, "matrix_lr": 0.01, "other_lr": 0.003}
+SHARES = {"knowledge": 0.5, "formats": 0.5}
+
+
+def recipe(*, base: bool = False, families: bool = True, **parts: dict[str, Any]) -> Recipe:
+    """From nothing with guiding heads; with `base` a fine-tune without them."""
+    how = {**HOW, **parts.pop("optimisation", {})}
+    if not base:
+        how = {"flag_weight": 1.0, **how}
+    return recipe_from(
+        {
+            "name": "small",
+            "seed": 5,
+            "families": SHARES if families else {},
+            "size": {**SIZE, **({} if base else MODEL), **parts.pop("size", {})},
+            "optimisation": how,
+            **parts,
+        },
+        where="the test",
+    )
+
+
+@cache
+def tokenizer() -> PreTrainedTokenizerFast:
+    texts = [
+        text
+        for family in FAMILIES.values()
+        for item in islice(items(family, seed=5, held_out=False), 40)
+        for text in (item.question, item.explanation, *(a.text for a in item.answers))
+    ]
+    return train_tokenizer(texts, vocab_size=480, max_tokens=512)
+
+
+def trainee(of: Recipe) -> Trainee:
+    model = fresh(of, tokenizer())
+    torch.nn.init.normal_(model.model.embed_tokens.weight, std=0.3)
+    heads = Heads(32, 2) if of.optimisation.flag_weight else None
+    return Trainee(model, heads, LADDER["buckets"])
+
+
+def base(folder: Path, seed: int = 3) -> Path:
+    """A Hugging Face folder with an untrained model."""
+    write_model(folder, fresh(replace(recipe(), seed=seed), tokenizer()), tokenizer())
+    return folder
+
+
+def examples(count: int) -> list[Example]:
+    return [task_item(recipe(), position).example for position in range(count)]

@@ -1,0 +1,177 @@
+"""Measures and their intervals: hand-worked values, the paper's identities, scikit-learn as a witness."""
+
+import math
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+from judgestream.core.stats.agreement import agreement
+from judgestream.core.stats.intervals import percentile_bootstrap
+from judgestream.core.stats.position import position
+from trainer.calibrate import calibration_error
+from trainer.figures import Judged, figures, upstream
+from trainer.measures import differences_of, estimates, resampled
+
+
+def judged(
+    truth: int,
+    verdict: int | None,
+    straight: int | None = None,
+    swapped: int | None = None,
+    confidence: float = 0.75,
+) -> Judged:
+    """An item whose greedy reading is its probabilities' one; both orders as the verdict, if not given."""
+    straight = verdict if straight is None else straight
+    swapped = verdict if swapped is None else swapped
+    return Judged(
+        group="g",
+        truth=truth,
+        verdict=verdict,
+        straight=straight,
+        swapped=swapped,
+        confidence=confidence,
+        greedy_straight=straight,
+        greedy_swapped=swapped,
+        longer=1,
+    )
+
+
+def drawn(n: int, seed: int, *, unread: float = 0.05) -> list[Judged]:
+    """Items of a middling judge; every class occurs, ties are rare, some replies are unreadable."""
+    rng = random.Random(seed)
+    rows = []
+    for _ in range(n):
+        truth = rng.choices((1, 0, -1), (0.5, 0.1, 0.4))[0]
+        straight = truth if rng.random() < 0.7 else rng.choice((1, 0, -1))
+        swapped = straight if rng.random() < 0.8 else rng.choice((1, 0, -1))
+        if rng.random() < unread:
+            rows.append(replace(judged(truth, None), confidence=0.0))
+        else:
+            rows.append(judged(truth, straight, straight, swapped, rng.uniform(0.34, 1.0)))
+    return rows
+
+
+def test_four_items_by_hand() -> None:
+    # right, right, wrong and leaning to the first position, unreadable
+    rows = [judged(1, 1), judged(0, 0), judged(-1, 1, 1, -1), judged(1, None, confidence=0.0)]
+    found = estimates(rows)
+    # classes win, tie, lose: precision 1/2, 1, 0; recall 1, 1, 0; F1 2/3, 1, 0
+    expected = {
+        "accuracy": 2 / 3,
+        "precision": 0.5,
+        "recall": 2 / 3,
+        "f1": 5 / 9,
+        "consistency": 2 / 3,
+        "toward_first": 1 / 3,
+        "toward_second": 0.0,
+        "delta_bias": 1 / 3,
+        "ece": abs(3 * 0.75 - 2) / 3,  # all three in one bin
+        "unscored": 0.25,
+    }
+    assert {name: one.share for name, one in found.items()} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_measures_equal_those_of_the_core_and_of_scikit_learn(seed: int) -> None:
+    rows = drawn(200, seed)
+    found = {name: one.share for name, one in estimates(rows).items()}
+    read = [j for j in rows if j.verdict is not None]
+    truths, verdicts = [j.truth for j in read], [j.verdict for j in read]
+    core = agreement([j.truth for j in rows], [j.verdict for j in rows])
+    where = position([j.straight for j in rows], [j.swapped for j in rows])
+    for name in ("accuracy", "precision", "recall", "f1"):
+        assert found[name] == pytest.approx(getattr(core, name))
+    theirs = precision_recall_fscore_support(truths, verdicts, average="macro", zero_division=0)
+    assert [found[name] for name in ("precision", "recall", "f1")] == pytest.approx(theirs[:3])
+    assert found["accuracy"] == pytest.approx(accuracy_score(truths, verdicts))
+    assert found["consistency"] == where.consistency
+    assert found["delta_bias"] == pytest.approx(where.delta_bias)
+    assert found["ece"] == pytest.approx(
+        calibration_error([j.confidence for j in read], [j.verdict == j.truth for j in read])
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_papers_identities_hold_in_both_readings(seed: int) -> None:
+    rows = drawn(150, seed)
+    ours = figures(rows)
+    parts = (ours.consistency, ours.toward_first, ours.toward_second)
+    assert sum(part.share for part in parts) == pytest.approx(1)
+    gap = ours.toward_first.share - ours.toward_second.share
+    assert ours.delta_bias.share == pytest.approx(abs(gap))
+    theirs = upstream(rows)
+    before, after = theirs["perfer_before_rate"], theirs["perfer_after_rate"]
+    assert theirs["consistency"] + before + after == pytest.approx(1)
+    assert theirs["delta_bias"] == pytest.approx(abs(before - after))
+    assert theirs["total_bias"] == pytest.approx(before + after)
+    assert theirs["total_num"] == len(rows)
+
+
+def test_upstream_reads_the_forward_run_alone_and_takes_an_unreadable_reply_for_a_tie() -> None:
+    rows = [
+        judged(1, 1, 1, -1),  # forward right, the orders disagree: each time the first shown wins
+        judged(0, None),  # unreadable: a tie by their rule, and so right
+        judged(-1, 0, -1, -1),  # settled as a tie, forward right
+    ]
+    found = upstream(rows)
+    assert found["accuracy"] == 1.0
+    assert found["perfer_before_rate"] == pytest.approx(1 / 3)
+    assert found["total_num"] == 3
+
+
+def test_an_interval_is_that_of_the_plain_percentile_bootstrap() -> None:
+    rows = drawn(120, 3)
+    quick = estimates(rows)["f1"]
+
+    def f1(some: object) -> float | None:
+        items = list(some)  # type: ignore[call-overload]
+        return agreement([j.truth for j in items], [j.verdict for j in items]).f1
+
+    plain = percentile_bootstrap(f1, rows, seed=5)
+    assert plain is not None
+    assert (quick.low, quick.high) == pytest.approx((plain.low, plain.high), abs=0.02)
+    assert quick.low < quick.share < quick.high
+
+
+def test_the_same_seed_gives_the_same_interval_and_every_draw_has_all_its_items() -> None:
+    rows = drawn(60, 1)
+    assert estimates(rows, seed=4) == estimates(rows, seed=4)
+    assert estimates(rows, seed=4) != estimates(rows, seed=5)
+    weights = resampled(60, seed=4, resamples=50)
+    assert np.array_equal(weights.sum(1), np.full(50, 60.0))
+
+
+def test_pairing_sees_a_difference_that_two_intervals_hide() -> None:
+    old = drawn(200, 2, unread=0)
+    wrong = [k for k, j in enumerate(old) if j.verdict != j.truth][:12]
+    new = [
+        replace(j, verdict=j.truth, straight=j.truth, swapped=j.truth) if k in wrong else j
+        for k, j in enumerate(old)
+    ]
+    apart = differences_of(new, old)["accuracy"]
+    assert apart.share == pytest.approx(12 / 200)
+    assert apart.low > 0  # surely better
+    assert estimates(new)["accuracy"].low < estimates(old)["accuracy"].high  # alone: not to be told
+    back = differences_of(old, new)["accuracy"]
+    assert (back.low, back.high) == pytest.approx((-apart.high, -apart.low))
+
+
+def test_a_judge_against_itself_differs_by_nothing() -> None:
+    rows = drawn(80, 6)
+    assert {one.high - one.low for one in differences_of(rows, rows).values()} == {0.0}
+
+
+def test_resamples_without_a_readable_item_are_left_out() -> None:
+    found = estimates([judged(1, 1), *[replace(judged(1, None), confidence=0.0)] * 5])
+    assert not math.isnan(found["accuracy"].low)
+    assert found["unscored"].share == pytest.approx(5 / 6)
+
+
+def test_nothing_readable_is_an_error_and_no_figure() -> None:
+    with pytest.raises(ValueError, match="none of 2 items could be read"):
+        figures([judged(1, None), judged(0, None)])
+    with pytest.raises(ValueError, match="cannot be paired"):
+        differences_of(drawn(3, 1), drawn(4, 1))

@@ -1,0 +1,112 @@
+"""What training leaves of its course: metrics always, a plot, and a tracker by a switch."""
+
+import builtins
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from judgestream.core.errors import ConfigurationError
+from tests.trainer import small
+from trainer.loop import Step
+from trainer.progress import METRICS, PLOT, metrics, read_metrics, recorded
+from trainer.recipe import Recipe
+
+
+def step(number: int, loss: float = 2.0) -> Step:
+    return Step(
+        step=number,
+        steps=4,
+        loss=loss,
+        smoothed=loss,
+        tokens=100,
+        tokens_per_second=50.0,
+        flops=2e9,
+        rate=0.5,
+        norm=1.5,
+        seconds=2.0 * number,
+    )
+
+
+def tracked(tracker: str) -> Recipe:
+    return small.recipe(records={"tracker": tracker})
+
+
+def test_mfu_is_the_models_flops_over_the_peak() -> None:
+    assert metrics(step(1), peak=1e12)["mfu"] == pytest.approx(0.1)  # 2 G a token, 50 tokens/s
+    assert "mfu" not in metrics(step(1), peak=None)
+
+
+def test_every_step_is_a_line_and_the_loss_is_drawn(tmp_path: Path) -> None:
+    console = Console(file=(tmp_path / "said").open("w"), force_terminal=True, width=120)
+    with recorded(small.recipe(), tmp_path, console, peak=1e12) as report:
+        report(step(1, 3.0))
+        report(step(2, 2.0))
+    assert [line["loss"] for line in read_metrics(tmp_path / METRICS)] == [3.0, 2.0]
+    assert (tmp_path / PLOT).read_bytes().startswith(b"\x89PNG")
+    console.file.close()
+    said = (tmp_path / "said").read_text("utf-8")
+    assert "loss 2.000" in said and "50 tokens/s" in said and "MFU 10.0%" in said
+
+
+def test_steps_that_are_done_again_replace_their_lines(tmp_path: Path) -> None:
+    with recorded(small.recipe(), tmp_path, None) as report:
+        for number in (1, 2, 3):
+            report(step(number))
+    with (tmp_path / METRICS).open("a") as file:
+        file.write('{"step": 4, "lo')  # killed while writing
+    with recorded(small.recipe(), tmp_path, None) as report:
+        report(step(3, 9.0))
+    lines = read_metrics(tmp_path / METRICS)
+    assert [(line["step"], line["loss"]) for line in lines] == [(1, 2), (2, 2), (3, 9)]
+
+
+def test_tensorboard_holds_the_curves(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with recorded(tracked("tensorboard"), tmp_path, None) as report:
+        report(step(1, 3.0))
+        report(step(2, 2.0))
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [(e.step, e.value) for e in events.Scalars("train/loss")] == [(1, 3.0), (2, 2.0)]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_mlflow_holds_the_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mlflow", reason="mlflow is not installed")
+    pytest.importorskip("sqlalchemy", reason="mlflow-skinny alone has no store in a file")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with recorded(tracked("mlflow"), tmp_path, None) as report:
+        report(step(1, 3.0))
+    with sqlite3.connect(tmp_path / "mlflow.db") as store:
+        rows = store.execute("select step, value from metrics where key = 'loss'").fetchall()
+    assert rows == [(1, 3.0)]
+
+
+@pytest.mark.parametrize("tracker", ["tensorboard", "mlflow"])
+def test_a_tracker_that_is_not_installed_is_named_with_its_extra(
+    tracker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = builtins.__import__
+
+    def absent(name: str, *args: Any, **kwargs: Any) -> Any:
+        if tracker in name:
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(ConfigurationError, match=rf"pip install 'judgestream\[{tracker}\]'"):
+        with recorded(tracked(tracker), tmp_path, None):
+            pass
+
+
+def test_a_cpu_has_no_known_peak() -> None:
+    from trainer.progress import peak_of
+
+    assert peak_of(torch.device("cpu")) is None

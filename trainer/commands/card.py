@@ -1,0 +1,83 @@
+"""`python -m trainer card`: measure a bundled judge anew, without training, and add what is known since."""
+
+import json
+import shutil
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from judgestream.core.errors import ConfigurationError
+from judgestream.engine.checkpoint import load
+from judgestream.engine.judge import Judge
+from judgestream.engine.manifest import NAME, read_manifest, verify
+from trainer.calibrate import Fitted
+from trainer.card import Card, Training, measure
+from trainer.commands.evaluate import read_ablation
+from trainer.foreign import with_foreign
+from trainer.plots import FOLDER
+from trainer.publish import CARD, PAGE, whole_folder, write_card
+from trainer.recipe import Recipe, load_recipe
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--checkpoint", type=Path, required=True, help="what `judge` has written")
+    parser.add_argument("--recipe", type=Path, required=True, help="the recipe that it was made by")
+    parser.add_argument("--foreign", type=Path, help="PandaLM's testset-v1.json, to report on it")
+    parser.add_argument(
+        "--ablation",
+        type=Path,
+        help='JSON to show: {"note": ..., "rows": {variant: {figure: [mean, sd]}}}',
+    )
+
+
+def run(args: Namespace, console: Console) -> int:
+    """The digest stays: weights, tokenizer and temperature are not touched."""
+    folder: Path = args.checkpoint
+    recipe = load_recipe(args.recipe)
+    manifest = read_manifest(folder)
+    verify(folder, manifest)
+    training, fitted = made(folder)
+    with whole_folder(folder) as draft:
+        shutil.copytree(folder, draft, dirs_exist_ok=True)
+        for name in (CARD, PAGE, NAME):
+            (draft / name).unlink(missing_ok=True)
+        shutil.rmtree(draft / FOLDER, ignore_errors=True)
+        judge = Judge(load(draft, manifest=manifest))
+        card = _measured(judge, recipe, training, fitted, args)
+        revised = write_card(
+            draft, card, recipe, name=manifest.name, created_at=manifest.created_at
+        )
+    if revised.digest != manifest.digest:
+        raise AssertionError(f"the digest of {folder} has changed: a model file was touched")
+    console.print(f"the card is {folder / PAGE}", markup=False)
+    return 0
+
+
+def made(folder: Path) -> tuple[Training, Fitted]:
+    """How the judge in `folder` came to be, by the card that it has.
+
+    Raises:
+        ConfigurationError: there is no such card.
+    """
+    try:
+        data = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        return Training(**data["training"]), Fitted(**data["calibration"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            f"{folder / CARD} is no card of a bundled judge ({error!r}); `python -m trainer evaluate`"
+            " measures any other checkpoint"
+        ) from error
+
+
+def _measured(
+    judge: Judge, recipe: Recipe, training: Training, fitted: Fitted, args: Namespace
+) -> Card:
+    card = measure(judge, recipe, training, fitted)
+    if args.foreign is not None:
+        card = with_foreign(card, judge, args.foreign)
+    if args.ablation is not None:
+        note, ablation = read_ablation(args.ablation)
+        card = replace(card, ablation=ablation, ablation_note=note)
+    return card

@@ -1,0 +1,94 @@
+"""A trained model -> a Hugging Face folder: weights, configuration, tokenizer; no manifest yet."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from trainer.lora import adapters, merged
+from trainer.world import whole
+
+SHARD_BYTES = 5 * 10**9
+"""A weight file's size at most, as Hugging Face cuts them."""
+
+
+def write_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """`model.safetensors` (or shards and their index), `config.json` and the tokenizer's files."""
+    write_weights(folder, plain_weights(model), model, tokenizer)
+
+
+def write_weights(
+    folder: Path,
+    tensors: dict[str, Tensor],
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """The same for weights that were gathered before, stored as `dtype` (None: as they are)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if dtype is not None:
+        tensors = {name: tensor.to(dtype) for name, tensor in tensors.items()}
+    config = model.config.to_dict()
+    config["dtype"] = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
+    config["use_cache"] = True  # it was switched off for training only
+    _write_json(folder / "config.json", config)
+    _write_shards(folder, tensors)
+    tokenizer.save_pretrained(folder)
+
+
+def plain_weights(model: PreTrainedModel) -> dict[str, Tensor]:
+    """Every weight under the name that transformers gives it, whole, on the CPU.
+
+    Adapters are merged into the weights that they adapt; a head that is tied to the embedding is left out.
+    Where the model is sharded all processes call this.
+    """
+    held = {name: whole(tensor).cpu() for name, tensor in model.state_dict().items()}
+    if model.config.tie_word_embeddings:
+        held.pop("lm_head.weight", None)
+    adapted = adapters(model)
+    scales = {name: one.scale for name, one in adapted.items()}
+    found: dict[str, Tensor] = {}
+    for name, tensor in held.items():
+        owner = next((one for one in adapted if name.startswith(f"{one}.")), None)
+        if owner is None:
+            found[name] = tensor.contiguous()
+        elif name == f"{owner}.base.weight":
+            found[f"{owner}.weight"] = merged(owner, held, scales).contiguous()
+        elif name == f"{owner}.base.bias":
+            found[f"{owner}.bias"] = tensor.contiguous()
+    return found
+
+
+def _write_shards(folder: Path, tensors: dict[str, Tensor]) -> None:
+    shards: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, tensor in tensors.items():
+        if shards[-1] and size + tensor.nbytes > SHARD_BYTES:
+            shards.append({})
+            size = 0
+        shards[-1][name] = tensor
+        size += tensor.nbytes
+    names = [f"model-{k:05d}-of-{len(shards):05d}.safetensors" for k in range(1, len(shards) + 1)]
+    if len(shards) == 1:
+        names = ["model.safetensors"]
+    for name, shard in zip(names, shards, strict=True):
+        save_file(shard, folder / name, metadata={"format": "pt"})
+        (folder / name).chmod(
+            0o644
+        )  # safetensors writes for its owner alone; Triton may be another
+    if len(shards) > 1:
+        index = {
+            "metadata": {"total_size": sum(tensor.nbytes for tensor in tensors.values())},
+            "weight_map": {
+                key: name for name, shard in zip(names, shards, strict=True) for key in shard
+            },
+        }
+        _write_json(folder / "model.safetensors.index.json", index)
+
+
+def _write_json(path: Path, data: object) -> None:
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,149 @@
+"""The card of a judge made from the task families, as a Markdown page."""
+
+from collections.abc import Sequence
+
+from trainer.calibrate import Fitted
+from trainer.card import Card
+from trainer.plots import as_markdown
+from trainer.recipe import Recipe
+from trainer.tables import ablation_table, cell, group_table, judgelm_table, overall_table
+from trainer.tasks import FAMILIES
+
+
+def page(card: Card, recipe: Recipe, plots: Sequence[str] = ()) -> str:
+    """The card as Markdown; `plots` are the files to show."""
+    single = card.single
+    training = card.training
+    lines = [
+        f"# Evaluation card: the {card.recipe} judge",
+        "",
+        f"A LLaMA-architecture model of {training.parameters / 1e6:.2f} M parameters, trained from nothing"
+        f" by `trainer/` on generated tasks whose truth is computed. A demonstration judge: it makes"
+        f" the whole pipeline run with real verdicts on any machine. It is not a general judge.",
+        "",
+        "## What it can judge",
+        "",
+        *(f"- **{name}**: it {FAMILIES[name].judges}" for name in recipe.families),
+        "",
+        "## What it cannot judge",
+        "",
+        *_limits(card),
+        "",
+        "## Figures",
+        "",
+        f"Held-out items, {recipe.evaluation.items} per family, never seen in training (the split is by"
+        " content). Accuracy is three-way (better, worse, equal) of the settled verdict: both orders,"
+        " probabilities averaged, the most probable outcome. Consistency is the share of items on which"
+        " the two orders alone decide alike; where they do not, each candidate fares better shown first, or"
+        " second. Precision, recall and F1 are unweighted means over the three outcomes. Brackets: 95 %"
+        " intervals (bootstrap over items, 1,000 resamples; Wilson for shares of part of the items). An"
+        " interval without width says that no resample differs, not that the figure is certain.",
+        "",
+        *overall_table(card.overall),
+        "",
+        "### With the reference",
+        "",
+        *group_table(card.families, "with_reference"),
+        "",
+        "### Without the reference",
+        "",
+        *group_table(card.families, "without_reference"),
+        "",
+        *as_markdown(plots),
+        "",
+        "### As JudgeLM measures",
+        "",
+        "Its own metrics by its own names, of its own reading: the scores that the straight order writes,"
+        " an unreadable reply a tie.",
+        "",
+        *judgelm_table(card.skill.judgelm),
+        "",
+        *_ablation(card),
+        "### Facts",
+        "",
+        "Facts by group, with and without the reference:",
+        "",
+        "| group | N | accuracy with | accuracy without |",
+        "|---|---|---|---|",
+        *(
+            f"| {name} | {by['with_reference'].n} | {cell(by['with_reference'].accuracy)} |"
+            f" {cell(by['without_reference'].accuracy)} |"
+            for name, by in card.groups.items()
+        ),
+        "",
+        f"Single answers ({single.n} items, both answers scored alone against the reference): the better"
+        f" one scores higher in {cell(single.ranked)} of the untied items; mean error"
+        f" {single.error:.2f} points; unreadable {single.unreadable:.1%}.",
+        "",
+        *_length(card),
+        "",
+        *_calibration(card.calibration),
+        "",
+        *_foreign(card),
+        "## How it was made",
+        "",
+        f"Recipe `trainer/recipes/{card.recipe}.yaml`, seed {card.seed}; evaluation seed"
+        f" {card.evaluation_seed}. {training.steps} steps, {training.pairs:,} pairs,"
+        f" {training.tokens / 1e6:.2f} M tokens, {training.seconds / 60:.1f} minutes on one thread of one CPU"
+        f" core, fp32. {training.date}. `make judge` retrains it; on the same CPU type the weights"
+        " come out byte for byte, elsewhere the card must agree within"
+        f" {recipe.evaluation.tolerance:.2f} (twice that per family).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _limits(card: Card) -> list[str]:
+    sums = card.families.get("arithmetic", {}).get("without_reference")
+    lines = [
+        "- **Anything outside these tasks.** On other text its score line is readable, but a guess.",
+        "- **Facts without a reference**, unless they are among the 128 it was trained on. Groups below.",
+        "- **Reasons.** Its explanations are stock phrases that go with the scores, not evidence.",
+        "- **Fine grades.** It gives the scores its tasks define (1 to 9), and never 10.",
+        "- **Other languages, long documents, code, conversations.** It was not trained to read them.",
+    ]
+    if sums is not None:
+        lines.insert(
+            2,
+            f"- **Sums without a reference**: accuracy {sums.accuracy.share:.2f}; it compares results,"
+            " it does not calculate reliably.",
+        )
+    return lines
+
+
+def _length(card: Card) -> list[str]:
+    overall = card.overall["with_reference"]
+    return [
+        f"Length, with the reference: accuracy {cell(overall.longer_is_better)} where the better answer"
+        f" is the longer one, {cell(overall.shorter_is_better)} where it is the shorter one. Padding and"
+        " confident phrases are added without regard to quality."
+    ]
+
+
+def _calibration(fitted: Fitted) -> list[str]:
+    return [
+        f"Calibration: temperature {fitted.temperature:.3f} on the joint score distribution, fitted on"
+        f" {fitted.n} other held-out verdicts, with and without reference. There it takes the expected"
+        f" calibration error from {fitted.ece_before:.3f} to {fitted.ece_after:.3f} and the mean negative"
+        f" log-likelihood of the truth from {fitted.nll_before:.3f} to {fitted.nll_after:.3f}. All figures"
+        " of this card are with it."
+    ]
+
+
+def _foreign(card: Card) -> list[str]:
+    if card.foreign is None:
+        return []
+    f = card.foreign
+    return [
+        f"Foreign text, for which it was not made: on the {f['n']} pairs of {f['source']},"
+        f" {f['unreadable']:.1%} of the requests have an unreadable reply, the longest prompt has"
+        f" {f['longest']} tokens, and the verdict agrees with the human majority on {f['agreement']:.3f}"
+        f" (the most frequent label alone: {f['majority_class']:.3f}). Readable, and a guess.",
+        "",
+    ]
+
+
+def _ablation(card: Card) -> list[str]:
+    if card.ablation is None:
+        return []
+    return ["### Ablation", "", card.ablation_note, "", *ablation_table(card.ablation), ""]

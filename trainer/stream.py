@@ -1,0 +1,132 @@
+"""The order of the data: a pure function of seed and position, so that training can go on from anywhere.
+
+A step takes `batch` positions. A position whose sequence does not fit stays empty: it moves nothing else.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from transformers import PreTrainedTokenizerBase
+
+from trainer.augment import visitor
+from trainer.batches import Row, encode, fit
+from trainer.examples import Example
+from trainer.randomness import derived
+from trainer.recipe import Recipe
+from trainer.tasks import FAMILIES
+from trainer.tasks.base import Item
+
+Source = Callable[[int], tuple[Example, int]]
+"""Position -> example and epoch."""
+
+
+def task_item(recipe: Recipe, position: int) -> Item:
+    """The training item at a position of the endless stream: families by their shares, every item new."""
+    names, shares = list(recipe.families), list(recipe.families.values())
+    name = derived("family", recipe.seed, position).choices(names, shares)[0]
+    for attempt in count():
+        item = FAMILIES[name].make(derived("item", name, recipe.seed, position, attempt))
+        if not item.held_out:
+            break
+    return replace(item, id=f"{name}-{recipe.seed}-{position}")
+
+
+def endless(recipe: Recipe) -> Source:
+    """New task items without end."""
+    return lambda position: (task_item(recipe, position).example, 0)
+
+
+def finite(examples: Sequence[Example], *, seed: int) -> Source:
+    """The examples again and again, every epoch in an order of its own."""
+    orders: dict[int, list[int]] = {}
+
+    def at(position: int) -> tuple[Example, int]:
+        epoch, index = divmod(position, len(examples))
+        if epoch not in orders:
+            orders.clear()
+            orders[epoch] = derived("order", seed, epoch).sample(
+                range(len(examples)), len(examples)
+            )
+        return examples[orders[epoch][index]], epoch
+
+    return at
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Supply:
+    """Where a training's sequences come from. `steps` is how many there are, `per_epoch` the examples of
+    an epoch (0: there are no epochs)."""
+
+    source: Source
+    steps: int
+    per_epoch: int
+
+
+def supply(recipe: Recipe, examples: Sequence[Example] | None) -> Supply:
+    """The recipe's data: the given examples, or task items (endless, or as many as the recipe says).
+
+    Raises:
+        ValueError: epochs of an endless stream, or no examples at all.
+    """
+    how = recipe.optimisation
+    if examples is None and how.examples:
+        examples = [task_item(recipe, position).example for position in range(how.examples)]
+    if examples is None:
+        if not how.steps:
+            raise ValueError("optimisation.epochs needs a number of examples")
+        return Supply(source=endless(recipe), steps=how.steps, per_epoch=0)
+    if not examples:
+        raise ValueError("there are no examples to train on")
+    steps = how.steps or -(-len(examples) * how.epochs // how.batch)
+    return Supply(source=finite(examples, seed=recipe.seed), steps=steps, per_epoch=len(examples))
+
+
+@dataclass(kw_only=True)
+class Stream:
+    """A step's sequences, encoded. `counts` says what was read and what did not fit, by reason.
+
+    Steps are taken in order: JudgeLM's in-place defect, reproduced for ablations, remembers its visits.
+    """
+
+    recipe: Recipe
+    supply: Supply
+    tokenizer: PreTrainedTokenizerBase
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._show = visitor(self.recipe.augmentation, seed=self.recipe.seed)
+
+    def skip(self, steps: int) -> None:
+        """Go on after so many steps."""
+        if self.recipe.augmentation.in_place_defect:
+            for position in range(steps * self.recipe.optimisation.batch):
+                self._show(*self.supply.source(position))
+
+    def rows(self, step: int) -> list[Row]:
+        """The sequences of a step, as many of its `batch` positions as have one that fits."""
+        how = self.recipe.optimisation
+        end = self.supply.steps * how.batch
+        if self.supply.per_epoch and how.epochs:
+            end = self.supply.per_epoch * how.epochs
+        found = []
+        for position in range(step * how.batch, min(end, (step + 1) * how.batch)):
+            row = self._row(*self.supply.source(position))
+            if row is not None:
+                found.append(row)
+        return found
+
+    def _row(self, example: Example, epoch: int) -> Row | None:
+        how = self.recipe.optimisation
+        draw = derived("explain", self.recipe.seed, example.id, epoch).random()
+        row = encode(
+            self._show(example, epoch),
+            self.tokenizer,
+            explain=draw < how.explanation_probability,
+        )
+        fitted, trouble = fit(row, self.recipe.size, how.over_long)
+        self.counts["read"] += 1
+        if trouble:
+            self.counts[trouble] += 1
+        return fitted

@@ -1,0 +1,101 @@
+"""The Markdown tables of every card."""
+
+from collections.abc import Mapping, Sequence
+
+from trainer.figures import Figures, Share
+from trainer.measures import Estimate
+from trainer.skill import FORMATS
+
+Ablation = Mapping[str, Mapping[str, Sequence[float]]]
+"""Variant -> figure -> mean and standard deviation over seeds."""
+
+_COLUMNS = {
+    "accuracy": "accuracy",
+    "decided_accuracy": "accuracy, ties left out",
+    "f1": "F1",
+    "consistency": "consistency",
+    "toward_first": "to 1st",
+    "toward_second": "to 2nd",
+    "delta_bias": "delta",
+    "ece": "ECE",
+    "unscored": "unscored",
+}
+_ALL = {"precision": "precision", "recall": "recall"}
+
+
+def overall_table(overall: Mapping[str, Figures]) -> list[str]:
+    """Every figure of the whole set, a row each, a column a format."""
+    names = {"accuracy": _COLUMNS["accuracy"], **_ALL, **_COLUMNS}
+    rows = [
+        [label, *(cell(getattr(figures, name)) for figures in overall.values())]
+        for name, label in names.items()
+    ]
+    heads = [f"{name.replace('_', ' ')}, N = {one.n}" for name, one in overall.items()]
+    return table(["figure", *heads], rows)
+
+
+def group_table(groups: Mapping[str, Mapping[str, Figures]], shown: str) -> list[str]:
+    """A row a group: the figures of one format; a group that could not be read is said to be so."""
+    rows = [
+        [name, str(by[shown].n), *(cell(getattr(by[shown], column)) for column in _COLUMNS)]
+        if shown in by
+        else [name, "none read", *("-" for _ in _COLUMNS)]
+        for name, by in groups.items()
+    ]
+    return table(["group", "N", *_COLUMNS.values()], rows)
+
+
+def judgelm_table(judgelm: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """JudgeLM's metrics by its own names, in its own order."""
+    names = list(dict.fromkeys(name for by in judgelm.values() for name in by))
+    rows = [
+        [f"`{name}`", *(_plain(name, by.get(name)) for by in judgelm.values())] for name in names
+    ]
+    return table(["metric", *(shown.replace("_", " ") for shown in judgelm)], rows)
+
+
+def ablation_table(ablation: Ablation) -> list[str]:
+    """A row a variant, mean +- standard deviation."""
+    names = list(dict.fromkeys(name for by in ablation.values() for name in by))
+    rows = [
+        [variant, *(_spread(by[name]) if name in by else "-" for name in names)]
+        for variant, by in ablation.items()
+    ]
+    return table(["variant", *names], rows)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def cell(figure: Estimate | Share | None) -> str:
+    if figure is None:
+        return "-"
+    return f"{figure.share:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+
+
+def headline(overall: Mapping[str, Figures]) -> dict[str, dict[str, float]]:
+    """What the manifest and the event repeat of the card: a few numbers a format."""
+    return {
+        shown: {
+            "n": overall[shown].n,
+            **{
+                name: getattr(overall[shown], name).share
+                for name in ("accuracy", "f1", "consistency", "delta_bias", "ece", "unscored")
+            },
+        }
+        for shown in FORMATS
+        if shown in overall
+    }
+
+
+def _plain(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if name == "total_num" else f"{value:.4f}"
+
+
+def _spread(values: Sequence[float]) -> str:
+    mean, deviation = values
+    return f"{mean:.3f} ± {deviation:.3f}"
