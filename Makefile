@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SOURCES := services trainer triton_models tests
 
-.PHONY: help demo test check bench bench-engine judge protos format clean
+.PHONY: help demo test check bench bench-engine bench-train bench-gpu judge protos format clean
 
 help:
 	@echo "make demo    everything on this machine: real Kafka, Valkey and Triton, a sample judged, a report"
@@ -15,6 +15,7 @@ help:
 	@echo "make check   format, lint, types, generated code"
 	@echo "make bench   benchmarks of the pipeline, as JSON lines; make bench-engine: of the judge engine"
 	@echo "             make bench-engine PEERS=vllm: against vLLM on this CPU, installed into build/peers (6 GB)"
+	@echo "make bench-train  packed against padded training; make bench-gpu: both on a GPU"
 	@echo "make judge   retrain the bundled judge and compare its card with the shipped one"
 	@echo "make protos  write services/judgestream/v1 anew from protos/"
 	@echo "make format  format the code"
@@ -62,6 +63,13 @@ bench: $(VENV)/dev.stamp
 
 bench-engine: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.benchmarks engine $(if $(PEERS),--peers $(PEERS)) $(ARGS)
+
+bench-train: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.benchmarks train $(ARGS)
+
+bench-gpu: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.benchmarks.gpu_engine $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.gpu_train $(ARGS)
 
 judge: $(VENV)/dev.stamp
 	@$(BIN)/python -m trainer judge --recipe trainer/recipes/tiny.yaml --out build/judges/tiny --check triton_models/judges/tiny

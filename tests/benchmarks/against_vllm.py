@@ -7,7 +7,6 @@ gives the joint probability of all 100 score lines. Each side's best round count
 does not.
 """
 
-import random
 import shutil
 import tempfile
 import time
@@ -20,16 +19,12 @@ from judgestream.adapters.model_repository import bundled_models
 from tests.benchmarks.engine import (
     SCORE_TOKENS,
     SIZES,
-    VOCABULARY,
     Sides,
-    lengths,
     random_model,
 )
 from tests.benchmarks.peers import THREADS, VLLM, Vllm
+from tests.benchmarks.prompts import both_orders
 from tests.benchmarks.report import Line
-
-SYSTEM, INSTRUCTION = 17, 190
-"""Tokens of JudgeLM's first line and of what stands behind the answers, the same in every prompt."""
 
 SAMPLING = {"max_tokens": SCORE_TOKENS, "logprobs": 20, "temperature": 0, "ignore_eos": True}
 
@@ -39,26 +34,6 @@ CASES = (
     ("90M", torch.bfloat16, 1.1),
 )
 """Size, numbers, and the ratio aimed at."""
-
-
-def both_orders(requests: int) -> list[list[int]]:
-    """Two prompts per request, of the lengths that the other benchmarks use; a fifth of what is a request's
-    own is its question, the rest two answers."""
-    rng = random.Random(13)
-
-    def words(count: int) -> list[int]:
-        return [rng.randrange(3, VOCABULARY) for _ in range(count)]
-
-    system, instruction = words(SYSTEM), words(INSTRUCTION)
-    prompts = []
-    for length in lengths(requests):
-        own = max(40, length - SYSTEM - INSTRUCTION)
-        question = [*system, *words(own // 5)]
-        first = words(int(own * rng.uniform(0.25, 0.55)))
-        second = words(max(1, own - own // 5 - len(first)))
-        prompts.append([*question, *first, *second, *instruction])
-        prompts.append([*question, *second, *first, *instruction])
-    return prompts
 
 
 def compare(name: str, dtype: torch.dtype, goal: float, rounds: int) -> None:

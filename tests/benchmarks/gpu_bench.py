@@ -18,7 +18,8 @@ from judgestream.engine.decoder import Decoder
 from judgestream.engine.gauges import tflops_of
 from judgestream.engine.packing import pack
 from judgestream.engine.readout import prefill
-from tests.benchmarks.engine import lengths, pair_tree, tokens
+from tests.benchmarks.engine import pair_tree, tokens
+from tests.benchmarks.prompts import lengths
 from tests.benchmarks.report import Line
 
 SAMPLES = 5000

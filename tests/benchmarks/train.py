@@ -1,9 +1,9 @@
 """Packed training against padded training, on this machine's CPU: same data, same tokens, same loss.
 
 Random weights in LLaMA's geometry, sequences of random ids with lognormal lengths (mean about 870 tokens, at
-most 2,040), the last seventh of each supervised. The padded side is what one writes with transformers: micro-batches of 16
-in arrival order, padded on the right to the longest, with their mask. Both sides put only the supervised
-columns through the output head, and run in turns; each side's best round counts.
+most 2,040), the last seventh of each supervised. The padded side is what one writes with transformers:
+micro-batches of 16 in arrival order, padded on the right to the longest, with their mask. Both sides put only
+the supervised columns through the output head, and run in turns; each side's best round counts.
 """
 
 import argparse
@@ -15,7 +15,8 @@ from torch.nn.functional import cross_entropy
 from transformers import LlamaForCausalLM
 
 from judgestream.engine import training_attention
-from tests.benchmarks.engine import SIZES, random_model, random_prompts
+from tests.benchmarks.engine import SIZES, random_model
+from tests.benchmarks.prompts import random_prompts
 from tests.benchmarks.report import Line
 from trainer.batches import Row
 from trainer.loop import gradients
