@@ -14,6 +14,7 @@ help:
 	@echo "make test    unit tests, and integration tests against the real servers"
 	@echo "make check   format, lint, types, generated code"
 	@echo "make bench   benchmarks of the pipeline, as JSON lines; make bench-engine: of the judge engine"
+	@echo "             make bench-engine PEERS=vllm: against vLLM on this CPU, installed into build/peers (6 GB)"
 	@echo "make judge   retrain the bundled judge and compare its card with the shipped one"
 	@echo "make protos  write services/judgestream/v1 anew from protos/"
 	@echo "make format  format the code"
@@ -60,7 +61,7 @@ bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.benchmarks pipeline $(ARGS)
 
 bench-engine: $(VENV)/dev.stamp
-	@$(BIN)/python -m tests.benchmarks engine $(ARGS)
+	@$(BIN)/python -m tests.benchmarks engine $(if $(PEERS),--peers $(PEERS)) $(ARGS)
 
 judge: $(VENV)/dev.stamp
 	@$(BIN)/python -m trainer judge --recipe trainer/recipes/tiny.yaml --out build/judges/tiny --check triton_models/judges/tiny

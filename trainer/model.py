@@ -67,7 +67,7 @@ def ready(model: PreTrainedModel) -> PreTrainedModel:
     training_attention.prepare(model)
     for module in model.modules():
         if type(module).__name__.endswith("RMSNorm"):
-            module.forward = partial(_norm, module)  # type: ignore[method-assign]
+            module.forward = partial(_norm, module)
     model.train(True)
     return model
 
@@ -95,8 +95,8 @@ def parameter_count(model: nn.Module) -> int:
 
 def flops_per_token(model: PreTrainedModel, mean_length: float) -> float:
     """Model FLOPs of training on one token: 6 per weight of the linear layers (4 where it is frozen: it
-    has no gradient), and the causal attention's
-    6 * length * width * layers. The head is left out: it reads few rows. Recomputation does not count."""
+    has no gradient), and the causal attention's 6 * length * width * layers. The head is left out, since
+    it reads few rows, and so is what is computed again."""
     body: Any = model.base_model
     config: Any = model.config
     weights = sum(
@@ -104,8 +104,7 @@ def flops_per_token(model: PreTrainedModel, mean_length: float) -> float:
         for p in body.layers.parameters()
         if p.dim() == 2
     )
-    width = config.num_attention_heads * (
-        getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    )
-    attention = 6.0 * mean_length * width * config.num_hidden_layers
-    return 6.0 * weights + float(attention)
+    heads = int(config.num_attention_heads)
+    width = heads * int(getattr(config, "head_dim", None) or config.hidden_size // heads)
+    attention = mean_length * width * int(config.num_hidden_layers)
+    return 6.0 * float(weights + attention)

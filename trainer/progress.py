@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -165,15 +166,15 @@ def _tensorboard(recipe: Recipe, work: Path) -> Iterator[Track]:
 
 @contextmanager
 def _mlflow(recipe: Recipe, work: Path) -> Iterator[Track]:
-    """A run on the server that MLFLOW_TRACKING_URI names, or in a file in the work folder."""
-    import os
-
+    """A run on the server that MLFLOW_TRACKING_URI names: mlflow-skinny has no store of its own."""
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        raise ConfigurationError(
+            "records.tracker is mlflow: name its server in the environment, MLFLOW_TRACKING_URI"
+        )
     try:
         import mlflow
     except ImportError as error:
         raise ConfigurationError(_missing("mlflow")) from error
-    if "MLFLOW_TRACKING_URI" not in os.environ:
-        mlflow.set_tracking_uri(f"sqlite:///{(work / 'mlflow.db').resolve()}")
     mlflow.set_experiment("judgestream")
     with mlflow.start_run(run_name=recipe.name):
 

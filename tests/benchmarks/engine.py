@@ -340,7 +340,19 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0, help="torch threads; 0: torch's choice")
     parser.add_argument("--sizes", nargs="*", choices=list(SIZES), default=list(SIZES))
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        choices=["vllm"],
+        default=[],
+        help="compare with these only; each gets an environment of its own (vllm: 6 GB)",
+    )
     options = parser.parse_args(arguments)
+    if options.peers:
+        from tests.benchmarks import against_vllm
+
+        against_vllm.run(options.sizes, options.rounds)
+        return 0
     if options.threads:
         torch.set_num_threads(options.threads)
     exactness()

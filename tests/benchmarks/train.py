@@ -1,8 +1,8 @@
 """Packed training against padded training, on this machine's CPU: same data, same tokens, same loss.
 
 Random weights in LLaMA's geometry, sequences of random ids with lognormal lengths (mean about 870 tokens, at
-most 2,040), the last seventh of each supervised. The padded side is what one writes with transformers: micro-batches of 16
-in arrival order, padded on the right to the longest, with their mask. Both sides put only the supervised
+most 2,040), the last seventh of each supervised. The padded side is what one writes with transformers:
+micro-batches of 16 in arrival order, padded on the right to the longest, with their mask. Both sides put only the supervised
 columns through the output head, and run in turns; each side's best round counts.
 """
 

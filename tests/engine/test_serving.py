@@ -50,6 +50,7 @@ class Request:
         column = np.array([[text.encode()] for text in texts], dtype=np.object_)
         self.inputs = {"text_input": SimpleNamespace(as_numpy=lambda: column)}
         self.sent: list[Response] = []
+        self.finals: list[bool] = []
         self.gone = gone
         self._journal = journal
 
@@ -58,7 +59,7 @@ class Request:
 
     def get_response_sender(self) -> Any:
         def send(response: Response, flags: int) -> None:
-            assert flags == 1
+            self.finals.append(flags == 1)
             self.sent.append(response)
             self._journal.append(self)
 
@@ -67,6 +68,7 @@ class Request:
     @property
     def code(self) -> str:
         (response,) = self.sent
+        assert self.finals == [True]
         return response.error.code if response.error else "ok"
 
 
@@ -136,3 +138,46 @@ def test_an_error_stays_with_its_request(error: JudgestreamError, code: str) -> 
     answer([good, bad], stream, PB, "m")
     assert (good.code, bad.code) == ("ok", code)
     assert len(journal) == 2
+
+
+def growing(text: str, finish: str = "") -> Reply:
+    return Reply(text=text, score_probs=(1.0,), finish_reason=finish, input_tokens=1)
+
+
+def told(request: Request) -> list[list[str]]:
+    return [
+        [part.decode() for part in response.tensors["text_output"].ravel()]
+        for response in request.sent
+    ]
+
+
+def test_replies_that_grow_become_responses_that_add_up() -> None:
+    journal: list[Request] = []
+    request = Request("a", "b", journal=journal)
+
+    def stream(prompts: Sequence[Prompt], wanted: Wanted) -> Found:
+        yield 0, growing("8 7\n")
+        assert not request.sent, "row b had nothing yet"
+        yield 1, growing("3 3", "stop")  # scores only
+        assert told(request) == [["8 7\n", "3 3"]]
+        yield 0, growing("8 7\nA is")
+        yield 0, growing("8 7\nA is right.", "stop")
+
+    answer([request], stream, PB, "m")
+    assert told(request) == [["8 7\n", "3 3"], ["A is", ""], [" right.", ""]]
+    assert request.finals == [False, False, True]
+    reasons = [r.tensors["finish_reason"].ravel().tolist() for r in request.sent]
+    assert reasons == [[b"", b"stop"], [b"", b"stop"], [b"stop", b"stop"]]
+
+
+def test_an_error_after_a_first_response_is_the_last_one() -> None:
+    journal: list[Request] = []
+    request = Request("a", journal=journal)
+
+    def stream(prompts: Sequence[Prompt], wanted: Wanted) -> Found:
+        yield 0, growing("8 7\n")
+        yield 0, JudgeUnavailable("gone")
+
+    answer([request], stream, PB, "m")
+    assert request.finals == [False, True]
+    assert request.sent[-1].error is not None and request.sent[-1].error.code == "UNAVAILABLE"

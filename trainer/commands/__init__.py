@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from rich.console import Console
 
-from trainer.commands import judge, samples, train
+from trainer.commands import data, dataset, judge, samples, train
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +22,16 @@ class Command:
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
+        "data": Command(
+            summary="check, convert or publish training data",
+            arguments=data.arguments,
+            run=data.run,
+        ),
+        "dataset": Command(
+            summary="judge pairs of several models' answers by a teacher, and split them for training",
+            arguments=dataset.arguments,
+            run=dataset.run,
+        ),
         "judge": Command(
             summary="train a bundled judge and publish it as a checkpoint folder",
             arguments=judge.arguments,

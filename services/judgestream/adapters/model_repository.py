@@ -81,7 +81,24 @@ def install(
     source = model_source or bundled_models() / manifest.family
     values = {"name": name, "instances": instances, "kind": f"KIND_{device.upper()}"}
     files = model_files(source, {**values, **_values(manifest), **asdict(tuning or Tuning())})
-    target = repository / name
+    place(checkpoint, repository / name, manifest, files, link=link)
+    return Release(
+        name=name,
+        checkpoint_digest=manifest.digest,
+        template_id=manifest.template_id,
+        max_input_tokens=manifest.max_input_tokens,
+    )
+
+
+def place(
+    checkpoint: Path, target: Path, manifest: Manifest, files: Mapping[str, str], *, link: bool
+) -> None:
+    """Make the model's folder, complete or not at all; where it is there, verify the weights and write
+    what differs of `files` (relative path -> text).
+
+    Raises:
+        ConfigurationError: the weights there are damaged, or another checkpoint's.
+    """
     if not target.exists():
         _build(checkpoint, target, manifest, files, link=link)
     installed = read_manifest(target / CHECKPOINT)
@@ -93,12 +110,6 @@ def install(
     verify(target / CHECKPOINT, installed)
     for path, text in files.items():
         write_file(target / path, text)
-    return Release(
-        name=name,
-        checkpoint_digest=manifest.digest,
-        template_id=manifest.template_id,
-        max_input_tokens=manifest.max_input_tokens,
-    )
 
 
 def bundled_models() -> Path:
@@ -133,6 +144,15 @@ def _values(manifest: Manifest) -> dict[str, object]:
 
 def model_files(source: Path, values: Mapping[str, object]) -> dict[str, str]:
     """The text of config.pbtxt, with its placeholders filled in, and of 1/model.py."""
+    try:
+        code = (source / "1" / "model.py").read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{source} is no Triton model: {error}") from error
+    return {"config.pbtxt": model_config(source, values), "1/model.py": code}
+
+
+def model_config(source: Path, values: Mapping[str, object]) -> str:
+    """The text of config.pbtxt with its placeholders filled in, comments left out."""
     quoted = {
         key: (str(value).lower() if isinstance(value, bool) else str(value))
         .replace("\\", "\\\\")
@@ -141,15 +161,13 @@ def model_files(source: Path, values: Mapping[str, object]) -> dict[str, str]:
     }
     try:
         config = (source / "config.pbtxt").read_text(encoding="utf-8")
-        code = (source / "1" / "model.py").read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{source} is no Triton model: {error}") from error
     settings = [line for line in config.splitlines() if not line.lstrip().startswith("#")]
     try:
-        filled = Template("\n".join(settings) + "\n").substitute(quoted)
+        return Template("\n".join(settings) + "\n").substitute(quoted)
     except (KeyError, ValueError) as error:
         raise ConfigurationError(f"{source}/config.pbtxt: unknown placeholder {error}") from error
-    return {"config.pbtxt": filled, "1/model.py": code}
 
 
 def _build(

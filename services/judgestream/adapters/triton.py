@@ -3,10 +3,11 @@
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from time import monotonic
 from typing import Any, Self
 
+import grpc
 import numpy as np
 from tritonclient.grpc.aio import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
@@ -55,11 +56,22 @@ def translate(exc: InferenceServerException, release: str) -> JudgestreamError:
 
 
 class TritonJudge:
-    """One release behind one channel. Safe to use from many tasks of one event loop."""
+    """One release behind one channel. Safe to use from many tasks of one event loop.
 
-    def __init__(self, client: InferenceServerClient, release: Release, deadline_s: float) -> None:
+    decoupled  the release answers in several responses, so it takes streaming calls only
+    """
+
+    def __init__(
+        self,
+        client: InferenceServerClient,
+        release: Release,
+        deadline_s: float,
+        *,
+        decoupled: bool = False,
+    ) -> None:
         self.release = release
         self._client = client
+        self._decoupled = decoupled
         self._deadline_s = deadline_s
         self._healing = asyncio.Lock()
         self._healed_at = -HEAL_EVERY_S
@@ -91,7 +103,9 @@ class TritonJudge:
         except JudgestreamError:
             await client.close()
             raise
-        return cls(client, _release(name, config), deadline_s)
+        policy = config.get("config", {}).get("model_transaction_policy", {})
+        decoupled = bool(policy.get("decoupled", False))
+        return cls(client, _release(name, config), deadline_s, decoupled=decoupled)
 
     async def close(self) -> None:
         await self._client.close()
@@ -114,22 +128,53 @@ class TritonJudge:
             _bytes_input("score_grammar", [_grammar(p.grammar) for p in passes]),
         ]
         try:
-            result = await self._client.infer(
-                self.release.name, inputs, outputs=_REQUESTED, client_timeout=self._deadline_s
-            )
+            responses = await self._responses(inputs)
         except InferenceServerException as exc:
             error = translate(exc, self.release.name)
             if isinstance(error, JudgeUnhealthy):
                 await self._heal()
             raise error from exc
-        latency = monotonic() - started
-        columns = [result.as_numpy(name) for name in OUTPUTS]
-        texts, reasons, tokens_in, tokens_out, probs = columns
-        if any(column is None or len(column) != rows for column in columns):
+        return self._replies(responses, rows, latency=monotonic() - started)
+
+    async def _responses(self, inputs: list[InferInput]) -> list[Any]:
+        """Everything that comes back for one request: one response, or those of a stream to its end."""
+        name = self.release.name
+        if not self._decoupled:
+            return [
+                await self._client.infer(
+                    name, inputs, outputs=_REQUESTED, client_timeout=self._deadline_s
+                )
+            ]
+
+        async def once() -> AsyncIterator[dict[str, Any]]:
+            yield {"model_name": name, "inputs": inputs, "outputs": _REQUESTED}
+
+        stream = self._client.stream_infer(
+            once(),
+            stream_timeout=self._deadline_s,
+            headers={"triton_grpc_error": "true"},  # else errors come without a status
+        )
+        found: list[Any] = []
+        try:
+            async for result, error in stream:
+                if error is not None:
+                    raise error
+                found.append(result)
+        except grpc.RpcError as exc:
+            raise InferenceServerException(exc.details(), status=str(exc.code())) from exc
+        finally:
+            stream.cancel()  # a request that nobody waits for stops costing
+        return found
+
+    def _replies(self, responses: Sequence[Any], rows: int, latency: float) -> list[Reply]:
+        """One reply per row: texts are what all responses add up to, the rest is as the last one says."""
+        columns = [[response.as_numpy(name) for name in OUTPUTS] for response in responses]
+        if not columns or any(c is None or len(c) != rows for part in columns for c in part):
             raise JudgeUnhealthy(f"release {self.release.name}: reply without all of {OUTPUTS}")
+        _, reasons, tokens_in, tokens_out, probs = columns[-1]
         return [
             Reply(
-                text=texts[k].item().decode(errors="replace"),
+                text=b"".join(part[0][k].item() for part in columns).decode(errors="replace"),
                 score_probs=tuple(probs[k].tolist()),
                 finish_reason=reasons[k].item().decode(errors="replace"),
                 input_tokens=int(tokens_in[k].item()),

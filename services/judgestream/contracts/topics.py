@@ -7,7 +7,7 @@ from typing import Literal
 
 from google.protobuf.message import Message
 
-from judgestream.v1 import bias_pb2, judging_pb2, rollout_pb2
+from judgestream.v1 import bias_pb2, judging_pb2, rollout_pb2, training_pb2
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -89,6 +89,16 @@ BIAS = Topic(
     record=bias_pb2.BiasReport,
     event_type="judge.bias.v1",
 )
+TRAINING = Topic(
+    name="judge.training.v1",
+    key="example id",
+    partitions=8,
+    retention_ms=-1,
+    record=training_pb2.TrainingExample,
+    event_type="judge.training.v1",
+    # a corrected example replaces the earlier one, and a tombstone takes one back (licence, privacy)
+    cleanup="compact",
+)
 CHECKPOINTS = Topic(
     name="judge.checkpoints.v1",
     key="checkpoint digest",
@@ -111,6 +121,15 @@ ROLLOUTS = Topic(
 TOPICS: Mapping[str, Topic] = MappingProxyType(
     {
         topic.name: topic
-        for topic in (REQUESTS, VERDICTS, DEAD_LETTERS, LABELS, BIAS, CHECKPOINTS, ROLLOUTS)
+        for topic in (
+            REQUESTS,
+            VERDICTS,
+            DEAD_LETTERS,
+            LABELS,
+            BIAS,
+            TRAINING,
+            CHECKPOINTS,
+            ROLLOUTS,
+        )
     }
 )

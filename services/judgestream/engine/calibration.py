@@ -8,11 +8,13 @@ the model's identity: another temperature is another release.
 
 import json
 from pathlib import Path
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine.manifest import CALIBRATION
+
+if TYPE_CHECKING:  # whoever only wants the number needs no torch
+    from torch import Tensor
 
 METHOD = "temperature"
 
@@ -39,7 +41,7 @@ def read_temperature(folder: Path) -> float:
     return temperature
 
 
-def soften(joint: Tensor, temperature: float) -> Tensor:
+def soften(joint: "Tensor", temperature: float) -> "Tensor":
     """Score lines' probabilities [..., L] at this temperature; each row keeps its sum."""
     if temperature == 1.0:
         return joint

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, rms_norm, silu
 from transformers import PreTrainedModel
 
-from judgestream.engine import attention
+from judgestream.engine import attention, blocks
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 """transformers' `model_type`s whose layers are computed here."""
@@ -66,10 +66,13 @@ class Decoder:
         self._head: Tensor = modules.lm_head.weight
         self._rotary = body.rotary_emb
         self._turns: tuple[Tensor, Tensor] | None = None
-        self.kernel_name = attention.choose(
-            self.device, self.dtype, self.heads, self.kv_heads, self.width
-        )
+        shape = (self.heads, self.kv_heads, self.width)
+        self.kernel_name = attention.choose(self.device, self.dtype, *shape)
         self.kernel = attention.LADDER[self.kernel_name]
+        tolerance = attention.TOLERANCE[self.dtype]
+        self.blocks = self.device.type == "cpu" and blocks.agrees(self.dtype, *shape, tolerance)
+        if self.blocks:
+            self.kernel_name = blocks.NAME
 
     @property
     def device(self) -> torch.device:

@@ -11,11 +11,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from judgestream.engine import blocks
 from judgestream.engine.attention import Round, attend, merge_
 from judgestream.engine.decoder import Decoder
 from judgestream.engine.grammar import LEAF, ROOT, ScoreTree
 from judgestream.engine.packing import Row, Span
+
+ROUND = 64
+"""A row's columns are filled up to a multiple of this with idle ones that nobody sees: matrix products of a
+new shape have to be prepared first (half a millisecond each on a CPU, in bf16)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,6 +109,7 @@ class _Mixing:
             ]
         )
         self._family = _family(tree).to(decoder.device)
+        self._segments, self._last_segments = _segments(row, branches, asking, self._family)
         self.memory = Memory(keys=[], values=[]) if remember else None
 
     def __call__(self, n: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -111,20 +118,24 @@ class _Mixing:
             self.memory.keys.append(key)
             self.memory.values.append(value)
         last = n == len(decoder.layers) - 1
+        if decoder.blocks:
+            segments = self._last_segments if last else self._segments
+            return blocks.attend(query, key, value, segments, decoder.scale)
         rounds = self._last_rounds if last else self._rounds
         output, lse = attend(decoder.kernel, query, key, value, rounds, decoder.scale)
         if fed:
             heads = (decoder.heads, decoder.width)
             shape = (self._prompts, 1 + fed) if last else (self._prompts, fed)
-            tail = slice(0 if last else base, None)
+            branches = slice(base, base + self._prompts * fed)
+            tail = slice(None) if last else branches
             asked, out = query[tail].view(*shape, *heads), output[tail].view(*shape, *heads)
             weight = lse[tail].view(*shape, heads[0])
             if last:
                 asked, out, weight = asked[:, 1:], out[:, 1:], weight[:, 1:]
             found, found_lse = _among_branches(
                 asked,
-                key[base:].view(self._prompts, fed, -1, decoder.width),
-                value[base:].view(self._prompts, fed, -1, decoder.width),
+                key[branches].view(self._prompts, fed, -1, decoder.width),
+                value[branches].view(self._prompts, fed, -1, decoder.width),
                 self._family,
                 decoder.scale,
             )
@@ -138,7 +149,34 @@ def _columns(row: Row, tree: ScoreTree) -> tuple[Tensor, Tensor]:
     ends = torch.tensor([row.positions[row.nodes[leaf].stop - 1] for leaf in row.leaves])
     ids = torch.tensor([*row.ids, *(tree.tokens * len(row.prompts))], dtype=torch.long)
     behind = (ends[:, None] + depths).reshape(-1)
-    return ids, torch.cat((torch.tensor(row.positions, dtype=torch.long), behind))
+    positions = torch.cat((torch.tensor(row.positions, dtype=torch.long), behind))
+    idle = (0, -len(ids) % ROUND)
+    return pad(ids, idle), pad(positions, idle)
+
+
+def _segments(
+    row: Row, branches: Sequence[Span], asking: Sequence[Span], family: Tensor
+) -> tuple[list[blocks.Segment], list[blocks.Segment]]:
+    """The same in the form that `blocks` takes: for all layers but the last, and for the last."""
+    every: list[blocks.Segment] = []
+    last: list[blocks.Segment] = []
+    behind = dict(zip(row.leaves, zip(branches, asking, strict=True), strict=True))
+    first_asks = torch.cat((torch.zeros_like(family[:1]), family)) if len(family) else None
+    for number, node in enumerate(row.nodes):
+        above = sum(stop - start for start, stop in node.above)
+        seen = above + node.stop - node.start
+        asks = [blocks.Ask(queries=(node.start, node.stop), before=above)]
+        keys = node.path
+        if number in behind:
+            branch, asked = behind[number]
+            keys = (*keys, branch) if len(family) else keys
+            if len(family):
+                asks.append(blocks.Ask(queries=branch, before=seen, seen=family))
+            pattern = first_asks if first_asks is not None else family.new_zeros((1, 0))
+            ask = blocks.Ask(queries=asked, before=seen, seen=pattern)
+            last.append(blocks.Segment(keys=keys, asks=(ask,)))
+        every.append(blocks.Segment(keys=keys, asks=tuple(asks)))
+    return every, last
 
 
 def _deeper(queries: Sequence[Span], paths: Sequence[Sequence[Span]]) -> list[Round]:

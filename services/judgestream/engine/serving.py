@@ -4,7 +4,7 @@
 the judge together, each request is answered when its own rows are done, and an error stays with its request.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,13 +30,21 @@ before."""
 
 
 def answer(requests: Sequence[Any], stream: Stream, pb_utils: Any, name: str) -> None:
-    """Send every request its response as soon as all of its rows have a reply.
-
-    Replies that grow become several responses, which takes a decoupled model: each says what is new in
-    `text_output`, and in the other tensors how things stand.
+    """Send every request its response as soon as all of its rows have a reply; returns when all have theirs.
 
     A client that has gone is noticed before its rows run. Rows of one request never delay another that is
     done, so a large batch does not drive small requests past their deadlines.
+    """
+    for _ in answering(requests, stream, pb_utils, name):
+        pass
+
+
+def answering(requests: Sequence[Any], stream: Stream, pb_utils: Any, name: str) -> Iterator[None]:
+    """The same, step by step: yields after each reply, so that the caller may let others go first.
+
+    Replies that grow become several responses, which takes a decoupled model: each says what is new in
+    `text_output`, and in the other tensors how things stand. Requests are read, and wrong ones refused,
+    before this returns.
     """
     prompts: list[Prompt] = []
     open_: dict[int, _Open] = {}  # by the index of its first prompt
@@ -56,23 +64,38 @@ def answer(requests: Sequence[Any], stream: Stream, pb_utils: Any, name: str) ->
         owner.extend([one] * len(rows))
         prompts.extend(rows)
 
-    def take(found: Iterable[tuple[int, Reply | JudgestreamError]], first: int = 0) -> None:
+    return _answering(prompts, open_, owner, stream, pb_utils, name)
+
+
+def _answering(
+    prompts: Sequence[Prompt],
+    open_: dict[int, "_Open"],
+    owner: Sequence["_Open"],
+    stream: Stream,
+    pb_utils: Any,
+    name: str,
+) -> Iterator[None]:
+    def take(
+        found: Iterable[tuple[int, Reply | JudgestreamError]], first: int = 0
+    ) -> Iterator[None]:
         for at, reply in found:
             one = owner[first + at]
             if one.first in open_ and one.take(first + at, reply, pb_utils):
                 del open_[one.first]
+            yield
 
     def wanted(at: int) -> bool:
-        return not owner[at].request.is_cancelled()
+        # a request that has its last response must not be asked: Triton crashes (seen with 2.51)
+        return owner[at].first in open_ and not owner[at].request.is_cancelled()
 
     try:
-        take(stream(prompts, wanted))
+        yield from take(stream(prompts, wanted))
     except Exception as error:
         pb_utils.Logger.log_error(f"{name}: batch of {len(prompts)} failed: {error!r}")
         for one in list(open_.values()):  # memory, most likely: each request gets a try of its own
             try:
                 mine = prompts[one.first : one.first + len(one.replies)]
-                take(stream(mine, lambda at: True), one.first)
+                yield from take(stream(mine, lambda at: True), one.first)
             except Exception as again:
                 failed = pb_utils.TritonError(f"{name}: {again!r}", pb_utils.TritonError.INTERNAL)
                 one.send(pb_utils.InferenceResponse(error=failed), pb_utils)

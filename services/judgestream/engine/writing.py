@@ -132,7 +132,7 @@ class Writing:
         notes = _Notes.of(active) if active else None
         while active and notes is not None:
             for writer in active:
-                if not alive(*places[id(writer)]):
+                if not writer.finish and not alive(*places[id(writer)]):
                     writer.finish = "cancelled"
             for _ in range(PIECE):
                 still = [k for k, writer in enumerate(active) if not writer.finish]

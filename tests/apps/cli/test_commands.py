@@ -171,3 +171,17 @@ def test_a_release_is_installed_under_its_digest(tmp_path: Path) -> None:
     )
     assert done.exit_code == ExitCode.USAGE
     assert "is no checkpoint folder" in done.stderr
+
+
+def test_a_release_for_triton_s_vllm_backend_is_two_models(tmp_path: Path) -> None:
+    judge = bundled_models() / "judges" / "tiny"
+    command = ["release", "vllm", str(judge), "--repository", str(tmp_path), "--format", "json"]
+    done = CliRunner().invoke(main, [*command, "--arguments", '{"seed": 3}', "--dtype", "float32"])
+    assert done.exit_code == 0, done.output
+    name = json.loads(done.stdout)["release"]
+    found = json.loads((tmp_path / f"{name}-engine" / "1" / "model.json").read_text())
+    assert (found["seed"], found["dtype"]) == (3, "float32")
+    for wrong in ("[]", "{"):
+        done = CliRunner().invoke(main, [*command, "--arguments", wrong])
+        assert done.exit_code == ExitCode.USAGE
+        assert "--arguments" in done.stderr

@@ -10,13 +10,19 @@ from pathlib import Path
 
 import triton_python_backend_utils as pb_utils
 
+UNDER_WAY = 4
+"""Batches of a decoupled judge that take turns."""
+
+FINISH_S = 5
+"""How long an unloaded judge may go on writing."""
+
 
 class TritonPythonModel:
     def initialize(self, args):
         """Load, check and warm up the judge. Whatever is raised here is what `load_model` reports."""
         config = json.loads(args["model_config"])
         parameters = {key: value["string_value"] for key, value in config["parameters"].items()}
-        self.decoupled = config.get("model_transaction_policy", {}).get("decoupled", False)
+        decoupled = config.get("model_transaction_policy", {}).get("decoupled", False)
         self.name = args["model_name"]
         _find_package(parameters["python_path"])
 
@@ -28,6 +34,7 @@ class TritonPythonModel:
 
         from judgestream.engine.judge import Judge
         from judgestream.engine.serving import Counters
+        from judgestream.engine.turns import Turns
 
         if int(parameters["threads"]) > 0:
             torch.set_num_threads(int(parameters["threads"]))
@@ -47,6 +54,9 @@ class TritonPythonModel:
         labels = {"model": self.name, "version": args["model_version"]}
         self.counters = Counters("judgestream_engine", COUNTERS, labels, pb_utils)
         self.facts = _facts(self.judge, labels)
+        self.turns = None
+        if decoupled:
+            self.turns = Turns(limit=UNDER_WAY, between=self._count, failed=self._failed)
         pb_utils.Logger.log_info(
             f"{self.name}: {checkpoint.manifest.name} on {device}, {checkpoint.decoder.dtype},"
             f" attention {checkpoint.decoder.kernel_name}, rows of {self.judge.row_tokens} tokens,"
@@ -54,11 +64,26 @@ class TritonPythonModel:
         )
 
     def execute(self, requests):
-        from judgestream.engine.serving import answer
+        """Decoupled, batches take turns, so that scores do not wait for explanations; `add` waits while
+        enough of them are under way, and requests queue in Triton, where the limits are."""
+        from judgestream.engine.serving import answer, answering
 
-        stream = functools.partial(self.judge.stream, partial=self.decoupled)
-        answer(requests, stream, pb_utils, self.name)
+        if self.turns is not None:
+            stream = functools.partial(self.judge.stream, partial=True)
+            self.turns.add(answering(requests, stream, pb_utils, self.name))
+            return
+        answer(requests, self.judge.stream, pb_utils, self.name)
+        self._count()
+
+    def finalize(self):
+        if self.turns is not None and not self.turns.close(FINISH_S):
+            pb_utils.Logger.log_error(f"{self.name}: still writing after {FINISH_S} s; given up")
+
+    def _count(self):
         self.counters.show(self.judge.work)
+
+    def _failed(self, error):
+        pb_utils.Logger.log_error(f"{self.name}: {error!r}")
 
     def _warm_up(self, template_id):
         """Judge one prompt of each mode: builds the score trees and fails here rather than later."""

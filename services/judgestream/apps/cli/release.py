@@ -1,8 +1,9 @@
-"""`judgestream release install|endpoint`: a judge into a Triton model repository."""
+"""`judgestream release install|vllm|endpoint`: a judge into a Triton model repository."""
 
+import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +20,13 @@ class Device(StrEnum):
     GPU = "gpu"
 
 
+class Dtype(StrEnum):
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
 @app.command("install")
 def install_command(
     checkpoint: Annotated[Path, typer.Argument(help="checkpoint folder, ours or JudgeLM's")],
@@ -28,6 +36,12 @@ def install_command(
         int, typer.Option(min=1, help="processes, each with its own weights; on GPUs: per GPU")
     ] = 1,
     link: Annotated[bool, typer.Option(help="hard links instead of copies, to save disk")] = False,
+    decoupled: Annotated[
+        bool,
+        typer.Option(
+            help="scores first, explanations as they grow; other clients must stream then"
+        ),
+    ] = False,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
     """Put a checkpoint into a model repository as `<family>-<digest8>`.
@@ -35,12 +49,48 @@ def install_command(
     The model appears whole or not at all; nothing that is there is changed. Load it with Triton's own
     `load_model`, or have Triton poll the repository.
     """
-    from judgestream.adapters.model_repository import install
+    from judgestream.adapters.model_repository import Tuning, install
 
     if not checkpoint.is_dir():
         raise ConfigurationError(f"{checkpoint} is no checkpoint folder")
-    release = install(checkpoint, repository, instances=instances, device=device.value, link=link)
+    release = install(
+        checkpoint,
+        repository,
+        instances=instances,
+        device=device.value,
+        tuning=Tuning(decoupled=decoupled),
+        link=link,
+    )
     _tell(release, repository, form)
+
+
+@app.command("vllm")
+def vllm_command(
+    checkpoint: Annotated[Path, typer.Argument(help="checkpoint folder, ours or JudgeLM's")],
+    repository: Annotated[Path, typer.Option(help="Triton's model repository")],
+    tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs that share the weights")] = 1,
+    dtype: Annotated[Dtype, typer.Option(help="of weights and arithmetic")] = Dtype.AUTO,
+    served_from: Annotated[
+        Path | None, typer.Option(help="the repository as Triton sees it, if that is another path")
+    ] = None,
+    arguments: Annotated[
+        str, typer.Option(help="further engine arguments of vLLM, as a JSON object")
+    ] = "{}",
+    link: Annotated[bool, typer.Option(help="hard links instead of copies, to save disk")] = False,
+    form: options.Format = OutputFormat.TEXT,
+) -> None:
+    """Put a checkpoint into a model repository for Triton's vLLM backend: the engine and what asks it."""
+    from judgestream.adapters.vllm_release import VllmServing, install_vllm
+
+    if not checkpoint.is_dir():
+        raise ConfigurationError(f"{checkpoint} is no checkpoint folder")
+    serving = VllmServing(
+        dtype=dtype.value,
+        tensor_parallel=tensor_parallel,
+        served_from=served_from,
+        arguments=_object(arguments),
+    )
+    _tell(install_vllm(checkpoint, repository, serving=serving, link=link), repository, form)
 
 
 @app.command("endpoint")
@@ -74,6 +124,16 @@ def endpoint_command(
         price_out=price_out,
     )
     _tell(install_endpoint(judge, repository), repository, form)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--arguments is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ConfigurationError(f"--arguments must be a JSON object, not {text}")
+    return found
 
 
 def _tell(release: Release, repository: Path, form: OutputFormat) -> None:

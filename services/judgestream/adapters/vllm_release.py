@@ -1,0 +1,169 @@
+"""A checkpoint behind Triton's vLLM backend -> Triton's model repository: two models per release.
+
+`<family>_vllm-<digest8>-engine` is the checkpoint with vLLM's engine arguments; `<family>_vllm-<digest8>` has
+the interface of every judge here and asks it. The checkpoint's own digest names both: other arithmetic, the
+same weights.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from judgestream.adapters.model_repository import (
+    CHECKPOINT,
+    Tuning,
+    bundled_models,
+    model_config,
+    model_files,
+    package_root,
+    place,
+    write_file,
+)
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.templates import template
+from judgestream.core.types import Release
+from judgestream.engine.calibration import read_temperature
+from judgestream.engine.manifest import NAME, describe, read_manifest
+
+SUFFIX = "-engine"
+MODEL_ARGUMENT = "model"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VllmServing:
+    """How vLLM runs a checkpoint and how it is asked.
+
+    dtype                "auto": as stored
+    tensor_parallel      GPUs that share the weights
+    max_model_len        prompt and answer together, in tokens; 0: the model's own context
+    served_from          the repository as Triton's process sees it, where that is another path (a container)
+    arguments            further engine arguments of vLLM, such as {"gpu_memory_utilization": 0.8}; they win
+    concurrency, top_logprobs, deadline_s   see `engine.vllm_judge.VllmSettings`
+    start                text in front of every prompt; None: BOS, if the tokenizer adds none by itself
+    """
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    tensor_parallel: int = 1
+    max_model_len: int = 0
+    served_from: Path | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    concurrency: int = 64
+    top_logprobs: int = 20
+    deadline_s: float = 25.0
+    start: str | None = None
+
+
+def install_vllm(
+    checkpoint: Path,
+    repository: Path,
+    *,
+    serving: VllmServing | None = None,
+    instances: int = 2,
+    tuning: Tuning | None = None,
+    link: bool = False,
+) -> Release:
+    """Write both models; installing again leaves the weights alone and changes what differs.
+
+    The engine stands complete before the model that asks it appears. The release is the latter's name.
+    Loading it loads the engine, too.
+
+    instances  processes of the asking model, which hold no weights: one gathers while another waits
+
+    Raises:
+        ConfigurationError: as `model_repository.install`, or an engine argument that is ours to set.
+    """
+    serving = serving or VllmServing()
+    manifest = read_manifest(checkpoint) if (checkpoint / NAME).exists() else describe(checkpoint)
+    template(manifest.template_id)
+    family = f"{manifest.family}_vllm"
+    name = f"{family}-{manifest.short}"
+    source = bundled_models() / family
+    if not source.is_dir():
+        raise ConfigurationError(f"no vLLM models for the family {manifest.family!r} ({source})")
+    values = {
+        **asdict(tuning or Tuning()),
+        **{key: getattr(serving, key) for key in _ASKING},
+        "start": missing_start(checkpoint) if serving.start is None else serving.start,
+        "name": name,
+        "engine": name + SUFFIX,
+        "instances": instances,
+        "kind": "KIND_CPU",
+        "checkpoint_digest": manifest.digest,
+        "template_id": manifest.template_id,
+        "family": family,
+        "max_input_tokens": manifest.max_input_tokens,
+        "temperature": read_temperature(checkpoint),
+        "python_path": package_root(),
+    }
+    engine = repository / (name + SUFFIX)
+    engine_files = {
+        "config.pbtxt": model_config(source / "engine", {"name": engine.name}),
+        "1/model.json": _engine_arguments(serving, repository, engine.name),
+    }
+    place(checkpoint, engine, manifest, engine_files, link=link)
+    for path, text in model_files(source, values).items():
+        write_file(repository / name / path, text)
+    return Release(
+        name=name,
+        checkpoint_digest=manifest.digest,
+        template_id=manifest.template_id,
+        max_input_tokens=manifest.max_input_tokens,
+    )
+
+
+_ASKING = ("concurrency", "top_logprobs", "deadline_s")
+
+
+def missing_start(checkpoint: Path) -> str:
+    """BOS as text where the folder's own tokenizer puts none in front: vLLM asks that tokenizer, and a judge
+    has seen BOS at the start of every prompt. "" where it does, or where there is no BOS.
+
+    SentencePiece folders add it unless their configuration says no; a `tokenizer.json` says so itself.
+    """
+    config = _json(checkpoint / "tokenizer_config.json")
+    token = config.get("bos_token")
+    text = token.get("content") if isinstance(token, dict) else token
+    if not isinstance(text, str):
+        return ""
+    if (checkpoint / "tokenizer.json").exists():
+        processor = _json(checkpoint / "tokenizer.json").get("post_processor")
+        added = json.dumps(text) in json.dumps(processor) or config.get("add_bos_token") is True
+    else:
+        added = config.get("add_bos_token") is not False
+    return "" if added else text
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{path} is not JSON: {error}; copy the checkpoint again"
+        ) from error
+    return found if isinstance(found, dict) else {}
+
+
+def _engine_arguments(serving: VllmServing, repository: Path, name: str) -> str:
+    """The text of model.json.
+
+    vLLM looks for a relative `model` where Triton was started, then on the Internet: so an absolute path.
+    Prefix caching serves both orders of a request, and the explanation after the scores.
+    """
+    if MODEL_ARGUMENT in serving.arguments:
+        raise ConfigurationError(
+            f"the engine argument {MODEL_ARGUMENT!r} is the release's own checkpoint; leave it out"
+        )
+    arguments: dict[str, Any] = {
+        MODEL_ARGUMENT: str((serving.served_from or repository.resolve()) / name / CHECKPOINT),
+        "dtype": serving.dtype,
+        "tensor_parallel_size": serving.tensor_parallel,
+        "enable_prefix_caching": True,
+        "max_logprobs": serving.top_logprobs,
+    }
+    if serving.max_model_len:
+        arguments["max_model_len"] = serving.max_model_len
+    return json.dumps({**arguments, **serving.arguments}, indent=2) + "\n"

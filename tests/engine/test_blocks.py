@@ -1,0 +1,60 @@
+"""Attention in blocks of queries equals its definition, whatever is shared and however long it is."""
+
+import pytest
+import torch
+
+from judgestream.engine import blocks
+from judgestream.engine.blocks import Ask, Segment
+
+
+def compare(segments: list[Segment], columns: int, heads: int = 4, kv_heads: int = 4) -> None:
+    generator = torch.Generator().manual_seed(3)
+    query, key, value = (
+        torch.randn(columns, count, 16, generator=generator)
+        for count in (heads, kv_heads, kv_heads)
+    )
+    found = blocks.attend(query, key, value, segments, 0.25)
+    expected = blocks.by_definition(query, key, value, segments, 0.25)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("length", [1, 2, 31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 257, 300])
+@pytest.mark.parametrize("kv_heads", [4, 2, 1])
+def test_a_causal_stretch_of_any_length(length: int, kv_heads: int) -> None:
+    whole = Segment(keys=((0, length),), asks=(Ask(queries=(0, length), before=0),))
+    compare([whole], length, kv_heads=kv_heads)
+
+
+@pytest.mark.parametrize("before", [1, 63, 64, 65, 200])
+@pytest.mark.parametrize("own", [1, 40, 130])
+def test_a_stretch_with_ancestors_that_lie_apart(before: int, own: int) -> None:
+    start = before + 7  # seven columns of somebody else between the two
+    segment = Segment(
+        keys=((0, before), (start, start + own)),
+        asks=(Ask(queries=(start, start + own), before=before),),
+    )
+    compare([segment], start + own, kv_heads=2)
+
+
+def test_branches_see_their_prompt_and_their_own_family() -> None:
+    family = torch.tensor([[1, 0, 0], [0, 1, 0], [1, 0, 1]], dtype=torch.bool)
+    segment = Segment(
+        keys=((0, 70), (70, 73)),
+        asks=(
+            Ask(queries=(0, 70), before=0),
+            Ask(queries=(70, 73), before=70, seen=family),
+        ),
+    )
+    compare([segment], 73)
+
+
+def test_a_query_that_sees_nothing_behind_its_prompt() -> None:
+    nothing = torch.zeros((1, 0), dtype=torch.bool)
+    compare([Segment(keys=((0, 9),), asks=(Ask(queries=(0, 1), before=9, seen=nothing),))], 9)
+
+
+def test_the_self_test_passes_here_and_fails_when_it_must() -> None:
+    assert blocks.agrees(torch.float32, 4, 2, 16, 1e-4)
+    assert blocks.agrees(torch.bfloat16, 4, 2, 64, 5e-2)
+    assert not blocks.agrees(torch.float32, 4, 2, 16, 0.0)
+    assert not blocks.agrees(torch.float32, 4, 3, 16, 1e-4), "heads that do not divide"

@@ -1,0 +1,201 @@
+"""`python -m trainer data check|convert|publish`: look at training data, rewrite it, stream it."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import TextIO
+
+from rich.console import Console
+
+from judgestream.adapters.kafka.publishing import RecordPublisher
+from judgestream.contracts.topics import TRAINING
+from judgestream.core.errors import BrokerUnavailable, ConfigurationError, OversizeRecord
+from judgestream.settings import load
+from trainer.data import Tally, read_files
+from trainer.data.questions import read_questions
+from trainer.data.split import Shares, Side, deduplicated, side, without_prompts
+from trainer.data.stream import publish, read_topic
+from trainer.data.summary import summary
+from trainer.data.topic import json_line
+from trainer.examples import Example
+
+DONE, NO, NO_SERVER = 0, 1, 3
+MAX_TOKENS = 2048
+ALL = "all"
+
+
+def arguments(parser: ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, verb in _VERBS.items():
+        one = verbs.add_parser(name, help=verb.summary, description=verb.summary)
+        one.add_argument("files", nargs="*", type=Path, metavar="FILE", help="JSON lines or array")
+        one.add_argument("--topic", action="store_true", help=f"also what is on {TRAINING.name}")
+        one.add_argument(
+            "--exclude",
+            action="append",
+            default=[],
+            type=Path,
+            metavar="FILE",
+            help="leave out this file's questions, such as a benchmark's; may come often",
+        )
+        one.add_argument("--validation", type=float, default=0.05, help="share of the questions")
+        one.add_argument("--test", type=float, default=0.05, help="share of the questions")
+        one.add_argument("--salt", default="", help="another one gives another split")
+        verb.arguments(one)
+
+
+def run(args: Namespace, console: Console) -> int:
+    """0: done; 1: no example is left, or one is too large; 3: the broker does not answer."""
+    try:
+        return _VERBS[args.verb].run(args, _gathered(args, console), console)
+    except (BrokerUnavailable, OversizeRecord) as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return NO_SERVER if isinstance(error, BrokerUnavailable) else NO
+
+
+def check(args: Namespace, examples: list[Example], console: Console) -> int:
+    """Print what the examples are like."""
+    tokens: Callable[[str], int] | None = None
+    if args.tokenizer is not None:
+        tokens = _token_counter(args.tokenizer)
+    with console.status("measuring ..."):
+        found = summary(examples, _shares(args), tokens=tokens, max_tokens=args.max_tokens)
+    for line in found.lines():
+        _say(console, line)
+    return DONE if examples else NO
+
+
+def convert(args: Namespace, examples: list[Example], console: Console) -> int:
+    """Write the examples, each comparison once, as our own JSON lines."""
+    chosen = _chosen(args, examples, console)
+    now = datetime.now(UTC)
+    with _whole_file(args.out) as file:
+        file.writelines(json_line(example, labelled_at=now) for example in chosen)
+    _say(console, f"{len(chosen)} examples are in {args.out}")
+    return DONE if chosen else NO
+
+
+def send(args: Namespace, examples: list[Example], console: Console) -> int:
+    """Publish the examples, each comparison once."""
+    chosen = _chosen(args, examples, console)
+    with RecordPublisher(load().kafka, client_id="judgestream-trainer") as publisher:
+        publish(publisher, chosen, at=datetime.now(UTC))
+        confirmed = publisher.flush()
+    _say(console, f"{confirmed} examples are on {TRAINING.name}")
+    return DONE if chosen else NO
+
+
+def _gathered(args: Namespace, console: Console) -> list[Example]:
+    if not args.files and not args.topic:
+        raise ConfigurationError("nothing to read: name files, or --topic")
+    tally = Tally()
+    with console.status("reading ..."):
+        read_files(args.files, tally)
+        if args.topic:
+            read_topic(load().kafka, tally)
+    examples, counts = tally.result()
+    _say(console, str(counts))
+    if not args.exclude:
+        return examples
+    kept = without_prompts(examples, read_questions(args.exclude))
+    _say(console, f"{len(examples) - len(kept)} left out for their questions (--exclude)")
+    return kept
+
+
+def _chosen(args: Namespace, examples: list[Example], console: Console) -> list[Example]:
+    """One side of the split, or all, without duplicates."""
+    unique = deduplicated(examples)
+    if unique.duplicates:
+        _say(
+            console,
+            f"{unique.duplicates} duplicates left out,"
+            f" {unique.contradictory} of them with another winner",
+        )
+    if args.side == ALL:
+        return list(unique.examples)
+    shares = _shares(args)
+    return [one for one in unique.examples if side(one.question, shares) == args.side]
+
+
+def _shares(args: Namespace) -> Shares:
+    return Shares(validation=args.validation, test=args.test, salt=args.salt)
+
+
+def _token_counter(folder: Path) -> Callable[[str], int]:
+    from judgestream.engine.checkpoint import load_tokens  # noqa: PLC0415 - torch takes seconds
+
+    try:
+        tokens = load_tokens(folder)
+    except (OSError, ValueError) as exc:
+        raise ConfigurationError(f"no tokenizer can be read from {folder}: {exc}") from exc
+    tokens.tokenizer.model_max_length = sys.maxsize  # long texts are counted, not warned of
+    return lambda text: len(tokens.prompt(text))
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[TextIO]:
+    """A file that is there whole or not at all."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            yield file
+        part.replace(path)
+    except OSError as exc:
+        raise ConfigurationError(f"{path} cannot be written: {exc.strerror or exc}") from exc
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _check_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--tokenizer", type=Path, metavar="FOLDER", help="count its tokens, too (a checkpoint)"
+    )
+    parser.add_argument(
+        "--max-tokens", type=int, default=MAX_TOKENS, help="count the sequences above this"
+    )
+
+
+def _side_argument(parser: ArgumentParser) -> None:
+    parser.add_argument("--side", choices=[ALL, *Side], default=ALL, help="of the split")
+
+
+def _convert_arguments(parser: ArgumentParser) -> None:
+    _side_argument(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Verb:
+    summary: str
+    arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace, list[Example], Console], int]
+
+
+_VERBS: Mapping[str, _Verb] = MappingProxyType(
+    {
+        "check": _Verb(
+            summary="counts by reason, balance, lengths, duplicates and the split",
+            arguments=_check_arguments,
+            run=check,
+        ),
+        "convert": _Verb(
+            summary="write our own JSON lines, each comparison once",
+            arguments=_convert_arguments,
+            run=convert,
+        ),
+        "publish": _Verb(
+            summary=f"publish on {TRAINING.name}, each comparison once",
+            arguments=_side_argument,
+            run=send,
+        ),
+    }
+)

@@ -1,0 +1,32 @@
+"""Our own records in protobuf's JSON mapping, camelCase or snake_case."""
+
+import json
+from typing import TypeVar
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from judgestream.core.formats.fields import Fields, InvalidRecord
+
+M = TypeVar("M", bound=Message)
+
+
+def parsed(fields: Fields, record: type[M]) -> M:
+    """The record's message. An unknown field is an error that names it.
+
+    Raises:
+        InvalidRecord: it is no such message; the message names its place.
+    """
+    message = record()
+    try:
+        # half a surrogate pair, anywhere: protobuf's own parser breaks on some with a SystemError
+        json.dumps(fields.values, ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidRecord(
+            f"{fields.place}: holds half a surrogate pair, which is no character: mend the escape"
+        ) from exc
+    try:
+        json_format.ParseDict(dict(fields.values), message)
+    except (json_format.ParseError, ValueError, TypeError, OverflowError) as exc:
+        raise InvalidRecord(f"{fields.place}: {exc}") from exc
+    return message

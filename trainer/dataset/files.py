@@ -1,0 +1,54 @@
+"""The data set's files: one per side of the split, and the manifest, written last."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from trainer.data.split import Shares, Side, side
+
+FORMAT = "judgestream-dataset/1"
+MANIFEST = "dataset.json"
+
+
+def write_dataset(
+    out: Path,
+    rows: Sequence[Mapping[str, Any]],
+    shares: Shares,
+    manifest: Mapping[str, Any],
+) -> dict[str, int]:
+    """Write `<side>.jsonl` for every side, then `dataset.json`. Returns the rows on each side.
+
+    The manifest of an earlier build goes first, so a folder that has one is whole. No time is written: the
+    same inputs and answers give the same bytes.
+    """
+    (out / MANIFEST).unlink(missing_ok=True)
+    sides: dict[Side, list[Mapping[str, Any]]] = {one: [] for one in Side}
+    for row in rows:
+        sides[side(str(row["question_body"]), shares)].append(row)
+    outputs = []
+    for name, own in sides.items():
+        path = out / f"{name}.jsonl"
+        _write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own))
+        outputs.append({**described(path), "records": len(own)})
+    whole = {"format": FORMAT, **manifest, "outputs": outputs}
+    _write(out / MANIFEST, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    return {str(name): len(own) for name, own in sides.items()}
+
+
+def described(path: Path) -> dict[str, Any]:
+    """A file's name (not where it lies) and its SHA-256."""
+    with path.open("rb") as file:
+        return {"name": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it or nothing."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -1,0 +1,149 @@
+"""Who is asked: an OpenAI-compatible endpoint, or one of our own releases."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from judgestream.core.errors import (
+    ConfigurationError,
+    JudgestreamError,
+    JudgeUnavailable,
+)
+from judgestream.core.templates import template
+from judgestream.core.templates.base import Template
+from judgestream.core.types import Reply
+from judgestream.engine.chat_completions import ChatJudge, Endpoint
+from judgestream.engine.checkpoint import load
+from judgestream.engine.judge import Judge
+from judgestream.engine.prompt import Prompt
+
+TOGETHER = 64
+"""Prompts that our own engine is given at once: enough to fill its rows and to write side by side."""
+
+
+class Teacher(Protocol):
+    """`read` gives a reply or an error per prompt, in order. A ConfigurationError among them is not about its
+    prompt: nothing will be answered until it is mended.
+
+    identity     what names the teacher and changes what it says; enters the journal's keys
+    concurrency  calls of `read` under way at once; batch: prompts in each
+    """
+
+    @property
+    def identity(self) -> Mapping[str, str | int]: ...
+    @property
+    def template(self) -> Template: ...
+    @property
+    def concurrency(self) -> int: ...
+    @property
+    def batch(self) -> int: ...
+
+    async def read(self, prompts: Sequence[Prompt]) -> list[Reply | JudgestreamError]: ...
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointTeacher:
+    """An endpoint, with the judge that asks it."""
+
+    judge: ChatJudge
+    template: Template
+    batch: int = 1
+
+    @property
+    def identity(self) -> Mapping[str, str | int]:
+        endpoint = self.judge.endpoint
+        return {
+            "kind": "endpoint",
+            "url": endpoint.url.rstrip("/"),
+            "model": endpoint.model,
+            "template": self.template.id,
+        }
+
+    @property
+    def concurrency(self) -> int:
+        return self.judge.endpoint.concurrency
+
+    async def read(self, prompts: Sequence[Prompt]) -> list[Reply | JudgestreamError]:
+        return await self.judge.read(prompts)
+
+    async def close(self) -> None:
+        await self.judge.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseTeacher:
+    """One of our own checkpoints, read by the engine in a thread of its own.
+
+    wanted   asked between rows and tokens; once it says no, what is under way is left
+    """
+
+    judge: Judge
+    template: Template
+    wanted: Callable[[], bool]
+    concurrency: int = 1
+    batch: int = TOGETHER
+
+    @property
+    def identity(self) -> Mapping[str, str | int]:
+        manifest = self.judge.checkpoint.manifest
+        return {
+            "kind": "release",
+            "name": manifest.name,
+            "checkpoint_digest": manifest.digest,
+            "template": self.template.id,
+        }
+
+    async def read(self, prompts: Sequence[Prompt]) -> list[Reply | JudgestreamError]:
+        return await asyncio.to_thread(self._read, prompts)
+
+    def _read(self, prompts: Sequence[Prompt]) -> list[Reply | JudgestreamError]:
+        found = dict(self.judge.stream(prompts, lambda at: self.wanted()))
+        left = JudgeUnavailable("the judge was stopped before it came to this prompt")
+        return [found.get(at, left) for at in range(len(prompts))]
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def endpoint_teacher(endpoint: Endpoint, template_id: str) -> EndpointTeacher:
+    """Raises ConfigurationError: the URL is none or holds a key, or no such template."""
+    parts = urlsplit(endpoint.url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ConfigurationError(
+            f"teacher {endpoint.url!r} is no URL such as http://host:8000/v1 (up to and with /v1)"
+        )
+    if parts.username or parts.password:
+        raise ConfigurationError(
+            "a teacher's URL must not hold a key: name its variable with --key-variable"
+        )
+    return EndpointTeacher(judge=_Asker(endpoint), template=template(template_id))
+
+
+def release_teacher(folder: Path, *, device: str, wanted: Callable[[], bool]) -> ReleaseTeacher:
+    """Raises ConfigurationError: the folder is no judge that the engine reads."""
+    judge = Judge(load(folder, device=device))
+    template_id = judge.checkpoint.manifest.template_id
+    return ReleaseTeacher(judge=judge, template=template(template_id), wanted=wanted)
+
+
+class _Asker(ChatJudge):
+    """Tells apart what an endpoint refuses of one prompt and what it will refuse of every one."""
+
+    def _refusal(self, status: int, text: str) -> JudgestreamError:
+        error = super()._refusal(status, text)
+        if isinstance(error, JudgeUnavailable) or status == 402:
+            mend = _MENDS.get(status, "check URL and model")
+            return ConfigurationError(f"{error}: {mend}")
+        return error
+
+
+_MENDS: Mapping[int, str] = {
+    401: "put a valid key into the environment and name the variable with --key-variable",
+    402: "the account behind the key cannot pay: top it up, or use another key",
+    403: "the key may not use this model: use another key or model",
+    404: "give the base URL up to and with /v1, and the model's name as the endpoint lists it",
+}
