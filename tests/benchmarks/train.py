@@ -2,8 +2,8 @@
 
 Random weights in LLaMA's geometry, sequences of random ids with lognormal lengths (mean about 870 tokens, at
 most 2,040), the last seventh of each supervised. The padded side is what one writes with transformers:
-micro-batches of 16 in arrival order, padded on the right to the longest, with their mask. Both sides put only the supervised
-columns through the output head, and run in turns; each side's best round counts.
+micro-batches of 16 in arrival order, padded on the right to the longest, with their mask. Both sides put only
+the supervised columns through the output head, and run in turns; each side's best round counts.
 """
 
 import argparse

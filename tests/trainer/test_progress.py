@@ -85,10 +85,7 @@ class Tracking(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         answers = {
-            "experiments/get-by-name": {
-                "experiment": {"experiment_id": "1", "name": "judgestream"}
-            },
-            "experiments/get": {"experiment": {"experiment_id": "1", "name": "judgestream"}},
+            "experiments/get": {"experiment": EXPERIMENT},  # by name, too
             "runs/get": {"run": RUN},
         }
         self._answer(next(v for k, v in answers.items() if f"mlflow/{k}" in self.path))
@@ -111,6 +108,7 @@ class Tracking(BaseHTTPRequestHandler):
         pass
 
 
+EXPERIMENT = {"experiment_id": "1", "name": "judgestream", "lifecycle_stage": "active"}
 RUN = {
     "info": {
         "run_id": "r1",
