@@ -16,6 +16,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrai
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine import training_attention
 from judgestream.engine.checkpoint import load_model, load_tokens
+from judgestream.engine.tokens import Tokens
 from trainer.recipe import Recipe
 
 
@@ -43,8 +44,8 @@ def fresh(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel
     return ready(model)
 
 
-def based_on(recipe: Recipe, base: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The base's model and tokenizer. Under LoRA, and in pure bf16, its weights are held in bf16.
+def based_on(recipe: Recipe, base: Path) -> tuple[PreTrainedModel, Tokens]:
+    """The base's model and tokens. Under LoRA, and in pure bf16, its weights are held in bf16.
 
     Raises:
         ConfigurationError: not a folder that the engine reads, or a shorter context than the recipe's.
@@ -53,13 +54,12 @@ def based_on(recipe: Recipe, base: Path) -> tuple[PreTrainedModel, PreTrainedTok
     frozen = recipe.lora.rank > 0 and how.precision == "bfloat16"
     small = frozen or how.precision == "pure-bfloat16"
     model = load_model(base, torch.bfloat16 if small else torch.float32)
-    tokenizer = load_tokens(base).tokenizer
     context = int(model.config.max_position_embeddings)
     if recipe.size.context > context:
         raise ConfigurationError(
             f"recipe {recipe.name}: size.context {recipe.size.context} exceeds the {context} of {base}"
         )
-    return ready(model), tokenizer
+    return ready(model), load_tokens(base)
 
 
 def ready(model: PreTrainedModel) -> PreTrainedModel:
