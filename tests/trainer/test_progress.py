@@ -30,6 +30,7 @@ def step(number: int, loss: float = 2.0) -> Step:
         rate=0.5,
         norm=1.5,
         seconds=2.0 * number,
+        counts={"read": 9, "prompt too long, left out": 2},
     )
 
 
@@ -52,6 +53,7 @@ def test_every_step_is_a_line_and_the_loss_is_drawn(tmp_path: Path) -> None:
     console.file.close()
     said = (tmp_path / "said").read_text("utf-8")
     assert "loss 2.000" in said and "50 tokens/s" in said and "MFU 10.0%" in said
+    assert "2 of 9 sequences: prompt too long, left out" in said
 
 
 def test_steps_that_are_done_again_replace_their_lines(tmp_path: Path) -> None:
