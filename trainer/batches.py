@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from transformers import PreTrainedTokenizerBase
-
 from judgestream.core.templates import JUDGELM
+from judgestream.engine.tokens import Tokens
 from trainer.augment import Visit
 from trainer.examples import Mark
 from trainer.recipe import Size
@@ -34,7 +33,7 @@ class Row:
     scores: tuple[int, int]
 
 
-def encode(visit: Visit, tokenizer: PreTrainedTokenizerBase, *, explain: bool) -> Row:
+def encode(visit: Visit, tokens: Tokens, *, explain: bool) -> Row:
     """A visit's token row. Without `explain` the completion ends with the score line.
 
     Prompt and completion are tokenised as one text, as JudgeLM does and as the engine reads: a
@@ -45,18 +44,18 @@ def encode(visit: Visit, tokenizer: PreTrainedTokenizerBase, *, explain: bool) -
     """
     prompt, shown, line, explanation = written(visit)
     below = explanation if explain else ""
-    alone: list[int] = tokenizer(prompt)["input_ids"]
-    encoded = tokenizer(prompt + line + below, return_offsets_mapping=True)
-    ids: list[int] = list(encoded["input_ids"])
-    if tokenizer.eos_token_id is not None and ids[-1] == tokenizer.eos_token_id:
-        ids.pop()  # some tokenizers add it themselves
+    alone = tokens.prompt(prompt)
+    encoded = tokens.tokenizer(
+        prompt + line + below, add_special_tokens=False, return_offsets_mapping=True
+    )
+    ids: list[int] = [tokens.bos, *encoded["input_ids"]]
     if ids[: len(alone)] != alone:
         raise ValueError(f"the tokenizer merges the prompt's end {prompt[-16:]!r} with {line!r}")
-    offsets = encoded["offset_mapping"][: len(ids)]
+    offsets = [(0, 0), *encoded["offset_mapping"]]
     ended = len(prompt) + len(line)
     first, second = visit.judgement.scores
     return Row(
-        ids=(*ids, tokenizer.eos_token_id) if below else tuple(ids),
+        ids=(*ids, min(tokens.eos)) if below else tuple(ids),
         prompt=len(alone),
         score_tokens=sum(left < ended for left, _ in offsets[len(alone) :]),
         wrong=tuple(_flags(offsets[: len(alone)], prompt, shown, visit)),

@@ -6,7 +6,7 @@ into nor the number of processes changes it beyond rounding.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -34,6 +34,7 @@ class Step:
     rate                       factor of the schedule
     norm                       the gradient's, before it was clipped; None when it is not
     seconds                    since training began, resumed parts included
+    counts                     sequences read so far, and those that did not fit, by what was done
     """
 
     step: int
@@ -46,6 +47,7 @@ class Step:
     rate: float
     norm: float | None
     seconds: float
+    counts: Mapping[str, int]
 
 
 Report = Callable[[Step], None]
@@ -109,6 +111,7 @@ def loop(
                 rate=factor,
                 norm=norm,
                 seconds=now - began,
+                counts=training.counts,
             )
         )
         last = training.step == steps

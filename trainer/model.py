@@ -16,6 +16,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrai
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine import training_attention
 from judgestream.engine.checkpoint import load_model, load_tokens
+from judgestream.engine.tokens import Tokens
 from trainer.recipe import Recipe
 
 
@@ -43,8 +44,8 @@ def fresh(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel
     return ready(model)
 
 
-def based_on(recipe: Recipe, base: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The base's model and tokenizer. Under LoRA, and in pure bf16, its weights are held in bf16.
+def based_on(recipe: Recipe, base: Path) -> tuple[PreTrainedModel, Tokens]:
+    """The base's model and tokens. Under LoRA, and in pure bf16, its weights are held in bf16.
 
     Raises:
         ConfigurationError: not a folder that the engine reads, or a shorter context than the recipe's.
@@ -53,13 +54,12 @@ def based_on(recipe: Recipe, base: Path) -> tuple[PreTrainedModel, PreTrainedTok
     frozen = recipe.lora.rank > 0 and how.precision == "bfloat16"
     small = frozen or how.precision == "pure-bfloat16"
     model = load_model(base, torch.bfloat16 if small else torch.float32)
-    tokenizer = load_tokens(base).tokenizer
     context = int(model.config.max_position_embeddings)
     if recipe.size.context > context:
         raise ConfigurationError(
             f"recipe {recipe.name}: size.context {recipe.size.context} exceeds the {context} of {base}"
         )
-    return ready(model), tokenizer
+    return ready(model), load_tokens(base)
 
 
 def ready(model: PreTrainedModel) -> PreTrainedModel:
@@ -67,7 +67,7 @@ def ready(model: PreTrainedModel) -> PreTrainedModel:
     training_attention.prepare(model)
     for module in model.modules():
         if type(module).__name__.endswith("RMSNorm"):
-            module.forward = partial(_norm, module)  # type: ignore[method-assign]
+            module.forward = partial(_norm, module)
     model.train(True)
     return model
 
@@ -95,8 +95,8 @@ def parameter_count(model: nn.Module) -> int:
 
 def flops_per_token(model: PreTrainedModel, mean_length: float) -> float:
     """Model FLOPs of training on one token: 6 per weight of the linear layers (4 where it is frozen: it
-    has no gradient), and the causal attention's
-    6 * length * width * layers. The head is left out: it reads few rows. Recomputation does not count."""
+    has no gradient), and the causal attention's 6 * length * width * layers. The head is left out, since
+    it reads few rows, and so is what is computed again."""
     body: Any = model.base_model
     config: Any = model.config
     weights = sum(
@@ -104,8 +104,7 @@ def flops_per_token(model: PreTrainedModel, mean_length: float) -> float:
         for p in body.layers.parameters()
         if p.dim() == 2
     )
-    width = config.num_attention_heads * (
-        getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    )
-    attention = 6.0 * mean_length * width * config.num_hidden_layers
-    return 6.0 * weights + float(attention)
+    heads = int(config.num_attention_heads)
+    width = heads * int(getattr(config, "head_dim", None) or config.hidden_size // heads)
+    attention = mean_length * width * int(config.num_hidden_layers)
+    return 6.0 * float(weights + attention)

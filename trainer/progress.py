@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -43,6 +44,7 @@ def metrics(step: Step, peak: float | None) -> dict[str, float]:
         "tokens_per_second": round(step.tokens_per_second, 1),
         "rate": step.rate,
         "seconds": round(step.seconds, 3),
+        "unfit": sum(_unfit(step).values()),
     }
     if step.norm is not None:
         found["gradient_norm"] = step.norm
@@ -51,21 +53,28 @@ def metrics(step: Step, peak: float | None) -> dict[str, float]:
     return found
 
 
+def _unfit(step: Step) -> dict[str, int]:
+    """Sequences so far that were left out or cut, by what was done."""
+    return {name: count for name, count in step.counts.items() if name != "read"}
+
+
 @contextmanager
 def recorded(
     recipe: Recipe, work: Path, console: Console | None, *, peak: float | None = None
 ) -> Iterator[Report]:
     """A report that writes `work`/metrics.jsonl, feeds the recipe's tracker and shows a live line; at the
-    end the loss is drawn. Lines of steps that are done again after a crash replace the earlier ones."""
+    end it says how many sequences did not fit, and the loss is drawn. Lines of steps that are done again after a crash replace the earlier ones."""
     work.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         track = stack.enter_context(TRACKERS[recipe.records.tracker](recipe, work))
         show = stack.enter_context(_live(console)) if console is not None else None
         path = work / METRICS
         file = None
+        last: Step | None = None
 
         def report(step: Step) -> None:
-            nonlocal file
+            nonlocal file, last
+            last = step
             if file is None:
                 _forget_from(path, step.step)
                 file = stack.enter_context(path.open("a", encoding="utf-8"))
@@ -77,6 +86,9 @@ def recorded(
                 show(step, found)
 
         yield report
+    if console is not None and last is not None:
+        for what, count in _unfit(last).items():
+            console.print(f"{count} of {last.counts['read']} sequences: {what}", markup=False)
     if path.exists():
         draw(path, work / PLOT, title=recipe.name)
 
@@ -165,15 +177,15 @@ def _tensorboard(recipe: Recipe, work: Path) -> Iterator[Track]:
 
 @contextmanager
 def _mlflow(recipe: Recipe, work: Path) -> Iterator[Track]:
-    """A run on the server that MLFLOW_TRACKING_URI names, or in a file in the work folder."""
-    import os
-
+    """A run on the server that MLFLOW_TRACKING_URI names: mlflow-skinny has no store of its own."""
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        raise ConfigurationError(
+            "records.tracker is mlflow: name its server in the environment, MLFLOW_TRACKING_URI"
+        )
     try:
         import mlflow
     except ImportError as error:
         raise ConfigurationError(_missing("mlflow")) from error
-    if "MLFLOW_TRACKING_URI" not in os.environ:
-        mlflow.set_tracking_uri(f"sqlite:///{(work / 'mlflow.db').resolve()}")
     mlflow.set_experiment("judgestream")
     with mlflow.start_run(run_name=recipe.name):
 

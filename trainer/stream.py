@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from transformers import PreTrainedTokenizerBase
-
+from judgestream.engine.tokens import Tokens
 from trainer.augment import visitor
 from trainer.batches import Row, encode, fit
 from trainer.examples import Example
@@ -92,7 +91,7 @@ class Stream:
 
     recipe: Recipe
     supply: Supply
-    tokenizer: PreTrainedTokenizerBase
+    tokens: Tokens
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -122,7 +121,7 @@ class Stream:
         draw = derived("explain", self.recipe.seed, example.id, epoch).random()
         row = encode(
             self._show(example, epoch),
-            self.tokenizer,
+            self.tokens,
             explain=draw < how.explanation_probability,
         )
         fitted, trouble = fit(row, self.recipe.size, how.over_long)

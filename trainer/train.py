@@ -12,6 +12,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from judgestream.engine import training_attention
+from judgestream.engine.tokens import Tokens
 from trainer.examples import Example
 from trainer.folder import plain_weights, write_weights
 from trainer.loop import Outcome, Report, loop, silent
@@ -59,9 +60,14 @@ def train(
     """
     with joined() as world, repeatable():
         tokenizer = build_tokenizer(recipe)
+        tokens = Tokens.of(
+            tokenizer,
+            bos=int(tokenizer.bos_token_id),
+            eos=frozenset({int(tokenizer.eos_token_id)}),
+        )
         model = fresh(recipe, tokenizer)
         outcome = train_model(
-            recipe, model, tokenizer, None, world, report=report, work=work, resume=resume
+            recipe, model, tokens, None, world, report=report, work=work, resume=resume
         )
     return _trained(model, tokenizer, outcome)
 
@@ -88,11 +94,11 @@ def fine_tune(
             is of another training.
     """
     with joined() as world, deterministic():
-        model, tokenizer = based_on(recipe, base)
+        model, tokens = based_on(recipe, base)
         if recipe.lora.rank:
             adapt(model, recipe.lora, seed=recipe.seed)
         outcome = train_model(
-            recipe, model, tokenizer, examples, world, report=report, work=work, resume=resume
+            recipe, model, tokens, examples, world, report=report, work=work, resume=resume
         )
         if not outcome.finished:
             return None
@@ -102,7 +108,7 @@ def fine_tune(
             exact = recipe.optimisation.precision == "float32"
             with whole_folder(out) as draft:
                 write_weights(
-                    draft, tensors, model, tokenizer, dtype=None if exact else torch.bfloat16
+                    draft, tensors, model, tokens.tokenizer, dtype=None if exact else torch.bfloat16
                 )
                 if adapter:
                     write_adapter(draft / ADAPTER, adapter, recipe.lora, base=base.name)
@@ -113,7 +119,7 @@ def fine_tune(
 def train_model(
     recipe: Recipe,
     model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    tokens: Tokens,
     examples: Sequence[Example] | None,
     world: World,
     *,
@@ -126,7 +132,7 @@ def train_model(
     recompute(model, how.recompute)
     trainee = Trainee(model, _heads(recipe, model), _kernel(recipe, model, world))
     shard(trainee, world, how.precision)
-    stream = Stream(recipe=recipe, supply=supply(recipe, examples), tokenizer=tokenizer)
+    stream = Stream(recipe=recipe, supply=supply(recipe, examples), tokens=tokens)
     states = None
     if work is not None:
         data = "tasks" if examples is None else digest_of([asdict(one) for one in examples])

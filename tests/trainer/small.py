@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from judgestream.engine.tokens import Tokens
 from judgestream.engine.training_attention import LADDER
 from trainer.examples import Example
 from trainer.folder import write_model
@@ -52,6 +53,12 @@ def tokenizer() -> PreTrainedTokenizerFast:
         for text in (item.question, item.explanation, *(a.text for a in item.answers))
     ]
     return train_tokenizer(texts, vocab_size=480, max_tokens=512)
+
+
+@cache
+def tokens() -> Tokens:
+    made = tokenizer()
+    return Tokens.of(made, bos=made.bos_token_id, eos=frozenset({made.eos_token_id}))
 
 
 def trainee(of: Recipe) -> Trainee:

@@ -10,6 +10,7 @@ import torch
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from judgestream.engine.manifest import read_manifest, verify
+from judgestream.engine.tokens import Tokens
 from trainer.augment import Augmentation, visit
 from trainer.batches import encode
 from trainer.evaluate import judge_pairs
@@ -38,7 +39,8 @@ def test_the_row_marks_where_answers_end_and_what_they_score(recipe: Recipe) -> 
     tokenizer = build_tokenizer(recipe)
     item = next(items(FAMILIES["knowledge"], seed=1, held_out=False))
     shown = visit(item.example, Augmentation(), seed=1, epoch=0)
-    row = encode(shown, tokenizer, explain=False)
+    tokens = Tokens.of(tokenizer, bos=tokenizer.bos_token_id, eos=frozenset({2}))
+    row = encode(shown, tokens, explain=False)
     assert all("[The End of" in tokenizer.decode([row.ids[end]]) for end in row.ends)
     assert row.scores == shown.judgement.scores
     first, second = row.scores

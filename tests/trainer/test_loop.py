@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from judgestream.core.errors import ConfigurationError
+from judgestream.engine.checkpoint import load_tokens
+from tests.engine import tiny
 from tests.trainer import small
 from trainer.augment import visit
-from trainer.batches import Row, encode, fit
+from trainer.batches import Row, encode, fit, written
 from trainer.loop import Step, loop
 from trainer.optimisers import schedule
 from trainer.recipe import Recipe, Size, load_recipe
@@ -22,7 +24,7 @@ ALONE = World(device=torch.device("cpu"))
 
 def stream_of(recipe: Recipe, examples: int | None = None) -> Stream:
     given = None if examples is None else small.examples(examples)
-    return Stream(recipe=recipe, supply=supply(recipe, given), tokenizer=small.tokenizer())
+    return Stream(recipe=recipe, supply=supply(recipe, given), tokens=small.tokens())
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -120,13 +122,26 @@ def test_the_completion_is_tokenised_as_the_engine_feeds_it() -> None:
     example = small.examples(1)[0]
     recipe = small.recipe()
     shown = visit(example, recipe.augmentation, seed=1, epoch=0)
-    row = encode(shown, small.tokenizer(), explain=True)
+    row = encode(shown, small.tokens(), explain=True)
     first, second = shown.judgement.scores
     text = small.tokenizer().decode(row.ids[row.prompt :], skip_special_tokens=True)
     assert text == f"{first:g} {second:g}\n{shown.judgement.explanation}"
     assert row.ids[-1] == small.tokenizer().eos_token_id
     line = small.tokenizer().decode(row.ids[row.prompt : row.prompt + row.score_tokens])
     assert line == f"{first:g} {second:g}\n"
+
+
+@pytest.mark.parametrize("kind", ["spm", "split", "joined"])
+def test_prompt_and_completion_are_tokenised_as_the_engine_does(tmp_path: Path, kind: str) -> None:
+    tokens = load_tokens(tiny.make(tmp_path, kind))
+    shown = visit(small.examples(1)[0], small.recipe().augmentation, seed=1, epoch=0)
+    prompt, _, line, explanation = written(shown)
+    row = encode(shown, tokens, explain=True)
+    assert list(row.ids[: row.prompt]) == tokens.prompt(prompt)
+    below = [*tokens.continuation(prompt, line + explanation), min(tokens.eos)]
+    assert list(row.ids[row.prompt :]) == below
+    scores = list(row.ids[row.prompt : row.prompt + row.score_tokens])
+    assert tokens.text_after(tokens.prompt(prompt), scores).startswith(line)
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)

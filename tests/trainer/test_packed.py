@@ -19,7 +19,7 @@ ALONE = World(device=torch.device("cpu"))
 
 def rows_of(count: int) -> list[Row]:
     recipe = small.recipe(optimisation={"batch": count})
-    return Stream(recipe=recipe, supply=supply(recipe, None), tokenizer=small.tokenizer()).rows(0)
+    return Stream(recipe=recipe, supply=supply(recipe, None), tokens=small.tokens()).rows(0)
 
 
 def padded_loss(

@@ -43,7 +43,7 @@ def go(recipe: Recipe, kept: States | None, until: int) -> tuple[Trainee, list[f
     with repeatable():
         torch.manual_seed(1)
         trainee = small.trainee(recipe)
-        stream = Stream(recipe=recipe, supply=supply(recipe, None), tokenizer=small.tokenizer())
+        stream = Stream(recipe=recipe, supply=supply(recipe, None), tokens=small.tokens())
         loop(
             trainee,
             stream,

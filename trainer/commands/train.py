@@ -3,13 +3,13 @@ make a release of it."""
 
 import shutil
 from argparse import ArgumentParser, Namespace
-from importlib import import_module
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
 from judgestream.core.errors import ConfigurationError
+from trainer.data import read_examples
 from trainer.examples import Example
 from trainer.folder import write_model
 from trainer.loop import Report
@@ -64,7 +64,7 @@ def _examples(paths: list[Path] | None, recipe: Recipe, console: Console) -> lis
         return None
     if recipe.from_nothing:
         raise ConfigurationError("a judge from nothing learns generated tasks: leave out --data")
-    examples, counts = import_module("trainer.data").read_examples(paths)
+    examples, counts = read_examples(paths)
     console.print(f"{len(examples)} examples; {counts}", markup=False)
     return list(examples)
 
