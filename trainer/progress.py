@@ -63,8 +63,8 @@ def recorded(
     recipe: Recipe, work: Path, console: Console | None, *, peak: float | None = None
 ) -> Iterator[Report]:
     """A report that writes `work`/metrics.jsonl, feeds the recipe's tracker and shows a live line; at the
-    end it says how many sequences did not fit, and the loss is drawn. Lines of steps that are done again after
-    a crash replace the earlier ones."""
+    end it says how many sequences did not fit, and the loss is drawn. Lines of steps that are done again
+    after a crash replace the earlier ones."""
     work.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         track = stack.enter_context(TRACKERS[recipe.records.tracker](recipe, work))

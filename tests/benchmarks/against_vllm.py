@@ -28,6 +28,9 @@ from tests.benchmarks.report import Line
 
 SAMPLING = {"max_tokens": SCORE_TOKENS, "logprobs": 20, "temperature": 0, "ignore_eos": True}
 
+REST_S = 2.0
+"""Before each round: vLLM's worker goes on spinning for about a second after its last answer."""
+
 CASES = (
     ("4M", torch.float32, 1.2),
     ("4M", torch.bfloat16, 1.2),
@@ -80,7 +83,9 @@ def _rounds(sides: Sides, vllm: Vllm, rounds: int) -> _Rounds:
     """The sides in turns, once to warm up and then `rounds` times."""
     found = _Rounds()
     for turn in range(rounds + 1):
+        time.sleep(REST_S)
         answer = vllm.ask(sides.prompts, SAMPLING)
+        time.sleep(REST_S)
         started, cpu = time.perf_counter(), time.process_time()
         sides.engine()
         passed, spent = time.perf_counter() - started, time.process_time() - cpu

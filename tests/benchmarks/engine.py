@@ -26,7 +26,8 @@ from judgestream.core.templates import JUDGELM
 from judgestream.engine.checkpoint import load_tokens
 from judgestream.engine.decoder import Decoder
 from judgestream.engine.grammar import ScoreTree
-from judgestream.engine.judge import ROW_TOKENS
+from judgestream.engine.judge import row_tokens_of
+from judgestream.engine.lanes import Lanes
 from judgestream.engine.packing import pack
 from judgestream.engine.readout import prefill
 from judgestream.engine.tokens import Tokens
@@ -88,16 +89,20 @@ class Sides:
     def __init__(self, model: LlamaForCausalLM, prompts: Sequence[list[int]]) -> None:
         self.model = model
         self.decoder = Decoder(model)
+        self.lanes = Lanes(self.decoder.device)
         self.prompts = prompts
 
     def engine(self, budget: int | None = None) -> Tensor:
         """The joint distribution [N, 100]."""
         tree = pair_tree()
         found: dict[int, Tensor] = {}
-        rows = pack(self.prompts, budget=budget or ROW_TOKENS["cpu"], extra=len(tree.tokens))
-        for row in rows:
-            filled = prefill(self.decoder, row, tree, tokens().ends, remember=False)
-            found |= dict(zip(row.prompts, filled.joint, strict=True))
+        rows = pack(
+            self.prompts, budget=budget or row_tokens_of(self.decoder), extra=len(tree.tokens)
+        )
+        for filled in self.lanes.run(
+            lambda row: prefill(self.decoder, row, tree, tokens().ends, remember=False), rows
+        ):
+            found |= dict(zip(filled.row.prompts, filled.joint, strict=True))
         return torch.stack([found[at] for at in range(len(self.prompts))])
 
     @torch.inference_mode()

@@ -1,7 +1,7 @@
 """Prompts in, replies out: what Triton's model and the trainer's evaluation call."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from judgestream.core.errors import PromptTooLong, RejectedByJudge
@@ -10,15 +10,17 @@ from judgestream.core.types import Reply
 from judgestream.engine import chain
 from judgestream.engine.calibration import soften
 from judgestream.engine.checkpoint import Checkpoint
+from judgestream.engine.decoder import Decoder
 from judgestream.engine.grammar import ScoreTree
+from judgestream.engine.lanes import Lanes
 from judgestream.engine.packing import Row, pack
 from judgestream.engine.prompt import Prompt
 from judgestream.engine.readout import Prefill, prefill
 from judgestream.engine.writing import Writing, Written
 
-ROW_TOKENS = {"cpu": 1024, "cuda": 16_384}
-"""Tokens per forward. A CPU is fastest while a row's activations stay in its cache; a GPU wants enough
-work per launch. Both from measurements, see `triton_models/README.md`."""
+ROW_BYTES = {"cpu": 4096, "cuda": 32_768}
+"""Tokens per forward times the bytes of a number. A CPU is fastest while a row's activations stay in its cache
+(measured, see `triton_models/README.md`); a GPU wants enough work per launch."""
 
 WRITERS = 32
 """Explanations written side by side, at least, where there are as many: each holds its prompt's memory."""
@@ -63,7 +65,7 @@ class Work:
 class Judge:
     """A loaded checkpoint that answers prompts. Not for two threads at once.
 
-    row_tokens   tokens per forward; None: what suits the device (see `ROW_TOKENS`)
+    row_tokens   tokens per forward; None: what suits the device (see `row_tokens_of`)
     temperature  None: the checkpoint's own (see `calibration`)
     """
 
@@ -76,9 +78,10 @@ class Judge:
     ) -> None:
         self.checkpoint = checkpoint
         self.temperature = checkpoint.temperature if temperature is None else temperature
-        self.row_tokens = row_tokens or ROW_TOKENS[checkpoint.decoder.device.type]
+        self.row_tokens = row_tokens or row_tokens_of(checkpoint.decoder)
         self.work = Work()
         self._trees: dict[tuple[Grammar, str], ScoreTree] = {}
+        self._lanes = Lanes(checkpoint.decoder.device)
         self._chains: dict[int, chain.ChainLines] = {}  # by the identity of their tree
 
     def read(self, prompts: Sequence[Prompt]) -> list[Result]:
@@ -112,9 +115,17 @@ class Judge:
             else:
                 yield at, admitted
         for tree, batch in self._by_tree(jobs):
-            for rows in self._together(batch, tree):
-                if any(wanted(batch[at].at) for row in rows for at in row.prompts):
-                    yield from self._answer(rows, tree, batch, wanted, partial=partial)
+            rows = pack([job.ids for job in batch], budget=self.row_tokens, extra=len(tree.tokens))
+
+            def asked(rows: Iterable[Row], batch: Sequence[_Job] = batch) -> Iterator[Row]:
+                return (row for row in rows if any(wanted(batch[at].at) for at in row.prompts))
+
+            bare = [row for row in rows if not _explained(row, batch)]
+            for filled in self._prefills(asked(bare), tree):  # scores at once
+                yield from self._answer([filled], batch, wanted, partial=partial)
+            for company in _together([row for row in rows if _explained(row, batch)]):
+                filling = self._prefills(asked(company), tree)
+                yield from self._answer(filling, batch, wanted, partial=partial)
 
     def _admit(self, at: int, prompt: Prompt) -> _Job | PromptTooLong | RejectedByJudge:
         ids = self.checkpoint.tokens.prompt(prompt.text)
@@ -172,31 +183,28 @@ class Judge:
         for group in groups.values():
             yield group[0].tree, group
 
-    def _together(self, jobs: Sequence[_Job], tree: ScoreTree) -> Iterator[list[Row]]:
-        """Rows whose replies are written side by side: explanations in company, bare scores at once."""
-        held: list[Row] = []
-        budget, extra = self.row_tokens, len(tree.tokens)
-        for row in pack([job.ids for job in jobs], budget=budget, extra=extra):
-            if all(jobs[at].prompt.max_tokens == 0 for at in row.prompts):
-                yield [row]
-                continue
-            held.append(row)
-            if sum(len(one.prompts) for one in held) >= WRITERS:
-                yield held
-                held = []
-        if held:
-            yield held
+    def _prefills(self, rows: Iterable[Row], tree: ScoreTree) -> Iterator[tuple[Prefill, float]]:
+        """Every row after its forward, and the seconds that were waited for it."""
+        decoder, ends = self.checkpoint.decoder, self.checkpoint.tokens.ends
+        filling = self._lanes.run(lambda row: prefill(decoder, row, tree, ends), rows)
+        while True:
+            clock = _Clock(self.work)
+            filled = next(filling, None)
+            clock.stop()
+            if filled is None:
+                return
+            yield filled, clock.seconds
 
     def _answer(
         self,
-        rows: Sequence[Row],
-        tree: ScoreTree,
+        filling: Iterable[tuple[Prefill, float]],
         jobs: Sequence[_Job],
         wanted: Callable[[int], bool],
         *,
         partial: bool,
     ) -> Iterator[tuple[int, Reply]]:
         clock = _Clock(self.work)
+        clock.stop()
         tokens = self.checkpoint.tokens
         writing = Writing(
             self.checkpoint.decoder,
@@ -220,18 +228,22 @@ class Judge:
                     self.work.written += text.decoded
                 yield jobs[at].at, reply
 
+        rows: list[Row] = []
         joints: list[list[list[float]]] = []
-        for row in rows:
-            filled = prefill(self.checkpoint.decoder, row, tree, tokens.ends)
+        for filled, seconds in filling:
+            clock.seconds += seconds
+            clock.start()
+            row = filled.row
+            rows.append(row)
             joints.append(self._probabilities(filled))
             known = writing.add(filled, [jobs[at].prompt for at in row.prompts])
             clock.stop()
             self.work.rows += 1
             self.work.prompts += len(row.prompts)
             self.work.prompt_tokens += sum(len(jobs[at].ids) for at in row.prompts)
-            self.work.run_tokens += len(row.ids) + len(tree.tokens) * len(row.prompts)
+            self.work.run_tokens += len(row.ids) + len(filled.tree.tokens) * len(row.prompts)
             yield from replies(row, known, joints[-1])
-            clock.start()
+        clock.start()
         for texts in writing.run(lambda n, k: wanted(jobs[rows[n].prompts[k]].at)):
             clock.stop()
             for row, own, joint in zip(rows, texts, joints, strict=True):
@@ -259,6 +271,27 @@ class Judge:
             output_tokens=len(written.ids),
             latency_s=latency,
         )
+
+
+def row_tokens_of(decoder: Decoder) -> int:
+    """Tokens per forward that suit a decoder's device and numbers."""
+    return ROW_BYTES[decoder.device.type] // decoder.dtype.itemsize
+
+
+def _explained(row: Row, jobs: Sequence[_Job]) -> bool:
+    return any(jobs[at].prompt.max_tokens > 0 for at in row.prompts)
+
+
+def _together(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Rows whose explanations are written side by side."""
+    held: list[Row] = []
+    for row in rows:
+        held.append(row)
+        if sum(len(one.prompts) for one in held) >= WRITERS:
+            yield held
+            held = []
+    if held:
+        yield held
 
 
 class _Clock:
