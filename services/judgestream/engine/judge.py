@@ -19,8 +19,8 @@ from judgestream.engine.readout import Prefill, prefill
 from judgestream.engine.writing import Writing, Written
 
 ROW_BYTES = {"cpu": 4096, "cuda": 32_768}
-"""Tokens per forward times the bytes of a number. A CPU is fastest while a row's activations stay in its cache
-(measured, see `triton_models/README.md`); a GPU wants enough work per launch."""
+"""Tokens per forward times the bytes of a number. A CPU is fastest while a row's activations stay in its
+cache (measured, see `triton_models/README.md`); a GPU wants enough work per launch."""
 
 WRITERS = 32
 """Explanations written side by side, at least, where there are as many: each holds its prompt's memory."""
