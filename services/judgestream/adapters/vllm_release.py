@@ -60,7 +60,7 @@ def install_vllm(
     repository: Path,
     *,
     serving: VllmServing | None = None,
-    instances: int = 2,
+    instances: int = 1,
     tuning: Tuning | None = None,
     link: bool = False,
 ) -> Release:
@@ -69,7 +69,8 @@ def install_vllm(
     The engine stands complete before the model that asks it appears. The release is the latter's name.
     Loading it loads the engine, too.
 
-    instances  processes of the asking model, which hold no weights: one gathers while another waits
+    instances  processes of the asking model, which hold no weights: one gathers while another waits. With
+               two, Triton 2.51 has crashed once while both asked it for the engine as they started.
 
     Raises:
         ConfigurationError: as `model_repository.install`, or an engine argument that is ours to set.
