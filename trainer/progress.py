@@ -89,7 +89,9 @@ def recorded(
         yield report
     if console is not None and last is not None:
         for what, count in _unfit(last).items():
-            console.print(f"{count} of {last.counts['read']} sequences: {what}", markup=False)
+            console.print(
+                f"{count} of {last.counts['read']} sequences: {what}", markup=False, highlight=False
+            )
     if path.exists():
         draw(path, work / PLOT, title=recipe.name)
 
