@@ -14,6 +14,7 @@ import yaml
 
 from judgestream.core.errors import ConfigurationError
 from trainer.augment import Augmentation
+from trainer.lopsided import Lopsided
 from trainer.tasks import FAMILIES
 
 T = TypeVar("T")
@@ -125,6 +126,7 @@ class Recipe:
     optimisation: Optimisation
     families: dict[str, float] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    lopsided: Lopsided = field(default_factory=Lopsided)
     lora: Lora = field(default_factory=Lora)
     records: Records = field(default_factory=Records)
     evaluation: Evaluation = field(default_factory=Evaluation)
@@ -139,6 +141,7 @@ PARTS: Mapping[str, type] = MappingProxyType(
         "size": Size,
         "optimisation": Optimisation,
         "augmentation": Augmentation,
+        "lopsided": Lopsided,
         "lora": Lora,
         "records": Records,
         "evaluation": Evaluation,

@@ -12,6 +12,7 @@ from judgestream.engine.tokens import Tokens
 from trainer.augment import visitor
 from trainer.batches import Row, encode, fit
 from trainer.examples import Example
+from trainer.lopsided import lopsided
 from trainer.randomness import derived
 from trainer.recipe import Recipe
 from trainer.tasks import FAMILIES
@@ -22,19 +23,29 @@ Source = Callable[[int], tuple[Example, int]]
 
 
 def task_item(recipe: Recipe, position: int) -> Item:
-    """The training item at a position of the endless stream: families by their shares, every item new."""
+    """The training item at a position of the endless stream: families by their shares, every item new.
+
+    A judge that is never to see a reference gets no item that cannot be judged without one.
+    """
+    references = recipe.augmentation.reference_keep_probability > 0
     names, shares = list(recipe.families), list(recipe.families.values())
     name = derived("family", recipe.seed, position).choices(names, shares)[0]
     for attempt in count():
         item = FAMILIES[name].make(derived("item", name, recipe.seed, position, attempt))
-        if not item.held_out:
+        if not item.held_out and (references or not item.reference_required):
             break
     return replace(item, id=f"{name}-{recipe.seed}-{position}")
 
 
+def task_example(recipe: Recipe, position: int) -> Example:
+    """That item as the recipe's teacher judges it."""
+    example = task_item(recipe, position).example
+    return lopsided(example, recipe.lopsided, seed=recipe.seed)
+
+
 def endless(recipe: Recipe) -> Source:
     """New task items without end."""
-    return lambda position: (task_item(recipe, position).example, 0)
+    return lambda position: (task_example(recipe, position), 0)
 
 
 def finite(examples: Sequence[Example], *, seed: int) -> Source:
@@ -71,7 +82,7 @@ def supply(recipe: Recipe, examples: Sequence[Example] | None) -> Supply:
     """
     how = recipe.optimisation
     if examples is None and how.examples:
-        examples = [task_item(recipe, position).example for position in range(how.examples)]
+        examples = [task_example(recipe, position) for position in range(how.examples)]
     if examples is None:
         if not how.steps:
             raise ValueError("optimisation.epochs needs a number of examples")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -20,6 +21,7 @@ from transformers import (
 
 from judgestream.engine.attention import Round, attend
 from judgestream.engine.decoder import Decoder, Mix
+from judgestream.engine.linear import dense
 
 SIZE = {
     "vocab_size": 97,
@@ -91,10 +93,11 @@ def test_reading_one_column_equals_reading_all() -> None:
 
 
 @torch.inference_mode()
-def test_weights_are_held_once() -> None:
+def test_transformers_modules_are_views_of_the_fused_weights() -> None:
     model = FAMILIES["llama"]().eval()
     decoder = Decoder(model)
-    fused = decoder.layers[0].qkv
+    fused = dense(decoder.layers[0].qkv)
+    assert isinstance(fused, Tensor)
     attn = model.model.layers[0].self_attn
     assert attn.q_proj.weight.data_ptr() == fused.data_ptr()
     attn.v_proj.weight.fill_(3.0)

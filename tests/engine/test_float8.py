@@ -15,8 +15,9 @@ from judgestream.engine import agreement
 from judgestream.engine.agreement import Agreement, quantise, trial_prompts
 from judgestream.engine.checkpoint import Checkpoint, load
 from judgestream.engine.decoder import Decoder
-from judgestream.engine.float8 import Float8, linear
+from judgestream.engine.float8 import Float8
 from judgestream.engine.judge import Judge, Result
+from judgestream.engine.linear import dense, linear
 from judgestream.engine.prompt import Prompt
 from judgestream.engine.split import SplitDecoder
 from tests.engine import tiny
@@ -118,9 +119,13 @@ def test_a_judge_that_does_not_bear_it_is_refused_with_the_measured_agreement(
     decoder = judge.checkpoint.decoder
 
     def ruined() -> None:
-        for layer in decoder.layers:
-            assert isinstance(layer.down, torch.Tensor)
-            layer.down.data.mul_(-3)
+        def turned(weight: object) -> torch.Tensor:
+            assert isinstance(weight, torch.Tensor)
+            return weight * -3
+
+        decoder.layers = tuple(
+            replace(layer, down=turned(dense(layer.down))) for layer in decoder.layers
+        )
 
     prompts = [Prompt(text=text, grammar=tiny.PAIR) for text in tiny.PROMPTS] * 20
     monkeypatch.setattr(decoder, "quantise", ruined)

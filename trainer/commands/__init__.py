@@ -7,7 +7,18 @@ from types import MappingProxyType
 
 from rich.console import Console
 
-from trainer.commands import card, data, dataset, evaluate, judge, publish, samples, serve, train
+from trainer.commands import (
+    ablate,
+    card,
+    data,
+    dataset,
+    evaluate,
+    judge,
+    publish,
+    samples,
+    serve,
+    train,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +52,11 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             summary="measure a bundled judge anew, without training it",
             arguments=card.arguments,
             run=card.run,
+        ),
+        "ablate": Command(
+            summary="train a judge with each augmentation changed, over several seeds",
+            arguments=ablate.arguments,
+            run=ablate.run,
         ),
         "evaluate": Command(
             summary="judge labelled examples with a checkpoint and write its card",

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from trainer.data.split import Shares, Side, side
+from trainer.files import write_whole
 
 FORMAT = "judgestream-dataset/1"
 MANIFEST = "dataset.json"
@@ -31,10 +31,10 @@ def write_dataset(
     outputs = []
     for name, own in sides.items():
         path = out / f"{name}.jsonl"
-        _write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own))
+        write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own))
         outputs.append({**described(path), "records": len(own)})
     whole = {"format": FORMAT, **manifest, "outputs": outputs}
-    _write(out / MANIFEST, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    write_whole(out / MANIFEST, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
     return {str(name): len(own) for name, own in sides.items()}
 
 
@@ -42,13 +42,3 @@ def described(path: Path) -> dict[str, Any]:
     """A file's name (not where it lies) and its SHA-256."""
     with path.open("rb") as file:
         return {"name": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-
-
-def _write(path: Path, text: str) -> None:
-    """All of it or nothing."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

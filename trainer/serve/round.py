@@ -26,6 +26,7 @@ from judgestream.engine.manifest import NAME, Manifest, describe, read_manifest
 from trainer.calibrate import Fitted, fit_examples
 from trainer.data.split import Shares, Side, deduplicated, split
 from trainer.examples import Example
+from trainer.files import write_whole
 from trainer.publish import whole_folder, write_calibration
 from trainer.report import report_of, write_into
 from trainer.serve.gates import Decision, Limits, decide
@@ -101,7 +102,7 @@ def run_round(making: Making, material: Material, folder: Path, console: Console
     folder.mkdir(parents=True, exist_ok=True)
     decided = folder / "decision.json"
     if not decided.exists():
-        _write_whole(decided, _decided(making, material, folder, console))
+        write_whole(decided, json.dumps(_decided(making, material, folder, console), indent=2))
     _tidy(folder)
     record = json.loads(decided.read_text(encoding="utf-8"))
     candidate = folder / "candidate"
@@ -222,13 +223,3 @@ def _tidy(folder: Path) -> None:
 
 def _manifest(folder: Path) -> Manifest:
     return read_manifest(folder) if (folder / NAME).exists() else describe(folder)
-
-
-def _write_whole(path: Path, data: Mapping[str, Any]) -> None:
-    """All of it or nothing, and on disk: a decision outlives a power cut."""
-    draft = path.with_name(f".{path.name}")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(data, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)

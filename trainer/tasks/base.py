@@ -7,6 +7,9 @@ from random import Random
 
 from trainer.examples import Example, Judgement, Mark
 
+LOWEST_SCORE, HIGHEST_SCORE = 1, 9
+"""What tasks give. 10 is left to JudgeLM's single form, which forces it onto the reference."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
@@ -21,10 +24,7 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """One answer: its stretches, its computed score (1 to 9) and the remark that explains the score.
-
-    10 is never given: it is left to JudgeLM's single form, which forces it onto the reference.
-    """
+    """One answer: its stretches, its computed score (1 to 9) and the remark that explains the score."""
 
     spans: tuple[Span, ...]
     score: int

@@ -12,11 +12,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import rms_norm, silu
+from torch.nn.functional import rms_norm
 from transformers import PreTrainedModel
 
-from judgestream.engine import blocks, ladder
-from judgestream.engine.float8 import Float8, Weight, linear
+from judgestream.engine import blocks, ladder, prepacked
+from judgestream.engine.float8 import Float8
+from judgestream.engine.linear import Weight, added, dense, gated, linear
+from judgestream.engine.prepacked import Prepacked
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 """transformers' `model_type`s whose layers are computed here."""
@@ -44,8 +46,13 @@ class Layer:
     down_bias: Tensor | None
 
     @property
+    def weights(self) -> int:
+        """How many numbers its matrices have."""
+        return sum(w.numel() for w in (self.qkv, self.out, self.gate_up, self.down))
+
+    @property
     def flops_per_token(self) -> int:
-        return 2 * sum(w.numel() for w in (self.qkv, self.out, self.gate_up, self.down))
+        return 2 * self.weights
 
 
 class Decoder:
@@ -127,8 +134,13 @@ class Decoder:
         return linear(states, self._head).float()
 
     def _take(self, body: Any) -> tuple[Layer, ...]:
-        """The layers' weights, fused in place."""
-        return tuple(_layer(layer) for layer in body.layers)
+        """The layers' weights, fused in place; on a CPU laid out for it as well."""
+        layers = tuple(_layer(layer) for layer in body.layers)
+        kind = layers[0].before
+        size = sum(layer.weights for layer in layers) * kind.dtype.itemsize
+        if kind.device.type != "cpu" or size > prepacked.MOST_BYTES:
+            return layers
+        return tuple(map(laid_out, layers)) if prepacked.works(kind.dtype) else layers
 
     def _settle(self, modules: Any) -> None:
         """What is no layer stays where it is."""
@@ -167,10 +179,9 @@ class Decoder:
             q = turn(q, cos[read], sin[read])
             x = x[read]
         mixed = mix(n, q, k, v).reshape(len(x), queries)
-        x = x + linear(mixed, layer.out, layer.out_bias)
+        x = added(x, mixed, layer.out, layer.out_bias)
         h = rms_norm(x, hidden, layer.between, self.eps)
-        gate, up = linear(h, layer.gate_up, layer.gate_up_bias).chunk(2, dim=-1)
-        return x.add_(linear(silu(gate).mul_(up), layer.down, layer.down_bias))
+        return added(x, gated(h, layer.gate_up, layer.gate_up_bias), layer.down, layer.down_bias)
 
     def _norm_heads(self, states: Tensor, weight: Tensor | None) -> None:
         if weight is not None:
@@ -205,14 +216,24 @@ def quantised(layer: Layer) -> Layer:
     """The layer with float8 weights; norms and biases stay as they are."""
 
     def eight(weight: Weight) -> Float8:
-        return weight if isinstance(weight, Float8) else Float8.of(weight)
+        plain = dense(weight)
+        return plain if isinstance(plain, Float8) else Float8.of(plain)
 
+    return _with_weights(layer, eight)
+
+
+def laid_out(layer: Layer) -> Layer:
+    """The layer with weights as a CPU's matrix products take them."""
+    return _with_weights(layer, lambda w: Prepacked.of(w) if isinstance(w, Tensor) else w)
+
+
+def _with_weights(layer: Layer, change: Callable[[Weight], Weight]) -> Layer:
     return replace(
         layer,
-        qkv=eight(layer.qkv),
-        out=eight(layer.out),
-        gate_up=eight(layer.gate_up),
-        down=eight(layer.down),
+        qkv=change(layer.qkv),
+        out=change(layer.out),
+        gate_up=change(layer.gate_up),
+        down=change(layer.down),
     )
 
 

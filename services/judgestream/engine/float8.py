@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear as torch_linear
 
 from judgestream.core.errors import ConfigurationError
 
@@ -50,25 +49,21 @@ class Float8:
     def numel(self) -> int:
         return self.values.numel()
 
-
-Weight = Tensor | Float8
-
-
-def linear(x: Tensor, weight: Weight, bias: Tensor | None = None) -> Tensor:
-    """x [T, K] times a weight [N, K], in either form -> [T, N] in x's dtype."""
-    if isinstance(weight, Tensor):
-        return torch_linear(x, weight, bias)
-    fused = x.device.type == "cuda" and not torch.compiler.is_compiling()  # else it is being fused
-    values, scales = _compiled_rows()(x) if fused else _rows(x)
-    product = torch._scaled_mm(
-        values,
-        weight.values.t(),
-        scale_a=scales,
-        scale_b=weight.scales.t(),
-        out_dtype=x.dtype,
-        use_fast_accum=x.device.type == "cuda",
-    )
-    return product if bias is None else product.add_(bias)
+    def linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """x [T, K] -> x w^T + bias [T, N] in x's dtype."""
+        fused = (
+            x.device.type == "cuda" and not torch.compiler.is_compiling()
+        )  # else it is being fused
+        values, scales = _compiled_rows()(x) if fused else _rows(x)
+        product = torch._scaled_mm(
+            values,
+            self.values.t(),
+            scale_a=scales,
+            scale_b=self.scales.t(),
+            out_dtype=x.dtype,
+            use_fast_accum=x.device.type == "cuda",
+        )
+        return product if bias is None else product.add_(bias)
 
 
 def release(model: nn.Module) -> None:

@@ -9,6 +9,7 @@ from judgestream.core.templates.base import Grammar
 from judgestream.core.types import Reply
 from judgestream.engine import chain
 from judgestream.engine.calibration import soften
+from judgestream.engine.chain import ChainLines
 from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.decoder import Decoder
 from judgestream.engine.grammar import ScoreTree
@@ -25,9 +26,17 @@ cache (measured, see `triton_models/README.md`); a GPU wants enough work per lau
 WRITERS = 32
 """Explanations written side by side, at least, where there are as many: each holds its prompt's memory."""
 
-_TREES_KEPT = 256
+_LINES_KEPT = 256
 _END_CHARS = 64
 _CONTEXT_CHARS = 2000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Lines:
+    """The score lines behind a prompt: their tree, and for a chain the tree of its first score."""
+
+    tree: ScoreTree
+    chain: ChainLines | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +46,7 @@ class _Job:
     at: int
     prompt: Prompt
     ids: list[int]
-    tree: ScoreTree
+    lines: _Lines
 
 
 Result = Reply | PromptTooLong | RejectedByJudge
@@ -80,9 +89,8 @@ class Judge:
         self.temperature = checkpoint.temperature if temperature is None else temperature
         self.row_tokens = row_tokens or row_tokens_of(checkpoint.decoder)
         self.work = Work()
-        self._trees: dict[tuple[Grammar, str], ScoreTree] = {}
+        self._known: dict[tuple[Grammar, str], _Lines] = {}
         self._lanes = Lanes(checkpoint.decoder.device)
-        self._chains: dict[int, chain.ChainLines] = {}  # by the identity of their tree
 
     def read(self, prompts: Sequence[Prompt]) -> list[Result]:
         """A reply per prompt, in order; see `stream`."""
@@ -114,7 +122,8 @@ class Judge:
                 jobs.append(admitted)
             else:
                 yield at, admitted
-        for tree, batch in self._by_tree(jobs):
+        for batch in _by_lines(jobs):
+            tree = batch[0].lines.tree
             rows = pack([job.ids for job in batch], budget=self.row_tokens, extra=len(tree.tokens))
 
             def asked(rows: Iterable[Row], batch: Sequence[_Job] = batch) -> Iterator[Row]:
@@ -136,36 +145,35 @@ class Judge:
                 f" holds {limit} prompt tokens"
             )
         try:
-            tree = self._tree(prompt)
+            lines = self._lines(prompt)
         except ValueError as error:
             return RejectedByJudge(f"score grammar: {error}")
-        return _Job(at=at, prompt=prompt, ids=ids, tree=tree)
+        return _Job(at=at, prompt=prompt, ids=ids, lines=lines)
 
-    def _tree(self, prompt: Prompt) -> ScoreTree:
-        """The grammar's tree behind this prompt's end; prompts with the same last line share it."""
+    def _lines(self, prompt: Prompt) -> _Lines:
+        """The grammar's lines behind this prompt's end; prompts with the same last line share them."""
         key = (prompt.grammar, prompt.text.rsplit("\n", 1)[-1][-_END_CHARS:])
-        tree = self._trees.get(key)
-        if tree is None:
-            tree = self._build(prompt)
-            if len(self._trees) >= _TREES_KEPT:
-                self._chains.pop(id(self._trees.pop(next(iter(self._trees)))), None)
-            self._trees[key] = tree
-        return tree
+        lines = self._known.get(key)
+        if lines is None:
+            lines = self._build(prompt)
+            if len(self._known) >= _LINES_KEPT:
+                self._known.pop(next(iter(self._known)))
+            self._known[key] = lines
+        return lines
 
-    def _build(self, prompt: Prompt) -> ScoreTree:
+    def _build(self, prompt: Prompt) -> _Lines:
         """Of a chain, the tree of its first score: its likeliest tokens are where writing begins."""
         grammar, tokens = prompt.grammar, self.checkpoint.tokens
         context = prompt.text[-_CONTEXT_CHARS:]
         if grammar.count < chain.FROM:
-            return ScoreTree.build(grammar, tokens, context)
-        lines = chain.ChainLines(grammar, tokens, context)
-        tree = ScoreTree.build(replace(grammar, count=1), tokens, context)
-        self._chains[id(tree)] = lines
-        return tree
+            return _Lines(tree=ScoreTree.build(grammar, tokens, context))
+        return _Lines(
+            tree=ScoreTree.build(replace(grammar, count=1), tokens, context),
+            chain=ChainLines(grammar, tokens, context),
+        )
 
-    def _probabilities(self, filled: Prefill) -> list[list[float]]:
+    def _probabilities(self, filled: Prefill, lines: ChainLines | None) -> list[list[float]]:
         """Per prompt of a row: its joint distribution, or of a chain the marginals, one after the other."""
-        lines = self._chains.get(id(filled.tree))
         if lines is None:
             joint: list[list[float]] = soften(filled.joint, self.temperature).tolist()
             return joint
@@ -174,14 +182,6 @@ class Judge:
             chain.marginals(decoder, filled, at, lines, temperature=temperature).flatten().tolist()
             for at in range(len(filled.row.prompts))
         ]
-
-    def _by_tree(self, jobs: Sequence[_Job]) -> Iterator[tuple[ScoreTree, list[_Job]]]:
-        """Jobs that can share rows: those with the same score tree behind them."""
-        groups: dict[int, list[_Job]] = {}
-        for job in jobs:
-            groups.setdefault(id(job.tree), []).append(job)
-        for group in groups.values():
-            yield group[0].tree, group
 
     def _prefills(self, rows: Iterable[Row], tree: ScoreTree) -> Iterator[tuple[Prefill, float]]:
         """Every row after its forward, and the seconds that were waited for it."""
@@ -235,7 +235,7 @@ class Judge:
             clock.start()
             row = filled.row
             rows.append(row)
-            joints.append(self._probabilities(filled))
+            joints.append(self._probabilities(filled, jobs[row.prompts[0]].lines.chain))
             known = writing.add(filled, [jobs[at].prompt for at in row.prompts])
             clock.stop()
             self.work.rows += 1
@@ -276,6 +276,14 @@ class Judge:
 def row_tokens_of(decoder: Decoder) -> int:
     """Tokens per forward that suit a decoder's device and numbers."""
     return ROW_BYTES[decoder.device.type] // decoder.dtype.itemsize
+
+
+def _by_lines(jobs: Sequence[_Job]) -> list[list[_Job]]:
+    """Jobs that can share rows: those with the same score lines behind them."""
+    groups: dict[int, list[_Job]] = {}
+    for job in jobs:
+        groups.setdefault(id(job.lines), []).append(job)
+    return list(groups.values())
 
 
 def _explained(row: Row, jobs: Sequence[_Job]) -> bool:

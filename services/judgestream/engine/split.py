@@ -16,12 +16,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import rms_norm, silu
+from torch.nn.functional import rms_norm
 from transformers import PreTrainedModel
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine.decoder import Decoder, Layer, Mix, quantised
-from judgestream.engine.float8 import linear, release
+from judgestream.engine.float8 import release
+from judgestream.engine.linear import gated, linear
 
 ROWS_PER_OWNER = 256
 """A sum of fewer rows than this is made on one device: a copy costs more than it saves."""
@@ -185,8 +186,7 @@ def feed(x: Tensor, added: Tensor, layer: Layer, eps: float) -> tuple[Tensor, Te
     """x with what attention adds, and what the MLP adds to that."""
     x = x + added
     h = rms_norm(x, (x.shape[-1],), layer.between, eps)
-    gate, up = linear(h, layer.gate_up, layer.gate_up_bias).chunk(2, dim=-1)
-    return x, linear(silu(gate) * up, layer.down, layer.down_bias)
+    return x, linear(gated(h, layer.gate_up, layer.gate_up_bias), layer.down, layer.down_bias)
 
 
 def total(parts: Sequence[Tensor]) -> list[Tensor]:
