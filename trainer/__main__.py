@@ -7,19 +7,22 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from judgestream.core.errors import ConfigurationError
-from trainer.commands import COMMANDS
+from trainer.commands import COMMANDS, command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0: done; 1: the answer is no; 2: a setting is wrong."""
+    given = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
-        command.arguments(commands.add_parser(name, help=command.summary))
-    args = parser.parse_args(argv)
+    for name, summary in COMMANDS.items():
+        one = commands.add_parser(name, help=summary)
+        if name in given[:1]:
+            command(name).arguments(one)
+    args = parser.parse_args(given)
     console = Console(stderr=True)
     try:
-        return COMMANDS[args.command].run(args, console)
+        return command(args.command).run(args, console)
     except ConfigurationError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2

@@ -7,10 +7,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import transformers
 
 from judgestream.engine.calibration import METHOD
 from judgestream.engine.manifest import CALIBRATION, Manifest, describe, write_manifest
@@ -65,7 +64,7 @@ def write_card(folder: Path, card: Card, recipe: Recipe, *, name: str, created_a
             "seed": recipe.seed,
             "pairs": card.training.pairs,
             "tokens": card.training.tokens,
-            "transformers": transformers.__version__,
+            "transformers": version("transformers"),
         },
         evaluation=headline(card.overall),
         calibration={"method": METHOD, **asdict(card.calibration)},

@@ -13,8 +13,9 @@ from google.protobuf.message import Message
 from kafka.admin import KafkaAdminClient
 from typer.testing import CliRunner, Result
 
+from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.adapters.kafka.publishing import RecordPublisher, RequestPublisher
-from judgestream.adapters.kafka.reading import Incoming, TopicReader
+from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.adapters.kafka.topics import admin, apply, check
 from judgestream.apps.cli import doctor, main
 from judgestream.apps.cli.dlq import REPLAY_OF

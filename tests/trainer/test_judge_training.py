@@ -66,11 +66,11 @@ def test_the_bundled_judge_is_whole_and_has_the_skill_of_its_card() -> None:
         for item in islice(items(family, seed=987, held_out=True), 14)
     ]
     found = figures(judge_pairs(judge, fresh, with_reference=True))
-    # the card says .988 and .983; 70 items: four standard errors are .14 at .90
+    # the card says .925 and .948; 70 items: four standard errors are .13 and .11
     assert found.unscored.share == 0
     assert found.accuracy.share >= LEAST_ACCURACY
     assert found.consistency.share >= LEAST_CONSISTENCY
 
 
-LEAST_ACCURACY = 0.85
-LEAST_CONSISTENCY = 0.85
+LEAST_ACCURACY = 0.79
+LEAST_CONSISTENCY = 0.83

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.adapters.kafka.publishing import RecordPublisher
-from judgestream.adapters.kafka.reading import Incoming, TopicReader
+from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.contracts.events import event_headers
 from judgestream.contracts.topics import TRAINING
 from judgestream.contracts.wire import encode

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from judgestream.core.errors import (
@@ -16,9 +16,10 @@ from judgestream.core.templates import template
 from judgestream.core.templates.base import Template
 from judgestream.core.types import Reply
 from judgestream.engine.chat_completions import ChatJudge, Endpoint
-from judgestream.engine.checkpoint import load
-from judgestream.engine.judge import Judge
 from judgestream.engine.prompt import Prompt
+
+if TYPE_CHECKING:
+    from judgestream.engine.judge import Judge
 
 TOGETHER = 64
 """Prompts that our own engine is given at once: enough to fill its rows and to write side by side."""
@@ -81,7 +82,7 @@ class ReleaseTeacher:
     wanted   asked between rows and tokens; once it says no, what is under way is left
     """
 
-    judge: Judge
+    judge: "Judge"
     template: Template
     wanted: Callable[[], bool]
     concurrency: int = 1
@@ -125,6 +126,11 @@ def endpoint_teacher(endpoint: Endpoint, template_id: str) -> EndpointTeacher:
 
 def release_teacher(folder: Path, *, device: str, wanted: Callable[[], bool]) -> ReleaseTeacher:
     """Raises ConfigurationError: the folder is no judge that the engine reads."""
+    from judgestream.engine.checkpoint import (
+        load,  # torch: seconds, which an endpoint does not need
+    )
+    from judgestream.engine.judge import Judge
+
     judge = Judge(load(folder, device=device))
     template_id = judge.checkpoint.manifest.template_id
     return ReleaseTeacher(judge=judge, template=template(template_id), wanted=wanted)

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from judgestream.adapters.kafka.reading import Incoming
+from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.contracts.records import Record
 from judgestream.core.errors import InvalidRequest, UndecodableRecord
 from judgestream.v1.training_pb2 import TrainingExample

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.adapters.kafka.reading import Incoming
+from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.contracts.records import Record
 from judgestream.core.errors import UndecodableRecord
 from judgestream.v1.training_pb2 import TrainingExample

@@ -1,26 +1,15 @@
 """Reading a topic from plain, synchronous code: all partitions, no group, nothing committed."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from time import monotonic
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any
 
-from google.protobuf.message import Message
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka import TopicPartition
 
-from judgestream.adapters.kafka.connection import client_options
-from judgestream.adapters.kafka.failures import broker_failed, no_broker, no_topic
-from judgestream.contracts.events import header
-from judgestream.contracts.records import Record
+from judgestream.adapters.kafka.consuming import CALL_MS, Incoming, M, Reader
 from judgestream.contracts.topics import Topic
-from judgestream.contracts.wire import decode
-from judgestream.core.errors import UndecodableRecord
 from judgestream.settings import Kafka
-
-M = TypeVar("M", bound=Message)
 
 Offsets = Mapping[int, int]
 """Partition -> offset of the next record to read."""
@@ -28,41 +17,10 @@ Offsets = Mapping[int, int]
 POLL_S = 0.5
 QUIET_S = 10.0
 """After this long without a record the broker is asked whether it is still there."""
-CALL_MS = 10_000
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Incoming(Generic[M]):
-    """One record, and its message or why it has none."""
-
-    record: Record
-    message: M | UndecodableRecord
-
-
-def incoming_of(raw: Any, message: type[M]) -> Incoming[M]:
-    """A kafka-python record, decoded."""
-    record = Record(
-        topic=raw.topic,
-        partition=raw.partition,
-        offset=raw.offset,
-        time=datetime.fromtimestamp(raw.timestamp / 1000, UTC),
-        key=raw.key,
-        value=raw.value,
-        headers=tuple((key, value or b"") for key, value in raw.headers or ()),
-    )
-    decoded: M | UndecodableRecord
-    try:
-        decoded = decode(message, record.value, header(record.headers, "content-type"))
-    except UndecodableRecord as exc:
-        decoded = exc
-    return Incoming(record=record, message=decoded)
-
-
-class TopicReader(Generic[M]):
-    """One topic of the table. Use as a context manager; not for use by several threads.
-
-    Every method raises BrokerUnavailable when the broker does not answer.
-    """
+class TopicReader(Reader[M]):
+    """One topic of the table, from wherever the caller says."""
 
     def __init__(
         self,
@@ -72,44 +30,19 @@ class TopicReader(Generic[M]):
         *,
         client_id: str = "judgestream-client",
     ) -> None:
-        """Connect.
-
-        Args:
-            message: the topic's message, as the table has it.
-
-        Raises:
-            BrokerUnavailable: no broker answers; the message names the setting.
-            ConfigurationError: the topic is missing.
-        """
-        if topic.record is not message:
-            raise TypeError(f"{topic.name} holds {topic.record.__name__}, not {message.__name__}")
-        self._settings = settings
-        self._topic = topic.name
-        self._message = message
-        try:
-            self._consumer = KafkaConsumer(
-                **client_options(settings),
-                client_id=client_id,
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",  # retention may overtake us: go on with what is left
-                fetch_max_wait_ms=100,
-                max_partition_fetch_bytes=8 << 20,
-                max_poll_records=1000,
-                bootstrap_timeout_ms=10_000,
-                allow_auto_create_topics=False,
-                metrics_enabled=False,
-            )
-        except (KafkaError, OSError, ValueError) as exc:
-            raise no_broker(settings, exc) from exc
-        try:
-            found = self._call(lambda: self._consumer.partitions_for_topic(self._topic))
-            if not found:
-                raise no_topic(self._topic)
-        except BaseException:
-            self.close()
-            raise
-        self._partitions = [TopicPartition(self._topic, number) for number in sorted(found)]
+        """Connect. `message` is the topic's, as the table has it. Raises as `Reader` does."""
+        super().__init__(
+            settings,
+            topic,
+            message,
+            {
+                "client_id": client_id,
+                "group_id": None,
+                "fetch_max_wait_ms": 100,
+                "max_poll_records": 1000,
+            },
+        )
+        self._partitions = [TopicPartition(self._topic, number) for number in self._numbers]
         self._assigned = False
 
     def beginning(self) -> Offsets:
@@ -154,9 +87,7 @@ class TopicReader(Generic[M]):
 
     def poll(self, timeout_s: float = POLL_S) -> list[Incoming[M]]:
         """What has come since, oldest first; [] when nothing does in time. Begins where `seek` said."""
-        polled = self._call(lambda: self._consumer.poll(timeout_ms=int(timeout_s * 1000)))
-        records = [incoming_of(one, self._message) for batch in polled.values() for one in batch]
-        return sorted(records, key=lambda incoming: incoming.record.time)
+        return sorted(super().poll(timeout_s), key=lambda incoming: incoming.record.time)
 
     def read(
         self,
@@ -191,9 +122,6 @@ class TopicReader(Generic[M]):
                 if until is None or record.offset < until.get(record.partition, 0):
                     yield incoming
 
-    def close(self) -> None:
-        self._consumer.close(autocommit=False, timeout_ms=1000)
-
     def _reached(self, until: Offsets | None) -> bool:
         """Whether nothing before `until` is left to read. Goes by the position: offsets have gaps."""
         if until is None:
@@ -210,20 +138,3 @@ class TopicReader(Generic[M]):
 
     def _numbered(self, offsets: Mapping[Any, int]) -> Offsets:
         return {tp.partition: offset for tp, offset in offsets.items()}
-
-    def _call(self, action: Callable[[], Any]) -> Any:
-        try:
-            return action()
-        except (KafkaError, OSError) as exc:
-            raise broker_failed(self._settings, self._topic, exc) from exc
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

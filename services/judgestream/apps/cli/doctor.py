@@ -96,7 +96,7 @@ def _judgement(settings: Settings, timeout_s: float) -> str:
         request_id=f"doctor-{uuid4().hex}",
         metadata={"source": "judgestream doctor"},
     )
-    with Follower(settings.kafka) as follower:
+    with closing(Follower(settings.kafka)) as follower:
         with RequestPublisher(settings.kafka) as publisher:
             publisher.submit(request)
         results = follower.wait([request.request_id], timeout_s=timeout_s, told=lambda _: None)

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from time import monotonic
-from types import TracebackType
-from typing import Self
 
-from judgestream.adapters.kafka.reading import Incoming, Offsets, TopicReader
+from judgestream.adapters.kafka.consuming import Incoming
+from judgestream.adapters.kafka.reading import Offsets, TopicReader
 from judgestream.contracts.codecs import verdict_from_message
 from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
 from judgestream.core.errors import UndecodableRecord
@@ -119,17 +118,6 @@ class Follower:
     def _take(self, results: Results, incoming: Incoming[VerdictMessage]) -> bool:
         verdict = _verdict(incoming)
         return verdict is not None and results.take_verdict(verdict)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _verdict(incoming: Incoming[VerdictMessage]) -> Verdict | None:

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from judgestream.adapters.kafka.reading import Incoming, TopicReader
+from judgestream.adapters.kafka.consuming import Incoming
+from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.apps.cli.output import note
 from judgestream.contracts.codecs import verdict_from_message
 from judgestream.contracts.topics import VERDICTS, Topic

@@ -2,7 +2,7 @@
 
 from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -135,7 +135,7 @@ def submit(
     total = None if file == STDIN else _check(requests, at, CONTENT_TYPES[content_type])
     with ExitStack() as stack:
         publisher = stack.enter_context(RequestPublisher(kafka))
-        follower = stack.enter_context(Follower(kafka)) if wait else None
+        follower = stack.enter_context(closing(Follower(kafka))) if wait else None
         started = monotonic()
         sent, labels = _publish(requests, at, publisher, CONTENT_TYPES[content_type], total)
         note(f"published {len(sent)} requests and {labels} labels")

@@ -1,0 +1,121 @@
+"""One topic behind kafka-python's consumer, for plain, synchronous code: what every reader here shares."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from google.protobuf.message import Message
+from kafka import KafkaConsumer
+from kafka.errors import KafkaError
+
+from judgestream.adapters.kafka.connection import client_options
+from judgestream.adapters.kafka.failures import broker_failed, no_broker, no_topic
+from judgestream.contracts.events import header
+from judgestream.contracts.records import Record
+from judgestream.contracts.topics import Topic
+from judgestream.contracts.wire import decode
+from judgestream.core.errors import UndecodableRecord
+from judgestream.settings import Kafka
+
+M = TypeVar("M", bound=Message)
+
+CALL_MS = 10_000
+CLOSE_MS = 2000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Incoming(Generic[M]):
+    """One record, and its message or why it has none."""
+
+    record: Record
+    message: M | UndecodableRecord
+
+
+class Reader(Generic[M]):
+    """A context manager; not for use by several threads.
+
+    Every method raises BrokerUnavailable when the broker does not answer.
+    """
+
+    def __init__(
+        self, settings: Kafka, topic: Topic, message: type[M], options: Mapping[str, Any]
+    ) -> None:
+        """Connect, with these options of the consumer beside the common ones.
+
+        Raises:
+            BrokerUnavailable: no broker answers; the message names the setting.
+            ConfigurationError: the topic is missing.
+        """
+        if topic.record is not message:
+            raise TypeError(f"{topic.name} holds {topic.record.__name__}, not {message.__name__}")
+        self._settings = settings
+        self._topic = topic.name
+        self._message = message
+        try:
+            self._consumer = KafkaConsumer(
+                **client_options(settings),
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",  # retention may overtake us: go on with what is left
+                max_partition_fetch_bytes=8 << 20,
+                bootstrap_timeout_ms=10_000,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+                **options,
+            )
+        except (KafkaError, OSError, ValueError) as exc:
+            raise no_broker(settings, exc) from exc
+        try:
+            self._numbers = sorted(
+                self._call(lambda: self._consumer.partitions_for_topic(self._topic)) or ()
+            )
+            if not self._numbers:
+                raise no_topic(self._topic)
+        except BaseException:
+            self.close()
+            raise
+
+    def poll(self, timeout_s: float) -> list[Incoming[M]]:
+        """What has come since, in order within partitions; [] when nothing does in time."""
+        polled = self._call(lambda: self._consumer.poll(timeout_ms=int(timeout_s * 1000)))
+        return [self._incoming(one) for batch in polled.values() for one in batch]
+
+    def close(self) -> None:
+        self._consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
+
+    def _call(self, action: Callable[[], Any]) -> Any:
+        try:
+            return action()
+        except (KafkaError, OSError) as exc:
+            raise broker_failed(self._settings, self._topic, exc) from exc
+
+    def _incoming(self, raw: Any) -> Incoming[M]:
+        """A kafka-python record, decoded."""
+        record = Record(
+            topic=raw.topic,
+            partition=raw.partition,
+            offset=raw.offset,
+            time=datetime.fromtimestamp(raw.timestamp / 1000, UTC),
+            key=raw.key,
+            value=raw.value,
+            headers=tuple((key, value or b"") for key, value in raw.headers or ()),
+        )
+        decoded: M | UndecodableRecord
+        try:
+            content_type = header(record.headers, "content-type")
+            decoded = decode(self._message, record.value, content_type)
+        except UndecodableRecord as exc:
+            decoded = exc
+        return Incoming(record=record, message=decoded)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
