@@ -14,9 +14,9 @@ from typing import Any
 from judgestream.adapters.model_repository import bundled_models
 from judgestream.core.templates import JUDGELM
 from judgestream.engine.prompt import Prompt
-from judgestream.engine.vllm_responses import explanation_sampling, line_sampling
+from judgestream.engine.vllm_responses import explanation_sampling, line_sampling, score_line
 from tests.benchmarks.peers import Vllm
-from tests.engine.recorded_vllm import RECORDED
+from tests.engine.recorded_vllm import RECORDED, answer_of
 
 PAIRS = (
     ("What is the capital of France?", "Paris", "Berlin", "Paris"),
@@ -38,6 +38,13 @@ def prompts() -> list[Prompt]:
         for question, first, second, reference in PAIRS
         for answers in ((first, second), (second, first))
     ]
+
+
+def others_of(recorded: dict[str, Any]) -> list[str]:
+    """The prompt with each first score that its line does not say, but may be."""
+    grammar = JUDGELM.forms["pair"].grammar
+    found = score_line(answer_of(recorded), grammar).others
+    return [f"{recorded['text_input']}{grammar.lead}{label}" for label in found]
 
 
 def main() -> None:
@@ -74,11 +81,15 @@ def main() -> None:
             )
             starts = [f"{one['text_input']}{one['text_output']}\n" for one in lines[:EXPLAINED]]
             record(vllm, starts, explained)
+            told = len(entries)
+            line = line_sampling(asked[0].grammar, 20)
+            record(vllm, [start for one in lines for start in others_of(one)], line)
             try:
                 vllm.ask(["word " * 3 * MAX_LENGTH], json.loads(explained))
             except ValueError as error:
                 refusal = str(error)
-    RECORDED.write_text(json.dumps({"refusal": refusal, "answers": entries}, indent=1) + "\n")
+    whole = {"refusal": refusal, "answers": entries[:told], "behind": entries[told:]}
+    RECORDED.write_text(json.dumps(whole, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def test_what_nobody_wants_any_more_is_not_asked(made: list[VllmJudge]) -> None:
     judge = VllmJudge(replay, SETTINGS)
     made.append(judge)
     found = dict(judge.stream(prompts()[:3], lambda at: at != 1))
-    assert sorted(found) == [0, 2] and judge.work.requests == 2
+    assert sorted(found) == [0, 2] and judge.work.prompts == 2
 
 
 def test_what_stands_in_front_of_every_prompt_is_sent(made: list[VllmJudge]) -> None:

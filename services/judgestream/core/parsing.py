@@ -6,7 +6,7 @@ from functools import cache
 from math import fsum, nan
 from operator import eq, gt, itemgetter, lt, mul
 
-from judgestream.core.templates.base import Grammar
+from judgestream.core.templates.base import JOINT_UP_TO, Grammar
 from judgestream.core.types import Reading, Reply, Unread, Unreadable
 
 MAX_OUTSIDE = 0.05
@@ -118,15 +118,15 @@ def _pair(
 
 def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     probs, size = reply.score_probs, len(grammar.labels)
-    cells = size * grammar.count if grammar.count > 2 else size**grammar.count
-    if len(probs) != cells:
+    apart = grammar.count > JOINT_UP_TO
+    if len(probs) != grammar.cells:
         return Unreadable(
             reason=Unread.UNPARSABLE,
             detail=f"{len(probs)} probabilities for {size} labels at {grammar.count} positions",
         )
     # Exactly rounded sums do not depend on their order: a transposed distribution gives exactly the
     # mirrored reading, so that a draw between win and lose stays a draw.
-    inside = fsum(probs) / (grammar.count if grammar.count > 2 else 1) if min(probs) >= 0 else nan
+    inside = fsum(probs) / (grammar.count if apart else 1) if min(probs) >= 0 else nan
     outside = 1.0 - inside
     if not abs(outside) <= MAX_OUTSIDE:  # written so that NaN fails, too
         return Unreadable(
@@ -145,7 +145,7 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     if grammar.count == 1:
         best = values[probs.index(max(probs))]
         return Reading(means=(_mean(probs, values),), greedy=greedy or (best,), outside=outside)
-    if grammar.count > 2:
+    if apart:
         rows = [probs[k * size : (k + 1) * size] for k in range(grammar.count)]
         best_of = tuple(values[row.index(max(row))] for row in rows)
         means = tuple(_mean(row, values) for row in rows)

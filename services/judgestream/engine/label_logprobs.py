@@ -1,19 +1,27 @@
 """Token log-probabilities of a chat endpoint -> the score distribution that our own engine reads.
 
-An endpoint tells, for every token that it wrote, its likeliest alternatives; it cannot be asked about
-branches that it did not take. So P(first score) is read where the first score stands, P(second score) where
-the second stands given the first one written, and their product stands for the joint distribution. Both
-means and the written scores are exact; what is lost is how the second score would have followed another
-first. Tokens differ between models: a number may be one token, carry its space, or come digit by digit.
+An endpoint tells, for every token that it wrote, its likeliest alternatives. So P(first score) is read where
+the first score stands, and P(second score) where the second stands, given the first one written. How the
+second would have followed another first is known only where the model can be made to go on behind that one,
+too (`others` says which are worth it); elsewhere the second of the written first stands for it, and the
+product for the joint distribution. Of three and more scores each has a distribution of its own, given the
+written ones. Tokens differ between models: a number may be one token, carry its space, or come in digits.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+from types import MappingProxyType
 
 from judgestream.core.parsing import parse_labels
-from judgestream.core.templates.base import Grammar
+from judgestream.core.templates.base import JOINT_UP_TO, Grammar
+
+LEAST = 0.02
+"""A first label that is less likely is not gone on behind: the outcome cannot change by more."""
+
+MOST = 3
+"""First labels beside the written one that are gone on behind."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,35 +32,95 @@ class Step:
     alternatives: Mapping[str, float]
 
 
-def joint(steps: Sequence[Step], grammar: Grammar) -> tuple[float, ...]:
-    """Probability of every score line, row-major; they sum to 1 less what lies outside the grammar.
+_NOTHING: Mapping[str, Sequence[Step]] = MappingProxyType({})
 
+
+def joint(
+    steps: Sequence[Step], grammar: Grammar, behind: Mapping[str, Sequence[Step]] = _NOTHING
+) -> tuple[float, ...]:
+    """Probability of every score line, row-major; they sum to 1 less what lies outside the grammar. Of three
+    and more scores: one distribution per score, each with that sum.
+
+    behind  what the model wrote behind other first labels, by that label
     All zeros when the first line cannot be followed as a score line: everything is outside.
     """
-    positions: list[Mapping[str, float]] = []
-    rest = list(steps)
-    for _ in range(grammar.count):
-        found = _label(rest, grammar.labels)
-        if found is None:
-            return (0.0,) * int(len(grammar.labels) ** grammar.count)
-        distribution, rest = found
-        positions.append(distribution)
+    positions = _positions(steps, grammar)
+    if positions is None:
+        return (0.0,) * grammar.cells
+    if grammar.count > JOINT_UP_TO:
+        inside = prod(sum(at.values()) for at in positions)
+        return tuple(
+            at.get(label, 0.0) / sum(at.values()) * inside
+            for at in positions
+            for label in grammar.labels
+        )
+    if grammar.count == 1:
+        return tuple(positions[0].get(label, 0.0) for label in grammar.labels)
+    first, second = dict(positions[0]), positions[1]
+    rows: dict[str, Mapping[str, float]] = {}
+    for label, following in behind.items():
+        found = _label(following, grammar.labels)
+        if found is not None:
+            rows[label] = found[0]
+            _longer(first, label, following[0], grammar.labels)
     return tuple(
-        float(prod(at.get(label, 0.0) for at, label in zip(positions, labels, strict=True)))
-        for labels in product(grammar.labels, repeat=grammar.count)
+        first.get(one, 0.0) * rows.get(one, second).get(other, 0.0)
+        for one in grammar.labels
+        for other in grammar.labels
     )
+
+
+def others(steps: Sequence[Step], text: str, grammar: Grammar) -> list[str]:
+    """First labels of a pair that were not written and are likely enough to be gone on behind, likeliest
+    first; none where the line cannot be read."""
+    positions = _positions(steps, grammar)
+    written = parse_labels(text, grammar)
+    if grammar.count != JOINT_UP_TO or positions is None or written is None:
+        return []
+    first = {
+        label: share
+        for label, share in positions[0].items()
+        if share >= LEAST and label != grammar.labels[written[0]]
+    }
+    return sorted(first, key=first.__getitem__, reverse=True)[:MOST]
 
 
 def certain(text: str, grammar: Grammar) -> tuple[float, ...]:
     """The distribution of an endpoint that gives no probabilities: all on the line that it wrote."""
     written = parse_labels(text, grammar)
+    if grammar.count > JOINT_UP_TO:
+        at = written or (-1,) * grammar.count
+        return tuple(float(k == one) for one in at for k in range(len(grammar.labels)))
     lines = product(range(len(grammar.labels)), repeat=grammar.count)
     return tuple(float(line == written) for line in lines)
 
 
+def _positions(steps: Sequence[Step], grammar: Grammar) -> list[dict[str, float]] | None:
+    """The distribution of every label of the line, each given the written ones before it."""
+    positions: list[dict[str, float]] = []
+    rest = list(steps)
+    for _ in range(grammar.count):
+        found = _label(rest, grammar.labels)
+        if found is None:
+            return None
+        distribution, rest = found
+        positions.append(distribution)
+    return positions
+
+
+def _longer(first: dict[str, float], label: str, following: Step, labels: Sequence[str]) -> None:
+    """Move to "10" what "1" has of it: what came behind "1" tells how often a "0" does."""
+    share = first.get(label, 0.0)
+    for longer in labels:
+        if longer != label and longer.startswith(label):
+            moved = share * following.alternatives.get(longer[len(label) :], 0.0)
+            first[longer] = first.get(longer, 0.0) + moved
+            first[label] = first.get(label, 0.0) - moved
+
+
 def _label(
     steps: Sequence[Step], labels: Sequence[str]
-) -> tuple[Mapping[str, float], list[Step]] | None:
+) -> tuple[dict[str, float], list[Step]] | None:
     """The distribution of the label that comes next, and the steps behind it. White space is skipped."""
     rest = list(steps)
     while rest and not rest[0].token.strip():

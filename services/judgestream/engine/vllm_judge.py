@@ -1,8 +1,10 @@
-"""A judge whose model runs in Triton's vLLM backend: every prompt is one request to it, or two.
+"""A judge whose model runs in Triton's vLLM backend: every prompt is one request to it, or a few.
 
-The first writes the score line, greedily, and tells the alternatives of each token. Where an explanation is
-wanted a second one continues the line; vLLM has the prompt in its prefix cache by then. So scores are never
-sampled, whatever the temperature of the explanation. How a request reaches the backend is handed in.
+The first writes the score line, greedily, and tells the alternatives of each token. Where it was not sure of
+the first score, it is asked how the line goes on behind the likeliest other ones, all at once; where an
+explanation is wanted, another request continues the line. vLLM has the prompt in its prefix cache by then. So
+scores are never sampled, whatever the temperature of the explanation. How a request reaches the backend is
+handed in.
 """
 
 import asyncio
@@ -32,9 +34,9 @@ Tell = Callable[[Reply | JudgestreamError], None]
 class VllmSettings:
     """How to ask, and what the release says about its checkpoint.
 
-    concurrency       requests under way at the backend at once
+    concurrency       prompts under way at the backend at once
     top_logprobs      alternatives per token; what is less likely than all of them counts as impossible
-    deadline_s        for one prompt, both its requests included
+    deadline_s        for one prompt, all its requests included
     max_input_tokens  a prompt that turns out longer is refused, as our own engine does
     temperature       the fitted one of the checkpoint (see `calibration`)
     start             what stands before every prompt: the text of BOS, where vLLM's tokenizer adds none
@@ -141,13 +143,18 @@ class VllmJudge:
         """The reply as far as its score line, and the text that an explanation has to continue; "" if there
         is to be none."""
         settings, text = self.settings, self.settings.start + prompt.text
-        answer = await self._asked(text, line_sampling(prompt.grammar, settings.top_logprobs))
+        sampling = line_sampling(prompt.grammar, settings.top_logprobs)
+        answer = await self._asked(text, sampling)
         if answer.input_tokens > settings.max_input_tokens:
             raise PromptTooLong(
                 f"the prompt has {answer.input_tokens} tokens, this release holds"
                 f" {settings.max_input_tokens} prompt tokens"
             )
         line = score_line(answer, prompt.grammar)
+        if line.others:
+            behind = [f"{text}{prompt.grammar.lead}{label}" for label in line.others]
+            found = await asyncio.gather(*(self._asked(one, sampling) for one in behind))
+            line = score_line(answer, prompt.grammar, dict(zip(line.others, found, strict=True)))
         scores = Reply(
             text=line.text,
             score_probs=softened(line.probs, settings.temperature),

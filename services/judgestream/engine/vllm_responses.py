@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
+from types import MappingProxyType
 from typing import Any
 
 from judgestream.core.errors import (
@@ -23,7 +24,7 @@ from judgestream.core.errors import (
     RejectedByJudge,
 )
 from judgestream.core.templates.base import Grammar
-from judgestream.engine.label_logprobs import Step, joint
+from judgestream.engine.label_logprobs import Step, joint, others
 from judgestream.engine.prompt import Prompt
 
 TOO_LONG = ("longer than the maximum model length", "maximum context length", "max_model_len")
@@ -43,18 +44,23 @@ class Answer:
     logprobs: bytes = b""
 
 
+_NOTHING: Mapping[str, Answer] = MappingProxyType({})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScoreLine:
     """A score line as vLLM wrote it.
 
     probs  joint probability of every line of the grammar; all zeros where this one has no end
     goes_on  a line break ended it, so that an explanation follows; else the reply ended with it
+    others   first labels behind which it is worth asking how the line would have gone on
     """
 
     text: str
     probs: tuple[float, ...]
     complete: bool
     goes_on: bool
+    others: tuple[str, ...] = ()
 
 
 def line_sampling(grammar: Grammar, top_logprobs: int) -> str:
@@ -92,20 +98,25 @@ def line_tokens(grammar: Grammar) -> int:
     return characters + 2
 
 
-def score_line(answer: Answer, grammar: Grammar) -> ScoreLine:
+def score_line(
+    answer: Answer, grammar: Grammar, behind: Mapping[str, Answer] = _NOTHING
+) -> ScoreLine:
     """Read the score line. One that the token limit cut has no scores: `length` is never parsed.
+
+    behind  the backend's answers to the prompt with another first label at its end, by that label
 
     Raises:
         JudgeUnavailable: the backend gave no log-probabilities, or none that can be read.
     """
     found = steps(answer.logprobs)
     complete = answer.finish_reason == "stop"
-    probs = joint(found, grammar)
+    probs = joint(found, grammar, {label: steps(one.logprobs) for label, one in behind.items()})
     return ScoreLine(
         text=answer.text,
         probs=probs if complete else (0.0,) * len(probs),
         complete=complete,
         goes_on=complete and bool(found) and "\n" in found[-1].token,
+        others=tuple(others(found, answer.text, grammar)) if complete else (),
     )
 
 

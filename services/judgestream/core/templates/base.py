@@ -4,6 +4,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+JOINT_UP_TO = 2
+"""Labels whose joint distribution is told; of more there is one distribution per position."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grammar:
@@ -39,6 +42,13 @@ class Grammar:
             ValueError: labels that are no numbers and have no scores.
         """
         return self.scores or tuple(float(label) for label in self.labels)
+
+    @property
+    def cells(self) -> int:
+        """How many probabilities a distribution over it has: one per score line, or of three and more labels
+        one per label and position."""
+        size = len(self.labels)
+        return size * self.count if self.count > JOINT_UP_TO else int(size**self.count)
 
     @property
     def numeric(self) -> bool:
