@@ -5,9 +5,10 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+JUDGE := tiny
 SOURCES := services trainer triton_models tests
 
-.PHONY: help demo test check bench bench-engine bench-train bench-gpu judge protos format clean
+.PHONY: help demo test check bench bench-engine bench-train bench-gpu judge ablation protos format clean
 
 help:
 	@echo "make demo    everything on this machine: real Kafka, Valkey and Triton, a sample judged, a report"
@@ -16,7 +17,8 @@ help:
 	@echo "make bench   benchmarks of the pipeline, as JSON lines; make bench-engine: of the judge engine"
 	@echo "             make bench-engine PEERS=vllm: against vLLM on this CPU, installed into build/peers (6 GB)"
 	@echo "make bench-train  packed against padded training; make bench-gpu: both on a GPU"
-	@echo "make judge   retrain the bundled judge and compare its card with the shipped one"
+	@echo "make judge   retrain a bundled judge and compare its card with the shipped one: the tiny one in about"
+	@echo "             15 minutes of one core, JUDGE=default in 90; make ablation: what each augmentation does"
 	@echo "make protos  write services/judgestream/v1 anew from protos/"
 	@echo "make format  format the code"
 	@echo "make clean   remove .venv and caches"
@@ -72,7 +74,11 @@ bench-gpu: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.benchmarks.gpu_train $(ARGS)
 
 judge: $(VENV)/dev.stamp
-	@$(BIN)/python -m trainer judge --recipe trainer/recipes/tiny.yaml --out build/judges/tiny --check triton_models/judges/tiny
+	@$(BIN)/python -m trainer judge --recipe trainer/recipes/$(JUDGE).yaml --out build/judges/$(JUDGE) \
+	  --check triton_models/judges/$(JUDGE) $(ARGS)
+
+ablation: $(VENV)/dev.stamp
+	@$(BIN)/python -m trainer ablate --work build/ablation --out build/ablation/table.json $(ARGS)
 
 protos: $(VENV)/dev.stamp
 	@$(BIN)/python tests/generated_code.py --write

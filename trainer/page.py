@@ -12,14 +12,29 @@ from trainer.tasks import FAMILIES
 
 def page(card: Card, recipe: Recipe, plots: Sequence[str] = ()) -> str:
     """The card as Markdown; `plots` are the files to show."""
-    single = card.single
-    training = card.training
-    lines = [
+    sections = (
+        _about(card, recipe),
+        _figures(card, recipe),
+        as_markdown(plots),
+        _as_judgelm(card),
+        _ablation(card),
+        _facts(card),
+        _single(card),
+        _length(card),
+        _calibration(card.calibration),
+        _foreign(card),
+        _made(card, recipe),
+    )
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def _about(card: Card, recipe: Recipe) -> list[str]:
+    return [
         f"# Evaluation card: the {card.recipe} judge",
         "",
-        f"A LLaMA-architecture model of {training.parameters / 1e6:.2f} M parameters, trained from nothing"
-        f" by `trainer/` on generated tasks whose truth is computed. A demonstration judge: it makes"
-        f" the whole pipeline run with real verdicts on any machine. It is not a general judge.",
+        f"A LLaMA-architecture model of {card.training.parameters / 1e6:.2f} M parameters, trained from"
+        " nothing by `trainer/` on generated tasks whose truth is computed. A demonstration judge: it makes"
+        " the whole pipeline run with real verdicts on any machine. It is not a general judge.",
         "",
         "## What it can judge",
         "",
@@ -28,7 +43,11 @@ def page(card: Card, recipe: Recipe, plots: Sequence[str] = ()) -> str:
         "## What it cannot judge",
         "",
         *_limits(card),
-        "",
+    ]
+
+
+def _figures(card: Card, recipe: Recipe) -> list[str]:
+    return [
         "## Figures",
         "",
         f"Held-out items, {recipe.evaluation.items} per family, never seen in training (the split is by"
@@ -48,17 +67,22 @@ def page(card: Card, recipe: Recipe, plots: Sequence[str] = ()) -> str:
         "### Without the reference",
         "",
         *group_table(card.families, "without_reference"),
-        "",
-        *as_markdown(plots),
-        "",
+    ]
+
+
+def _as_judgelm(card: Card) -> list[str]:
+    return [
         "### As JudgeLM measures",
         "",
         "Its own metrics by its own names, of its own reading: the scores that the straight order writes,"
         " an unreadable reply a tie.",
         "",
         *judgelm_table(card.skill.judgelm),
-        "",
-        *_ablation(card),
+    ]
+
+
+def _facts(card: Card) -> list[str]:
+    return [
         "### Facts",
         "",
         "Facts by group, with and without the reference:",
@@ -70,27 +94,30 @@ def page(card: Card, recipe: Recipe, plots: Sequence[str] = ()) -> str:
             f" {cell(by['without_reference'].accuracy)} |"
             for name, by in card.groups.items()
         ),
-        "",
+    ]
+
+
+def _single(card: Card) -> list[str]:
+    single = card.single
+    return [
         f"Single answers ({single.n} items, both answers scored alone against the reference): the better"
         f" one scores higher in {cell(single.ranked)} of the untied items; mean error"
-        f" {single.error:.2f} points; unreadable {single.unreadable:.1%}.",
-        "",
-        *_length(card),
-        "",
-        *_calibration(card.calibration),
-        "",
-        *_foreign(card),
+        f" {single.error:.2f} points; unreadable {single.unreadable:.1%}."
+    ]
+
+
+def _made(card: Card, recipe: Recipe) -> list[str]:
+    training = card.training
+    return [
         "## How it was made",
         "",
         f"Recipe `trainer/recipes/{card.recipe}.yaml`, seed {card.seed}; evaluation seed"
         f" {card.evaluation_seed}. {training.steps} steps, {training.pairs:,} pairs,"
         f" {training.tokens / 1e6:.2f} M tokens, {training.seconds / 60:.1f} minutes on one thread of one CPU"
-        f" core, fp32. {training.date}. `make judge` retrains it; on the same CPU type the weights"
-        " come out byte for byte, elsewhere the card must agree within"
+        f" core, fp32. {training.date}. `make judge JUDGE={card.recipe}` retrains it; on the same CPU type"
+        " the weights come out byte for byte, elsewhere the card must agree within"
         f" {recipe.evaluation.tolerance:.2f} (twice that per family).",
-        "",
     ]
-    return "\n".join(lines)
 
 
 def _limits(card: Card) -> list[str]:
@@ -138,12 +165,11 @@ def _foreign(card: Card) -> list[str]:
         f"Foreign text, for which it was not made: on the {f['n']} pairs of {f['source']},"
         f" {f['unreadable']:.1%} of the requests have an unreadable reply, the longest prompt has"
         f" {f['longest']} tokens, and the verdict agrees with the human majority on {f['agreement']:.3f}"
-        f" (the most frequent label alone: {f['majority_class']:.3f}). Readable, and a guess.",
-        "",
+        f" (the most frequent label alone: {f['majority_class']:.3f}). Readable, and a guess."
     ]
 
 
 def _ablation(card: Card) -> list[str]:
     if card.ablation is None:
         return []
-    return ["### Ablation", "", card.ablation_note, "", *ablation_table(card.ablation), ""]
+    return ["### Ablation", "", card.ablation_note, "", *ablation_table(card.ablation)]
