@@ -21,7 +21,8 @@ class TritonPythonModel:
         recorded = json.loads((folder / "answers.json").read_text())
         self.refusal = recorded["refusal"]
         self.answers = {
-            (one["text_input"], one["sampling_parameters"]): one for one in recorded["answers"]
+            (one["text_input"], one["sampling_parameters"]): one
+            for one in (*recorded["answers"], *recorded["behind"])
         }
 
     def execute(self, requests):
