@@ -61,11 +61,10 @@ def release(repository: Path) -> Release:
 def server(
     release: Release, repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TritonServer]:
-    """Only the asking model is named: it loads its engine."""
     with TritonServer(
         run_dir=tmp_path_factory.mktemp("triton"),
         model_repository=repository,
-        models=[release.name],
+        models=[release.name + SUFFIX, release.name],
         omp_num_threads=1,
     ) as running:
         yield running
@@ -144,15 +143,15 @@ def test_what_was_asked_is_on_the_metrics_port(server: TritonServer, release: Re
     assert values["judgestream_vllm_input_tokens_total"] >= 50
 
 
-def test_an_engine_that_is_not_loaded_is_retryable_and_loads_with_its_model(
+def test_an_engine_that_is_not_loaded_is_named_and_retryable(
     server: TritonServer, release: Release
 ) -> None:
+    engine = release.name + SUFFIX
     with InferenceServerClient(server.grpc_url) as client:
-        client.unload_model(release.name + SUFFIX)
-        with pytest.raises(JudgeUnavailable):
+        client.unload_model(engine)
+        with pytest.raises(JudgeUnavailable, match=f"{engine}.*is not ready"):
             ask(server, release, passes(0))
-        client.unload_model(release.name)
-        client.load_model(release.name, client_timeout=60)
+        client.load_model(engine, client_timeout=60)
     assert len(ask(server, release, passes(0))) == 2
 
 

@@ -67,10 +67,9 @@ def install_vllm(
     """Write both models; installing again leaves the weights alone and changes what differs.
 
     The engine stands complete before the model that asks it appears. The release is the latter's name.
-    Loading it loads the engine, too.
+    Both are to be loaded, the engine first.
 
-    instances  processes of the asking model, which hold no weights: one gathers while another waits. With
-               two, Triton 2.51 has crashed once while both asked it for the engine as they started.
+    instances  processes of the asking model, which hold no weights: one gathers while another waits
 
     Raises:
         ConfigurationError: as `model_repository.install`, or an engine argument that is ours to set.

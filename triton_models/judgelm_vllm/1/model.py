@@ -1,4 +1,8 @@
-"""Triton's Python backend in front of its vLLM backend: our tensors, `VllmJudge`, and its requests by BLS."""
+"""Triton's Python backend in front of its vLLM backend: our tensors, `VllmJudge`, and its requests by BLS.
+
+Whoever loads this model loads its engine's, too. From here it cannot be done safely: any BLS call while a model
+is initialised may end Triton 2.51 (boost's lock_exception, seen in one of a few starts).
+"""
 
 import asyncio
 import functools
@@ -29,7 +33,7 @@ OUTPUTS = ("text_output", "finish_reason", "num_input_tokens", "num_output_token
 
 class TritonPythonModel:
     def initialize(self, args):
-        """Load the engine's model first; whatever is raised here is what `load_model` reports."""
+        """Whatever is raised here is what `load_model` reports."""
         config = json.loads(args["model_config"])
         parameters = {key: value["string_value"] for key, value in config["parameters"].items()}
         self.decoupled = config.get("model_transaction_policy", {}).get("decoupled", False)
@@ -41,8 +45,6 @@ class TritonPythonModel:
         from judgestream.engine.serving import Counters
         from judgestream.engine.vllm_judge import VllmJudge, VllmSettings
 
-        self.loaded = False
-        self._load_engine()
         settings = VllmSettings(
             concurrency=int(parameters["concurrency"]),
             top_logprobs=int(parameters["top_logprobs"]),
@@ -58,29 +60,9 @@ class TritonPythonModel:
         labels = {"model": self.name, "version": args["model_version"]}
         self.counters = Counters("judgestream_vllm", COUNTERS, labels, pb_utils)
 
-    def _load_engine(self):
-        """With explicit model control. A server that is still starting lets no model ask for another: then
-        the first request does. In other modes Triton loads the engine by itself."""
-        try:
-            if not pb_utils.is_model_ready(self.engine):
-                pb_utils.load_model(self.engine)
-        except pb_utils.TritonModelException as error:
-            if "Server not ready" in str(error):
-                return
-            if "not allowed" not in str(error):
-                raise pb_utils.TritonModelException(
-                    f"{self.name}: its engine {self.engine} does not load: {error}"
-                ) from error
-        self.loaded = True
-
     def execute(self, requests):
         from judgestream.engine.serving import answer
 
-        if not self.loaded:
-            try:
-                self._load_engine()
-            except pb_utils.TritonModelException as error:  # every request says so below
-                pb_utils.Logger.log_error(str(error))
         stream = functools.partial(self.judge.stream, partial=self.decoupled)
         answer(requests, stream, pb_utils, self.name)
         self.counters.show(self.judge.work)
@@ -102,7 +84,7 @@ class TritonPythonModel:
         )
         try:
             responses = list(await request.async_exec(decoupled=True))
-        except pb_utils.TritonModelException as error:  # not loaded, most likely
+        except pb_utils.TritonModelException as error:
             raise JudgeUnavailable(f"{self.engine}: {error}") from error
         for response in responses:
             if response.has_error():
