@@ -149,7 +149,7 @@ def test_an_engine_that_is_not_loaded_is_named_and_retryable(
     engine = release.name + SUFFIX
     with InferenceServerClient(server.grpc_url) as client:
         client.unload_model(engine)
-        with pytest.raises(JudgeUnavailable, match=f"{engine}.*is not ready"):
+        with pytest.raises(JudgeUnavailable, match=engine):
             ask(server, release, passes(0))
         client.load_model(engine, client_timeout=60)
     assert len(ask(server, release, passes(0))) == 2

@@ -91,7 +91,7 @@ class TritonPythonModel:
                 raise refusal(f"{self.engine}: {response.error().message()}")
             if response.output_tensors():
                 return _answer(response)
-        raise JudgeUnavailable(f"{self.engine} sent no response")
+        raise JudgeUnavailable(f"{self.engine} sent no response: is it loaded?")
 
     def finalize(self):
         self.judge.close()
