@@ -74,3 +74,14 @@ def test_a_gpu_has_one_lane() -> None:
     thread = threading.current_thread()
     lanes = Lanes(torch.device("meta"))
     assert list(lanes.run(lambda _: threading.current_thread() is thread, range(3))) == [True] * 3
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_torch_has_its_threads_back_when_the_last_of_two_runs_ends() -> None:
+    lanes = Lanes(CPU)
+    long, short = (lanes.run(lambda number: number, range(4)) for _ in range(2))
+    assert (next(long), next(short)) == (0, 0)
+    short.close()
+    assert torch.get_num_threads() == 1
+    assert list(long) == [1, 2, 3]
+    assert torch.get_num_threads() == 2

@@ -17,18 +17,19 @@ Out = TypeVar("Out")
 
 
 class Lanes:
-    """As many as torch has threads here, when this is made. Not for two callers at once."""
+    """As many as torch has threads here, when this is made. For one thread, whose runs may take turns."""
 
     def __init__(self, device: torch.device) -> None:
         self._count = torch.get_num_threads() if device.type == "cpu" else 1
         self._pool: ThreadPoolExecutor | None = None
+        self._runs = 0
 
     def run(self, work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
         """`work` of every item, in their order. No more items are taken than there are lanes, and one that
         waits for the next lane.
 
-        Torch has one thread in each lane, and in the caller's until the last result is taken or this is
-        closed.
+        Torch has one thread in each lane, and in the caller's until no run is left that is neither at its
+        end nor closed.
         """
         waiting = iter(items)
         first = next(waiting, None)
@@ -43,6 +44,7 @@ class Lanes:
             self._pool = ThreadPoolExecutor(
                 self._count, "lane", initializer=lambda: torch.set_num_threads(1)
             )
+        self._runs += 1
         torch.set_num_threads(1)  # for all threads, where MKL is concerned
         running: deque[Future[Out]] = deque()
         try:
@@ -54,4 +56,6 @@ class Lanes:
         finally:
             for left in running:
                 left.cancel()
-            torch.set_num_threads(self._count)
+            self._runs -= 1
+            if not self._runs:
+                torch.set_num_threads(self._count)
