@@ -1,7 +1,6 @@
 """Apache Kafka 4, one KRaft node, from a Java runtime and jars that pip and Maven bring."""
 
 import contextlib
-import socket
 import subprocess
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from judgestream.local import kafka_archive, kafka_jars
 from judgestream.local.cache import cache_root
 from judgestream.local.errors import DataUnusable, ServerDied, ServerMissing
 from judgestream.local.kafka_config import CLUSTER_ID, NODE_ID, java_command, parse_meta, properties
-from judgestream.local.ports import HOST, free_port, require_free
+from judgestream.local.ports import HOST, accepts, free_port, require_free
 from judgestream.local.process import Command
 from judgestream.local.server import LocalServer
 
@@ -93,9 +92,7 @@ class KafkaServer(LocalServer):
 
 def serves(port: int) -> bool:
     """Whether a broker on this port takes part in its cluster: the port opens seconds earlier."""
-    try:
-        socket.create_connection((HOST, port), timeout=1.0).close()
-    except OSError:
+    if not accepts(port):
         return False
     # Imported late: this module must load where no Kafka client is installed.
     from kafka import KafkaAdminClient

@@ -26,6 +26,15 @@ def is_free(port: int) -> bool:
         return True
 
 
+def accepts(port: int, *, seconds: float = 1.0) -> bool:
+    """Whether something on this port of 127.0.0.1 takes connections."""
+    try:
+        socket.create_connection((HOST, port), timeout=seconds).close()
+    except OSError:
+        return False
+    return True
+
+
 def free_port() -> int:
     """A port that is free now and was not given before by this process.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from judgestream.local import triton_install
 from judgestream.local.errors import DataUnusable
 from judgestream.local.identity import ProcessId, children, program_name
-from judgestream.local.ports import HOST, free_port, require_free
+from judgestream.local.ports import HOST, accepts, free_port, require_free
 from judgestream.local.process import Command
 from judgestream.local.server import LocalServer
 
@@ -107,7 +107,8 @@ class TritonServer(LocalServer):
             )
         )
         process.wait_ready(
-            lambda: serves(self.grpc_url, self.models),
+            # gRPC opens first and the metrics last
+            lambda: serves(self.grpc_url, self.models) and accepts(self.metrics_port),
             what=f"reported {', '.join(self.models) or 'itself'} ready on {self.grpc_url}",
             seconds=self._start_seconds,
             mend="Loading a large model takes time: start again with a longer start_seconds.",

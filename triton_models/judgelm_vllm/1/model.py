@@ -1,6 +1,6 @@
 """Triton's Python backend in front of its vLLM backend: our tensors, `VllmJudge`, and its requests by BLS.
 
-Whoever loads this model loads its engine's, too. From here it cannot be done safely: any BLS call while a model
+Whoever loads this model loads its engine's, too. From here it cannot be done safely: a BLS call while a model
 is initialised may end Triton 2.51 (boost's lock_exception, seen in one of a few starts).
 """
 
