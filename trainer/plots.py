@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from trainer.skill import Skill
+from trainer.tables import Ablation
 
 FOLDER = "plots"
 DPI = 90
@@ -15,14 +16,17 @@ _NAMES = ("first better", "equal", "second better")
 _COLOURS = {"with_reference": "tab:blue", "without_reference": "tab:orange"}
 
 
-def write_plots(folder: Path, skill: Skill) -> list[str]:
-    """Draw into `folder/plots`. Returns the files' names, relative to `folder`."""
+def write_plots(folder: Path, skill: Skill, rows: Ablation | None = None) -> list[str]:
+    """Draw into `folder/plots`, an ablation too where there is one. Returns the files' names, relative to
+    `folder`."""
     (folder / FOLDER).mkdir(exist_ok=True)
     drawn = {
         "reliability.png": reliability(skill),
         "accuracy.png": accuracy(skill),
         "confusion.png": confusion(skill),
     }
+    if rows:
+        drawn["ablation.png"] = ablation(rows)
     for name, figure in drawn.items():
         # no date and no version in the file: the same card gives the same sums in the manifest
         figure.savefig(folder / FOLDER / name, dpi=DPI, metadata={"Software": None})
@@ -78,6 +82,27 @@ def confusion(skill: Skill) -> Figure:
     return figure
 
 
+def ablation(rows: Ablation) -> Figure:
+    """Every measured figure of every variant: mean and standard deviation over the seeds."""
+    names = list(dict.fromkeys(name for by in rows.values() for name in by))
+    across = min(4, len(names))
+    down = -(-len(names) // across)
+    figure, sheets = _sheet(
+        across, width=2.6 * across + 1.4, height=down * (0.6 + 0.3 * len(rows)), rows=down
+    )
+    for at, (axes, name) in enumerate(zip(sheets, names, strict=False)):
+        found = [(k, by[name]) for k, by in enumerate(rows.values()) if name in by]
+        means, spreads = [mean for _, (mean, _) in found], [spread for _, (_, spread) in found]
+        axes.barh([k for k, _ in found], means, xerr=spreads, color="tab:blue", ecolor="k")
+        axes.set_title(name, fontsize=8)
+        axes.set(xlim=(0, 1.02), ylim=(len(rows) - 0.5, -0.5))
+        axes.tick_params(labelsize=7)
+        axes.set_yticks(range(len(rows)), list(rows) if at % across == 0 else [""] * len(rows))
+    for axes in sheets[len(names) :]:
+        axes.set_axis_off()
+    return figure
+
+
 def _square(axes: Axes, counts: Sequence[Sequence[int]]) -> None:
     shares = [[count / max(1, sum(row)) for count in row] for row in counts]
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -91,11 +116,13 @@ def _square(axes: Axes, counts: Sequence[Sequence[int]]) -> None:
     axes.set_ylabel("truth", fontsize=8)
 
 
-def _sheet(columns: int, *, width: float, height: float) -> tuple[Figure, Sequence[Axes]]:
+def _sheet(
+    columns: int, *, width: float, height: float, rows: int = 1
+) -> tuple[Figure, Sequence[Axes]]:
     """A figure of its own canvas: no pyplot, so no state is shared and no window system is asked for."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, [figure.add_subplot(1, columns, k + 1) for k in range(columns)]
+    return figure, [figure.add_subplot(rows, columns, k + 1) for k in range(rows * columns)]
 
 
 def as_markdown(names: Sequence[str]) -> list[str]:
@@ -104,5 +131,6 @@ def as_markdown(names: Sequence[str]) -> list[str]:
         f"{FOLDER}/reliability.png": "How honest the verdicts' probabilities are",
         f"{FOLDER}/accuracy.png": "Accuracy by group",
         f"{FOLDER}/confusion.png": "Truth by verdict",
+        f"{FOLDER}/ablation.png": "What each change of the augmentation does",
     }
     return [f"![{captions[name]}]({name})" for name in names]

@@ -52,7 +52,9 @@ def write_calibration(folder: Path, fitted: Fitted) -> None:
 
 def write_card(folder: Path, card: Card, recipe: Recipe, *, name: str, created_at: str) -> Manifest:
     """The card's files, then the manifest, which declares the folder complete."""
-    write_page(folder, card.data(), page(card, recipe, write_plots(folder, card.skill)))
+    write_page(
+        folder, card.data(), page(card, recipe, write_plots(folder, card.skill, card.ablation))
+    )
     manifest = describe(
         folder,
         name=name,

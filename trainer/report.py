@@ -122,7 +122,7 @@ def page(report: Report, plots: Sequence[str] = ()) -> str:
 def write_beside(report: Report, out: Path) -> None:
     """The card's files into a folder of their own; the checkpoint stays as it is."""
     out.mkdir(parents=True, exist_ok=True)
-    write_page(out, report.data(), page(report, write_plots(out, report.skill)))
+    write_page(out, report.data(), page(report, write_plots(out, report.skill, report.ablation)))
 
 
 def write_into(report: Report, folder: Path, manifest: Manifest) -> Manifest:

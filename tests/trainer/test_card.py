@@ -159,7 +159,9 @@ def test_the_bundled_judge_can_be_measured_anew_with_an_ablation(tmp_path: Path)
     data = json.loads((folder / "evaluation.json").read_text())
     assert data["overall"]["with_reference"]["n"] == 20
     assert data["training"] == json.loads((TINY / "evaluation.json").read_text())["training"]
-    assert "| swap augmentation | 0.980 ± 0.010 |" in (folder / "EVALUATION.md").read_text()
+    page = (folder / "EVALUATION.md").read_text()
+    assert "| swap augmentation | 0.980 ± 0.010 |" in page
+    assert "](plots/ablation.png)" in page and (folder / "plots" / "ablation.png").exists()
 
 
 def test_a_card_of_another_kind_is_told_apart(
