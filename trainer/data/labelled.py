@@ -10,6 +10,7 @@ from judgestream.contracts.codecs import (
     request_from_message,
     verdict_from_message,
 )
+from judgestream.contracts.json_mapping import parsed
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.formats.fields import Fields, InvalidRecord
 from judgestream.core.stats.majority import majority
@@ -18,7 +19,6 @@ from judgestream.v1 import judging_pb2 as pb
 from trainer.data.kinds import Kind
 from trainer.data.outcomes import Outcome, Reason, Usable
 from trainer.data.pairs import decided, winner_of
-from trainer.data.protobuf_json import parsed
 from trainer.examples import Example, Judgement
 
 _NO_TIME = datetime.fromtimestamp(0, UTC)

@@ -5,12 +5,12 @@ from datetime import datetime
 from google.protobuf import json_format
 
 from judgestream.contracts.codecs import timestamp
+from judgestream.contracts.json_mapping import parsed
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.formats.fields import Fields, InvalidRecord
 from judgestream.v1 import training_pb2 as pb
 from trainer.data.kinds import Kind
 from trainer.data.outcomes import Outcome, Usable
-from trainer.data.protobuf_json import parsed
 from trainer.examples import Example, Judgement, Mark
 
 

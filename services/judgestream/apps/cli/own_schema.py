@@ -6,9 +6,8 @@ It stands here and not in `core.formats`, because the core does not know the pro
 import json
 from datetime import UTC, datetime
 
-from google.protobuf import json_format
-
 from judgestream.contracts.codecs import request_from_message
+from judgestream.contracts.json_mapping import parsed
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.formats.base import Draft, Format, dataset_name
 from judgestream.core.formats.fields import Fields, InvalidRecord
@@ -19,11 +18,10 @@ _NO_TIME = datetime.fromtimestamp(0, UTC)
 
 def convert(fields: Fields) -> Draft:
     """A `JudgeRequest`. One without a request id gets a digest of its place and content as its id."""
-    message = JudgeRequest()
+    message = parsed(fields, JudgeRequest)
     try:
-        json_format.ParseDict(dict(fields.values), message)
         request = request_from_message(message, _NO_TIME)
-    except (json_format.ParseError, InvalidRequest, ValueError) as exc:
+    except (InvalidRequest, ValueError) as exc:
         raise InvalidRecord(f"{fields.place}: {exc}") from exc
     content = json.dumps(fields.values, sort_keys=True)
     return Draft(
