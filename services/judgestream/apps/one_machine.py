@@ -26,7 +26,7 @@ from judgestream.settings import PREFIX, Settings
 
 log = logging.getLogger(__name__)
 
-JUDGE = "judges/tiny"
+JUDGE = "judges/default"
 WORKER_READY_S = 90.0
 RESTART_S = 1.0
 MAX_RESTART_S = 30.0
