@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from judgestream.adapters.model_repository import bundled_models
 from judgestream.local.ports import free_port
 from judgestream.local.state import read_state
 from tests.integration.cluster import SERVICES, wait
@@ -48,9 +49,11 @@ def running_below(folder: Path) -> list[str]:
 
 @contextmanager
 def stack(data: Path) -> Iterator[dict[str, str]]:
-    """`judgestream up` on free ports, and the variables by which commands find it; then `down`."""
+    """`judgestream up` with the tiny judge on free ports, and the variables by which commands find it; then
+    `down`."""
     local = {f"JUDGESTREAM_LOCAL__{name}": str(free_port()) for name in PORTS}
     local["JUDGESTREAM_LOCAL__DATA"] = str(data)
+    local["JUDGESTREAM_LOCAL__CHECKPOINT"] = str(bundled_models() / "judges" / "tiny")
     try:
         up = run("up", environment=local)
         assert up.returncode == 0, up.stdout + up.stderr

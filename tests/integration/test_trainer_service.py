@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -107,6 +108,10 @@ class Trainer:
 
         wait(said, what=f"{text!r} in {self.log}", seconds=seconds)
 
+    def known(self) -> int:
+        """Examples that came again, in however many batches, and brought nothing new."""
+        return sum(map(int, re.findall(r" 0 new, (\d+) known", self.said())))
+
     def said(self) -> str:
         return " ".join(self.log.read_text().split()) if self.log.exists() else ""
 
@@ -179,8 +184,9 @@ def test_killed_while_training_it_goes_on_and_publishes_once(
     assert sum(manifest.data["examples"].values()) == len(unique) > 40
     assert json.loads((trainer.folder / "data/rounds/0001/decision.json").read_text())["publish"]
 
+    before = trainer.known()
     send(kafka, some)  # known: no round comes of it
-    trainer.says(f"0 new, {len(some)} known", seconds=60)
+    wait(lambda: trainer.known() >= before + len(some), what="all to be known", seconds=60)
     os.kill(process.pid, signal.SIGTERM)
     wait(lambda: process.poll() is not None, what="the service to end", seconds=60)
     assert process.poll() == 0

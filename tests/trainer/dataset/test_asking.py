@@ -128,7 +128,7 @@ def test_a_hang_is_cut_asked_again_and_reckoned_as_paid_for(tmp_path: Path) -> N
 
 def test_a_teacher_that_is_down_ends_the_run_and_says_why(tmp_path: Path) -> None:
     down = (503, {}, {"error": {"message": "out for lunch"}})
-    ended, tally, _ = ask(lambda body: down, tmp_path, count=40, deadline_s=0.2, concurrency=16)
+    ended, tally, _ = ask(lambda body: down, tmp_path, count=40, deadline_s=1.0, concurrency=16)
     assert (ended, tally.done) == (Ended.SILENT, 0)
     assert "out for lunch" in tally.last_failure
 
