@@ -6,11 +6,12 @@ from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
 
+from judgestream.core.stats.position import position
 from judgestream.engine.judge import Judge
 from trainer.augment import Augmentation
 from trainer.card import held_out_items
 from trainer.evaluate import judge_pairs
-from trainer.figures import Judged, figures
+from trainer.figures import Judged
 from trainer.recipe import Recipe
 from trainer.skill import FORMATS
 from trainer.tables import Ablation
@@ -29,8 +30,6 @@ VARIANTS: Mapping[str, Callable[[Augmentation], Augmentation]] = MappingProxyTyp
 """What is changed; the first is the recipe as it is."""
 
 NEVER_TRAINED = "never trained facts"
-
-_SHORT = {"with_reference": "with", "without_reference": "without"}
 
 
 def varied(recipe: Recipe, variant: str, seed: int) -> Recipe:
@@ -53,19 +52,21 @@ def measured(judge: Judge, recipe: Recipe) -> dict[str, float]:
     for shown, with_reference in FORMATS.items():
         judged = judge_pairs(judge, everything, with_reference=with_reference)
         facts = judge_pairs(judge, unseen, with_reference=with_reference)
-        found |= {f"{name}, {_SHORT[shown]}": value for name, value in _figures(judged).items()}
-        found[f"new facts, {_SHORT[shown]}"] = _right(facts)
+        short = shown.removesuffix("_reference")
+        found |= {f"{name}, {short}": value for name, value in _figures(judged).items()}
+        found[f"new facts, {short}"] = _right(facts)
     return found
 
 
 def _figures(judged: Sequence[Judged]) -> dict[str, float]:
-    """Without one readable reply there is no consistency to speak of."""
-    found = {"accuracy": _right(judged)}
-    if any(j.verdict is not None for j in judged):
-        all_of_it = figures(judged)
-        found["consistency"] = all_of_it.consistency.share
-        found["to 1st"] = all_of_it.toward_first.share
-    return found
+    """Without one pair read in both orders there is no consistency to speak of."""
+    where = position([j.straight for j in judged], [j.swapped for j in judged])
+    found = {
+        "accuracy": _right(judged),
+        "consistency": where.consistency,
+        "to 1st": where.bias_toward_first,
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _right(judged: Sequence[Judged]) -> float:

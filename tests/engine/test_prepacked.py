@@ -11,7 +11,7 @@ from judgestream.engine import prepacked
 from judgestream.engine.linear import added, gated, linear
 from judgestream.engine.prepacked import Prepacked
 
-close = partial(torch.testing.assert_close, atol=1e-4, rtol=1e-4)
+assert_close = partial(torch.testing.assert_close, atol=1e-4, rtol=1e-4)
 
 
 @pytest.fixture
@@ -27,10 +27,10 @@ def test_every_product_is_that_of_the_plain_weight(weight: Tensor, rows: int, bi
     x, states = torch.randn(rows, 40), torch.randn(rows, 96)
     bias = torch.randn(96) if biased else None
     packed = Prepacked.of(weight)
-    close(linear(x, packed, bias), linear(x, weight, bias))
-    close(added(states, x, packed, bias), states + linear(x, weight, bias))
+    assert_close(linear(x, packed, bias), linear(x, weight, bias))
+    assert_close(added(states, x, packed, bias), states + linear(x, weight, bias))
     gate, up = linear(x, weight, bias).chunk(2, dim=-1)
-    close(gated(x, packed, bias), silu(gate) * up)
+    assert_close(gated(x, packed, bias), silu(gate) * up)
 
 
 def test_states_that_are_added_to_stay_as_they_were(weight: Tensor) -> None:
@@ -44,7 +44,7 @@ def test_a_slice_of_a_slice(weight: Tensor) -> None:
     x = torch.randn(5, 40)
     part = Prepacked.of(weight)[20:80][10:30]
     assert part.numel() == 20 * 40
-    close(linear(x, part), linear(x, weight[30:50]))
+    assert_close(linear(x, part), linear(x, weight[30:50]))
 
 
 def test_numbers_that_it_does_not_take() -> None:

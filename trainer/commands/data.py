@@ -2,13 +2,11 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TextIO
 
 from rich.console import Console
 
@@ -23,6 +21,7 @@ from trainer.data.stream import publish, read_topic
 from trainer.data.summary import summary
 from trainer.data.topic import json_line
 from trainer.examples import Example
+from trainer.files import whole_file
 
 DONE, NO, NO_SERVER = 0, 1, 3
 MAX_TOKENS = 2048
@@ -74,8 +73,11 @@ def convert(args: Namespace, examples: list[Example], console: Console) -> int:
     """Write the examples, each comparison once, as our own JSON lines."""
     chosen = _chosen(args, examples, console)
     now = datetime.now(UTC)
-    with _whole_file(args.out) as file:
-        file.writelines(json_line(example, labelled_at=now) for example in chosen)
+    try:
+        with whole_file(args.out) as file:
+            file.writelines(json_line(example, labelled_at=now) for example in chosen)
+    except OSError as exc:
+        raise ConfigurationError(f"{args.out} cannot be written: {exc.strerror or exc}") from exc
     _say(console, f"{len(chosen)} examples are in {args.out}")
     return DONE if chosen else NO
 
@@ -135,20 +137,6 @@ def _token_counter(folder: Path) -> Callable[[str], int]:
         raise ConfigurationError(f"no tokenizer can be read from {folder}: {exc}") from exc
     tokens.tokenizer.model_max_length = sys.maxsize  # long texts are counted, not warned of
     return lambda text: len(tokens.prompt(text))
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[TextIO]:
-    """A file that is there whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            yield file
-        part.replace(path)
-    except OSError as exc:
-        raise ConfigurationError(f"{path} cannot be written: {exc.strerror or exc}") from exc
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _say(console: Console, line: str) -> None:

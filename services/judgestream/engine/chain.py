@@ -22,9 +22,6 @@ from judgestream.engine.grammar import check
 from judgestream.engine.readout import Prefill
 from judgestream.engine.tokens import Tokens
 
-FROM = 3
-"""Grammars of as many scores are read as a chain, shorter ones as a joint distribution."""
-
 BRANCHES = 3
 
 Chosen = tuple[int, ...]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from judgestream.core.errors import PromptTooLong, RejectedByJudge
-from judgestream.core.templates.base import Grammar
+from judgestream.core.templates.base import JOINT_UP_TO, Grammar
 from judgestream.core.types import Reply
 from judgestream.engine import chain
 from judgestream.engine.calibration import soften
@@ -165,7 +165,7 @@ class Judge:
         """Of a chain, the tree of its first score: its likeliest tokens are where writing begins."""
         grammar, tokens = prompt.grammar, self.checkpoint.tokens
         context = prompt.text[-_CONTEXT_CHARS:]
-        if grammar.count < chain.FROM:
+        if grammar.count <= JOINT_UP_TO:
             return _Lines(tree=ScoreTree.build(grammar, tokens, context))
         return _Lines(
             tree=ScoreTree.build(replace(grammar, count=1), tokens, context),

@@ -48,10 +48,10 @@ def joint(
     if positions is None:
         return (0.0,) * grammar.cells
     if grammar.count > JOINT_UP_TO:
-        inside = prod(sum(at.values()) for at in positions)
+        inside = [sum(at.values()) for at in positions]
         return tuple(
-            at.get(label, 0.0) / sum(at.values()) * inside
-            for at in positions
+            at.get(label, 0.0) * prod(inside[:k] + inside[k + 1 :])
+            for k, at in enumerate(positions)
             for label in grammar.labels
         )
     if grammar.count == 1:

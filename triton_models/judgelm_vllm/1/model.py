@@ -17,7 +17,7 @@ import triton_python_backend_utils as pb_utils
 COUNTERS = {
     "prompts": "Prompts judged",
     "requests": "Requests to the vLLM backend",
-    "input_tokens": "Prompt tokens as they came, explanations' second requests included",
+    "input_tokens": "Prompt tokens as they came, of all requests",
     "output_tokens": "Tokens written",
     "seconds": "Seconds that prompts waited for the vLLM backend",
 }
