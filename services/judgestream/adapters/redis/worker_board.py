@@ -1,0 +1,203 @@
+"""The board on which every worker shows what it does, for `status`, `doctor` and a second worker of its slot.
+
+Keys: `{prefix}:workers` is the set of names (`judging-0`), `{prefix}:workers:<name>` one entry as JSON, which
+expires when its worker stops renewing it. Without Redis there is no board, and everything else goes on.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from judgestream.core.errors import StoreUnavailable
+from judgestream.settings import Redis as RedisSettings
+
+RENEW_S = 2.0
+TTL_S = 10.0
+
+T = TypeVar("T")
+
+WRITE = """
+local held = redis.call('GET', KEYS[1])
+if held then
+  local read, entry = pcall(cjson.decode, held)
+  if read and type(entry) == 'table' and entry['life'] ~= ARGV[1] and entry['life'] ~= ARGV[2] then
+    return held
+  end
+end
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+redis.call('SADD', KEYS[2], ARGV[5])
+return false
+"""
+
+
+class WorkerState(StrEnum):
+    STARTING = "starting"
+    WORKING = "working"
+    WAITING = "waiting"
+    """For something that is expected to come back by itself; `reason` says for what."""
+    PAUSED = "paused"
+    """Until somebody acts; `reason` says what is wrong."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerEntry:
+    """One worker as it last showed itself.
+
+    life         unique to this start of the process
+    partitions   (topic, partition) that Kafka has assigned to it
+    lag          records behind on its partitions; None until measured
+    counts       since its start, by name: `set_aside`, `dead_letters`, `retries`
+    """
+
+    kind: str
+    slot: int
+    host: str
+    pid: int
+    life: str
+    started_at: datetime
+    seen_at: datetime
+    state: WorkerState
+    reason: str = ""
+    release: str = ""
+    partitions: tuple[tuple[str, int], ...] = ()
+    lag: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}-{self.slot}"
+
+    def as_json(self) -> str:
+        values = asdict(self)
+        values["started_at"] = self.started_at.isoformat()
+        values["seen_at"] = self.seen_at.isoformat()
+        return json.dumps(values)
+
+
+class WorkerBoard:
+    """Synchronous, for use by one thread. Every method raises StoreUnavailable when Redis does not answer."""
+
+    def __init__(self, redis: Redis, *, prefix: str) -> None:
+        self._redis = redis
+        self._names = f"{prefix}:workers"
+
+    @classmethod
+    def connect(cls, settings: RedisSettings) -> Self | None:
+        """None when no Redis is set. Does not wait for an answer."""
+        url = settings.url.get_secret_value()
+        if not url:
+            return None
+        redis: Redis = Redis.from_url(
+            url, socket_timeout=settings.timeout_s, socket_connect_timeout=settings.timeout_s
+        )
+        return cls(redis, prefix=settings.prefix)
+
+    def workers(self) -> list[WorkerEntry]:
+        """Every living worker, by kind and slot. An entry that cannot be read is left out."""
+        names = sorted(_text(name) for name in self._ask(lambda r: r.smembers(self._names)))
+        found: list[WorkerEntry] = []
+        for name in names:
+            raw = self._ask(lambda r, key=self._key(name): r.get(key))  # type: ignore[misc]
+            if raw is None:
+                self._ask(lambda r, gone=name: r.srem(self._names, gone))  # type: ignore[misc]
+                continue
+            entry = _entry(raw)
+            if entry is not None:
+                found.append(entry)
+        return sorted(found, key=lambda entry: (entry.kind, entry.slot))
+
+    def write(self, entry: WorkerEntry, *, instead_of: str = "") -> WorkerEntry | None:
+        """Show this entry, unless another living worker has its slot: that one's entry is returned then.
+
+        Args:
+            instead_of: the `life` of an earlier worker that is known to be dead.
+        """
+        held = self._ask(
+            lambda r: r.eval(
+                WRITE,
+                2,
+                self._key(entry.name),
+                self._names,
+                entry.life,
+                instead_of or entry.life,
+                entry.as_json(),
+                int(TTL_S * 1000),
+                entry.name,
+            )
+        )
+        if held is None:
+            return None
+        other = _entry(held)
+        if other is None:
+            # somebody else's value under our key: the next renewal puts ours there
+            self._ask(lambda r: r.delete(self._key(entry.name)))
+        return other
+
+    def take_down(self, entry: WorkerEntry) -> None:
+        """This worker ends: free its slot at once, if it is still its own."""
+        raw = self._ask(lambda r: r.get(self._key(entry.name)))
+        held = None if raw is None else _entry(raw)
+        if held is not None and held.life == entry.life:
+            self._ask(lambda r: r.delete(self._key(entry.name)))
+
+    def close(self) -> None:
+        self._redis.close()
+
+    def _key(self, name: str) -> str:
+        return f"{self._names}:{name}"
+
+    def _ask(self, command: Callable[[Redis], T]) -> Any:
+        try:
+            return command(self._redis)
+        except (RedisError, OSError) as exc:
+            raise StoreUnavailable(f"Redis does not answer: {exc}") from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _entry(raw: bytes | str) -> WorkerEntry | None:
+    """None for what is not an entry: anybody may write to Redis."""
+    try:
+        values = json.loads(raw)
+        return WorkerEntry(
+            kind=str(values["kind"]),
+            slot=int(values["slot"]),
+            host=str(values["host"]),
+            pid=int(values["pid"]),
+            life=str(values["life"]),
+            started_at=_time(values["started_at"]),
+            seen_at=_time(values["seen_at"]),
+            state=WorkerState(values["state"]),
+            reason=str(values.get("reason", "")),
+            release=str(values.get("release", "")),
+            partitions=tuple((str(t), int(p)) for t, p in values.get("partitions", ())),
+            lag=None if values.get("lag") is None else int(values["lag"]),
+            counts={str(k): int(v) for k, v in dict(values.get("counts", {})).items()},
+        )
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def _text(raw: bytes | str) -> str:
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else raw

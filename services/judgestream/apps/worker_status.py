@@ -1,0 +1,95 @@
+"""What a worker is doing now, in words: the event loop sets it, the board and the metrics show it."""
+
+import logging
+import os
+import socket
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from threading import Lock
+from uuid import uuid4
+
+from judgestream.adapters.redis.worker_board import WorkerEntry, WorkerState
+
+log = logging.getLogger(__name__)
+
+
+class WorkerStatus:
+    """Mutable, and safe to use from several threads.
+
+    `waiting` and `paused` log when their reason is new, so that a caller may repeat them at every try.
+    """
+
+    def __init__(self, *, kind: str, slot: int) -> None:
+        self.kind = kind
+        self.slot = slot
+        self.release = ""
+        self.lag: int | None = None
+        self._life = uuid4().hex
+        self._started_at = datetime.now(UTC)
+        self._partitions: tuple[tuple[str, int], ...] = ()
+        self._counts: Counter[str] = Counter()
+        self._lock = Lock()
+        self._state = WorkerState.STARTING
+        self._reason = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}-{self.slot}"
+
+    @property
+    def state(self) -> WorkerState:
+        return self._state
+
+    @property
+    def reason(self) -> str:
+        return self._reason
+
+    def working(self) -> None:
+        """All is well."""
+        self._set(WorkerState.WORKING, "")
+
+    def waiting(self, reason: str) -> None:
+        """For something that is expected to come back by itself, as in "the judge is overloaded"."""
+        self._set(WorkerState.WAITING, reason)
+
+    def paused(self, reason: str) -> None:
+        """Until somebody acts, as in "the endpoint refuses our key (401)"."""
+        self._set(WorkerState.PAUSED, reason)
+
+    def assigned(self, partitions: Iterable[tuple[str, int]]) -> None:
+        self._partitions = tuple(sorted(partitions))
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Count something for the board: `set_aside`, `dead_letters`, `retries`."""
+        with self._lock:
+            self._counts[name] += by
+
+    def entry(self) -> WorkerEntry:
+        """A picture of this moment."""
+        with self._lock:
+            return WorkerEntry(
+                kind=self.kind,
+                slot=self.slot,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                life=self._life,
+                started_at=self._started_at,
+                seen_at=datetime.now(UTC),
+                state=self._state,
+                reason=self._reason,
+                release=self.release,
+                partitions=self._partitions,
+                lag=self.lag,
+                counts=dict(self._counts),
+            )
+
+    def _set(self, state: WorkerState, reason: str) -> None:
+        with self._lock:
+            if (state, reason) == (self._state, self._reason):
+                return
+            before, self._state, self._reason = self._state, state, reason
+        if reason:
+            log.warning("%s: %s", state.value, reason)
+        elif before is not WorkerState.STARTING:
+            log.info("%s again", state.value)
