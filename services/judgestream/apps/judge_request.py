@@ -1,14 +1,14 @@
 """One request's way to its verdict: understand, ask, settle, publish. Nothing here knows Faust."""
 
 import logging
-import random
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Protocol
 
 from judgestream.apps import metrics
+from judgestream.apps.asking import Asking, Backoff, Judge, Pause, Tries
 from judgestream.contracts.codecs import request_from_message, verdict_to_message
 from judgestream.contracts.events import (
     Header,
@@ -26,13 +26,11 @@ from judgestream.core.errors import (
     JudgestreamError,
     OversizeRecord,
     PoisonError,
-    RetryableError,
-    TooOld,
 )
 from judgestream.core.modes import Mode, Pass, check, plan
 from judgestream.core.reconcile import verdict_id
 from judgestream.core.templates import template
-from judgestream.core.types import Release, Reply, Request, Verdict
+from judgestream.core.types import Reply, Request, Verdict
 from judgestream.core.verdicts import Effort, failed, settle
 from judgestream.settings import Judging
 from judgestream.v1.judging_pb2 import JudgeRequest
@@ -40,14 +38,6 @@ from judgestream.v1.judging_pb2 import JudgeRequest
 log = logging.getLogger(__name__)
 
 SOURCE = "judgestream/judging"
-
-Pause = Callable[[float], Awaitable[None]]
-
-
-class Judge(Protocol):
-    release: Release
-
-    async def ask(self, passes: Sequence[Pass]) -> list[Reply]: ...
 
 
 class Publisher(Protocol):
@@ -63,12 +53,9 @@ class Published(Protocol):
 
 
 @dataclass(kw_only=True, slots=True)
-class _Progress:
+class _Progress(Tries):
     """What is known of a record so far; its dead letter and its failed verdict tell it."""
 
-    started: float = field(default_factory=monotonic)
-    first_failed_at: datetime | None = None
-    attempts: int = 0
     request_id: str = ""
     request: Request | None = None
 
@@ -95,7 +82,8 @@ class RequestJudge:
         self._published = published
         self._settings = settings
         self._template = template(judge.release.template_id)
-        self._jitter = random.Random()  # noqa: S311 - spreads retries, keeps no secret
+        self._asking = Asking(judge, settings)
+        self._backoff = Backoff(settings)
 
     async def handle(self, record: Record, pause: Pause) -> None:
         progress = _Progress()
@@ -105,7 +93,7 @@ class RequestJudge:
             if await self._published.already(identity):
                 metrics.requests.labels("duplicate").inc()
                 return
-            replies = await self._ask(passes, progress, pause)
+            replies = await self._asking.ask(passes, progress, pause)
             verdict = self._settle(request, mode, passes, replies, progress)
         except PoisonError as exc:
             await self._give_up(record, progress, exc, pause)
@@ -133,33 +121,6 @@ class RequestJudge:
             raise
         except Exception as exc:
             raise _internal(exc) from exc
-
-    async def _ask(self, passes: Sequence[Pass], progress: _Progress, pause: Pause) -> list[Reply]:
-        """Ask until there is an answer, a poison error, or the request is too old."""
-        while True:
-            progress.attempts += 1
-            asked = monotonic()
-            try:
-                replies = await self._judge.ask(passes)
-            except RetryableError as exc:
-                metrics.retries.labels(exc.code).inc()
-                progress.first_failed_at = progress.first_failed_at or datetime.now(UTC)
-                age = monotonic() - progress.started
-                if age >= self._settings.max_age_s:
-                    raise TooOld(
-                        f"no judgement after {age:.0f} s and {progress.attempts} tries;"
-                        f" the last one: {exc.code}: {exc}"
-                    ) from exc
-                await pause(self._backoff(progress.attempts))
-                continue
-            metrics.judge_seconds.observe(monotonic() - asked)
-            metrics.passes.inc(len(replies))
-            return replies
-
-    def _backoff(self, attempt: int) -> float:
-        """Seconds: exponential with jitter, so that many waiting requests do not come back at once."""
-        doubled = self._settings.backoff_s * 2.0 ** min(attempt - 1, 30)
-        return min(self._settings.max_backoff_s, doubled) * (0.5 + 0.5 * self._jitter.random())
 
     def _settle(
         self,
