@@ -97,7 +97,12 @@ class Bias(Group):
 
 class Worker(Group):
     metrics_host: str = Field("127.0.0.1", description="where Prometheus may scrape")
-    metrics_port: int = Field(0, ge=0, le=65535, description="0 = no metrics port")
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535 - 300,
+        description="base of the metrics ports: judging slot n: base + n, bias: base + 100 + n; 0 = none",
+    )
     stall_s: float = Field(
         120.0, gt=0, description="a worker with lag that does nothing this long is ended"
     )

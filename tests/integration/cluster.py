@@ -77,10 +77,12 @@ class Cluster:
     def work(self, kind: str = "judging", slot: int = 0, **settings: object) -> ServerProcess:
         """Start a worker, as a supervisor would, and wait until it has its partitions."""
         name = f"{kind}-{slot}"
+        ready = self.folder / f"{name}.ready"
+        ready.unlink(missing_ok=True)
         process = ServerProcess(
             Command(
                 name=name,
-                argv=worker_command(kind, slot),
+                argv=[*worker_command(kind, slot), "--ready-file", str(ready)],
                 log_path=self.folder / f"{name}.log",
                 cwd=self.folder,
                 env=self.environment(**settings),
@@ -89,7 +91,7 @@ class Cluster:
         )
         self.workers[name] = process
         process.wait_ready(
-            lambda: "assigned: [(" in process.command.log_path.read_text(),
+            ready.exists,
             what="been assigned its partitions",
             seconds=60.0,
             mend="see its log",

@@ -17,6 +17,7 @@ from judgestream.adapters.preflight import check_kafka
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.bias_store import BiasStore, Counted, OpenWindow, scripts
 from judgestream.apps import faust_app, metrics
+from judgestream.apps.readiness import Ready, nobody_waits
 from judgestream.apps.watchdog import Movement
 from judgestream.contracts.codecs import timestamp, verdict_from_message
 from judgestream.contracts.events import JSON, event_headers, header
@@ -229,7 +230,7 @@ class _Worker:
         await self._counter.handle(record, pause)
 
 
-def main(settings: Settings, slot: int) -> int:
+def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
     """Check, then run until told to stop. Returns the exit code.
 
     Raises:
@@ -252,5 +253,6 @@ def main(settings: Settings, slot: int) -> int:
         opening=worker.open,
         closing=worker.close,
         movement=movement,
+        ready=ready,
     )
     return faust_app.run(app, settings=settings, group=settings.bias.group, movement=movement)

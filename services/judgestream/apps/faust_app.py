@@ -12,6 +12,7 @@ import uvloop
 from judgestream.adapters.kafka.connection import faust_options
 from judgestream.adapters.kafka.lag import GroupLag
 from judgestream.apps import logs, metrics
+from judgestream.apps.readiness import Ready, nobody_waits
 from judgestream.apps.watchdog import Movement, Watchdog
 from judgestream.apps.window import Event, Window
 from judgestream.contracts.records import Record
@@ -46,6 +47,9 @@ class App(faust.App):
         await super().on_stop()
         await self.closing()
 
+    def _create_directories(self) -> None:
+        """None: Faust would leave a folder in the current directory, for tables that we do not have."""
+
 
 def build(
     *,
@@ -59,6 +63,7 @@ def build(
     opening: Callable[[], Awaitable[None]],
     closing: Callable[[], Awaitable[None]],
     movement: Movement,
+    ready: Ready = nobody_waits,
     wait_for_inflight: bool = True,
 ) -> App:
     """A Faust app that hands every record of `topic` to `handle`, many at a time.
@@ -66,6 +71,7 @@ def build(
     Args:
         slot: this worker's place in its group. A worker that comes back under its slot rejoins without a
             rebalance (static membership).
+        ready: called whenever partitions have been assigned.
         wait_for_inflight: whether a rebalance waits for handlers that are at work.
     """
     app = App(
@@ -119,6 +125,7 @@ def build(
         movement.assigned = frozenset((tp.topic, tp.partition) for tp in found[0])
         movement.moves += 1
         log.info("assigned: %s", sorted(movement.assigned))
+        ready()
 
     @app.agent(app.topic(topic.name, key_type=bytes, value_type=bytes))
     async def take(stream: Any) -> None:

@@ -10,6 +10,7 @@ from judgestream.adapters.redis.published import Published
 from judgestream.adapters.triton import TritonJudge
 from judgestream.apps import faust_app, metrics
 from judgestream.apps.judge_request import RequestJudge
+from judgestream.apps.readiness import Ready, nobody_waits
 from judgestream.apps.watchdog import Movement
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS
@@ -70,7 +71,7 @@ async def _check_judge(settings: Settings) -> None:
     template(judge.release.template_id)
 
 
-def main(settings: Settings, slot: int) -> int:
+def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
     """Check everything, then run until told to stop. Returns the exit code.
 
     Raises:
@@ -94,5 +95,6 @@ def main(settings: Settings, slot: int) -> int:
         opening=worker.open,
         closing=worker.close,
         movement=movement,
+        ready=ready,
     )
     return faust_app.run(app, settings=settings, group=settings.judging.group, movement=movement)

@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
+from judgestream.core.errors import ConfigurationError
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
 requests = Counter(
@@ -34,6 +36,17 @@ bias_expired = Counter("judgestream_bias_expired_total", "Verdicts after their w
 
 
 def serve(host: str, port: int) -> None:
-    """Serve /metrics; port 0 serves nothing."""
-    if port:
+    """Serve /metrics; port 0 serves nothing.
+
+    Raises:
+        ConfigurationError: the port is taken, or the host is not one of this machine.
+    """
+    if not port:
+        return
+    try:
         start_http_server(port, addr=host)
+    except OSError as exc:
+        raise ConfigurationError(
+            f"metrics cannot be served on {host}:{port} ({exc.strerror or exc}): stop what listens there, or"
+            " set another JUDGESTREAM_WORKER__METRICS_PORT or JUDGESTREAM_WORKER__METRICS_HOST"
+        ) from exc

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -215,22 +214,27 @@ class OneMachine:
             _Worker(kind=kind, slot=slot, process=self._spawn(kind, slot)) for kind, slot in wanted
         ]
         for worker in self._workers:
-            log_path = worker.process.command.log_path
             worker.process.wait_ready(
-                partial(_assigned, log_path),
+                self._ready_file(worker.name).exists,
                 what="been assigned its partitions",
                 seconds=WORKER_READY_S,
                 mend="The machine may be short of CPU: start again.",
             )
 
+    def _ready_file(self, name: str) -> Path:
+        return self.data / "workers" / f"{name}.ready"
+
     def _spawn(self, kind: str, slot: int) -> ServerProcess:
         name = f"{kind}-{slot}"
+        ready = self._ready_file(name)
+        ready.unlink(missing_ok=True)
         return ServerProcess(
             Command(
                 name=f"worker {name}",
                 argv=[
                     sys.executable,
                     *("-m", "judgestream.apps.cli", "worker", kind, "--slot", str(slot)),
+                    *("--ready-file", str(ready)),
                 ],
                 log_path=self.data / "workers" / f"{name}.log",
                 cwd=self.data,
@@ -238,11 +242,6 @@ class OneMachine:
                 stop_seconds=20.0,
             )
         )
-
-
-def _assigned(log_path: Path) -> bool:
-    """Whether the worker whose log this is has its partitions."""
-    return log_path.exists() and "assigned: [" in log_path.read_text(errors="replace")
 
 
 def _named(group: object, field: str) -> bool:

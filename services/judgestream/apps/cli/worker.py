@@ -1,6 +1,7 @@
 """`judgestream worker judging|bias`: one worker, in the foreground, until SIGTERM."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,14 +19,22 @@ def worker(
     slot: Annotated[
         int, typer.Option(min=0, help="this worker's place in its group: 0, 1, ...; each only once")
     ] = 0,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(help="written with the worker's pid once it has its partitions"),
+    ] = None,
 ) -> None:
     """Run one worker. A supervisor should start it again whenever it ends with a code other than 0."""
     settings = load()
     from judgestream.apps import logs
+    from judgestream.apps.metrics_ports import with_metrics_port
+    from judgestream.apps.readiness import ready_file as announcing
 
+    settings = with_metrics_port(settings, kind.value, slot)
     logs.configure(settings.worker.log_level)
+    ready = announcing(ready_file)
     if kind is Kind.JUDGING:
         from judgestream.apps.judging import main
     else:
         from judgestream.apps.bias import main
-    raise typer.Exit(main(settings, slot))
+    raise typer.Exit(main(settings, slot, ready))
