@@ -59,6 +59,9 @@ class Redis(Group):
 class Triton(Group):
     grpc: str = Field("127.0.0.1:28001", description="Triton's gRPC address, host:port")
     release: str = Field("", description="Triton model to ask; empty = the only judge loaded")
+    control_key: SecretStr = Field(
+        SecretStr(""), description="opens Triton's model control; empty = it is not restricted"
+    )
 
 
 class Judging(Group):

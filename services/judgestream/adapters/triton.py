@@ -204,8 +204,9 @@ class TritonJudge:
 
 
 async def _only_judge(client: InferenceServerClient) -> str:
-    index = await client.get_model_repository_index(as_json=True)
-    ready = [m["name"] for m in index.get("models", []) if m.get("state") == "READY"]
+    # Not the repository's index: that belongs to the control plane, which may be restricted.
+    loaded = await client.get_inference_statistics(as_json=True)
+    ready = [model["name"] for model in loaded.get("model_stats", [])]
     judges = [
         name
         for name in sorted(set(ready))
