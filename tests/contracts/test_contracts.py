@@ -34,6 +34,7 @@ SCALARS = {
     descriptor.FieldDescriptor.CPPTYPE_INT32: 7,
     descriptor.FieldDescriptor.CPPTYPE_INT64: 7,
     descriptor.FieldDescriptor.CPPTYPE_UINT32: 7,
+    descriptor.FieldDescriptor.CPPTYPE_UINT64: 7,
     descriptor.FieldDescriptor.CPPTYPE_DOUBLE: 0.25,
     descriptor.FieldDescriptor.CPPTYPE_BOOL: True,
     descriptor.FieldDescriptor.CPPTYPE_ENUM: 1,

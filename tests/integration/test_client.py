@@ -168,7 +168,9 @@ def judging(kafka: Kafka, judge: Callable[[Request], Verdict | None]) -> Iterato
             while not stop.is_set():
                 for one in reader.poll(0.1):
                     assert isinstance(one.message, JudgeRequest)
-                    found = judge(request_from_message(one.message, one.record.time))
+                    found = judge(
+                        request_from_message(one.message, one.record.time or datetime.now(UTC))
+                    )
                     if found is not None:
                         publish(kafka, found)
 

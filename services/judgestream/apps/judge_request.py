@@ -113,7 +113,7 @@ class RequestJudge:
         try:
             message = decode(JudgeRequest, record.value, header(record.headers, "content-type"))
             progress.request_id = message.request_id
-            request = request_from_message(message, event_time(record.headers) or record.time)
+            request = request_from_message(message, _time_of(record))
             progress.request = request
             mode = check(request)
             return mode, request, plan(request, mode, self._template)
@@ -179,7 +179,7 @@ class RequestJudge:
         verdict = failed(
             request_id=progress.request_id,
             request=progress.request,
-            requested_at=record.time,
+            requested_at=_time_of(record),
             release=self._judge.release,
             error=error,
             effort=effort,
@@ -218,6 +218,11 @@ class RequestJudge:
                 metrics.retries.labels(exc.code).inc()
                 log.warning("not published, trying again: %s", exc)
                 await pause(self._backoff(tries))
+
+
+def _time_of(record: Record) -> datetime:
+    """When the request was made, as far as its record says; else the moment of reading."""
+    return event_time(record.headers) or record.time or datetime.now(UTC)
 
 
 def _internal(exc: Exception) -> InternalError:

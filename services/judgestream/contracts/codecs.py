@@ -168,6 +168,7 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
         requested_at=timestamp(verdict.requested_at),
         judged_at=timestamp(verdict.judged_at),
         metadata=verdict.metadata,
+        content_digest=verdict.content_digest,
     )
     if verdict.flipped is not None:
         message.flipped = verdict.flipped
@@ -212,6 +213,7 @@ def verdict_from_message(message: pb.Verdict) -> Verdict:
         requested_at=moment(message.requested_at),
         judged_at=moment(message.judged_at),
         metadata=dict(message.metadata),
+        content_digest=message.content_digest,
     )
 
 

@@ -7,11 +7,15 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from judgestream.core.limits import plausible
+
 PROTOBUF = "application/protobuf"
 JSON = "application/json"
 TRACE_HEADERS = ("traceparent", "tracestate")
 
 Header = tuple[str, bytes]
+IncomingHeader = tuple[str, bytes | None]
+"""As Kafka delivers it: a header's value may be null."""
 
 
 def event_headers(
@@ -36,27 +40,42 @@ def event_headers(
     ]
 
 
-def header(headers: Iterable[Header], name: str) -> str:
-    """The header's text, or "" when it is missing or not UTF-8. Names compare without case."""
+def header(headers: Iterable[IncomingHeader], name: str) -> str:
+    """The header's text, or "" when it is missing, null or not UTF-8. Names compare without case.
+
+    Of several copies the last readable one counts, as in Kafka's own clients.
+    """
+    found = ""
     for key, value in headers:
-        if key.lower() == name:
+        if value is not None and key.lower() == name:
             try:
-                return value.decode()
+                found = value.decode()
             except UnicodeDecodeError:
-                return ""
-    return ""
+                continue
+    return found
 
 
-def trace_headers(headers: Iterable[Header]) -> list[Header]:
+def trace_headers(headers: Iterable[IncomingHeader]) -> list[Header]:
     """The trace headers of a record, to be put on what comes of it."""
-    return [(key.lower(), value) for key, value in headers if key.lower() in TRACE_HEADERS]
+    return [
+        (key.lower(), value)
+        for key, value in headers
+        if value is not None and key.lower() in TRACE_HEADERS
+    ]
 
 
-def event_time(headers: Iterable[Header]) -> datetime | None:
-    """`ce_time`, or None when it is missing, malformed, or has no zone."""
-    text = header(headers, "ce_time")
+def event_time(headers: Iterable[IncomingHeader]) -> datetime | None:
+    """`ce_time` in UTC, or None when it is missing, malformed, has no zone, or is off the calendar."""
+    return instant(header(headers, "ce_time"))
+
+
+def instant(text: str) -> datetime | None:
+    """An ISO 8601 time with a zone as UTC, or None when the text is not one.
+
+    The zero time of other languages (year 1) and anything else before 1970 or after 9998 is not a time.
+    """
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return plausible(time.astimezone(UTC)) if time.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return time if time.tzinfo is not None else None

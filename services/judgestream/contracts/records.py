@@ -5,22 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from judgestream.contracts.codecs import timestamp
-from judgestream.contracts.events import Header
+from judgestream.contracts.events import IncomingHeader
 from judgestream.core.errors import JudgestreamError
+from judgestream.core.limits import clean
 from judgestream.v1.judging_pb2 import DeadLetter
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """`time` is Kafka's record timestamp."""
+    """`time` is Kafka's record timestamp, None when it cannot be read as a time."""
 
     topic: str
     partition: int
     offset: int
-    time: datetime
+    time: datetime | None
     key: bytes | None
     value: bytes | None
-    headers: tuple[Header, ...] = ()
+    headers: tuple[IncomingHeader, ...] = ()
 
 
 def dead_letter(
@@ -43,10 +44,10 @@ def dead_letter(
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        recorded_at=timestamp(record.time),
+        recorded_at=None if record.time is None else timestamp(record.time),
         key=record.key,
         value=record.value,
-        headers=[DeadLetter.Header(key=key, value=value) for key, value in record.headers],
+        headers=[DeadLetter.Header(key=clean(key), value=value) for key, value in record.headers],
         error_class=error.code,
         error_message=str(error),
         attempts=attempts,

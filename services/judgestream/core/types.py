@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+PROBE_KEY = "judgestream.probe"
+"""Metadata key of requests that only test the pipeline. Their verdicts are left out of every statistic,
+export and training set, and counted as left out. The value says who probes."""
+
 
 class Orders(StrEnum):
     """Which candidate orders are shown to the judge."""
@@ -151,6 +155,7 @@ class Verdict:
     confidence    probability of the outcome that was chosen
     flipped       True when straight and swapped orders lead to different outcomes; None if not both asked
     latency_s     from the first attempt's start to the settled verdict, seconds
+    content_digest   of what was judged (see `identity.content_digest`); "" when it could not be decoded
     """
 
     verdict_id: str
@@ -180,6 +185,12 @@ class Verdict:
     latency_s: float = 0.0
     attempts: int = 1
     metadata: Mapping[str, str] = field(default_factory=dict)
+    content_digest: str = ""
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether this request only tested the pipeline."""
+        return PROBE_KEY in self.metadata
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

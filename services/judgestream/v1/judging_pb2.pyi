@@ -78,7 +78,7 @@ class JudgeOptions(_message.Message):
     def __init__(self, orders: _Optional[_Union[JudgeOptions.Orders, str]] = ..., reference_use: _Optional[_Union[JudgeOptions.ReferenceUse, str]] = ..., explain: bool = ..., max_explanation_tokens: _Optional[int] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("verdict_id", "request_id", "mode", "status", "reason", "error_class", "error_message", "winner", "tie", "scores", "p_win", "p_tie", "p_lose", "confidence", "flipped", "explanation", "passes", "release", "checkpoint_digest", "template_id", "input_tokens", "output_tokens", "latency_s", "attempts", "requested_at", "judged_at", "metadata")
+    __slots__ = ("verdict_id", "request_id", "mode", "status", "reason", "error_class", "error_message", "winner", "tie", "scores", "p_win", "p_tie", "p_lose", "confidence", "flipped", "explanation", "passes", "release", "checkpoint_digest", "template_id", "input_tokens", "output_tokens", "latency_s", "attempts", "requested_at", "judged_at", "metadata", "content_digest")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[Verdict.Status]
@@ -123,6 +123,7 @@ class Verdict(_message.Message):
     REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
     JUDGED_AT_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_DIGEST_FIELD_NUMBER: _ClassVar[int]
     verdict_id: str
     request_id: str
     mode: str
@@ -150,7 +151,8 @@ class Verdict(_message.Message):
     requested_at: _timestamp_pb2.Timestamp
     judged_at: _timestamp_pb2.Timestamp
     metadata: _containers.ScalarMap[str, str]
-    def __init__(self, verdict_id: _Optional[str] = ..., request_id: _Optional[str] = ..., mode: _Optional[str] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., confidence: _Optional[float] = ..., flipped: bool = ..., explanation: _Optional[str] = ..., passes: _Optional[_Iterable[_Union[PassReading, _Mapping]]] = ..., release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., attempts: _Optional[int] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    content_digest: str
+    def __init__(self, verdict_id: _Optional[str] = ..., request_id: _Optional[str] = ..., mode: _Optional[str] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., confidence: _Optional[float] = ..., flipped: bool = ..., explanation: _Optional[str] = ..., passes: _Optional[_Iterable[_Union[PassReading, _Mapping]]] = ..., release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., attempts: _Optional[int] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., content_digest: _Optional[str] = ...) -> None: ...
 
 class CandidateScore(_message.Message):
     __slots__ = ("candidate_id", "score", "system", "length")
@@ -197,7 +199,7 @@ class PassReading(_message.Message):
     def __init__(self, name: _Optional[str] = ..., means: _Optional[_Iterable[float]] = ..., greedy: _Optional[_Iterable[float]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., outside: _Optional[float] = ..., unreadable: _Optional[str] = ..., detail: _Optional[str] = ..., text: _Optional[str] = ..., finish_reason: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ...) -> None: ...
 
 class DeadLetter(_message.Message):
-    __slots__ = ("dead_letter_id", "topic", "partition", "offset", "recorded_at", "key", "value", "headers", "error_class", "error_message", "attempts", "first_failed_at", "dead_lettered_at", "consumer_group", "request_id")
+    __slots__ = ("dead_letter_id", "topic", "partition", "offset", "recorded_at", "key", "value", "headers", "error_class", "error_message", "attempts", "first_failed_at", "dead_lettered_at", "consumer_group", "request_id", "cut", "value_bytes", "value_sha256", "last_offset")
     class Header(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -220,6 +222,10 @@ class DeadLetter(_message.Message):
     DEAD_LETTERED_AT_FIELD_NUMBER: _ClassVar[int]
     CONSUMER_GROUP_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
+    VALUE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    VALUE_SHA256_FIELD_NUMBER: _ClassVar[int]
+    LAST_OFFSET_FIELD_NUMBER: _ClassVar[int]
     dead_letter_id: str
     topic: str
     partition: int
@@ -235,7 +241,11 @@ class DeadLetter(_message.Message):
     dead_lettered_at: _timestamp_pb2.Timestamp
     consumer_group: str
     request_id: str
-    def __init__(self, dead_letter_id: _Optional[str] = ..., topic: _Optional[str] = ..., partition: _Optional[int] = ..., offset: _Optional[int] = ..., recorded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., key: _Optional[bytes] = ..., value: _Optional[bytes] = ..., headers: _Optional[_Iterable[_Union[DeadLetter.Header, _Mapping]]] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., attempts: _Optional[int] = ..., first_failed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dead_lettered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., consumer_group: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    cut: _containers.RepeatedScalarFieldContainer[str]
+    value_bytes: int
+    value_sha256: str
+    last_offset: int
+    def __init__(self, dead_letter_id: _Optional[str] = ..., topic: _Optional[str] = ..., partition: _Optional[int] = ..., offset: _Optional[int] = ..., recorded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., key: _Optional[bytes] = ..., value: _Optional[bytes] = ..., headers: _Optional[_Iterable[_Union[DeadLetter.Header, _Mapping]]] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., attempts: _Optional[int] = ..., first_failed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dead_lettered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., consumer_group: _Optional[str] = ..., request_id: _Optional[str] = ..., cut: _Optional[_Iterable[str]] = ..., value_bytes: _Optional[int] = ..., value_sha256: _Optional[str] = ..., last_offset: _Optional[int] = ...) -> None: ...
 
 class Label(_message.Message):
     __slots__ = ("label_id", "request_id", "annotator", "winner", "tie", "labelled_at")

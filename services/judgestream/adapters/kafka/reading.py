@@ -9,6 +9,7 @@ from kafka import TopicPartition
 
 from judgestream.adapters.kafka.consuming import CALL_MS, Incoming, M, Reader
 from judgestream.contracts.topics import Topic
+from judgestream.core import limits
 from judgestream.settings import Kafka
 
 Offsets = Mapping[int, int]
@@ -87,7 +88,7 @@ class TopicReader(Reader[M]):
 
     def poll(self, timeout_s: float = POLL_S) -> list[Incoming[M]]:
         """What has come since, oldest first; [] when nothing does in time. Begins where `seek` said."""
-        return sorted(super().poll(timeout_s), key=lambda incoming: incoming.record.time)
+        return sorted(super().poll(timeout_s), key=_time_of)
 
     def read(
         self,
@@ -138,3 +139,8 @@ class TopicReader(Reader[M]):
 
     def _numbered(self, offsets: Mapping[Any, int]) -> Offsets:
         return {tp.partition: offset for tp, offset in offsets.items()}
+
+
+def _time_of(incoming: Incoming[M]) -> datetime:
+    """A record without a readable time counts as old."""
+    return incoming.record.time or limits.EARLIEST

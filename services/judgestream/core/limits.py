@@ -1,0 +1,98 @@
+"""How large each part of a record may be, and how a text is cut, quoted and shortened.
+
+Sizes are bytes of UTF-8 unless said otherwise. What a producer sends beyond a limit is refused by name, by
+the clients and by the worker alike (`modes.check`); what comes back from a judge beyond one is cut, visibly.
+With these limits every verdict and dead letter fits its topic.
+"""
+
+from datetime import UTC, datetime
+
+KIB = 1 << 10
+MIB = 1 << 20
+
+REQUEST = MIB
+"""A whole encoded request. The topic takes more, so that the worker sees a larger one and can say so."""
+TEXT = MIB
+"""Question, one answer, or the reference. A request holds them all within `REQUEST`."""
+ID = 512
+"""Ids of requests, candidates, labels and examples."""
+SYSTEM = 512
+"""Name of the system that produced an answer."""
+ANNOTATOR = 512
+MODE = 64
+RELEASE = 256
+CANDIDATES = 64
+"""Number of candidates that any mode may take."""
+METADATA_ENTRIES = 64
+METADATA_KEY = 256
+METADATA_VALUE = 16 * KIB
+METADATA = 64 * KIB
+"""All keys and values of one request's metadata together."""
+
+REPLY = 32 * KIB
+"""A judge's reply to one prompt, and an explanation, as published on the verdict."""
+REPLIES = 128 * KIB
+"""All replies on one verdict together."""
+MESSAGE = 4 * KIB
+"""An error message."""
+DETAIL = 512
+"""A short remark of a judge or a server: why a reply has no reading, a finish reason."""
+QUOTED = 120
+"""A value quoted in an error message, in characters."""
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+"""Event times lie between these; arithmetic with windows and zones stays on the calendar."""
+
+
+def plausible(time: datetime) -> datetime | None:
+    """The time, or None when it lies outside `EARLIEST` and `LATEST`. It must carry a zone."""
+    return time if EARLIEST <= time < LATEST else None
+
+
+def clean(text: str) -> str:
+    """The text with every half surrogate pair, which UTF-8 cannot hold, replaced by a question mark."""
+    return text.encode(errors="replace").decode()
+
+
+def cut(text: str, limit: int) -> str:
+    """The text in at most `limit` bytes of UTF-8. A cut is marked: `…[cut: N of M bytes]` kept.
+
+    The mark counts into the limit, so a text that was cut once is not cut again.
+    """
+    if len(text) <= limit and text.isascii():
+        return text
+    raw = text.encode(errors="replace")
+    if len(raw) <= limit:
+        return raw.decode()
+    room = max(0, limit - len(_mark(limit, len(raw)).encode()))
+    kept = raw[:room].decode(errors="ignore")
+    return kept + _mark(len(kept.encode()), len(raw))
+
+
+def _mark(kept: int, of: int) -> str:
+    return f"…[cut: {kept} of {of} bytes]"
+
+
+def shortened(text: str, limit: int = QUOTED) -> str:
+    """At most `limit` characters of a text for an error message, with how long it was."""
+    if len(text) <= limit:
+        return clean(text)
+    return f"{clean(text[:limit])}… ({len(text)} characters)"
+
+
+def quoted(value: object) -> str:
+    """A value for an error message: in quotes, control characters escaped, shortened.
+
+    Only the beginning of a long text is looked at, so quoting a value of megabytes costs nothing.
+    """
+    if isinstance(value, str):
+        inner = repr(value[:QUOTED])
+        more = len(value) - QUOTED
+        return clean(inner) if more <= 0 else f"{clean(inner)}… ({len(value)} characters)"
+    if isinstance(value, bytes):
+        more = len(value) - QUOTED
+        return repr(value[:QUOTED]) if more <= 0 else f"{value[:QUOTED]!r}… ({len(value)} bytes)"
+    if isinstance(value, int) and value.bit_length() > 4 * QUOTED:
+        return f"a number of {value.bit_length()} bits"
+    return repr(value) if isinstance(value, int | float | None) else type(value).__name__
