@@ -115,7 +115,7 @@ class TestJudgelm:
 
     def test_half_a_surrogate_pair_is_refused_before_protobuf_meets_it(self) -> None:
         row = json.loads('{"x": "\\ud800"}')
-        with pytest.raises(InvalidRecord, match="answer1_body: holds half a surrogate"):
+        with pytest.raises(InvalidRecord, match="answer1_body: contains a lone surrogate"):
             convert("judgelm", JUDGELM | {"answer1_body": row["x"]})
 
 

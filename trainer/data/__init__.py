@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from judgestream.adapters.json_files import read_records
+from judgestream.adapters.files import read_records
 from judgestream.core.formats.fields import Fields, InvalidRecord, Place
 from trainer.data.judgelm import JUDGELM
 from trainer.data.kinds import Join, Kind

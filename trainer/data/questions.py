@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from judgestream.adapters.json_files import read_records
+from judgestream.adapters.files import read_records
 from judgestream.core.formats import detect
 from judgestream.core.formats.fields import Fields, InvalidRecord
 from trainer.data.outcomes import TrainingDataError

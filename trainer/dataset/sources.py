@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from judgestream.adapters.json_files import read_records
+from judgestream.adapters.files import read_records
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.formats.fields import Fields, InvalidRecord
 

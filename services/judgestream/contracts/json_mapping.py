@@ -23,7 +23,7 @@ def parsed(fields: Fields, record: type[M]) -> M:
         json.dumps(fields.values, ensure_ascii=False).encode()
     except UnicodeEncodeError as exc:
         raise InvalidRecord(
-            f"{fields.place}: holds half a surrogate pair, which is no character: mend the escape"
+            f"{fields.place}: contains a lone surrogate (`\\ud83d` without its pair): fix the escape"
         ) from exc
     try:
         json_format.ParseDict(dict(fields.values), message)

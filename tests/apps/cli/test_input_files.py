@@ -58,7 +58,7 @@ def test_every_way_to_write_a_file_gives_the_same_requests(tmp_path: Path, raw: 
         (lines(TRL) + "{oops\n", r"rows, line 4: not JSON"),
         (lines([*TRL, [1]]), r"rows, line 4: a record must be a JSON object, not a list"),
         ("[1]", r"rows, record 1: a record must be a JSON object, not a number"),
-        ("[{]", r"rows: not a JSON array"),
+        ("[{]", r"rows: not JSON"),
         (lines([*TRL, {"prompt": "x"}]), r"rows, line 4: field chosen: is missing"),
         (lines([*TRL, TRL[0]]), r"rows, line 4: request id 'p0' was used in line 1 before"),
         ('{"text": 1}', r"rows, line 1: of no known format \(fields: text\)(.|\n)*judgelm: "),
@@ -77,7 +77,7 @@ def test_a_bad_record_is_named_with_its_place(tmp_path: Path, raw: str, message:
 def test_text_that_is_not_utf8_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     path.write_bytes(lines(TRL).encode() + b'{"prompt": "\xff"}\n')
-    with pytest.raises(InvalidRecord, match="rows, line 4: not JSON"):
+    with pytest.raises(InvalidRecord, match="rows, line 4: the text is not UTF-8 .*iconv"):
         read(path)
 
 

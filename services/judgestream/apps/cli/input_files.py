@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
-from judgestream.adapters.json_files import STDIN, read_records
+from judgestream.adapters.files import STDIN, read_records
 from judgestream.apps.cli.own_schema import JUDGESTREAM
 from judgestream.core.errors import ConfigurationError, InvalidRequest
 from judgestream.core.formats import FORMATS as CORE_FORMATS
