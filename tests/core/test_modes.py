@@ -116,7 +116,7 @@ ERRORS: list[tuple[Request, type[InvalidRequest], str]] = [
         "mode single takes 1 candidates, not 2",
     ),
     (with_ids("a", "a"), InvalidRequest, "distinct"),
-    (with_ids("a", ""), InvalidRequest, "not empty"),
+    (with_ids("a", ""), InvalidRequest, "is empty"),
     (request(mode="single", answers=(A,)), InvalidRequest, "needs a reference"),
     (request(mode="single", answers=(A,), reference=" "), InvalidRequest, "needs a reference"),
 ]

@@ -7,7 +7,6 @@ from judgestream.core.reconcile import (
     reading_preference,
     settle_pair,
     settle_single,
-    verdict_id,
 )
 from judgestream.core.transforms import STRAIGHT, SWAPPED, Transform
 from judgestream.core.types import PassResult, Reading, Reply, Status, Unread, Unreadable
@@ -183,20 +182,6 @@ def test_a_single_answer_has_a_score_and_no_winner() -> None:
 def test_no_pass_at_all_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="'r1' has no pass"):
         settle_pair(request(), [])
-
-
-def test_verdict_ids_are_stable() -> None:
-    """Stored in topics and in Redis: a changed digest would publish every redelivery twice.
-
-    printf '\\0\\0\\0\\2r1\\0\\0\\0\\x10judgelm-0a1b2c3d\\0\\0\\0\\x08pairwise' | sha256sum
-    """
-    assert verdict_id("r1", "judgelm-0a1b2c3d", "pairwise") == "8215dbd12ee9313b4f9400799ba2f551"
-
-
-def test_verdict_ids_do_not_run_parts_together() -> None:
-    parts = ["", "a", "b", "ab", "a\0", "\0\0\0\1", "\0\0\0\1a", "é"]
-    triples = [(x, y, z) for x in parts for y in parts for z in parts]
-    assert len({verdict_id(*triple) for triple in triples}) == len(triples)
 
 
 def test_choices_settle_without_scores_and_swap_like_all_others() -> None:

@@ -3,8 +3,8 @@ from collections.abc import Sequence
 import pytest
 
 from judgestream.core.errors import PromptTooLong
+from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.modes import PAIRWISE, Pass, plan
-from judgestream.core.reconcile import verdict_id
 from judgestream.core.templates import JUDGELM
 from judgestream.core.types import Options, Release, Reply, Request, Status, Verdict
 from judgestream.core.verdicts import Effort, failed, settle
@@ -37,7 +37,9 @@ def test_replies_in_both_orders_become_one_verdict_in_the_requests_order() -> No
     assert [score.score for score in found.scores] == [8.5, 5.5]
     assert [one.name for one in found.passes] == ["straight", "swapped"]
     assert (found.input_tokens, found.output_tokens) == (200, 6)
-    assert found.verdict_id == verdict_id("r1", RELEASE.name, "pairwise")
+    content = content_digest(request())
+    assert found.content_digest == content
+    assert found.verdict_id == verdict_id("r1", RELEASE.name, "pairwise", content)
     assert (found.release, found.checkpoint_digest, found.template_id) == (
         "judgelm-0a1b2c3d",
         "d1",

@@ -39,7 +39,7 @@ from judgestream.core.errors import (
     OversizeRecord,
     UndecodableRecord,
 )
-from judgestream.core.reconcile import verdict_id
+from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.types import (
     CandidateScore,
     PassResult,
@@ -110,7 +110,8 @@ def verdict(
         swapped = Reading(means=(5.0, 7.0), greedy=(5.0, 7.0), win=lose, tie=tie, lose=win)
     scored = status is Status.SCORED
     return Verdict(
-        verdict_id=verdict_id(request.request_id, "judge-1", request.mode),
+        verdict_id=verdict_id(request.request_id, "judge-1", request.mode, content_digest(request)),
+        content_digest=content_digest(request),
         request_id=request.request_id,
         mode=request.mode,
         status=status,

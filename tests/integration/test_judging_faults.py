@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from judgestream.contracts.topics import VERDICTS
-from judgestream.core.reconcile import verdict_id
+from judgestream.core.identity import verdict_id
 from judgestream.v1.judging_pb2 import Verdict
 from tests.integration.cluster import INSTANT, Cluster, instant_triton, pairs, running, wait
 
@@ -20,7 +20,9 @@ N = 2000
 
 def assert_each_once(verdicts: list[Verdict], ids: list[str]) -> None:
     """One verdict id per request after de-duplication, the id that it must have, and no other."""
-    assert {v.verdict_id for v in verdicts} == {verdict_id(r, INSTANT, "pairwise") for r in ids}
+    for v in verdicts:
+        assert v.verdict_id == verdict_id(v.request_id, INSTANT, "pairwise", v.content_digest)
+    assert len({v.verdict_id for v in verdicts}) == len(ids)
     assert {v.request_id for v in verdicts} == set(ids)
     assert {v.status for v in verdicts} == {Verdict.STATUS_SCORED}
     contents: dict[str, bytes] = {}

@@ -27,8 +27,8 @@ from judgestream.core.errors import (
     OversizeRecord,
     PoisonError,
 )
+from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.modes import Mode, Pass, check, plan
-from judgestream.core.reconcile import verdict_id
 from judgestream.core.templates import template
 from judgestream.core.types import Reply, Request, Verdict
 from judgestream.core.verdicts import Effort, failed, settle
@@ -89,7 +89,12 @@ class RequestJudge:
         progress = _Progress()
         try:
             mode, request, passes = self._understand(record, progress)
-            identity = verdict_id(request.request_id, self._judge.release.name, request.mode)
+            identity = verdict_id(
+                request.request_id,
+                self._judge.release.name,
+                request.mode,
+                content_digest(request),
+            )
             if await self._published.already(identity):
                 metrics.requests.labels("duplicate").inc()
                 return

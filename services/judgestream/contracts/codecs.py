@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from judgestream.core import limits
 from judgestream.core.errors import InvalidRequest
+from judgestream.core.limits import quoted
 from judgestream.core.types import (
     Candidate,
     CandidateScore,
@@ -23,7 +25,6 @@ from judgestream.core.types import (
 )
 from judgestream.v1 import judging_pb2 as pb
 
-MAX_EXPLANATION_TOKENS = 2048
 DEFAULT_EXPLANATION_TOKENS = 256
 DEFAULT_MODE = "pairwise"
 
@@ -56,9 +57,15 @@ _STATUS_OUT = {status: number for number, status in _STATUS.items()}
 
 
 def timestamp(time: datetime) -> Timestamp:
-    """A protobuf timestamp, exact to the microsecond. `time` must carry a zone."""
+    """A protobuf timestamp, exact to the microsecond. `time` must carry a zone.
+
+    A time that leaves the calendar when it is moved to UTC becomes the nearest event time there is.
+    """
     stamp = Timestamp()
-    stamp.FromDatetime(time)
+    try:
+        stamp.FromDatetime(time)
+    except (ValueError, OverflowError):
+        stamp.FromDatetime(limits.EARLIEST if time.year < limits.EARLIEST.year else limits.LATEST)
     return stamp
 
 
@@ -66,24 +73,38 @@ def moment(stamp: Timestamp) -> datetime:
     """A timestamp as a UTC datetime.
 
     Raises:
-        ValueError: outside years 1 to 9999.
+        ValueError: outside `limits.EARLIEST` and `limits.LATEST`, or nanoseconds out of range.
     """
-    return stamp.ToDatetime(tzinfo=UTC)
+    try:
+        time = limits.plausible(stamp.ToDatetime(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        time = None
+    if time is None:
+        raise ValueError(
+            f"{stamp.seconds} s after 1970 is not a time between {limits.EARLIEST.year}"
+            f" and {limits.LATEST.year - 1}"
+        )
+    return time
 
 
 def request_from_message(message: pb.JudgeRequest, event_time: datetime) -> Request:
     """A request with its defaults filled in. `event_time` counts when the message has no time of its own.
 
     Raises:
-        InvalidRequest: an option or a time is out of range. What a mode needs is checked by `modes.check`.
+        InvalidRequest: an option or a time is out of range, or there are too many candidates. Everything
+            else that a request and its mode need is checked by `modes.check`.
     """
     options = message.options
-    where = f"request {message.request_id!r}"
-    explanation_tokens = options.max_explanation_tokens or DEFAULT_EXPLANATION_TOKENS
-    if explanation_tokens > MAX_EXPLANATION_TOKENS:
+    where = f"request {quoted(message.request_id)}"
+    if len(message.candidates) > limits.CANDIDATES:
         raise InvalidRequest(
-            f"{where}: max_explanation_tokens is {explanation_tokens};"
-            f" at most {MAX_EXPLANATION_TOKENS}"
+            f"{where}: {len(message.candidates)} candidates; at most {limits.CANDIDATES}"
+        )
+    explanation_tokens = options.max_explanation_tokens or DEFAULT_EXPLANATION_TOKENS
+    if explanation_tokens > limits.EXPLANATION_TOKENS:
+        raise InvalidRequest(
+            f"{where}: options.max_explanation_tokens is {explanation_tokens};"
+            f" at most {limits.EXPLANATION_TOKENS}"
         )
     try:
         orders = _ORDERS[options.orders]

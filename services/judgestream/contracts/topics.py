@@ -7,13 +7,14 @@ from typing import Literal
 
 from google.protobuf.message import Message
 
+from judgestream.core import limits
+from judgestream.core.limits import MIB
 from judgestream.v1 import bias_pb2, judging_pb2, rollout_pb2, training_pb2
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-MIB = 1 << 20
 
-MAX_REQUEST_BYTES = MIB
+MAX_REQUEST_BYTES = limits.REQUEST
 """A request larger than this is dead-lettered. The topic takes more, so that we see it and can say so."""
 
 

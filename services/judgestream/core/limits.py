@@ -1,7 +1,7 @@
 """How large each part of a record may be, and how a text is cut, quoted and shortened.
 
 Sizes are bytes of UTF-8 unless said otherwise. What a producer sends beyond a limit is refused by name, by
-the clients and by the worker alike (`modes.check`); what comes back from a judge beyond one is cut, visibly.
+the clients and by the worker alike (`checks`); what comes back from a judge beyond one is cut, visibly.
 With these limits every verdict and dead letter fits its topic.
 """
 
@@ -21,6 +21,7 @@ SYSTEM = 512
 ANNOTATOR = 512
 MODE = 64
 RELEASE = 256
+EXPLANATION_TOKENS = 2048
 CANDIDATES = 64
 """Number of candidates that any mode may take."""
 METADATA_ENTRIES = 64

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from judgestream.core.checks import request_problem
 from judgestream.core.errors import EmptyQuestion, InvalidRequest, UnknownMode
+from judgestream.core.limits import quoted
 from judgestream.core.reconcile import Settlement, settle_pair, settle_single
 from judgestream.core.templates.base import Grammar, Template
 from judgestream.core.transforms import STRAIGHT, SWAPPED, Transform
@@ -79,12 +81,13 @@ def check(request: Request) -> Mode:
     Raises:
         UnknownMode, EmptyQuestion, InvalidRequest: the message names the request and the field.
     """
-    where = f"request {request.request_id!r}"
-    if not request.request_id.strip():
-        raise InvalidRequest("request_id is empty: give every request an id of its own")
+    where = f"request {quoted(request.request_id)}"
+    if problem := request_problem(request):
+        raise InvalidRequest(f"{where}: {problem}")
     mode = MODES.get(request.mode)
     if mode is None:
-        raise UnknownMode(f"{where}: unknown mode {request.mode!r}; known: {', '.join(MODES)}")
+        known = ", ".join(MODES)
+        raise UnknownMode(f"{where}: unknown mode {quoted(request.mode)}; known: {known}")
     if not request.question.strip():
         raise EmptyQuestion(f"{where}: question is empty")
     if len(request.candidates) != mode.candidates:
@@ -93,8 +96,9 @@ def check(request: Request) -> Mode:
             f" not {len(request.candidates)}"
         )
     ids = [candidate.id for candidate in request.candidates]
-    if "" in ids or len(set(ids)) != len(ids):
-        raise InvalidRequest(f"{where}: candidate ids must be distinct and not empty, not {ids}")
+    if len(set(ids)) != len(ids):
+        twice = next(one for k, one in enumerate(ids) if one in ids[:k])
+        raise InvalidRequest(f"{where}: candidate ids must be distinct: two are {quoted(twice)}")
     if mode.needs_reference and not (request.reference or "").strip():
         raise InvalidRequest(f"{where}: mode {mode.name} needs a reference answer")
     return mode

@@ -1,6 +1,5 @@
 """Readings of all passes -> one outcome. The rule that decides what a verdict says."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
@@ -29,17 +28,6 @@ class Settlement:
     p_lose: float | None = None
     confidence: float | None = None
     flipped: bool | None = None
-
-
-def verdict_id(request_id: str, release: str, mode: str) -> str:
-    """The same judgement always has the same id: a redelivered request republishes it, never a second.
-
-    SHA-256 over the three parts, 32 hex digits. The parts are length-prefixed, so no two different
-    triples can run together into one text.
-    """
-    parts = (part.encode() for part in (request_id, release, mode))
-    framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-    return hashlib.sha256(framed).hexdigest()[:32]
 
 
 def preference(win: float, tie: float, lose: float) -> int:

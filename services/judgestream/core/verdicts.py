@@ -1,14 +1,26 @@
 """Replies -> verdict, and the verdict of a request that could not be judged."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from judgestream.core import limits
+from judgestream.core.checks import metadata_problems
 from judgestream.core.errors import JudgestreamError
+from judgestream.core.identity import content_digest, verdict_id
+from judgestream.core.limits import cut
 from judgestream.core.modes import Mode, Pass
 from judgestream.core.parsing import read
-from judgestream.core.reconcile import verdict_id
-from judgestream.core.types import PassResult, Release, Reply, Request, Status, Verdict
+from judgestream.core.types import (
+    PROBE_KEY,
+    PassResult,
+    Release,
+    Reply,
+    Request,
+    Status,
+    Unreadable,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,8 +54,9 @@ def settle(
     )
     settlement = mode.settle(request, results)
     explanation = replies[0].text.partition("\n")[2].strip() if request.options.explain else ""
+    content = content_digest(request)
     return Verdict(
-        verdict_id=verdict_id(request.request_id, release.name, request.mode),
+        verdict_id=verdict_id(request.request_id, release.name, request.mode, content),
         request_id=request.request_id,
         mode=request.mode,
         status=settlement.status,
@@ -68,7 +81,54 @@ def settle(
         requested_at=request.requested_at,
         judged_at=effort.ended_at,
         metadata=request.metadata,
+        content_digest=content,
     )
+
+
+def limited(verdict: Verdict) -> tuple[Verdict, int]:
+    """The verdict with every text within its limit, and how many texts of the judge were cut.
+
+    The readings are of the whole replies; only what is published of them is cut. All replies together stay
+    within `limits.REPLIES`, so a mode of many passes fits the topic, too.
+    """
+    share = min(limits.REPLY, limits.REPLIES // max(1, len(verdict.passes)))
+    passes = tuple(_limited_pass(one, share) for one in verdict.passes)
+    explanation = cut(verdict.explanation, limits.REPLY)
+    count = sum(
+        new.reply.text != old.reply.text for new, old in zip(passes, verdict.passes, strict=True)
+    )
+    return (
+        replace(
+            verdict,
+            passes=passes,
+            explanation=explanation,
+            request_id=cut(verdict.request_id, limits.ID),
+            mode=cut(verdict.mode, limits.MODE),
+            reason=cut(verdict.reason, limits.DETAIL),
+            error_message=cut(verdict.error_message, limits.MESSAGE),
+            metadata=_limited_metadata(verdict),
+        ),
+        count + (explanation != verdict.explanation),
+    )
+
+
+def _limited_pass(result: PassResult, share: int) -> PassResult:
+    reply = replace(
+        result.reply,
+        text=cut(result.reply.text, share),
+        finish_reason=cut(result.reply.finish_reason, limits.DETAIL),
+    )
+    reading = result.reading
+    if isinstance(reading, Unreadable):
+        reading = replace(reading, detail=cut(reading.detail, limits.DETAIL))
+    return replace(result, reply=reply, reading=reading)
+
+
+def _limited_metadata(verdict: Verdict) -> Mapping[str, str]:
+    """All of it or, of a request that was refused for its metadata, whether it was a probe."""
+    if not any(metadata_problems(verdict.metadata)):
+        return verdict.metadata
+    return {PROBE_KEY: "…[cut]"} if verdict.is_probe else {}
 
 
 def failed(
@@ -79,19 +139,23 @@ def failed(
     release: Release,
     error: JudgestreamError,
     effort: Effort,
+    raw_digest: str = "",
 ) -> Verdict:
     """The verdict that tells a producer that its request is in the dead letters, and why.
 
     It carries the id that a scored verdict would have, so that the verdict of a replay takes its place. That
-    holds where the request could be read: without one, the mode is "" and the id stands for that.
+    holds where the request could be read: without one, the mode is "" and the record's bytes stand for the
+    content.
 
     Args:
         request: None when the record's fields could not be made into a request.
         requested_at: the record's own time, for when there is no request.
+        raw_digest: of the record's bytes, for when there is no request.
     """
     mode = request.mode if request is not None else ""
+    content = content_digest(request) if request is not None else ""
     return Verdict(
-        verdict_id=verdict_id(request_id, release.name, mode),
+        verdict_id=verdict_id(request_id, release.name, mode, content or raw_digest),
         request_id=request_id,
         mode=mode,
         status=Status.FAILED,
@@ -105,4 +169,5 @@ def failed(
         requested_at=request.requested_at if request is not None else requested_at,
         judged_at=effort.ended_at,
         metadata=request.metadata if request is not None else {},
+        content_digest=content,
     )

@@ -1,0 +1,119 @@
+"""What a request and a label must be before anybody sends or judges them: types, ids, sizes, times.
+
+The clients and the workers ask the same functions, so what a client of ours sends, a worker takes. They hold
+for values from anywhere, also from Python code that is not type-checked.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from judgestream.core import limits
+from judgestream.core.limits import quoted
+from judgestream.core.types import Label, Options, Orders, ReferenceUse, Request
+
+
+def request_problem(request: Request) -> str:
+    """The first thing wrong with a request, by the name of its field; "" when there is nothing."""
+    return next(_of_request(request), "")
+
+
+def label_problem(label: Label) -> str:
+    """The first thing wrong with a label; "" when there is nothing.
+
+    A label names a winner or says that there is a tie, never both and never neither.
+    """
+    return next(_of_label(label), "")
+
+
+def _of_request(request: Request) -> Iterator[str]:
+    yield from _id("request_id", request.request_id, "give every request an id of its own")
+    yield from _text("mode", request.mode, limits.MODE)
+    yield from _text("question", request.question, limits.TEXT)
+    if len(request.candidates) > limits.CANDIDATES:
+        yield f"{len(request.candidates)} candidates; at most {limits.CANDIDATES}"
+        return
+    for number, candidate in enumerate(request.candidates, start=1):
+        name = f"candidates[{number}]"
+        yield from _id(f"{name}.id", candidate.id, "name every candidate, or none")
+        yield from _text(f"{name}.text", candidate.text, limits.TEXT)
+        yield from _text(f"{name}.system", candidate.system, limits.SYSTEM)
+    if request.reference is not None:
+        yield from _text("reference", request.reference, limits.TEXT)
+    yield from _time("requested_at", request.requested_at)
+    yield from _options(request.options)
+    yield from metadata_problems(request.metadata)
+
+
+def _of_label(label: Label) -> Iterator[str]:
+    yield from _id("label_id", label.label_id, "give every label an id of its own")
+    yield from _id("request_id", label.request_id, "say which request is labelled")
+    yield from _text("annotator", label.annotator, limits.ANNOTATOR)
+    if not label.annotator.strip():
+        yield "annotator is empty: say who labelled"
+    yield from _text("winner", label.winner, limits.ID)
+    yield from _time("labelled_at", label.labelled_at)
+    if label.tie is True and label.winner:
+        yield f"names the winner {quoted(label.winner)} and says tie: leave one of them out"
+    if label.tie is not True and not label.winner:
+        yield "names no winner and does not say tie: set one of them"
+
+
+def metadata_problems(metadata: object) -> Iterator[str]:
+    """What is wrong with a request's metadata: text to text, within its limits."""
+    if not hasattr(metadata, "items"):
+        yield f"metadata must be a mapping of texts, not {type(metadata).__name__}"
+        return
+    if len(metadata) > limits.METADATA_ENTRIES:  # type: ignore[arg-type]
+        yield f"metadata has {len(metadata)} entries; at most {limits.METADATA_ENTRIES}"  # type: ignore[arg-type]
+        return
+    total = 0
+    for key, value in metadata.items():
+        yield from _text("a metadata key", key, limits.METADATA_KEY)
+        yield from _text(f"metadata {quoted(key)}", value, limits.METADATA_VALUE)
+        total += len(key.encode()) + len(value.encode())
+    if total > limits.METADATA:
+        yield f"metadata has {total} bytes; at most {limits.METADATA}"
+
+
+def _id(name: str, value: object, advice: str) -> Iterator[str]:
+    yield from _text(name, value, limits.ID)
+    if isinstance(value, str) and not value.strip():
+        yield f"{name} is empty: {advice}"
+
+
+def _text(name: str, value: object, limit: int) -> Iterator[str]:
+    if not isinstance(value, str):
+        yield f"{name} must be text, not {type(value).__name__}"
+        return
+    try:
+        size = len(value) if value.isascii() else len(value.encode())
+    except UnicodeEncodeError:
+        yield f"{name} holds half a surrogate pair, which is not a character: fix the text's encoding"
+        return
+    if size > limit:
+        yield f"{name} has {size} bytes; at most {limit}"
+
+
+def _time(name: str, time: object) -> Iterator[str]:
+    if not isinstance(time, datetime):
+        yield f"{name} must be a datetime, not {type(time).__name__}"
+    elif time.tzinfo is None:
+        yield f"{name} has no time zone: give it one, as in datetime.now(UTC)"
+    elif limits.plausible(time) is None:
+        yield (
+            f"{name} is {time.isoformat()}: it must lie between {limits.EARLIEST.year}"
+            f" and {limits.LATEST.year - 1}"
+        )
+
+
+def _options(options: Options) -> Iterator[str]:
+    if not isinstance(options.orders, Orders):
+        yield f"options.orders is {quoted(options.orders)}: one of {', '.join(Orders)}"
+    if not isinstance(options.reference_use, ReferenceUse):
+        known = ", ".join(ReferenceUse)
+        yield f"options.reference_use is {quoted(options.reference_use)}: one of {known}"
+    tokens = options.max_explanation_tokens
+    if not isinstance(tokens, int) or not 1 <= tokens <= limits.EXPLANATION_TOKENS:
+        yield (
+            f"options.max_explanation_tokens is {quoted(tokens)}; 1 to {limits.EXPLANATION_TOKENS}"
+        )

@@ -1,0 +1,130 @@
+"""What a request and a label must be: types, ids, sizes, times, each refused by name."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from judgestream.core import limits
+from judgestream.core.checks import label_problem, request_problem
+from judgestream.core.types import Candidate, Label, Options
+
+from .build import NOON, request
+
+OK = request()
+LABEL = Label(label_id="l", request_id="r", annotator="ann", labelled_at=NOON, winner="a")
+
+
+def candidates(**changes: Any) -> Any:
+    return replace(OK, candidates=(replace(OK.candidates[0], **changes), OK.candidates[1]))
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "no id": (replace(OK, request_id=""), "request_id is empty"),
+    "blank id": (replace(OK, request_id=" \n"), "request_id is empty"),
+    "long id": (replace(OK, request_id="é" * 257), "request_id has 514 bytes; at most 512"),
+    "id a number": (replace(OK, request_id=7), "request_id must be text, not int"),
+    "question missing": (replace(OK, question=None), "question must be text, not NoneType"),
+    "question too long": (
+        replace(OK, question="x" * (limits.TEXT + 1)),
+        "question has 1048577 bytes",
+    ),
+    "half a surrogate pair": (replace(OK, question="\ud83d"), "half a surrogate pair"),
+    "long mode": (replace(OK, mode="m" * 65), "mode has 65 bytes; at most 64"),
+    "blank candidate id": (candidates(id=" "), r"candidates[1].id is empty"),
+    "long candidate id": (candidates(id="c" * 1_048_350), "candidates[1].id has 1048350 bytes"),
+    "long system": (candidates(system="s" * 513), "candidates[1].system has 513 bytes"),
+    "answer not text": (candidates(text=b"4"), "candidates[1].text must be text, not bytes"),
+    "many candidates": (
+        replace(OK, candidates=(Candidate(id="a", text=""),) * 65),
+        "65 candidates; at most 64",
+    ),
+    "reference not text": (replace(OK, reference=4), "reference must be text, not int"),
+    "time without a zone": (
+        replace(OK, requested_at=datetime(2026, 1, 1)),  # noqa: DTZ001 - the fault
+        "requested_at has no time zone",
+    ),
+    "time off the calendar": (
+        replace(OK, requested_at=datetime(1, 1, 1, tzinfo=UTC)),
+        "requested_at is 0001-01-01T00:00:00+00:00: it must lie between 1970 and 9998",
+    ),
+    "no tokens for an explanation": (
+        replace(OK, options=Options(max_explanation_tokens=0)),
+        "options.max_explanation_tokens is 0; 1 to 2048",
+    ),
+    "orders not of the table": (
+        replace(OK, options=Options(orders="both ways")),  # type: ignore[arg-type]
+        "options.orders is 'both ways'",
+    ),
+    "metadata a number": (
+        replace(OK, metadata={"n": 1}),
+        "metadata 'n' must be text, not int",
+    ),
+    "metadata a list": (replace(OK, metadata=["n"]), "metadata must be a mapping"),
+    "metadata key long": (replace(OK, metadata={"k" * 257: ""}), "a metadata key has 257 bytes"),
+    "metadata value long": (
+        replace(OK, metadata={"k": "v" * 16_385}),
+        "metadata 'k' has 16385 bytes; at most 16384",
+    ),
+    "metadata flood": (
+        replace(OK, metadata={str(k): "" for k in range(65)}),
+        "metadata has 65 entries; at most 64",
+    ),
+    "metadata together": (
+        replace(OK, metadata={str(k): "v" * 16_383 for k in range(5)}),
+        "metadata has 81920 bytes; at most 65536",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_request_may_be_is_refused_by_the_name_of_its_field(name: str) -> None:
+    asked, problem = REFUSED[name]
+    assert request_problem(asked).startswith(problem) or problem in request_problem(asked)
+    assert len(request_problem(asked)) < 400, "a problem never repeats a whole value"
+
+
+KEPT = [
+    " leading",
+    "a/b/../c",
+    "line\nbreak",
+    "\u202eright to left",
+    "\x00\x1b[31m",
+    "é",
+    "x" * 512,
+]
+
+
+@pytest.mark.parametrize("odd", KEPT)
+def test_ids_are_opaque(odd: str) -> None:
+    assert request_problem(replace(OK, request_id=odd)) == ""
+    assert request_problem(candidates(id=odd)) == ""
+    assert label_problem(replace(LABEL, label_id=odd, request_id=odd, winner=odd)) == ""
+
+
+def test_values_at_their_limits_are_taken() -> None:
+    asked = replace(
+        OK,
+        question="q" * limits.TEXT,
+        metadata={f"{k:0256}": "v" * 256 for k in range(64)},
+        options=Options(max_explanation_tokens=2048),
+    )
+    assert request_problem(asked) == ""
+
+
+LABELS_REFUSED: dict[str, tuple[Any, str]] = {
+    "neither": (replace(LABEL, winner=""), "names no winner and does not say tie"),
+    "both": (replace(LABEL, tie=True), "names the winner 'a' and says tie"),
+    "nobody": (replace(LABEL, annotator=" "), "annotator is empty"),
+    "of no request": (replace(LABEL, request_id=""), "request_id is empty"),
+    "long": (replace(LABEL, winner="w" * 513), "winner has 513 bytes"),
+    "time": (replace(LABEL, labelled_at="today"), "labelled_at must be a datetime, not str"),
+}
+
+
+@pytest.mark.parametrize("name", LABELS_REFUSED)
+def test_what_no_label_may_be_is_refused(name: str) -> None:
+    label, problem = LABELS_REFUSED[name]
+    assert label_problem(label).startswith(problem)
+    assert label_problem(replace(LABEL, winner="", tie=True)) == label_problem(LABEL) == ""

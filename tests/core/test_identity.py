@@ -1,0 +1,79 @@
+"""What makes two requests the same, and two verdicts."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import product
+
+import pytest
+
+from judgestream.core.identity import content_digest, verdict_id
+from judgestream.core.types import Candidate, Options, Orders, ReferenceUse, Request
+
+from .build import NOON
+
+PAIR = Request(
+    request_id="r1",
+    mode="pairwise",
+    question="q",
+    candidates=(Candidate(id="1", text="x"), Candidate(id="2", text="y")),
+    requested_at=NOON,
+)
+FIRST, SECOND = PAIR.candidates
+
+
+def test_verdict_ids_are_stable() -> None:
+    """Stored in topics and in Redis: a changed digest would publish every redelivery twice.
+
+    printf '\\0\\0\\0\\2r1\\0\\0\\0\\x10judgelm-0a1b2c3d\\0\\0\\0\\x08pairwise\\0\\0\\0\\1c' | sha256sum
+    """
+    assert (
+        verdict_id("r1", "judgelm-0a1b2c3d", "pairwise", "c") == "b33848fce7f3d0aac0a137259df4d43a"
+    )
+
+
+def test_content_digests_are_stable() -> None:
+    """SHA-256 of "pairwise", "q", "", "both", "auto", "0", "256", "1", "x", "", "2", "y", "", each after its
+    length in four bytes."""
+    assert content_digest(PAIR) == (
+        "36f897232fe743043fc4d3573555d670abdf2c5ba848efb78a69901f21165769"
+    )
+
+
+def test_verdict_ids_do_not_run_parts_together() -> None:
+    parts = ["", "a", "ab", "a\0", "\0\0\0\1", "\0\0\0\1a", "é"]
+    quadruples = list(product(parts, repeat=4))
+    assert len({verdict_id(*parts) for parts in quadruples}) == len(quadruples)
+
+
+OTHERS = {
+    "question": replace(PAIR, question="Q"),
+    "mode": replace(PAIR, mode="single"),
+    "reference": replace(PAIR, reference="z"),
+    "order of the candidates": replace(PAIR, candidates=(SECOND, FIRST)),
+    "a candidate's id": replace(PAIR, candidates=(replace(FIRST, id="3"), SECOND)),
+    "a candidate's text": replace(PAIR, candidates=(FIRST, replace(SECOND, text="y "))),
+    "a candidate's system": replace(PAIR, candidates=(FIRST, replace(SECOND, system="m"))),
+    "orders": replace(PAIR, options=Options(orders=Orders.STRAIGHT)),
+    "reference use": replace(PAIR, options=Options(reference_use=ReferenceUse.NEVER)),
+    "explain": replace(PAIR, options=Options(explain=True)),
+    "explanation tokens": replace(PAIR, options=Options(max_explanation_tokens=9)),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_other_content_has_another_digest(what: str) -> None:
+    assert content_digest(OTHERS[what]) != content_digest(PAIR)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        replace(PAIR, request_id="r2"),
+        replace(PAIR, requested_at=NOON + timedelta(days=1)),
+        replace(PAIR, metadata={"k": "v"}),
+        replace(PAIR, reference=""),
+    ],
+    ids=["id", "time", "metadata", "empty reference"],
+)
+def test_what_is_not_judged_is_not_in_the_digest(same: Request) -> None:
+    assert content_digest(same) == content_digest(PAIR)
