@@ -1,5 +1,6 @@
 """A child under its keeper: readiness, death, stop, and nothing left behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -188,3 +189,35 @@ def test_the_environment_reaches_the_server_and_not_the_command_line(tmp_path: P
 
 def path_to_us() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": ":".join(path for path in sys.path if path)}
+
+
+def test_hidden_arguments_reach_the_program_and_no_process_list(tmp_path: Path) -> None:
+    code = (
+        "import json, os, sys, time, subprocess\n"
+        "child = subprocess.run(['env'], capture_output=True, text=True).stdout\n"
+        "print(json.dumps([sys.argv[1:], 'hunt' + 'er2' in child + str(os.environ)]))\n"
+        f"{SLEEP}"
+    )
+    hidden = ("--rule=a b:key=hunter2", "--other=hunter2")
+    process = ServerProcess(script(tmp_path, code, hidden_arguments=hidden))
+    try:
+        found = json.loads(wait_for(tmp_path / "toy.log"))
+        shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    finally:
+        process.stop()
+    assert found == [list(hidden), False]
+    assert b"hunter2" not in shown and shown.endswith(b"\0-\0-\0")
+    assert "hunter2" not in repr(process.command)
+
+
+def test_where_nothing_can_be_hidden_the_server_starts_and_its_log_says_so(tmp_path: Path) -> None:
+    # without a variable there is nothing to put in a hidden one's place
+    code = f"import sys; print(sys.argv[1], flush=True); {SLEEP}"
+    process = ServerProcess(script(tmp_path, code, hidden_arguments=("--a",), env={}))
+    try:
+        said = wait_for(tmp_path / "toy.log")
+        while "--a\n" not in said:
+            said = wait_for(tmp_path / "toy.log")
+    finally:
+        process.stop()
+    assert "other users can see its arguments" in said

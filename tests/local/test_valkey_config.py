@@ -22,6 +22,20 @@ def test_a_path_that_the_format_cannot_hold_is_refused() -> None:
         configuration(port=1, folder=Path('/d/"x"'))
 
 
+def test_no_client_can_load_code_and_the_password_is_asked_for() -> None:
+    lines = configuration(port=1, folder=Path("/d"), password="0a1b").splitlines()
+    assert {"protected-mode yes", "requirepass 0a1b"} <= set(lines)
+    for name in ("debug-command", "module-command", "protected-configs"):
+        assert f"enable-{name} no" in lines
+    assert not any("requirepass" in line for line in configuration(port=1, folder=Path("/d")))
+
+
+@pytest.mark.parametrize("password", ["a b", "a\nmaxmemory 1", 'a"', "a#"])
+def test_a_password_that_would_change_the_file_is_refused(password: str) -> None:
+    with pytest.raises(DataUnusable, match="letters and digits"):
+        configuration(port=1, folder=Path("/d"), password=password)
+
+
 @pytest.mark.parametrize(
     ("reply", "ready"),
     [

@@ -13,20 +13,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from pydantic import SecretStr
+
 from judgestream.adapters import model_repository
 from judgestream.adapters.kafka.topics import Difference, admin, apply
+from judgestream.adapters.triton_control import restrictions
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
 from judgestream.local import preflight
 from judgestream.local.errors import LocalServerError, ServerDied
+from judgestream.local.private import kept_secret, private_folder
 from judgestream.local.process import Command, ServerProcess
 from judgestream.local.stack import External, LocalKafka, LocalTriton, LocalValkey, Stack
+from judgestream.local.triton import require_plain_path
 from judgestream.settings import PREFIX, Settings
 
 log = logging.getLogger(__name__)
 
 JUDGE = "judges/default"
 WORKER_READY_S = 90.0
+CONTROL_KEY_FILE = "triton-control.key"
+VALKEY_KEY_FILE = "valkey.key"
+"""Secrets of a data folder, kept over restarts: a worker that outlives the stack still knows them."""
+
 RESTART_S = 1.0
 MAX_RESTART_S = 30.0
 
@@ -71,6 +80,7 @@ class OneMachine:
             "metrics": port("triton_metrics_port"),
         }
         self.release: Release | None = None
+        self._control_key = settings.triton.control_key
         self._stack: Stack | None = None
         self._workers: list[_Worker] = []
 
@@ -84,6 +94,7 @@ class OneMachine:
             f"{PREFIX}REDIS__URL": stack.valkey_url or "",
             f"{PREFIX}TRITON__GRPC": stack.triton_url or "",
             f"{PREFIX}TRITON__RELEASE": release,
+            f"{PREFIX}TRITON__CONTROL_KEY": self._control_key.get_secret_value(),
         }
 
     def start(self, say: Say) -> None:
@@ -162,7 +173,7 @@ class OneMachine:
         ]
         wanted = {"Kafka": ports["kafka"], "Valkey": ports["valkey"]} if ours else {}
         wanted |= {f"Triton {name}": ports[name] for name in ("http", "grpc", "metrics")}
-        self.data.mkdir(parents=True, exist_ok=True)
+        private_folder(self.data)
         preflight.check(
             data_dir=self.data,
             servers=ours,
@@ -173,6 +184,8 @@ class OneMachine:
             },
         )
         if triton is None:
+            require_plain_path(self.data / "models", "The model repository")
+            self._control_key = SecretStr(kept_secret(self.data / CONTROL_KEY_FILE))
             repository = self.data / "models"
             checkpoint = settings.local.checkpoint or model_repository.bundled_models() / JUDGE
             self.release = model_repository.install(checkpoint, repository)
@@ -182,7 +195,8 @@ class OneMachine:
         self._stack = Stack(
             data_dir=self.data,
             kafka=kafka or LocalKafka(port=ports["kafka"]),
-            valkey=valkey or LocalValkey(port=ports["valkey"]),
+            valkey=valkey
+            or LocalValkey(port=ports["valkey"], password=kept_secret(self.data / VALKEY_KEY_FILE)),
             triton=triton
             or LocalTriton(
                 model_repository=self.data / "models",
@@ -190,6 +204,7 @@ class OneMachine:
                 http_port=ports["http"],
                 grpc_port=ports["grpc"],
                 metrics_port=ports["metrics"],
+                hidden_arguments=restrictions(self._control_key),
             ),
         )
         self._stack.start()

@@ -14,16 +14,22 @@ reach Triton's Python stubs. Here it only binds the server to its keeper, which 
 
 import ctypes
 import glob
+import io
 import json
 import os
 import select
 import signal
+import struct
 import subprocess
 import sys
 import time
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_PTRACE_TRACEME, _PTRACE_DETACH = 0, 17
+_POINTER = struct.calcsize("P")
+_START_STACK = 25  # field 28 of /proc/<pid>/stat, counted after the closing parenthesis
+_HIDDEN = "JUDGESTREAM_KEEPER_HIDDEN_"
 _POLL_SECONDS = 1.0  # only a safety net: a death or a signal wakes the keeper at once
 
 
@@ -88,6 +94,106 @@ def _wait_for_reason(server: "subprocess.Popen[bytes]", parent: int, wake: int) 
                 return "told"
 
 
+def _start(task: "dict[str, object]", libc: ctypes.CDLL) -> "subprocess.Popen[bytes]":
+    """Start the server; its hidden arguments do not show in the process list, if the system lets us."""
+    hidden = [str(argument) for argument in task["hidden"]]  # type: ignore[attr-defined]
+    if hidden:
+        try:
+            return _start_hiding(task, libc, hidden)
+        except (OSError, subprocess.SubprocessError) as error:
+            _say(str(task["name"]), f"other users can see its arguments: tracing fails ({error})")
+    return _spawn(task, libc, hidden, {}, trace=False)
+
+
+def _spawn(
+    task: "dict[str, object]",
+    libc: ctypes.CDLL,
+    arguments: "list[str]",
+    variables: "dict[str, str]",
+    *,
+    trace: bool,
+) -> "subprocess.Popen[bytes]":
+    keeper = os.getpid()
+
+    def in_child() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != keeper:
+            os._exit(1)
+        if trace and libc.ptrace(_PTRACE_TRACEME, 0, None, None) != 0:
+            raise OSError(ctypes.get_errno(), "ptrace")
+
+    return subprocess.Popen(
+        [*task["argv"], *arguments],  # type: ignore[misc]
+        stdin=subprocess.DEVNULL,
+        env={**task["env"], **variables},  # type: ignore[dict-item]
+        cwd=str(task["cwd"]),
+        process_group=0,
+        preexec_fn=in_child,  # one thread here, so it is safe
+    )
+
+
+def _start_hiding(
+    task: "dict[str, object]", libc: ctypes.CDLL, hidden: "list[str]"
+) -> "subprocess.Popen[bytes]":
+    """Everybody may read a process's arguments, its environment only its owner. So each hidden argument
+    goes in as a variable, with a dash in its place, and before the program's first instruction the
+    argument's pointer is bent to the variable's value. The variables then leave the environment, so that
+    no child of the server inherits them.
+    """
+    names = [f"{_HIDDEN}{k}=" for k in range(len(hidden))]
+    variables = {name[:-1]: value for name, value in zip(names, hidden, strict=True)}
+    server = _spawn(task, libc, ["-"] * len(hidden), variables, trace=True)
+    try:
+        _, status = os.waitpid(server.pid, 0)  # it stops as it begins to run the program
+        if not os.WIFSTOPPED(status):
+            raise OSError("it did not stop at its start")
+        with open(f"/proc/{server.pid}/mem", "r+b", buffering=0) as memory:
+            _bend(server.pid, memory, [os.fsencode(name) for name in names])
+        if libc.ptrace(_PTRACE_DETACH, server.pid, None, None) != 0:
+            raise OSError(ctypes.get_errno(), "ptrace")
+    except BaseException:
+        server.kill()
+        server.wait()
+        raise
+    return server
+
+
+def _bend(pid: int, memory: "io.FileIO", names: "list[bytes]") -> None:
+    """At the start of a program the stack holds: how many arguments, their pointers, null, the variables'
+    pointers, null. The last of the arguments become the variables with these names."""
+
+    def word(at: int) -> int:
+        memory.seek(at)
+        return int(struct.unpack("P", memory.read(_POINTER))[0])
+
+    with open(f"/proc/{pid}/stat", errors="replace") as handle:
+        top = int(handle.read().rpartition(")")[2].split()[_START_STACK])
+    arguments = top + _POINTER
+    count = word(top)
+    variables = arguments + (count + 1) * _POINTER
+    pointers: list[int] = []
+    while pointer := word(variables + len(pointers) * _POINTER):
+        pointers.append(pointer)
+    kept: list[int] = []
+    found: dict[bytes, int] = {}
+    for pointer in pointers:
+        memory.seek(pointer)
+        text = memory.read(len(_HIDDEN) + 8)
+        name = next((name for name in names if text.startswith(name)), None)
+        if name is None:
+            kept.append(pointer)
+        else:
+            found[name] = pointer + len(name)
+    if len(found) != len(names) or not kept:
+        raise OSError("its environment was not found")
+    for k, name in enumerate(names):
+        memory.seek(arguments + (count - len(names) + k) * _POINTER)
+        memory.write(struct.pack("P", found[name]))
+    # As many as before, since the linker reads on behind them: another variable takes the hidden ones' place.
+    memory.seek(variables)
+    memory.write(b"".join(struct.pack("P", p) for p in [*kept, *kept[:1] * len(names)]))
+
+
 def main() -> int:
     task = json.load(sys.stdin)
     name, parent, report = str(task["name"]), int(task["parent"]), int(task["report"])
@@ -100,22 +206,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
 
-    keeper = os.getpid()
-
-    def bind_to_keeper() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != keeper:
-            os._exit(1)
-
     try:
-        server = subprocess.Popen(
-            task["argv"],
-            stdin=subprocess.DEVNULL,
-            env=task["env"],
-            cwd=task["cwd"],
-            process_group=0,
-            preexec_fn=bind_to_keeper,  # one thread here, so it is safe
-        )
+        server = _start(task, libc)
     except OSError as error:
         os.write(report, json.dumps({"error": str(error)}).encode() + b"\n")
         return 127

@@ -23,6 +23,7 @@ class Command:
     """What to run. `name` is what messages call it; `log_path` gets stdout and stderr, and the
     log of the start before is kept beside it with the suffix `.1`. After SIGTERM the server has
     `stop_seconds` until SIGKILL. `remove_after` are glob patterns of files that it leaves behind.
+    `hidden_arguments` follow `argv` and hold secrets: they do not show in the process list.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Command:
     env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     stop_seconds: float = 10.0
     remove_after: Sequence[str] = ()
+    hidden_arguments: Sequence[str] = field(default=(), repr=False)
 
 
 class ServerProcess:
@@ -51,6 +53,7 @@ class ServerProcess:
             task = {
                 "name": command.name,
                 "argv": list(command.argv),
+                "hidden": list(command.hidden_arguments),
                 "env": dict(command.env),
                 "cwd": str(command.cwd),
                 "stop_seconds": command.stop_seconds,

@@ -12,6 +12,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.masking import masked
 from judgestream.local.errors import LocalServerError, ServerDied, ServerUnreachable
 from judgestream.local.identity import boot_id, identify
 from judgestream.local.kafka import KafkaServer
@@ -49,6 +50,7 @@ class LocalValkey:
     """A store of our own; None stands for a free port."""
 
     port: int | None = None
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,7 @@ class LocalTriton:
     metrics_port: int | None = None
     omp_num_threads: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    hidden_arguments: Sequence[str] = field(default=(), repr=False)
     start_seconds: float = 180.0
 
 
@@ -216,7 +219,7 @@ def require_reachable(name: str, address: str) -> None:
             host, port = None, None
         if host is None or port is None:
             raise ConfigurationError(
-                f"{_masked(one)!r} is no address of {name}. Give it as host:port."
+                f"{masked(one.strip())!r} is no address of {name}. Give it as host:port."
             )
         try:
             socket.create_connection((host, port), timeout=_REACH_SECONDS).close()
@@ -227,11 +230,6 @@ def require_reachable(name: str, address: str) -> None:
         f"{name} cannot be reached at {'; '.join(failures)}. Start it, correct the address, or"
         " leave the address out so that judgestream starts a server of its own."
     )
-
-
-def _masked(address: str) -> str:
-    """Without what stands before an @: a URL may hold a password, and messages are logged."""
-    return address.strip().rpartition("@")[2]
 
 
 _DEFAULT_PORTS = {"redis": 6379, "rediss": 6379}
@@ -274,7 +272,7 @@ def _kafka(spec: LocalKafka | External | None, data_dir: Path) -> LocalServer | 
 def _valkey(spec: LocalValkey | External | None, data_dir: Path) -> LocalServer | External | None:
     if not isinstance(spec, LocalValkey):
         return spec
-    return ValkeyServer(data_dir=data_dir / "valkey", port=spec.port)
+    return ValkeyServer(data_dir=data_dir / "valkey", port=spec.port, password=spec.password)
 
 
 def _triton(spec: LocalTriton | External | None, data_dir: Path) -> LocalServer | External | None:
@@ -289,5 +287,6 @@ def _triton(spec: LocalTriton | External | None, data_dir: Path) -> LocalServer 
         metrics_port=spec.metrics_port,
         omp_num_threads=spec.omp_num_threads,
         environment=spec.environment,
+        hidden_arguments=spec.hidden_arguments,
         start_seconds=spec.start_seconds,
     )

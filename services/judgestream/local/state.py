@@ -14,6 +14,7 @@ from pathlib import Path
 
 from judgestream.local.errors import DataUnusable, LocalServerError
 from judgestream.local.identity import ProcessId, alive, boot_id, group_members, send
+from judgestream.local.private import write_private
 
 FILE_NAME = "stack.json"
 _FORMAT = 1
@@ -61,10 +62,8 @@ class StackState:
 
 def write_state(data_dir: Path, state: StackState) -> None:
     """Write the file whole or not at all, for this user only: an address may hold a password."""
-    aside = data_dir / f"{FILE_NAME}.{os.getpid()}.new"
-    aside.touch(mode=0o600)
-    aside.write_text(json.dumps({"format": _FORMAT, **asdict(state)}, indent=2) + "\n")
-    aside.replace(data_dir / FILE_NAME)
+    text = json.dumps({"format": _FORMAT, **asdict(state)}, indent=2)
+    write_private(data_dir / FILE_NAME, text + "\n")
 
 
 def remove_state(data_dir: Path) -> None:

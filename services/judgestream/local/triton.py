@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import re
+import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -35,13 +37,15 @@ class TritonServer(LocalServer):
         omp_num_threads: int | None = None,
         environment: Mapping[str, str] | None = None,
         extra_arguments: Sequence[str] = (),
+        hidden_arguments: Sequence[str] = (),
         start_seconds: float = 180.0,
     ) -> None:
         """Nothing is started yet. Ports that are not given are chosen free ones.
 
         `run_dir` holds the log and the backend's folder; nothing in it is worth keeping.
         `omp_num_threads` and `environment` reach the models' Python processes. `start_seconds` is
-        how long loading the models may take.
+        how long loading the models may take. `hidden_arguments` hold secrets, such as the rules
+        that restrict model control; they do not show in the process list.
         """
         super().__init__(run_dir)
         self.model_repository = model_repository.resolve()
@@ -53,6 +57,7 @@ class TritonServer(LocalServer):
         if omp_num_threads is not None:
             self._environment["OMP_NUM_THREADS"] = str(omp_num_threads)
         self._extra_arguments = tuple(extra_arguments)
+        self._hidden_arguments = tuple(hidden_arguments)
         self._start_seconds = start_seconds
         self._stubs_at_start = 0
         # By folder and not by chance: a start finds what a killed keeper has left behind.
@@ -104,6 +109,7 @@ class TritonServer(LocalServer):
                 env=environment,
                 stop_seconds=_EXIT_SECONDS + 10.0,
                 remove_after=[f"/dev/shm/{self.shm_prefix}*"],  # noqa: S108
+                hidden_arguments=self._hidden_arguments,
             )
         )
         process.wait_ready(
@@ -133,6 +139,14 @@ class TritonServer(LocalServer):
         ]
 
     def _check_repository(self) -> None:
+        require_plain_path(self.model_repository, "The model repository")
+        require_plain_path(self.folder, "Triton's folder")
+        for model in self.models:
+            if _PLAIN_NAME.fullmatch(model) is None:
+                raise DataUnusable(
+                    f"{model[:64]!r} is not the name of a model: give letters, digits, dots, hyphens and"
+                    " underscores."
+                )
         if not self.model_repository.is_dir():
             raise DataUnusable(
                 f"The model repository {self.model_repository} is no folder. Correct its path."
@@ -160,6 +174,31 @@ class TritonServer(LocalServer):
         if self._process is None:
             return 0
         return max(0, self._stubs_at_start - len(self.stubs()))
+
+
+def require_plain_path(path: Path, what: str) -> None:
+    """Raise DataUnusable for a path that Triton's Python backend cannot be given.
+
+    The backend starts a model's process by `bash -c` with the model's path in the command line, unquoted:
+    a blank cuts the path in two, and what a shell understands would be executed. The process then decodes
+    the path as ASCII, whatever the locale, and a colon cuts its library path.
+    """
+    wrong = sorted({sign for sign in str(path) if sign not in _PLAIN})
+    if wrong:
+        raise DataUnusable(
+            f"{what} lies in {str(path)!r}, and Triton cannot load models from a path with"
+            f" {', '.join(map(_sign, wrong))} in it: its Python backend hands the path to a shell. Choose"
+            f" a data folder (local.data) whose path has ASCII letters, digits and {_PLAIN_SIGNS} only."
+        )
+
+
+def _sign(sign: str) -> str:
+    return "a blank" if sign == " " else repr(sign)
+
+
+_PLAIN_SIGNS = "./_-+=@%,"
+_PLAIN = frozenset(string.ascii_letters + string.digits + _PLAIN_SIGNS)
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def serves(url: str, models: Sequence[str] = (), *, seconds: float = 2.0) -> bool:

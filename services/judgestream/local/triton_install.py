@@ -102,6 +102,11 @@ def server_environment(
         folders.append(base["LD_LIBRARY_PATH"])
     environment["LD_LIBRARY_PATH"] = ":".join(folders)
     environment.pop("PYTHONHOME", None)  # it would override the prefix
+    for name in (
+        "BASH_ENV",
+        "ENV",
+    ):  # the backend starts models through a shell, which would run these
+        environment.pop(name, None)
     return environment
 
 

@@ -3,9 +3,11 @@
 import contextlib
 import socket
 from pathlib import Path
+from urllib.parse import quote
 
 from judgestream.local.errors import DataUnusable, ServerMissing
 from judgestream.local.ports import HOST, free_port, require_free
+from judgestream.local.private import write_private
 from judgestream.local.process import Command
 from judgestream.local.server import LocalServer
 
@@ -19,19 +21,27 @@ class ValkeyServer(LocalServer):
     log_name = "valkey.log"
 
     def __init__(
-        self, *, data_dir: Path, port: int | None = None, start_seconds: float = 30.0
+        self,
+        *,
+        data_dir: Path,
+        port: int | None = None,
+        password: str = "",
+        start_seconds: float = 30.0,
     ) -> None:
-        """Nothing is started yet. Without `port` a free one is chosen; `start_seconds` is how long
-        the server may take to read its file and answer.
+        """Nothing is started yet. Without `port` a free one is chosen; without `password` whoever
+        reaches the port may use the store; `start_seconds` is how long the server may take to read
+        its file and answer.
         """
         super().__init__(data_dir)
         self.port = free_port() if port is None else port
+        self._password = password
         self._start_seconds = start_seconds
 
     @property
     def url(self) -> str:
-        """For `redis.from_url`."""
-        return f"redis://{HOST}:{self.port}/0"
+        """For `redis.from_url`. It holds the password: mask it before it is shown."""
+        login = f":{quote(self._password, safe='')}@" if self._password else ""
+        return f"redis://{login}{HOST}:{self.port}/0"
 
     @property
     def address(self) -> str:
@@ -43,7 +53,7 @@ class ValkeyServer(LocalServer):
         require_free(self.port, purpose="Valkey", setting="the Valkey port")
         data = self.folder / "data"
         config = self.folder / "valkey.conf"
-        config.write_text(configuration(port=self.port, folder=data))
+        write_private(config, configuration(port=self.port, folder=data, password=self._password))
         data.mkdir(exist_ok=True)
         process = self._spawn(
             Command(
@@ -62,8 +72,10 @@ class ValkeyServer(LocalServer):
         )
 
 
-def configuration(*, port: int, folder: Path) -> str:
-    """The text of `valkey.conf`. Raises DataUnusable for a path that the format cannot hold."""
+def configuration(*, port: int, folder: Path, password: str = "") -> str:
+    """The text of `valkey.conf`. Raises DataUnusable for a path or password that it cannot hold."""
+    if any(not letter.isalnum() for letter in password):
+        raise DataUnusable("Valkey's password must be of letters and digits only.")
     if any(character in str(folder) for character in '"\\\n'):
         raise DataUnusable(
             f"Valkey cannot keep its data in {folder}: choose a path without quotes, backslashes"
@@ -78,6 +90,10 @@ def configuration(*, port: int, folder: Path) -> str:
         "appendfsync everysec\n"
         'save ""\n'  # no RDB snapshots: the append-only file is the data
         "protected-mode yes\n"
+        # none of these lets a client load code or move files, whatever a later version's defaults are
+        "enable-debug-command no\n"
+        "enable-module-command no\n"
+        "enable-protected-configs no\n" + (f"requirepass {password}\n" if password else "")
     )
 
 

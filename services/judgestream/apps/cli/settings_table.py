@@ -1,16 +1,13 @@
 """`judgestream settings`: every setting, its value here and now, and what it means."""
 
-import re
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from judgestream.apps.cli import options
 from judgestream.apps.cli.output import OutputFormat, json_line, table
+from judgestream.core.masking import MASK, masked
 from judgestream.settings import Settings, load, names
-
-_PASSWORD = re.compile(r"(?<=:)[^:/@]*(?=@)")
-MASK = "***"
 
 
 def settings(form: options.Format = OutputFormat.TEXT) -> None:
@@ -28,13 +25,13 @@ def settings(form: options.Format = OutputFormat.TEXT) -> None:
 
 
 def shown(current: Settings, path: str) -> str:
-    """One setting's value as text. Of a secret address only the password is masked, else all of it."""
+    """One setting's value as text. Of a secret address only the secrets in it are masked, else all of it."""
     group, name = path.split(".")
     value: object = getattr(getattr(current, group), name)
     if isinstance(value, SecretStr):
         secret = value.get_secret_value()
         if "://" in secret:
-            return _PASSWORD.sub(MASK, secret)
+            return masked(secret)
         return MASK if secret else ""
     if isinstance(value, Path):
         return str(value)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from judgestream.apps.cli import options
 from judgestream.apps.cli.exit_codes import ExitCode
 from judgestream.apps.cli.output import OutputFormat, json_line, line, note, table
 from judgestream.core.errors import ConfigurationError, JudgestreamError
+from judgestream.core.masking import masked
 from judgestream.settings import Settings, load
 
 LOOK_S = 1.0
@@ -75,7 +77,7 @@ def status(data: Data = None, form: options.Format = OutputFormat.TEXT) -> None:
         (
             server.name,
             "external" if server.external else "running" if server.name in running else "DEAD",
-            server.address,
+            masked(server.address),
             server.log_path or "",
         )
         for server in state.servers
@@ -89,7 +91,7 @@ def status(data: Data = None, form: options.Format = OutputFormat.TEXT) -> None:
         table(("name", "state", "address", "log"), rows)
         settings = folder / "environment"
         if settings.exists():
-            line(f"in a shell: set -a; . {settings}; set +a")
+            line(f"in a shell: set -a; . {shlex.quote(str(settings))}; set +a")
     if any(what == "DEAD" for _, what, _, _ in rows):
         raise typer.Exit(ExitCode.NO)
 
@@ -104,7 +106,9 @@ def _log(folder: Path) -> str:
 
 def _detach(folder: Path) -> None:
     """Start ourselves in the background and wait until all is ready, or tell why it is not."""
-    folder.mkdir(parents=True, exist_ok=True)
+    from judgestream.local.private import private_folder
+
+    private_folder(folder)
     log = Path(_log(folder))
     marker = folder / READY
     marker.unlink(missing_ok=True)
@@ -143,6 +147,7 @@ def _stay(settings: Settings, folder: Path) -> int:
     from judgestream.apps import logs
     from judgestream.apps.one_machine import OneMachine
     from judgestream.local.errors import ServerDied
+    from judgestream.local.private import shell_variables, write_private
 
     logs.configure(settings.worker.log_level)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -150,8 +155,7 @@ def _stay(settings: Settings, folder: Path) -> int:
     machine = OneMachine(settings, data=folder)
     try:
         machine.start(lambda text: note(f"* {text}"))
-        variables = "".join(f"{name}={value}\n" for name, value in machine.environment.items())
-        (folder / "environment").write_text(variables)
+        write_private(folder / "environment", shell_variables(machine.environment))
         marker.write_text(f"{os.getpid()}\n")
         note("* ready")
         while True:
