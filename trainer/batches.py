@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from judgestream.core.templates import JUDGELM
+from judgestream.core.templates import JUDGELM, template
+from judgestream.core.templates.base import Layout
+from judgestream.core.templates.judgelm import ANSWER
 from judgestream.engine.tokens import Tokens
 from trainer.augment import Visit
-from trainer.examples import Mark
-from trainer.recipe import Size
+from trainer.grid import on_grid
+from trainer.recipe import Recipe, Size
 
 IGNORED = -1.0
-END_MARKER = "[The End of Assistant"
+_END = ANSWER.partition("{answer}")[2].index("[")
+"""Characters between the end of an answer and its end marker."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +36,44 @@ class Row:
     scores: tuple[int, int]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """A visit as it may be trained on.
+
+    row     None when it may not
+    notes   what was done to it, or why it is left out; empty when it fits as it is
+    prompt, length   tokens of the prompt and of the whole; 0 when it could not be encoded
+    """
+
+    row: Row | None
+    notes: tuple[str, ...] = ()
+    prompt: int = 0
+    length: int = 0
+
+
+OFF_GRID = "scores that the template cannot write without changing the winner, left out"
+ROUNDED = "scores moved to the template's labels"
+MERGED = "tokenizer merges prompt and score line, left out"
+
+
+def prepared(visit: Visit, tokens: Tokens, recipe: Recipe, *, explain: bool) -> Prepared:
+    """Encode a visit by a recipe: its scores on the template's grid, its tokens within the recipe's size."""
+    labels = template(recipe.template).forms[visit.form].grammar.values
+    scores = on_grid(visit.judgement.scores, labels)
+    if scores is None:
+        return Prepared(row=None, notes=(OFF_GRID,))
+    notes: tuple[str, ...] = () if scores == visit.judgement.scores else (ROUNDED,)
+    visit = replace(visit, judgement=replace(visit.judgement, scores=scores))
+    try:
+        row = encode(visit, tokens, explain=explain)
+    except ValueError:
+        return Prepared(row=None, notes=(MERGED,))
+    fitted, trouble = fit(row, recipe.size, recipe.optimisation.over_long)
+    if trouble:
+        notes = (*notes, trouble) if fitted else (trouble,)
+    return Prepared(row=fitted, notes=notes, prompt=row.prompt, length=len(row.ids))
+
+
 def encode(visit: Visit, tokens: Tokens, *, explain: bool) -> Row:
     """A visit's token row. Without `explain` the completion ends with the score line.
 
@@ -42,7 +83,8 @@ def encode(visit: Visit, tokens: Tokens, *, explain: bool) -> Row:
     Raises:
         ValueError: the tokenizer merges the prompt's end with the completion's start.
     """
-    prompt, shown, line, explanation = written(visit)
+    layout, line, explanation = written(visit)
+    prompt = layout.text
     below = explanation if explain else ""
     alone = tokens.prompt(prompt)
     encoded = tokens.tokenizer(
@@ -58,25 +100,23 @@ def encode(visit: Visit, tokens: Tokens, *, explain: bool) -> Row:
         ids=(*ids, min(tokens.eos)) if below else tuple(ids),
         prompt=len(alone),
         score_tokens=sum(left < ended for left, _ in offsets[len(alone) :]),
-        wrong=tuple(_flags(offsets[: len(alone)], prompt, shown, visit)),
-        ends=_ends(offsets[: len(alone)], prompt),
+        wrong=tuple(_flags(offsets[: len(alone)], layout, visit)),
+        ends=_ends(offsets[: len(alone)], layout),
         scores=(10 if visit.form == "single" else round(first), round(second)),
     )
 
 
-def written(visit: Visit) -> tuple[str, tuple[str, str], str, str]:
-    """Prompt, answers as shown, score line, and the explanation that goes below it."""
+def written(visit: Visit) -> tuple[Layout, str, str]:
+    """The prompt, the score line, and the explanation that goes below it."""
     example, judgement = visit.example, visit.judgement
     first, second = (f"{score:g}" for score in judgement.scores)
     if visit.form == "single":
-        if example.reference is None:
-            raise ValueError(f"example {example.id!r}: the single form needs a reference")
-        shown = (example.reference, example.answers[1])
-        prompt = JUDGELM.forms["single"].render(example.question, shown[1:], shown[0])
-        return prompt, shown, f" {second}\n", ""  # it speaks of an answer that is not shown
+        single = JUDGELM.forms["single"].layout
+        layout = single(example.question, example.answers[1:], example.reference)
+        return layout, f" {second}\n", ""  # it speaks of an answer that is not shown
     reference = example.reference if visit.with_reference else None
-    prompt = JUDGELM.forms["pair"].render(example.question, example.answers, reference)
-    return prompt, example.answers, f"{first} {second}\n", judgement.explanation
+    layout = JUDGELM.forms["pair"].layout(example.question, example.answers, reference)
+    return layout, f"{first} {second}\n", judgement.explanation
 
 
 def fit(row: Row, size: Size, over_long: str) -> tuple[Row | None, str]:
@@ -98,38 +138,52 @@ def fit(row: Row, size: Size, over_long: str) -> tuple[Row | None, str]:
     return cut, "target cut on the right"
 
 
-def _ends(offsets: Sequence[tuple[int, int]], prompt: str) -> tuple[int, int]:
-    """The tokens that begin the last two end markers of the prompt."""
-    second = prompt.rindex(END_MARKER)
-    first = prompt.rindex(END_MARKER, 0, second)
-    at = [
-        k for k, (left, right) in enumerate(offsets) for s in (first, second) if left <= s < right
-    ]
-    return at[0], at[1]
+def _ends(offsets: Sequence[tuple[int, int]], layout: Layout) -> tuple[int, int]:
+    """The tokens that begin the two slots' end markers."""
+    first, second = (
+        next(k for k, (left, right) in enumerate(offsets) if left <= stop + _END < right)
+        for _, stop in layout.slots
+    )
+    return first, second
 
 
-def _flags(
-    offsets: Sequence[tuple[int, int]], prompt: str, shown: Sequence[str], visit: Visit
-) -> list[float]:
+def _flags(offsets: Sequence[tuple[int, int]], layout: Layout, visit: Visit) -> list[float]:
     """Per prompt token: whether it is part of an answer, and wrong there."""
     flags = [IGNORED] * len(offsets)
-    end = len(prompt)
-    starts: list[int] = []
-    for text in reversed(shown):
-        end = prompt.rindex(text + "\n\n[The End", 0, end + len(text)) if text else end
-        starts.append(end)
-    for k, start in enumerate(reversed(starts)):
+    for k, (start, stop) in enumerate(layout.slots):
         if visit.form == "single" and k == 0:
             continue  # the reference stands there
-        _mark(flags, offsets, visit.example.marks[k], start)
+        shown = layout.text[start:stop]
+        moved = places(visit.example.answers[k], shown)
+        marks = [
+            (start + moved[low], start + moved[high], float(wrong))
+            for low, high, wrong in visit.example.marks[k]
+        ]
+        _mark(flags, offsets, marks)
     return flags
 
 
+def places(text: str, shown: str) -> list[int]:
+    """Where every character of a text stands in the text as it is shown, and where its end does.
+
+    Rendering only ever puts characters in (it breaks markers), so the text's characters are found in order.
+    """
+    found: list[int] = []
+    at = 0
+    for character in text:
+        at = shown.index(character, at)
+        found.append(at)
+        at += 1
+    return [*found, len(shown)]
+
+
 def _mark(
-    flags: list[float], offsets: Sequence[tuple[int, int]], marks: Sequence[Mark], start: int
+    flags: list[float],
+    offsets: Sequence[tuple[int, int]],
+    marks: Sequence[tuple[int, int, float]],
 ) -> None:
-    bounds = [(start + low, start + high, float(wrong)) for low, high, wrong in marks]
+    """Flag the tokens whose last character lies within a mark."""
     for k, (left, right) in enumerate(offsets):
-        for low, high, flag in bounds:
+        for low, high, flag in marks:
             if left < right and low <= right - 1 < high:
                 flags[k] = flag

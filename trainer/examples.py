@@ -46,3 +46,6 @@ class Example:
             raise ValueError(f"example {self.id!r} has no judgement")
         if self.informed is not None and self.reference is None:
             raise ValueError(f"example {self.id!r} has a judgement by a reference, and none")
+        for answer, marks in zip(self.answers, self.marks, strict=True):
+            if not all(0 <= low <= high <= len(answer) for low, high, _ in marks):
+                raise ValueError(f"example {self.id!r} has a mark outside its answer")

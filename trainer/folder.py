@@ -1,6 +1,7 @@
 """A trained model -> a Hugging Face folder: weights, configuration, tokenizer; no manifest yet."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -41,25 +42,40 @@ def write_weights(
 
 
 def plain_weights(model: PreTrainedModel) -> dict[str, Tensor]:
-    """Every weight under the name that transformers gives it, whole, on the CPU.
+    """Every weight under the name that transformers gives it, whole, on the CPU: see `each_weight`."""
+    return {name: tensor.contiguous() for name, tensor in each_weight(model)}
+
+
+def each_weight(model: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
+    """Name and tensor of every weight, whole, on the CPU, one at a time.
 
     Adapters are merged into the weights that they adapt; a head that is tied to the embedding is left out.
-    Where the model is sharded all processes call this.
+    Where the model is sharded all processes call this, and take every weight.
     """
-    held = {name: whole(tensor).cpu() for name, tensor in model.state_dict().items()}
-    if model.config.tie_word_embeddings:
-        held.pop("lm_head.weight", None)
     adapted = adapters(model)
-    scales = {name: one.scale for name, one in adapted.items()}
-    found: dict[str, Tensor] = {}
-    for name, tensor in held.items():
+    for name, tensor in model.state_dict().items():
+        if name == "lm_head.weight" and model.config.tie_word_embeddings:
+            continue
         owner = next((one for one in adapted if name.startswith(f"{one}.")), None)
         if owner is None:
-            found[name] = tensor.contiguous()
+            yield name, whole(tensor).cpu()
         elif name == f"{owner}.base.weight":
-            found[f"{owner}.weight"] = merged(owner, held, scales).contiguous()
+            yield f"{owner}.weight", merged(adapted[owner])
         elif name == f"{owner}.base.bias":
-            found[f"{owner}.bias"] = tensor.contiguous()
+            yield f"{owner}.bias", whole(tensor).cpu()
+
+
+def fingerprint(model: PreTrainedModel, dtype: torch.dtype | None) -> dict[str, float]:
+    """A number per weight, as stored in `dtype` (None: as it is), that changes when the weight does.
+
+    The sum and the norm in fp64: a training that moves no weight beyond rounding leaves both. Costs one pass
+    over the weights. Where the model is sharded all processes call this.
+    """
+    found: dict[str, float] = {}
+    for name, tensor in each_weight(model):
+        stored = tensor if dtype is None else tensor.to(dtype)
+        norm = torch.linalg.vector_norm(stored, dtype=torch.float64)
+        found[name] = float(stored.sum(dtype=torch.float64) + 1e3 * norm)
     return found
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from judgestream.core.errors import ConfigurationError
 from trainer.batches import IGNORED, Row
+from trainer.failure import TrainingFailed
 from trainer.model import flops_per_token
 from trainer.objective import Trainee
 from trainer.optimisers import Rated, optimizers, schedule, set_rate
@@ -77,7 +77,8 @@ def loop(
     """Train from the states' last step (or the first) to the supply's end.
 
     Raises:
-        ConfigurationError: the loss is no number any more; the message names the step.
+        TrainingFailed: the loss became NaN or infinite (the message names the step), or no sequence was
+            left to make a step with.
     """
     how = stream.recipe.optimisation
     rated = optimizers(how, trainee)
@@ -97,7 +98,11 @@ def loop(
         now = time.perf_counter()
         tokens = sum(len(row.ids) for row in rows)
         training = training.after(
-            loss, tokens=tokens, sequences=len(rows), seconds=now - began, counts=stream.counts
+            loss if rows else None,
+            tokens=tokens,
+            sequences=len(rows),
+            seconds=now - began,
+            counts=stream.counts,
         )
         report(
             Step(
@@ -119,6 +124,8 @@ def loop(
             states.save(trainee, rated, world, training, stream.supply.per_epoch)
         if asked and not last:
             return Outcome(finished=False, training=training)
+    if training.sequences == 0:
+        raise TrainingFailed(f"no optimizer step was made ({stream.why()})")
     return Outcome(finished=True, training=training)
 
 
@@ -140,7 +147,7 @@ def _step(
     mine = gradients(trainee, rows, how, world) if rows else 0.0
     loss, asked = world.total((mine, float(stop)))
     if not math.isfinite(loss):
-        raise ConfigurationError(
+        raise TrainingFailed(
             f"the loss is {loss} at step {step}: lower the learning rates, or set optimisation.clip"
             " (resuming goes on from the last state that was saved)"
         )

@@ -91,8 +91,10 @@ def write_adapter(folder: Path, tensors: dict[str, Tensor], how: Lora, *, base: 
 
 
 @torch.no_grad()
-def merged(name: str, tensors: dict[str, Tensor], scales: dict[str, float]) -> Tensor:
-    """The plain weight of an adapted layer, from the whole tensors of its parts; in the base's dtype."""
-    base = tensors[f"{name}.base.weight"]
-    change = tensors[f"{name}.lora_B"].float() @ tensors[f"{name}.lora_A"].float()
-    return (base.float() + scales[name] * change).to(base.dtype)
+def merged(layer: Adapted) -> Tensor:
+    """The plain weight of an adapted layer, whole, on the CPU, in the base's dtype. Where the model is
+    sharded all processes call this."""
+    base, down, up = (
+        whole(tensor).cpu() for tensor in (layer.base.weight, layer.lora_A, layer.lora_B)
+    )
+    return (base.float() + layer.scale * (up.float() @ down.float())).to(base.dtype)

@@ -12,12 +12,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
+from transformers.models.mistral.modeling_mistral import MistralRMSNorm
+from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
+from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine import training_attention
 from judgestream.engine.checkpoint import load_model, load_tokens
 from judgestream.engine.tokens import Tokens
 from trainer.recipe import Recipe
+
+_NORMS = (LlamaRMSNorm, MistralRMSNorm, Qwen2RMSNorm, Qwen3RMSNorm)
+"""The norms of the families that the engine reads: each is x / rms(x) times a weight, which is what `_norm`
+computes. A family whose norm adds 1 to its weight, or has a bias, must not be in here."""
 
 
 def fresh(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
@@ -66,8 +74,9 @@ def ready(model: PreTrainedModel) -> PreTrainedModel:
     """The model with our attention and one-kernel norms, in training mode; changed in place."""
     training_attention.prepare(model)
     for module in model.modules():
-        if type(module).__name__.endswith("RMSNorm"):
-            module.forward = partial(_norm, module)
+        if isinstance(module, _NORMS):
+            norm: Any = module
+            norm.forward = partial(_norm, module)
     model.train(True)
     return model
 

@@ -19,6 +19,9 @@ from trainer.recipe import Recipe
 METRICS = "metrics.jsonl"
 PLOT = "loss.png"
 
+ERROR_CHARACTERS = 200
+"""Of an error on the progress line; all of it is in the error itself."""
+
 PEAKS: Mapping[str, float] = MappingProxyType(
     {"H200": 989e12, "H100 PCIe": 756e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12}
 )
@@ -133,22 +136,31 @@ def _forget_from(path: Path, step: int) -> None:
 
 @contextmanager
 def _live(console: Console) -> Iterator[Callable[[Step, Mapping[str, float]], None]]:
+    """A line that shows how far training is. When it ends with an error, the line says that."""
     columns = (
         TextColumn("training"),
         BarColumn(),
-        TextColumn("step {task.completed}/{task.total}, {task.fields[figures]}"),
+        TextColumn("{task.fields[course]}", markup=False),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task("training", total=None, figures="")
+        task = progress.add_task("training", total=None, course="before the first step")
 
         def show(step: Step, found: Mapping[str, float]) -> None:
-            figures = f"loss {step.smoothed:.3f}, {step.tokens_per_second:,.0f} tokens/s"
+            course = (
+                f"step {step.step}/{step.steps}, loss {step.smoothed:.3f},"
+                f" {step.tokens_per_second:,.0f} tokens/s"
+            )
             if "mfu" in found:
-                figures += f", MFU {found['mfu']:.1%}"
-            progress.update(task, completed=step.step, total=step.steps, figures=figures)
+                course += f", MFU {found['mfu']:.1%}"
+            progress.update(task, completed=step.step, total=step.steps, course=course)
 
-        yield show
+        try:
+            yield show
+        except BaseException as error:
+            what = str(error).splitlines()[0] if str(error) else type(error).__name__
+            progress.update(task, course=f"failed: {what[:ERROR_CHARACTERS]}")
+            raise
 
 
 Track = Callable[[Mapping[str, float]], None]

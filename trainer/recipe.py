@@ -4,8 +4,10 @@ One schema for both kinds: a recipe with `size.hidden` trains a judge from nothi
 one without fine-tunes a base. Parts and fields that have a default may be left out.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -13,11 +15,14 @@ from typing import Any, TypeVar
 import yaml
 
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.templates import JUDGELM, JUDGELM_HALVES
 from trainer.augment import Augmentation
 from trainer.lopsided import Lopsided
 from trainer.tasks import FAMILIES
 
 T = TypeVar("T")
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,12 +123,17 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """`families` maps a task family to its share of the training items."""
+    """`families` maps a task family to its share of the training items.
+
+    template   the template whose prompts are trained on and whose score labels are written: `judgelm-v1` has
+               whole points, `judgelm-halves-v1` half points, too
+    """
 
     name: str
     seed: int
     size: Size
     optimisation: Optimisation
+    template: str = JUDGELM.id
     families: dict[str, float] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=Augmentation)
     lopsided: Lopsided = field(default_factory=Lopsided)
@@ -154,6 +164,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "precision": ("float32", "bfloat16", "pure-bfloat16"),
         "over_long": ("drop", "truncate"),
         "tracker": ("none", "tensorboard", "mlflow"),
+        "template": (JUDGELM.id, JUDGELM_HALVES.id),
     }
 )
 
@@ -167,7 +178,7 @@ def load_recipe(path: Path) -> Recipe:
     """
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"recipe {path} cannot be read: {error}") from error
     return recipe_from(loaded, where=str(path))
 
@@ -179,12 +190,41 @@ def recipe_from(loaded: Any, *, where: str) -> Recipe:
         name: _part(kind, values.get(name, {}), f"{where}: {name}", name)
         for name, kind in PARTS.items()
     }
+    _plain(values, where)
     recipe = Recipe(**{**values, **parts})
-    unknown = sorted(set(recipe.families) - set(FAMILIES))
-    if unknown:
-        raise ConfigurationError(f"{where}: unknown families {unknown}; known: {sorted(FAMILIES)}")
     _agree(recipe, where)
     return recipe
+
+
+def _plain(values: Mapping[str, Any], where: str) -> None:
+    """The fields that belong to no part."""
+    name, seed, template = values["name"], values["seed"], values.get("template", JUDGELM.id)
+    families = values.get("families", {})
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{where}: name is {name!r}; give 1 to 60 letters, digits, dots, underscores and hyphens,"
+            " since checkpoints and models are called by it"
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise ConfigurationError(f"{where}: seed is {seed!r}; give a whole number from 0 up")
+    if template not in CHOICES["template"]:
+        known = ", ".join(CHOICES["template"])
+        raise ConfigurationError(f"{where}: template is {template!r}; give one of {known}")
+    if not isinstance(families, dict):
+        raise ConfigurationError(f"{where}: families is {families!r}; give name: share")
+    unknown = sorted(map(str, set(families) - set(FAMILIES)))
+    if unknown:
+        raise ConfigurationError(f"{where}: unknown families {unknown}; known: {sorted(FAMILIES)}")
+    for family, share in families.items():
+        if not _number(share) or share <= 0:
+            raise ConfigurationError(
+                f"{where}: families.{family} is {share!r}; give a share above 0"
+            )
+
+
+def _number(value: object) -> bool:
+    """Whether YAML gave a number; `.nan` and `.inf` are none here."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _agree(recipe: Recipe, where: str) -> None:
@@ -192,6 +232,8 @@ def _agree(recipe: Recipe, where: str) -> None:
     wrong = {
         "optimisation: give steps or epochs, one of them": bool(how.steps) == bool(how.epochs),
         "optimisation.batch is 0": how.batch < 1,
+        "optimisation.row_tokens is 0": how.row_tokens < 1,
+        "optimisation.other_lr: adamw needs one": how.optimizer == "adamw" and not how.other_lr,
         "optimisation.matrix_lr: muon needs one": how.optimizer == "muon" and not how.matrix_lr,
         "size.max_input must lie between 1 and size.context": not 0 < size.max_input < size.context,
         "families: a judge from nothing needs tasks to train on": recipe.from_nothing
@@ -218,7 +260,7 @@ def _part(kind: type[T], loaded: Any, where: str, name: str) -> T:
             if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
                 raise ConfigurationError(f"{at}; give a list of names")
             values = {**values, key: tuple(value)}
-        elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        elif not _number(value) or value < 0:
             raise ConfigurationError(f"{at}; give a number from 0 up")
         elif types[key] is int and value != int(value):
             raise ConfigurationError(f"{at}; give a whole number")

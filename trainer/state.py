@@ -41,9 +41,18 @@ class Training:
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def after(
-        self, loss: float, *, tokens: int, sequences: int, seconds: float, counts: Mapping[str, int]
+        self,
+        loss: float | None,
+        *,
+        tokens: int,
+        sequences: int,
+        seconds: float,
+        counts: Mapping[str, int],
     ) -> "Training":
-        smoothed = loss if self.loss is None else 0.98 * self.loss + 0.02 * loss
+        """One step later. `loss` None: nothing in the step fitted, so it has none."""
+        smoothed = self.loss
+        if loss is not None:
+            smoothed = loss if self.loss is None else 0.98 * self.loss + 0.02 * loss
         return replace(
             self,
             step=self.step + 1,

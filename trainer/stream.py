@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from judgestream.core.errors import ConfigurationError
 from judgestream.engine.tokens import Tokens
 from trainer.augment import visitor
-from trainer.batches import Row, encode, fit
+from trainer.batches import Row, prepared
 from trainer.examples import Example
+from trainer.failure import TrainingFailed
 from trainer.lopsided import lopsided
 from trainer.randomness import derived
 from trainer.recipe import Recipe
@@ -78,19 +80,27 @@ def supply(recipe: Recipe, examples: Sequence[Example] | None) -> Supply:
     """The recipe's data: the given examples, or task items (endless, or as many as the recipe says).
 
     Raises:
-        ValueError: epochs of an endless stream, or no examples at all.
+        ConfigurationError: epochs of an endless stream.
+        TrainingFailed: no examples at all.
     """
     how = recipe.optimisation
     if examples is None and how.examples:
         examples = [task_example(recipe, position) for position in range(how.examples)]
     if examples is None:
         if not how.steps:
-            raise ValueError("optimisation.epochs needs a number of examples")
+            raise ConfigurationError(
+                f"recipe {recipe.name}: optimisation.epochs needs a number of examples: give"
+                " optimisation.examples, or steps"
+            )
         return Supply(source=endless(recipe), steps=how.steps, per_epoch=0)
     if not examples:
-        raise ValueError("there are no examples to train on")
+        raise TrainingFailed("there are no examples to train on")
     steps = how.steps or -(-len(examples) * how.epochs // how.batch)
     return Supply(source=finite(examples, seed=recipe.seed), steps=steps, per_epoch=len(examples))
+
+
+READ = "read"
+"""Counted for every sequence; every other count is of sequences that were left out or changed."""
 
 
 @dataclass(kw_only=True)
@@ -107,36 +117,71 @@ class Stream:
 
     def __post_init__(self) -> None:
         self._show = visitor(self.recipe.augmentation, seed=self.recipe.seed)
+        self._shortest = 0
+        # of the epoch that is being read: which one, and whether anything of it fitted
+        self._epoch = 0
+        self._fitted = False
 
     def skip(self, steps: int) -> None:
         """Go on after so many steps."""
+        if steps:
+            self._epoch = self._epoch_of(steps * self.recipe.optimisation.batch - 1)
+            self._fitted = True  # what an earlier process read of this epoch is not known
         if self.recipe.augmentation.in_place_defect:
             for position in range(steps * self.recipe.optimisation.batch):
                 self._show(*self.supply.source(position))
 
     def rows(self, step: int) -> list[Row]:
-        """The sequences of a step, as many of its `batch` positions as have one that fits."""
+        """The sequences of a step, as many of its `batch` positions as have one that fits.
+
+        Raises:
+            TrainingFailed: an epoch of which nothing fits.
+        """
         how = self.recipe.optimisation
         end = self.supply.steps * how.batch
         if self.supply.per_epoch and how.epochs:
             end = self.supply.per_epoch * how.epochs
         found = []
         for position in range(step * how.batch, min(end, (step + 1) * how.batch)):
+            self._turn(self._epoch_of(position))
             row = self._row(*self.supply.source(position))
             if row is not None:
+                self._fitted = True
                 found.append(row)
+        if step == self.supply.steps - 1:
+            self._turn(self._epoch + 1)
         return found
+
+    def why(self) -> str:
+        """What was read and left out so far, in words."""
+        lost = ", ".join(f"{count} {name}" for name, count in self.counts.items() if name != READ)
+        size = self.recipe.size
+        shortest = (
+            f"; the shortest prompt has {self._shortest} tokens, recipe {self.recipe.name} has"
+            f" size.max_input {size.max_input} and size.context {size.context}"
+            if self._shortest
+            else ""
+        )
+        return f"{self.counts[READ]} sequences read: {lost or 'all fit'}{shortest}"
+
+    def _epoch_of(self, position: int) -> int:
+        return position // self.supply.per_epoch if self.supply.per_epoch else 0
+
+    def _turn(self, epoch: int) -> None:
+        """Close the epoch that was read when another one begins."""
+        if epoch == self._epoch:
+            return
+        if not self._fitted:
+            which = f"epoch {self._epoch + 1}" if self.supply.per_epoch else "the training"
+            raise TrainingFailed(f"nothing in {which} could be trained on ({self.why()})")
+        self._epoch, self._fitted = epoch, False
 
     def _row(self, example: Example, epoch: int) -> Row | None:
         how = self.recipe.optimisation
         draw = derived("explain", self.recipe.seed, example.id, epoch).random()
-        row = encode(
-            self._show(example, epoch),
-            self.tokens,
-            explain=draw < how.explanation_probability,
-        )
-        fitted, trouble = fit(row, self.recipe.size, how.over_long)
-        self.counts["read"] += 1
-        if trouble:
-            self.counts[trouble] += 1
-        return fitted
+        explain = draw < how.explanation_probability
+        found = prepared(self._show(example, epoch), self.tokens, self.recipe, explain=explain)
+        self.counts[READ] += 1
+        self.counts.update(found.notes)
+        self._shortest = min(self._shortest or found.prompt, found.prompt or self._shortest)
+        return found.row

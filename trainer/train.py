@@ -14,7 +14,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTok
 from judgestream.engine import training_attention
 from judgestream.engine.tokens import Tokens
 from trainer.examples import Example
-from trainer.folder import plain_weights, write_weights
+from trainer.failure import TrainingFailed
+from trainer.folder import fingerprint, plain_weights, write_weights
 from trainer.loop import Outcome, Report, loop, silent
 from trainer.lora import adapt, adapter_tensors, write_adapter
 from trainer.model import based_on, fresh, recompute
@@ -90,26 +91,32 @@ def fine_tune(
     None when training was asked to stop (SIGTERM): its state is saved, `out` is not written.
 
     Raises:
-        ConfigurationError: the base and the recipe do not fit, the loss is no number any more, or a state
-            is of another training.
+        ConfigurationError: the base and the recipe do not fit, or a state is of another training.
+        TrainingFailed: nothing of the examples could be trained on, the loss became NaN or infinite, or no
+            weight changed: `out` is not written.
     """
+    # what a judge is stored in: fp32 only where that is what it was trained in
+    exact = recipe.optimisation.precision == "float32"
+    stored = None if exact else torch.bfloat16
     with joined() as world, deterministic():
         model, tokens = based_on(recipe, base)
         if recipe.lora.rank:
             adapt(model, recipe.lora, seed=recipe.seed)
+        before = fingerprint(model, stored)
         outcome = train_model(
             recipe, model, tokens, examples, world, report=report, work=work, resume=resume
         )
         if not outcome.finished:
             return None
+        if fingerprint(model, stored) == before:
+            raise TrainingFailed(
+                f"training changed no weight of {base} as it is stored: raise the learning rates of recipe"
+                f" {recipe.name}, or train longer"
+            )
         tensors, adapter = plain_weights(model), adapter_tensors(model)
         if world.first:
-            # what a judge is stored in: fp32 only where that is what it was trained in
-            exact = recipe.optimisation.precision == "float32"
             with whole_folder(out) as draft:
-                write_weights(
-                    draft, tensors, model, tokens.tokenizer, dtype=None if exact else torch.bfloat16
-                )
+                write_weights(draft, tensors, model, tokens.tokenizer, dtype=stored)
                 if adapter:
                     write_adapter(draft / ADAPTER, adapter, recipe.lora, base=base.name)
         world.wait()

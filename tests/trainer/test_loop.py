@@ -12,6 +12,7 @@ from tests.engine import tiny
 from tests.trainer import small
 from trainer.augment import visit
 from trainer.batches import Row, encode, fit, written
+from trainer.failure import TrainingFailed
 from trainer.loop import Step, loop
 from trainer.optimisers import schedule
 from trainer.recipe import Recipe, Size, load_recipe
@@ -86,14 +87,14 @@ def test_what_is_too_long_is_left_out_or_cut_and_counted(
         assert 0 < row.score_tokens <= len(row.ids) - row.prompt
 
 
-def test_steps_without_a_supervised_token_move_nothing_and_give_no_nan() -> None:
+def test_a_training_of_which_nothing_fits_moves_nothing_gives_no_nan_and_fails_by_name() -> None:
     recipe = small.recipe(size={"context": 20, "max_input": 10}, optimisation={"steps": 3})
     trainee = small.trainee(recipe)
     before = {name: tensor.clone() for name, tensor in trainee.state_dict().items()}
     seen: list[Step] = []
-    outcome = loop(trainee, stream_of(recipe), ALONE, report=seen.append)
-    assert [step.loss for step in seen] == [0, 0, 0]
-    assert outcome.training.counts == {"read": 18, "prompt too long, left out": 18}
+    with pytest.raises(TrainingFailed, match="18 prompt too long.* size.max_input 10"):
+        loop(trainee, stream_of(recipe), ALONE, report=seen.append)
+    assert [step.loss for step in seen] == [0, 0]
     for name, tensor in trainee.state_dict().items():
         assert torch.equal(tensor, before[name]), name
 
@@ -135,7 +136,8 @@ def test_the_completion_is_tokenised_as_the_engine_feeds_it() -> None:
 def test_prompt_and_completion_are_tokenised_as_the_engine_does(tmp_path: Path, kind: str) -> None:
     tokens = load_tokens(tiny.make(tmp_path, kind))
     shown = visit(small.examples(1)[0], small.recipe().augmentation, seed=1, epoch=0)
-    prompt, _, line, explanation = written(shown)
+    layout, line, explanation = written(shown)
+    prompt = layout.text
     row = encode(shown, tokens, explain=True)
     assert list(row.ids[: row.prompt]) == tokens.prompt(prompt)
     below = [*tokens.continuation(prompt, line + explanation), min(tokens.eos)]

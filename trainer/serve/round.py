@@ -26,6 +26,7 @@ from judgestream.engine.manifest import NAME, Manifest, describe, read_manifest
 from trainer.calibrate import Fitted, fit_examples
 from trainer.data.split import Shares, Side, deduplicated, split
 from trainer.examples import Example
+from trainer.failure import TrainingFailed
 from trainer.files import write_whole
 from trainer.publish import whole_folder, write_calibration
 from trainer.report import report_of, write_into
@@ -98,6 +99,7 @@ def run_round(making: Making, material: Material, folder: Path, console: Console
     Raises:
         Stopped: asked to end; nothing is lost.
         ConfigurationError: the recipe, the base or the store cannot be used; the round stays open.
+            (A training that fails on its examples is no such error: the round is decided, with the reason.)
     """
     folder.mkdir(parents=True, exist_ok=True)
     decided = folder / "decision.json"
@@ -116,7 +118,7 @@ def _decided(making: Making, material: Material, folder: Path, console: Console)
         if not material.sides[Side.TRAIN]:
             raise ValueError("every example is on a held-out side; send more")
         model = _trained(making, material, folder, console)
-    except (ArithmeticError, RuntimeError, ValueError) as error:
+    except (ArithmeticError, RuntimeError, ValueError, TrainingFailed) as error:
         reasons = [f"training failed: {error}"]
         return {"round": material.number, "publish": False, "reasons": reasons, "findings": []}
     decision, manifest = _judged(making, material, folder, model, console)

@@ -5,32 +5,42 @@ from types import MappingProxyType
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import chat, judgelm
-from judgestream.core.templates.base import Form, Grammar, Render, Template, defuser
+from judgestream.core.templates.base import (
+    Form,
+    Grammar,
+    Layout,
+    Render,
+    Template,
+    defuser,
+    framed,
+)
 
 _defuse = defuser(judgelm.MARKERS)
 
 
-def _judgelm_pair(question: str, answers: Sequence[str], reference: str | None) -> str:
-    parts = [judgelm.SYSTEM, judgelm.QUESTION.replace("{question}", _defuse(question))]
+def _judgelm_pair(question: str, answers: Sequence[str], reference: str | None) -> Layout:
+    before = judgelm.SYSTEM + judgelm.QUESTION.replace("{question}", _defuse(question))
     if reference is not None:
-        parts.append(judgelm.REFERENCE.replace("{reference}", _defuse(reference)))
-    for k, answer in enumerate(answers, start=1):
-        frame = judgelm.ANSWER.replace("{k}", str(k))
-        parts.append(frame.replace("{answer}", _defuse(answer)))
-    return "".join([*parts, judgelm.INSTRUCTION, judgelm.RESPONSE])
+        before += judgelm.REFERENCE.replace("{reference}", _defuse(reference))
+    return framed(
+        before,
+        lambda k: judgelm.ANSWER.replace("{k}", str(k)),
+        [_defuse(answer) for answer in answers],
+        judgelm.INSTRUCTION + judgelm.RESPONSE,
+    )
 
 
-def _judgelm_single(question: str, answers: Sequence[str], reference: str | None) -> str:
+def _judgelm_single(question: str, answers: Sequence[str], reference: str | None) -> Layout:
     """Grade one answer against the reference, which is shown as answer 1 with a forced full score."""
     if reference is None:
         raise ValueError("JudgeLM's single form needs a reference answer")
     pair = _judgelm_pair(question, (reference, *answers), None)
-    return pair + judgelm.FORCED_FIRST
+    return Layout(text=pair.text + judgelm.FORCED_FIRST, slots=pair.slots)
 
 
 def _judgelm(template_id: str, labels: tuple[str, ...]) -> Template:
-    pair = Form(render=_judgelm_pair, grammar=Grammar(labels=labels, count=2))
-    single = Form(render=_judgelm_single, grammar=Grammar(labels=labels, count=1, lead=" "))
+    pair = Form(layout=_judgelm_pair, grammar=Grammar(labels=labels, count=2))
+    single = Form(layout=_judgelm_single, grammar=Grammar(labels=labels, count=1, lead=" "))
     return Template(
         id=template_id,
         markers=judgelm.MARKERS,
@@ -44,14 +54,16 @@ JUDGELM_HALVES = _judgelm("judgelm-halves-v1", judgelm.HALF_LABELS)
 _defuse_chat = defuser(chat.MARKERS)
 
 
-def _chat(question: str, answers: Sequence[str], reference: str | None, task: str) -> str:
-    parts = [chat.SYSTEM, chat.USER, chat.QUESTION.replace("{question}", _defuse_chat(question))]
+def _chat(question: str, answers: Sequence[str], reference: str | None, task: str) -> Layout:
+    asked = chat.QUESTION.replace("{question}", _defuse_chat(question))
     if reference is not None:
-        parts.append(chat.REFERENCE.replace("{reference}", _defuse_chat(reference)))
-    for k, answer in enumerate(answers, start=1):
-        frame = chat.ANSWER.replace("{k}", str(k))
-        parts.append(frame.replace("{answer}", _defuse_chat(answer)))
-    return "".join([*parts, chat.CLOSE, task])
+        asked += chat.REFERENCE.replace("{reference}", _defuse_chat(reference))
+    return framed(
+        chat.SYSTEM + chat.USER + asked,
+        lambda k: chat.ANSWER.replace("{k}", str(k)),
+        [_defuse_chat(answer) for answer in answers],
+        chat.CLOSE + task,
+    )
 
 
 def _chat_pair(task: str) -> Render:
@@ -61,12 +73,12 @@ def _chat_pair(task: str) -> Render:
 def _chat_single(task: str) -> Render:
     """Grade one answer against the reference."""
 
-    def render(question: str, answers: Sequence[str], reference: str | None) -> str:
+    def layout(question: str, answers: Sequence[str], reference: str | None) -> Layout:
         if reference is None:
             raise ValueError("the single form needs a reference answer")
         return _chat(question, answers, reference, task)
 
-    return render
+    return layout
 
 
 CHAT = Template(
@@ -75,10 +87,10 @@ CHAT = Template(
     forms=MappingProxyType(
         {
             "pair": Form(
-                render=_chat_pair(chat.PAIR), grammar=Grammar(labels=chat.SCORE_LABELS, count=2)
+                layout=_chat_pair(chat.PAIR), grammar=Grammar(labels=chat.SCORE_LABELS, count=2)
             ),
             "single": Form(
-                render=_chat_single(chat.SINGLE), grammar=Grammar(labels=chat.SCORE_LABELS, count=1)
+                layout=_chat_single(chat.SINGLE), grammar=Grammar(labels=chat.SCORE_LABELS, count=1)
             ),
         }
     ),
@@ -89,7 +101,7 @@ CHAT_CHOICE = Template(
     forms=MappingProxyType(
         {
             "pair": Form(
-                render=_chat_pair(chat.CHOICE),
+                layout=_chat_pair(chat.CHOICE),
                 grammar=Grammar(
                     labels=tuple(chat.CHOICE_LABELS),
                     count=1,
@@ -97,7 +109,7 @@ CHAT_CHOICE = Template(
                 ),
             ),
             "single": Form(
-                render=_chat_single(chat.APPROVAL),
+                layout=_chat_single(chat.APPROVAL),
                 grammar=Grammar(
                     labels=tuple(chat.APPROVAL_LABELS),
                     count=1,

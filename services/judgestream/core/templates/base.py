@@ -56,16 +56,33 @@ class Grammar:
         return not self.scores and not self.outcomes
 
 
-Render = Callable[[str, Sequence[str], str | None], str]
-"""Question, answers in shown order and reference -> prompt."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """A rendered prompt, and where each answer slot's text stands in it.
+
+    slots   per slot, in shown order: the first character in `text`, and the one after the last. What stands
+            there is the answer as it is shown, with its markers broken: see `defuser`. JudgeLM's single
+            form shows the reference in the first slot.
+    """
+
+    text: str
+    slots: tuple[tuple[int, int], ...]
+
+
+Render = Callable[[str, Sequence[str], str | None], Layout]
+"""Question, answers in shown order and reference -> the prompt."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Form:
-    """One prompt form of a family: `render(question, answers, reference)` and its score grammar."""
+    """One prompt form of a family: how it lays a request out, and its score grammar."""
 
-    render: Render
+    layout: Render
     grammar: Grammar
+
+    def render(self, question: str, answers: Sequence[str], reference: str | None) -> str:
+        """The prompt's text."""
+        return self.layout(question, answers, reference).text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +92,21 @@ class Template:
     id: str
     forms: Mapping[str, Form]
     markers: tuple[str, ...]
+
+
+def framed(before: str, frame: Callable[[int], str], shown: Sequence[str], after: str) -> Layout:
+    """Answers as they are shown, each in its frame, between two fixed texts.
+
+    frame   number of an answer, from 1 -> a text with one `{answer}` in it
+    """
+    parts, spans, at = [before], [], len(before)
+    for number, answer in enumerate(shown, start=1):
+        opening, _, closing = frame(number).partition("{answer}")
+        start = at + len(opening)
+        spans.append((start, start + len(answer)))
+        parts += [opening, answer, closing]
+        at = start + len(answer) + len(closing)
+    return Layout(text="".join([*parts, after]), slots=tuple(spans))
 
 
 def defuser(markers: Sequence[str]) -> Callable[[str], str]:

@@ -1,0 +1,35 @@
+"""Scores as the judge's template can write them: whole points, or half points, from 1 to 10.
+
+A teacher may give 7.5, or a 0 below the scale. A training line with such a score teaches the judge to write
+what its own grammar does not read, so each score is moved to a label of the grammar.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+
+Scores = tuple[float, float]
+
+
+def on_grid(scores: Scores, labels: Sequence[float]) -> Scores | None:
+    """The scores as two of the labels, or None where that would change which answer is better.
+
+    Each score goes to the label nearest to it. Half way between two labels it goes to the one that keeps the
+    order of the two answers, the higher one where both do: 7.5 and 8 become 7 and 8, 7.5 and 7.5 become 8 and
+    8. Exchanging the two scores exchanges the result.
+    """
+    first, second = scores
+    fitting = [
+        pair
+        for pair in product(_nearest(first, labels), _nearest(second, labels))
+        if _order(*pair) == _order(first, second)
+    ]
+    return max(fitting, key=sum, default=None)
+
+
+def _nearest(score: float, labels: Sequence[float]) -> list[float]:
+    gap = min(abs(score - label) for label in labels)
+    return [label for label in labels if abs(score - label) == gap]
+
+
+def _order(first: float, second: float) -> int:
+    return (first > second) - (first < second)
