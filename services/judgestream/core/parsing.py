@@ -6,6 +6,7 @@ from functools import cache
 from math import fsum, nan
 from operator import eq, gt, itemgetter, lt, mul
 
+from judgestream.core.score_line import scores_of
 from judgestream.core.templates.base import JOINT_UP_TO, Grammar
 from judgestream.core.types import Reading, Reply, Unread, Unreadable
 
@@ -14,10 +15,9 @@ MAX_OUTSIDE = 0.05
 
 UNPARSED = (-1.0, -1.0)
 
-_NAMED = re.compile(
-    r"\b(?:assistant|answer|response)\s*[12]\b['\u2019s]*\s*(?:score)?\s*[:=]?", re.I
-)
-_NUMBER = re.compile(r"(?<![\w.])([-\u2212]?\d+(?:\.\d+)?)(?:\s*/\s*10(?!\d))?(?![\w.])")
+SLACK = 1e-6
+"""Added to `MAX_OUTSIDE` when it is compared: a hundred single-precision probabilities that leave exactly
+5 % outside can sum to 0.05 and a hair. Far above their rounding, far below any mass that matters."""
 
 
 def parse_strict(text: str) -> tuple[float, float]:
@@ -37,17 +37,9 @@ def parse_strict(text: str) -> tuple[float, float]:
 
 
 def parse_tolerant(text: str, count: int) -> tuple[float, ...] | None:
-    """`count` scores of 0 to 10 on the first line that is not blank, or None.
-
-    Reads what a person would: `7, 8`, `7/10 8/10`, `Assistant 1: 7 Assistant 2: 8.5`. More or fewer
-    numbers than asked for, or one out of range (JudgeLM's own failure mark, `-1 -1`, too), is no reading.
-    """
+    """`count` scores of 0 to 10 on the first line that is not blank, or None: see `core.score_line`."""
     line = next((line for line in text.splitlines() if line.strip()), "")
-    found = _NUMBER.findall(_NAMED.sub(" ", line))
-    numbers = [float(number.replace("\u2212", "-")) for number in found]
-    if len(numbers) != count or not all(0 <= number <= 10 for number in numbers):
-        return None
-    return tuple(numbers)
+    return scores_of(line, count)
 
 
 def parse_labels(text: str, grammar: Grammar) -> tuple[int, ...] | None:
@@ -128,9 +120,10 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     # mirrored reading, so that a draw between win and lose stays a draw.
     inside = fsum(probs) / (grammar.count if apart else 1) if min(probs) >= 0 else nan
     outside = 1.0 - inside
-    if not abs(outside) <= MAX_OUTSIDE:  # written so that NaN fails, too
+    # written so that NaN fails, too
+    if not abs(outside) <= MAX_OUTSIDE + SLACK:
         return Unreadable(
-            reason=Unread.OUTSIDE_GRAMMAR, detail=f"{outside:.3f} outside the score grammar"
+            reason=Unread.OUTSIDE_GRAMMAR, detail=f"{outside:.4f} outside the score grammar"
         )
     outside = max(0.0, outside)  # single precision may sum to a hair above one
     if grammar.outcomes:

@@ -1,0 +1,149 @@
+"""One line of a judge's reply -> its scores, as a person would read them.
+
+A line is read only when every part of it is a score, the name of an answer, or punctuation: numbers inside
+prose (`On a scale of 1 to 10 both are fine`) are no scores. What is left unread is unscored and counted;
+what is misread would be a wrong verdict.
+"""
+
+import re
+from functools import cache
+
+LOWEST, HIGHEST = 0.0, 10.0
+
+_PLAIN = re.compile(r"[0-9.+, ]+")
+_TO_ASCII = str.maketrans(
+    {
+        "\u2212": "-",  # the minus sign
+        "\u2013": "-",
+        "\u2014": "-",
+        "\u2019": "'",
+        "\uff1a": ":",
+        "\uff0c": ",",
+        "\u3001": ",",
+        "\uff1b": ";",
+        "\uff0f": "/",
+        "\uff08": "(",
+        "\uff09": ")",
+        "*": " ",  # Markdown's bold and code
+        "_": " ",
+        "`": " ",
+    }
+)
+_END = r"(?![\w%]|\.\d)"
+_SCALE = re.compile(
+    rf"(?<=\d)\s*(?:/|(?:out\s+)?of)\s*10(?:\.0)?(?!/){_END}"
+    rf"|\(\s*(?:both\s+)?(?:out\s+)?of\s+10\s*\)|\b(?:both\s+)?out\s+of\s+10(?!/){_END}",
+    re.IGNORECASE,
+)
+_PARTS = re.compile(
+    rf"""
+      (?P<name><\w>)
+    | (?P<number>(?<![\w.])-?\d+(?:\.\d+)?{_END})
+    | \b(?:(?:assistant|answer|response|model|candidate|score|rating|point)s?|overall|final|total|and)\b
+    | [\s,;:=|.()\[\]{{}}"'#&~-]
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def scores_of(line: str, count: int) -> tuple[float, ...] | None:
+    """`count` scores of 0 to 10 that a line holds, in the order of the answers; None for any other line.
+
+    The strict form (`8 7`, also `8 7.`) is tried first. Then `8/10, 7 out of 10`, `**8** **7**` and named
+    scores are read: `Assistant 2: 8, Assistant #1: 7` is (7, 8), because a name says which answer a score
+    is for. Either every score has a name of its own, 1 to `count` (or A, B, ...), or none has.
+    """
+    found = _strict(line.strip(), count)
+    if found is None:
+        found = _tolerant(line, count)
+    if found is None or not all(LOWEST <= score <= HIGHEST for score in found):
+        return None
+    return found
+
+
+def _strict(line: str, count: int) -> tuple[float, ...] | None:
+    """Plain decimal numbers, split as JudgeLM's own parser splits them (`parsing.parse_strict`)."""
+    parts = line.replace(",", " ").split(" ")
+    if len(parts) != count or not _PLAIN.fullmatch(line):
+        return None
+    try:
+        return tuple(float(part) for part in parts)
+    except ValueError:
+        return None
+
+
+def _tolerant(line: str, count: int) -> tuple[float, ...] | None:
+    parts = _parts(line, count)
+    if parts is None:
+        return None
+    scores = [part for part in parts if isinstance(part, float)]
+    names = [part for part in parts if isinstance(part, str)]
+    if len(scores) != count:
+        return None
+    if not names or count == 1:
+        return tuple(scores) if len(names) <= 1 else None
+    # `Assistant 1: 8, Assistant 2: 7`, `8 (Assistant 1), 7 (Assistant 2)`, `Assistants 1 and 2: 8 7`
+    kinds = "".join("s" if isinstance(part, float) else "n" for part in parts)
+    if kinds not in ("ns" * count, "sn" * count, "n" * count + "s" * count):
+        return None
+    by_name = dict(zip(names, scores, strict=True))
+    for wanted in (_digits(count), _letters(count)):
+        if sorted(by_name) == list(wanted):
+            return tuple(by_name[name] for name in wanted)
+    return None
+
+
+def _parts(line: str, count: int) -> list[str | float] | None:
+    """Names (their digit or letter, lower case) and scores in order; None when anything else is there."""
+    text = line.translate(_TO_ASCII)
+    if "<" in text or len(text) > _LONGEST:
+        return None
+    for pattern, mark in _names(count):
+        text = pattern.sub(mark, text)
+    text = _SCALE.sub(" ", text)
+    parts: list[str | float] = []
+    at = 0
+    while at < len(text):
+        found = _PARTS.match(text, at)
+        if found is None:
+            return None
+        at = found.end()
+        if found["name"]:
+            parts.append(found["name"][1].lower())
+        elif found["number"]:
+            parts.append(float(found["number"]))
+    return parts
+
+
+_LONGEST = 400
+"""Characters of a line that can be a score line; a longer one is prose, and not worth a look."""
+
+
+@cache
+def _names(count: int) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """What finds the names of `count` answers, and the mark `<1>` that stands for one.
+
+    A line with a single score may call it `Score 1`, so there `score` and `rating` are no names.
+    """
+    nouns = "assistant|answer|response|model|candidate" + ("|score|rating" if count > 1 else "")
+    many = max(count, 2)
+    index = rf"([1-{min(many, 9)}{_letters(many)}])(?![\w%]|\.\d)"
+    of = r"(?:score|rating|answer|response)"
+    listed = (
+        rf"\b(?:{nouns})s?\s*{index}\s*(?:and|&|,|/)\s*{index}(?=(?:\s*'s)?\s*(?:{of}s?\s*)?[:=])"
+    )
+    single = (
+        rf"\b(?:{nouns})\s*(?:\#|no\.?|number)?\s*{index}(?:\s*'s)?(?:\s+{of}\b(?!\s*\w\s*[:=]))?"
+    )
+    return (
+        (re.compile(listed, re.IGNORECASE), r" <\1> <\2> "),
+        (re.compile(single, re.IGNORECASE), r" <\1> "),
+    )
+
+
+def _digits(count: int) -> str:
+    return "".join(str(k) for k in range(1, count + 1))
+
+
+def _letters(count: int) -> str:
+    return "".join(chr(ord("a") + k) for k in range(count))
