@@ -33,7 +33,7 @@ def wilson_score(count: int, n: int, *, level: float = LEVEL) -> Interval:
     """
     if not 0 <= count <= n or n < 1:
         raise ValueError(f"{count} of {n} is no share")
-    z = _z(level)
+    z = z_of(level)
     share = count / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -59,7 +59,7 @@ def paired_difference(first: int, second: int, n: int, *, level: float = LEVEL) 
     if first < 0 or second < 0 or first + second > n or n < 1:
         raise ValueError(f"{first} and {second} of {n} are no exclusive shares")
     p, q = (first + 1) / (n + 2), (second + 1) / (n + 2)
-    half = _z(level) * sqrt((p + q - (p - q) ** 2) / (n + 2))
+    half = z_of(level) * sqrt((p + q - (p - q) ** 2) / (n + 2))
     return Interval(
         low=max(-1.0, p - q - half),
         high=min(1.0, p - q + half),
@@ -112,7 +112,8 @@ def percentile_bootstrap(
     )
 
 
-def _z(level: float) -> float:
+def z_of(level: float) -> float:
+    """Half-width of a two-sided normal interval, in standard errors: 1.96 for .95."""
     return NormalDist().inv_cdf(1.0 - _tail(level))
 
 
