@@ -4,6 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# one machine in many is slow: time is never what a property test is about
+settings.register_profile(
+    "default",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile("nightly", settings.get_profile("default"), max_examples=20_000)
+settings.load_profile("default")
 
 SHARED_DATA = "JUDGESTREAM_SHARED"
 

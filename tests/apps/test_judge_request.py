@@ -1,21 +1,25 @@
 """One request's way to its verdict, with in-memory ports. The real servers: tests/integration."""
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from judgestream.apps.judge_request import RequestJudge
 from judgestream.apps.window import Abandoned
-from judgestream.contracts.events import Header, header
+from judgestream.contracts.events import Header, IncomingHeader, header
 from judgestream.contracts.records import Record
-from judgestream.contracts.topics import MAX_REQUEST_BYTES
+from judgestream.contracts.topics import MAX_REQUEST_BYTES, TOPICS
 from judgestream.core.errors import (
     BrokerUnavailable,
     JudgeOverloaded,
     JudgestreamError,
+    OversizeRecord,
     PromptTooLong,
 )
 from judgestream.core.modes import Pass
@@ -27,6 +31,7 @@ RELEASE = Release(
     name="judgelm-0", checkpoint_digest="00", template_id="judgelm-v1", max_input_tokens=2048
 )
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @dataclass
@@ -36,24 +41,31 @@ class FakeJudge:
     failures: list[JudgestreamError] = field(default_factory=list)
     asked: list[list[Pass]] = field(default_factory=list)
     release: Release = RELEASE
+    text: str = "8 3\nbecause"
+    wait_s: float = 0.0
 
     async def ask(self, passes: Sequence[Pass]) -> list[Reply]:
         self.asked.append(list(passes))
+        await asyncio.sleep(self.wait_s)
         if self.failures:
             raise self.failures.pop(0)
-        return [Reply(text="8 3\nbecause", input_tokens=5, output_tokens=3) for _ in passes]
+        return [Reply(text=self.text, input_tokens=5, output_tokens=3) for _ in passes]
 
 
 @dataclass
 class FakeTopics:
     failures: list[BrokerUnavailable] = field(default_factory=list)
     records: list[tuple[str, bytes | None, bytes, list[Header]]] = field(default_factory=list)
+    largest: int = 1 << 30
+    refuses: str = ""
 
     async def publish(
         self, topic: str, *, key: bytes | None, value: bytes, headers: Sequence[Header]
     ) -> None:
         if self.failures:
             raise self.failures.pop(0)
+        if len(value) > self.largest or topic == self.refuses:
+            raise OversizeRecord(f"{len(value)} bytes are too many for topic {topic}")
         self.records.append((topic, key, value, list(headers)))
 
     def verdicts(self) -> list[Verdict]:
@@ -67,13 +79,13 @@ class FakeTopics:
 
 @dataclass
 class FakePublished:
-    ids: set[str] = field(default_factory=set)
+    ids: dict[str, str] = field(default_factory=dict)
 
-    async def already(self, verdict_id: str) -> bool:
-        return verdict_id in self.ids
+    async def note(self, verdict_id: str) -> str:
+        return self.ids.get(verdict_id, "")
 
-    def remember(self, verdict_id: str) -> None:
-        self.ids.add(verdict_id)
+    def remember(self, verdict_id: str, note: str) -> None:
+        self.ids[verdict_id] = note
 
 
 class Bench:
@@ -82,27 +94,41 @@ class Bench:
         self.topics = FakeTopics()
         self.published = FakePublished()
         self.pauses: list[float] = []
+        self.settings = Judging(**settings)  # type: ignore[arg-type]
+        self.restart()
+
+    def restart(self) -> None:
+        """A new worker: what the old one remembered itself is gone."""
         self.requests = RequestJudge(
             judge=self.judge,
             publisher=self.topics,
             published=self.published,
-            settings=Judging(**settings),  # type: ignore[arg-type]
+            settings=self.settings,
         )
 
     async def pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
 
-    def handle(self, value: bytes | None, *headers: Header) -> None:
-        record = Record(
+    def record(
+        self,
+        value: bytes | None,
+        *headers: IncomingHeader,
+        offset: int = 41,
+        time: datetime | None = NOON,
+        key: bytes | None = b"k",
+    ) -> Record:
+        return Record(
             topic="judge.requests.v1",
             partition=3,
-            offset=41,
-            time=NOON,
-            key=b"k",
+            offset=offset,
+            time=time,
+            key=key,
             value=value,
             headers=headers,
         )
-        asyncio.run(self.requests.handle(record, self.pause))
+
+    def handle(self, value: bytes | None, *headers: IncomingHeader, **place: Any) -> None:
+        asyncio.run(self.requests.handle(self.record(value, *headers, **place), self.pause))
 
 
 def request(**changes: object) -> bytes:
@@ -116,7 +142,7 @@ def request(**changes: object) -> bytes:
 
 def test_a_request_becomes_one_verdict_from_both_orders() -> None:
     bench = Bench()
-    bench.handle(request(), ("traceparent", b"00-abc"))
+    bench.handle(request(), ("traceparent", TRACE))
     (passes,) = bench.judge.asked
     assert [one.name for one in passes] == ["straight", "swapped"]
     (verdict,) = bench.topics.verdicts()
@@ -127,7 +153,7 @@ def test_a_request_becomes_one_verdict_from_both_orders() -> None:
     assert verdict.requested_at.ToDatetime(tzinfo=UTC) == NOON
     _, key, _, headers = bench.topics.records[0]
     assert key == b"r1"
-    assert header(headers, "traceparent") == "00-abc"
+    assert header(headers, "traceparent") == TRACE.decode()
     assert header(headers, "ce_id") == verdict.verdict_id
     assert header(headers, "ce_type") == "judge.verdict.v1"
 
@@ -143,6 +169,7 @@ def test_without_redis_a_redelivered_request_gets_the_same_id() -> None:
     bench = Bench()
     bench.handle(request())
     bench.published.ids.clear()
+    bench.restart()
     bench.handle(request())
     first, second = bench.topics.verdicts()
     assert first.verdict_id == second.verdict_id
@@ -182,17 +209,17 @@ def test_a_replay_of_a_failed_request_replaces_its_verdict() -> None:
 
 
 POISON = {
-    "undecodable": (b"\xff\xff\xff", ""),
-    "empty": (None, ""),
-    "half a JSON": (b'{"requestId": "r1"', ""),
-    "unknown field": (b'{"requestId": "r1", "quesiton": "?"}', ""),
+    "undecodable": (b"\xff\xff\xff", "k"),
+    "empty": (None, "k"),
+    "half a JSON": (b'{"requestId": "r1"', "r1"),
+    "unknown field": (b'{"requestId": "r1", "quesiton": "?"}', "r1"),
     "unknown mode": (request(mode="majority"), "r1"),
     "empty question": (request(question="  "), "r1"),
     "one candidate": (request(candidates=[Candidate(text="4")]), "r1"),
     "same ids": (request(candidates=[Candidate(id="a"), Candidate(id="a")]), "r1"),
     "single without reference": (request(mode="single", candidates=[Candidate(text="4")]), "r1"),
-    "no request id": (request(request_id=""), ""),
-    "oversize": (request(question="x" * (MAX_REQUEST_BYTES + 1)), ""),
+    "no request id": (request(request_id=""), "k"),
+    "oversize": (request(question="x" * (MAX_REQUEST_BYTES + 1)), "r1"),
 }
 CLASSES = {
     "undecodable": "undecodable",
@@ -218,9 +245,7 @@ def test_poison_is_dead_lettered_whole(name: str) -> None:
     assert letter.key == b"k"
     assert letter.error_class == CLASSES.get(name, "invalid_request")
     assert letter.error_message and letter.request_id == request_id
-    assert [verdict.request_id for verdict in bench.topics.verdicts()] == (
-        [request_id] if request_id else []
-    )
+    assert [verdict.request_id for verdict in bench.topics.verdicts()] == [request_id]
 
 
 def test_the_same_record_is_always_the_same_dead_letter() -> None:
@@ -270,3 +295,185 @@ def test_event_time_is_the_requests_then_the_headers_then_the_records() -> None:
     bench.handle(request(request_id="c"), ("ce_time", b"yesterday"))
     hours = [v.requested_at.ToDatetime(tzinfo=UTC).hour for v in bench.topics.verdicts()]
     assert hours == [11, 10, 12]
+
+
+def test_a_second_content_under_a_used_id_is_judged_under_a_verdict_id_of_its_own() -> None:
+    bench = Bench()
+    bench.handle(request())
+    bench.handle(request(question="3+3?"))
+    first, second = bench.topics.verdicts()
+    assert first.request_id == second.request_id == "r1"
+    assert first.verdict_id != second.verdict_id
+    assert first.content_digest != second.content_digest
+
+
+def test_json_and_protobuf_of_one_content_are_one_judgement() -> None:
+    bench = Bench()
+    bench.handle(request())
+    value = b'{"requestId": "r1", "question": "2+2?", "candidates": [{"text": "4"}, {"text": "5"}]}'
+    bench.handle(value)
+    assert len(bench.topics.verdicts()) == 1
+
+
+def test_an_unscored_request_is_asked_again_by_a_resend_and_not_by_a_redelivery() -> None:
+    bench = Bench()
+    bench.judge.text = "I cannot say."
+    bench.handle(request(), offset=1)
+    bench.handle(request(), offset=1)
+    assert len(bench.judge.asked) == 1
+    bench.restart()
+    bench.handle(request(), offset=1)
+    assert len(bench.judge.asked) == 1, "Redis knows it, too"
+    bench.judge.text = "8 3"
+    bench.handle(request(), offset=2, time=NOON + timedelta(hours=1))
+    bench.handle(request(), offset=3)
+    unscored, scored = bench.topics.verdicts()
+    assert unscored.status == Verdict.STATUS_UNSCORED
+    assert scored.status == Verdict.STATUS_SCORED
+    assert unscored.verdict_id == scored.verdict_id
+    assert unscored.requested_at == scored.requested_at, "twins tell the first one's time"
+
+
+def test_a_note_of_an_earlier_version_in_redis_still_suppresses() -> None:
+    bench = Bench()
+    bench.handle(request())
+    bench.published.ids = {identity: "1" for identity in bench.published.ids}
+    bench.restart()
+    bench.handle(request())
+    assert len(bench.topics.verdicts()) == 1
+
+
+async def test_twins_at_work_at_once_are_judged_once() -> None:
+    bench = Bench()
+    bench.judge.wait_s = 0.01
+    twins = [
+        bench.requests.handle(bench.record(request(), offset=k), bench.pause) for k in range(9)
+    ]
+    await asyncio.gather(*twins)
+    assert len(bench.judge.asked) == len(bench.topics.verdicts()) == 1
+
+
+async def test_the_twin_of_a_request_that_failed_is_tried_itself() -> None:
+    bench = Bench(PromptTooLong("3000 tokens"))
+    bench.judge.wait_s = 0.01
+    twins = [
+        bench.requests.handle(bench.record(request(), offset=k), bench.pause) for k in range(3)
+    ]
+    await asyncio.gather(*twins)
+    statuses = [verdict.status for verdict in bench.topics.verdicts()]
+    assert statuses == [Verdict.STATUS_FAILED, Verdict.STATUS_SCORED]
+
+
+def test_a_reply_of_megabytes_gives_a_scored_verdict_with_a_marked_cut() -> None:
+    bench = Bench()
+    bench.judge.text = "8 3\n" + "x" * 1_300_000
+    message = JudgeRequest.FromString(request())
+    message.options.explain = True
+    bench.handle(message.SerializeToString())
+    (verdict,) = bench.topics.verdicts()
+    assert verdict.status == Verdict.STATUS_SCORED
+    assert verdict.explanation.endswith("of 1300000 bytes]")
+    for one in verdict.passes:
+        assert len(one.text) <= 33_000 and one.text.endswith("of 1300004 bytes]")
+
+
+def test_an_id_over_its_limit_is_refused_and_its_outcomes_fit() -> None:
+    bench = Bench()
+    bench.handle(request(request_id="i" * 720_000, question=""), key=b"i" * 720_000)
+    (letter,), (verdict,) = bench.topics.letters(), bench.topics.verdicts()
+    assert letter.error_class == "invalid_request"
+    assert "request_id has 720000 bytes; at most 512" in letter.error_message
+    assert letter.request_id == verdict.request_id
+    assert verdict.request_id.endswith("…[cut: 483 of 720000 bytes]")
+    assert (list(letter.cut), len(letter.key)) == (["key"], 65_536)
+    for topic, key, value, _ in bench.topics.records:
+        limit = TOPICS[topic].max_message_bytes
+        assert len(key or b"") <= 4096 and len(value) < limit
+
+
+def test_a_value_beyond_a_dead_letter_is_cut_with_its_size_and_digest() -> None:
+    bench = Bench()
+    value = b"x" * 5_000_000
+    bench.handle(value, ("big", b"h" * 300_000), ("small", b"h"))
+    (letter,) = bench.topics.letters()
+    assert sorted(letter.cut) == ["headers", "value"]
+    assert (letter.value, letter.value_bytes) == (value[:65_536], 5_000_000)
+    assert letter.value_sha256 == hashlib.sha256(value).hexdigest()
+    assert [one.key for one in letter.headers] == ["small"]
+
+
+def test_topics_that_take_less_than_ours_get_the_smallest_form() -> None:
+    bench = Bench()
+    bench.topics.largest = 2000
+    bench.judge.text = "8 3\n" + "x" * 10_000
+    bench.handle(request())
+    bench.handle(b"\xff" * 10_000)
+    verdict, failed = bench.topics.verdicts()
+    assert verdict.status == Verdict.STATUS_SCORED and not verdict.passes[0].text
+    (letter,) = bench.topics.letters()
+    assert (letter.value, letter.value_bytes, list(letter.cut)) == (b"", 10_000, ["value"])
+    assert (failed.request_id, failed.status) == ("k", Verdict.STATUS_FAILED)
+
+
+def test_a_verdict_topic_that_takes_nothing_makes_dead_letters() -> None:
+    bench = Bench()
+    bench.topics.refuses = "judge.verdicts.v1"
+    bench.handle(request())
+    (letter,) = bench.topics.letters()
+    assert (letter.error_class, letter.request_id) == ("oversize", "r1")
+    assert not bench.topics.verdicts()
+
+
+def test_an_event_in_structured_mode_is_judged_with_its_own_time_and_trace() -> None:
+    bench = Bench()
+    event = {
+        "specversion": "1.0",
+        "id": "e1",
+        "source": "/shop",
+        "type": "judge.request.v1",
+        "time": "2026-01-01T10:00:00Z",
+        "traceparent": TRACE.decode(),
+        "data": {"requestId": "ce", "question": "q", "candidates": [{"text": "a"}, {"text": "b"}]},
+    }
+    content_type = b"application/cloudevents+json; charset=UTF-8"
+    bench.handle(json.dumps(event).encode(), ("content-type", content_type))
+    (verdict,) = bench.topics.verdicts()
+    assert (verdict.request_id, verdict.requested_at.ToJsonString()) == (
+        "ce",
+        "2026-01-01T10:00:00Z",
+    )
+    assert header(bench.topics.records[0][3], "traceparent") == TRACE.decode()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [("content-type", None)],
+        [("ce_time", None), ("ce_time", b"9999-12-31T23:59:59-01:00")],
+        [("ce_time", b"0001-01-01T00:00:00+01:00")],
+        [("content\udcff-type", b"\xff")],
+        [("traceparent", b"x" * 900_000)] * 3,
+        [(f"h{k}", b"") for k in range(10_000)],
+    ],
+    ids=["null", "last day", "first day", "name not UTF-8", "trace flood", "header flood"],
+)
+def test_odd_headers_are_as_if_they_were_not_there(odd: list[IncomingHeader]) -> None:
+    bench = Bench()
+    bench.handle(request(), *odd)
+    bench.handle(b"\xff", *odd)
+    scored, _ = bench.topics.verdicts()
+    assert scored.status == Verdict.STATUS_SCORED
+    assert scored.requested_at.ToDatetime(tzinfo=UTC) == NOON
+    (letter,) = bench.topics.letters()
+    assert len(letter.headers) == len(odd) or letter.cut == ["headers"]
+
+
+def test_a_record_without_a_time_was_requested_when_it_is_read() -> None:
+    bench = Bench()
+    before = datetime.now(UTC)
+    bench.handle(request(), time=None)
+    bench.handle(b"\xff", time=None)
+    scored, failed = bench.topics.verdicts()
+    for verdict in (scored, failed):
+        assert before <= verdict.requested_at.ToDatetime(tzinfo=UTC) <= datetime.now(UTC)
+    assert not bench.topics.letters()[0].HasField("recorded_at")

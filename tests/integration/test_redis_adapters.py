@@ -46,17 +46,15 @@ async def count(at: BiasStore, key: str, *, window_s: int = 0, time_s: int = 0) 
 async def test_a_published_verdict_is_known_until_redis_goes_and_then_again(tmp_path: Path) -> None:
     with ValkeyServer(data_dir=tmp_path) as server:
         published = Published(batch(server), prefix="t", ttl_s=60)
-        assert not await published.already("v")
-        published.remember("v")
-        assert await published.already("v")
+        assert await published.note("v") == ""
+        published.remember("v", "scored t[0]@1")
+        assert await published.note("v") == "scored t[0]@1"
         server.stop()
-        assert not await published.already("v"), (
-            "without Redis nothing is known, and nothing raises"
-        )
+        assert not await published.note("v"), "without Redis nothing is known, and nothing raises"
         assert not published.available
         server.start()
         deadline = time.monotonic() + 10
-        while not await published.already("v"):
+        while not await published.note("v"):
             assert time.monotonic() < deadline, "Redis came back with its data"
             await asyncio.sleep(0.2)
         await published.close()

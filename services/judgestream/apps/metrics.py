@@ -13,6 +13,9 @@ dead_letters = Counter("judgestream_dead_letters_total", "Records dead-lettered"
 retries = Counter(
     "judgestream_retries_total", "Tries that failed and were repeated", ["error_class"]
 )
+texts_cut = Counter(
+    "judgestream_texts_cut_total", "Replies and explanations published with a cut, for their size"
+)
 passes = Counter("judgestream_passes_total", "Prompts answered by the judge")
 tokens = Counter("judgestream_tokens_total", "Tokens of the judge", ["direction"])
 judge_seconds = Histogram("judgestream_judge_seconds", "One call to the judge", buckets=SECONDS)

@@ -182,10 +182,10 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
         release=verdict.release,
         checkpoint_digest=verdict.checkpoint_digest,
         template_id=verdict.template_id,
-        input_tokens=verdict.input_tokens,
-        output_tokens=verdict.output_tokens,
+        input_tokens=_uint32(verdict.input_tokens),
+        output_tokens=_uint32(verdict.output_tokens),
         latency_s=verdict.latency_s,
-        attempts=verdict.attempts,
+        attempts=_uint32(verdict.attempts),
         requested_at=timestamp(verdict.requested_at),
         judged_at=timestamp(verdict.judged_at),
         metadata=verdict.metadata,
@@ -238,14 +238,19 @@ def verdict_from_message(message: pb.Verdict) -> Verdict:
     )
 
 
+def _uint32(count: int) -> int:
+    """A count that some server reported, as the wire can carry it."""
+    return min(max(0, count), 0xFFFFFFFF)
+
+
 def _pass_to_message(result: PassResult) -> pb.PassReading:
     reply = result.reply
     message = pb.PassReading(
         name=result.name,
         text=reply.text,
         finish_reason=reply.finish_reason,
-        input_tokens=reply.input_tokens,
-        output_tokens=reply.output_tokens,
+        input_tokens=_uint32(reply.input_tokens),
+        output_tokens=_uint32(reply.output_tokens),
         latency_s=reply.latency_s,
     )
     reading = result.reading

@@ -28,6 +28,8 @@ class Topic:
     record            the protobuf message of its records
     event_type        CloudEvents type
     max_message_bytes largest record that the topic takes
+    unknown_fields    of a JSON record: "refuse" what producers write, so that a misspelt option is not
+                      silently without effect; "ignore" in what we publish, so that older readers read it
     """
 
     name: str
@@ -38,6 +40,7 @@ class Topic:
     event_type: str
     cleanup: Literal["delete", "compact"] = "delete"
     max_message_bytes: int = 2 * MIB
+    unknown_fields: Literal["refuse", "ignore"] = "ignore"
 
     @property
     def config(self) -> dict[str, str]:
@@ -56,6 +59,7 @@ REQUESTS = Topic(
     retention_ms=7 * DAY_MS,
     record=judging_pb2.JudgeRequest,
     event_type="judge.request.v1",
+    unknown_fields="refuse",
 )
 VERDICTS = Topic(
     name="judge.verdicts.v1",

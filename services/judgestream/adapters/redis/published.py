@@ -28,20 +28,21 @@ class Published:
     def available(self) -> bool:
         return self._batch is not None and self._batch.available
 
-    async def already(self, verdict_id: str) -> bool:
-        """Whether this verdict was published before; False when Redis does not know or does not answer."""
+    async def note(self, verdict_id: str) -> str:
+        """What was noted when this verdict was published; "" when Redis does not know or does not answer."""
         if self._batch is None:
-            return False
+            return ""
         try:
-            return bool(await self._batch.run(lambda p: p.exists(self._prefix + verdict_id)))
+            found = await self._batch.run(lambda p: p.get(self._prefix + verdict_id))
         except StoreUnavailable as exc:
             self._say(exc)
-            return False
+            return ""
+        return (found or b"").decode(errors="replace")
 
-    def remember(self, verdict_id: str) -> None:
+    def remember(self, verdict_id: str, note: str) -> None:
         """This verdict's delivery is confirmed. Returns at once; a write that fails is a duplicate later."""
         if self._batch is not None:
-            self._batch.submit(lambda p: p.set(self._prefix + verdict_id, 1, ex=self._ttl_s))
+            self._batch.submit(lambda p: p.set(self._prefix + verdict_id, note, ex=self._ttl_s))
 
     async def close(self) -> None:
         if self._batch is not None:

@@ -1,0 +1,89 @@
+"""A message -> the record that is sent: topic, key, value and headers, within what the topic takes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from google.protobuf.message import Message
+
+from judgestream.contracts.events import PROTOBUF, Header, IncomingHeader, event_headers
+from judgestream.contracts.topics import Topic
+from judgestream.contracts.wire import encode
+from judgestream.core import limits
+from judgestream.core.errors import OversizeRecord
+from judgestream.core.limits import cut, quoted
+
+_BATCH_BYTES = 128
+"""A record batch's own header (61 bytes), and a record's length, attributes, time and offset."""
+_HEADER_BYTES = 10
+"""The two lengths of one header."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outgoing:
+    """One record, ready to be sent."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Sequence[Header]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the record in a batch of its own, uncompressed: never less than what Kafka counts."""
+        return record_size(self.key, self.value, self.headers)
+
+
+def outgoing(
+    topic: Topic,
+    message: Message,
+    *,
+    key: str | bytes | None,
+    event_id: str,
+    source: str,
+    time: datetime,
+    content_type: str = PROTOBUF,
+    trace: Iterable[Header] = (),
+) -> Outgoing:
+    """The record of a message, with CloudEvents headers.
+
+    Args:
+        key: text or bytes; None leaves the partition to the producer.
+        event_id: of the event; cut when it is longer than an id may be.
+        time: when it happened. It must carry a zone.
+        trace: well-formed trace headers of what this came of.
+
+    Raises:
+        OversizeRecord: the topic does not take a record of this size.
+        TypeError: the message is not of this topic.
+    """
+    if not isinstance(message, topic.record):
+        raise TypeError(f"{topic.name} holds {topic.record.__name__}, not {type(message).__name__}")
+    record = Outgoing(
+        topic=topic.name,
+        key=key.encode(errors="replace") if isinstance(key, str) else key,
+        value=encode(message, content_type),
+        headers=event_headers(
+            event_type=topic.event_type,
+            event_id=cut(event_id, limits.ID),
+            source=source,
+            time=time,
+            content_type=content_type,
+            trace=trace,
+        ),
+    )
+    if record.size > topic.max_message_bytes:
+        raise OversizeRecord(
+            f"{topic.record.DESCRIPTOR.name} {quoted(event_id)} makes a record of {record.size} bytes;"
+            f" topic {topic.name} takes {topic.max_message_bytes}"
+        )
+    return record
+
+
+def record_size(key: bytes | None, value: bytes | None, headers: Iterable[IncomingHeader]) -> int:
+    """Bytes of a record in a batch of its own, uncompressed: never less than what Kafka counts."""
+    extra = sum(
+        len(name.encode(errors="replace")) + len(content or b"") + _HEADER_BYTES
+        for name, content in headers
+    )
+    return _BATCH_BYTES + len(key or b"") + len(value or b"") + extra
