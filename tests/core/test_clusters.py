@@ -120,7 +120,8 @@ def test_pandalm(
     gold = json.loads((shared_data / "pandalm" / "testset-v1.json").read_text())
     judged = json.loads((shared_data / "pandalm" / file).read_text())
     truth = [majority([row[f"annotator{k}"] for k in (1, 2, 3)]) for row in gold]
-    hits = [one == int(row[field]) for one, row in zip(truth, judged, strict=True)]
+    said = [{"1": 1, "2": 2}.get(str(row[field]), 0) for row in judged]  # "garbage" counts as a tie
+    hits = [one == two for one, two in zip(truth, said, strict=True)]
     found = clustered_share(hits, prompts_of(gold))
     assert found is not None and found.interval is not None
     assert (found.n, found.clusters) == (999, 170)
