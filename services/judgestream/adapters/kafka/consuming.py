@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -10,8 +9,11 @@ from google.protobuf.message import Message
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
+from judgestream.adapters.kafka.batches import unreadable
 from judgestream.adapters.kafka.connection import client_options
 from judgestream.adapters.kafka.failures import broker_failed, no_broker, no_topic
+from judgestream.adapters.kafka.readable_fetcher import ReadableFetcher
+from judgestream.adapters.kafka.record_time import record_time
 from judgestream.contracts.events import header
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import Topic
@@ -58,6 +60,7 @@ class Reader(Generic[M]):
                 **client_options(settings),
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",  # retention may overtake us: go on with what is left
+                isolation_level="read_committed",
                 max_partition_fetch_bytes=8 << 20,
                 bootstrap_timeout_ms=10_000,
                 allow_auto_create_topics=False,
@@ -66,6 +69,7 @@ class Reader(Generic[M]):
             )
         except (KafkaError, OSError, ValueError) as exc:
             raise no_broker(settings, exc) from exc
+        ReadableFetcher.take_over(self._consumer)
         try:
             self._numbers = sorted(
                 self._call(lambda: self._consumer.partitions_for_topic(self._topic)) or ()
@@ -96,12 +100,15 @@ class Reader(Generic[M]):
             topic=raw.topic,
             partition=raw.partition,
             offset=raw.offset,
-            time=datetime.fromtimestamp(raw.timestamp / 1000, UTC),
+            time=record_time(raw.timestamp),
             key=raw.key,
             value=raw.value,
-            headers=tuple((key, value or b"") for key, value in raw.headers or ()),
+            headers=tuple(raw.headers or ()),
         )
         decoded: M | UndecodableRecord
+        stands = unreadable(record.headers)
+        if stands is not None:
+            return Incoming(record=record, message=UndecodableRecord(str(stands)))
         try:
             content_type = header(record.headers, "content-type")
             decoded = decode(self._message, record.value, content_type)

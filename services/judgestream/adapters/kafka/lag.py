@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
+from kafka.consumer.fetcher import IsolationLevel
 
 from judgestream.adapters.kafka.topics import admin
 from judgestream.settings import Kafka
@@ -24,11 +25,15 @@ class GroupLag:
             return 0
         if self._client is None:
             self._client = admin(self._settings)
-        ends = self._client.list_partition_offsets({tp: OffsetSpec.LATEST for tp in wanted})
+        # what an open transaction has written cannot be read yet, so nobody is behind with it
+        ends = self._client.list_partition_offsets(
+            {tp: OffsetSpec.LATEST for tp in wanted},
+            isolation_level=IsolationLevel.READ_COMMITTED,
+        )
         starts = self._client.list_partition_offsets({tp: OffsetSpec.EARLIEST for tp in wanted})
         committed = self._client.list_group_offsets({self._group: wanted})[self._group]
         behind = 0
         for tp in wanted:
             position = committed[tp].offset if tp in committed else -1
-            behind += ends[tp].offset - max(position, starts[tp].offset)
+            behind += max(0, ends[tp].offset - max(position, starts[tp].offset))
         return behind

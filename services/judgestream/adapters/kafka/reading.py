@@ -88,7 +88,7 @@ class TopicReader(Reader[M]):
 
     def poll(self, timeout_s: float = POLL_S) -> list[Incoming[M]]:
         """What has come since, oldest first; [] when nothing does in time. Begins where `seek` said."""
-        return sorted(super().poll(timeout_s), key=_time_of)
+        return _oldest_first(super().poll(timeout_s))
 
     def read(
         self,
@@ -141,6 +141,13 @@ class TopicReader(Reader[M]):
         return {tp.partition: offset for tp, offset in offsets.items()}
 
 
-def _time_of(incoming: Incoming[M]) -> datetime:
-    """A record without a readable time counts as old."""
-    return incoming.record.time or limits.EARLIEST
+def _oldest_first(batch: list[Incoming[M]]) -> list[Incoming[M]]:
+    """By Kafka's timestamp, each partition in its own order. Without a time: right behind the one before."""
+    latest: dict[int, datetime] = {}
+    keyed: list[tuple[datetime, Incoming[M]]] = []
+    for one in batch:
+        number = one.record.partition
+        time = max(one.record.time or limits.EARLIEST, latest.get(number, limits.EARLIEST))
+        latest[number] = time
+        keyed.append((time, one))
+    return [one for _, one in sorted(keyed, key=lambda pair: pair[0])]
