@@ -1,18 +1,27 @@
 """What workers share in Redis, against the real Valkey."""
 
 import asyncio
+import subprocess
+import sys
+import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import redis
 
+from judgestream.adapters.preflight import check_redis
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.bias_store import BiasStore, Counted, scripts
 from judgestream.adapters.redis.published import Published
+from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerEntry, WorkerState
+from judgestream.apps.board_keeper import on_board
+from judgestream.apps.worker_status import WorkerStatus
 from judgestream.core.bias.counts import BiasCounts
-from judgestream.core.bias.windows import window_of
-from judgestream.core.errors import StoreUnavailable
+from judgestream.core.bias.windows import EPOCH, window_of
+from judgestream.core.errors import ConfigurationError, StoreUnavailable
 from judgestream.local.valkey import ValkeyServer
 from judgestream.settings import Redis
 
@@ -33,13 +42,23 @@ def store(made: Batch) -> BiasStore:
     return BiasStore(made, prefix="t", lateness=timedelta(seconds=30), retention=timedelta(hours=1))
 
 
-async def count(at: BiasStore, key: str, *, window_s: int = 0, time_s: int = 0) -> Counted:
+async def count(
+    at: BiasStore,
+    key: str,
+    *,
+    window_s: float = 0,
+    time_s: float | None = None,
+    counts: BiasCounts = COUNTS,
+) -> Counted:
+    time_s = window_s if time_s is None else time_s
     return await at.count(
         verdict_key=key,
         release="j|1",
         window=window_of(NOON + timedelta(seconds=window_s), timedelta(minutes=1)),
         time_ms=int((NOON.timestamp() + time_s) * 1000),
-        counts=COUNTS,
+        counts=counts,
+        failed=counts.failed > 0,
+        ahead=timedelta(seconds=90),
     )
 
 
@@ -96,12 +115,145 @@ async def test_late_verdicts_count_and_expired_ones_do_not(tmp_path: Path) -> No
         await count(
             at, "v2", window_s=120, time_s=95
         )  # the watermark is 35 s past the window's end
-        assert await count(at, "v3") is Counted.FRESH
+        assert await count(at, "v3") is Counted.LATE
         first, _ = await at.open_windows()
         assert (first.counts.n, first.late) == (2, 1)
-        await at.advance(int((NOON + timedelta(hours=2)).timestamp() * 1000))
+        await at.advance()  # to Redis' own clock, long behind the retention of that noon
         assert await count(at, "v4") is Counted.EXPIRED
         await made.close()
+
+
+FAILED = BiasCounts(n=1, failed=1)
+
+
+@pytest.mark.parametrize("order", ["fs", "sf", "ffss", "fsfs", "sffs"])
+@pytest.mark.parametrize("failed_window_s", [0, 60], ids=["same window", "another window"])
+async def test_failed_and_then_scored_under_one_id_counts_once(
+    tmp_path: Path, order: str, failed_window_s: int
+) -> None:
+    with ValkeyServer(data_dir=tmp_path) as server:
+        made = batch(server)
+        at = store(made)
+        for kind in order:
+            if kind == "f":
+                await count(at, "v", window_s=failed_window_s, counts=FAILED)
+            else:
+                await count(at, "v")
+        found = [one for one in await at.open_windows() if one.counts.n]
+        assert [(one.window, one.counts) for one in found] == [(WINDOW, COUNTS)]
+        await made.close()
+
+
+async def test_no_clock_but_redis_own_moves_the_watermark(tmp_path: Path) -> None:
+    with ValkeyServer(data_dir=tmp_path) as server:
+        made = batch(server)
+        at = store(made)
+        ahead_s = (datetime.now(UTC) - NOON).total_seconds()
+        assert await count(at, "days", window_s=ahead_s + 3 * 86_400) is Counted.AHEAD
+        assert await count(at, "a minute", window_s=ahead_s + 60) is Counted.FRESH
+        mark = EPOCH + timedelta(milliseconds=await at.watermark_ms())
+        assert mark <= datetime.now(UTC) + timedelta(seconds=1)
+        assert await count(at, "now", window_s=ahead_s) is Counted.FRESH
+        # a watermark that somebody's clock has moved on by days is taken back
+        await made.redis.set("t:bias:watermark", int((time.time() + 3 * 86_400) * 1000))
+        assert await count(at, "after", window_s=ahead_s) is Counted.FRESH
+        assert await at.watermark_ms() <= (time.time() + 1) * 1000
+        await made.close()
+
+
+async def test_the_newest_report_is_that_of_the_newest_window(tmp_path: Path) -> None:
+    with ValkeyServer(data_dir=tmp_path) as server:
+        made = batch(server)
+        at = store(made)
+        later = window_of(NOON + timedelta(hours=1), timedelta(minutes=1))
+        assert await at.keep_report("j", WINDOW, b"first")
+        assert await at.keep_report("j", later, b"newest")
+        assert not await at.keep_report("j", WINDOW, b"a late correction")
+        assert await made.redis.get("t:bias:report:j") == b"newest"
+        assert await at.keep_report("j", later, b"newest, corrected")
+        await made.close()
+
+
+def test_a_redis_that_would_lose_windows_is_refused_by_name(tmp_path: Path) -> None:
+    with ValkeyServer(data_dir=tmp_path) as server:
+        settings = Redis(url=server.url)
+        assert check_redis(settings) == ""
+        client = redis.Redis.from_url(server.url)
+        client.config_set("maxmemory-policy", "volatile-lru")
+        assert check_redis(settings) == "", "without a limit nothing is evicted"
+        client.config_set("maxmemory", 1 << 30)
+        with pytest.raises(ConfigurationError, match="noeviction"):
+            check_redis(settings)
+    with pytest.raises(StoreUnavailable, match="JUDGESTREAM_REDIS__URL"):
+        check_redis(settings)
+
+
+def entry(life: str, **more: object) -> WorkerEntry:
+    now = datetime.now(UTC)
+    values = {
+        "kind": "judging",
+        "slot": 0,
+        "host": "there",
+        "pid": 1,
+        "life": life,
+        "started_at": now,
+        "seen_at": now,
+        "state": WorkerState.WORKING,
+    }
+    return WorkerEntry(**{**values, **more})  # type: ignore[arg-type]
+
+
+def test_the_board_keeps_one_worker_per_slot(tmp_path: Path) -> None:
+    with ValkeyServer(data_dir=tmp_path) as server:
+        board = WorkerBoard.connect(Redis(url=server.url))
+        assert board is not None
+        one, two = entry("a"), entry("b")
+        assert board.write(one) is None
+        assert board.write(two) == one, "the slot is taken"
+        assert board.workers() == [one]
+        assert board.write(entry("b", kind="bias")) is None
+        board.take_down(two)
+        assert board.write(one) is None, "nobody else takes it down"
+        assert board.write(two, instead_of="a") is None
+        board.take_down(two)
+        assert [found.kind for found in board.workers()] == ["bias"]
+        client = redis.Redis.from_url(server.url)
+        client.set("judgestream:workers:judging-0", b'{"life": 7}')
+        assert board.write(one) is None, "what is not an entry does not hold a slot"
+        client.hset("judgestream:workers:bias-9", "a", "b")
+        client.sadd("judgestream:workers", "bias-9", b"\xff")
+        assert [found.name for found in board.workers()] == ["bias-0", "judging-0"]
+        board.close()
+
+
+def test_a_second_worker_of_a_slot_is_refused_and_a_dead_ones_slot_is_taken_at_once(
+    tmp_path: Path,
+) -> None:
+    with ValkeyServer(data_dir=tmp_path) as server:
+        settings = Redis(url=server.url)
+        with (
+            on_board(settings, WorkerStatus(kind="judging", slot=0)),
+            subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living,
+        ):
+            board = WorkerBoard.connect(settings)
+            assert board is not None
+            (ours,) = board.workers()
+            there = replace(ours, life="other", pid=living.pid, slot=1)
+            assert board.write(there) is None
+            renewing = threading.Timer(0.3, lambda: board.write(replace(there, seen_at=NOON)))
+            renewing.start()
+            with (
+                pytest.raises(ConfigurationError, match=f"process {living.pid} on"),
+                on_board(settings, WorkerStatus(kind="judging", slot=1)),
+            ):
+                pass
+            renewing.join()
+            living.communicate(b"\n")
+            started = time.monotonic()
+            with on_board(settings, WorkerStatus(kind="judging", slot=1)):
+                assert time.monotonic() - started < 1, "its process is gone: nothing to wait for"
+                assert [one.slot for one in board.workers()] == [0, 1]
+            board.close()
 
 
 async def test_a_window_is_closed_unless_it_has_grown(tmp_path: Path) -> None:

@@ -13,23 +13,28 @@ from time import monotonic
 from uuid import uuid4
 
 from judgestream.adapters.kafka.producer import Publisher
-from judgestream.adapters.preflight import check_kafka
+from judgestream.adapters.preflight import check_kafka, check_redis
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.bias_store import BiasStore, Counted, OpenWindow, scripts
 from judgestream.apps import faust_app, metrics
+from judgestream.apps.board_keeper import on_board
 from judgestream.apps.readiness import Ready, nobody_waits
+from judgestream.apps.setting_aside import SetAside
 from judgestream.apps.watchdog import Movement
+from judgestream.apps.worker_status import WorkerStatus
 from judgestream.contracts.codecs import timestamp, verdict_from_message
 from judgestream.contracts.events import JSON, event_headers, header
 from judgestream.contracts.records import Record
-from judgestream.contracts.topics import BIAS, VERDICTS
+from judgestream.contracts.topics import BIAS, DEAD_LETTERS, VERDICTS
 from judgestream.contracts.wire import decode, encode
+from judgestream.core import limits
 from judgestream.core.bias.counts import BiasCounts
 from judgestream.core.bias.report import report
-from judgestream.core.bias.windows import EPOCH, is_final, window_of
+from judgestream.core.bias.windows import EPOCH, Window, is_final, window_of
 from judgestream.core.errors import (
     BrokerUnavailable,
     ConfigurationError,
+    PoisonError,
     StoreUnavailable,
     UndecodableRecord,
 )
@@ -41,31 +46,40 @@ from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 log = logging.getLogger(__name__)
 
 SOURCE = "judgestream/bias"
+NO_REDIS = "the bias worker counts in Redis: set JUDGESTREAM_REDIS__URL"
 INFLIGHT = 256
 OUTSTANDING = 2048
 RETRY_S = 1.0
+SHOWN_RELEASES = 200
+"""Gauges are for this many releases: anybody may publish verdicts under new names."""
 
 
 class VerdictCounter:
     """Counts verdicts into their windows."""
 
-    def __init__(self, store: BiasStore, settings: Bias) -> None:
+    def __init__(self, store: BiasStore, settings: Bias, status: WorkerStatus) -> None:
         self._store = store
         self._size = timedelta(seconds=settings.window_s)
         self._ahead = timedelta(seconds=settings.window_s + settings.lateness_s)
+        self._status = status
         self.counted_at = monotonic()
 
     async def handle(self, record: Record, pause: faust_app.Pause) -> None:
-        """Returns once the verdict is counted, now or before; waits for Redis without limit."""
+        """Returns once the verdict is counted, now or before; waits for Redis without limit.
+
+        Somebody else may write to our topic: what is not a verdict is named, counted as set aside, and stays
+        where it is.
+        """
         try:
-            message = decode(VerdictMessage, record.value, header(record.headers, "content-type"))
-            verdict = verdict_from_message(message)
-        except (UndecodableRecord, ValueError) as exc:
-            # somebody else wrote to our topic: there is no verdict to count, and the record stays there
-            log.warning(
-                "not a verdict: %s[%d]@%d: %s", record.topic, record.partition, record.offset, exc
-            )
-            metrics.requests.labels("undecodable").inc()
+            verdict = _verdict(record)
+        except Exception as exc:
+            self._set_aside(record, "not_a_verdict", str(exc))
+            return
+        if verdict.is_probe:
+            metrics.bias_counted.labels("probe").inc()
+            return
+        if len(verdict.release.encode()) > limits.RELEASE or len(verdict.verdict_id) > limits.ID:
+            self._set_aside(record, "oversized_id", "its release or verdict id is too long")
             return
         while True:
             try:
@@ -73,29 +87,48 @@ class VerdictCounter:
             except StoreUnavailable as exc:
                 metrics.retries.labels(exc.code).inc()
                 metrics.redis_available.set(0)
-                log.warning("bias is not counted while Redis is away: %s", exc)
+                self._status.waiting(f"bias is not counted while Redis is away: {exc}")
                 await pause(RETRY_S)
                 continue
             break
         metrics.redis_available.set(1)
-        metrics.requests.labels(outcome.name.lower()).inc()
+        self._status.working()
+        metrics.bias_counted.labels(outcome.name.lower()).inc()
         if outcome is Counted.EXPIRED:
             metrics.bias_expired.inc()
+        elif outcome is Counted.LATE:
+            metrics.bias_late.inc()
+        elif outcome is Counted.AHEAD:
+            text = f"its time {verdict.requested_at.isoformat()} lies ahead of Redis' clock"
+            self._set_aside(record, "time_ahead", text)
         self.counted_at = monotonic()
 
+    def _set_aside(self, record: Record, reason: str, text: str) -> None:
+        metrics.set_aside.labels(reason).inc()
+        self._status.count("set_aside")
+        log.warning(
+            "not counted: %s[%d]@%d: %s", record.topic, record.partition, record.offset, text
+        )
+
     async def _count(self, verdict: Verdict) -> Counted:
-        now = datetime.now(UTC)
         time = verdict.requested_at
-        believable = time - now <= self._ahead
-        kind = ":failed" if verdict.status is Status.FAILED else ""
         return await self._store.count(
-            verdict_key=verdict.verdict_id
-            + kind,  # a replay's verdict counts beside its failed one
+            verdict_key=verdict.verdict_id,
             release=verdict.release,
             window=window_of(time, self._size),
-            time_ms=(time - EPOCH) // timedelta(milliseconds=1) if believable else -1,
+            time_ms=(time - EPOCH) // timedelta(milliseconds=1),
             counts=BiasCounts.from_verdict(verdict),
+            failed=verdict.status is Status.FAILED,
+            ahead=self._ahead,
         )
+
+
+def _verdict(record: Record) -> Verdict:
+    """Raises: UndecodableRecord, ValueError."""
+    message = decode(VerdictMessage, record.value, header(record.headers, "content-type"))
+    if not message.verdict_id or not message.HasField("requested_at"):
+        raise UndecodableRecord("a verdict needs verdict_id and requested_at")
+    return verdict_from_message(message)
 
 
 class ReportPublisher:
@@ -110,6 +143,7 @@ class ReportPublisher:
         self._settings = settings
         self._holder = uuid4().hex
         self._told: dict[str, int] = {}
+        self._shown: set[str] = set()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -126,21 +160,25 @@ class ReportPublisher:
         lateness = timedelta(seconds=self._settings.lateness_s)
         idle = monotonic() - self._counter.counted_at
         if idle > self._settings.window_s + self._settings.lateness_s:
-            now_ms = (datetime.now(UTC) - EPOCH) // timedelta(milliseconds=1)
-            await self._store.advance(now_ms)  # a stream that has ended still closes its windows
+            await self._store.advance()  # a stream that has ended still closes its windows
         mark = EPOCH + timedelta(milliseconds=await self._store.watermark_ms())
         for window in await self._store.open_windows():
             final = is_final(window.window, mark, lateness)
             message = bias_report(window, final=final, now=datetime.now(UTC))
-            if not final and self._told.get(message.report_id) == window.counts.n:
+            if not final and self._told.get(message.report_id) == window.changes:
                 continue
-            await self._publish(message)
-            self._told[message.report_id] = window.counts.n
+            try:
+                await self._publish(message, window.window)
+            except PoisonError as exc:
+                # one window must not keep the others from being reported
+                metrics.set_aside.labels("bias_report").inc()
+                log.error("no report of release %.80s: %s", message.release, exc)
+            self._told[message.report_id] = window.changes
             if final:
                 self._told.pop(message.report_id)
                 await self._store.close_window(window)
 
-    async def _publish(self, message: BiasReport) -> None:
+    async def _publish(self, message: BiasReport, window: Window) -> None:
         headers = event_headers(
             event_type=BIAS.event_type,
             event_id=f"{message.report_id}-{message.revision}{'-final' if message.final else ''}",
@@ -150,7 +188,10 @@ class ReportPublisher:
         await self._publisher.publish(
             BIAS.name, key=message.release.encode(), value=encode(message), headers=headers
         )
-        await self._store.keep_report(message.release, encode(message, JSON))
+        newest = await self._store.keep_report(message.release, window, encode(message, JSON))
+        self._shown.add(message.release)
+        if not newest or len(self._shown) > SHOWN_RELEASES:
+            return
         metrics.bias_verdicts.labels(message.release).set(message.counts["n"])
         for metric in message.metrics:
             if metric.HasField("value"):
@@ -161,7 +202,7 @@ class ReportPublisher:
 
 
 def bias_report(window: OpenWindow, *, final: bool, now: datetime) -> BiasReport:
-    """The report of a window's counts. Its id names the release and the window, its revision the growth."""
+    """The report of a window's counts. Its id names release and window, its revision counts the changes."""
     start, end = timestamp(window.window.start), timestamp(window.window.end)
     name = f"{window.release}|{start.ToJsonString()}|{end.ToJsonString()}"
     return BiasReport(
@@ -186,7 +227,7 @@ def bias_report(window: OpenWindow, *, final: bool, now: datetime) -> BiasReport
             )
             for metric in report(window.counts)
         ],
-        revision=window.counts.n,
+        revision=window.changes,
         final=final,
         late=window.late,
         published_at=timestamp(now),
@@ -194,16 +235,17 @@ def bias_report(window: OpenWindow, *, final: bool, now: datetime) -> BiasReport
 
 
 class _Worker:
-    def __init__(self, settings: Settings, slot: int) -> None:
+    def __init__(self, settings: Settings, slot: int, status: WorkerStatus) -> None:
         self._settings = settings
         self._slot = slot
+        self._status = status
         self._counter: VerdictCounter | None = None
 
     async def open(self) -> None:
         settings = self._settings
         redis = connect(settings.redis)
         if redis is None:
-            raise ConfigurationError("the bias worker counts in Redis: set JUDGESTREAM_REDIS__URL")
+            raise ConfigurationError(NO_REDIS)
         self._batch = Batch(redis, scripts=scripts())
         store = BiasStore(
             self._batch,
@@ -213,16 +255,20 @@ class _Worker:
         )
         self._publisher = Publisher(settings.kafka, client_id=f"judgestream-bias-{self._slot}")
         await self._publisher.start()
-        self._counter = VerdictCounter(store, settings.bias)
-        reports = ReportPublisher(store, self._publisher, self._counter, settings.bias)
-        self._reporting = asyncio.create_task(reports.run())
+        self._aside = SetAside(self._publisher, group=settings.bias.group, status=self._status)
+        self._counter = VerdictCounter(store, settings.bias, self._status)
+        self._reports = ReportPublisher(store, self._publisher, self._counter, settings.bias)
 
     async def close(self) -> None:
         if self._counter is not None:
-            self._reporting.cancel()
-            await asyncio.gather(self._reporting, return_exceptions=True)
             await self._publisher.stop()
             await self._batch.close()
+
+    def aside(self) -> SetAside:
+        return self._aside
+
+    async def report(self) -> None:
+        await self._reports.run()
 
     async def handle(self, record: Record, pause: faust_app.Pause) -> None:
         if self._counter is None:
@@ -234,13 +280,25 @@ def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
     """Check, then run until told to stop. Returns the exit code.
 
     Raises:
-        JudgestreamError: something is missing; the message says what, and the mend.
+        JudgestreamError: something is missing; the message says what, and how to fix it.
     """
-    check_kafka(settings.kafka, group=settings.bias.group, topics=(VERDICTS, BIAS))
     if not settings.redis.url.get_secret_value():
-        raise ConfigurationError("the bias worker counts in Redis: set JUDGESTREAM_REDIS__URL")
+        raise ConfigurationError(NO_REDIS)
+    status = WorkerStatus(kind="bias", slot=slot)
+    with on_board(settings.redis, status):
+        return _run(settings, slot, status, ready)
+
+
+def _run(settings: Settings, slot: int, status: WorkerStatus, ready: Ready) -> int:
+    check_kafka(settings.kafka, group=settings.bias.group, topics=(VERDICTS, BIAS, DEAD_LETTERS))
+    try:
+        odd = check_redis(settings.redis)
+    except StoreUnavailable as exc:
+        odd = f"{exc}; nothing is counted until it does"
+    if odd:
+        log.warning("%s", odd)
     faust_app.use_uvloop()
-    worker = _Worker(settings, slot)
+    worker = _Worker(settings, slot, status)
     movement = Movement()
     app = faust_app.build(
         settings=settings,
@@ -253,6 +311,11 @@ def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
         opening=worker.open,
         closing=worker.close,
         movement=movement,
+        status=status,
+        aside=worker.aside,
+        background={"bias report": worker.report},
         ready=ready,
     )
-    return faust_app.run(app, settings=settings, group=settings.bias.group, movement=movement)
+    return faust_app.run(
+        app, settings=settings, group=settings.bias.group, movement=movement, status=status
+    )

@@ -2,22 +2,31 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import faust
 import uvloop
 
+from judgestream.adapters.kafka.batches import unreadable
 from judgestream.adapters.kafka.connection import faust_options
+from judgestream.adapters.kafka.faust_transport import Transport, Trouble
 from judgestream.adapters.kafka.lag import GroupLag
+from judgestream.adapters.kafka.record_time import record_time
+from judgestream.adapters.redis.worker_board import WorkerState
 from judgestream.apps import logs, metrics
 from judgestream.apps.readiness import Ready, nobody_waits
+from judgestream.apps.setting_aside import SetAside
 from judgestream.apps.watchdog import Movement, Watchdog
-from judgestream.apps.window import Event, Window
+from judgestream.apps.window import Abandoned, Event, Window, place
+from judgestream.apps.worker_status import WorkerStatus
+from judgestream.contracts.events import IncomingHeader
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import Topic
-from judgestream.settings import Settings
+from judgestream.core.errors import InternalError, UnreadableBatch
+from judgestream.settings import Kafka, Settings
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +37,20 @@ class App(faust.App):
     """A Faust app that tells its window when partitions are about to go, and opens what the worker needs.
 
     `opening` and `closing` run in the worker's own event loop, before the first and after the last record.
+    `background` are tasks by name; one that ends by itself ends the worker, so that its supervisor starts it
+    again.
     """
 
     window: Window
+    kafka: Kafka
+    trouble: Trouble
     opening: Callable[[], Awaitable[None]]
     closing: Callable[[], Awaitable[None]]
+    background: Mapping[str, Callable[[], Awaitable[None]]]
+    _beside: Sequence["asyncio.Task[None]"] = ()
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self, settings=self.kafka, trouble=self.trouble)
 
     def on_rebalance_start(self) -> None:
         self.window.drain()
@@ -40,15 +58,32 @@ class App(faust.App):
 
     async def on_start(self) -> None:
         await self.opening()
+        self._beside = [
+            asyncio.create_task(self._supervise(name, task), name=name)
+            for name, task in self.background.items()
+        ]
         await super().on_start()
 
     async def on_stop(self) -> None:
         self.window.drain()
         await super().on_stop()
+        tasks = self._beside
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.closing()
 
-    def _create_directories(self) -> None:
-        """None: Faust would leave a folder in the current directory, for tables that we do not have."""
+    async def _supervise(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await task()
+            problem: BaseException = RuntimeError("it returned")
+        except asyncio.CancelledError:
+            raise
+        except Exception as exc:
+            problem = exc
+        metrics.background_failures.labels(name).inc()
+        log.critical("the task %r has ended, and ends this worker: %r", name, problem)
+        await self.crash(problem)
 
 
 def build(
@@ -63,6 +98,9 @@ def build(
     opening: Callable[[], Awaitable[None]],
     closing: Callable[[], Awaitable[None]],
     movement: Movement,
+    status: WorkerStatus,
+    aside: Callable[[], SetAside],
+    background: Mapping[str, Callable[[], Awaitable[None]]] = MappingProxyType({}),
     ready: Ready = nobody_waits,
     wait_for_inflight: bool = True,
 ) -> App:
@@ -71,6 +109,8 @@ def build(
     Args:
         slot: this worker's place in its group. A worker that comes back under its slot rejoins without a
             rebalance (static membership).
+        aside: what sets a record aside; asked for when it is needed, after `opening`.
+        background: tasks beside the records, by name. None of them may end by itself.
         ready: called whenever partitions have been assigned.
         wait_for_inflight: whether a rebalance waits for handlers that are at work.
     """
@@ -100,17 +140,49 @@ def build(
         worker_redirect_stdouts=False,
     )
 
+    streak = Streak(status)
+
     async def work(event: Event, window: Window) -> None:
         async def pause(seconds: float) -> None:
             movement.moves += 1
             await window.pause(seconds)
 
-        await handle(_record(event.message), pause)
+        record = _record(event.message)
+        stands = unreadable(record.headers)
+        if stands is not None:
+            where = replace(record, offset=stands.first_offset, headers=())
+            await aside()(where, UnreadableBatch(str(stands)), pause, reason=stands.fault)
+        else:
+            try:
+                await handle(record, pause)
+                streak.broken()
+            except Abandoned:
+                raise
+            except Exception as exc:
+                if window.draining:
+                    # what the handler uses may be closed already: the record comes again
+                    raise Abandoned from exc
+                log.exception("%s could not be handled", place(event.message))
+                error = InternalError(f"{type(exc).__name__}: {exc}")
+                await aside()(record, error, pause)
+                await streak.another(error, pause)
         movement.moves += 1
         metrics.inflight.set(window.inflight)
         metrics.outstanding.set(window.outstanding)
 
-    app.opening, app.closing = opening, closing
+    def trouble(topic_name: str, partition: int, offset: int, error: str) -> None:
+        metrics.fetch_troubles.labels(error).inc()
+        status.count("fetch_troubles")
+        log.error(
+            "the broker cannot serve %s[%d]@%d: %s; if it stays so, `judgestream dlq skip` passes it over",
+            topic_name,
+            partition,
+            offset,
+            error,
+        )
+
+    app.kafka, app.trouble = settings.kafka, trouble
+    app.opening, app.closing, app.background = opening, closing, background
     app.window = window = Window(
         inflight=inflight,
         outstanding=outstanding,
@@ -124,6 +196,9 @@ def build(
         window.resume()
         movement.assigned = frozenset((tp.topic, tp.partition) for tp in found[0])
         movement.moves += 1
+        status.assigned(movement.assigned)
+        if status.state is WorkerState.STARTING:
+            status.working()
         log.info("assigned: %s", sorted(movement.assigned))
         ready()
 
@@ -136,7 +211,9 @@ def build(
     return app
 
 
-def run(app: App, *, settings: Settings, group: str, movement: Movement) -> int:
+def run(
+    app: App, *, settings: Settings, group: str, movement: Movement, status: WorkerStatus
+) -> int:
     """Run until SIGTERM or SIGINT. Returns the process's exit code."""
     metrics.serve(settings.worker.metrics_host, settings.worker.metrics_port)
     watchdog = Watchdog(
@@ -144,6 +221,7 @@ def run(app: App, *, settings: Settings, group: str, movement: Movement) -> int:
         GroupLag(settings.kafka, group),
         stall_s=settings.worker.stall_s,
         startup_s=settings.worker.startup_s,
+        measured=status.measured,
     )
     watchdog.start()
     worker = faust.Worker(
@@ -175,15 +253,39 @@ def _record(message: Any) -> Record:
         topic=message.topic,
         partition=message.partition,
         offset=message.offset,
-        time=datetime.fromtimestamp(message.timestamp, UTC),
+        time=record_time(None if message.timestamp is None else message.timestamp * 1000),
         key=message.key,
         value=message.value,
         headers=_headers(message.headers),
     )
 
 
-def _headers(headers: Any) -> tuple[tuple[str, bytes], ...]:
+def _headers(headers: Any) -> tuple[IncomingHeader, ...]:
     if not headers:
         return ()
     pairs = headers.items() if hasattr(headers, "items") else headers
     return tuple((key, value) for key, value in pairs)
+
+
+class Streak:
+    """Records in a row that ended in an error of ours. A few are odd records; many are a fault of the worker,
+    which must not burn the queue: each one more is waited for longer, and the board says why.
+    """
+
+    AT_ONCE = 3
+    LONGEST_S = 30.0
+
+    def __init__(self, status: WorkerStatus) -> None:
+        self._status = status
+        self._count = 0
+
+    def broken(self) -> None:
+        if self._count > self.AT_ONCE:
+            self._status.working()
+        self._count = 0
+
+    async def another(self, error: InternalError, pause: Pause) -> None:
+        self._count += 1
+        if self._count > self.AT_ONCE:
+            self._status.waiting(f"one record after the other ends in an error of ours: {error}")
+            await pause(min(self.LONGEST_S, 2.0 ** (self._count - self.AT_ONCE)))

@@ -9,9 +9,12 @@ from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.published import Published
 from judgestream.adapters.triton import TritonJudge
 from judgestream.apps import faust_app, metrics
+from judgestream.apps.board_keeper import on_board
 from judgestream.apps.judge_request import RequestJudge
 from judgestream.apps.readiness import Ready, nobody_waits
+from judgestream.apps.setting_aside import SetAside
 from judgestream.apps.watchdog import Movement
+from judgestream.apps.worker_status import WorkerStatus
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS
 from judgestream.core.templates import template
@@ -23,9 +26,12 @@ log = logging.getLogger(__name__)
 class _Worker:
     """Holds what lives as long as the event loop: the judge's channel, the producer, Redis."""
 
-    def __init__(self, settings: Settings, slot: int) -> None:
+    def __init__(self, settings: Settings, slot: int, status: WorkerStatus, *, output: str) -> None:
+        """`output` tells this verdict topic from an earlier one of the same name."""
         self._settings = settings
         self._slot = slot
+        self._status = status
+        self._output = output
         self._requests: RequestJudge | None = None
         self._published: Published | None = None
 
@@ -36,10 +42,11 @@ class _Worker:
         )
         self._publisher = Publisher(settings.kafka, client_id=f"judgestream-judging-{self._slot}")
         await self._publisher.start()
+        self._aside = SetAside(self._publisher, group=settings.judging.group, status=self._status)
         redis = connect(settings.redis)
         self._published = Published(
             None if redis is None else Batch(redis),
-            prefix=settings.redis.prefix,
+            prefix=f"{settings.redis.prefix}:{self._output}",
             ttl_s=settings.judging.published_ttl_s,
         )
         self._requests = RequestJudge(
@@ -48,6 +55,7 @@ class _Worker:
             published=self._published,
             settings=settings.judging,
         )
+        self._status.release = self._judge.release.name
         log.info("judging with release %s", self._judge.release.name)
 
     async def close(self) -> None:
@@ -55,6 +63,9 @@ class _Worker:
             await self._published.close()
             await self._publisher.stop()
             await self._judge.close()
+
+    def aside(self) -> SetAside:
+        return self._aside
 
     async def handle(self, record: Record, pause: faust_app.Pause) -> None:
         if self._requests is None or self._published is None:
@@ -77,12 +88,18 @@ def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
     Raises:
         JudgestreamError: something is missing; the message says what, and the mend.
     """
-    check_kafka(
-        settings.kafka, group=settings.judging.group, topics=(REQUESTS, VERDICTS, DEAD_LETTERS)
+    status = WorkerStatus(kind="judging", slot=slot)
+    with on_board(settings.redis, status):
+        return _run(settings, slot, status, ready)
+
+
+def _run(settings: Settings, slot: int, status: WorkerStatus, ready: Ready) -> int:
+    output = check_kafka(
+        settings.kafka, group=settings.judging.group, topics=(VERDICTS, REQUESTS, DEAD_LETTERS)
     )
     asyncio.run(_check_judge(settings))
     faust_app.use_uvloop()
-    worker = _Worker(settings, slot)
+    worker = _Worker(settings, slot, status, output=output)
     movement = Movement()
     app = faust_app.build(
         settings=settings,
@@ -95,6 +112,10 @@ def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
         opening=worker.open,
         closing=worker.close,
         movement=movement,
+        status=status,
+        aside=worker.aside,
         ready=ready,
     )
-    return faust_app.run(app, settings=settings, group=settings.judging.group, movement=movement)
+    return faust_app.run(
+        app, settings=settings, group=settings.judging.group, movement=movement, status=status
+    )

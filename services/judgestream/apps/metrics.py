@@ -10,6 +10,15 @@ requests = Counter(
     "judgestream_requests_total", "Requests finished, by how they ended", ["outcome"]
 )
 dead_letters = Counter("judgestream_dead_letters_total", "Records dead-lettered", ["error_class"])
+set_aside = Counter(
+    "judgestream_set_aside_total", "Records that could not be handled, by reason", ["reason"]
+)
+fetch_troubles = Counter(
+    "judgestream_fetch_troubles_total", "Fetches that the broker itself could not serve", ["error"]
+)
+background_failures = Counter(
+    "judgestream_background_failures_total", "Background tasks that ended by themselves", ["task"]
+)
 retries = Counter(
     "judgestream_retries_total", "Tries that failed and were repeated", ["error_class"]
 )
@@ -34,6 +43,11 @@ bias_value = Gauge("judgestream_bias", "A bias metric of the newest window", ["r
 bias_low = Gauge("judgestream_bias_low", "Lower end of its interval", ["release", "metric"])
 bias_high = Gauge("judgestream_bias_high", "Upper end of its interval", ["release", "metric"])
 bias_verdicts = Gauge("judgestream_bias_verdicts", "Verdicts in the newest window", ["release"])
+bias_counted = Counter(
+    "judgestream_bias_counted_total",
+    "Verdict records read for the windows, by outcome",
+    ["outcome"],
+)
 bias_late = Counter("judgestream_bias_late_total", "Verdicts after their window was final")
 bias_expired = Counter("judgestream_bias_expired_total", "Verdicts after their window was dropped")
 

@@ -265,7 +265,7 @@ def _named(group: object, field: str) -> bool:
 
 
 def _refuse(differences: list[Difference]) -> None:
-    missing = [str(one) for one in differences if one.found == "missing"]
+    missing = [str(one) for one in differences if one.absent]
     if missing:
         raise ConfigurationError("topics could not be made:\n  " + "\n  ".join(missing))
     for one in differences:

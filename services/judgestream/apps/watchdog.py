@@ -34,7 +34,9 @@ class Movement:
 
 
 class Watchdog:
-    """`lag(partitions)` is the number of records behind; it may raise while the broker is away."""
+    """`lag(partitions)` is the number of records behind; it may raise while the broker is away. `measured` is
+    told of each number.
+    """
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class Watchdog:
         *,
         stall_s: float,
         startup_s: float,
+        measured: Callable[[int], object] = lambda lag: None,
         end: Callable[[int], object] = os._exit,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -50,6 +53,7 @@ class Watchdog:
         self._lag = lag
         self._stall_s = stall_s
         self._startup_s = startup_s
+        self._measured = measured
         self._end = end
         self._clock = clock
         self._started = self._moved_at = clock()
@@ -96,9 +100,14 @@ class Watchdog:
             log.info("the lag could not be measured: %s", exc)
             return None
         metrics.lag.set(lag)
+        self._measured(lag)
         return lag
 
     def _run(self) -> None:
         every = min(10.0, self._stall_s / 4, self._startup_s / 4)
         while not self._stopped.wait(every):
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                metrics.background_failures.labels("watchdog").inc()
+                log.exception("the watchdog could not look")

@@ -7,9 +7,12 @@ so that it is delivered again.
 """
 
 import asyncio
+import logging
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 Event = Any  # faust ships no types: an event with `.message` (topic, tp, offset, ...) and `.ack()`
 Queue = tuple[int, Any]
@@ -17,6 +20,12 @@ Queue = tuple[int, Any]
 
 class Abandoned(Exception):
     """Raised inside a handler that waits while its partitions are taken away: the record comes again."""
+
+
+def place(message: Any) -> str:
+    """Where a record is, for a log line: topic[partition]@offset."""
+    topic, partition = message.tp
+    return f"{topic}[{partition}]@{message.offset}"
 
 
 class _Slot:
@@ -62,6 +71,11 @@ class Window:
     @property
     def outstanding(self) -> int:
         return self._outstanding
+
+    @property
+    def draining(self) -> bool:
+        """Whether the partitions are going, or the worker stops."""
+        return self._draining.is_set()
 
     async def submit(self, event: Event) -> None:
         """Start the handler on this event, as soon as there is room. Called by one task only."""
@@ -121,6 +135,7 @@ class Window:
         except Abandoned:
             self._abandon(slot)
         except Exception as exc:
+            log.critical("%s ends this worker: %r", place(slot.event.message), exc)
             self._abandon(slot)
             await self._crash(exc)
             return

@@ -60,6 +60,10 @@ class WorkerStatus:
     def assigned(self, partitions: Iterable[tuple[str, int]]) -> None:
         self._partitions = tuple(sorted(partitions))
 
+    def measured(self, lag: int) -> None:
+        """How many records the worker is behind."""
+        self.lag = lag
+
     def count(self, name: str, by: int = 1) -> None:
         """Count something for the board: `set_aside`, `dead_letters`, `retries`."""
         with self._lock:
@@ -79,6 +83,7 @@ class WorkerStatus:
                 state=self._state,
                 reason=self._reason,
                 release=self.release,
+                pid_space=pid_space(),
                 partitions=self._partitions,
                 lag=self.lag,
                 counts=dict(self._counts),
@@ -93,3 +98,11 @@ class WorkerStatus:
             log.warning("%s: %s", state.value, reason)
         elif before is not WorkerState.STARTING:
             log.info("%s again", state.value)
+
+
+def pid_space() -> int:
+    """The PID namespace of this process, so that two containers of one host name are told apart."""
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return 0

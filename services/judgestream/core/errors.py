@@ -4,6 +4,8 @@ JudgestreamError
 ├── ConfigurationError           a setting or an installation is wrong; mend it and start again
 ├── PoisonError                  this record can never be judged as it is: it is dead-lettered
 │   ├── UndecodableRecord        the bytes are not a record of this topic
+│   ├── UnreadableBatch          what the broker returns cannot be taken apart: damaged, or an unknown form
+│   ├── SkippedByHand            somebody has set the record aside: `judgestream dlq skip`
 │   ├── OversizeRecord           more bytes than a request may have
 │   ├── InvalidRequest           decoded, but a field is missing or contradicts another
 │   │   ├── UnknownMode          no such mode
@@ -44,6 +46,14 @@ class PoisonError(JudgestreamError):
 
 class UndecodableRecord(PoisonError):
     code = "undecodable"
+
+
+class UnreadableBatch(PoisonError):
+    code = "unreadable_batch"
+
+
+class SkippedByHand(PoisonError):
+    code = "skipped_by_hand"
 
 
 class OversizeRecord(PoisonError):

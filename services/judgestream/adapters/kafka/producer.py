@@ -3,14 +3,22 @@
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    CorruptRecordException,
+    InvalidTimestampError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    RecordListTooLargeError,
+)
 
 from judgestream.adapters.kafka.connection import client_options
 from judgestream.contracts.events import Header
-from judgestream.core.errors import BrokerUnavailable, OversizeRecord
+from judgestream.core.errors import BrokerUnavailable, InternalError, OversizeRecord
 from judgestream.settings import Kafka
 
 MAX_RECORD_BYTES = 8 << 20
+REFUSED = (CorruptRecordException, InvalidTimestampError, PolicyViolationError)
 
 
 class Publisher:
@@ -44,11 +52,14 @@ class Publisher:
 
         Raises:
             OversizeRecord: the topic does not take a record of this size; trying again cannot help.
+            InternalError: the broker refuses it for another reason that will not pass.
             BrokerUnavailable: not confirmed; it may have been stored all the same.
         """
         try:
             await self._producer.send_and_wait(topic, value, key=key, headers=list(headers))
-        except MessageSizeTooLargeError as exc:
+        except (MessageSizeTooLargeError, RecordListTooLargeError) as exc:
             raise OversizeRecord(f"{len(value)} bytes are too many for topic {topic}") from exc
+        except REFUSED as exc:
+            raise InternalError(f"topic {topic} refuses the record: {exc}") from exc
         except (KafkaError, OSError) as exc:
             raise BrokerUnavailable(f"topic {topic}: {type(exc).__name__}: {exc}") from exc

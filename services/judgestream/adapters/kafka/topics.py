@@ -5,26 +5,36 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError
 
 from judgestream.adapters.kafka.connection import client_options
 from judgestream.contracts.topics import TOPICS, Topic
 from judgestream.core.errors import BrokerUnavailable
 from judgestream.settings import Kafka
 
+MISSING, FORBIDDEN = "missing", "not visible"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """How a topic on the broker differs from the table. `found` is "missing" when there is none."""
+    """How a topic on the broker differs from the table. `found` is MISSING when there is none, and FORBIDDEN
+    when this user may not see it."""
 
     topic: str
     what: str
     wanted: str
     found: str
 
+    @property
+    def absent(self) -> bool:
+        """Whether the topic cannot be used at all."""
+        return self.found in (MISSING, FORBIDDEN)
+
     def __str__(self) -> str:
-        if self.found == "missing":
+        if self.found == MISSING:
             return f"{self.topic}: missing; `judgestream topics apply` creates it"
+        if self.found == FORBIDDEN:
+            return f"{self.topic}: this user may not see it: grant DESCRIBE on the topic"
         return f"{self.topic}: {self.what} is {self.found}, the table says {self.wanted}"
 
 
@@ -54,13 +64,15 @@ def check(client: KafkaAdminClient, topics: Iterable[Topic] = TOPICS.values()) -
         present = set(client.list_topics()) & set(wanted)
         described = client.describe_topics(sorted(present)) if present else []
         configs = _configs(client, sorted(present))
+        forbidden = _forbidden(client, sorted(set(wanted) - present))
     except KafkaError as exc:
         raise BrokerUnavailable(f"the broker does not describe its topics: {exc}") from exc
     partitions = {_name(entry): len(entry["partitions"]) for entry in described}
     differences: list[Difference] = []
     for name, topic in wanted.items():
         if name not in present:
-            differences.append(Difference(topic=name, what="topic", wanted="", found="missing"))
+            found = FORBIDDEN if name in forbidden else MISSING
+            differences.append(Difference(topic=name, what="topic", wanted="", found=found))
             continue
         rows = {"partitions": (str(topic.partitions), str(partitions.get(name, 0)))}
         rows |= {key: (value, configs[name].get(key, "")) for key, value in topic.config.items()}
@@ -77,7 +89,7 @@ def apply(
 ) -> tuple[list[str], list[Difference]]:
     """Create what is missing. Returns the names created and what still differs."""
     wanted = {topic.name: topic for topic in topics}
-    missing = [d.topic for d in check(client, wanted.values()) if d.found == "missing"]
+    missing = [d.topic for d in check(client, wanted.values()) if d.found == MISSING]
     created: list[str] = []
     for name in missing:
         spec = {
@@ -93,6 +105,27 @@ def apply(
             raise BrokerUnavailable(f"topic {name} could not be created: {exc}") from exc
         created.append(name)
     return created, check(client, wanted.values())
+
+
+def topic_identity(client: KafkaAdminClient, topic: Topic) -> str:
+    """The id that the broker gave the topic when it was created; "" from a broker without such ids."""
+    try:
+        (found,) = client.describe_topics([topic.name])
+    except KafkaError as exc:
+        raise BrokerUnavailable(f"topic {topic.name} could not be described: {exc}") from exc
+    return str(found.get("topic_id") or "")
+
+
+def _forbidden(client: KafkaAdminClient, names: list[str]) -> set[str]:
+    """Of topics that a listing does not show: those that this user may not see. Kafka hides them there."""
+    if not names:
+        return set()
+    described = client.describe_topics(names)
+    return {
+        _name(entry)
+        for entry in described
+        if entry.get("error_code") == TopicAuthorizationFailedError.errno
+    }
 
 
 def _configs(client: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:

@@ -1,11 +1,16 @@
 """The bias windows' counters, shared by all bias workers.
 
-Every verdict is counted in one atomic step that first asks whether its id was counted before: a redelivered
-verdict, or a second worker, changes nothing. Everything here can be rebuilt from `judge.verdicts.v1`.
+Every verdict is counted in one atomic step that first asks whether its id was counted before: a
+redelivered verdict, or a second worker, changes nothing, and a verdict that settles takes the place of the
+failed one under its id. Everything here can be rebuilt from `judge.verdicts.v1`.
 
-Keys, below the prefix: `counts:<release>|<start>|<end>` a hash of counters, `seen:...` the ids counted there,
-`open` the windows still to be reported (scored by their end), `watermark`, `report:<release>` the newest
-report. Times are whole milliseconds since 1970.
+Keys, below the prefix: `counts:<release>|<start>|<end>` a hash of counters, `id:<verdict id>` where and how
+an id was counted, `open` the windows still to be reported (scored by their end), `watermark`,
+`report:<release>` the report of the newest window, `report_end:<release>` that window's end. Times are whole
+milliseconds since 1970.
+
+The only clock is Redis' own: the watermark never runs ahead of it, so that neither a producer's clock nor a
+worker's can close windows that are still filling.
 """
 
 import hashlib
@@ -19,25 +24,60 @@ from judgestream.core.bias.counts import BiasCounts
 from judgestream.core.bias.windows import EPOCH, Window
 from judgestream.core.errors import StoreUnavailable
 
-LATE = "late"
+LATE, CHANGES = "late", "changes"
 
-COUNT = """
-local seen, counts, open, watermark = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local id, member, ending, time = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+NOW = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local mark = math.min(tonumber(redis.call('GET', KEYS[1]) or '-1'), now)
+"""
+COUNT = (
+    NOW
+    + """
+local id, open = KEYS[2], KEYS[3]
+local prefix, member, ending, time = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local lateness, retention = tonumber(ARGV[5]), tonumber(ARGV[6])
-local mark = tonumber(redis.call('GET', watermark) or '-1')
+local ahead, kind = tonumber(ARGV[7]), ARGV[8]
+local counts = prefix .. member
+if time > now + ahead then return 4 end
 if mark - retention >= ending then return 2 end
-if redis.call('SADD', seen, id) == 0 then return 0 end
-for k = 7, #ARGV, 2 do redis.call('HINCRBY', counts, ARGV[k], ARGV[k + 1]) end
-if mark - lateness >= ending then redis.call('HINCRBY', counts, 'late', 1) end
-redis.call('PEXPIRE', seen, retention)
+local outcome = 1
+local held = redis.call('GET', id)
+if held then
+  if held:sub(1, 1) ~= 'f' or kind == 'f' then return 0 end
+  local before = held:sub(2)
+  if redis.call('EXISTS', prefix .. before) == 1 then
+    redis.call('HINCRBY', prefix .. before, 'n', -1)
+    redis.call('HINCRBY', prefix .. before, 'failed', -1)
+    redis.call('HINCRBY', prefix .. before, 'changes', 1)
+    redis.call('ZADD', open, tonumber(before:match('|(-?%d+)$')), before)
+  end
+  outcome = 5
+end
+redis.call('SET', id, kind .. member, 'PX', retention)
+for k = 9, #ARGV, 2 do redis.call('HINCRBY', counts, ARGV[k], ARGV[k + 1]) end
+redis.call('HINCRBY', counts, 'changes', 1)
+if mark - lateness >= ending then
+  redis.call('HINCRBY', counts, 'late', 1)
+  if outcome == 1 then outcome = 3 end
+end
 redis.call('PEXPIRE', counts, retention)
 redis.call('ZADD', open, ending, member)
-if time > mark then redis.call('SET', watermark, time) end
+redis.call('SET', KEYS[1], math.max(mark, math.min(time, now)))
+return outcome
+"""
+)
+ADVANCE = NOW + "redis.call('SET', KEYS[1], now) return now"
+"""With no verdict on its way, event time is Redis' own."""
+KEEP = """
+if tonumber(ARGV[2]) < tonumber(redis.call('GET', KEYS[2]) or '-1e18') then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
 return 1
 """
 CLOSE = """
-if redis.call('HGET', KEYS[1], 'n') == ARGV[2] then return redis.call('ZREM', KEYS[2], ARGV[1]) end
+local changes = redis.call('HGET', KEYS[1], 'changes') or redis.call('HGET', KEYS[1], 'n')
+if changes == ARGV[2] then return redis.call('ZREM', KEYS[2], ARGV[1]) end
 return 0
 """
 
@@ -46,6 +86,9 @@ class Counted(IntEnum):
     DUPLICATE = 0
     FRESH = 1
     EXPIRED = 2  # the window was dropped long ago
+    LATE = 3  # fresh, after the window's final report
+    AHEAD = 4  # its time lies ahead of the clock: not counted
+    REPLACED = 5  # fresh, in place of the failed verdict of the same id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +97,8 @@ class OpenWindow:
     window: Window
     counts: BiasCounts
     late: int
+    changes: int
+    """Grows with every change of the counts: the revision of the report."""
 
 
 class BiasStore:
@@ -76,24 +121,32 @@ class BiasStore:
         window: Window,
         time_ms: int,
         counts: BiasCounts,
+        failed: bool = False,
+        ahead: timedelta = timedelta(days=1),
     ) -> Counted:
-        """Count one verdict once. `time_ms` moves the watermark; -1 leaves it."""
+        """Count one verdict once. Its `time_ms` moves the watermark on, as far as Redis' clock.
+
+        Args:
+            failed: it says that the request was never judged; another verdict of its id replaces it.
+            ahead: how far its time may lie in the future.
+        """
         member = _member(release, window)
         increments = [str(part) for item in counts.as_mapping().items() if item[1] for part in item]
         answer = await self._batch.run(
             lambda p: p.evalsha(
                 self._sha,
-                4,
-                f"{self._prefix}seen:{member}",
-                f"{self._prefix}counts:{member}",
-                f"{self._prefix}open",
+                3,
                 f"{self._prefix}watermark",
-                verdict_key,
+                f"{self._prefix}id:{verdict_key}",
+                f"{self._prefix}open",
+                f"{self._prefix}counts:",
                 member,
                 str(_milliseconds(window.end - EPOCH)),
                 str(time_ms),
                 str(self._lateness_ms),
                 str(self._retention_ms),
+                str(_milliseconds(ahead)),
+                "f" if failed else "s",
                 *increments,
             )
         )
@@ -114,10 +167,9 @@ class BiasStore:
         found = await self._batch.run(lambda p: p.get(f"{self._prefix}watermark"))
         return int(found) if found is not None else -1
 
-    async def advance(self, time_ms: int) -> None:
-        """Move the watermark on while no verdicts come. It never goes back by more than a lost race."""
-        if time_ms > await self.watermark_ms():
-            await self._batch.run(lambda p: p.set(f"{self._prefix}watermark", time_ms))
+    async def advance(self) -> None:
+        """Move the watermark on to Redis' clock while no verdicts come."""
+        await self._batch.run(lambda p: p.eval(ADVANCE, 1, f"{self._prefix}watermark"))
 
     async def open_windows(self) -> list[OpenWindow]:
         """Every window with something to report, oldest first."""
@@ -136,6 +188,7 @@ class BiasStore:
                     window=Window(start=_time(int(start)), end=_time(int(end))),
                     counts=BiasCounts.from_mapping(fields),
                     late=fields.get(LATE, 0),
+                    changes=fields.get(CHANGES, fields.get("n", 0)),
                 )
             )
         return found
@@ -145,19 +198,30 @@ class BiasStore:
         member = _member(window.release, window.window)
         counts, open_ = f"{self._prefix}counts:{member}", f"{self._prefix}open"
         await self._batch.run(
-            lambda p: p.eval(CLOSE, 2, counts, open_, member, str(window.counts.n))
+            lambda p: p.eval(CLOSE, 2, counts, open_, member, str(window.changes))
         )
 
-    async def keep_report(self, release: str, report_json: bytes) -> None:
-        """The newest report of a release, for whoever asks Redis."""
-        key = f"{self._prefix}report:{release}"
-        await self._batch.run(lambda p: p.set(key, report_json, px=self._retention_ms))
+    async def keep_report(self, release: str, window: Window, report_json: bytes) -> bool:
+        """Keep the report for whoever asks Redis, unless one of a later window is there. Whether it was."""
+        ending = str(_milliseconds(window.end - EPOCH))
+        kept = await self._batch.run(
+            lambda p: p.eval(
+                KEEP,
+                2,
+                f"{self._prefix}report:{release}",
+                f"{self._prefix}report_end:{release}",
+                report_json,
+                ending,
+                self._retention_ms,
+            )
+        )
+        return bool(kept)
 
     async def _fields(self, member: str) -> Mapping[str, int]:
         raw = await self._batch.run(lambda p: p.hgetall(f"{self._prefix}counts:{member}"))
         if not isinstance(raw, dict):
             raise StoreUnavailable(f"counts of {member} are {type(raw).__name__}, not a hash")
-        return {key.decode(): int(value) for key, value in raw.items()}
+        return {key.decode(errors="replace"): int(value) for key, value in raw.items()}
 
 
 def scripts() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from judgestream.core.errors import StoreUnavailable
 from judgestream.settings import Redis as RedisSettings
@@ -37,6 +37,10 @@ return false
 """
 
 
+class NotAText(StoreUnavailable):
+    """Redis answers, and refuses: somebody has put another kind of value under a key of ours."""
+
+
 class WorkerState(StrEnum):
     STARTING = "starting"
     WORKING = "working"
@@ -51,6 +55,7 @@ class WorkerEntry:
     """One worker as it last showed itself.
 
     life         unique to this start of the process
+    pid_space    the PID namespace in which `pid` counts; 0 when not known
     partitions   (topic, partition) that Kafka has assigned to it
     lag          records behind on its partitions; None until measured
     counts       since its start, by name: `set_aside`, `dead_letters`, `retries`
@@ -66,6 +71,7 @@ class WorkerEntry:
     state: WorkerState
     reason: str = ""
     release: str = ""
+    pid_space: int = 0
     partitions: tuple[tuple[str, int], ...] = ()
     lag: int | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -104,7 +110,10 @@ class WorkerBoard:
         names = sorted(_text(name) for name in self._ask(lambda r: r.smembers(self._names)))
         found: list[WorkerEntry] = []
         for name in names:
-            raw = self._ask(lambda r, key=self._key(name): r.get(key))  # type: ignore[misc]
+            try:
+                raw = self._ask(lambda r, key=self._key(name): r.get(key))  # type: ignore[misc]
+            except NotAText:
+                continue
             if raw is None:
                 self._ask(lambda r, gone=name: r.srem(self._names, gone))  # type: ignore[misc]
                 continue
@@ -136,8 +145,9 @@ class WorkerBoard:
             return None
         other = _entry(held)
         if other is None:
-            # somebody else's value under our key: the next renewal puts ours there
+            # somebody else's value under our key
             self._ask(lambda r: r.delete(self._key(entry.name)))
+            return self.write(entry, instead_of=instead_of)
         return other
 
     def take_down(self, entry: WorkerEntry) -> None:
@@ -156,6 +166,8 @@ class WorkerBoard:
     def _ask(self, command: Callable[[Redis], T]) -> Any:
         try:
             return command(self._redis)
+        except ResponseError as exc:
+            raise NotAText(f"Redis: {exc}") from exc
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"Redis does not answer: {exc}") from exc
 
@@ -186,6 +198,7 @@ def _entry(raw: bytes | str) -> WorkerEntry | None:
             state=WorkerState(values["state"]),
             reason=str(values.get("reason", "")),
             release=str(values.get("release", "")),
+            pid_space=int(values.get("pid_space", 0)),
             partitions=tuple((str(t), int(p)) for t, p in values.get("partitions", ())),
             lag=None if values.get("lag") is None else int(values["lag"]),
             counts={str(k): int(v) for k, v in dict(values.get("counts", {})).items()},

@@ -46,7 +46,7 @@ def _kafka(settings: Settings, timeout_s: float) -> str:
 def _topics(settings: Settings, timeout_s: float) -> str:
     with closing(admin(settings.kafka)) as client:
         differences = check(client)
-    missing = [str(one) for one in differences if one.found == "missing"]
+    missing = [str(one) for one in differences if one.absent]
     if missing:
         raise ConfigurationError("; ".join(missing))
     return "as the table says" if not differences else "; ".join(map(str, differences))
