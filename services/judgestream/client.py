@@ -1,32 +1,61 @@
-"""The Python API for producers and consumers. Needs only the base install.
+"""The Python API for producers and consumers. Needs only the base install; for asyncio see `judgestream.aio`.
 
-    from judgestream.client import Producer, pair, read_verdicts
+    from judgestream.client import Producer, judge, pair, read_verdicts
 
-    with Producer() as producer:                                    # settings: JUDGESTREAM_KAFKA__...
+    verdict = judge(pair("Capital of France?", "Paris.", "London."))    # submit and wait
+    print(verdict.winner or "tie", verdict.p_win, verdict.flipped)
+
+    with Producer() as producer:                                        # submit only
         producer.submit(pair("Capital of France?", "Paris.", "London."))
     for verdict in read_verdicts(follow=True):
-        print(verdict.request_id, verdict.winner or "tie", verdict.p_win, verdict.flipped)
+        print(verdict.request_id, verdict.winner or "tie")
 
-A request is answered once per release: send something to be judged anew under a new request id.
+A request is judged once per release: to have the same content judged anew, give it a new request id.
+Every error is a `JudgestreamError`; see `judgestream.core.errors` for the tree.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 from uuid import uuid4
 
 from judgestream.adapters.kafka.publishing import RequestPublisher
-from judgestream.adapters.kafka.reading import TopicReader
+from judgestream.adapters.kafka.reading import TopicReader, never
+from judgestream.apps.cli.following import Follower
 from judgestream.contracts.codecs import verdict_from_message
 from judgestream.contracts.events import JSON, PROTOBUF
 from judgestream.contracts.topics import VERDICTS
-from judgestream.core.errors import ConfigurationError, UndecodableRecord
+from judgestream.core.errors import (
+    BrokerUnavailable,
+    ConfigurationError,
+    InvalidRequest,
+    JudgestreamError,
+    OversizeRecord,
+    UndecodableRecord,
+)
 from judgestream.core.types import Candidate, Label, Options, Request, Verdict
 from judgestream.settings import Kafka, load
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
-__all__ = ["JSON", "PROTOBUF", "Producer", "label", "pair", "read_verdicts"]
+__all__ = [
+    "JSON",
+    "PROTOBUF",
+    "BrokerUnavailable",
+    "ConfigurationError",
+    "InvalidRequest",
+    "JudgestreamError",
+    "OversizeRecord",
+    "Producer",
+    "VerdictTimeout",
+    "judge",
+    "judge_all",
+    "label",
+    "pair",
+    "read_verdicts",
+    "single",
+]
 
 
 def pair(
@@ -43,20 +72,81 @@ def pair(
 
     Plain texts become the candidates "1" and "2". Without a `request_id` it gets a random one; give it
     yours to make sending it twice harmless.
+
+    Raises:
+        InvalidRequest: an argument is not text; the message names it.
     """
+    return _request(
+        "pairwise",
+        question,
+        (first, second),
+        reference=reference,
+        request_id=request_id,
+        options=options,
+        metadata=metadata,
+    )
+
+
+def single(
+    question: str,
+    answer: str | Candidate,
+    *,
+    reference: str,
+    request_id: str = "",
+    options: Options | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Request:
+    """A request to score one answer against a reference answer, asked now. Otherwise as `pair`."""
+    return _request(
+        "single",
+        question,
+        (answer,),
+        reference=reference,
+        request_id=request_id,
+        options=options,
+        metadata=metadata,
+    )
+
+
+def _request(
+    mode: str,
+    question: str,
+    answers: Sequence[str | Candidate],
+    *,
+    reference: str | None,
+    request_id: str,
+    options: Options | None,
+    metadata: Mapping[str, str] | None,
+) -> Request:
     candidates = tuple(
         answer if isinstance(answer, Candidate) else Candidate(id=str(k), text=answer)
-        for k, answer in enumerate((first, second), start=1)
+        for k, answer in enumerate(answers, start=1)
     )
+    texts: dict[str, object] = {"question": question, "request_id": request_id}
+    if reference is not None:
+        texts["reference"] = reference
+    for candidate in candidates:
+        texts |= {
+            f"text of candidate {candidate.id!r}": candidate.text,
+            f"id {candidate.id!r} of a candidate": candidate.id,
+            f"system of candidate {candidate.id!r}": candidate.system,
+        }
+    for key, entry in (metadata or {}).items():
+        texts |= {f"metadata key {key!r}": key, f"metadata[{key!r}]": entry}
+    for name, value in texts.items():
+        if not isinstance(value, str):
+            raise InvalidRequest(
+                f"{name} must be text, not {type(value).__name__}: write str({value!r:.40})"
+            )
     return Request(
         request_id=request_id or uuid4().hex,
-        mode="pairwise",
+        mode=mode,
         question=question,
         candidates=candidates,
         requested_at=datetime.now(UTC),
         reference=reference,
         options=options or Options(),
-        metadata=metadata or {},
+        metadata=dict(metadata or {}),
     )
 
 
@@ -139,6 +229,7 @@ def read_verdicts(
     since: datetime | None = None,
     follow: bool = False,
     timeout_s: float | None = None,
+    stopped: Callable[[], bool] = never,
 ) -> Iterator[Verdict]:
     """Verdicts as they were published: at least once each, so tell them apart by `verdict_id`.
 
@@ -146,19 +237,103 @@ def read_verdicts(
         since: begin with verdicts published at this time; None begins with the oldest there are.
         follow: go on with those to come; otherwise stop after all that there are now.
         timeout_s: stop after this many seconds in any case.
+        stopped: asked about twice a second; stop when it says so.
 
-    A failed verdict is replaced by a later one with the same id. Records that are no verdicts are passed
-    over. Raises BrokerUnavailable and ConfigurationError.
+    The verdicts of `judgestream doctor`'s probes are left out. A failed verdict is replaced by a later one
+    with the same id. Records that are not verdicts are passed over.
+
+    Raises:
+        BrokerUnavailable, ConfigurationError: as for `Producer`.
     """
     kafka = settings or load().kafka
     with TopicReader(kafka, VERDICTS, VerdictMessage) as reader:
         start = reader.beginning() if since is None else reader.since(since)
         until = None if follow else reader.end()
-        for incoming in reader.read(start, until=until, deadline_s=timeout_s):
+        for incoming in reader.read(start, until=until, deadline_s=timeout_s, stopped=stopped):
             if isinstance(incoming.message, UndecodableRecord):
                 continue
             try:
                 verdict = verdict_from_message(incoming.message)
             except ValueError:  # a time outside the calendar: somebody else's record
                 continue
-            yield verdict
+            if not verdict.is_probe:
+                yield verdict
+
+
+def judge(
+    request: Request,
+    *,
+    settings: Kafka | None = None,
+    release: str = "",
+    timeout_s: float = 60.0,
+) -> Verdict:
+    """Submit one request and wait for its verdict.
+
+    Args:
+        settings: where Kafka is; None reads the environment.
+        release: take the verdict of this release only; "" takes the first to come.
+        timeout_s: seconds to wait for the verdict.
+
+    Returns:
+        The verdict, which may be unscored or failed: look at its `status`.
+
+    Raises:
+        VerdictTimeout: no verdict in time. It may still come.
+        InvalidRequest, OversizeRecord: nothing was sent.
+        BrokerUnavailable, ConfigurationError: as for `Producer`.
+    """
+    return judge_all([request], settings=settings, release=release, timeout_s=timeout_s)[0]
+
+
+def judge_all(
+    requests: Sequence[Request],
+    *,
+    settings: Kafka | None = None,
+    release: str = "",
+    timeout_s: float = 60.0,
+    stopped: Callable[[], bool] = never,
+) -> list[Verdict]:
+    """Submit requests and wait for their verdicts, in the order of the requests.
+
+    Arguments and errors as for `judge`. A `VerdictTimeout` carries the verdicts that did come.
+    """
+    kafka = settings or load().kafka
+    with closing(Follower(kafka)) as follower:
+        with RequestPublisher(kafka) as publisher:
+            for request in requests:
+                publisher.submit(request)
+        wanted = [request.request_id for request in requests]
+        results = follower.wait(wanted, timeout_s=timeout_s, told=_unless(stopped))
+    missing = [one for one in wanted if one not in results.verdicts]
+    if missing:
+        raise VerdictTimeout(
+            f"{len(missing)} of {len(wanted)} requests have no verdict after {timeout_s:g} s (the first:"
+            f" {missing[0]!r}): is a judging worker running? `judgestream doctor` looks",
+            verdicts=results.verdicts,
+        )
+    return [results.verdicts[one] for one in wanted]
+
+
+class VerdictTimeout(JudgestreamError):
+    """A verdict did not come in time; it may still come.
+
+    verdicts   request id -> verdict, of those requests that have one
+    """
+
+    code: ClassVar[str] = "verdict_timeout"
+
+    def __init__(self, message: str, *, verdicts: Mapping[str, Verdict]) -> None:
+        super().__init__(message)
+        self.verdicts = dict(verdicts)
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the caller has gone away
+    """Ends a wait whose caller was cancelled."""
+
+
+def _unless(stopped: Callable[[], bool]) -> Callable[[int], None]:
+    def look(_: int) -> None:
+        if stopped():
+            raise Stopped
+
+    return look

@@ -1,6 +1,6 @@
 """Reading a topic from plain, synchronous code: all partitions, no group, nothing committed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -18,6 +18,11 @@ Offsets = Mapping[int, int]
 POLL_S = 0.5
 QUIET_S = 10.0
 """After this long without a record the broker is asked whether it is still there."""
+
+
+def never() -> bool:
+    """The answer of a caller that does not stop early."""
+    return False
 
 
 class TopicReader(Reader[M]):
@@ -96,19 +101,21 @@ class TopicReader(Reader[M]):
         *,
         until: Offsets | None = None,
         deadline_s: float | None = None,
+        stopped: Callable[[], bool] = never,
     ) -> Iterator[Incoming[M]]:
         """Records from `start` on; for ever, without the bounds.
 
         Args:
             until: stop before these offsets; `end()` gives "all that there is now".
             deadline_s: stop this many seconds from now, whatever has come.
+            stopped: asked between polls, about twice a second; stop when it says so.
 
         A record that is no message of the topic is yielded with its problem, and the reading goes on.
         """
         self.seek(start)
         deadline = None if deadline_s is None else monotonic() + deadline_s
         heard = monotonic()
-        while not self._reached(until):
+        while not (stopped() or self._reached(until)):
             left = POLL_S if deadline is None else min(POLL_S, deadline - monotonic())
             if left <= 0:
                 return

@@ -58,13 +58,14 @@ def recompute(
     since: options.Since = None,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Measure again, straight from the verdicts, each judgement counted once.
+    """Measure again, straight from the verdicts, each judgement counted once and probes not at all.
 
     Needs neither the bias worker nor Redis. Exits 1 when there are no verdicts.
     """
     counted: VerdictSet[tuple[str, BiasCounts]] = VerdictSet()
     for _, verdict in all_verdicts(load().kafka, release=release, since=since):
-        counted.add(verdict, (verdict.release, BiasCounts.from_verdict(verdict)))
+        if not verdict.is_probe:
+            counted.add(verdict, (verdict.release, BiasCounts.from_verdict(verdict)))
     totals: dict[str, BiasCounts] = {}
     for name, counts in counted:
         totals[name] = totals.get(name, BiasCounts()) + counts

@@ -1,6 +1,7 @@
 """What commands write: results on standard output, notes and progress on standard error."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -16,6 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 PLAIN_EVERY_S = 5.0
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 
 class OutputFormat(StrEnum):
     TEXT = "text"
@@ -23,21 +26,32 @@ class OutputFormat(StrEnum):
 
 
 def line(text: str = "") -> None:
-    typer.echo(text)
+    typer.echo(printable(text))
 
 
 def note(text: str) -> None:
     """For the person at the terminal; never part of the result."""
-    typer.echo(text, err=True)
+    typer.echo(printable(text), err=True)
+
+
+def printable(text: str) -> str:
+    """The text with control characters spelled out, but for line ends and tabs.
+
+    Answers, ids and error messages are other people's: none of them may move a cursor or rename a window.
+    """
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def json_line(value: Message | Mapping[str, object]) -> None:
-    """One JSON object on one line. Messages in protobuf's JSON mapping, as on the topics."""
+    """One JSON object on one line."""
+    typer.echo(json_text(value))
+
+
+def json_text(value: Message | Mapping[str, object]) -> str:
+    """One JSON object without line ends. Messages in protobuf's JSON mapping, as on the topics."""
     if isinstance(value, Message):
-        text = json_format.MessageToJson(value, indent=None, ensure_ascii=False)
-    else:
-        text = json.dumps(value, ensure_ascii=False)
-    typer.echo(text)
+        return json_format.MessageToJson(value, indent=None, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

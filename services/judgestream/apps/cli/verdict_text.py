@@ -1,8 +1,9 @@
-"""A verdict as one line for people."""
+"""A verdict for people: one line, or everything that is known of it."""
 
-from datetime import UTC
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
-from judgestream.core.types import Status, Verdict
+from judgestream.core.types import PassResult, Request, Status, Unreadable, Verdict
 
 
 def verdict_line(verdict: Verdict) -> str:
@@ -10,13 +11,13 @@ def verdict_line(verdict: Verdict) -> str:
 
     A failed or unscored verdict says why in place of the numbers.
     """
-    time = verdict.judged_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    parts = [time, verdict.request_id, outcome(verdict)]
+    parts = [_time(verdict.judged_at), verdict.request_id, outcome(verdict)]
     if verdict.status is Status.SCORED:
         if verdict.p_win is not None and verdict.p_tie is not None and verdict.p_lose is not None:
             parts.append(f"P {verdict.p_win:.2f}/{verdict.p_tie:.2f}/{verdict.p_lose:.2f}")
         scores = [f"{s.score:.1f}" for s in verdict.scores if s.score is not None]
-        parts.append(f"scores {' '.join(scores)}")
+        if len(scores) > 1:
+            parts.append(f"scores {' '.join(scores)}")
         if verdict.flipped:
             parts.append("FLIPPED")
     parts.append(verdict.release)
@@ -24,7 +25,7 @@ def verdict_line(verdict: Verdict) -> str:
 
 
 def outcome(verdict: Verdict) -> str:
-    """The outcome in a word or two: `winner 1 (system)`, `TIE`, `UNSCORED: why`, `FAILED: why`."""
+    """The outcome in a word or two: `winner 1 (system)`, `TIE`, `score 7.3`, `FAILED: why`."""
     if verdict.status is Status.UNSCORED:
         return f"UNSCORED: {verdict.reason}"
     if verdict.status is Status.FAILED:
@@ -32,7 +33,77 @@ def outcome(verdict: Verdict) -> str:
     if verdict.tie:
         return "TIE"
     if not verdict.winner:
-        return "scored"
+        scores = [f"{s.score:.1f}" for s in verdict.scores if s.score is not None]
+        return f"score {scores[0]}" if len(scores) == 1 else "scored"
     systems = {score.candidate_id: score.system for score in verdict.scores}
     system = systems.get(verdict.winner, "")
     return f"winner {verdict.winner}" + (f" ({system})" if system else "")
+
+
+def details(verdict: Verdict) -> Iterator[str]:
+    """Everything about a verdict, a line at a time, ending with an empty one."""
+    rows: dict[str, object] = {
+        "verdict": verdict.verdict_id,
+        "request": verdict.request_id,
+        "outcome": outcome(verdict),
+        "mode": verdict.mode,
+    }
+    if verdict.p_win is not None and verdict.p_tie is not None and verdict.p_lose is not None:
+        rows["P win/tie/lose"] = f"{verdict.p_win:.4f} / {verdict.p_tie:.4f} / {verdict.p_lose:.4f}"
+    if verdict.confidence is not None:
+        rows["confidence"] = f"{verdict.confidence:.4f}"
+    if verdict.flipped is not None:
+        rows["both orders"] = "disagree (flipped)" if verdict.flipped else "agree"
+    for score in verdict.scores:
+        shown = "no score" if score.score is None else f"score {score.score:.2f}"
+        system = f" ({score.system})" if score.system else ""
+        rows[f"answer {score.candidate_id}"] = f"{shown}, {score.length} characters{system}"
+    for result in verdict.passes:
+        rows[f"pass {result.name}"] = _pass(result)
+    rows |= {
+        "release": verdict.release,
+        "checkpoint": verdict.checkpoint_digest[:12],
+        "template": verdict.template_id,
+        "tokens": f"{verdict.input_tokens} in, {verdict.output_tokens} out",
+        "asked at": _time(verdict.requested_at),
+        "judged at": f"{_time(verdict.judged_at)}, {verdict.latency_s:.3f} s, attempt {verdict.attempts}",
+    }
+    rows |= {f"metadata {key}": value for key, value in sorted(verdict.metadata.items())}
+    if verdict.explanation:
+        rows["explanation"] = verdict.explanation
+    for name, value in rows.items():
+        if value:
+            yield f"{name + ':':<17}{value}"
+    yield ""
+
+
+def text_lines(request: Request | None) -> Iterator[str]:
+    """The request's texts, a line at a time, ending with an empty one."""
+    if request is None:
+        yield "(the request has left its topic)"
+        yield ""
+        return
+    yield f"question: {request.question}"
+    for candidate in request.candidates:
+        yield f"answer {candidate.id}: {candidate.text}"
+    if request.reference is not None:
+        yield f"reference: {request.reference}"
+    yield ""
+
+
+def _pass(result: PassResult) -> str:
+    reading = result.reading
+    if isinstance(reading, Unreadable):
+        return f"unreadable: {reading.reason.value} {reading.detail}".rstrip()
+    parts = []
+    if reading.means:
+        parts.append("means " + " ".join(f"{mean:.2f}" for mean in reading.means))
+    if reading.greedy:
+        parts.append("greedy " + " ".join(f"{score:g}" for score in reading.greedy))
+    if reading.win is not None and reading.tie is not None and reading.lose is not None:
+        parts.append(f"P {reading.win:.2f}/{reading.tie:.2f}/{reading.lose:.2f}")
+    return ", ".join(parts)
+
+
+def _time(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,37 +1,49 @@
-"""`judgestream verdicts tail|export`: look at the verdicts, or take them away."""
+"""`judgestream verdicts tail|get|export`: look at the verdicts, or take them away."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.apps.cli import options
+from judgestream.apps.cli.exit_codes import ExitCode
 from judgestream.apps.cli.output import OutputFormat, json_line, line, note
-from judgestream.apps.cli.reading import all_verdicts, decoded, verdicts
-from judgestream.apps.cli.trl_export import Preference, preferences
+from judgestream.apps.cli.reading import all_verdicts, decoded, everything, verdicts
+from judgestream.apps.cli.request_join import with_requests
+from judgestream.apps.cli.verdict_export import export, verdict_with_request
+from judgestream.apps.cli.verdict_filter import (
+    Until,
+    VerdictFilter,
+    WithFlip,
+    WithMode,
+    WithStatus,
+    WithSystem,
+    WithWinner,
+)
 from judgestream.apps.cli.verdict_set import VerdictSet
-from judgestream.apps.cli.verdict_text import verdict_line
-from judgestream.contracts.topics import VERDICTS
-from judgestream.core.types import Status
-from judgestream.settings import load
+from judgestream.apps.cli.verdict_text import details, text_lines, verdict_line
+from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
+from judgestream.core.types import Verdict
+from judgestream.settings import Kafka, load
+from judgestream.v1.judging_pb2 import DeadLetter
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
 app = typer.Typer(no_args_is_help=True, help="Look at the verdicts, or take them away.")
+app.command()(export)
 
-WithStatus = Annotated[Status | None, typer.Option("--status", help="only verdicts of this status")]
-
-
-class Shape(StrEnum):
-    VERDICTS = "verdicts"
-    TRL = "trl"
+SHORTEST_PREFIX = 8
 
 
 @app.command()
 def tail(
     since: options.Since = None,
+    until: Until = None,
     release: options.Release = None,
     status: WithStatus = None,
+    mode: WithMode = None,
+    system: WithSystem = None,
+    winner: WithWinner = None,
+    flipped: WithFlip = None,
     follow: Annotated[
         bool, typer.Option("--follow/--all", help="those to come, or all there are now")
     ] = True,
@@ -44,6 +56,9 @@ def tail(
 
     --all prints what there is now (since --since, or from the oldest) and ends.
     """
+    wanted = VerdictFilter(
+        status=status, system=system, winner=winner, mode=mode, flipped=flipped, until=until
+    )
     printed = 0
     with TopicReader(load().kafka, VERDICTS, VerdictMessage) as reader:
         if since is not None:
@@ -52,7 +67,7 @@ def tail(
             start = reader.end() if follow else reader.beginning()
         incoming = reader.read(start, until=None if follow else reader.end())
         for message, verdict in verdicts(decoded(incoming), release=release):
-            if status is not None and verdict.status is not status:
+            if not wanted.admits(verdict):
                 continue
             if form is OutputFormat.JSON:
                 json_line(message)
@@ -64,45 +79,64 @@ def tail(
 
 
 @app.command()
-def export(
-    since: options.Since = None,
+def get(
+    identity: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="a request id, or a verdict id or its first 8 or more digits"
+        ),
+    ],
     release: options.Release = None,
-    status: WithStatus = None,
-    shape: Annotated[
-        Shape,
-        typer.Option("--as", help="verdicts, or trl: preference rows {prompt, chosen, rejected}"),
-    ] = Shape.VERDICTS,
+    with_texts: Annotated[
+        bool, typer.Option("--with-texts", help="with the question and the answers")
+    ] = False,
+    form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Write every verdict there is as JSON lines, one per judgement.
+    """Print everything about one request's verdicts, one per release, or about one verdict.
 
-    A redelivered verdict is written once, and a failed one not at all when its replay was judged. TRL
-    rows are made of scored verdicts with a winner, and need the request still to be on its topic.
+    Exits 1 when there is none; a dead letter of the request is then named.
     """
     kafka = load().kafka
-    kept: VerdictSet[tuple[str, Status]] = VerdictSet()
-    if shape is Shape.TRL:
-        winners: VerdictSet[Preference | None] = VerdictSet()
-        for _, verdict in all_verdicts(kafka, release=release, since=since):
-            winners.add(verdict, Preference.of(verdict))
-        wanted = [one for one in winners if one is not None]
-        undecided = sum(1 for one in winners if one is None)
-        written = 0
-        for row in preferences(kafka, wanted):
-            json_line(row)
-            written += 1
-        note(
-            f"{written} rows; {undecided} verdicts without a winner,"
-            f" {len(wanted) - written} without their request on the topic any more"
-        )
+    kept: VerdictSet[tuple[VerdictMessage, Verdict]] = VerdictSet()
+    for message, verdict in all_verdicts(kafka, release=release):
+        if verdict.request_id == identity or _begins(verdict.verdict_id, identity):
+            kept.add(verdict, (message, verdict))
+    found = list(kept)
+    if not found:
+        note(f"no verdict has the id {identity!r}{_letters_of(kafka, identity)}")
+        raise typer.Exit(ExitCode.NO)
+    if not with_texts:
+        for message, verdict in found:
+            _show(message, verdict, form)
         return
-    # Twice over the topic, so that memory holds ids and not verdicts.
-    for _, verdict in all_verdicts(kafka, release=release, since=since):
-        kept.add(verdict, (verdict.verdict_id, verdict.status))
-    wanted_ids = {identity: found for identity, found in kept if status is None or found is status}
-    written = 0
-    for message, verdict in all_verdicts(kafka, release=release, since=since):
-        if wanted_ids.get(verdict.verdict_id) is verdict.status:
-            del wanted_ids[verdict.verdict_id]
-            json_line(message)
-            written += 1
-    note(f"{written} verdicts")
+    wanted = [(one.request_id, one.content_digest, (message, one)) for message, one in found]
+    for (message, verdict), request in with_requests(kafka, wanted):
+        if form is OutputFormat.JSON:
+            json_line(verdict_with_request(message, request))
+            continue
+        _show(message, verdict, form)
+        for text in text_lines(request):
+            line(text)
+
+
+def _begins(verdict_id: str, identity: str) -> bool:
+    return len(identity) >= SHORTEST_PREFIX and verdict_id.startswith(identity)
+
+
+def _letters_of(kafka: Kafka, request_id: str) -> str:
+    ids = [
+        letter.dead_letter_id
+        for _, letter in everything(kafka, DEAD_LETTERS, DeadLetter)
+        if letter.request_id == request_id
+    ]
+    if not ids:
+        return "; is a judging worker running? `judgestream status` tells"
+    return f"; its dead letter is {ids[-1]}: see `judgestream dlq inspect {ids[-1][:12]}`"
+
+
+def _show(message: VerdictMessage, verdict: Verdict, form: OutputFormat) -> None:
+    if form is OutputFormat.JSON:
+        json_line(message)
+        return
+    for text in details(verdict):
+        line(text)

@@ -1,0 +1,51 @@
+"""Verdicts joined with their requests: a verdict holds no texts, its request does."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from judgestream.apps.cli.reading import everything
+from judgestream.contracts.codecs import request_from_message
+from judgestream.contracts.topics import REQUESTS
+from judgestream.core.errors import InvalidRequest
+from judgestream.core.identity import content_digest
+from judgestream.core.types import Request
+from judgestream.settings import Kafka
+from judgestream.v1.judging_pb2 import JudgeRequest
+
+T = TypeVar("T")
+
+_NO_TIME = datetime.fromtimestamp(0, UTC)
+
+Wanted = tuple[str, str, T]
+"""A request id, the digest of its content ("" where it is unknown), and what the caller keeps for it."""
+
+
+def with_requests(
+    settings: Kafka, wanted: Iterable[Wanted[T]]
+) -> Iterator[tuple[T, Request | None]]:
+    """What the caller keeps, each with its request; those whose request has left the topic come last.
+
+    Memory holds what the caller keeps, not the requests. A request id that was used for two contents
+    meets the verdict of its own content only.
+    """
+    waiting: dict[str, list[tuple[str, T]]] = {}
+    for request_id, digest, kept in wanted:
+        waiting.setdefault(request_id, []).append((digest, kept))
+    for _, message in everything(settings, REQUESTS, JudgeRequest):
+        if message.request_id not in waiting:
+            continue
+        try:
+            request = request_from_message(message, _NO_TIME)
+        except InvalidRequest:
+            continue  # another record under the same id, which the judge could not read either
+        left = []
+        for digest, kept in waiting.pop(message.request_id):
+            if digest and digest != content_digest(request):
+                left.append((digest, kept))
+            else:
+                yield kept, request
+        if left:
+            waiting[message.request_id] = left
+    for rest in waiting.values():
+        yield from ((kept, None) for _, kept in rest)

@@ -1,0 +1,139 @@
+"""Verdicts as flat rows, and which verdicts a filter admits."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from judgestream.apps.cli.output import printable
+from judgestream.apps.cli.verdict_filter import VerdictFilter
+from judgestream.apps.cli.verdict_rows import (
+    COLUMNS,
+    TEXT_COLUMNS,
+    text_row,
+    verdict_row,
+    write_csv,
+    write_parquet,
+)
+from judgestream.apps.cli.verdict_text import details, outcome, text_lines
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.types import PROBE_KEY, CandidateScore, Status, Verdict
+from tests.core.build import EQUAL, NOON, UNREAD, request, result, verdict
+
+WON = replace(
+    verdict(winner="b"),
+    p_win=0.1,
+    p_tie=0.2,
+    p_lose=0.7,
+    confidence=0.7,
+    flipped=False,
+    scores=(
+        CandidateScore(candidate_id="a", score=5.5, system="gpt-x", length=10),
+        CandidateScore(candidate_id="b", score=None, system="ours", length=20),
+    ),
+    metadata={"run": "7", "id": "ä"},
+    explanation='Said "so",\nthen\rno more.',
+)
+
+
+def test_a_verdict_is_one_row_with_a_value_or_none_in_every_column() -> None:
+    row = verdict_row(WON)
+    assert set(row) == {column.name for column in COLUMNS}
+    assert (row["winner"], row["winner_system"], row["status"]) == ("b", "ours", "scored")
+    assert (row["score_1"], row["score_2"], row["length_2"]) == (5.5, None, 20)
+    assert json.loads(row["metadata"]) == {"run": "7", "id": "ä"}
+    failed = verdict_row(replace(verdict(status=Status.FAILED), scores=()))
+    assert failed["score_1"] is None and failed["winner_system"] == "" and failed["p_win"] is None
+
+
+def test_csv_reads_back_with_quotes_line_ends_and_exact_numbers() -> None:
+    file = io.StringIO(newline="")
+    rows = [verdict_row(WON) | text_row(request()), verdict_row(verdict()) | text_row(None)]
+    assert write_csv(file, (*COLUMNS, *TEXT_COLUMNS), rows) == 2
+    first, second = csv.DictReader(io.StringIO(file.getvalue(), newline=""))
+    assert first["explanation"] == WON.explanation
+    assert float(first["p_lose"]) == 0.7 and first["score_2"] == ""
+    assert (first["tie"], first["flipped"], second["flipped"]) == ("false", "false", "")
+    assert first["judged_at"] == "2026-01-02T12:00:00+00:00"
+    assert first["question"] == "Why is the sky blue?" and first["answer_2"].startswith("It refl")
+    assert second["question"] == ""
+
+
+def test_parquet_keeps_types_and_appears_complete_or_not_at_all(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    path = tmp_path / "verdicts.parquet"
+    assert write_parquet(path, COLUMNS, [verdict_row(WON), verdict_row(verdict())]) == 2
+    first, second = parquet.read_table(path).to_pylist()
+    assert (first["judged_at"], first["p_lose"], first["tie"]) == (NOON, 0.7, False)
+    assert (second["flipped"], second["length_2"]) == (None, 20)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["verdicts.parquet"]
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        write_parquet(tmp_path / "none" / "x.parquet", COLUMNS, [])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "admitted"),
+    [
+        (VerdictFilter(), True),
+        (VerdictFilter(status=Status.SCORED, mode="pairwise"), True),
+        (VerdictFilter(status=Status.FAILED), False),
+        (VerdictFilter(mode="single"), False),
+        (VerdictFilter(system="gpt-x"), True),
+        (VerdictFilter(system="gpt"), False),
+        (VerdictFilter(winner="ours"), True),
+        (VerdictFilter(winner="b"), True),
+        (VerdictFilter(winner="gpt-x"), False),
+        (VerdictFilter(winner=""), False),
+        (VerdictFilter(flipped=False), True),
+        (VerdictFilter(flipped=True), False),
+        (VerdictFilter(until=NOON), False),
+        (VerdictFilter(until=NOON + timedelta(seconds=1)), True),
+    ],
+)
+def test_a_filter_admits_what_meets_all_its_conditions(
+    wanted: VerdictFilter, admitted: bool
+) -> None:
+    assert wanted.admits(WON) is admitted
+
+
+def test_probes_are_never_admitted() -> None:
+    assert not VerdictFilter().admits(replace(WON, metadata={PROBE_KEY: "doctor"}))
+
+
+def test_a_verdict_of_one_order_is_neither_flipped_nor_consistent() -> None:
+    one_order = verdict(winner="a")
+    assert one_order.flipped is None
+    assert not VerdictFilter(flipped=True).admits(one_order)
+    assert not VerdictFilter(flipped=False).admits(one_order)
+
+
+def single(score: float) -> Verdict:
+    return replace(verdict(), scores=(CandidateScore(candidate_id="a", score=score),))
+
+
+def test_a_single_answer_shows_its_score() -> None:
+    assert outcome(single(7.25)) == "score 7.2"
+
+
+def test_details_name_passes_both_readable_and_not() -> None:
+    passes = (result("straight", EQUAL), result("swapped", UNREAD))
+    text = "\n".join(details(replace(WON, passes=passes)))
+    assert "winner b (ours)" in text and "0.1000 / 0.2000 / 0.7000" in text
+    assert "means 5.20 5.20, greedy 6 5, P 0.20/0.60/0.20" in text
+    assert "unreadable: unparsable I cannot say" in text
+    assert "agree" in text and "metadata run:" in text
+
+
+def test_texts_are_shown_or_said_to_be_gone() -> None:
+    assert list(text_lines(None))[0] == "(the request has left its topic)"
+    shown = list(text_lines(request(reference="Scattering.")))
+    assert shown[:2] == ["question: Why is the sky blue?", "answer a: Rayleigh scattering."]
+    assert "reference: Scattering." in shown
+
+
+def test_other_people_s_text_cannot_move_the_cursor() -> None:
+    assert printable("a\x1b[2Jb\x9b31m\r\tc\n") == "a\\x1b[2Jb\\x9b31m\\x0d\tc\n"

@@ -1,0 +1,52 @@
+"""What `judgestream.client` builds, and what it refuses before anything is sent."""
+
+from importlib.resources import files
+
+import pytest
+
+from judgestream.client import InvalidRequest, pair, single
+from judgestream.core.types import Candidate
+
+
+def test_plain_texts_become_numbered_candidates() -> None:
+    request = pair("2 + 2?", "4", Candidate(id="b", text="5", system="ours"), request_id="sum")
+    assert [(c.id, c.text, c.system) for c in request.candidates] == [
+        ("1", "4", ""),
+        ("b", "5", "ours"),
+    ]
+    assert (request.request_id, request.mode, request.reference) == ("sum", "pairwise", None)
+    assert pair("q", "a", "b").request_id != pair("q", "a", "b").request_id
+
+
+def test_a_single_answer_has_its_reference() -> None:
+    request = single("2 + 2?", "4", reference="four")
+    assert (request.mode, request.reference, len(request.candidates)) == ("single", "four", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"metadata": {"n": 1}}, r"metadata\['n'\] must be text, not int: write str\(1\)"),
+        ({"metadata": {1: "n"}}, "metadata key 1 must be text, not int"),
+        ({"metadata": {"n": None}}, r"metadata\['n'\] must be text, not NoneType"),
+        ({"question": None}, "question must be text, not NoneType"),
+        ({"first": Candidate(id="a", text=4)}, "text of candidate 'a' must be text, not int"),  # type: ignore[arg-type]
+        ({"first": 4}, "text of candidate '1' must be text, not int"),
+        ({"reference": 4.5}, "reference must be text, not float"),
+        ({"request_id": 7}, "request_id must be text, not int"),
+    ],
+)
+def test_what_is_not_text_is_refused_by_name(arguments: dict[str, object], named: str) -> None:
+    given: dict[str, object] = {"question": "q", "first": "a", "second": "b", **arguments}
+    with pytest.raises(InvalidRequest, match=named):
+        pair(**given)  # type: ignore[arg-type]
+
+
+def test_a_long_wrong_value_is_quoted_short() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        pair("q", "a", "b", metadata={"rows": ["x" * 5000]})  # type: ignore[dict-item]
+    assert len(str(refused.value)) < 200
+
+
+def test_the_package_is_typed() -> None:
+    assert files("judgestream").joinpath("py.typed").is_file()
