@@ -4,8 +4,8 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -50,9 +50,9 @@ def words(text: str) -> list[str]:
 
 def problem(arguments: list[str]) -> str | None:
     """What is wrong with a shown call, or None."""
-    command: click.Command = typer.main.get_command(main)
+    command: Any = typer.main.get_command(main)
     names = list(arguments)
-    while isinstance(command, click.Group) and names and not names[0].startswith("-"):
+    while hasattr(command, "commands") and names and not names[0].startswith("-"):
         name = names.pop(0)
         if "|" in name:  # `dlq list|inspect`: every alternative
             missing = [one for one in name.split("|") if one not in command.commands]
