@@ -21,9 +21,9 @@ from types import TracebackType
 from typing import ClassVar, Self
 from uuid import uuid4
 
+from judgestream.adapters.kafka.following import Follower
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.adapters.kafka.reading import TopicReader, never
-from judgestream.apps.cli.following import Follower
 from judgestream.contracts.codecs import verdict_from_message
 from judgestream.contracts.events import JSON, PROTOBUF
 from judgestream.contracts.topics import VERDICTS

@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import typer
 
+from judgestream.adapters.kafka.following import Follower
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.adapters.kafka.topics import admin, check
 from judgestream.apps.cli import options
 from judgestream.apps.cli.exit_codes import ExitCode, TimeRanOut, exit_code
-from judgestream.apps.cli.following import Follower
 from judgestream.apps.cli.output import OutputFormat, json_line, line
 from judgestream.apps.cli.verdict_text import outcome
 from judgestream.client import pair

@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
+from judgestream.adapters.kafka.following import Follower, Results
 from judgestream.adapters.kafka.publishing import RequestPublisher, encoded_request
 from judgestream.apps.cli import options
 from judgestream.apps.cli.exit_codes import ExitCode, TimeRanOut
-from judgestream.apps.cli.following import Follower, Results
 from judgestream.apps.cli.input_files import FORMATS, STDIN, read_requests
 from judgestream.apps.cli.output import Counter, OutputFormat, json_line, note, table
 from judgestream.contracts.codecs import request_to_message
