@@ -22,6 +22,7 @@ from judgestream.core.types import (
 )
 from judgestream.engine.judge import Judge
 from judgestream.engine.prompt import Prompt
+from trainer.data.split import normalised
 from trainer.examples import Example
 from trainer.figures import Judged, Share, share
 from trainer.tasks.base import Item
@@ -161,6 +162,7 @@ def _judged(
         greedy_swapped=greedy[1],
         longer=(first > second) - (first < second),
         outside=max((r.outside for r in readings if r is not None), default=1.0),
+        cluster=normalised(example.question),
     )
 
 

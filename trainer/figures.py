@@ -19,6 +19,7 @@ class Judged:
     greedy_straight, greedy_swapped   the same by the scores that greedy decoding writes: JudgeLM's reading
     longer             +1 when the first answer has more characters
     outside            most probability that an order left outside the score grammar
+    cluster            of the examples with the same question; "" stands alone
     """
 
     group: str
@@ -31,6 +32,7 @@ class Judged:
     greedy_swapped: int | None = None
     longer: int = 0
     outside: float = 0.0
+    cluster: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -167,33 +167,6 @@ def estimates(rows: Sequence[Outcome], *, seed: int = 0) -> dict[str, Estimate]:
     }
 
 
-def differences_of(
-    new: Sequence[Outcome], old: Sequence[Outcome], *, seed: int = 0
-) -> dict[str, Estimate]:
-    """New less old for two judges of the same items, row by row, -1 to 1, by the paired bootstrap: both are
-    resampled with the same draws, so what is hard for both cancels.
-
-    Raises:
-        ValueError: other numbers of items, or a judge that could read none of them.
-    """
-    if len(new) != len(old):
-        raise ValueError(f"{len(new)} and {len(old)} judged items cannot be paired")
-    for rows in (new, old):
-        if not any(row.verdict is not None for row in rows):
-            raise ValueError(f"none of {len(rows)} items could be read")
-    ones, weights = np.ones((1, len(new))), resampled(len(new), seed=seed)
-    whole, drawn = (
-        (sums(new, ones), sums(old, ones)),
-        (sums(new, weights), sums(old, weights)),
-    )
-    return {
-        name: _estimate(
-            float((of(whole[0]) - of(whole[1]))[0]), _values(of, drawn[0]) - _values(of, drawn[1])
-        )
-        for name, of in MEASURES.items()
-    }
-
-
 def _row(row: Outcome) -> list[float]:
     cells = [0.0] * (9 + 3 + BINS + 1)
     if row.verdict is None:

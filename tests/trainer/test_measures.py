@@ -13,7 +13,7 @@ from judgestream.core.stats.intervals import percentile_bootstrap
 from judgestream.core.stats.position import position
 from trainer.calibrate import calibration_error
 from trainer.figures import Judged, figures, upstream
-from trainer.measures import differences_of, estimates, resampled
+from trainer.measures import estimates, resampled
 
 
 def judged(
@@ -144,26 +144,6 @@ def test_the_same_seed_gives_the_same_interval_and_every_draw_has_all_its_items(
     assert np.array_equal(weights.sum(1), np.full(50, 60.0))
 
 
-def test_pairing_sees_a_difference_that_two_intervals_hide() -> None:
-    old = drawn(200, 2, unread=0)
-    wrong = [k for k, j in enumerate(old) if j.verdict != j.truth][:12]
-    new = [
-        replace(j, verdict=j.truth, straight=j.truth, swapped=j.truth) if k in wrong else j
-        for k, j in enumerate(old)
-    ]
-    apart = differences_of(new, old)["accuracy"]
-    assert apart.share == pytest.approx(12 / 200)
-    assert apart.low > 0  # surely better
-    assert estimates(new)["accuracy"].low < estimates(old)["accuracy"].high  # alone: not to be told
-    back = differences_of(old, new)["accuracy"]
-    assert (back.low, back.high) == pytest.approx((-apart.high, -apart.low))
-
-
-def test_a_judge_against_itself_differs_by_nothing() -> None:
-    rows = drawn(80, 6)
-    assert {one.high - one.low for one in differences_of(rows, rows).values()} == {0.0}
-
-
 def test_resamples_without_a_readable_item_are_left_out() -> None:
     found = estimates([judged(1, 1), *[replace(judged(1, None), confidence=0.0)] * 5])
     assert not math.isnan(found["accuracy"].low)
@@ -173,5 +153,3 @@ def test_resamples_without_a_readable_item_are_left_out() -> None:
 def test_nothing_readable_is_an_error_and_no_figure() -> None:
     with pytest.raises(ValueError, match="none of 2 items could be read"):
         figures([judged(1, None), judged(0, None)])
-    with pytest.raises(ValueError, match="cannot be paired"):
-        differences_of(drawn(3, 1), drawn(4, 1))

@@ -55,13 +55,23 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--validation-share", type=float, default=shares.validation)
     parser.add_argument("--least-held-out", type=int, default=limits.least_examples)
     parser.add_argument("--most-unscored", type=float, default=limits.most_unscored)
-    parser.add_argument("--most-loss", type=float, default=limits.most_loss)
+    parser.add_argument(
+        "--most-loss",
+        type=float,
+        default=limits.most_loss,
+        help="a judge that is worse by this much (share, 0 to 1) is published in at most one of 20 rounds",
+    )
 
 
 def run(args: Namespace, console: Console) -> int:
     """1: the last round's judge was refused. 3: Kafka does not answer (with --once)."""
     if args.min_examples < 1:
         raise ConfigurationError(f"--min-examples is {args.min_examples}; give 1 or more")
+    if not 0 < args.most_loss < 1 or not 0 <= args.most_unscored <= 1:
+        raise ConfigurationError(
+            f"--most-loss is {args.most_loss} and --most-unscored {args.most_unscored}: both are shares, and"
+            " no judge is surely as good as another, so --most-loss must be above 0"
+        )
     kafka = kafka_settings(args.bootstrap)
     asked = Asked()
     if args.now:

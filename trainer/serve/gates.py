@@ -1,15 +1,34 @@
 """Whether a new judge may take the current one's place: a table of gates, each with its evidence.
 
-A new gate is a function and a row in `GATES`. Every gate is asked of every format; all must hold.
+A new gate is a function and a row in `GATES`. Every gate is asked of every format; all must hold. A judge is
+held against several baselines: the current judge, and the best one so far, so that small losses cannot add up
+from round to round.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
-from trainer.figures import Judged
-from trainer.measures import Estimate, differences_of, estimates
+from judgestream.core.stats.non_inferiority import NonInferiority, least_clusters, non_inferiority
+
+
+class Outcome(Protocol):
+    """One held-out item as a judge judged it. `truth`, `verdict`, `straight`, `swapped` are +1, 0 or -1 in
+    the item's order, None where a reply could not be read. Items of one `cluster` share their prompt; one
+    whose cluster is "" shares it with none."""
+
+    @property
+    def truth(self) -> int: ...
+    @property
+    def verdict(self) -> int | None: ...
+    @property
+    def straight(self) -> int | None: ...
+    @property
+    def swapped(self) -> int | None: ...
+    @property
+    def cluster(self) -> Hashable: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,26 +37,31 @@ class Limits:
 
     least_examples  held-out examples that could be read, per format
     most_unscored   share of unreadable replies
-    most_loss       how much less accuracy or consistency is let pass, where chance may explain it
+    most_loss       the margin: a judge that is worse by this much or more, of accuracy or of consistency, is
+                    published in at most one of 20 rounds. It decides how many examples are needed at least
     """
 
     least_examples: int = 50
     most_unscored: float = 0.02
-    most_loss: float = 0.02
+    most_loss: float = 0.03
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """Both judges on the same held-out examples, in one format. Measures as in `measures`.
+    """The new judge on the held-out examples of one format, and what it is against each baseline.
 
-    new, current  None: not one reply could be read
-    apart         new less current, by the paired bootstrap; None unless both could be read
+    n, read, prompts   examples; those with a verdict; different prompts among them
+    right, agreeing    examples with the right verdict; examples whose two orders agree. What could not be
+                       read is neither
+    against            baseline -> measure -> the paired comparison
     """
 
     n: int
-    new: Mapping[str, Estimate] | None
-    current: Mapping[str, Estimate] | None
-    apart: Mapping[str, Estimate] | None
+    read: int
+    prompts: int
+    right: int
+    agreeing: int
+    against: Mapping[str, Mapping[str, NonInferiority]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,9 +76,14 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """`publish` is True when every gate holds."""
+    """`publish` is True when every gate holds.
+
+    best   True when the judge is from now on the best so far: published, surely better than the best one (by
+           more than chance explains) in accuracy in some format, and in none with fewer right
+    """
 
     publish: bool
+    best: bool
     findings: Sequence[Finding]
     evidence: Mapping[str, Evidence]
     limits: Limits
@@ -72,39 +101,46 @@ Gate = Callable[[Evidence, Limits], tuple[bool, str]]
 
 
 def enough(evidence: Evidence, limits: Limits) -> tuple[bool, str]:
-    unscored = 1.0 if evidence.new is None else evidence.new["unscored"].share
-    read = round(evidence.n * (1 - unscored))
-    return read >= limits.least_examples, (
-        f"{read} of {evidence.n} held-out examples could be read, {limits.least_examples} are needed"
+    """Enough examples that a loss beyond the margin would show, and as many as the settings ask for."""
+    least = least_clusters(limits.most_loss)
+    holds = evidence.read >= limits.least_examples and evidence.prompts >= least
+    return holds, (
+        f"{evidence.read} of {evidence.n} held-out examples could be read, {limits.least_examples} are"
+        f" needed; they have {evidence.prompts} prompts, and on fewer than {least} nothing shows"
+        f" that no more than {limits.most_loss:.1%} is lost"
     )
 
 
 def readable(evidence: Evidence, limits: Limits) -> tuple[bool, str]:
-    unscored = 1.0 if evidence.new is None else evidence.new["unscored"].share
-    return unscored <= limits.most_unscored, (
-        f"{unscored:.1%} of the replies are unreadable, {limits.most_unscored:.1%} may be"
+    unread = evidence.n - evidence.read
+    holds = unread <= Fraction(str(limits.most_unscored)) * evidence.n and evidence.read > 0
+    return holds, (
+        f"{unread} of {evidence.n} replies are unreadable ({unread / max(1, evidence.n):.1%}),"
+        f" {limits.most_unscored:.1%} may be"
     )
 
 
 def not_less(measure: str) -> Gate:
-    """The measure has not fallen: neither surely (the whole 95 % interval of the paired difference lies
-    below 0) nor by more than `most_loss`, which few examples could not tell from chance. With nothing to
-    compare with, any readable judge passes; an unreadable one never does."""
+    """The measure is not less than any baseline's by the margin or more, with 95 % confidence."""
 
     def gate(evidence: Evidence, limits: Limits) -> tuple[bool, str]:
-        if evidence.new is None:
-            return False, f"no {measure}: not one reply could be read"
-        now = evidence.new[measure].share
-        if evidence.apart is None:
-            return True, f"{measure} {now:.3f}; the current judge could not be read at all"
-        apart = evidence.apart[measure]
-        holds = apart.high >= 0 and apart.share >= -limits.most_loss
-        return holds, (
-            f"{measure} {now:.3f}, {apart.share:+.3f} [{apart.low:+.3f}, {apart.high:+.3f}] against the"
-            f" current judge; {-limits.most_loss:+.3f} is let pass where chance may explain it"
+        compared = {name: by[measure] for name, by in evidence.against.items()}
+        holds = bool(compared) and all(one.lower > -one.margin for one in compared.values())
+        return holds, f"{measure}: " + "; ".join(
+            _sentence(name, one) for name, one in compared.items()
         )
 
     return gate
+
+
+def _sentence(baseline: str, found: NonInferiority) -> str:
+    told = (
+        f"{found.difference:+.3f} against {baseline} ({found.gained} gained, {found.lost} lost of {found.n}),"
+        f" surely above {found.lower:+.3f}; above {-found.margin:+.3f} is asked for"
+    )
+    if found.lower > -found.margin:
+        return told
+    return f"{told} (an equally good judge needs some {found.needed} examples to show it)"
 
 
 GATES: Mapping[str, Gate] = MappingProxyType(
@@ -116,16 +152,39 @@ GATES: Mapping[str, Gate] = MappingProxyType(
     }
 )
 
+MEASURES: Mapping[str, Callable[[Outcome], bool]] = MappingProxyType(
+    {
+        "accuracy": lambda row: row.verdict is not None and row.verdict == row.truth,
+        "consistency": lambda row: row.straight is not None and row.straight == row.swapped,
+    }
+)
+"""Measure -> whether an item counts for it; one that could not be read never does."""
+
+CURRENT, BEST = "the current judge", "the best judge so far"
+
 
 def decide(
-    new: Mapping[str, Sequence[Judged]],
-    current: Mapping[str, Sequence[Judged]],
+    new: Mapping[str, Sequence[Outcome]],
+    baselines: Mapping[str, Mapping[str, Sequence[Outcome]]],
     limits: Limits,
-    *,
-    seed: int = 0,
 ) -> Decision:
-    """Hold every gate against both judges' held-out examples, by format. No format at all is a no."""
-    evidence = {shown: _evidence(rows, current[shown], seed) for shown, rows in new.items()}
+    """Hold every gate against the judges' verdicts on the same held-out examples.
+
+    Args:
+        new: format -> the new judge's items.
+        baselines: name -> format -> that judge's items, in the same order: `CURRENT`, and `BEST` where that
+            is another judge.
+
+    No format at all, or no baseline, is a no.
+
+    Raises:
+        ValueError: a baseline lacks a format, or has another number of items.
+    """
+    evidence = {
+        shown: _evidence(rows, {name: by[shown] for name, by in baselines.items()}, limits)
+        for shown, rows in new.items()
+        if rows
+    }
     findings = [
         Finding(gate=name, shown=shown, holds=holds, why=why)
         for shown, one in evidence.items()
@@ -135,25 +194,45 @@ def decide(
     if not findings:
         nothing = "there is no held-out example"
         findings = [Finding(gate="examples", shown="held out", holds=False, why=nothing)]
+    publish = all(finding.holds for finding in findings)
     return Decision(
-        publish=all(finding.holds for finding in findings),
+        publish=publish,
+        best=publish and _is_best(evidence),
         findings=findings,
         evidence=evidence,
         limits=limits,
     )
 
 
-def _evidence(new: Sequence[Judged], current: Sequence[Judged], seed: int) -> Evidence:
-    sides = {name: _estimates(rows, seed) for name, rows in (("new", new), ("current", current))}
-    both = all(side is not None for side in sides.values())
+def _is_best(evidence: Mapping[str, Evidence]) -> bool:
+    compared = [
+        one.against[BEST if BEST in one.against else CURRENT]["accuracy"]
+        for one in evidence.values()
+    ]
+    return any(one.better for one in compared) and all(one.gained >= one.lost for one in compared)
+
+
+def _evidence(
+    new: Sequence[Outcome], baselines: Mapping[str, Sequence[Outcome]], limits: Limits
+) -> Evidence:
+    hits = {name: [counts(row) for row in new] for name, counts in MEASURES.items()}
+    prompts: list[Hashable] = [row.cluster or at for at, row in enumerate(new)]
     return Evidence(
         n=len(new),
-        new=sides["new"],
-        current=sides["current"],
-        apart=differences_of(new, current, seed=seed) if both else None,
+        read=sum(row.verdict is not None for row in new),
+        prompts=len({c for c, row in zip(prompts, new, strict=True) if row.verdict is not None}),
+        right=sum(hits["accuracy"]),
+        agreeing=sum(hits["consistency"]),
+        against={
+            name: {
+                measure: non_inferiority(
+                    hits[measure],
+                    [counts(row) for row in rows],
+                    margin=limits.most_loss,
+                    clusters=prompts,
+                )
+                for measure, counts in MEASURES.items()
+            }
+            for name, rows in baselines.items()
+        },
     )
-
-
-def _estimates(rows: Sequence[Judged], seed: int) -> Mapping[str, Estimate] | None:
-    read = any(row.verdict is not None for row in rows)
-    return estimates(rows, seed=seed) if read else None

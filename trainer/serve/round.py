@@ -30,8 +30,8 @@ from trainer.failure import TrainingFailed
 from trainer.files import write_whole
 from trainer.publish import whole_folder, write_calibration
 from trainer.report import report_of, write_into
-from trainer.serve.gates import Decision, Limits, decide
-from trainer.skill import judge_formats
+from trainer.serve.gates import BEST, CURRENT, Decision, Limits, decide
+from trainer.skill import ByFormat, judge_formats
 
 LEAST_TO_CALIBRATE = 50
 """Validation examples below which a temperature would be fitted to noise: there is none then."""
@@ -71,21 +71,25 @@ class Making:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Material:
-    """What a round works with: the examples by side, the sum over all of them, the judge to beat."""
+    """What a round works with: the examples by side, the sum over all of them, the judges to hold the new
+    one against: the current one, and the best one so far."""
 
     number: int
     sides: Mapping[Side, Sequence[Example]]
     digest: str
     current: Path
+    best: Path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """`location` is "" for a judge that was not published; `reasons` says why."""
+    """`location` is "" for a judge that was not published; `reasons` says why. `evidence` is the decision's
+    JSON for one that is from now on the best so far, else ""."""
 
     candidate: Path
     location: str
     reasons: Sequence[str]
+    evidence: str = ""
 
 
 def sides_of(examples: Sequence[Example], shares: Shares) -> dict[Side, list[Example]]:
@@ -109,7 +113,12 @@ def run_round(making: Making, material: Material, folder: Path, console: Console
     record = json.loads(decided.read_text(encoding="utf-8"))
     candidate = folder / "candidate"
     location = making.publish(candidate) if record["publish"] else ""
-    return Result(candidate=candidate, location=location, reasons=record["reasons"])
+    return Result(
+        candidate=candidate,
+        location=location,
+        reasons=record["reasons"],
+        evidence=json.dumps(record["evidence"]) if location and record.get("best") else "",
+    )
 
 
 def _decided(making: Making, material: Material, folder: Path, console: Console) -> dict[str, Any]:
@@ -158,19 +167,25 @@ def _judged(
         held_out = material.sides[Side.TEST]
         console.print(f"round {material.number}: judging {len(held_out)} held-out examples")
         new = judge_formats(_judge(making, draft, describing), held_out)
-        old = judge_formats(_judge(making, material.current), held_out)
-        decision = decide(new, old, making.limits, seed=making.seed)
+        decision = decide(new, _baselines(making, material, held_out), making.limits)
         manifest = describing
-        if _measurable(decision):
+        if all(one.read for one in decision.evidence.values()) and decision.evidence:
             sources = [{"name": "held out of judge.training.v1", "examples": len(held_out)}]
             report = report_of(describing, new, sources=sources, seed=making.seed)
             manifest = write_into(report, draft, describing)
     return decision, manifest
 
 
-def _measurable(decision: Decision) -> bool:
-    """Whether there are figures for a card: every format has a reply that could be read."""
-    return bool(decision.evidence) and all(e.new is not None for e in decision.evidence.values())
+def _baselines(
+    making: Making, material: Material, held_out: Sequence[Example]
+) -> dict[str, ByFormat]:
+    """What the current judge says of the held-out examples, and the best one so far if it is another."""
+    judges = {CURRENT: material.current}
+    if material.best != material.current:
+        judges[BEST] = material.best
+    return {
+        name: judge_formats(_judge(making, folder), held_out) for name, folder in judges.items()
+    }
 
 
 def _calibrated(making: Making, material: Material, draft: Path, base: Manifest) -> Fitted | None:
@@ -209,6 +224,7 @@ def _record(material: Material, decision: Decision, manifest: Manifest) -> dict[
         "decided_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "candidate": {"name": manifest.name, "digest": manifest.digest},
         "current": {"folder": str(material.current), "digest": _manifest(material.current).digest},
+        "best_so_far": {"folder": str(material.best), "digest": _manifest(material.best).digest},
         "reasons": decision.reasons,
         **decision.data(),
     }

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from judgestream.adapters.kafka.group import GroupReader
 from judgestream.core.errors import BrokerUnavailable
+from judgestream.engine.manifest import NAME
 from judgestream.v1.training_pb2 import TrainingExample
 from trainer.serve.round import Making, Material, Stopped, run_round, sides_of
 from trainer.serve.store import PUBLISHED, Store
@@ -134,10 +135,13 @@ class Service:
             number=number,
             sides=sides_of(store.examples(), making.shares),
             digest=store.digest(),
-            current=store.current() or making.base,
+            current=self._kept(store.current()),
+            best=self._kept(store.best()),
         )
         folder = self.data / "rounds" / f"{number:04d}"
         result = run_round(making, material, folder, self.console)
+        if result.evidence:
+            store.crown(number, result.candidate, result.evidence)
         store.close_round(number, PUBLISHED if result.location else REFUSED, result.candidate)
         if result.location:
             self.console.print(f"round {number}: published {result.location}", markup=False)
@@ -146,3 +150,14 @@ class Service:
                 f"round {number}: not published: {reason}", style="red", markup=False
             )
         return bool(result.location)
+
+    def _kept(self, judge: Path | None) -> Path:
+        """The judge's folder; the base's before there is one, or when somebody has removed it."""
+        if judge is None:
+            return self.making.base
+        if not (judge / NAME).exists():
+            self.console.print(
+                f"{judge} is gone: the base {self.making.base} takes its place", markup=False
+            )
+            return self.making.base
+        return judge

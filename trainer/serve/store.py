@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS examples (id TEXT PRIMARY KEY, body BLOB NOT NULL, ro
 CREATE TABLE IF NOT EXISTS rejected (topic TEXT, partition INTEGER, position INTEGER, reason TEXT, value BLOB,
                                      PRIMARY KEY (topic, partition, position));
 CREATE TABLE IF NOT EXISTS rounds (number INTEGER PRIMARY KEY, outcome TEXT NOT NULL, folder TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS best (round INTEGER PRIMARY KEY, folder TEXT NOT NULL, evidence TEXT NOT NULL);
 """
 OPEN = "open"
 PUBLISHED = "published"
@@ -117,6 +118,19 @@ class Store:
         """The folder of the release that was published last; None before there is one."""
         row = self._database.execute(
             "SELECT folder FROM rounds WHERE outcome = ? ORDER BY number DESC LIMIT 1", (PUBLISHED,)
+        ).fetchone()
+        return None if row is None else Path(row[0])
+
+    def crown(self, number: int, folder: Path, evidence: str) -> None:
+        """The judge of this round is the best so far; `evidence` is the JSON that says why."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO best VALUES (?, ?, ?)", (number, str(folder), evidence)
+        )
+
+    def best(self) -> Path | None:
+        """The folder of the best judge so far; None before one was surely better than the base."""
+        row = self._database.execute(
+            "SELECT folder FROM best ORDER BY round DESC LIMIT 1"
         ).fetchone()
         return None if row is None else Path(row[0])
 

@@ -69,12 +69,12 @@ class Lab:
             fine_tune=self.fine_tune,
             publish=self.publish,
             shares=SHARES,
-            limits=Limits(least_examples=10),
+            limits=Limits(least_examples=10, most_loss=0.25),
         )
 
     def material(self) -> Material:
         sides = sides_of(EXAMPLES, SHARES)
-        return Material(number=1, sides=sides, digest="d", current=self.base)
+        return Material(number=1, sides=sides, digest="d", current=self.base, best=self.base)
 
 
 def weak(folder: Path) -> Path:
@@ -133,12 +133,29 @@ def test_a_better_judge_is_published_with_card_lineage_and_decision(
 
 def test_a_worse_judge_is_not_published_and_the_decision_says_why(lab: Lab, tmp_path: Path) -> None:
     lab.outcome = lab.base
-    material = replace(lab.material(), current=TINY)
+    material = replace(lab.material(), current=TINY, best=TINY)
     result = run_round(lab.making(), material, tmp_path / "round", QUIET)
     assert result.location == ""
     assert any("accuracy" in reason for reason in result.reasons)
     assert lab.published == []
     assert decision(tmp_path / "round")["publish"] is False
+
+
+def test_a_judge_that_is_surely_better_than_the_best_is_told_to_be_the_best(
+    lab: Lab, tmp_path: Path
+) -> None:
+    result = run_round(lab.making(), lab.material(), tmp_path / "round", QUIET)
+    assert json.loads(result.evidence).keys() == {"with_reference", "without_reference"}
+
+
+def test_a_judge_that_beats_a_weak_current_one_is_still_held_against_the_best(
+    lab: Lab, tmp_path: Path
+) -> None:
+    lab.outcome = lab.base
+    material = replace(lab.material(), best=TINY)
+    result = run_round(lab.making(), material, tmp_path / "round", QUIET)
+    assert (result.location, result.evidence) == ("", "")
+    assert any("against the best judge so far" in reason for reason in result.reasons)
 
 
 def test_too_few_held_out_examples_publish_nothing(lab: Lab, tmp_path: Path) -> None:

@@ -115,6 +115,15 @@ def test_the_last_published_round_is_the_current_one(store: Store) -> None:
     assert store.current() == Path("one")
 
 
+def test_the_best_judge_stays_until_another_is_crowned(store: Store) -> None:
+    assert store.best() is None
+    store.crown(1, Path("one"), "{}")
+    store.close_round(store.open_round(), PUBLISHED, Path("two"))
+    assert (store.best(), store.current()) == (Path("one"), Path("two"))
+    store.crown(3, Path("three"), "{}")
+    assert store.best() == Path("three")
+
+
 def test_what_add_returned_for_outlives_a_kill(tmp_path: Path) -> None:
     script = (
         "import os, signal, sys\n"
