@@ -47,7 +47,10 @@ def ours(path: Path) -> Iterator[str]:
 # folder, and what of this project its files may import
 ARROWS = [
     ("services/judgestream/core", ("judgestream.core",)),
-    ("services/judgestream/engine", ("judgestream.core", "judgestream.engine")),
+    (
+        "services/judgestream/engine",
+        ("judgestream.core", "judgestream.engine", "judgestream.contracts.triton_interface"),
+    ),
     ("services/judgestream/suites", ("judgestream.core", "judgestream.suites")),
     (
         "services/judgestream/contracts",

@@ -1,9 +1,12 @@
-"""Triton Inference Server over gRPC: prompts out, replies back."""
+"""Triton Inference Server over gRPC: prompts out, replies back.
+
+This is the data plane: it asks and reports, and never loads or unloads a model (see `triton_control`).
+"""
 
 import asyncio
 import json
-import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Self
 
@@ -12,53 +15,55 @@ import numpy as np
 from tritonclient.grpc.aio import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
+from judgestream.contracts.triton_interface import INPUTS, OUTPUTS, incoming
 from judgestream.core.errors import (
     ConfigurationError,
-    JudgeDeadlineExceeded,
-    JudgeOverloaded,
+    JudgeError,
     JudgestreamError,
     JudgeUnavailable,
-    JudgeUnhealthy,
-    PromptTooLong,
-    RejectedByJudge,
+    ReleaseChanged,
+    ReleaseNotLoaded,
 )
 from judgestream.core.modes import Pass
 from judgestream.core.templates.base import Grammar
 from judgestream.core.types import Release, Reply
 
-log = logging.getLogger(__name__)
+VERIFY_S = 2.0
+"""A release whose identity was looked up longer ago is looked up again before it is asked. Triton takes
+longer than this to restart, so no verdict names a checkpoint that did not give it."""
 
-OUTPUTS = ("text_output", "finish_reason", "num_input_tokens", "num_output_tokens", "score_probs")
-HEAL_EVERY_S = 30.0
+MAX_NAME_BYTES = 255
+MAX_SHOWN = 500
+"""Characters of Triton's or a provider's words in an error."""
 
 _REQUESTED = [InferRequestedOutput(name) for name in OUTPUTS]
 
 
 def translate(exc: InferenceServerException, release: str) -> JudgestreamError:
-    """Triton's status and text -> our error class (measured: the same status means different things)."""
+    """Triton's status and text -> our class of error, by the table that its models write from."""
     status = (exc.status() or "").removeprefix("StatusCode.")
-    text = exc.message() or str(exc)
-    reason = text.removeprefix("prompt_too_long: ").removeprefix("bad_request: ")
-    message = f"release {release}: {reason}"
-    if status == "DEADLINE_EXCEEDED":
-        return JudgeDeadlineExceeded(message)
-    if status == "UNAVAILABLE":
-        if "maximum queue size" in text or "timeout expired" in text:
-            return JudgeOverloaded(message)
-        return JudgeUnavailable(message)
-    if status == "NOT_FOUND":  # also while a server drains: it comes back, so it is never poison
-        return JudgeUnavailable(message)
-    if status == "INVALID_ARGUMENT":
-        return PromptTooLong(message) if "prompt_too_long" in text else RejectedByJudge(message)
-    if status == "INTERNAL":
-        return JudgeUnhealthy(message)
-    return JudgeUnavailable(f"{message} ({status or 'no status'})")
+    error, text = incoming(status, exc.message() or str(exc))
+    shown = text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + " [cut]"
+    return error(f"release {release}: {shown}")
+
+
+@contextmanager
+def _translated(release: str) -> Iterator[None]:
+    try:
+        yield
+    except InferenceServerException as exc:
+        raise translate(exc, release) from exc
+    except grpc.RpcError as exc:
+        code, details = getattr(exc, "code", lambda: None)(), getattr(exc, "details", str)()
+        foreign = InferenceServerException(str(details), status=str(code))
+        raise translate(foreign, release) from exc
 
 
 class TritonJudge:
     """One release behind one channel. Safe to use from many tasks of one event loop.
 
-    decoupled  the release answers in several responses, so it takes streaming calls only
+    parameters  of the model's configuration in Triton
+    decoupled   the release answers in several responses, so it takes streaming calls only
     """
 
     def __init__(
@@ -68,13 +73,15 @@ class TritonJudge:
         deadline_s: float,
         *,
         decoupled: bool = False,
+        parameters: Mapping[str, str] | None = None,
     ) -> None:
         self.release = release
+        self.parameters = dict(parameters or {})
         self._client = client
         self._decoupled = decoupled
         self._deadline_s = deadline_s
-        self._healing = asyncio.Lock()
-        self._healed_at = -HEAL_EVERY_S
+        self._verifying = asyncio.Lock()
+        self._verified_at = monotonic()
 
     @classmethod
     async def connect(cls, address: str, release: str, *, deadline_s: float) -> Self:
@@ -83,29 +90,40 @@ class TritonJudge:
         With an empty `release` the server must have exactly one judge loaded.
 
         Raises:
-            JudgeUnavailable: no Triton there, or the release is not ready.
-            ConfigurationError: the model is no judge of ours, or there are several to choose from.
+            JudgeUnavailable: no Triton there.
+            ReleaseNotLoaded: it is there, but the release is not ready.
+            ConfigurationError: the model is not a judge of ours, or there are several to choose from.
         """
+        _check_name(release)
         client = InferenceServerClient(address)
         try:
             name = release or await _only_judge(client)
-            if not await client.is_model_ready(name, client_timeout=deadline_s):
-                raise JudgeUnavailable(
-                    f"release {name} is not ready on Triton at {address}: load it, or see Triton's log"
+            with _translated(name):
+                ready = await client.is_model_ready(name, client_timeout=deadline_s)
+            if not ready:
+                raise ReleaseNotLoaded(
+                    f"release {name} is not loaded on Triton at {address}: load it with"
+                    f" `judgestream release load {name}`, or see Triton's log"
                 )
-            config = await client.get_model_config(name, as_json=True, client_timeout=deadline_s)
-        except InferenceServerException as exc:
+            with _translated(name):
+                config = await _config(client, name, deadline_s)
+            policy = config.get("model_transaction_policy", {})
+            return cls(
+                client,
+                _release(name, config),
+                deadline_s,
+                decoupled=bool(policy.get("decoupled", False)),
+                parameters=_parameters(config),
+            )
+        except JudgeUnavailable as exc:
             await client.close()
             raise JudgeUnavailable(
-                f"Triton at {address} does not answer for release {release or '(any)'}:"
-                f" {exc.message()}. Start it, or set JUDGESTREAM_TRITON__GRPC"
+                f"Triton at {address} does not answer for release {release or '(any)'}: {exc}."
+                " Start it, or set JUDGESTREAM_TRITON__GRPC"
             ) from exc
-        except JudgestreamError:
+        except BaseException:
             await client.close()
             raise
-        policy = config.get("config", {}).get("model_transaction_policy", {})
-        decoupled = bool(policy.get("decoupled", False))
-        return cls(client, _release(name, config), deadline_s, decoupled=decoupled)
 
     async def close(self) -> None:
         await self._client.close()
@@ -118,23 +136,48 @@ class TritonJudge:
 
         Raises:
             PoisonError: the judge will never take one of these prompts.
+            ReleaseError: it takes no prompts at all until somebody acts.
             RetryableError: it may, later.
         """
         started = monotonic()
         rows = len(passes)
         inputs = [
-            _bytes_input("text_input", [p.prompt for p in passes]),
-            _bytes_input("sampling_parameters", [_sampling(p.max_tokens) for p in passes]),
-            _bytes_input("score_grammar", [_grammar(p.grammar) for p in passes]),
+            _bytes_input(INPUTS[0], [p.prompt for p in passes]),
+            _bytes_input(INPUTS[1], [_sampling(p.max_tokens) for p in passes]),
+            _bytes_input(INPUTS[2], [_grammar(p.grammar) for p in passes]),
         ]
+        await self._verify()
         try:
-            responses = await self._responses(inputs)
-        except InferenceServerException as exc:
-            error = translate(exc, self.release.name)
-            if isinstance(error, JudgeUnhealthy):
-                await self._heal()
-            raise error from exc
+            with _translated(self.release.name):
+                responses = await self._responses(inputs)
+        except JudgestreamError:
+            self._verified_at = 0.0  # whatever went wrong, another model may answer next
+            raise
         return self._replies(responses, rows, latency=monotonic() - started)
+
+    async def _verify(self) -> None:
+        """See that the release's name still stands for its checkpoint.
+
+        Raises:
+            ReleaseChanged: it does not.
+            ReleaseError, RetryableError: Triton does not tell.
+        """
+        if monotonic() - self._verified_at < VERIFY_S:
+            return
+        async with self._verifying:
+            if monotonic() - self._verified_at < VERIFY_S:
+                return
+            name, ours = self.release.name, self.release.checkpoint_digest
+            with _translated(name):
+                config = await _config(self._client, name, self._deadline_s)
+            found = _parameters(config).get("checkpoint_digest", "")
+            if found != ours:
+                raise ReleaseChanged(
+                    f"Triton now has checkpoint {found[:8] or 'without a digest'} under the name {name},"
+                    f" which was {ours[:8]} when this worker started: load the release that belongs"
+                    " there, or restart the worker to judge with the new one"
+                )
+            self._verified_at = monotonic()
 
     async def _responses(self, inputs: list[InferInput]) -> list[Any]:
         """Everything that comes back for one request: one response, or those of a stream to its end."""
@@ -160,8 +203,6 @@ class TritonJudge:
                 if error is not None:
                     raise error
                 found.append(result)
-        except grpc.RpcError as exc:
-            raise InferenceServerException(exc.details(), status=str(exc.code())) from exc
         finally:
             stream.cancel()  # a request that nobody waits for stops costing
         return found
@@ -170,7 +211,7 @@ class TritonJudge:
         """One reply per row: texts are what all responses add up to, the rest is as the last one says."""
         columns = [[response.as_numpy(name) for name in OUTPUTS] for response in responses]
         if not columns or any(c is None or len(c) != rows for part in columns for c in part):
-            raise JudgeUnhealthy(f"release {self.release.name}: reply without all of {OUTPUTS}")
+            raise JudgeError(f"release {self.release.name}: a reply without all of {OUTPUTS}")
         _, reasons, tokens_in, tokens_out, probs = columns[-1]
         return [
             Reply(
@@ -184,34 +225,47 @@ class TritonJudge:
             for k in range(rows)
         ]
 
-    async def _heal(self) -> None:
-        """Reload the model when its process has died: Triton itself never restarts it.
 
-        Measured: `load_model` alone does nothing, unload and load heal it. Only with explicit model
-        control; elsewhere Triton refuses, which is logged, and its own supervisor has to act.
-        """
-        async with self._healing:
-            if monotonic() - self._healed_at < HEAL_EVERY_S:
-                return
-            self._healed_at = monotonic()
-            name = self.release.name
-            log.warning("release %s is unhealthy: unloading and loading it", name)
-            try:
-                await self._client.unload_model(name, client_timeout=self._deadline_s)
-                await self._client.load_model(name, client_timeout=self._deadline_s)
-            except InferenceServerException as exc:
-                log.error("release %s could not be reloaded: %s", name, exc.message())
+def _check_name(release: str) -> None:
+    """Triton's models are folders; whatever cannot be one is a slip in the settings."""
+    if (
+        not release.isprintable()
+        or "/" in release
+        or release in (".", "..")
+        or release != release.strip()
+        or len(release.encode()) > MAX_NAME_BYTES
+    ):
+        raise ConfigurationError(
+            f"JUDGESTREAM_TRITON__RELEASE is {release[:80]!r}, which cannot be a model's name; `judgestream"
+            " release list` shows those there are"
+        )
+
+
+async def _config(
+    client: InferenceServerClient, name: str, deadline_s: float = 10.0
+) -> dict[str, Any]:
+    found = await client.get_model_config(name, as_json=True, client_timeout=deadline_s)
+    config: dict[str, Any] = found.get("config", {})
+    return config
 
 
 async def _only_judge(client: InferenceServerClient) -> str:
-    # Not the repository's index: that belongs to the control plane, which may be restricted.
-    loaded = await client.get_inference_statistics(as_json=True)
-    ready = [model["name"] for model in loaded.get("model_stats", [])]
-    judges = [
-        name
-        for name in sorted(set(ready))
-        if "checkpoint_digest" in _parameters(await client.get_model_config(name, as_json=True))
-    ]
+    with _translated("(any)"):
+        try:
+            index = await client.get_model_repository_index(as_json=True, client_timeout=10.0)
+        except InferenceServerException as exc:
+            if "is restricted" not in (exc.message() or ""):
+                raise
+            raise ConfigurationError(
+                "set JUDGESTREAM_TRITON__RELEASE to the judge to ask: this Triton does not show its models"
+                " without its control key (`judgestream release list` does)"
+            ) from exc
+        ready = [m["name"] for m in index.get("models", []) if m.get("state") == "READY"]
+        judges = [
+            name
+            for name in sorted(set(ready))
+            if "checkpoint_digest" in _parameters(await _config(client, name))
+        ]
     if len(judges) == 1:
         return str(judges[0])
     found = ", ".join(judges) if judges else "none"
@@ -220,12 +274,12 @@ async def _only_judge(client: InferenceServerClient) -> str:
     )
 
 
-def _parameters(config: dict[str, Any]) -> dict[str, str]:
-    parameters = config.get("config", {}).get("parameters", {})
+def _parameters(config: Mapping[str, Any]) -> dict[str, str]:
+    parameters = config.get("parameters", {})
     return {key: str(value.get("string_value", "")) for key, value in parameters.items()}
 
 
-def _release(name: str, config: dict[str, Any]) -> Release:
+def _release(name: str, config: Mapping[str, Any]) -> Release:
     parameters = _parameters(config)
     try:
         return Release(
@@ -236,7 +290,7 @@ def _release(name: str, config: dict[str, Any]) -> Release:
         )
     except (KeyError, ValueError) as exc:
         raise ConfigurationError(
-            f"Triton model {name} is no judge of ours: parameter {exc} is missing or wrong in its"
+            f"Triton model {name} is not a judge of ours: parameter {exc} is missing or wrong in its"
             " config.pbtxt; install it with `judgestream release install`"
         ) from exc
 

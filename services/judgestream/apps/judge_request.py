@@ -11,6 +11,7 @@ from judgestream.apps import metrics
 from judgestream.apps.asking import Asking, Backoff, Judge, Pause, Tries
 from judgestream.apps.outbox import Outbox, Publisher
 from judgestream.apps.published_before import Known, Published, PublishedBefore
+from judgestream.apps.worker_status import WorkerStatus
 from judgestream.contracts import salvage
 from judgestream.contracts.codecs import request_from_message
 from judgestream.contracts.events import Header, event_time, header, trace_headers
@@ -71,12 +72,18 @@ class RequestJudge:
     """
 
     def __init__(
-        self, *, judge: Judge, publisher: Publisher, published: Published, settings: Judging
+        self,
+        *,
+        judge: Judge,
+        publisher: Publisher,
+        published: Published,
+        settings: Judging,
+        status: WorkerStatus | None = None,
     ) -> None:
         self._judge = judge
         self._settings = settings
         self._template = template(judge.release.template_id)
-        self._asking = Asking(judge, settings)
+        self._asking = Asking(judge, settings, status)
         self._before = PublishedBefore(published)
         self._outbox = Outbox(publisher, Backoff(settings), verdict_format=settings.verdict_format)
 

@@ -25,6 +25,14 @@ retries = Counter(
 texts_cut = Counter(
     "judgestream_texts_cut_total", "Replies and explanations published with a cut, for their size"
 )
+release_paused = Gauge(
+    "judgestream_release_paused",
+    "1 while the release takes no requests until somebody acts, by why",
+    ["reason_class"],
+)
+reloads = Counter(
+    "judgestream_release_reloads_total", "Releases loaded again by the controller", ["outcome"]
+)
 passes = Counter("judgestream_passes_total", "Prompts answered by the judge")
 tokens = Counter("judgestream_tokens_total", "Tokens of the judge", ["direction"])
 judge_seconds = Histogram("judgestream_judge_seconds", "One call to the judge", buckets=SECONDS)

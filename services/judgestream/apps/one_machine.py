@@ -223,7 +223,7 @@ class OneMachine:
 
     def _start_workers(self, say: Say) -> None:
         wanted = [("judging", slot) for slot in range(self._settings.local.judging_workers)]
-        wanted.append(("bias", 0))
+        wanted += [("bias", 0), ("controller", 0)]
         say("starting workers: " + ", ".join(f"{kind}-{slot}" for kind, slot in wanted))
         self._workers = [
             _Worker(kind=kind, slot=slot, process=self._spawn(kind, slot)) for kind, slot in wanted

@@ -9,17 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from judgestream.core.errors import (
-    JudgestreamError,
-    PromptTooLong,
-    RejectedByJudge,
-    RetryableError,
-)
+from judgestream.contracts.triton_interface import INPUTS, OUTPUTS, gravest, outgoing
+from judgestream.core.errors import JudgeError, JudgestreamError, RejectedByJudge
 from judgestream.core.types import Reply
 from judgestream.engine.prompt import Prompt
-from judgestream.engine.wire import BAD_REQUEST, TOO_LONG, prompts_of
+from judgestream.engine.wire import prompts_of
 
-OUTPUTS = ("text_output", "finish_reason", "num_input_tokens", "num_output_tokens", "score_probs")
+MAX_TOKENS_TOLD = 2**32 - 1
+"""What the tensors of token counts hold."""
 
 Stream = Callable[
     [Sequence[Prompt], Callable[[int], bool]], Iterable[tuple[int, Reply | JudgestreamError]]
@@ -52,12 +49,15 @@ def answering(requests: Sequence[Any], stream: Stream, pb_utils: Any, name: str)
     for request in requests:
         try:
             rows = prompts_of(
-                _column(request, "text_input", pb_utils) or [],
-                _column(request, "sampling_parameters", pb_utils),
-                _column(request, "score_grammar", pb_utils),
+                _column(request, INPUTS[0], pb_utils) or [],
+                _column(request, INPUTS[1], pb_utils),
+                _column(request, INPUTS[2], pb_utils),
             )
         except ValueError as error:
             _Open(request, 0, 0).send(_failure(RejectedByJudge(str(error)), pb_utils), pb_utils)
+            continue
+        except Exception as error:  # one request's reading must not cost the others their answers
+            _Open(request, 0, 0).send(_failure(JudgeError(repr(error)), pb_utils), pb_utils)
             continue
         one = _Open(request, len(prompts), len(rows))
         open_[one.first] = one
@@ -97,8 +97,7 @@ def _answering(
                 mine = prompts[one.first : one.first + len(one.replies)]
                 yield from take(stream(mine, lambda at: True), one.first)
             except Exception as again:
-                failed = pb_utils.TritonError(f"{name}: {again!r}", pb_utils.TritonError.INTERNAL)
-                one.send(pb_utils.InferenceResponse(error=failed), pb_utils)
+                one.fail(again, name, pb_utils)
                 del open_[one.first]
     for one in open_.values():
         gone = pb_utils.TritonError("cancelled by the client", pb_utils.TritonError.CANCELLED)
@@ -127,12 +126,20 @@ class _Open:
             if isinstance(one, Reply) and not one.finish_reason
         }
         refused = any(isinstance(one, JudgestreamError) for one in self.replies)
-        self.send(
-            _response(self.replies, self._told, pb_utils), pb_utils, final=refused or not growing
-        )
+        try:
+            response = _response(self.replies, self._told, pb_utils)
+        except Exception as error:  # a reply that no tensor holds is its own request's failure
+            self.fail(error, "reply", pb_utils)
+            return True
+        self.send(response, pb_utils, final=refused or not growing)
         self._told = [one.text if isinstance(one, Reply) else "" for one in self.replies]
         self._stale = growing
         return refused or not growing
+
+    def fail(self, error: Exception, name: str, pb_utils: Any) -> None:
+        """The last response of a request on which the model itself failed."""
+        pb_utils.Logger.log_error(f"{name}: a request of {len(self.replies)} failed: {error!r}")
+        self.send(_failure(JudgeError(f"{name}: {error!r}"), pb_utils), pb_utils)
 
     def send(self, response: Any, pb_utils: Any, *, final: bool = True) -> None:
         last = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
@@ -195,23 +202,21 @@ def _column(request: Any, name: str, pb_utils: Any) -> list[bytes] | None:
 def _response(
     replies: Sequence[Reply | JudgestreamError | None], told: Sequence[str], pb_utils: Any
 ) -> Any:
-    found: list[Reply] = []
-    for reply in replies:
-        if isinstance(reply, JudgestreamError):
-            return _failure(reply, pb_utils)
-        if reply is not None:
-            found.append(reply)
+    errors = [reply for reply in replies if isinstance(reply, JudgestreamError)]
+    if errors:
+        return _failure(gravest(errors), pb_utils)
+    found = [reply for reply in replies if isinstance(reply, Reply)]
     columns = (
         np.array(
             [
-                [reply.text.removeprefix(before).encode()]
+                [_utf8(reply.text.removeprefix(before))]
                 for reply, before in zip(found, told, strict=True)
             ],
             dtype=np.object_,
         ),
-        np.array([[reply.finish_reason.encode()] for reply in found], dtype=np.object_),
-        np.array([[reply.input_tokens] for reply in found], dtype=np.uint32),
-        np.array([[reply.output_tokens] for reply in found], dtype=np.uint32),
+        np.array([[_utf8(reply.finish_reason)] for reply in found], dtype=np.object_),
+        np.array([[_told(reply.input_tokens)] for reply in found], dtype=np.uint32),
+        np.array([[_told(reply.output_tokens)] for reply in found], dtype=np.uint32),
         np.array([reply.score_probs for reply in found], dtype=np.float32),
     )
     return pb_utils.InferenceResponse(
@@ -219,11 +224,17 @@ def _response(
     )
 
 
+def _utf8(text: str) -> bytes:
+    return text.encode(errors="replace")
+
+
+def _told(tokens: int) -> int:
+    return max(0, min(tokens, MAX_TOKENS_TOLD))
+
+
 def _failure(error: JudgestreamError, pb_utils: Any) -> Any:
-    """Our error as the status by which clients know it again (see `adapters.triton.translate`)."""
-    codes = pb_utils.TritonError
-    if isinstance(error, PromptTooLong):
-        return pb_utils.InferenceResponse(error=codes(TOO_LONG + str(error), codes.INVALID_ARG))
-    if isinstance(error, RetryableError):
-        return pb_utils.InferenceResponse(error=codes(str(error), codes.UNAVAILABLE))
-    return pb_utils.InferenceResponse(error=codes(BAD_REQUEST + str(error), codes.INVALID_ARG))
+    """Our error as the status and text by which clients know it again."""
+    code, text = outgoing(error)
+    return pb_utils.InferenceResponse(
+        error=pb_utils.TritonError(text, getattr(pb_utils.TritonError, code))
+    )

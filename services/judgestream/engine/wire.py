@@ -17,10 +17,6 @@ DEFAULT_GRAMMAR = JUDGELM.forms["pair"].grammar
 MAX_TEMPERATURE = 10
 MAX_STOPS = 16
 
-TOO_LONG = "prompt_too_long: "
-BAD_REQUEST = "bad_request: "
-"""What an INVALID_ARG message starts with: clients tell the two apart by it."""
-
 
 def prompts_of(
     texts: Sequence[bytes],

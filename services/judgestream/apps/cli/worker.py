@@ -1,4 +1,4 @@
-"""`judgestream worker judging|bias`: one worker, in the foreground, until SIGTERM."""
+"""`judgestream worker judging|bias|controller`: one worker, in the foreground, until SIGTERM."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +12,7 @@ from judgestream.settings import load
 class Kind(StrEnum):
     JUDGING = "judging"
     BIAS = "bias"
+    CONTROLLER = "controller"
 
 
 def worker(
@@ -35,6 +36,8 @@ def worker(
     ready = announcing(ready_file)
     if kind is Kind.JUDGING:
         from judgestream.apps.judging import main
-    else:
+    elif kind is Kind.BIAS:
         from judgestream.apps.bias import main
+    else:
+        from judgestream.apps.controller import main
     raise typer.Exit(main(settings, slot, ready))

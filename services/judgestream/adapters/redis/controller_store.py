@@ -1,0 +1,105 @@
+"""What controllers share in Redis: the lease that one of them holds, and when each release was reloaded.
+
+Keys: `{prefix}:controller:lease` holds the owner's token and expires; `{prefix}:controller:reloads:<release>`
+is a sorted set of the times, so that a new owner goes on with the pauses and the bound of the one before.
+"""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from uuid import uuid4
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from judgestream.core.errors import StoreUnavailable
+from judgestream.settings import Redis as RedisSettings
+
+LEASE_S = 10.0
+
+HOLD = """
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+LET_GO = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+T = TypeVar("T")
+
+
+class ControllerStore:
+    """Synchronous. Every method raises StoreUnavailable when Redis does not answer."""
+
+    def __init__(self, redis: Redis, *, prefix: str, lease_s: float = LEASE_S) -> None:
+        self._redis = redis
+        self._lease = f"{prefix}:controller:lease"
+        self._reloads = f"{prefix}:controller:reloads"
+        self._lease_s = lease_s
+        self._token = uuid4().hex
+
+    @classmethod
+    def connect(cls, settings: RedisSettings) -> Self | None:
+        """None when no Redis is set. Does not wait for an answer."""
+        url = settings.url.get_secret_value()
+        if not url:
+            return None
+        redis: Redis = Redis.from_url(
+            url, socket_timeout=settings.timeout_s, socket_connect_timeout=settings.timeout_s
+        )
+        return cls(redis, prefix=settings.prefix)
+
+    def hold(self) -> bool:
+        """Take the lease, or renew it; whether this controller has it now."""
+        found = self._ask(
+            lambda r: r.eval(HOLD, 1, self._lease, self._token, int(self._lease_s * 1000))
+        )
+        return bool(int(found))
+
+    def let_go(self) -> None:
+        """Free the lease at once, if it is this controller's."""
+        self._ask(lambda r: r.eval(LET_GO, 1, self._lease, self._token))
+
+    def note_reload(self, release: str, *, at: float, window_s: float) -> None:
+        """Written before the reload, so that one in which the controller dies counts, too."""
+        key = f"{self._reloads}:{release}"
+
+        def write(redis: Redis) -> Any:
+            pipeline = redis.pipeline()
+            pipeline.zremrangebyscore(key, "-inf", at - window_s)
+            pipeline.zadd(key, {f"{at:.6f}": at})
+            pipeline.expire(key, int(window_s) + 1)
+            return pipeline.execute()
+
+        self._ask(write)
+
+    def reloads(self, release: str, *, since: float) -> list[float]:
+        """When it was reloaded since then, by any controller, oldest first; seconds since the epoch."""
+        found = self._ask(
+            lambda r: r.zrangebyscore(f"{self._reloads}:{release}", since, "+inf", withscores=True)
+        )
+        return [float(score) for _, score in found]
+
+    def close(self) -> None:
+        self._redis.close()
+
+    def _ask(self, command: Callable[[Redis], T]) -> Any:
+        try:
+            return command(self._redis)
+        except (RedisError, OSError) as exc:
+            raise StoreUnavailable(f"Redis does not answer: {exc}") from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,26 @@
+"""The known good prompt: what any working judge answers, whatever stands in the queue.
+
+A failure that may be one request's or everybody's is told apart by asking it: where the known good prompt is
+answered, the failure was that request's own.
+"""
+
+from datetime import UTC, datetime
+
+from judgestream.core.modes import PAIRWISE, Pass, plan
+from judgestream.core.templates.base import Template
+from judgestream.core.types import Candidate, Options, Orders, Request
+
+KNOWN_GOOD = Request(
+    request_id="judgestream-probe",
+    mode=PAIRWISE.name,
+    question="What is 2 + 2?",
+    candidates=(Candidate(id="a", text="4"), Candidate(id="b", text="5")),
+    requested_at=datetime(2026, 1, 1, tzinfo=UTC),
+    options=Options(orders=Orders.STRAIGHT),
+)
+"""Never published, never counted: it exists between a worker and its judge only."""
+
+
+def known_good(template: Template) -> tuple[Pass, ...]:
+    """Its one pass, as this judge family wants its prompts."""
+    return plan(KNOWN_GOOD, PAIRWISE, template)
