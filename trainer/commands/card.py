@@ -15,7 +15,7 @@ from judgestream.engine.manifest import NAME, read_manifest, verify
 from trainer.calibrate import Fitted
 from trainer.card import Card, Training, measure
 from trainer.commands.evaluate import read_ablation
-from trainer.foreign import with_foreign
+from trainer.out_of_domain import with_out_of_domain
 from trainer.plots import FOLDER
 from trainer.publish import CARD, PAGE, whole_folder, write_card
 from trainer.recipe import Recipe, load_recipe
@@ -76,7 +76,7 @@ def _measured(
 ) -> Card:
     card = measure(judge, recipe, training, fitted)
     if args.foreign is not None:
-        card = with_foreign(card, judge, args.foreign)
+        card = with_out_of_domain(card, judge, args.foreign)
     if args.ablation is not None:
         note, ablation = read_ablation(args.ablation)
         card = replace(card, ablation=ablation, ablation_note=note)

@@ -13,8 +13,8 @@ from judgestream.engine.judge import Judge
 from trainer.calibrate import fit
 from trainer.card import Card, Training, differences, measure
 from trainer.folder import write_model
-from trainer.foreign import with_foreign
 from trainer.model import parameter_count
+from trainer.out_of_domain import with_out_of_domain
 from trainer.progress import recorded
 from trainer.publish import whole_folder, write_calibration, write_card
 from trainer.recipe import Recipe, load_recipe
@@ -104,7 +104,7 @@ def appraise(folder: Path, recipe: Recipe, training: Training, foreign: Path | N
     write_calibration(folder, fitted)
     judge = Judge(load(folder, device="cpu"))
     card = measure(judge, recipe, training, fitted)
-    return card if foreign is None else with_foreign(card, judge, foreign)
+    return card if foreign is None else with_out_of_domain(card, judge, foreign)
 
 
 def _train(recipe: Recipe, work: Path, resume: bool, console: Console) -> Trained:

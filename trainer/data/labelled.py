@@ -16,8 +16,7 @@ from judgestream.core.formats.fields import Fields, InvalidRecord
 from judgestream.core.stats.majority import majority
 from judgestream.core.types import Request, Status, Verdict
 from judgestream.v1 import judging_pb2 as pb
-from trainer.data.kinds import Kind
-from trainer.data.outcomes import Outcome, Reason, Usable
+from trainer.data.outcomes import Kind, Outcome, Reason, Usable
 from trainer.data.pairs import decided, winner_of
 from trainer.examples import Example, Judgement
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.formats.base import Draft, Format
+from judgestream.core.formats.fields import InvalidRecord
+from judgestream.core.formats.reasons import Aside, NoLabel
+from judgestream.core.types import Label
 from trainer.examples import Example
 
 HIGHEST = 10.0
@@ -50,7 +54,11 @@ class Usable:
     lost: tuple[Reason, ...] = ()
 
 
-Outcome = Usable | Reason
+LeftOut = Reason | Aside | NoLabel
+"""Why a record gave no example: a reason of training's own, or one of the input format's."""
+Outcome = Usable | LeftOut
+Kind = Format[Outcome | Draft | Label | InvalidRecord]
+"""A row of the table of training data."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +72,7 @@ class Counts:
 
     read: int = 0
     kept: int = 0
-    by_reason: Mapping[Reason, int] = field(default_factory=dict)
+    by_reason: Mapping[LeftOut, int] = field(default_factory=dict)
     lost: Mapping[Reason, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -83,12 +91,12 @@ class Tally:
     def __init__(self) -> None:
         self._examples: dict[str, Example] = {}
         self._read = 0
-        self._by_reason: Counter[Reason] = Counter()
+        self._by_reason: Counter[LeftOut] = Counter()
         self._lost: Counter[Reason] = Counter()
 
     def add(self, outcome: Outcome) -> None:
         self._read += 1
-        if isinstance(outcome, Reason):
+        if not isinstance(outcome, Usable):
             self._by_reason[outcome] += 1
             return
         example = outcome.example
@@ -136,5 +144,5 @@ def in_range(scores: tuple[float, float]) -> bool:
     return all(0.0 <= score <= HIGHEST for score in scores)
 
 
-def _listed(counts: Mapping[Reason, int]) -> str:
+def _listed(counts: Mapping[LeftOut, int] | Mapping[Reason, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in counts.items())

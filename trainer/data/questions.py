@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from judgestream.adapters.files import read_records
-from judgestream.core.formats import detect
+from judgestream.core.formats import FORMATS, detect
+from judgestream.core.formats.base import Draft
 from judgestream.core.formats.fields import Fields, InvalidRecord
 from trainer.data.outcomes import TrainingDataError
 
@@ -31,9 +32,14 @@ def read_questions(paths: Sequence[Path]) -> list[str]:
 
 
 def _question(fields: Fields) -> str:
-    form = detect(fields.values)
-    if form is not None:
-        return form.convert(fields).question
+    form = detect(fields.values, FORMATS)
+    if form is not None and form.alone:
+        try:
+            found = next(form.found(fields), None)
+        except InvalidRecord:  # nothing to judge, and perhaps a question all the same
+            found = None
+        if isinstance(found, Draft):
+            return found.question
     name = next((name for name in NAMES if fields.has(name)), None)
     if name is not None:
         return fields.text(name)

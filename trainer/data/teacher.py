@@ -1,8 +1,5 @@
 """A teacher's judgement as data sets hold it: its text, and the scores that somebody read from it."""
 
-from math import inf
-
-from judgestream.core.formats.fields import Fields, kind
 from judgestream.core.parsing import UNPARSED, parse_strict, parse_tolerant
 from trainer.data.outcomes import Reason, in_range
 from trainer.examples import Judgement
@@ -33,34 +30,6 @@ def judgement(text: str | None, score: tuple[float, float] | None) -> Judgement 
     if score is not None and score != read:
         return Reason.SCORES_DISAGREE
     return Judgement(scores=read, explanation=explanation.strip())
-
-
-def score_pair(fields: Fields, name: str) -> tuple[float, float] | None:
-    """Two numbers; None when the field is missing or null.
-
-    JudgeLM's validation file has two objects of generation statistics in `score`: no judgement, so None.
-
-    Raises:
-        InvalidRecord: anything else.
-    """
-    if not fields.has(name):
-        return None
-    values = fields.items(name)
-    if len(values) == 2 and all(isinstance(value, dict) for value in values):
-        return None
-    if len(values) != 2:
-        fields.reject(name, f"must be two numbers, not {len(values)} values")
-    numbers = [_number(fields, f"{name}[{k}]", value) for k, value in enumerate(values)]
-    return numbers[0], numbers[1]
-
-
-def _number(fields: Fields, name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        fields.reject(name, f"must be a number, not {kind(value)}")
-    try:
-        return float(value)
-    except OverflowError:  # a whole number of more than 308 digits
-        return inf
 
 
 def _scores(line: str) -> tuple[float, float] | Reason:

@@ -9,8 +9,7 @@ from judgestream.contracts.json_mapping import parsed
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.formats.fields import Fields, InvalidRecord
 from judgestream.v1 import training_pb2 as pb
-from trainer.data.kinds import Kind
-from trainer.data.outcomes import Outcome, Usable
+from trainer.data.outcomes import Kind, Outcome, Usable
 from trainer.examples import Example, Judgement, Mark
 
 

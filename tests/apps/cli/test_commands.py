@@ -98,14 +98,17 @@ def test_a_dry_run_prints_what_would_be_sent_and_needs_no_server(rows: Path) -> 
     done = CliRunner().invoke(main, [*arguments, "--prefix", "x-"], env=NOWHERE)
     assert done.exit_code == 0, done.output
     sent = json.loads(done.stdout)
-    assert (sent["requestId"], sent["options"]["orders"]) == ("x-p1", "ORDERS_STRAIGHT")
+    assert (sent["requestId"], sent["options"]["orders"]) == (
+        "x-trl-p1-32a0fe8ffd",
+        "ORDERS_STRAIGHT",
+    )
     assert sent["options"]["explain"] is True
 
 
 def test_standard_input_is_read(rows: Path) -> None:
     done = CliRunner().invoke(main, ["submit", "-", "--dry-run"], input=rows.read_text())
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["requestId"] == "p1"
+    assert json.loads(done.stdout)["requestId"] == "trl-p1-32a0fe8ffd"
 
 
 def test_options_left_out_leave_the_request_as_it_is(tmp_path: Path) -> None:
@@ -127,7 +130,11 @@ def test_an_oversize_request_is_refused_before_anything_is_sent(tmp_path: Path) 
     path.write_text(json.dumps(ROW | {"chosen": "x" * (1 << 20)}))
     done = CliRunner().invoke(main, ["submit", str(path)], env=NOWHERE)
     assert done.exit_code == ExitCode.USAGE
-    assert "request 'p1' has" in done.stderr and "shorten its texts" in done.stderr
+    assert (
+        "request 'trl-p1-" in done.stderr
+        and "has" in done.stderr
+        and "shorten its texts" in done.stderr
+    )
 
 
 def test_replay_wants_to_know_what(rows: Path) -> None:

@@ -48,7 +48,7 @@ def test_every_way_to_write_a_file_gives_the_same_requests(tmp_path: Path, raw: 
     path = tmp_path / "rows"
     path.write_bytes(raw)
     found = read(path)
-    assert [one.request.request_id for one in found] == ["p0", "p1", "p2"]
+    assert [one.request.request_id[:7] for one in found] == ["trl-p0-", "trl-p1-", "trl-p2-"]
     assert {c.text for one in found for c in one.request.candidates} == {"Hello.", "é"}
 
 
@@ -60,7 +60,11 @@ def test_every_way_to_write_a_file_gives_the_same_requests(tmp_path: Path, raw: 
         ("[1]", r"rows, record 1: a record must be a JSON object, not a number"),
         ("[{]", r"rows: not JSON"),
         (lines([*TRL, {"prompt": "x"}]), r"rows, line 4: field chosen: is missing"),
-        (lines([*TRL, TRL[0]]), r"rows, line 4: request id 'p0' was used in line 1 before"),
+        (lines([*TRL, TRL[0]]), r"rows, line 4: the same request is in .*rows, line 1"),
+        (
+            lines([OWN, OWN | {"question": "3 + 3?"}]),
+            r"rows, line 2: request id 'r1' was used in .*rows, line 1 before",
+        ),
         ('{"text": 1}', r"rows, line 1: of no known format \(fields: text\)(.|\n)*judgelm: "),
         (lines([OWN | {"questoin": "x"}]), r"rows, line 1: .*no field named \"questoin\""),
         (lines([OWN | {"question": " "}]), r"rows, line 1: request 'r1': question is empty"),
@@ -103,7 +107,7 @@ def test_a_limit_and_a_prefix(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     path.write_text(lines(TRL) + "{oops")
     found = read(path, limit=3, prefix="x-")
-    assert [one.request.request_id for one in found] == ["x-p0", "x-p1", "x-p2"]
+    assert [one.request.request_id[:9] for one in found] == ["x-trl-p0-", "x-trl-p1-", "x-trl-p2-"]
 
 
 class TestOwnSchema:

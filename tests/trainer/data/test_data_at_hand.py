@@ -2,25 +2,29 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from trainer.data import Reason, TrainingDataError, read_examples
+from judgestream.core.formats.reasons import Aside, NoLabel
+from trainer.data import Reason, read_examples
 from trainer.data.split import deduplicated
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+
+@pytest.fixture
+def at_hand(shared_data: Path) -> Callable[..., list[Path]]:
+    """The files of these names, sorted; `*` stands for many."""
+
+    def found(*names: str) -> list[Path]:
+        return [path for name in names for path in sorted(shared_data.glob(name))]
+
+    return found
 
 
-def at_hand(*names: str) -> list[Path]:
-    """The files, sorted; `*` stands for many."""
-    paths = [path for name in names for path in sorted(DATA.glob(name))]
-    if not paths:
-        pytest.skip(f"{names[0]} is not at hand: it is read from {DATA}")
-    return paths
-
-
-def test_vicuna_reviews_are_used_but_for_those_that_begin_with_an_explanation() -> None:
+def test_vicuna_reviews_are_used_but_for_those_that_begin_with_an_explanation(
+    at_hand: Callable[..., list[Path]],
+) -> None:
     names = ("question.jsonl", "answer/*.jsonl", "review/*/*.jsonl")
     examples, counts = read_examples(at_hand(*(f"vicuna_bench/{name}" for name in names)))
     assert (counts.read, counts.kept) == (1040, 997)
@@ -28,7 +32,9 @@ def test_vicuna_reviews_are_used_but_for_those_that_begin_with_an_explanation() 
     assert len({example.question for example in examples}) == 77
 
 
-def test_pandalms_majorities_are_the_published_ones() -> None:
+def test_pandalms_majorities_are_the_published_ones(
+    at_hand: Callable[..., list[Path]],
+) -> None:
     paths = at_hand("pandalm/testset-v1.json")
     examples, counts = read_examples(paths)
     assert (counts.read, counts.by_reason) == (999, {Reason.EMPTY_ANSWER: 54})
@@ -44,15 +50,30 @@ def _majority(row: dict[str, object]) -> object:
     return Counter(row[f"annotator{k}"] for k in (1, 2, 3)).most_common(1)[0][0]
 
 
-def test_judgelms_inputs_without_judgements_are_counted_as_such() -> None:
+def test_judgelms_inputs_without_judgements_are_counted_as_such(
+    at_hand: Callable[..., list[Path]],
+) -> None:
     examples, counts = read_examples(at_hand("judgelm/judgelm_gui_examples.jsonl"))
     assert (examples, counts.by_reason) == ([], {Reason.NO_JUDGEMENT: 12})
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["mt_bench/model_judgment/gpt-4_pair*.jsonl", "autoj/test/*.jsonl", "autoj/training/*.jsonl"],
+    ("names", "join", "kept", "left_out"),
+    [
+        (["mt_bench/model_judgment/gpt-4_pair*"], None, 73, {NoLabel.UNREADABLE_JUDGEMENT: 2}),
+        (["autoj/test/*"], None, 1382, {Reason.IDENTICAL_ANSWERS: 9, Reason.EMPTY_ANSWER: 1}),
+        (["autoj/training/*"], None, 0, {Aside.NO_REFERENCE: 960}),
+        (["gsm8k_pairs/*.jsonl"], None, 2429, {NoLabel.EQUAL_SCORES: 5485}),
+        (["faireval/*.jsonl", "faireval/*/*"], None, 80, {}),
+        (["mjbench/pair_scores.jsonl"], None, 0, {Aside.NOT_TEXT: 860}),
+    ],
 )
-def test_other_data_sets_are_refused_with_the_kinds_there_are(name: str) -> None:
-    with pytest.raises(TrainingDataError, match=r"line 1: of no known kind(?s:.*)judgelm: quest"):
-        read_examples(at_hand(name))
+def test_other_sets_are_read_by_the_formats_of_submit(
+    at_hand: Callable[..., list[Path]],
+    names: list[str],
+    join: str | None,
+    kept: int,
+    left_out: dict[object, int],
+) -> None:
+    examples, counts = read_examples(at_hand(*names), join=join)
+    assert (len(examples), counts.by_reason) == (kept, left_out)

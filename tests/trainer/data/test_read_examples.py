@@ -142,7 +142,7 @@ def test_counts_are_said_in_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["p0", "p1", "p2", "p3"])
 def test_a_preference_is_shown_in_an_order_that_tells_nothing(tmp_path: Path, name: str) -> None:
-    example = one(tmp_path, TRL | {"id": name})
+    example = one(tmp_path, TRL | {"request_id": name})
     chosen = 1 if chosen_second(name) else 0
     assert example.answers[chosen] == "Hello." and example.answers[1 - chosen] == "Go away."
     assert example.blind == Judgement(scores=(4, 8) if chosen else (8, 4))
@@ -253,4 +253,4 @@ def test_files_of_several_kinds_are_read_together(tmp_path: Path) -> None:
 
 
 def test_every_kind_makes_examples_or_is_part_of_a_join() -> None:
-    assert [k.name for k in KINDS.values() if (k.convert is None) == (k.join is None)] == []
+    assert [kind.name for kind in KINDS.values() if not kind.alone and kind.join is None] == []

@@ -3,8 +3,9 @@
 import pytest
 
 from judgestream.core.formats.fields import Fields, InvalidRecord, Place
+from judgestream.core.formats.judgelm import score_pair
 from trainer.data.outcomes import Reason
-from trainer.data.teacher import judgement, score_pair
+from trainer.data.teacher import judgement
 from trainer.examples import Judgement
 
 PLACE = Place(file="rows", number=3)

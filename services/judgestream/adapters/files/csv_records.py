@@ -36,6 +36,7 @@ def read_csv(name: str, file: Bytes, bad: Bad) -> Records:
     else:
         delimiter = sniffed(head)
     header = _first_row(head, delimiter)
+    windows = head[0].endswith("\r\n")
     spaced = any(cell.startswith(" ") for cell in header[1:])
     columns = [cell.strip() for cell in header]
     twice = sorted({column for column in columns if column and columns.count(column) > 1})
@@ -63,6 +64,8 @@ def read_csv(name: str, file: Bytes, bad: Bad) -> Records:
             problem = f"has {len(cells)} cells, and the header has {len(columns)}"
             bad(InvalidRecord(f"{place}: {problem}: quote cells that hold the delimiter"))
             continue
+        if windows:  # a line of such a file ends so inside a cell, too
+            cells = [cell.replace("\r\n", "\n") for cell in cells]
         yield place, {c: v for c, v in zip(columns, cells, strict=True) if c}
 
 

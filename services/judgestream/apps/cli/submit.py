@@ -12,18 +12,22 @@ from time import monotonic
 from typing import Annotated
 
 import typer
+from google.protobuf.json_format import MessageToDict
 
 from judgestream.adapters.kafka.following import Follower, Results
 from judgestream.adapters.kafka.publishing import RequestPublisher, encoded_request
 from judgestream.apps.cli import options
 from judgestream.apps.cli.exit_codes import ExitCode, TimeRanOut
-from judgestream.apps.cli.input_files import FORMATS, STDIN, read_requests
+from judgestream.apps.cli.input_files import FORMATS, STDIN, Selection, Skipped
 from judgestream.apps.cli.output import Counter, OutputFormat, json_line, note, table
+from judgestream.apps.cli.understood import Skips
 from judgestream.contracts.codecs import request_to_message
 from judgestream.contracts.events import JSON, PROTOBUF
-from judgestream.core.errors import ConfigurationError
+from judgestream.core.errors import ConfigurationError, InvalidRequest
 from judgestream.core.formats.base import Converted
-from judgestream.core.types import Orders, ReferenceUse, Request, Status
+from judgestream.core.formats.fields import InvalidRecord
+from judgestream.core.formats.mapping import parsed
+from judgestream.core.types import Label, Orders, ReferenceUse, Request, Status
 from judgestream.settings import load
 
 NAMED = 5
@@ -40,22 +44,23 @@ CONTENT_TYPES = {ContentType.PROTOBUF: PROTOBUF, ContentType.JSON: JSON}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """Which requests to take from which file, and how they are to be judged. None leaves as it is."""
+    """The rows of files, and how they are to be judged. None leaves as it is."""
 
-    path: Path
-    form: str | None
-    prefix: str
-    limit: int | None
+    selection: Selection
     explain: bool | None
     orders: Orders | None
-    reference_use: ReferenceUse | None
 
-    def read(self, at: datetime) -> Iterator[Converted]:
-        found = read_requests(
-            self.path, form=self.form, at=at, prefix=self.prefix, limit=self.limit
-        )
-        for one in found:
-            yield replace(one, request=self._judged_as_asked(one.request))
+    def read(self) -> Iterator[Converted | Label | Skipped]:
+        for one in self.selection.read():
+            if isinstance(one, Converted):
+                yield replace(one, request=self._judged_as_asked(one.request))
+            else:
+                yield one
+
+    @property
+    def once_only(self) -> bool:
+        """Whether the rows come from standard input, which cannot be read twice."""
+        return STDIN in self.selection.paths
 
     def _judged_as_asked(self, request: Request) -> Request:
         given = request.options
@@ -63,18 +68,45 @@ class Source:
             given,
             explain=given.explain if self.explain is None else self.explain,
             orders=self.orders or given.orders,
-            reference_use=self.reference_use or given.reference_use,
         )
         return replace(request, options=wanted)
 
 
 def submit(
-    file: Annotated[
-        Path, typer.Argument(help="JSON lines or a JSON array, gzip or not; - reads standard input")
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="JSON, JSON lines, CSV, TSV, Parquet or Arrow, compressed or not, or a folder of these;"
+            " - reads standard input",
+        ),
     ],
     source: Annotated[
         str | None,
         typer.Option("--from", metavar="FORMAT", help=f"{', '.join(FORMATS)}; else by its fields"),
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN",
+            help="read the columns under other names: question=prompt answer_a=response1 ...;"
+            " a column may be a path, as in choices.0.text",
+        ),
+    ] = None,
+    join: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD",
+            help="make pairs of single answers with the same question (or the same value of a field)",
+        ),
+    ] = None,
+    skip_bad: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="leave out rows that cannot be read, and write place and reason to FILE",
+        ),
     ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="follow these requests until each has a verdict")
@@ -104,89 +136,166 @@ def submit(
         ContentType, typer.Option(help="how the records are written")
     ] = ContentType.PROTOBUF,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="check all, print the requests as JSON, send nothing")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="check all, print the requests as JSON and what was understood, send nothing",
+        ),
     ] = False,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Publish a file's requests, and the labels that come with them.
+    """Publish the requests of files, and the labels that come with them.
 
-    A file is checked whole before anything is sent; from standard input, requests are sent as they come.
-    Sending a file twice is harmless: its requests keep their ids, and the judge answers an id once.
+    The format is known by the fields; docs/formats.md lists all. Files that belong together (questions,
+    answers and reviews; requests and labels) are given together. Files are checked whole before anything is
+    sent; from standard input, requests are sent as they come. Sending a file twice is harmless: its requests
+    keep their ids, and the judge answers the same request once.
+
+    Rows that hold nothing that can be judged with certainty are left out, and counted by reason. Malformed
+    rows stop everything, unless --skip-bad is given. Exits 1 when rows were left out.
 
     With --wait, exits 0 when every request is scored, 1 when one is unscored or failed, and 4 when time
     runs out before all have a verdict.
     """
-    at = datetime.now(UTC)
-    requests = Source(
-        path=file,
+    paths, entries = _arguments(files, map_ or [])
+    selection = Selection(
+        paths=paths,
+        at=datetime.now(UTC),
         form=source,
+        mapping=parsed(entries),
+        join=join,
         prefix=prefix,
         limit=limit,
-        explain=explain,
-        orders=orders,
         reference_use=reference_use,
     )
-    if dry_run:
-        for one in requests.read(at):
-            encoded_request(one.request, CONTENT_TYPES[content_type])
-            json_line(request_to_message(one.request))
-        return
+    requests = Source(selection=selection, explain=explain, orders=orders)
+    kind = CONTENT_TYPES[content_type]
+    with Skips(skip_bad) as skips:
+        if dry_run:
+            _show(requests, kind, skips, form)
+            return
+        _send(requests, kind, skips, form, timeout if wait else None)
+
+
+def _arguments(files: Sequence[str], entries: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """The files, and the entries of --map: those that follow it as in `--map a=b c=d` arrive as files."""
+    rest = [name for name in files if entries and "=" in name and not Path(name).exists()]
+    paths = [Path(name) for name in files if name not in rest]
+    if not paths:
+        raise ConfigurationError("name a file to submit, or - for standard input")
+    return paths, [*entries, *rest]
+
+
+def _show(source: Source, content_type: str, skips: Skips, form: OutputFormat) -> None:
+    """The requests on standard output, what was understood on standard error; or all as one JSON object."""
+    first: Converted | None = None
+    for row in source.read():
+        one = _sendable(row, content_type)
+        skips.add(one)
+        if isinstance(one, Converted):
+            first = first or one
+            if form is OutputFormat.TEXT:
+                json_line(request_to_message(one.request))
+    understood = skips.understood
+    if form is OutputFormat.JSON:
+        shown = MessageToDict(request_to_message(first.request)) if first is not None else None
+        json_line(understood.as_json() | {"first_request": shown})
+    else:
+        width = max((len(name) for name, _ in understood.rows()), default=0)
+        for name, count in understood.rows():
+            note(f"{name.ljust(width)}  {count}")
+    skips.check()
+    skips.exit()
+
+
+def _sendable(one: Converted | Label | Skipped, content_type: str) -> Converted | Label | Skipped:
+    """The same, or skipped when its record would be too large."""
+    if not isinstance(one, Converted):
+        return one
+    try:
+        encoded_request(one.request, content_type)
+    except InvalidRequest as exc:
+        return Skipped(problem=InvalidRecord(str(exc)), form="")
+    return one
+
+
+def _check(source: Source, content_type: str, skipping: bool) -> int:
+    """Read everything once, so that nothing is sent of files that are not what they should be. Returns the
+    number of requests."""
+    trial = Skips(None)
+    for one in source.read():
+        trial.add(_sendable(one, content_type))
+    trial.check(forgiving=skipping)
+    understood = trial.understood
+    if not understood.requests and not understood.labels:
+        trial.tell()
+        names = ", ".join(str(path) for path in source.selection.paths)
+        raise ConfigurationError(f"{names}: no request can be made of these records")
+    return understood.requests.total()
+
+
+def _send(
+    source: Source,
+    content_type: str,
+    skips: Skips,
+    form: OutputFormat,
+    wait_s: float | None,
+) -> None:
+    """Publish, and wait for the verdicts so long, if asked to."""
     kafka = load().kafka
-    total = None if file == STDIN else _check(requests, at, CONTENT_TYPES[content_type])
+    if not source.once_only:
+        skips.expected = _check(source, content_type, skips.keeps)
     with ExitStack() as stack:
         publisher = stack.enter_context(RequestPublisher(kafka))
-        follower = stack.enter_context(closing(Follower(kafka))) if wait else None
+        follower = stack.enter_context(closing(Follower(kafka))) if wait_s is not None else None
         started = monotonic()
-        sent, labels = _publish(requests, at, publisher, CONTENT_TYPES[content_type], total)
+        sent, labels = _publish(source, publisher, content_type, skips)
         note(f"published {len(sent)} requests and {labels} labels")
-        if follower is None:
+        skips.tell()
+        if follower is None or wait_s is None:
             if form is OutputFormat.JSON:
-                json_line({"requests": len(sent), "labels": labels})
+                skipped = skips.understood.skipped.total()
+                json_line({"requests": len(sent), "labels": labels, "skipped": skipped})
+            skips.exit()
             return
         with Counter("judged", len(sent)) as progress:
-            results = follower.wait(sent, timeout_s=timeout, told=progress.set)
+            results = follower.wait(sent, timeout_s=wait_s, told=progress.set)
     _summarise(sent, results, monotonic() - started, form)
     if results.waiting:
         raise TimeRanOut(
-            f"{len(results.waiting)} of {len(sent)} requests have no verdict after {timeout:g} s"
+            f"{len(results.waiting)} of {len(sent)} requests have no verdict after {wait_s:g} s"
             f" ({_some(sorted(results.waiting))}): is a judging worker running? `judgestream doctor` looks;"
             " the verdicts can be had later with `judgestream verdicts export`"
         )
     if any(v.status is not Status.SCORED for v in results.verdicts.values()) or results.letters:
         raise typer.Exit(ExitCode.NO)
-
-
-def _check(source: Source, at: datetime, content_type: str) -> int:
-    """The number of requests in the file, each of which can be sent."""
-    count = 0
-    for one in source.read(at):
-        encoded_request(one.request, content_type)
-        count += 1
-    if not count:
-        raise ConfigurationError(f"{source.path} holds no records")
-    return count
+    skips.exit()
 
 
 def _publish(
-    source: Source,
-    at: datetime,
-    publisher: RequestPublisher,
-    content_type: str,
-    total: int | None,
+    source: Source, publisher: RequestPublisher, content_type: str, skips: Skips
 ) -> tuple[list[str], int]:
     """The ids of the requests, in order, and the number of labels; all confirmed."""
     sent: list[str] = []
     labels = 0
     with ExitStack() as stack:
+        total = skips.expected
         progress = stack.enter_context(Counter("published", total)) if total else None
-        for one in source.read(at):
-            publisher.submit(one.request, content_type=content_type)
-            for label in one.labels:
-                publisher.label(label, content_type=content_type)
-            labels += len(one.labels)
-            sent.append(one.request.request_id)
-            if progress is not None:
-                progress.set(len(sent))
+        for row in source.read():
+            one = _sendable(row, content_type)
+            skips.add(one)
+            skips.check()
+            if isinstance(one, Label):
+                publisher.label(one, content_type=content_type)
+                labels += 1
+            elif isinstance(one, Converted):
+                publisher.submit(one.request, content_type=content_type)
+                for label in one.labels:
+                    publisher.label(label, content_type=content_type)
+                labels += len(one.labels)
+                sent.append(one.request.request_id)
+                if progress is not None:
+                    progress.set(len(sent))
         publisher.flush()
     return sent, labels
 

@@ -1,21 +1,54 @@
-"""What a format is: how to recognise its records, and how to make one into a request with its labels."""
+"""What a format is: how to recognise its records, and how to make them into requests with their labels."""
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Generic, Protocol, TypeVar
 
-from judgestream.core.formats.fields import Fields
-from judgestream.core.types import Candidate, Label, Options, Request
+from judgestream.core.formats.fields import Fields, InvalidRecord, Place
+from judgestream.core.formats.reasons import NoLabel
+from judgestream.core.types import Candidate, Label, Options, ReferenceUse, Request
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+MAX_NUMBER = 120
+"""Characters of a row's own id that go into a request id; the digest tells longer ones apart."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Vote:
-    """One annotator's answer. `winner` is a candidate id, "" for a tie."""
+    """One annotator's answer. `winner` is a candidate id, "" for a tie.
+
+    with_reference   whether the annotator saw the reference; None: it holds either way
+    """
 
     annotator: str
     winner: str
+    with_reference: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Review:
+    """A teacher's judgement of a pair as the file has it, unchecked: its text, and scores by position."""
+
+    annotator: str
+    text: str | None
+    scores: tuple[float, float] | None
+    with_reference: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grade:
+    """What one annotator thinks of one answer alone. Two grades of the same annotator make a label.
+
+    equal_ties   whether two equal grades are published as a tie; else they are no label
+    """
+
+    annotator: str
+    value: float
+    equal_ties: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +56,12 @@ class Draft:
     """What a converter finds in one record.
 
     name           the request's id before any prefix
+    votes          the annotators' answers, as the file has them
+    reviews        the same of teachers who wrote scores or reasons; for training
+    unlabelled     why labels that the record seems to carry are not among the votes
+    grade          of a single answer
     requested_at   the record's own time; None takes the time of the conversion
+    place          of what was joined from several records: the place of the leading one
     """
 
     name: str
@@ -32,26 +70,71 @@ class Draft:
     mode: str = "pairwise"
     reference: str | None = None
     votes: tuple[Vote, ...] = ()
+    reviews: tuple[Review, ...] = ()
+    unlabelled: tuple[NoLabel, ...] = ()
+    grade: Grade | None = None
     options: Options = field(default_factory=Options)
     requested_at: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    place: Place | None = None
+
+    @property
+    def lacks_reference(self) -> bool:
+        """Whether this is one answer alone, without anything to judge it by."""
+        return len(self.candidates) == 1 and not (self.reference or "").strip()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Format:
-    """One row of the table of formats.
+Found = Draft | Label | InvalidRecord
+"""What a record gives: something to judge, a label, or why neither (as a rule `SetAside`)."""
 
-    needs        groups of field names; a record is of this format when it has one name of each group
-    convert      raises InvalidRecord
+
+class Join(Protocol[T_co]):
+    """What needs records of several files. `part` is the name of the kind of file."""
+
+    def add(self, part: str, fields: Fields) -> None:
+        """Take one record. Raises InvalidRecord."""
+
+    def outcomes(self) -> Iterator[T_co]:
+        """What all records together give. Called once, after the last file."""
+
+
+# no slots: Python 3.11 cannot call an alias of a frozen generic class that has them
+@dataclass(frozen=True, kw_only=True)
+class Format(Generic[T]):
+    """One row of a table of formats. A record gives what `convert` or `spread` make of it by itself, or
+    goes into `join`; a row may have both, and is joined when a file of another row with the same `join`
+    is there too.
+
+    needs     groups of field names; a record is of this format when it has one name of each group
+    when      a further condition, where names alone do not tell
+    convert   makes one thing of a record; raises InvalidRecord
+    spread    makes several, each of which may be set aside; raises InvalidRecord
+    join      makes the gatherer of records that give nothing by themselves
     """
 
     name: str
     summary: str
     needs: tuple[tuple[str, ...], ...]
-    convert: Callable[[Fields], Draft]
+    convert: Callable[[Fields], T] | None = None
+    spread: Callable[[Fields], Iterator[T]] | None = None
+    join: Callable[[], Join[T]] | None = None
+    when: Callable[[Mapping[str, object]], bool] = lambda values: True
 
     def recognises(self, values: Mapping[str, object]) -> bool:
-        return all(any(name in values for name in group) for group in self.needs)
+        named = all(any(name in values for name in group) for group in self.needs)
+        return named and self.when(values)
+
+    def found(self, fields: Fields) -> Iterator[T]:
+        """What the record gives by itself. Raises InvalidRecord."""
+        if self.convert is not None:
+            yield self.convert(fields)
+        elif self.spread is not None:
+            yield from self.spread(fields)
+
+    @property
+    def alone(self) -> bool:
+        """Whether its records need no other file."""
+        return self.convert is not None or self.spread is not None
 
     @property
     def signature(self) -> str:
@@ -59,18 +142,28 @@ class Format:
         return ", ".join(" or ".join(group) for group in self.needs)
 
 
+RequestFormat = Format[Found]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Converted:
+    """A request with its labels. `unlabelled` says why labels that the record seems to carry are not here."""
+
     request: Request
     labels: tuple[Label, ...]
+    unlabelled: tuple[NoLabel, ...] = ()
 
 
-def finish(draft: Draft, *, at: datetime, prefix: str = "") -> Converted:
+def finish(
+    draft: Draft, *, at: datetime, prefix: str = "", reference_use: ReferenceUse | None = None
+) -> Converted:
     """The draft as a request and its labels, under the id `prefix + draft.name`.
 
     A label's id is a digest of its request and annotator, so that a file sent twice replaces its labels.
+    `reference_use` overrides the draft's own; labels that were given under another use are left out.
     """
     request_id = prefix + draft.name
+    options = replace(draft.options, reference_use=reference_use or draft.options.reference_use)
     request = Request(
         request_id=request_id,
         mode=draft.mode,
@@ -78,9 +171,10 @@ def finish(draft: Draft, *, at: datetime, prefix: str = "") -> Converted:
         candidates=draft.candidates,
         requested_at=draft.requested_at or at,
         reference=draft.reference,
-        options=draft.options,
+        options=options,
         metadata=draft.metadata,
     )
+    votes, unlabelled = valid_votes(draft, options.reference_use)
     labels = tuple(
         Label(
             label_id=digest(request_id, vote.annotator, length=32),
@@ -90,18 +184,65 @@ def finish(draft: Draft, *, at: datetime, prefix: str = "") -> Converted:
             winner=vote.winner,
             tie=vote.winner == "",
         )
-        for vote in draft.votes
+        for vote in votes
     )
-    return Converted(request=request, labels=labels)
+    return Converted(request=request, labels=labels, unlabelled=(*draft.unlabelled, *unlabelled))
+
+
+def valid_votes(draft: Draft, use: ReferenceUse) -> tuple[tuple[Vote, ...], tuple[NoLabel, ...]]:
+    """The votes that are labels of this request when its reference is used so, and why the others are not.
+
+    A vote names one of the candidates; of two equal answers none can win; a vote given in sight of the
+    reference says nothing of a judgement without it, and the other way round.
+    """
+    kept: list[Vote] = []
+    lost: list[NoLabel] = []
+    texts = [candidate.text.strip() for candidate in draft.candidates]
+    ids = {candidate.id for candidate in draft.candidates}
+    shown = reference_shown(draft.reference, use)
+    annotators = {vote.annotator for vote in draft.votes}
+    given = {(vote.annotator, vote.with_reference): vote.winner for vote in draft.votes}
+    for annotator in sorted(annotators):
+        fitting = given.get((annotator, None))
+        if fitting is None:
+            options = [given.get((annotator, seen)) for seen in shown]
+            fitting = options[0] if len(set(options)) == 1 else None
+        if fitting is None:
+            lost.append(NoLabel.OTHER_REFERENCE_USE)
+        elif len(draft.candidates) < 2:
+            lost.append(NoLabel.NOT_A_PAIR)
+        elif fitting and fitting not in ids:
+            lost.append(NoLabel.UNKNOWN_WINNER)
+        elif fitting and len(set(texts)) < len(texts):
+            lost.append(NoLabel.IDENTICAL_ANSWERS)
+        else:
+            kept.append(Vote(annotator=annotator, winner=fitting))
+    return tuple(kept), tuple(lost)
+
+
+def reference_shown(reference: str | None, use: ReferenceUse) -> tuple[bool, ...]:
+    """Whether the judge sees the reference; with `both`, some passes do and some do not."""
+    if not (reference or "").strip() or use is ReferenceUse.NEVER:
+        return (False,)
+    return (True, False) if use is ReferenceUse.BOTH else (True,)
 
 
 def dataset_name(form: str, number: str | None, fields: Fields, *content: str) -> str:
     """A request id for a row of a data set: `<format>-<number>-<digest of the content>`.
 
-    Row numbers start again in every file, and a judge that has answered an id before does not answer it
-    again; the digest keeps two files apart. A row without a number takes its place in the file.
+    The ids of files start again in every file, and a label finds its request by id: the digest keeps two
+    files apart, and is the same in every run. A row without a number takes its place in the file.
     """
-    return f"{form}-{number or fields.place.number}-{digest(*content, length=10)}"
+    short = (number or str(fields.place.number))[:MAX_NUMBER]
+    return f"{form}-{short}-{digest(*content, length=10)}"
+
+
+def pair_of(texts: Sequence[str], systems: Sequence[str] = ("", "")) -> tuple[Candidate, ...]:
+    """Two answers in their order, with the ids "1" and "2"."""
+    return tuple(
+        Candidate(id=str(k), text=text, system=system)
+        for k, (text, system) in enumerate(zip(texts, systems, strict=True), start=1)
+    )
 
 
 def digest(*parts: str, length: int) -> str:

@@ -23,6 +23,8 @@ class Aside(StrEnum):
     QUESTIONS_DIFFER = "questions_differ"  # joined by an id, but the questions are not the same
     REPEATED = "repeated"  # an earlier row of the same run has the same id and content
     NOT_A_COMPARISON = "not_a_comparison"  # a known kind of row that holds no answers to compare
+    NO_CHOICE = "no_choice"  # a label that names neither a winner nor a tie
+    CONTRADICTION = "contradiction"  # a label that names a winner and a tie
     UNKNOWN_PROMPT = "unknown_prompt"  # a judge's prompt whose form is not a published one
 
 

@@ -1,0 +1,207 @@
+"""Files through their formats: every record becomes something to judge, or a reason why not."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Generic, TypeAlias, TypeVar
+
+from judgestream.adapters.files import STDIN, expanded, read_records
+from judgestream.adapters.files.json_records import Records
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.formats import detect
+from judgestream.core.formats.base import Draft, Format, Join
+from judgestream.core.formats.fields import Fields, InvalidRecord, Place, SetAside
+from judgestream.core.formats.joining import QUESTION, Answered, joined
+from judgestream.core.formats.mapping import mapped
+from judgestream.core.formats.reasons import Aside
+
+T = TypeVar("T")
+Record: TypeAlias = tuple[Place, Mapping[str, object]] | InvalidRecord
+_LOOK_AHEAD = 1000
+"""So many records that cannot be read in a row, and a file is not looked through for a good one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Imported(Generic[T]):
+    """What one record gave, or one join of several.
+
+    place   None of a join whose parts stand in several files
+    key     what `join` joins by
+    """
+
+    form: str
+    found: T | Draft | InvalidRecord
+    place: Place | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading(Generic[T]):
+    """How files are to be read.
+
+    formats   the table of formats; the first that recognises a file's first record reads the file
+    form      the name of the format, where it is known
+    mapping   targets with their columns, as `mapping.parsed` gives them; empty: fields as they are
+    join      makes pairs of single answers that have this field in common; "question" is their text
+    """
+
+    formats: Mapping[str, Format[T]]
+    form: str | None = None
+    mapping: Mapping[str, str] | None = None
+    join: str | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class _File(Generic[T]):
+    """A file whose format is known."""
+
+    path: Path
+    form: Format[T]
+    records: Callable[[], Iterator[Record]]
+
+
+def import_files(paths: Sequence[Path], reading: Reading[T]) -> Iterator[Imported[T]]:
+    """What all files together give, in order; what needs several files (a join) comes last.
+
+    A record that cannot be read is given as InvalidRecord or SetAside, never raised, and those behind it
+    are read on.
+
+    Raises:
+        ConfigurationError: a file cannot be opened, `form` is no format, or a file is of no known format.
+    """
+    found = (_recognised(path, reading) for path in expanded(paths))
+    files = [file for file in found if file is not None]
+    together = _joined_kinds(files)
+    joins: dict[Callable[[], Join[T]], tuple[str, Join[T]]] = {}
+    singles: list[Answered] = []
+    for file in files:
+        gatherer = None
+        if file.form.join is not None and file.form.join in together:
+            _, gatherer = joins.setdefault(file.form.join, (file.form.name, file.form.join()))
+        for one in _read(file, gatherer, reading.join):
+            yield from _kept(one, reading.join, singles)
+    for name, join in joins.values():
+        for outcome in join.outcomes():
+            draft = outcome if isinstance(outcome, Draft) else None
+            key = draft.question.strip() if draft is not None else None
+            place = draft.place if draft is not None else None
+            one = Imported(form=name, found=outcome, place=place, key=key)
+            yield from _kept(one, reading.join, singles)
+    for place, pair in joined(singles):
+        yield Imported(form="joined", found=pair, place=place)
+
+
+def _kept(one: Imported[T], join: str | None, singles: list[Answered]) -> Iterator[Imported[T]]:
+    """The record itself, unless it is one answer alone: that waits for others, or is set aside."""
+    draft = one.found
+    if not isinstance(draft, Draft) or len(draft.candidates) != 1:
+        yield one
+    elif join is not None:
+        place = one.place or Place(file=one.form, number=len(singles) + 1, unit="record")
+        singles.append(Answered(draft=draft, place=place, key=one.key))
+    elif draft.lacks_reference:
+        where = f"{one.place}: " if one.place is not None else ""
+        problem = (
+            "one answer alone, and no reference to judge it by: --join question pairs it with the answer"
+            " of another file"
+        )
+        aside = SetAside(f"{where}{problem}", Aside.NO_REFERENCE)
+        yield Imported(form=one.form, found=aside, place=one.place)
+    else:
+        yield one
+
+
+def _read(file: _File[T], gatherer: Join[T] | None, join: str | None) -> Iterator[Imported[T]]:
+    """One file's records. Those of a join go into it."""
+    name = file.form.name
+    for record in file.records():
+        if isinstance(record, InvalidRecord):
+            yield Imported(form=name, found=record)
+            continue
+        place, values = record
+        fields = Fields(values, place)
+        try:
+            if gatherer is not None:
+                gatherer.add(name, fields)
+                continue
+            for found in file.form.found(fields):
+                key = _key(fields, found, join) if join is not None else None
+                yield Imported(form=name, found=found, place=place, key=key)
+        except InvalidRecord as exc:
+            yield Imported(form=name, found=exc, place=place)
+
+
+def _key(fields: Fields, found: object, join: str) -> str | None:
+    if not isinstance(found, Draft):
+        return None
+    return found.question.strip() if join == QUESTION else fields.identity(join)
+
+
+def _joined_kinds(files: Sequence[_File[T]]) -> set[Callable[[], Join[T]]]:
+    """The joins that are needed: of records that give nothing alone, and of several kinds that belong
+    together."""
+    kinds: dict[Callable[[], Join[T]], set[str]] = {}
+    for file in files:
+        if file.form.join is not None:
+            kinds.setdefault(file.form.join, set()).add(file.form.name)
+    lone = {file.form.name for file in files if file.form.alone}
+    return {join for join, names in kinds.items() if len(names) > 1 or not names <= lone}
+
+
+def _recognised(path: Path, reading: Reading[T]) -> _File[T] | None:
+    """The file with its format; None when it holds no record."""
+
+    def records() -> Iterator[Record]:
+        return _records(path, reading.mapping)
+
+    stream = records()
+    seen = list(_up_to_the_first_good(stream))
+    if not seen:
+        return None
+    # standard input cannot be read twice: what was looked at is put back in front
+    again = (lambda: chain(seen, stream)) if path == STDIN else records
+    return _File(path=path, form=_format(seen[-1], reading), records=again)
+
+
+def _up_to_the_first_good(records: Iterator[Record]) -> Iterator[Record]:
+    for record in islice(records, _LOOK_AHEAD):
+        yield record
+        if not isinstance(record, InvalidRecord):
+            return
+
+
+def _format(first: Record, reading: Reading[T]) -> Format[T]:
+    formats = reading.formats
+    if reading.form is not None:
+        if reading.form not in formats:
+            raise ConfigurationError(f"no format {reading.form!r}; there are: {', '.join(formats)}")
+        return formats[reading.form]
+    if isinstance(first, InvalidRecord):
+        return Format(name="unreadable", summary="", needs=())
+    place, values = first
+    found = detect(values, formats)
+    if found is not None:
+        return found
+    known = "\n".join(f"  {one.name}: {one.signature}" for one in formats.values())
+    names = ", ".join(str(name)[:40] for name in list(values)[:20])
+    raise InvalidRecord(
+        f"{place}: of no known format (fields: {names or 'none'})."
+        " Name the columns, as in --map question=COLUMN answer_a=COLUMN answer_b=COLUMN, or write the fields"
+        f" that one of the formats needs:\n{known}"
+    )
+
+
+def _records(path: Path, mapping: Mapping[str, str] | None) -> Iterator[Record]:
+    """The file's records, and those that cannot be read, in order."""
+    problems: list[InvalidRecord] = []
+    records: Records = read_records(path, problems.append)
+    try:
+        for place, values in records:
+            if problems:
+                yield from problems
+                problems.clear()
+            yield place, mapped(values, mapping) if mapping else values
+    except InvalidRecord as exc:
+        problems.append(exc)
+    yield from problems
