@@ -87,13 +87,11 @@ def encode(visit: Visit, tokens: Tokens, *, explain: bool) -> Row:
     prompt = layout.text
     below = explanation if explain else ""
     alone = tokens.prompt(prompt)
-    encoded = tokens.tokenizer(
-        prompt + line + below, add_special_tokens=False, return_offsets_mapping=True
-    )
-    ids: list[int] = [tokens.bos, *encoded["input_ids"]]
+    encoded, spans = tokens.encoded(prompt + line + below)
+    ids = [*tokens.start, *encoded]
     if ids[: len(alone)] != alone:
         raise ValueError(f"the tokenizer merges the prompt's end {prompt[-16:]!r} with {line!r}")
-    offsets = [(0, 0), *encoded["offset_mapping"]]
+    offsets = [*[(0, 0)] * len(tokens.start), *spans]
     ended = len(prompt) + len(line)
     first, second = visit.judgement.scores
     return Row(

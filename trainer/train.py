@@ -61,11 +61,7 @@ def train(
     """
     with joined() as world, repeatable():
         tokenizer = build_tokenizer(recipe)
-        tokens = Tokens.of(
-            tokenizer,
-            bos=int(tokenizer.bos_token_id),
-            eos=frozenset({int(tokenizer.eos_token_id)}),
-        )
+        tokens = Tokens.of(tokenizer, eos=frozenset({int(tokenizer.eos_token_id)}))
         model = fresh(recipe, tokenizer)
         outcome = train_model(
             recipe, model, tokens, None, world, report=report, work=work, resume=resume

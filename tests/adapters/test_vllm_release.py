@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from judgestream.adapters.model_repository import CHECKPOINT, bundled_models
-from judgestream.adapters.vllm_release import VllmServing, install_vllm, missing_start
+from judgestream.adapters.vllm_release import VllmServing, install_vllm
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine.calibration import read_temperature
 from judgestream.engine.manifest import read_manifest
@@ -79,21 +79,9 @@ def test_the_checkpoint_is_not_an_argument(tmp_path: Path) -> None:
         install_vllm(TINY, tmp_path, serving=VllmServing(arguments={"model": "x/y"}))
 
 
-def test_bos_stands_in_front_where_the_tokenizer_adds_none(tmp_path: Path) -> None:
-    assert missing_start(TINY) == ""  # its tokenizer.json adds it
-    config = tmp_path / "tokenizer_config.json"
-    config.write_text('{"bos_token": {"content": "<s>"}}')
-    assert missing_start(tmp_path) == ""  # SentencePiece adds it
-    config.write_text('{"bos_token": "<s>", "add_bos_token": false}')
-    assert missing_start(tmp_path) == "<s>"
-    (tmp_path / "tokenizer.json").write_text('{"post_processor": null}')
-    config.write_text('{"bos_token": "<s>"}')
-    assert missing_start(tmp_path) == "<s>"
-    config.write_text("{}")
-    assert missing_start(tmp_path) == ""
-    config.write_text("{")
-    with pytest.raises(ConfigurationError, match="tokenizer_config"):
-        missing_start(tmp_path)
+def test_nothing_stands_in_front_of_what_the_tokenizer_puts_there_itself(tmp_path: Path) -> None:
+    release = install_vllm(TINY, tmp_path)
+    assert parameters(tmp_path / release.name)["start"] == ""
 
 
 def test_another_start_is_taken_as_it_is(tmp_path: Path) -> None:

@@ -102,6 +102,12 @@ def test_an_empty_prompt_is_judged(checkpoint_of: Loaded) -> None:
     assert reply.input_tokens == 1
 
 
+def test_an_empty_prompt_without_bos_is_refused_alone(checkpoint_of: Loaded) -> None:
+    prompts = [Prompt(text="", grammar=tiny.PAIR), Prompt(text="Hi", grammar=tiny.PAIR)]
+    refused, judged = Judge(checkpoint_of("split")).read(prompts)
+    assert isinstance(refused, RejectedByJudge) and isinstance(judged, Reply)
+
+
 def test_a_huge_token_limit_costs_no_more_than_the_context(taught: Checkpoint) -> None:
     prompt = Prompt(text=tiny.PROMPTS[0], grammar=tiny.PAIR, max_tokens=10**12)
     (reply,) = replies(Judge(taught), [prompt])

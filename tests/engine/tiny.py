@@ -1,7 +1,7 @@
 """Tiny random LLaMA checkpoints with three kinds of tokenizers, made on the spot.
 
-merged   byte-level BPE whose vocabulary has "10" and " 7" as single tokens
-split    BPE with every digit a token of its own and the space before it one too
+merged   byte-level BPE whose vocabulary has "10" and " 7" as single tokens, BOS in front, as Llama 3
+split    BPE with every digit a token of its own and the space before it one too; without BOS, as Qwen
 spm      SentencePiece BPE with byte fallback, `tokenizer.model` only and sharded `.bin` weights, as
          JudgeLM-7B is published
 """
@@ -11,7 +11,15 @@ import json
 from pathlib import Path
 
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -100,6 +108,10 @@ def _write_bpe(folder: Path, *, split: bool) -> int:
         show_progress=False,
     )
     tokenizer.train_from_iterator(corpus(), trainer)
+    if not split:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="<s> $A", special_tokens=[("<s>", 1)]
+        )
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
     ).save_pretrained(folder)

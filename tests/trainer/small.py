@@ -58,7 +58,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 @cache
 def tokens() -> Tokens:
     made = tokenizer()
-    return Tokens.of(made, bos=made.bos_token_id, eos=frozenset({made.eos_token_id}))
+    return Tokens.of(made, eos=frozenset({made.eos_token_id}))
 
 
 def trainee(of: Recipe) -> Trainee:

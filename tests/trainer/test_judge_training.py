@@ -39,7 +39,7 @@ def test_the_row_marks_where_answers_end_and_what_they_score(recipe: Recipe) -> 
     tokenizer = build_tokenizer(recipe)
     item = next(items(FAMILIES["knowledge"], seed=1, held_out=False))
     shown = visit(item.example, Augmentation(), seed=1, epoch=0)
-    tokens = Tokens.of(tokenizer, bos=tokenizer.bos_token_id, eos=frozenset({2}))
+    tokens = Tokens.of(tokenizer, eos=frozenset({2}))
     row = encode(shown, tokens, explain=False)
     assert all("[The End of" in tokenizer.decode([row.ids[end]]) for end in row.ends)
     assert row.scores == shown.judgement.scores

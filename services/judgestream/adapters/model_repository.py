@@ -1,8 +1,11 @@
 """Checkpoints -> Triton's model repository: one immutable model per checkpoint digest."""
 
+import logging
 import os
 import shutil
+import stat
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import Template
@@ -11,20 +14,29 @@ from typing import Literal
 import judgestream
 from judgestream.adapters.placing import Placing
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.templates import template
 from judgestream.core.types import Release
+from judgestream.engine.calibration import read_temperature
+from judgestream.engine.checkpoint_files import opened
+from judgestream.engine.inspection import inspect
 from judgestream.engine.manifest import (
     NAME,
     Manifest,
     describe,
     read_manifest,
+    sliding_window_of,
+    unlisted,
     verify,
     write_manifest,
 )
 
+log = logging.getLogger(__name__)
+
 CHECKPOINT = "1/checkpoint"
 """Where the weights stand inside the model's folder: beside model.py, since Triton warns of any folder
 that is no version."""
+
+_MOST_NAMED = 5
+_BLOCK = 1 << 20
 
 TRIAL_PROMPTS = "1/trial_prompts.jsonl"
 """Where a release keeps the prompts that float8 is measured on, if it has some of its own."""
@@ -88,12 +100,11 @@ def install(
                   weight file in place then changes the release
 
     Raises:
-        ConfigurationError: the checkpoint is incomplete or damaged, its template is unknown, the
-            model source is no template, the GPUs do not make up whole groups, or another
-            checkpoint has the same name here.
+        ConfigurationError: the checkpoint cannot be used (everything that is wrong with it, see
+            `engine.inspection`), the model source is not a template, the GPUs do not make up whole
+            groups, or another checkpoint has the same name here. Nothing is left behind then.
     """
-    manifest = read_manifest(checkpoint) if (checkpoint / NAME).exists() else describe(checkpoint)
-    template(manifest.template_id)  # an unknown one would fail at every request
+    manifest = inspected(checkpoint)
     name = f"{manifest.family}-{manifest.short}"
     source = model_source or bundled_models() / manifest.family
     tuning = tuning or Tuning()
@@ -113,6 +124,43 @@ def install(
     )
 
 
+def inspected(checkpoint: Path, *, engine: bool = True) -> Manifest:
+    """The checkpoint's manifest, its own or the one that it would have, once all that can be known of it is
+    found good. What does not belong to the judge is named in the log: it is not copied.
+
+    Args:
+        engine: whether our own engine is to load it.
+
+    Raises:
+        ConfigurationError: everything that is wrong with it.
+    """
+    if os.path.lexists(checkpoint / NAME):
+        manifest = read_manifest(checkpoint)
+        verify(checkpoint, manifest)
+    else:
+        manifest = describe(checkpoint)
+    inspect(checkpoint, manifest, engine=engine)
+    read_temperature(checkpoint)
+    window, positions = sliding_window_of(checkpoint)
+    if window is not None and window < positions:
+        log.warning(
+            "checkpoint %s: prompts are limited by its sliding window of %d tokens, not by its %d positions",
+            checkpoint,
+            window,
+            positions,
+        )
+    others = unlisted(checkpoint, manifest)
+    if others:
+        more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+        log.warning(
+            "checkpoint %s: not part of the judge, so not copied: %s%s",
+            checkpoint,
+            ", ".join(map(ascii, others[:_MOST_NAMED])),
+            more,
+        )
+    return manifest
+
+
 def place(
     checkpoint: Path, target: Path, manifest: Manifest, files: Mapping[str, str], *, link: bool
 ) -> None:
@@ -122,6 +170,8 @@ def place(
     Raises:
         ConfigurationError: the weights there are damaged, or another checkpoint's.
     """
+    if target.is_symlink():
+        raise ConfigurationError(f"{target} is a link; remove it, then install again")
     if not target.exists():
         _build(checkpoint, target, manifest, files, link=link)
     installed = read_manifest(target / CHECKPOINT)
@@ -130,9 +180,47 @@ def place(
             f"{target} holds another checkpoint ({installed.digest}); remove it or choose another"
             " repository"
         )
+    for name in ("template_id", "max_input_tokens"):
+        stands, wanted = getattr(installed, name), getattr(manifest, name)
+        if stands != wanted:
+            raise ConfigurationError(
+                f"{target} holds the same weights with {name} {stands}, and this checkpoint's manifest says"
+                f" {wanted}: under one name they would be two judges. Remove that release first"
+            )
     verify(target / CHECKPOINT, installed)
     for path, text in files.items():
         write_file(target / path, text)
+
+
+def changed(folder: Path) -> list[str]:
+    """What of an installed release is not as `install` left it; reads every file of its checkpoint.
+
+    Settings of config.pbtxt may be changed by hand; what says which judge it is may not. `model.py` is this
+    version's own, so after an upgrade it says to install again.
+    """
+    found: list[str] = []
+    family = folder.name.rpartition("-")[0]
+    source = bundled_models() / family / "1" / "model.py"
+    model = folder / "1" / "model.py"
+    if source.is_file() and (not model.is_file() or model.read_bytes() != source.read_bytes()):
+        found.append(
+            "1/model.py is not this version's own: changed by hand, or installed by another version"
+        )
+    if not os.path.lexists(folder / CHECKPOINT):
+        return found
+    try:
+        manifest = read_manifest(folder / CHECKPOINT)
+        verify(folder / CHECKPOINT, manifest)
+        config = (folder / "config.pbtxt").read_text(encoding="utf-8")
+    except (ConfigurationError, OSError, ValueError) as error:
+        return [*found, str(error)]
+    if model.is_file():
+        found += [
+            f"config.pbtxt does not name the checkpoint's {name}"
+            for name in ("checkpoint_digest", "template_id", "max_input_tokens")
+            if f'"{name}" value: {{ string_value: "{_values(manifest)[name]}" }}' not in config
+        ]
+    return found
 
 
 def bundled_models() -> Path:
@@ -177,9 +265,7 @@ def model_files(source: Path, values: Mapping[str, object]) -> dict[str, str]:
 def model_config(source: Path, values: Mapping[str, object]) -> str:
     """The text of config.pbtxt with its placeholders filled in, comments left out."""
     quoted = {
-        key: (str(value).lower() if isinstance(value, bool) else str(value))
-        .replace("\\", "\\\\")
-        .replace('"', '\\"')
+        key: str(value).lower() if isinstance(value, bool) else pbtxt_quoted(str(value))
         for key, value in values.items()
     }
     try:
@@ -193,16 +279,29 @@ def model_config(source: Path, values: Mapping[str, object]) -> str:
         raise ConfigurationError(f"{source}/config.pbtxt: unknown placeholder {error}") from error
 
 
+def pbtxt_quoted(text: str) -> str:
+    """The inside of a string in protobuf's text format: quotes, backslashes and control signs escaped, so
+    that no value ends its string and begins another setting."""
+    return "".join(
+        f"\\{ord(sign):03o}" if ord(sign) < 0x20 or ord(sign) == 0x7F else _ESCAPED.get(sign, sign)
+        for sign in text
+    )
+
+
+_ESCAPED = {"\\": "\\\\", '"': '\\"', "'": "\\'"}
+
+
 def _build(
     checkpoint: Path, target: Path, manifest: Manifest, files: Mapping[str, str], *, link: bool
 ) -> None:
     """Everything under a hidden name first, then one rename."""
+    existed = target.parent.exists()
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         for path in manifest.files:
             copy = draft / CHECKPOINT / path
             copy.parent.mkdir(parents=True, exist_ok=True)
-            _copy(checkpoint / path, copy, link=link)
+            _copy(checkpoint, path, copy, link=link)
         verify(draft / CHECKPOINT, manifest)
         write_manifest(draft / CHECKPOINT, manifest)
         for name, text in files.items():
@@ -214,20 +313,32 @@ def _build(
                 raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        if not existed:
+            with suppress(OSError):  # it holds something, so it stays
+                target.parent.rmdir()
 
 
-def _copy(source: Path, target: Path, *, link: bool) -> None:
-    if link:
+def _copy(checkpoint: Path, path: str, target: Path, *, link: bool) -> None:
+    """A copy that nobody may read who may not read the original, which is never a link."""
+    if link and path.endswith((".safetensors", ".bin")):
         try:
-            os.link(source.resolve(), target)
+            os.link(checkpoint / path, target, follow_symlinks=False)
             return
         except OSError:
             pass  # another file system, or one without links
     try:
-        shutil.copyfile(source, target)
+        with opened(checkpoint, path) as source, target.open("xb") as copy:
+            os.fchmod(
+                copy.fileno(), stat.S_IMODE(os.fstat(source.fileno()).st_mode) & 0o644 | 0o600
+            )
+            shutil.copyfileobj(source, copy, _BLOCK)
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"checkpoint file {source} is missing; publish the checkpoint again"
+            f"checkpoint file {checkpoint / path} is missing; publish the checkpoint again"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"checkpoint file {checkpoint / path} cannot be copied to {target}: {error}"
         ) from error
 
 

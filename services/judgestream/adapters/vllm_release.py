@@ -15,6 +15,7 @@ from judgestream.adapters.model_repository import (
     CHECKPOINT,
     Tuning,
     bundled_models,
+    inspected,
     model_config,
     model_files,
     package_root,
@@ -22,10 +23,8 @@ from judgestream.adapters.model_repository import (
     write_file,
 )
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.templates import template
 from judgestream.core.types import Release
 from judgestream.engine.calibration import read_temperature
-from judgestream.engine.manifest import NAME, describe, read_manifest
 
 SUFFIX = "-engine"
 MODEL_ARGUMENT = "model"
@@ -41,7 +40,7 @@ class VllmServing:
     served_from          the repository as Triton's process sees it, where that is another path (a container)
     arguments            further engine arguments of vLLM, such as {"gpu_memory_utilization": 0.8}; they win
     concurrency, top_logprobs, deadline_s   see `engine.vllm_judge.VllmSettings`
-    start                text in front of every prompt; None: BOS, if the tokenizer adds none by itself
+    start                text in front of every prompt, on top of what the folder's tokenizer puts there
     """
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -52,7 +51,7 @@ class VllmServing:
     concurrency: int = 64
     top_logprobs: int = 20
     deadline_s: float = 25.0
-    start: str | None = None
+    start: str = ""
 
 
 def install_vllm(
@@ -75,8 +74,7 @@ def install_vllm(
         ConfigurationError: as `model_repository.install`, or an engine argument that is ours to set.
     """
     serving = serving or VllmServing()
-    manifest = read_manifest(checkpoint) if (checkpoint / NAME).exists() else describe(checkpoint)
-    template(manifest.template_id)
+    manifest = inspected(checkpoint, engine=False)
     family = f"{manifest.family}_vllm"
     name = f"{family}-{manifest.short}"
     source = bundled_models() / family
@@ -85,7 +83,7 @@ def install_vllm(
     values = {
         **asdict(tuning or Tuning()),
         **{key: getattr(serving, key) for key in _ASKING},
-        "start": missing_start(checkpoint) if serving.start is None else serving.start,
+        "start": serving.start,
         "name": name,
         "engine": name + SUFFIX,
         "instances": instances,
@@ -114,37 +112,6 @@ def install_vllm(
 
 
 _ASKING = ("concurrency", "top_logprobs", "deadline_s")
-
-
-def missing_start(checkpoint: Path) -> str:
-    """BOS as text where the folder's own tokenizer puts none in front: vLLM asks that tokenizer, and a judge
-    has seen BOS at the start of every prompt. "" where it does, or where there is no BOS.
-
-    SentencePiece folders add it unless their configuration says no; a `tokenizer.json` says so itself.
-    """
-    config = _json(checkpoint / "tokenizer_config.json")
-    token = config.get("bos_token")
-    text = token.get("content") if isinstance(token, dict) else token
-    if not isinstance(text, str):
-        return ""
-    if (checkpoint / "tokenizer.json").exists():
-        processor = _json(checkpoint / "tokenizer.json").get("post_processor")
-        added = json.dumps(text) in json.dumps(processor) or config.get("add_bos_token") is True
-    else:
-        added = config.get("add_bos_token") is not False
-    return "" if added else text
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{path} is not JSON: {error}; copy the checkpoint again"
-        ) from error
-    return found if isinstance(found, dict) else {}
 
 
 def _engine_arguments(serving: VllmServing, repository: Path, name: str) -> str:

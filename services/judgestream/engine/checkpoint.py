@@ -25,8 +25,10 @@ from transformers import (
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine import sentencepiece_bpe
+from judgestream.engine.architecture import FAMILIES
 from judgestream.engine.calibration import read_temperature
-from judgestream.engine.decoder import FAMILIES, Decoder
+from judgestream.engine.decoder import Decoder
+from judgestream.engine.inspection import inspect
 from judgestream.engine.manifest import NAME, Manifest, describe, read_manifest
 from judgestream.engine.split import SplitDecoder
 from judgestream.engine.tokens import Tokens
@@ -82,6 +84,7 @@ def load(
     """
     if manifest is None:
         manifest = read_manifest(folder) if (folder / NAME).exists() else describe(folder)
+    inspect(folder, manifest)
     if dtype is None and torch.device(device).type == "cpu":
         dtype = torch.float32
     model = load_model(folder, dtype)
@@ -114,10 +117,10 @@ def load(
 
 
 def load_tokens(folder: Path) -> Tokens:
-    """The folder's tokenizer, with the ids of BOS, EOS and newlines.
+    """The folder's tokenizer, with what it puts in front of a text and the ids of EOS and newlines.
 
     Raises:
-        ConfigurationError: no tokenizer, no BOS or EOS id, or a conversion that is not exact.
+        ConfigurationError: no tokenizer, no EOS id, or a conversion that is not exact.
     """
     if (folder / "tokenizer.json").exists():
         # Not AutoTokenizer: for LLaMA it rebuilds the tokenizer from the vocabulary alone and
@@ -130,17 +133,16 @@ def load_tokens(folder: Path) -> Tokens:
     else:
         raise ConfigurationError(f"checkpoint {folder}: neither tokenizer.json nor tokenizer.model")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    bos = _ids(tokenizer.bos_token_id) or _ids(config.get("bos_token_id"))
     eos = _ids(tokenizer.eos_token_id) | _ids(config.get("eos_token_id"))
     if (folder / "generation_config.json").exists():
         generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
         eos |= _ids(generation.eos_token_id)
-    if len(bos) != 1 or not eos:
+    if not eos:
         raise ConfigurationError(
-            f"checkpoint {folder}: BOS ids {sorted(bos)}, EOS ids {sorted(eos)}; the tokenizer or"
-            " config.json must name one BOS and at least one EOS token"
+            f"checkpoint {folder}: no EOS token; name it in tokenizer_config.json (eos_token) or"
+            " config.json (eos_token_id)"
         )
-    return Tokens.of(tokenizer, bos=next(iter(bos)), eos=frozenset(eos))
+    return Tokens.of(tokenizer, eos=frozenset(eos))
 
 
 def _context(model: PreTrainedModel) -> int:

@@ -16,12 +16,10 @@ from torch.nn.functional import rms_norm
 from transformers import PreTrainedModel
 
 from judgestream.engine import blocks, ladder, prepacked
+from judgestream.engine.architecture import FAMILIES
 from judgestream.engine.float8 import Float8
 from judgestream.engine.linear import Weight, added, dense, gated, linear
 from judgestream.engine.prepacked import Prepacked
-
-FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
-"""transformers' `model_type`s whose layers are computed here."""
 
 Mix = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """One attention: its number (the layer's; in `split` a layer has several), query [N, H, D], key and value

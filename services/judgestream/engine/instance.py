@@ -1,5 +1,6 @@
 """One instance of a judge inside Triton: from its parameters to devices and arithmetic, and to a judge."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from judgestream.core.templates import template
 from judgestream.engine.agreement import Agreement, quantise, trial_prompts
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge, Work
+from judgestream.engine.manifest import NAME, read_manifest, verify
 
 DTYPES: Mapping[str, torch.dtype | None] = {
     "auto": None,
@@ -59,13 +61,19 @@ def start(folder: Path, setting: Setting) -> tuple[Judge, Agreement | None]:
     """Load the judge, and for float8 the measured agreement with itself in bfloat16.
 
     Raises:
-        ConfigurationError: see `checkpoint.load` and `agreement.quantise`.
+        ConfigurationError: a file is not as the manifest says, that is, the release was changed after it
+            was installed; else see `checkpoint.load` and `agreement.quantise`.
     """
+    manifest = None
+    if os.path.lexists(folder / NAME):
+        manifest = read_manifest(folder)
+        verify(folder, manifest)
     first, *others = setting.devices
     checkpoint = load(
         folder,
         device=first,
         dtype=DTYPES[setting.dtype],
+        manifest=manifest,
         others=others,
         compiled=setting.compiled,
     )

@@ -138,6 +138,10 @@ class Judge:
 
     def _admit(self, at: int, prompt: Prompt) -> _Job | PromptTooLong | RejectedByJudge:
         ids = self.checkpoint.tokens.prompt(prompt.text)
+        if not ids:
+            return RejectedByJudge(
+                "the prompt is empty, and this judge's tokenizer puts no BOS before it"
+            )
         limit = self.checkpoint.max_input_tokens
         if len(ids) > limit:
             return PromptTooLong(

@@ -5,10 +5,11 @@ protobuf runtime newer (7) than gRPC and our own protocols allow (6). SentencePi
 that is needed, so this reads pieces and scores from it and asks for no protobuf at all.
 """
 
+import json
 from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
-from tokenizers import Tokenizer, decoders, normalizers
+from tokenizers import Tokenizer, decoders, normalizers, processors
 from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
@@ -63,10 +64,15 @@ def convert(folder: Path) -> PreTrainedTokenizerBase:
             decoders.Strip(content=" ", left=1, right=0),
         ]
     )
+    bos = pieces[model.bos_id()] if model.bos_id() >= 0 else None
+    if bos is not None and _adds_bos(folder):
+        backend.post_processor = processors.TemplateProcessing(
+            single=f"{bos} $A", special_tokens=[(bos, model.bos_id())]
+        )
     tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=backend,
         unk_token=pieces[model.unk_id()],
-        bos_token=pieces[model.bos_id()] if model.bos_id() >= 0 else None,
+        bos_token=bos,
         eos_token=pieces[model.eos_id()] if model.eos_id() >= 0 else None,
     )
     for text in PROBES:
@@ -77,6 +83,20 @@ def convert(folder: Path) -> PreTrainedTokenizerBase:
                 f" SentencePiece gives {theirs}; add a correct tokenizer.json to the folder"
             )
     return tokenizer
+
+
+def _adds_bos(folder: Path) -> bool:
+    """Whether prompts start with BOS: as transformers' LLaMA tokenizer, unless tokenizer_config.json says
+    that they do not."""
+    try:
+        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"checkpoint {folder}: tokenizer_config.json cannot be read ({error}); copy it again"
+        ) from error
+    return not (isinstance(config, dict) and config.get("add_bos_token") is False)
 
 
 def merges(scores: dict[str, float]) -> list[tuple[str, str]]:

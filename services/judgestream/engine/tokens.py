@@ -1,38 +1,82 @@
-"""Text to token ids and back, exactly as JudgeLM's training tokenised: BOS first, no chat template."""
+"""Text to token ids and back. A prompt is text throughout: nothing in it becomes a control token.
 
+`<|im_end|>`, `<|eot_id|>`, `</s>` or `[INST]` in an answer are tokenised as the letters that they are made
+of, in training and in judging alike. Only the markers that the templates themselves write keep tokens of
+their own; text under judgement cannot hold these (`core.templates.base.defuser`).
+"""
+
+import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
+from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
+
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.templates import TEMPLATES
 
 _CONTEXT = 4
 """Prompt tokens that are decoded with a continuation, so that its first space is not lost."""
+
+_MARKUP = re.compile(r"\s*[<\[{].+[>\]}]\s*", re.DOTALL)
+"""Added tokens that are not flagged as special and steer a model all the same, such as `<think>`."""
+
+_BEFORE = ("\n", " ", "a", "1", "\u3002")
+"""What a piece of text may be put behind, to tokenise it as if it stood in the middle of a text."""
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tokens:
     """A tokenizer with the ids that matter here.
 
-    bos   the id that every prompt starts with
-    eos   every id that ends a reply
-    ends  the ids that end a score line: `eos`, and every token whose text begins with a newline
+    start    the ids that every prompt starts with, as the tokenizer itself says: BOS, or nothing
+    eos      every id that ends a reply
+    ends     the ids that end a score line: `eos`, and every token whose text begins with a newline
+    control  ids that no text ever becomes
     """
 
     tokenizer: PreTrainedTokenizerBase
-    bos: int
+    start: tuple[int, ...]
     eos: frozenset[int]
     ends: frozenset[int] = field(default=frozenset())
+    control: frozenset[int] = field(default=frozenset())
+    _encoder: Tokenizer = field(repr=False, compare=False)
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, *, bos: int, eos: frozenset[int]) -> "Tokens":
-        """Find the newline tokens in the vocabulary: one pass, about 10 us per entry."""
+    def of(cls, tokenizer: PreTrainedTokenizerBase, *, eos: frozenset[int]) -> "Tokens":
+        """Find the newline tokens in the vocabulary: one pass, about 10 us per entry.
+
+        Raises:
+            ConfigurationError: the tokenizer puts something else than a start around a text.
+        """
         size = len(tokenizer)
         texts = tokenizer.batch_decode([[i] for i in range(size)], skip_special_tokens=False)
         newlines = {i for i, text in enumerate(texts) if text.startswith("\n")}
-        return cls(tokenizer=tokenizer, bos=bos, eos=eos, ends=eos | newlines)
+        encoder, control = _text_only(tokenizer)
+        return cls(
+            tokenizer=tokenizer,
+            start=start_of(tokenizer),
+            eos=eos,
+            ends=eos | newlines,
+            control=control,
+            _encoder=encoder,
+        )
 
     def prompt(self, text: str) -> list[int]:
-        """The ids of a prompt, BOS first."""
-        return [self.bos, *self._plain(text)]
+        """The ids of a prompt, its start first."""
+        return [*self.start, *self._plain(text)]
+
+    def encoded(self, text: str) -> tuple[list[int], list[Span]]:
+        """The ids of a text without a start, and the characters [from, to) that each stands for."""
+        found = self._encoder.encode(text, add_special_tokens=False)
+        ids, spans = list(found.ids), list(found.offsets)
+        if self.control.isdisjoint(ids):
+            return ids, spans
+        return self._broken(text, ids, spans)
 
     def continuation(self, prompt: str, text: str) -> list[int]:
         """The ids that `text` adds right after `prompt`: those of both together less the prompt's own.
@@ -58,13 +102,116 @@ class Tokens:
         both = self.text([*context, *ids])
         return both[len(before) :] if both.startswith(before) else self.text(ids)
 
-    def _plain(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
-        return ids
-
     def text(self, ids: list[int]) -> str:
         """The text of `ids` alone, special tokens left out."""
         text = self.tokenizer.decode(
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return text if isinstance(text, str) else "".join(text)
+
+    def _plain(self, text: str) -> list[int]:
+        return self.encoded(text)[0]
+
+    def _broken(
+        self, text: str, ids: Sequence[int], spans: Sequence[Span]
+    ) -> tuple[list[int], list[Span]]:
+        """The same text where its vocabulary itself holds a control token as a word: such a word is cut in
+        the middle, as often as it takes."""
+        whole: list[int] = []
+        where: list[Span] = []
+        for number, (left, right) in zip(ids, spans, strict=True):
+            if number not in self.control:
+                whole.append(number)
+                where.append((left, right))
+                continue
+            if right - left < 2:
+                raise ValueError(
+                    f"the tokenizer makes a control token of the single character {text[left:right]!r}"
+                )
+            middle = (left + right) // 2
+            for low, high in ((left, middle), (middle, right)):
+                more, at = self._inside(text[low:high])
+                whole += more
+                where += [(low + a, low + b) for a, b in at]
+        return whole, where
+
+    def _inside(self, piece: str) -> tuple[list[int], list[Span]]:
+        """The ids of a piece as it would be tokenised in the middle of a text, without a space in front."""
+        for before in _BEFORE:
+            alone = self._encoder.encode(before, add_special_tokens=False).ids
+            both = self._encoder.encode(before + piece, add_special_tokens=False)
+            if both.ids[: len(alone)] == alone and len(both.ids) > len(alone):
+                ids = both.ids[len(alone) :]
+                spans = [(max(0, a - 1), max(0, b - 1)) for a, b in both.offsets[len(alone) :]]
+                break
+        else:
+            found = self._encoder.encode(piece, add_special_tokens=False)
+            ids, spans = found.ids, found.offsets
+        if self.control.isdisjoint(ids):
+            return list(ids), list(spans)
+        return self._broken(piece, ids, spans)
+
+
+def start_of(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """What the tokenizer puts in front of a text by itself: as transformers and vLLM do, whatever else
+    config.json may name as BOS.
+
+    Raises:
+        ConfigurationError: what it makes of a text is not found in what it makes of it with its frame.
+    """
+    alone: list[int] = tokenizer.encode("a", add_special_tokens=False)
+    framed: list[int] = tokenizer.encode("a", add_special_tokens=True)
+    for at in range(len(framed) - len(alone) + 1):
+        if alone and framed[at : at + len(alone)] == alone:
+            return tuple(framed[:at])
+    raise ConfigurationError(
+        f"the tokenizer frames a text in an unknown way ({alone} becomes {framed}); correct the"
+        " post_processor of its tokenizer.json"
+    )
+
+
+def _text_only(tokenizer: PreTrainedTokenizerBase) -> tuple[Tokenizer, frozenset[int]]:
+    """The same tokenizer without a frame, padding or limit, that reads no control token out of a text; and
+    the ids of these."""
+    data = json.loads(tokenizer.backend_tokenizer.to_str())
+    data |= {"truncation": None, "padding": None, "post_processor": None}
+    unknown = tokenizer.unk_token
+    named = {
+        str(token)
+        for token in (tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token)
+        if token and str(token) != str(unknown)
+    }
+    control = set()
+    for token in data["added_tokens"]:
+        content = token["content"]
+        # "special" means for the encoder below: read it as text
+        token["special"] = not _template_writes(content) and bool(
+            token["special"] or content in named or _MARKUP.fullmatch(content)
+        )
+        if token["special"] and content != unknown:
+            control.add(int(token["id"]))
+    for name in named:
+        number = tokenizer.convert_tokens_to_ids(name)
+        if isinstance(number, int) and not _template_writes(name):
+            control.add(number)
+    encoder = Tokenizer.from_str(json.dumps(data))
+    encoder.encode_special_tokens = True
+    return encoder, frozenset(control)
+
+
+def _template_writes(content: str) -> bool:
+    return any(content in text for text in _template_texts())
+
+
+@cache
+def _template_texts() -> tuple[str, ...]:
+    """Everything that the templates write themselves, around nothing."""
+    texts = []
+    for template in TEMPLATES.values():
+        for name, form in template.forms.items():
+            single = name == "single"
+            answers = ("",) if single else ("", "")
+            texts += [
+                form.render("", answers, ref) for ref in ("", None) if ref is not None or not single
+            ]
+    return tuple(texts)

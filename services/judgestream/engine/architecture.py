@@ -1,0 +1,157 @@
+"""What a config.json promises: numbers that can be, and the weights that its model must have.
+
+The four families are those that the engine computes; the names and shapes are transformers'. No torch.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
+"""transformers' `model_type`s whose layers are computed here."""
+
+ROPE = ("default", "linear", "dynamic", "yarn", "longrope", "llama3")
+DTYPES = ("float32", "float16", "bfloat16", "float64")
+MAX_POSITIONS = 1 << 24
+
+LIMITS: Mapping[str, tuple[int, int]] = {
+    "vocab_size": (2, 1 << 22),
+    "hidden_size": (1, 1 << 17),
+    "intermediate_size": (1, 1 << 20),
+    "num_hidden_layers": (1, 1000),
+    "num_attention_heads": (1, 4096),
+    "num_key_value_heads": (1, 4096),
+    "head_dim": (1, 4096),
+    "max_position_embeddings": (2, MAX_POSITIONS),
+}
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Architecture:
+    """The sizes of a model. `heads` x `width` need not be `hidden`."""
+
+    family: str
+    vocabulary: int
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+    kv_heads: int
+    width: int
+    tied: bool
+    attention_bias: bool
+    mlp_bias: bool
+
+    def weights(self) -> Iterator[tuple[str, Shape]]:
+        """Every weight that must be there. A tied head has none of its own."""
+        yield "model.embed_tokens.weight", (self.vocabulary, self.hidden)
+        yield "model.norm.weight", (self.hidden,)
+        if not self.tied:
+            yield "lm_head.weight", (self.vocabulary, self.hidden)
+        for n in range(self.layers):
+            for name, shape in self._layer():
+                yield f"model.layers.{n}.{name}", shape
+
+    def _layer(self) -> Iterator[tuple[str, Shape]]:
+        queries, keys = self.heads * self.width, self.kv_heads * self.width
+        qkv_bias = self.family == "qwen2" or self.attention_bias
+        out_bias = self.family != "qwen2" and self.attention_bias
+        yield "input_layernorm.weight", (self.hidden,)
+        yield "post_attention_layernorm.weight", (self.hidden,)
+        if self.family == "qwen3":
+            yield "self_attn.q_norm.weight", (self.width,)
+            yield "self_attn.k_norm.weight", (self.width,)
+        for name, rows, columns, bias in (
+            ("self_attn.q_proj", queries, self.hidden, qkv_bias),
+            ("self_attn.k_proj", keys, self.hidden, qkv_bias),
+            ("self_attn.v_proj", keys, self.hidden, qkv_bias),
+            ("self_attn.o_proj", self.hidden, queries, out_bias),
+            ("mlp.gate_proj", self.intermediate, self.hidden, self.mlp_bias),
+            ("mlp.up_proj", self.intermediate, self.hidden, self.mlp_bias),
+            ("mlp.down_proj", self.hidden, self.intermediate, self.mlp_bias),
+        ):
+            yield f"{name}.weight", (rows, columns)
+            if bias:
+                yield f"{name}.bias", (rows,)
+
+
+def number_problems(config: Mapping[str, Any]) -> list[str]:
+    """Numbers of a config.json that cannot be, whatever the model."""
+    found = []
+    for name, (low, high) in LIMITS.items():
+        value = config.get(name)
+        if value is None and name in ("head_dim", "num_key_value_heads"):
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            found.append(
+                f"config.json: {name} is {_shown(value)}, not a number from {low} to {high}"
+            )
+    if not found:
+        heads, kv_heads = config["num_attention_heads"], config.get("num_key_value_heads")
+        if kv_heads and heads % kv_heads:
+            found.append(f"config.json: {heads} heads cannot share {kv_heads} key-value heads")
+        if not config.get("head_dim") and config["hidden_size"] % heads:
+            found.append(
+                f"config.json: hidden_size {config['hidden_size']} does not go into {heads} heads"
+            )
+    return found
+
+
+def engine_problems(config: Mapping[str, Any]) -> list[str]:
+    """What the engine does not compute."""
+    found = []
+    family = config.get("model_type")
+    if family not in FAMILIES:
+        found.append(
+            f"config.json: model type {_shown(family)}; the engine reads {', '.join(FAMILIES)}"
+        )
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    kind = (
+        (rope.get("rope_type") or rope.get("type") or "default") if isinstance(rope, dict) else rope
+    )
+    if kind not in ROPE:
+        found.append(f"config.json: rope type {_shown(kind)}; the engine reads {', '.join(ROPE)}")
+    activation = config.get("hidden_act", "silu")
+    if activation not in ("silu", "swish"):
+        found.append(f"config.json: activation {_shown(activation)}; the engine computes silu")
+    if config.get("quantization_config") or config.get("compression_config"):
+        found.append(
+            "config.json: the weights are quantised; the engine reads plain float32, float16 and bfloat16"
+            " weights, so take the checkpoint that this one was made of"
+        )
+    dtype = str(config.get("dtype") or config.get("torch_dtype") or "float32").removeprefix(
+        "torch."
+    )
+    if dtype not in DTYPES:
+        found.append(f"config.json: dtype {_shown(dtype)}; the engine reads {', '.join(DTYPES)}")
+    return found
+
+
+def architecture(config: Mapping[str, Any]) -> Architecture:
+    """Of a config.json without `number_problems` and of a known family."""
+    heads, family = config["num_attention_heads"], str(config["model_type"])
+    kv_default = {"mistral": 8, "qwen2": 32, "qwen3": 32}.get(family, heads)
+    width = config.get("head_dim") or (
+        128 if family == "qwen3" and "head_dim" not in config else config["hidden_size"] // heads
+    )
+    return Architecture(
+        family=family,
+        vocabulary=config["vocab_size"],
+        hidden=config["hidden_size"],
+        intermediate=config["intermediate_size"],
+        layers=config["num_hidden_layers"],
+        heads=heads,
+        kv_heads=config.get("num_key_value_heads")
+        or (heads if "num_key_value_heads" in config else kv_default),
+        width=width,
+        tied=config.get("tie_word_embeddings", False) is True,
+        attention_bias=family in ("llama", "qwen3") and config.get("attention_bias", False) is True,
+        mlp_bias=family == "llama" and config.get("mlp_bias", False) is True,
+    )
+
+
+def _shown(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,243 @@
+"""The files of a checkpoint folder: which names may be used, and how a file is opened.
+
+A checkpoint comes from somebody else. Its manifest and its indexes name files, and its folder may hold links:
+nothing of that leads out of the folder, and nothing that is not a plain file is ever opened.
+"""
+
+import hashlib
+import json
+import os
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from judgestream.core.errors import ConfigurationError
+
+MAX_NAME_BYTES = 255
+MAX_PATH_BYTES = 512
+MAX_DEPTH = 8
+MAX_FILES = 4096
+MAX_JSON_BYTES = 64 << 20
+"""A tokenizer with a million entries has 40 MiB; nothing else in a folder comes near."""
+
+CODE = frozenset(
+    (
+        ".py",
+        ".pyc",
+        ".pyd",
+        ".pyx",
+        ".pth",
+        ".so",
+        ".dll",
+        ".dylib",
+        ".exe",
+        ".sh",
+        ".bat",
+        ".pbtxt",
+    )
+)
+"""Suffixes of what is run or configures what is run: none of it belongs to a judge."""
+
+_RESERVED = frozenset(("manifest.json", "model.json", "config.pbtxt"))
+"""Names that mean something to Triton, vLLM or ourselves."""
+
+
+def name_problem(name: object) -> str:
+    """Why this cannot be the name of a checkpoint's file; "" if it can.
+
+    A name is a relative POSIX path inside the folder: no `..`, no backslash, no drive, nothing hidden,
+    printable, in Unicode's composed form (NFC), of at most `MAX_PATH_BYTES` and `MAX_DEPTH` parts.
+    """
+    if not isinstance(name, str) or not name:
+        return "is not a name"
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return "is not text"
+    parts = name.split("/")
+    if size > MAX_PATH_BYTES or any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
+        return "is too long"
+    if len(parts) > MAX_DEPTH:
+        return "is too deep"
+    if name.startswith("/") or "\\" in name or ":" in name:
+        return "is not a relative path"
+    if any(part in ("", ".", "..") for part in parts):
+        return "leads out of the folder"
+    if not name.isprintable() or unicodedata.normalize("NFC", name) != name:
+        return "has signs that cannot be told apart"
+    if any(part.startswith(".") for part in parts):
+        return "is hidden"
+    if any(part != part.strip() or part.endswith(".") for part in parts):
+        return "begins or ends with a blank or a dot"
+    if PurePosixPath(name).suffix.lower() in CODE:
+        return "is code"
+    if name.casefold() in _RESERVED:
+        return "is reserved"
+    return ""
+
+
+def name_problems(names: Iterable[object]) -> list[str]:
+    """What is wrong with these names, each and together: two that a file system may take for one, or one
+    that would be both a file and a folder."""
+    found: list[str] = []
+    seen: dict[str, str] = {}
+    folders: dict[str, str] = {}
+    for number, name in enumerate(names):
+        if number >= MAX_FILES:
+            return [*found, f"there are more than {MAX_FILES} files"]
+        problem = name_problem(name)
+        if problem or not isinstance(name, str):
+            found.append(f"file name {_short(name)} {problem}")
+            continue
+        folded = name.casefold()
+        if folded in seen:
+            found.append(f"file names {seen[folded]!r} and {name!r} differ in letter case only")
+        seen[folded] = name
+        for parent in PurePosixPath(folded).parents:
+            folders.setdefault(str(parent), name)
+    found += [
+        f"file name {seen[name]!r} is also a folder of {folders[name]!r}"
+        for name in sorted(seen.keys() & folders.keys())
+    ]
+    return found
+
+
+def walk(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of the plain files in the folder, sorted, and what in it is neither file nor folder.
+
+    Links are never followed. Hidden files and folders are passed over, as is the manifest.
+
+    Raises:
+        ConfigurationError: there is no such folder, or it cannot be read.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(f"checkpoint {folder}: no such folder")
+    names: list[str] = []
+    problems: list[str] = []
+    waiting: list[tuple[str, int]] = [("", 0)]
+    try:
+        while waiting:
+            inside, depth = waiting.pop()
+            with os.scandir(folder / inside) as entries:
+                for entry in entries:
+                    name = f"{inside}/{entry.name}" if inside else entry.name
+                    if entry.name.startswith(".") or name == "manifest.json":
+                        if name == "manifest.json" and not entry.is_file(follow_symlinks=False):
+                            problems.append(_not_plain(name, entry.is_symlink()))
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        if depth + 1 < MAX_DEPTH:
+                            waiting.append((name, depth + 1))
+                        else:
+                            problems.append(f"{_short(name)} is too deep")
+                    elif entry.is_file(follow_symlinks=False):
+                        names.append(name)
+                    else:
+                        problems.append(_not_plain(name, entry.is_symlink()))
+                    if len(names) + len(problems) > MAX_FILES:
+                        raise ConfigurationError(
+                            f"checkpoint {folder}: more than {MAX_FILES} files; give the folder of one"
+                            " checkpoint"
+                        )
+    except OSError as error:
+        raise ConfigurationError(f"checkpoint {folder} cannot be read: {error}") from error
+    return sorted(names), sorted(problems)
+
+
+@contextmanager
+def opened(folder: Path, name: str) -> Iterator[BufferedReader]:
+    """A plain file of the folder, for reading. Neither the file nor a folder on its way may be a link.
+
+    Raises:
+        OSError: it is not there, cannot be read, or is something else than a plain file.
+    """
+    descriptors: list[int] = []
+    try:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptors.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        *folders, last = name.split("/")
+        for part in folders:
+            descriptors.append(os.open(part, flags | os.O_DIRECTORY, dir_fd=descriptors[-1]))
+        file = os.open(last, flags, dir_fd=descriptors[-1])
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    with os.fdopen(file, "rb") as handle:
+        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            raise OSError(f"{name} is not a plain file")
+        yield handle
+
+
+def sha256(folder: Path, name: str) -> str:
+    """64 hex digits over the file's bytes. Raises OSError as `opened`."""
+    with opened(folder, name) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size_of(folder: Path, name: str) -> int:
+    """Bytes. Raises OSError as `opened`."""
+    with opened(folder, name) as file:
+        return os.fstat(file.fileno()).st_size
+
+
+def read_json(folder: Path, name: str, *, most: int = MAX_JSON_BYTES) -> dict[str, Any]:
+    """A JSON object, strictly: UTF-8, no member twice, no NaN or Infinity, at most `most` bytes.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: anything else is wrong with it; the message says what.
+    """
+    try:
+        with opened(folder, name) as file:
+            data = file.read(most + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error}") from error
+    if len(data) > most:
+        raise ValueError(f"is larger than {most} bytes")
+    return strict_json(data)
+
+
+def strict_json(data: bytes) -> dict[str, Any]:
+    """See `read_json`. Raises ValueError."""
+    try:
+        found = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_no_member_twice, parse_constant=_no_constant
+        )
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"is a JSON {type(found).__name__}, not an object")
+    return found
+
+
+def _no_member_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"has the member {_short(twice)} twice")
+    return found
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(f"holds {text}, which is not a JSON number")
+
+
+def _not_plain(name: str, link: bool) -> str:
+    if link:
+        return (
+            f"{_short(name)} is a link; copy the folder with what its links point to (cp -rL FROM TO), or"
+            " download it without links"
+        )
+    return f"{_short(name)} is neither a file nor a folder; remove it"
+
+
+def _short(name: object) -> str:
+    text = ascii(name)
+    return text if len(text) <= 80 else f"{text[:77]}...'"
