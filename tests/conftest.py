@@ -17,6 +17,9 @@ settings.load_profile("default")
 
 SHARED_DATA = "JUDGESTREAM_SHARED"
 
+# No test may find a stack that runs for the user of this machine.
+os.environ["JUDGESTREAM_LOCAL__DATA"] = "/nonexistent/judgestream-tests"
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

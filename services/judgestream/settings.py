@@ -1,24 +1,29 @@
-"""Every setting, typed, read once. Environment over file over default.
+"""Every setting, typed, read once. Environment over file over running local stack over default.
 
 A setting's variable is `JUDGESTREAM_` + group + `__` + name: `JUDGESTREAM_KAFKA__BOOTSTRAP`. A YAML file
-with the same groups is named by `JUDGESTREAM_CONFIG`. An unknown name, in either, is an error.
+with the same groups is named by `JUDGESTREAM_CONFIG`. An unknown name, in either, is an error. Where servers
+are not named, those of the stack that runs in `local.data` are used.
 """
 
 import os
 from collections.abc import Mapping
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     YamlConfigSettingsSource,
 )
 
 from judgestream.core.errors import ConfigurationError
+from judgestream.local.running import running_settings
 
 PREFIX = "JUDGESTREAM_"
 CONFIG = PREFIX + "CONFIG"
@@ -160,19 +165,30 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = os.environ.get(CONFIG)
-        yaml = (YamlConfigSettingsSource(settings_cls, yaml_file=file),) if file else ()
-        return (init_settings, env_settings, *yaml)
+        from_file = (
+            (
+                YamlConfigSettingsSource(
+                    settings_cls, yaml_file=file, yaml_file_encoding="utf-8-sig"
+                ),
+            )
+            if file
+            else ()
+        )
+        return (init_settings, env_settings, *from_file)
 
 
-def load(**overrides: Any) -> Settings:
+def load(*, find_stack: bool = True, **overrides: Any) -> Settings:
     """The settings of this process.
+
+    Args:
+        find_stack: take the addresses that nobody names from the local stack, if one runs in `local.data`.
 
     Raises:
         ConfigurationError: one line per wrong or unknown setting, each with its path.
     """
     file = os.environ.get(CONFIG)
-    if file and not Path(file).is_file():
-        raise ConfigurationError(f"{CONFIG} names {file}, which is not a file")
+    if file:
+        _check_file(file)
     unknown = _unknown_variables(os.environ)
     problems = [f"{name}: no such setting (see `judgestream settings`)" for name in unknown]
     told = {name.upper() for name in unknown}
@@ -185,13 +201,99 @@ def load(**overrides: Any) -> Settings:
                 continue  # the variable has been named already
             path = ".".join(parts) or "settings"
             problems.append(f"{path}: {error['msg']}")
-    except (
-        Exception
-    ) as exc:  # a YAML file that does not parse: pydantic-settings lets yaml's own error out
-        raise ConfigurationError(f"{file}: {exc}") from exc
+    except SettingsError as exc:
+        problems.append(f"{exc}: give JSON for a whole group, or one variable for each setting")
     if problems:
         raise ConfigurationError("settings are wrong:\n  " + "\n  ".join(problems))
-    return settings
+    return _with_stack(settings) if find_stack else settings
+
+
+def _check_file(file: str) -> None:
+    """Raise ConfigurationError unless the settings file holds groups of settings."""
+    if not Path(file).is_file():
+        raise ConfigurationError(f"{CONFIG} names {file}, which is not a file")
+    try:
+        loaded = yaml.safe_load(Path(file).read_text(encoding="utf-8-sig"))
+    except yaml.MarkedYAMLError as exc:
+        # without the line itself, which may hold a password
+        line = "" if exc.problem_mark is None else f" in line {exc.problem_mark.line + 1}"
+        raise ConfigurationError(
+            f"{CONFIG} names {file}, which is not YAML: {exc.problem}{line}"
+        ) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as exc:
+        why = getattr(exc, "strerror", None) or type(exc).__name__
+        raise ConfigurationError(f"{CONFIG} names {file}, which cannot be read: {why}") from exc
+    if loaded is not None and not (
+        isinstance(loaded, dict) and all(isinstance(key, str) for key in loaded)
+    ):
+        raise ConfigurationError(
+            f"{CONFIG} names {file}, which holds no groups of settings: write `kafka:` and below it,"
+            " indented, `bootstrap: host:9092`"
+        )
+
+
+class Origin(StrEnum):
+    """Where a setting's value comes from."""
+
+    ENVIRONMENT = "environment"
+    FILE = "file"
+    STACK = "running stack"
+    DEFAULT = "default"
+
+
+def origins(settings: Settings) -> Mapping[str, Origin]:
+    """Path of every setting -> where its value comes from, for settings as `load` returns them."""
+    variables = {name.upper() for name in os.environ}
+    groups = {group for group in Settings.model_fields if f"{PREFIX}{group}".upper() in variables}
+    stack = _stack_fields(_explicit())
+    found: dict[str, Origin] = {}
+    for variable, (path, _, _) in names().items():
+        group, name = path.split(".")
+        named = name in getattr(settings, group).model_fields_set
+        if variable in variables:
+            found[path] = Origin.ENVIRONMENT
+        elif named and path in stack:
+            found[path] = Origin.STACK
+        elif named:
+            found[path] = Origin.ENVIRONMENT if group in groups else Origin.FILE
+        else:
+            found[path] = Origin.DEFAULT
+    return found
+
+
+def _explicit() -> Settings:
+    return load(find_stack=False)
+
+
+def _with_stack(settings: Settings) -> Settings:
+    """The settings, with the running stack's addresses where nobody names others."""
+    groups: dict[str, dict[str, object]] = {}
+    for path, value in _stack_fields(settings).items():
+        group, name = path.split(".")
+        field = getattr(settings, group).__class__.model_fields[name]
+        groups.setdefault(group, {})[name] = (
+            SecretStr(value) if field.annotation is SecretStr else value
+        )
+    return settings.model_copy(
+        update={
+            group: getattr(settings, group).model_copy(update=values)
+            for group, values in groups.items()
+        }
+    )
+
+
+def _stack_fields(settings: Settings) -> Mapping[str, str]:
+    """What the running stack adds to settings that the user gave. What belongs to its Triton (the release,
+    the key) counts only where that Triton is the one that is asked."""
+    found = dict(running_settings(settings.local.data))
+    grpc = found.get("triton.grpc")
+    if "grpc" in settings.triton.model_fields_set and settings.triton.grpc != grpc:
+        found = {path: value for path, value in found.items() if not path.startswith("triton.")}
+    return {
+        path: value
+        for path, value in found.items()
+        if path.split(".")[1] not in getattr(settings, path.split(".")[0]).model_fields_set
+    }
 
 
 @cache

@@ -14,6 +14,7 @@ import pytest
 from judgestream.adapters.model_repository import bundled_models
 from judgestream.local.ports import free_port
 from judgestream.local.state import read_state
+from judgestream.local.variables import read_variables
 from tests.integration.cluster import SERVICES, wait
 
 pytestmark = pytest.mark.integration
@@ -57,8 +58,7 @@ def stack(data: Path) -> Iterator[dict[str, str]]:
     try:
         up = run("up", environment=local)
         assert up.returncode == 0, up.stdout + up.stderr
-        lines = (data / "environment").read_text().splitlines()
-        yield local | dict(line.split("=", 1) for line in lines)
+        yield local | read_variables(data)
     finally:
         down = run("down", environment=local)
     assert down.returncode == 0, down.stderr

@@ -5,7 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -78,8 +78,12 @@ class Stack:
         kafka: LocalKafka | External | None = None,
         valkey: LocalValkey | External | None = None,
         triton: LocalTriton | External | None = None,
+        lock: FolderLock | None = None,
     ) -> None:
-        """Nothing is started yet; addresses are known already."""
+        """Nothing is started yet; addresses are known already.
+
+        `lock` is the data folder's, where the caller holds it already; `stop` releases it.
+        """
         self.data_dir = data_dir.resolve()
         self._parts: dict[str, LocalServer | External] = {}
         for name, part in (
@@ -89,6 +93,7 @@ class Stack:
         ):
             if part is not None:
                 self._parts[name] = part
+        self._given_lock = lock
         self._lock: FolderLock | None = None
 
     @property
@@ -122,8 +127,10 @@ class Stack:
         """
         if self._lock is not None:
             return
-        self._lock = FolderLock(self.data_dir, purpose="the data folder of a judgestream stack")
+        self._lock = self._given_lock or lock_folder(self.data_dir)
+        self._given_lock = None
         try:
+            self.save()  # from here on `down` finds us
             for name, part in self._parts.items():
                 if isinstance(part, External):
                     require_reachable(name, part.address)
@@ -139,9 +146,9 @@ class Stack:
         with ThreadPoolExecutor(len(servers), thread_name_prefix="start") as pool:
             starts = {pool.submit(server.start): server for server in servers}
             try:
-                done, _ = wait(starts, return_when=FIRST_EXCEPTION)
-                for start in done:
+                for start in as_completed(starts):
                     start.result()
+                    self.save()
             except BaseException:
                 # A server that is still starting notices at its next look that it was stopped.
                 _give_up(starts)
@@ -158,7 +165,11 @@ class Stack:
                 owner=owner,
                 boot=boot_id(),
                 started_at=time.time(),
-                servers=tuple(_state(name, part) for name, part in self._parts.items()),
+                servers=tuple(
+                    _state(name, part)
+                    for name, part in self._parts.items()
+                    if isinstance(part, External) or part.process is not None
+                ),
             ),
         )
 
@@ -203,6 +214,11 @@ class Stack:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def lock_folder(data_dir: Path) -> FolderLock:
+    """The lock that says: this data folder is in use. Raises FolderInUse."""
+    return FolderLock(data_dir, purpose="the data folder of a judgestream stack")
 
 
 def require_reachable(name: str, address: str) -> None:

@@ -13,10 +13,13 @@ from judgestream.settings import Kafka
 class GroupLag:
     """Callable: partitions -> records not yet committed by the group. Connects on first use."""
 
-    def __init__(self, settings: Kafka, group: str) -> None:
+    def __init__(
+        self, settings: Kafka, group: str, *, client: KafkaAdminClient | None = None
+    ) -> None:
+        """`client`: one that is connected already, and is the caller's to close."""
         self._settings = settings
         self._group = group
-        self._client: KafkaAdminClient | None = None
+        self._client = client
 
     def __call__(self, partitions: Iterable[tuple[str, int]]) -> int:
         """Raises: BrokerUnavailable, or kafka-python's own errors, while the broker is away."""

@@ -18,6 +18,7 @@ from judgestream.apps.cli import (
     release,
     settings_table,
     stack,
+    status,
     submit,
     topics,
     verdicts,
@@ -67,5 +68,5 @@ main.command()(worker.worker)
 main.add_typer(release.app, name="release")
 main.command()(stack.up)
 main.command()(stack.down)
-main.command()(stack.status)
+main.command()(status.status)
 main.command()(demo.demo)

@@ -53,7 +53,7 @@ def demo(
     Servers that settings name are used instead of our own.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    settings = load()
+    settings = load(find_stack=False)
     from judgestream.apps.one_machine import OneMachine
 
     started = time.monotonic()

@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from time import monotonic
@@ -55,11 +57,47 @@ def json_text(value: Message | Mapping[str, object]) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Left-aligned columns, two spaces apart. Never wrapped or cut: pipes and grep read it too."""
+    """Left-aligned columns, two spaces apart, as wide as the terminal (80 where there is none).
+
+    Text that does not fit goes on in the line below, in its column. A word is never broken: a table of
+    words that are too long is wider.
+    """
     cells = [list(head), *([str(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[k]) for row in cells) for k in range(len(head))]
+    widths = column_widths(cells, shutil.get_terminal_size((80, 24)).columns)
     for row in cells:
-        line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        columns = [_wrapped(cell, width) for cell, width in zip(row, widths, strict=True)]
+        for k in range(max(len(column) for column in columns)):
+            parts = [column[k] if k < len(column) else "" for column in columns]
+            texts = (part.ljust(width) for part, width in zip(parts, widths, strict=True))
+            line("  ".join(texts).rstrip())
+
+
+def column_widths(cells: Sequence[Sequence[str]], total: int) -> list[int]:
+    """The width of each column, so that a line has at most `total` characters if that is possible: the widest
+    column that has words to wrap gives way first."""
+    columns = list(zip(*cells, strict=True))
+    widths = [max(len(cell) for cell in column) for column in columns]
+    least = [max(len(w) for cell in column for w in cell.split() or [""]) for column in columns]
+    gaps = 2 * (len(widths) - 1)
+    while sum(widths) + gaps > total:
+        k = max(range(len(widths)), key=lambda k: widths[k] - least[k])
+        if widths[k] == least[k]:
+            break
+        widths[k] = max(least[k], widths[k] - (sum(widths) + gaps - total))
+    return widths
+
+
+def paragraph(text: str, *, indent: int = 0) -> None:
+    """Prose, wrapped at the terminal's width, every line indented."""
+    width = max(40, shutil.get_terminal_size((80, 24)).columns)
+    for one in _wrapped(text, width - indent):
+        line(" " * indent + one)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    if len(text) <= width:
+        return [text]
+    return textwrap.wrap(text, max(1, width), break_long_words=False, break_on_hyphens=False)
 
 
 class Counter:

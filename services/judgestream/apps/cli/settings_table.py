@@ -5,23 +5,35 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from judgestream.apps.cli import options
-from judgestream.apps.cli.output import OutputFormat, json_line, table
+from judgestream.apps.cli.output import OutputFormat, json_line, line, paragraph
 from judgestream.core.masking import MASK, masked
-from judgestream.settings import Settings, load, names
+from judgestream.settings import Origin, Settings, load, names, origins
 
 
 def settings(form: options.Format = OutputFormat.TEXT) -> None:
-    """Print every setting with its value, secrets masked. Fails when one is wrong, naming it."""
+    """Print every setting with its value, secrets masked, and where the value comes from.
+
+    That is the environment, the settings file, the running local stack, or the default. Fails when one is
+    wrong, naming it.
+    """
     current = load()
-    rows = [
-        (variable, shown(current, path), default, meaning)
-        for variable, (path, default, meaning) in names().items()
-    ]
-    if form is OutputFormat.TEXT:
-        table(("variable", "value", "meaning"), [(v, value, m) for v, value, _, m in rows])
-        return
-    for variable, value, default, meaning in rows:
-        json_line({"variable": variable, "value": value, "default": default, "meaning": meaning})
+    sources = origins(current)
+    for variable, (path, default, meaning) in names().items():
+        value, source = shown(current, path), sources[path]
+        if form is OutputFormat.TEXT:
+            told = "" if source is Origin.DEFAULT else f"  (from the {source})"
+            line(f"{variable} = {value}{told}")
+            paragraph(meaning, indent=4)
+            continue
+        json_line(
+            {
+                "variable": variable,
+                "value": value,
+                "source": str(source),
+                "default": default,
+                "meaning": meaning,
+            }
+        )
 
 
 def shown(current: Settings, path: str) -> str:

@@ -1,28 +1,32 @@
-"""`judgestream up`, `down`, `status`: the local stack, kept running with its data in one folder."""
+"""`judgestream up` and `down`: the local stack, kept running with its data in one folder."""
 
-import logging
 import os
-import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from judgestream.apps.cli import options
-from judgestream.apps.cli.exit_codes import ExitCode
-from judgestream.apps.cli.output import OutputFormat, json_line, line, note, table
-from judgestream.core.errors import ConfigurationError, JudgestreamError
-from judgestream.core.masking import masked
-from judgestream.settings import Settings, load
+from judgestream.apps.cli.exit_codes import ExitCode, exit_code
+from judgestream.apps.cli.output import note
+from judgestream.apps.cli.status import status
+from judgestream.core.errors import ConfigurationError
+from judgestream.settings import Local, Settings, load
 
-LOOK_S = 1.0
-UP_S = 300.0
-READY = "ready"
+if TYPE_CHECKING:
+    from judgestream.apps.chosen_judge import JudgeWish
+
+STOP_S = 90.0
+UP_S = 900.0
+"""A judge of many gigabytes takes minutes to load from a cold disk."""
+
+PORTS = frozenset(f"local.{name}" for name in Local.model_fields if name.endswith("_port"))
+"""Of the stack's own servers: commands find a running one on whatever ports it has."""
 
 Data = Annotated[
     Path | None, typer.Option(help="data folder, kept over restarts; default: setting local.data")
@@ -30,154 +34,227 @@ Data = Annotated[
 
 
 def up(
+    model: Annotated[
+        str, typer.Argument(help="the model's name, where --judge is an endpoint's URL")
+    ] = "",
+    judge: Annotated[
+        str,
+        typer.Option(
+            help="judge to serve: a checkpoint folder, an installed release's name, the URL of a published"
+            " checkpoint, or the URL of an OpenAI-compatible endpoint, followed by MODEL"
+        ),
+    ] = "",
+    key_variable: Annotated[
+        str, typer.Option(help="environment variable that holds the endpoint's key")
+    ] = "",
+    template: Annotated[str, typer.Option(help="prompt template for an endpoint")] = "",
     data: Data = None,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="stay here and log, until Ctrl-C or SIGTERM")
     ] = False,
 ) -> None:
-    """Start Kafka, Valkey, Triton with the bundled judge, and the workers, and keep them running.
+    """Start Kafka, Valkey, Triton with a judge, and the workers, and keep them running.
 
     A server that a setting names (JUDGESTREAM_KAFKA__BOOTSTRAP, ..._REDIS__URL, ..._TRITON__GRPC) is used
-    as it is. What ends is started again.
+    as it is. What ends is started again. Without --judge: the judge that settings name, or the one that was
+    used last, or the bundled one.
     """
-    settings = load()
+    settings = load(find_stack=False)
     folder = _folder(settings, data)
+    from judgestream.apps.chosen_judge import JudgeWish
+
+    wish = JudgeWish(judge=judge, model=model, key_variable=key_variable, template=template)
+    wish.check()
     if foreground:
-        raise typer.Exit(_stay(settings, folder))
+        raise typer.Exit(_stay(settings, folder, wish))
     from judgestream.local.state import read_state
 
     state = read_state(folder)
     if state is not None and state.owner_alive():
-        note(f"already running (process {state.owner.pid}); `judgestream status` shows it")
-        return
-    _detach(folder)
-    status(data=data, form=OutputFormat.TEXT)
+        raise typer.Exit(_already_running(settings, folder, wish))
+    _detach(folder, wish)
+    note(f"ready; data is in {folder}. `judgestream status` shows it, `judgestream down` stops it")
+    _say_how_to_find(settings, folder)
+    status(data=data)
 
 
 def down(data: Data = None) -> None:
-    """Stop the local stack. Its data stays."""
-    from judgestream.local.state import stop_from_state
+    """Stop the local stack, also one that is still starting. Its data stays."""
+    from judgestream.local.leftovers import stop_all
 
-    folder = _folder(load(), data)
-    stopped = stop_from_state(folder, seconds=90.0)
+    folder = _folder(load(find_stack=False), data)
+    stopped = stop_all(folder, note, seconds=STOP_S)
     note(f"stopped; data is in {folder}" if stopped else f"nothing runs for {folder}")
 
 
-def status(data: Data = None, form: options.Format = OutputFormat.TEXT) -> None:
-    """What of the local stack runs, and where. Exits 1 when something of it does not."""
-    from judgestream.local.state import read_state
-
-    folder = _folder(load(), data)
-    state = read_state(folder)
-    if state is None:
-        note(f"nothing runs for {folder}; `judgestream up` starts it")
-        raise typer.Exit(ExitCode.NO)
-    running = state.running()
-    rows = [
-        (
-            server.name,
-            "external" if server.external else "running" if server.name in running else "DEAD",
-            masked(server.address),
-            server.log_path or "",
-        )
-        for server in state.servers
-    ]
-    alive = state.owner_alive()
-    rows.append(("supervisor", "running" if alive else "DEAD", str(state.owner.pid), _log(folder)))
-    if form is OutputFormat.JSON:
-        for name, what, address, log in rows:
-            json_line({"name": name, "state": what, "address": address, "log": log})
-    else:
-        table(("name", "state", "address", "log"), rows)
-        settings = folder / "environment"
-        if settings.exists():
-            line(f"in a shell: set -a; . {shlex.quote(str(settings))}; set +a")
-    if any(what == "DEAD" for _, what, _, _ in rows):
-        raise typer.Exit(ExitCode.NO)
-
-
 def _folder(settings: Settings, data: Path | None) -> Path:
-    return (data or settings.local.data).expanduser().resolve()
+    from judgestream.local.folder import data_folder
+
+    return data_folder(settings.local.data if data is None else data)
 
 
-def _log(folder: Path) -> str:
-    return str(folder / "stack.log")
+def _say_how_to_find(settings: Settings, folder: Path) -> None:
+    """A folder that is not the setting's is found by other commands only when they are told."""
+    if _folder(settings, None) != folder:
+        note(f"for other commands: export JUDGESTREAM_LOCAL__DATA={folder}")
 
 
-def _detach(folder: Path) -> None:
-    """Start ourselves in the background and wait until all is ready, or tell why it is not."""
-    from judgestream.local.private import private_folder
+def _already_running(settings: Settings, folder: Path, wish: "JudgeWish") -> int:
+    """Say what runs, and what of it would be different if it were started now."""
+    from judgestream.apps.supervisor import snapshot
+    from judgestream.local.supervisor_file import Phase, read_report
 
-    private_folder(folder)
-    log = Path(_log(folder))
-    marker = folder / READY
-    marker.unlink(missing_ok=True)
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                *("-m", "judgestream.apps.cli", "up", "--foreground", "--data", str(folder)),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+    report = read_report(folder)
+    if report is None or not report.alive:
+        note("already running; `judgestream status` shows it")
+        return ExitCode.OK
+    if report.phase is Phase.STARTING:
+        note(f"already starting (process {report.process.pid}); `judgestream status` shows it")
+        return ExitCode.OK
+    note(f"already running (process {report.process.pid}); `judgestream status` shows it")
+    different = differences(settings, report.settings, snapshot(settings), folder, report.release)
+    if different:
+        note("it runs with other settings:\n  " + "\n  ".join(different))
+        note("`judgestream down`, then `judgestream up`, applies them; the data stays")
+    wanted = wish.judge
+    if wanted and wanted != report.release:
+        note(
+            f"the workers use {report.release}; to change that while it runs: `judgestream release install`,"
+            " if it is not installed yet, then `judgestream release use NAME`"
         )
+        return ExitCode.NO
+    return ExitCode.NO if different else ExitCode.OK
+
+
+def differences(
+    settings: Settings,
+    running: Mapping[str, str],
+    wanted: Mapping[str, str],
+    folder: Path,
+    release: str,
+) -> list[str]:
+    """One line for every setting that the running stack does not have. An address of the stack's own is not a
+    difference, however it is given."""
+    from judgestream.local.variables import host_port, read_variables
+    from judgestream.settings import PREFIX
+
+    own = {place for text in read_variables(folder).values() if (place := host_port(text))}
+    lines: list[str] = []
+    for path, value in wanted.items():
+        before = running.get(path, "")
+        if value == before or path == "local.data":
+            continue
+        group, name = path.split(".")
+        named = name in getattr(settings, group).model_fields_set
+        if path == "triton.control_key" or (path in PORTS and not named):
+            continue
+        if path == "triton.release" and value in ("", release):
+            continue
+        if path in ("kafka.bootstrap", "redis.url", "triton.grpc"):
+            current = getattr(getattr(settings, group), name)
+            text = current.get_secret_value() if path == "redis.url" else current
+            if host_port(text) in own or not named:
+                continue
+        secret = path in ("kafka.password", "redis.url")
+        told = "has changed" if secret else f"is {before or 'unset'}, wanted {value or 'unset'}"
+        variable = f"{PREFIX}{path.replace('.', '__')}".upper()
+        lines.append(f"{path} {told} ({variable})")
+    return lines
+
+
+def _detach(folder: Path, wish: "JudgeWish") -> None:
+    """Start ourselves in the background and wait until all is ready, or tell why it is not. Interrupted, it
+    is stopped again: nothing goes on that was not asked for."""
+    from judgestream.local.folder import make_folder
+    from judgestream.local.lock import FolderLock
+
+    make_folder(folder)
+    log = folder / "stack.log"
+    signal.signal(signal.SIGTERM, _interrupt)
+    with FolderLock(folder / "start", purpose="a start of the local stack"):
+        if log.exists():
+            log.replace(log.with_name("stack.log.1"))
+        with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, *_arguments(folder, wish)],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            _follow(process, folder, log)
+        except BaseException as exc:
+            if isinstance(exc, KeyboardInterrupt):
+                note("interrupted: stopping what has been started")
+            _end(process)
+            raise
+
+
+def _arguments(folder: Path, wish: "JudgeWish") -> list[str]:
+    options = {
+        "--judge": wish.judge,
+        "--key-variable": wish.key_variable,
+        "--template": wish.template,
+    }
+    given = [f"{option}={value}" for option, value in options.items() if value]
+    model = [wish.model] if wish.model else []
+    command = ["-m", "judgestream.apps.cli", "up", "--foreground", f"--data={folder}", *given]
+    return [*command, "--", *model]
+
+
+def _follow(process: "subprocess.Popen[bytes]", folder: Path, log: Path) -> None:
+    """Show the child's messages until it is ready. Raises Exit when it has ended, with its reason."""
+    from judgestream.local.supervisor_file import Phase, read_report
+
     deadline = time.monotonic() + UP_S
     told = 0
-    while not marker.exists():
-        lines = [one for one in log.read_text().splitlines() if one.startswith("* ")]
-        for one in lines[told:]:
-            note(one.removeprefix("* "))
-        told = len(lines)
+    while True:
         code = process.poll()
+        report = read_report(folder)
+        if report is not None and report.process.pid == process.pid:
+            for message in report.messages[told:]:
+                note(message)
+            told = len(report.messages)
+            if report.phase is Phase.READY:
+                return
         if code is not None:
-            said = [one for one in log.read_text().splitlines() if not one.startswith("* ")]
-            text = "\n".join(said[-30:]).removeprefix("judgestream: ")
+            failed = report is not None and report.process.pid == process.pid and report.error
+            text = report.error if report is not None and failed else _last_words(log)
             typer.echo(f"judgestream: {text}", err=True)
             raise typer.Exit(code or ExitCode.SERVER)
         if time.monotonic() > deadline:
-            process.send_signal(signal.SIGTERM)
             raise ConfigurationError(f"not ready within {UP_S:.0f} s; see {log}")
         time.sleep(0.2)
 
 
-def _stay(settings: Settings, folder: Path) -> int:
+def _last_words(log: Path) -> str:
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as exc:
+        return f"the supervisor has ended, and {log} cannot be read: {exc.strerror}"
+    text = "\n".join(lines[-30:]).removeprefix("judgestream: ")
+    return text or f"the supervisor has ended without a word; see {log}"
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """The child stops what it had started, and has time for it."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()  # the keepers stop the servers then
+            process.wait()
+
+
+def _stay(settings: Settings, folder: Path, wish: "JudgeWish") -> int:
     """Run the stack in this process until told to stop."""
     from judgestream.apps import logs
-    from judgestream.apps.one_machine import OneMachine
-    from judgestream.local.errors import ServerDied
-    from judgestream.local.private import shell_variables, write_private
+    from judgestream.apps.supervisor import Supervisor
 
     logs.configure(settings.worker.log_level)
-    signal.signal(signal.SIGTERM, _interrupt)
-    marker = folder / READY
-    machine = OneMachine(settings, data=folder)
-    try:
-        machine.start(lambda text: note(f"* {text}"))
-        write_private(folder / "environment", shell_variables(machine.environment))
-        marker.write_text(f"{os.getpid()}\n")
-        note("* ready")
-        while True:
-            time.sleep(LOOK_S)
-            try:
-                machine.tend()
-            except ServerDied as exc:
-                logging.getLogger(__name__).error("%s", exc)
-                _revive(machine)
-    except KeyboardInterrupt:
-        note("* stopping")
-        return ExitCode.OK
-    finally:
-        marker.unlink(missing_ok=True)
-        machine.stop()
-
-
-def _revive(machine: "OneMachine") -> None:  # type: ignore[name-defined]  # noqa: F821 - imported late
-    try:
-        machine.revive()
-    except JudgestreamError as exc:
-        logging.getLogger(__name__).error("could not be started again yet: %s", exc)
+    return Supervisor(settings, folder, wish=wish, say=note).run(exit_code)
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:

@@ -1,0 +1,83 @@
+"""What waits on the topics, asked of the broker: a group's backlog, and new dead letters."""
+
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient, OffsetSpec
+from kafka.errors import KafkaError
+
+from judgestream.adapters.kafka.lag import GroupLag
+from judgestream.adapters.kafka.topics import admin
+from judgestream.contracts.topics import Topic
+from judgestream.core.errors import BrokerUnavailable
+from judgestream.settings import Kafka
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backlog:
+    """records   not yet committed by the group; None where the broker does not say (no such topic, no right)
+    problem   why it does not
+    """
+
+    topic: str
+    group: str
+    records: int | None
+    problem: str = ""
+
+
+def backlogs(settings: Kafka, wanted: Iterable[tuple[Topic, str]]) -> list[Backlog]:
+    """One entry for every (topic, group).
+
+    Raises:
+        BrokerUnavailable: no broker answers.
+    """
+    with closing(admin(settings)) as client:
+        return [_backlog(settings, client, topic, group) for topic, group in wanted]
+
+
+def _backlog(settings: Kafka, client: KafkaAdminClient, topic: Topic, group: str) -> Backlog:
+    try:
+        partitions = _partitions(client, topic)
+        lag = GroupLag(settings, group, client=client)
+        records = lag([(tp.topic, tp.partition) for tp in partitions]) if partitions else None
+    except (KafkaError, OSError, KeyError, ValueError) as exc:
+        why = str(exc) or type(exc).__name__
+        return Backlog(topic=topic.name, group=group, records=None, problem=why)
+    problem = "" if partitions else "there is no such topic; `judgestream topics apply` creates it"
+    return Backlog(topic=topic.name, group=group, records=records, problem=problem)
+
+
+def count_since(settings: Kafka, topic: Topic, time: datetime) -> int:
+    """Records that were published on a topic since `time` (which has a zone).
+
+    Raises:
+        BrokerUnavailable: no broker answers, or it does not say.
+    """
+    stamp = max(0, int(time.timestamp() * 1000))
+    with closing(admin(settings)) as client:
+        try:
+            partitions = _partitions(client, topic)
+            if not partitions:
+                return 0
+            ends = client.list_partition_offsets({tp: OffsetSpec.LATEST for tp in partitions})
+            starts = client.list_partition_offsets({tp: stamp for tp in partitions})
+        except (KafkaError, OSError) as exc:
+            raise BrokerUnavailable(
+                f"the broker does not say what is on {topic.name}: {exc}"
+            ) from exc
+    # -1: nothing on that partition is as new as that
+    return sum(ends[tp].offset - starts[tp].offset for tp in partitions if starts[tp].offset >= 0)
+
+
+def _partitions(client: KafkaAdminClient, topic: Topic) -> list[TopicPartition]:
+    if topic.name not in client.list_topics():
+        return []
+    found = client.describe_topics([topic.name])
+    return [
+        TopicPartition(topic.name, partition["partition_index"])
+        for entry in found
+        for partition in entry["partitions"]
+    ]

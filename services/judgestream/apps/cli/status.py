@@ -1,0 +1,173 @@
+"""`judgestream status`: servers, workers, what waits, which release judges, and what is wrong."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from judgestream.apps.cli import options
+from judgestream.apps.cli.exit_codes import ExitCode
+from judgestream.apps.cli.output import OutputFormat, json_line, line, note, table
+from judgestream.settings import Origin, load, origins
+
+if TYPE_CHECKING:
+    from judgestream.apps.stack_status import Overview, WorkerLine
+
+
+def status(
+    data: Annotated[
+        Path | None, typer.Option(help="data folder of the local stack; default: local.data")
+    ] = None,
+    form: options.Format = OutputFormat.TEXT,
+) -> None:
+    """Servers, workers with their lag, backlog, dead letters, the release in use, and warnings.
+
+    Of the local stack, and of the workers of any other that the settings name. Exits 1 when nothing can be
+    judged now; the last lines say why.
+    """
+    from judgestream.apps.stack_status import look
+    from judgestream.local.folder import data_folder
+    from judgestream.local.state import read_state
+    from judgestream.local.supervisor_file import Phase, read_report
+
+    settings = load() if data is None else load(local={"data": data})
+    folder = data_folder(settings.local.data)
+    state, report = read_state(folder), read_report(folder)
+    if report is not None and not report.alive:
+        if report.phase is Phase.FAILED and state is None:
+            note(f"the last start for {folder} failed: {report.error}")
+        report = None
+    if state is None and report is None and _names_no_servers():
+        note(f"nothing runs for {folder}; `judgestream up` starts it")
+        raise typer.Exit(ExitCode.NO)
+    found = look(settings, folder, state, report)
+    if form is OutputFormat.JSON:
+        _print_json(found)
+    else:
+        _print_text(found, folder)
+    if found.fatal:
+        raise typer.Exit(ExitCode.NO)
+
+
+def _names_no_servers() -> bool:
+    explicit = origins(load(find_stack=False))
+    return explicit["kafka.bootstrap"] is Origin.DEFAULT
+
+
+def _print_text(found: "Overview", folder: Path) -> None:
+    if found.phase and found.phase != "ready":
+        line(f"the stack is {found.phase}")
+    if found.servers:
+        table(
+            ("server", "state", "pid", "address"),
+            [(one.name, one.state, one.pid or "-", one.address or "-") for one in found.servers],
+        )
+        for server in found.servers:
+            _indented(server.detail)
+        line()
+    if found.workers:
+        table(
+            ("worker", "state", "pid", "partitions", "lag", "seen", "release"),
+            [_row(worker) for worker in found.workers],
+        )
+        for worker in found.workers:
+            if worker.reason:
+                line(f"{worker.name}:")
+                _indented(worker.reason)
+        line()
+    if found.backlog:
+        table(
+            ("topic", "group", "backlog"),
+            [(b.topic, b.group, "?" if b.records is None else b.records) for b in found.backlog],
+        )
+    if found.dead_letters is not None:
+        line(f"dead letters in the last hour: {found.dead_letters}")
+    line(f"release in use: {found.release or 'not known'}")
+    if found.servers:
+        line(f"logs and data: {folder}")
+    for text in found.warnings:
+        line(f"warning: {text}")
+    for text in found.fatal:
+        line(f"nothing can be judged: {text}")
+
+
+def _row(worker: "WorkerLine") -> tuple[object, ...]:
+    return (
+        worker.name,
+        worker.state,
+        worker.pid or "-",
+        "-" if worker.partitions is None else ranges(worker.partitions),
+        "-" if worker.lag is None else worker.lag,
+        "-" if worker.seen_s is None else f"{worker.seen_s:.0f}s",
+        worker.release or "-",
+    )
+
+
+def ranges(numbers: tuple[int, ...]) -> str:
+    """`0-2,5` for 0, 1, 2, 5; `none` for no number. The numbers are sorted."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][-1] + 1:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    texts = [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in found]
+    return ",".join(texts) or "none"
+
+
+def _indented(text: str) -> None:
+    for one in text.splitlines():
+        line(f"    {one}")
+
+
+def _print_json(found: "Overview") -> None:
+    for server in found.servers:
+        json_line(
+            {
+                "kind": "server",
+                "name": server.name,
+                "state": server.state,
+                "pid": server.pid,
+                "address": server.address,
+                "log": server.log,
+                "detail": server.detail,
+            }
+        )
+    for worker in found.workers:
+        json_line(
+            {
+                "kind": "worker",
+                "name": worker.name,
+                "state": worker.state,
+                "pid": worker.pid,
+                "host": worker.host,
+                "partitions": None if worker.partitions is None else list(worker.partitions),
+                "lag": worker.lag,
+                "release": worker.release,
+                "seen_s": worker.seen_s,
+                "restarts": worker.restarts,
+                "set_aside": worker.set_aside,
+                "reason": worker.reason,
+                "log": worker.log,
+            }
+        )
+    for entry in found.backlog:
+        json_line(
+            {
+                "kind": "backlog",
+                "topic": entry.topic,
+                "group": entry.group,
+                "records": entry.records,
+                "problem": entry.problem,
+            }
+        )
+    json_line(
+        {
+            "kind": "summary",
+            "release": found.release,
+            "dead_letters_last_hour": found.dead_letters,
+            "can_judge": not found.fatal,
+            "warnings": found.warnings,
+            "reasons": found.fatal,
+        }
+    )

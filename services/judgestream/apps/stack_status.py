@@ -1,0 +1,280 @@
+"""What runs and what waits: gathered from the supervisor, the worker board, Kafka and Triton.
+
+Each source may be missing; what it would have told is left out then, and a warning says so.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from judgestream.adapters.kafka.backlog import Backlog, backlogs, count_since
+from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS
+from judgestream.core.errors import JudgestreamError
+from judgestream.core.masking import masked
+from judgestream.local.state import StackState
+from judgestream.local.supervisor_file import PartReport, PartState, SupervisorReport
+from judgestream.settings import Settings
+
+RECENT = timedelta(hours=1)
+STALE_S = 8.0
+"""A worker that has not shown itself on the board for this long hangs or is gone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerLine:
+    """state   running, starting, restarting, dead, or external (somebody else's, not looked at)"""
+
+    name: str
+    state: str
+    pid: int | None
+    address: str
+    log: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerLine:
+    """state        as the worker itself says (starting, working, waiting, paused), else its supervisor
+    partitions   of its topic; lag in records; seen in seconds since it showed itself; None: not known
+    """
+
+    name: str
+    state: str
+    pid: int | None
+    host: str = ""
+    partitions: tuple[int, ...] | None = None
+    lag: int | None = None
+    release: str = ""
+    seen_s: float | None = None
+    restarts: int = 0
+    set_aside: int = 0
+    reason: str = ""
+    log: str = ""
+
+    @property
+    def judging(self) -> bool:
+        return self.name.startswith("judging-")
+
+
+@dataclass(kw_only=True, slots=True)
+class Overview:
+    """fatal      why nothing can be judged now; empty: something can
+    warnings   what somebody should look at, and how to fix it
+    """
+
+    servers: list[ServerLine] = field(default_factory=list)
+    workers: list[WorkerLine] = field(default_factory=list)
+    backlog: list[Backlog] = field(default_factory=list)
+    dead_letters: int | None = None
+    release: str = ""
+    phase: str = ""
+    warnings: list[str] = field(default_factory=list)
+    fatal: list[str] = field(default_factory=list)
+
+
+def look(
+    settings: Settings,
+    folder: Path,
+    state: StackState | None,
+    report: SupervisorReport | None,
+) -> Overview:
+    """Everything at once; takes a few seconds at most where a server does not answer.
+
+    Args:
+        state, report: of the local stack, None where none runs.
+    """
+    found = Overview(phase="" if report is None else str(report.phase))
+    if state is not None:
+        _look_at_servers(found, folder, state, report)
+    _look_at_workers(found, settings, report)
+    _look_at_release(found, settings, report)
+    _look_at_kafka(found, settings)
+    _judge(found)
+    return found
+
+
+def _look_at_servers(
+    found: Overview, folder: Path, state: StackState, report: SupervisorReport | None
+) -> None:
+    parts = {part.name: part for part in report.parts} if report is not None else {}
+    running = state.running()
+    for server in state.servers:
+        part = parts.get(server.name)
+        if server.external:
+            what = "external"
+        elif server.name in running:
+            what = "running"
+        else:
+            what = "dead" if part is None or part.state is PartState.RUNNING else str(part.state)
+        found.servers.append(
+            ServerLine(
+                name=server.name,
+                state=what,
+                pid=None if server.server is None or what == "dead" else server.server.pid,
+                address=masked(server.address),
+                log=server.log_path or "",
+                detail="" if part is None else _detail(part),
+            )
+        )
+        if what in ("dead", "restarting"):
+            found.fatal.append(f"{server.name} does not run; see {server.log_path}")
+    alive = state.owner_alive()
+    found.servers.append(
+        ServerLine(
+            name="supervisor",
+            state="running" if alive else "dead",
+            pid=state.owner.pid if alive else None,
+            address="",
+            log=str(folder / "stack.log"),
+        )
+    )
+    if not alive:
+        found.fatal.append("the supervisor does not run: `judgestream up` starts everything again")
+
+
+def _detail(part: PartReport) -> str:
+    """Why a part ended last, for one that is not well, or has been started again."""
+    if part.state is PartState.RUNNING and not part.restarts:
+        return ""
+    again = (
+        f"started again {part.restarts} time{'s' if part.restarts != 1 else ''}; "
+        if part.restarts
+        else ""
+    )
+    return f"{again}last end: {part.error}" if part.error else again.rstrip("; ")
+
+
+def _look_at_workers(found: Overview, settings: Settings, report: SupervisorReport | None) -> None:
+    parts = {p.name: p for p in report.parts if p.worker} if report is not None else {}
+    board = _board(found, settings)
+    for name in sorted({*parts, *board}):
+        part, entry = parts.get(name), board.get(name)
+        line = WorkerLine(name=name, state="unknown", pid=None)
+        if entry is not None:
+            line = entry
+        if part is not None:
+            gone = part.state is not PartState.RUNNING
+            # right after a start the board may still show the life before
+            stale = entry is not None and part.pid is not None and entry.pid != part.pid
+            state = str(part.state) if gone or entry is None or stale else line.state
+            detail = _detail(part) if gone else ""
+            line = WorkerLine(
+                name=name,
+                state=state,
+                pid=part.pid,
+                host=line.host,
+                partitions=None if gone else line.partitions,
+                lag=None if gone else line.lag,
+                release=line.release,
+                seen_s=line.seen_s,
+                restarts=part.restarts,
+                set_aside=line.set_aside,
+                reason=detail or line.reason,
+                log=part.log,
+            )
+        found.workers.append(line)
+
+
+def _board(found: Overview, settings: Settings) -> dict[str, WorkerLine]:
+    """What the workers say themselves; {} without Redis."""
+    try:
+        from judgestream.adapters.redis.worker_board import WorkerBoard
+    except ImportError:
+        found.warnings.append(
+            "the workers' own words are not shown: pip install 'judgestream[judge]'"
+        )
+        return {}
+    try:
+        board = WorkerBoard.connect(settings.redis)
+        if board is None:
+            return {}
+        with board:
+            entries = board.workers()
+    except (JudgestreamError, ValueError, OSError) as exc:
+        found.warnings.append(f"the worker board cannot be read: {exc}")
+        return {}
+    now = datetime.now(UTC)
+    return {
+        entry.name: WorkerLine(
+            name=entry.name,
+            state=str(entry.state),
+            pid=entry.pid,
+            host=entry.host,
+            partitions=tuple(sorted(number for _, number in entry.partitions)),
+            lag=entry.lag,
+            release=entry.release,
+            seen_s=max(0.0, (now - entry.seen_at).total_seconds()),
+            set_aside=entry.counts.get("set_aside", 0),
+            reason=entry.reason,
+        )
+        for entry in entries
+    }
+
+
+def _look_at_release(found: Overview, settings: Settings, report: SupervisorReport | None) -> None:
+    in_use = sorted({line.release for line in found.workers if line.judging and line.release})
+    named = report.release if report is not None and report.release else settings.triton.release
+    found.release = named or ", ".join(in_use)
+    if len(in_use) > 1 and (report is None or report.switch is None):
+        found.warnings.append(
+            f"the judging workers use different releases: {', '.join(in_use)}; `judgestream release use NAME`"
+            " brings them to one"
+        )
+    try:
+        from judgestream.adapters.triton import TritonJudge
+    except ImportError:
+        return
+
+    async def ready() -> str:
+        judge = await TritonJudge.connect(settings.triton.grpc, found.release, deadline_s=5.0)
+        await judge.close()
+        return judge.release.name
+
+    try:
+        found.release = asyncio.run(ready())
+    except JudgestreamError as exc:
+        found.fatal.append(str(exc))
+
+
+def _look_at_kafka(found: Overview, settings: Settings) -> None:
+    groups = ((REQUESTS, settings.judging.group), (VERDICTS, settings.bias.group))
+    try:
+        found.backlog = backlogs(settings.kafka, groups)
+        found.dead_letters = count_since(settings.kafka, DEAD_LETTERS, datetime.now(UTC) - RECENT)
+    except JudgestreamError as exc:
+        found.fatal.append(str(exc))
+    for entry in found.backlog:
+        if entry.records is None:
+            found.warnings.append(f"backlog of {entry.topic} for {entry.group}: {entry.problem}")
+
+
+def _judge(found: Overview) -> None:
+    """Warnings and reasons that the lines together give."""
+    judging = [line for line in found.workers if line.judging]
+    for line in found.workers:
+        if line.set_aside:
+            found.warnings.append(
+                f"{line.name} has set aside {line.set_aside} batch{'es' if line.set_aside > 1 else ''} that"
+                " could not be read: `judgestream dlq list` shows where"
+            )
+        if line.state in ("paused", "waiting", "restarting", "dead"):
+            found.warnings.append(
+                f"{line.name} is {line.state}: {line.reason or 'no reason is given'}"
+            )
+        if line.seen_s is not None and line.seen_s > STALE_S and line.state == "working":
+            found.warnings.append(f"{line.name} has not shown itself for {line.seen_s:.0f} s")
+    if not judging:
+        found.fatal.append(
+            "no judging worker runs: `judgestream worker judging` starts one, `judgestream up` all"
+        )
+    elif all(line.state in ("paused", "restarting", "dead") for line in judging):
+        found.fatal.append(f"no judging worker judges now: {_reasons(judging)}")
+
+
+def _reasons(lines: Sequence[WorkerLine]) -> str:
+    return (
+        "; ".join(dict.fromkeys(line.reason.splitlines()[0] for line in lines if line.reason))
+        or "see their logs"
+    )

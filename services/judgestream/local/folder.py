@@ -1,0 +1,74 @@
+"""The local stack's data folder: its path made plain, made if it is missing, wrong ones refused by name."""
+
+import errno
+import os
+from pathlib import Path
+
+from judgestream.core.errors import ConfigurationError
+from judgestream.local.errors import DataUnusable
+from judgestream.local.private import private_folder
+
+SETTING = "local.data (JUDGESTREAM_LOCAL__DATA or --data)"
+
+# What an error number means for somebody who chose a folder.
+_WORDS = {
+    errno.EACCES: "this user may not write there",
+    errno.EPERM: "this user may not write there",
+    errno.EROFS: "its file system is read-only",
+    errno.ENOSPC: "its disk is full",
+    errno.EDQUOT: "this user's quota is used up",
+    errno.ENOTDIR: "a part of the path is a file",
+    errno.EEXIST: "there is a file of that name",
+    errno.ENOENT: "no folder can be made there",
+    errno.ENAMETOOLONG: "the path is too long",
+    errno.ELOOP: "its symbolic links form a loop",
+}
+
+
+def data_folder(path: Path) -> Path:
+    """The absolute path of the data folder; nothing is made.
+
+    Raises:
+        ConfigurationError: the path is empty, has a control character, or names a home that is unknown.
+    """
+    text = str(path)
+    if text in ("", "."):
+        raise ConfigurationError(f"{SETTING} is empty: name a folder for the local stack's data")
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise ConfigurationError(
+            f"{SETTING} is {text!r}, which holds a control character: choose another path"
+        )
+    try:
+        return path.expanduser().resolve()
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"{SETTING} is {text}, and {str(error).lower().rstrip('.')}: set HOME, or give an absolute path"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _unusable(Path(text), error) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make it, for this user only, unless it is there already.
+
+    Raises:
+        DataUnusable: it cannot be made or written to, or is another user's; the message says why.
+    """
+    try:
+        private_folder(folder)
+    except DataUnusable as error:
+        if isinstance(error.__cause__, OSError):
+            raise _unusable(folder, error.__cause__) from error
+        raise
+    except ValueError as error:
+        raise _unusable(folder, error) from error
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise _unusable(folder, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+def _unusable(folder: Path, error: Exception) -> DataUnusable:
+    number = error.errno if isinstance(error, OSError) else None
+    why = _WORDS.get(number or 0) or (getattr(error, "strerror", None) or str(error))
+    return DataUnusable(
+        f"{folder} cannot be the data folder: {why}. Choose another one with {SETTING}."
+    )

@@ -1,0 +1,43 @@
+"""Where the servers of a running local stack are: settings that a command need not be told."""
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from judgestream.core.errors import ConfigurationError
+from judgestream.local.errors import DataUnusable
+from judgestream.local.folder import data_folder
+from judgestream.local.state import read_state
+from judgestream.local.supervisor_file import read_report
+
+CONTROL_KEY_FILE = "triton-control.key"
+"""In the data folder: what opens the model control of the stack's Triton (see `local.private.kept_secret`)."""
+
+# a server's name in the state file: the setting that names its address
+_SETTINGS = {"Kafka": "kafka.bootstrap", "Valkey": "redis.url", "Triton": "triton.grpc"}
+
+
+def running_settings(data: Path) -> Mapping[str, str]:
+    """Setting -> value by which the stack of this data folder is reached; {} when none runs there, or
+    none that this user may look at. Never raises for what the folder holds."""
+    try:
+        folder = data_folder(data)
+        state = read_state(folder)
+    except (ConfigurationError, DataUnusable):
+        return {}
+    if state is None or not state.owner_alive():
+        return {}
+    found = {
+        _SETTINGS[server.name]: server.address
+        for server in state.servers
+        if server.name in _SETTINGS and server.address
+    }
+    triton = next((server for server in state.servers if server.name == "Triton"), None)
+    if triton is not None and not triton.external:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            key = (folder / CONTROL_KEY_FILE).read_text(encoding="ascii")
+            found["triton.control_key"] = key.strip()
+    report = read_report(folder)
+    if report is not None and report.alive and report.release:
+        found["triton.release"] = report.release
+    return found

@@ -1,0 +1,44 @@
+"""`environment`: the variables by which a shell, and programs that are not ours, find a stack's servers."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from judgestream.local.private import shell_variables, write_private
+
+FILE_NAME = "environment"
+
+
+def write_variables(data_dir: Path, variables: Mapping[str, str]) -> Path:
+    """Write them, quoted for a shell; only this user may read them.
+
+    Raises:
+        DataUnusable: as when the disk is full.
+    """
+    path = data_dir / FILE_NAME
+    write_private(path, shell_variables(variables))
+    return path
+
+
+def read_variables(data_dir: Path) -> dict[str, str]:
+    """What was written last for this folder, also after the stack has stopped; {} when there is nothing."""
+    try:
+        text = (data_dir / FILE_NAME).read_text(encoding="utf-8")
+        words = shlex.split(text, comments=True)
+    except (OSError, ValueError):
+        return {}
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def host_port(address: str) -> tuple[str, int] | None:
+    """The host and port of `host:port` or of a URL, `localhost` as 127.0.0.1; None for anything else."""
+    text = address.strip()
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if host is None or port is None:
+        return None
+    return ("127.0.0.1" if host == "localhost" else host), port
