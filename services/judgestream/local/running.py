@@ -11,7 +11,7 @@ from judgestream.local.state import read_state
 from judgestream.local.supervisor_file import read_report
 
 CONTROL_KEY_FILE = "triton-control.key"
-"""In the data folder: what opens the model control of the stack's Triton (see `local.private.kept_secret`)."""
+"""In the data folder: what opens the model control of the stack's Triton (`private.kept_secret`)."""
 
 # a server's name in the state file: the setting that names its address
 _SETTINGS = {"Kafka": "kafka.bootstrap", "Valkey": "redis.url", "Triton": "triton.grpc"}
