@@ -14,7 +14,7 @@ from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS
 from judgestream.core.errors import JudgestreamError
 from judgestream.core.masking import masked
 from judgestream.local.state import StackState
-from judgestream.local.supervisor_file import PartReport, PartState, SupervisorReport
+from judgestream.local.supervisor_file import PartReport, PartState, Phase, SupervisorReport
 from judgestream.settings import Settings
 
 RECENT = timedelta(hours=1)
@@ -107,19 +107,21 @@ def _look_at_servers(
         elif server.name in running:
             what = "running"
         else:
-            what = "dead" if part is None or part.state is PartState.RUNNING else str(part.state)
+            starting = report is not None and report.phase is Phase.STARTING
+            unknown = part is None or part.state is PartState.RUNNING
+            what = "starting" if starting else "dead" if unknown else str(part.state)
         found.servers.append(
             ServerLine(
                 name=server.name,
                 state=what,
-                pid=None if server.server is None or what == "dead" else server.server.pid,
+                pid=None if server.server is None or what != "running" else server.server.pid,
                 address=masked(server.address),
                 log=server.log_path or "",
                 detail="" if part is None else _detail(part),
             )
         )
-        if what in ("dead", "restarting"):
-            found.fatal.append(f"{server.name} does not run; see {server.log_path}")
+        if what in ("dead", "starting", "restarting"):
+            found.fatal.append(f"{server.name} does not run; its log is {server.log_path}")
     alive = state.owner_alive()
     found.servers.append(
         ServerLine(
@@ -135,15 +137,13 @@ def _look_at_servers(
 
 
 def _detail(part: PartReport) -> str:
-    """Why a part ended last, for one that is not well, or has been started again."""
-    if part.state is PartState.RUNNING and not part.restarts:
+    """Why a part ended last: with its log's end while it does not run, in one line when it runs again."""
+    if part.state is not PartState.RUNNING:
+        return part.error
+    if not part.restarts or not part.error:
         return ""
-    again = (
-        f"started again {part.restarts} time{'s' if part.restarts != 1 else ''}; "
-        if part.restarts
-        else ""
-    )
-    return f"{again}last end: {part.error}" if part.error else again.rstrip("; ")
+    times = "once" if part.restarts == 1 else f"{part.restarts} times"
+    return f"{part.name} was started again {times}; last end: {part.error.splitlines()[0]}"
 
 
 def _look_at_workers(found: Overview, settings: Settings, report: SupervisorReport | None) -> None:

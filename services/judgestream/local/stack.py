@@ -165,11 +165,7 @@ class Stack:
                 owner=owner,
                 boot=boot_id(),
                 started_at=time.time(),
-                servers=tuple(
-                    _state(name, part)
-                    for name, part in self._parts.items()
-                    if isinstance(part, External) or part.process is not None
-                ),
+                servers=tuple(_state(name, part) for name, part in self._parts.items()),
             ),
         )
 
@@ -262,14 +258,15 @@ def _give_up(starts: Mapping["Future[None]", LocalServer]) -> None:
 
 
 def _state(name: str, part: LocalServer | External) -> ServerState:
-    if isinstance(part, External) or part.process is None:
+    if isinstance(part, External):
         return ServerState(name=name, address=part.address)
+    process = part.process
     return ServerState(
         name=name,
         address=part.address,
         log_path=str(part.log_path),
-        server=part.process.server,
-        keeper=part.process.keeper,
+        server=None if process is None else process.server,
+        keeper=None if process is None else process.keeper,
     )
 
 

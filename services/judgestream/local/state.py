@@ -22,7 +22,8 @@ _FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class ServerState:
-    """One server. `server` and `keeper` are None for one that somebody else runs (external)."""
+    """One server. `server` and `keeper` are None for one that somebody else runs (external), and for one of
+    ours that is being started."""
 
     name: str
     address: str
@@ -32,7 +33,7 @@ class ServerState:
 
     @property
     def external(self) -> bool:
-        return self.server is None
+        return self.log_path is None
 
 
 @dataclass(frozen=True, kw_only=True)
