@@ -107,9 +107,7 @@ def _look_at_servers(
         elif server.name in running:
             what = "running"
         else:
-            starting = report is not None and report.phase is Phase.STARTING
-            unknown = part is None or part.state is PartState.RUNNING
-            what = "starting" if starting else "dead" if unknown else str(part.state)
+            what = _state_of(part, report)
         found.servers.append(
             ServerLine(
                 name=server.name,
@@ -134,6 +132,15 @@ def _look_at_servers(
     )
     if not alive:
         found.fatal.append("the supervisor does not run: `judgestream up` starts everything again")
+
+
+def _state_of(part: PartReport | None, report: SupervisorReport | None) -> str:
+    """The state of a server of ours whose process is not there."""
+    if report is not None and report.phase is Phase.STARTING:
+        return "starting"
+    if part is None or part.state is PartState.RUNNING:
+        return "dead"
+    return str(part.state)
 
 
 def _detail(part: PartReport) -> str:
