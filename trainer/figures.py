@@ -116,9 +116,9 @@ def upstream(judged: Sequence[Judged]) -> dict[str, float]:
     where = position([j.straight for j in rows], [j.swapped for j in rows])
     found = {
         "accuracy": agreed.accuracy,
-        "precision": agreed.precision,
-        "recall": agreed.recall,
-        "f1": agreed.f1,
+        "precision": agreed.judgelm.precision,
+        "recall": agreed.judgelm.recall,
+        "f1": agreed.judgelm.f1,
         "consistency": where.consistency,
         "perfer_before_rate": where.bias_toward_first,  # sic
         "perfer_after_rate": where.bias_toward_second,

@@ -54,6 +54,31 @@ def test_lists_of_different_length_are_refused() -> None:
         agreement([1, 0], [1])
 
 
+def test_one_stray_tie_costs_one_verdict_and_not_a_third_of_the_figure() -> None:
+    # statistics.md 2.7: 500 + 500 without ties, 900 right, one right one turned into a tie
+    gold = [1] * 500 + [-1] * 500
+    predicted = [1] * 449 + [0] + [-1] * 50 + [-1] * 450 + [1] * 50
+    found = agreement(gold, predicted)
+    assert found.classes == (1, -1)
+    assert found.accuracy == pytest.approx(0.899)
+    # precision 449/499 and 450/500; recall 449/500 and 450/500; F1 898/999 and 900/1000
+    assert found.precision == pytest.approx((449 / 499 + 450 / 500) / 2)
+    assert round(found.precision or 0, 4) == 0.8999
+    assert round(found.recall or 0, 4) == 0.8990
+    assert round(found.f1 or 0, 4) == 0.8994
+    # JudgeLM's own definition lets the tie in as a third class
+    assert found.judgelm.classes == (1, 0, -1)
+    judgelm = (found.judgelm.precision, found.judgelm.recall, found.judgelm.f1)
+    assert tuple(round(rate or 0, 4) for rate in judgelm) == (0.5999, 0.5993, 0.5996)
+
+
+def test_declared_classes_stay_the_same_whatever_the_sample_holds() -> None:
+    found = agreement([1, -1], [1, -1], classes=(1, 0, -1))
+    assert (found.classes, found.f1) == ((1, 0, -1), pytest.approx(2 / 3))
+    with pytest.raises(ValueError, match="at least one class"):
+        agreement([1], [1], classes=())
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_equals_scikit_learn(seed: int) -> None:
     draw = random.Random(seed)
@@ -64,6 +89,11 @@ def test_equals_scikit_learn(seed: int) -> None:
         gold, predicted, average="macro", zero_division=0
     )
     assert found.accuracy == pytest.approx(accuracy_score(gold, predicted))
+    judgelm = found.judgelm
+    assert (judgelm.precision, judgelm.recall, judgelm.f1) == pytest.approx((precision, recall, f1))
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        gold, predicted, average="macro", zero_division=0, labels=sorted(set(gold))
+    )
     assert (found.precision, found.recall, found.f1) == pytest.approx((precision, recall, f1))
 
 

@@ -1,25 +1,49 @@
 """`judgestream agreement`: how far the judge agrees with people, a teacher, or a known truth."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from judgestream.adapters.kafka.consuming import Incoming
+from judgestream.apps.cli import agreement_view as view
 from judgestream.apps.cli import options
 from judgestream.apps.cli.exit_codes import ExitCode
-from judgestream.apps.cli.label_join import Judged, ReleaseAgreement, join, votes_by_request
-from judgestream.apps.cli.output import OutputFormat, json_line, line, note, table
+from judgestream.apps.cli.label_join import Judged, ReleaseAgreement, ambiguous, join, paired
+from judgestream.apps.cli.output import OutputFormat, json_line, line, note
 from judgestream.apps.cli.reading import all_verdicts, everything
 from judgestream.apps.cli.verdict_set import VerdictSet
 from judgestream.contracts.codecs import label_from_message
-from judgestream.contracts.topics import LABELS
-from judgestream.core.bias.report import Metric
-from judgestream.core.stats.intervals import Interval
-from judgestream.settings import load
+from judgestream.contracts.topics import LABELS, REQUESTS
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.stats.intervals import least_resamples
+from judgestream.core.stats.labels import Ballots
+from judgestream.core.stats.order_rules import OrderRule
+from judgestream.core.types import Label
+from judgestream.settings import Kafka, load
+from judgestream.v1.judging_pb2 import JudgeRequest
 from judgestream.v1.judging_pb2 import Label as LabelMessage
 
-RATES = ("accuracy", "precision", "recall", "f1")
-OUTCOMES = {1: "first", 0: "tie", -1: "second"}
+NO_TIME = datetime.fromtimestamp(0, UTC)
+CLASSES = {"first": 1, "tie": 0, "second": -1}
+
+
+def _enough(resamples: int) -> int:
+    least = least_resamples()
+    if 0 < resamples < least:
+        raise typer.BadParameter(
+            f"{resamples} resamples leave nothing outside a 95 % interval: at least {least}, or 0"
+        )
+    return resamples
+
+
+def _classes(names: list[str] | None) -> list[str] | None:
+    for name in names or ():
+        if name not in CLASSES:
+            raise typer.BadParameter(f"{name!r} is not a class: {', '.join(CLASSES)}")
+    return names
 
 
 def agreement(
@@ -31,44 +55,75 @@ def agreement(
         ),
     ] = None,
     since: options.Since = None,
+    order_rule: Annotated[
+        OrderRule,
+        typer.Option(
+            help="what both orders amount to: the verdict's own average, or a published rule"
+        ),
+    ] = OrderRule.AVERAGED,
+    compare: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="another release, compared on the same requests"),
+    ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class",
+            callback=_classes,
+            help="average macro figures over these (first, tie, second) instead of the labels' own",
+        ),
+    ] = None,
+    cluster_by: Annotated[
+        str, typer.Option(metavar="KEY", help="metadata key whose value names a prompt")
+    ] = "",
     resamples: Annotated[
-        int, typer.Option(min=0, help="of the bootstrap of precision, recall and F1; 0 = none")
-    ] = 1000,
+        int,
+        typer.Option(
+            min=0,
+            callback=_enough,
+            help="bootstrap macro figures and kappa by prompt, at least 40; 0 = closed form",
+        ),
+    ] = 0,
     min_accuracy: Annotated[
-        float | None, typer.Option(min=0, max=1, help="exit 1 when a release is below this")
+        float | None,
+        typer.Option(
+            min=0, max=1, help="exit 1 unless the 95 % interval of the accuracy lies above this"
+        ),
     ] = None,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
     """Compare each release's verdicts with the majority of the labels of the same requests.
 
     Rates are over verdicts that are scored and have a majority label; what is left out is counted beside
-    them. Precision, recall and F1 are unweighted means over the outcomes first, tie, second. Position
-    metrics are over the labelled verdicts. Exits 1 when there is nothing to compare.
+    them. Verdicts on one prompt count as one observation in every interval. Macro precision, recall and F1
+    are over the classes of the labels. docs/statistics.md defines every figure. Exits 1 when there is nothing
+    to compare.
     """
     kafka = load().kafka
-    votes = votes_by_request(
-        (label_from_message(message) for _, message in everything(kafka, LABELS, LabelMessage)),
-        annotator or (),
-    )
-    judged: VerdictSet[Judged | None] = VerdictSet()
-    for _, verdict in all_verdicts(kafka, release=release, since=since):
-        judged.add(verdict, Judged.of(verdict))
+    ballots = Ballots(_labels(kafka), annotators=annotator or ())
+    judged = _judged(kafka, since, cluster_by)
     by_release: dict[str, list[Judged]] = {}
     for one in judged:
-        if one is not None:
-            by_release.setdefault(one.release, []).append(one)
+        by_release.setdefault(one.release, []).append(one)
+    pair = None if compare is None else _pair(by_release, release, compare)
+    prompts, reused = _prompts(kafka)
+    doubtful = ambiguous(judged) | reused
+    wanted = pair or ([release] if release is not None else sorted(by_release))
     results = [
-        join(name, found, votes, resamples=resamples) for name, found in sorted(by_release.items())
+        join(
+            name,
+            by_release.get(name, []),
+            ballots,
+            prompts=prompts,
+            doubtful=doubtful,
+            rule=order_rule,
+            classes=[CLASSES[one] for one in classes] if classes else None,
+            resamples=resamples,
+        )
+        for name in wanted
     ]
-    for result in results:
-        if form is OutputFormat.JSON:
-            json_line(as_json(result))
-        else:
-            _tell(result)
-    answered = {one.request_id for found in by_release.values() for one in found}
-    without = len(votes.keys() - answered)
-    if without:
-        note(f"{without} labelled requests have no verdict")
+    _show(results, ballots, form, paired_too=pair is not None)
+    _unanswered(ballots, by_release)
     if not any(result.agreement.n for result in results):
         note("nothing to compare: no scored verdict has a majority label")
         raise typer.Exit(ExitCode.NO)
@@ -76,79 +131,104 @@ def agreement(
         _gate(results, min_accuracy)
 
 
-def as_json(result: ReleaseAgreement) -> dict[str, object]:
-    """The report as one JSON object. Rates are shares, 0 to 1, null where nothing was compared."""
-    found = result.agreement
-    rates: dict[str, object] = {
-        name: _value(getattr(found, name), result.intervals.get(name)) for name in RATES
-    }
-    return {
-        "release": result.release,
-        "n": found.n,
-        "unscored": found.unscored,
-        "without_label": found.unlabelled - result.undecided - result.mismatched,
-        "no_majority": result.undecided,
-        "mismatched": result.mismatched,
-        **rates,
-        "confusion": [
-            {"gold": _named(gold), "judge": _named(judge), "count": count}
-            for (gold, judge), count in sorted(found.confusion.items(), key=str)
-        ],
-        "position": {m.name: _value(m.value, m.interval) | {"n": m.n} for m in result.position},
-    }
+def _show(
+    results: Sequence[ReleaseAgreement],
+    ballots: Ballots,
+    form: OutputFormat,
+    *,
+    paired_too: bool,
+) -> None:
+    for result in results:
+        if form is OutputFormat.JSON:
+            json_line(view.as_json(result, ballots))
+        else:
+            view.tell(result)
+    if paired_too:
+        found, *alone = paired(*results)
+        names, rest = (results[0].release, results[1].release), (alone[0], alone[1])
+        if form is OutputFormat.JSON:
+            json_line(view.pair_json(names, found, rest))
+        else:
+            view.tell_pair(names, found, rest)
+            line()
+        if results[0].templates != results[1].templates:
+            note("the releases use different templates: their tie rates do not compare")
+    if form is OutputFormat.TEXT:
+        view.tell_labels(ballots)
 
 
-def _value(value: float | None, interval: Interval | None) -> dict[str, object]:
-    shown: dict[str, object] = {"value": value}
-    if interval is not None:
-        shown |= {"low": interval.low, "high": interval.high, "method": interval.method}
-    return shown
+def _labels(kafka: Kafka) -> Iterator[Label]:
+    """Every label on the topic. One whose time is missing or unreadable has its record's time."""
+    for incoming, message in everything(kafka, LABELS, LabelMessage):
+        yield _label(incoming, message)
 
 
-def _tell(result: ReleaseAgreement) -> None:
-    found = result.agreement
-    line(f"release {result.release or '(none)'}")
-    line(
-        f"compared {found.n}, unscored {found.unscored},"
-        f" without label {found.unlabelled - result.undecided - result.mismatched},"
-        f" without majority {result.undecided}"
-        + (f", label names no candidate {result.mismatched}" if result.mismatched else "")
-    )
-    line()
-    rows = [_row(name, getattr(found, name), result.intervals.get(name), found.n) for name in RATES]
-    table(("metric", "value", "interval", "n"), rows + [_metric_row(m) for m in result.position])
-    line()
-    head = ("label \\ judge", *OUTCOMES.values())
-    table(
-        head,
-        [
-            (name, *(found.confusion.get((gold, judge), 0) for judge in OUTCOMES))
-            for gold, name in OUTCOMES.items()
-        ],
-    )
-    line()
+def _label(incoming: Incoming[LabelMessage], message: LabelMessage) -> Label:
+    recorded = incoming.record.time or NO_TIME
+    if message.HasField("labelled_at"):
+        try:
+            return label_from_message(message)
+        except ValueError:
+            message.ClearField("labelled_at")
+    return replace(label_from_message(message), labelled_at=recorded)
 
 
-def _metric_row(metric: Metric) -> tuple[str, str, str, int]:
-    return _row(metric.name, metric.value, metric.interval, metric.n)
+def _judged(kafka: Kafka, since: datetime | None, cluster_key: str) -> list[Judged]:
+    """Every judgement of two candidates once, of all releases: what is ambiguous shows across them only."""
+    kept: VerdictSet[Judged | None] = VerdictSet()
+    for _, verdict in all_verdicts(kafka, since=since):
+        kept.add(verdict, Judged.of(verdict, cluster_key=cluster_key))
+    return [one for one in kept if one is not None]
 
 
-def _row(
-    name: str, value: float | None, interval: Interval | None, n: int
-) -> tuple[str, str, str, int]:
-    """A row of a metrics table, in per cent."""
-    shown = "-" if value is None else f"{100 * value:.1f} %"
-    ends = "" if interval is None else f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
-    return name, shown, ends, n
+def _prompts(kafka: Kafka) -> tuple[dict[str, int], set[str]]:
+    """Request id -> its question's text, as a hash, for the requests that the topic still has; and the ids
+    that stand for two questions."""
+    known: dict[str, int] = {}
+    reused: set[str] = set()
+    for _, message in everything(kafka, REQUESTS, JudgeRequest):
+        question = hash(message.question)
+        if known.setdefault(message.request_id, question) != question:
+            reused.add(message.request_id)
+    return known, reused
 
 
-def _named(outcome: object) -> str:
-    return OUTCOMES[outcome] if isinstance(outcome, int) else str(outcome)
+def _pair(by_release: dict[str, list[Judged]], release: str | None, other: str) -> list[str]:
+    """The two releases to compare: the one asked for, or the only other one there is."""
+    if other not in by_release:
+        raise ConfigurationError(
+            f"release {other} has no verdict; there are {', '.join(sorted(by_release)) or 'none'}"
+        )
+    rest = [name for name in sorted(by_release) if name != other]
+    if release is None and len(rest) != 1:
+        raise ConfigurationError(
+            f"{len(rest)} releases can be compared with {other}: name one with --release"
+            f" ({', '.join(rest) or 'no other has a verdict'})"
+        )
+    first = rest[0] if release is None else release
+    if first == other:
+        raise ConfigurationError(f"{other} cannot be compared with itself: name two releases")
+    return [first, other]
+
+
+def _unanswered(ballots: Ballots, by_release: dict[str, list[Judged]]) -> None:
+    answered = {one.request_id for found in by_release.values() for one in found}
+    without = sum(name not in answered for name in ballots)
+    if without:
+        note(f"{without} labelled requests have no verdict")
 
 
 def _gate(results: Sequence[ReleaseAgreement], least: float) -> None:
-    short = [r for r in results if r.agreement.accuracy is None or r.agreement.accuracy < least]
-    for result in short:
-        note(f"release {result.release}: accuracy is below {least}")
+    """The lower end must reach the bound: a sample that merely happened to lie above proves nothing."""
+    short = False
+    for result in results:
+        interval = None if result.accuracy is None else result.accuracy.interval
+        if interval is None or interval.low < least:
+            low = "nothing" if interval is None else f"{interval.low:.3f}"
+            note(
+                f"release {result.release}: not shown to reach an accuracy of {least}"
+                f" (the 95 % interval begins at {low})"
+            )
+            short = True
     if short:
         raise typer.Exit(ExitCode.NO)

@@ -1,9 +1,11 @@
-"""Agreement of predicted outcomes with gold ones: accuracy and macro precision, recall, F1."""
+"""Agreement of predicted outcomes with gold ones: accuracy, and macro precision, recall and F1."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from judgestream.core.stats.macro import Macro, Table, judgelm_macro, macro
 
 Confusion = Mapping[tuple[Hashable, Hashable], int]
 """How often each (gold, predicted) occurred."""
@@ -17,69 +19,64 @@ class Agreement:
     unscored    gold known, prediction None: in no rate below, so publish it beside them
     unlabelled  gold None: nothing to compare with
     accuracy    share of `n` that is equal
-    precision, recall, f1   unweighted means over the classes that occur in gold or predictions
+    classes     what precision, recall and f1 are means over: those of the gold, or the declared ones
+    precision, recall, f1   unweighted means over `classes`
+    judgelm     the same by JudgeLM's definition, whose class set grows with the predictions
     """
 
     n: int
     unscored: int
     unlabelled: int
     accuracy: float | None
+    classes: tuple[Hashable, ...]
     precision: float | None
     recall: float | None
     f1: float | None
+    judgelm: Macro
     confusion: Confusion
 
 
-def agreement(gold: Sequence[Hashable], predicted: Sequence[Hashable]) -> Agreement:
+def agreement(
+    gold: Sequence[Hashable],
+    predicted: Sequence[Hashable],
+    *,
+    classes: Sequence[Hashable] | None = None,
+) -> Agreement:
     """Compare two lists of outcomes, item by item; None stands for unknown or unreadable.
 
-    Outcomes are any hashable labels: +1, 0, -1 for win, tie, lose, or candidate ids.
+    Outcomes are any hashable labels: +1, 0, -1 for win, tie, lose, or candidate ids. The macro figures are
+    over the classes of the gold, so that a single stray prediction of another class does not add a class
+    that scores 0: see `macro`.
 
-    Source: JudgeLM's evaluator (arXiv 2310.17631), which is scikit-learn's `average="macro"`: a class
-    counts when it occurs in gold or in the predictions, and an undefined precision or recall counts 0. The
-    F1 is the mean of the classes' F1, not the F1 of the means. JudgeLM also turns an unreadable prediction
-    into a tie; for that parity, put ties in place of None before calling.
+    Args:
+        classes: the classes to average over, when they are to be the same for several data sets.
 
     Raises:
-        ValueError: the lists differ in length.
+        ValueError: the lists differ in length, or `classes` is empty.
     """
     rows = list(zip(gold, predicted, strict=True))
     confusion = Counter((g, p) for g, p in rows if g is not None and p is not None)
     n = confusion.total()
+    headline = macro(confusion, classes)
     return Agreement(
         n=n,
         unscored=sum(g is not None and p is None for g, p in rows),
         unlabelled=sum(g is None for g, _ in rows),
-        accuracy=sum(c for (g, p), c in confusion.items() if g == p) / n if n else None,
-        precision=_macro(confusion, _precision),
-        recall=_macro(confusion, _recall),
-        f1=_macro(confusion, _f1),
+        accuracy=accuracy_of(confusion),
+        classes=headline.classes,
+        precision=headline.precision,
+        recall=headline.recall,
+        f1=headline.f1,
+        judgelm=judgelm_macro(confusion),
         confusion=MappingProxyType(confusion),
     )
 
 
-def _macro(confusion: Confusion, of_class: Callable[[int, int, int], float]) -> float | None:
-    """Mean over classes of `of_class(hits, times predicted, times gold)`."""
-    predicted: Counter[Hashable] = Counter()
-    gold: Counter[Hashable] = Counter()
-    for (g, p), count in confusion.items():
-        gold[g] += count
-        predicted[p] += count
-    classes = gold.keys() | predicted.keys()
-    if not classes:
+def accuracy_of(confusion: Table) -> float | None:
+    """The share of a confusion's weight that lies on its diagonal; None without weight."""
+    total = sum(confusion.values())
+    if not total:
         return None
-    return sum(of_class(confusion.get((c, c), 0), predicted[c], gold[c]) for c in classes) / len(
-        classes
+    return (
+        sum(weight for (gold, predicted), weight in confusion.items() if gold == predicted) / total
     )
-
-
-def _precision(hits: int, predicted: int, gold: int) -> float:
-    return hits / predicted if predicted else 0.0
-
-
-def _recall(hits: int, predicted: int, gold: int) -> float:
-    return hits / gold if gold else 0.0
-
-
-def _f1(hits: int, predicted: int, gold: int) -> float:
-    return 2 * hits / (predicted + gold)

@@ -78,7 +78,7 @@ def clustered_mean(
         if 1 < count < n:
             squares = [total**2 for total in totals.values()]
             effect = max(1.0, count / (count - 1) * sum(squares) / n**2 / simple)
-            freedom = _freedom(squares)
+            freedom = freedom_of(squares)
     return Mean(
         value=mean,
         n=n,
@@ -97,7 +97,7 @@ def clustered_mean(
     )
 
 
-def _freedom(squares: Sequence[float]) -> float:
+def freedom_of(squares: Sequence[float]) -> float:
     """Degrees of freedom of a variance estimated from these squared cluster totals.
 
     One less than there are clusters when the totals are normal; fewer when few clusters carry the variance.

@@ -1,8 +1,10 @@
 """Agreement of two annotators, corrected for chance: Cohen's kappa and Scott's pi."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+
+from judgestream.core.stats.macro import Table
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,3 +69,36 @@ def _correct(
     return ChanceCorrected(
         value=value, observed=observed, expected=expected, n=len(pairs), unscored=unscored
     )
+
+
+def kappa_of(confusion: Table) -> float | None:
+    """Cohen's kappa of a confusion of any weights; None where chance alone explains it."""
+    ours, theirs, total = _margins(confusion)
+    return _coefficient(
+        confusion, total, sum(weight * theirs.get(label, 0.0) for label, weight in ours.items())
+    )
+
+
+def pi_of(confusion: Table) -> float | None:
+    """Scott's pi of a confusion of any weights; None where chance alone explains it."""
+    ours, theirs, total = _margins(confusion)
+    pooled = (ours.get(c, 0.0) + theirs.get(c, 0.0) for c in ours.keys() | theirs.keys())
+    return _coefficient(confusion, total, sum(weight * weight for weight in pooled) / 4.0)
+
+
+def _margins(confusion: Table) -> tuple[dict[Hashable, float], dict[Hashable, float], float]:
+    ours: defaultdict[Hashable, float] = defaultdict(float)
+    theirs: defaultdict[Hashable, float] = defaultdict(float)
+    for (one, other), weight in confusion.items():
+        ours[one] += weight
+        theirs[other] += weight
+    return ours, theirs, sum(ours.values())
+
+
+def _coefficient(confusion: Table, total: float, by_chance: float) -> float | None:
+    """`by_chance` is the expected agreement times the squared total."""
+    if not total:
+        return None
+    observed = sum(weight for (a, b), weight in confusion.items() if a == b) / total
+    expected = by_chance / (total * total)
+    return None if expected >= 1.0 else (observed - expected) / (1.0 - expected)

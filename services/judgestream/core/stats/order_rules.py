@@ -1,0 +1,111 @@
+"""What a pair judged in both orders amounts to, by the rule of whoever published the figure.
+
+The same two judgements give different headline numbers: on Auto-J's test set 59.99 % by its first order
+alone and 54.96 % when both orders must be right. So a figure names its rule.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from judgestream.core.reconcile import reading_preference
+from judgestream.core.types import PassResult, Reading, Verdict
+
+Preference = int | None
+"""+1, 0 or -1 in candidate order (the swapped order restored); None for an order that was not read."""
+
+INCONSISTENT = "inconsistent"
+"""The outcome of two orders that contradict each other where a rule lets them be nothing else: no label is
+equal to it, so it is never right."""
+
+Outcome = int | str | None
+
+
+class OrderRule(StrEnum):
+    AVERAGED = "averaged"
+    STRAIGHT = "straight"
+    MT_BENCH = "mt-bench"
+    JUDGEBENCH = "judgebench"
+    AUTO_J = "auto-j"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """`settle(straight, swapped)` gives +1, 0, -1, `INCONSISTENT`, or None for what is left out."""
+
+    name: OrderRule
+    meaning: str
+    settle: Callable[[Preference, Preference], Outcome]
+
+
+def _straight(straight: Preference, _: Preference) -> Outcome:
+    return straight
+
+
+def _mt_bench(straight: Preference, swapped: Preference) -> Outcome:
+    if straight is None or swapped is None:
+        return None
+    return straight if straight == swapped else 0
+
+
+def _judgebench(straight: Preference, swapped: Preference) -> Outcome:
+    if straight is None and swapped is None:
+        return INCONSISTENT
+    counter = (straight or 0) + (swapped or 0)
+    return (counter > 0) - (counter < 0)
+
+
+def _auto_j(straight: Preference, swapped: Preference) -> Outcome:
+    if straight is None or swapped is None:
+        return None
+    return straight if straight == swapped else INCONSISTENT
+
+
+_ROWS = (
+    Rule(
+        name=OrderRule.STRAIGHT,
+        meaning="the order as given alone (JudgeLM's agreement, Auto-J's first order)",
+        settle=_straight,
+    ),
+    Rule(
+        name=OrderRule.MT_BENCH,
+        meaning="a win only if both orders say so, else a tie; left out if one was not read",
+        settle=_mt_bench,
+    ),
+    Rule(
+        name=OrderRule.JUDGEBENCH,
+        meaning="the orders' sum: win and tie make a win, win and loss a tie; unread counts 0",
+        settle=_judgebench,
+    ),
+    Rule(
+        name=OrderRule.AUTO_J,
+        meaning="both orders must say the same, else it is wrong whatever the label",
+        settle=_auto_j,
+    ),
+)
+RULES: Mapping[OrderRule, Rule] = MappingProxyType({row.name: row for row in _ROWS})
+"""Every rule but `AVERAGED`, which is the verdict itself: the orders' probabilities, averaged. Sources:
+arXiv 2306.05685 (FastChat `show_result.py`), 2410.12784, 2310.05470, 2310.17631."""
+
+
+def orders_of(verdict: Verdict) -> tuple[Preference, Preference] | None:
+    """What the straight and the swapped pass of a verdict say, each alone, in candidate order.
+
+    Of a request judged with and without its reference, its first twin: with the reference. None when the
+    verdict has no two passes of one kind.
+    """
+    passes = {one.name: one for one in verdict.passes}
+    for name, one in passes.items():
+        order, plus, reference = name.partition("+")
+        other = passes.get(f"swapped{plus}{reference}")
+        if order == "straight" and other is not None:
+            return _preference(one), _preference(other)
+    return None
+
+
+def _preference(result: PassResult) -> Preference:
+    reading = result.reading
+    if not isinstance(reading, Reading) or reading.win is None:
+        return None
+    return reading_preference(reading)
