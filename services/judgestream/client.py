@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 from uuid import uuid4
 
-from judgestream.adapters.kafka.following import Follower
+from judgestream.adapters.kafka.following import Awaited, Follower
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.adapters.kafka.reading import TopicReader, never
 from judgestream.contracts.codecs import verdict_from_message
@@ -302,16 +302,17 @@ def judge_all(
         with RequestPublisher(kafka) as publisher:
             for request in requests:
                 publisher.submit(request)
-        wanted = [request.request_id for request in requests]
-        results = follower.wait(wanted, timeout_s=timeout_s, told=_unless(stopped))
-    missing = [one for one in wanted if one not in results.verdicts]
+        wanted = [Awaited.of(request) for request in requests]
+        results = follower.wait(wanted, timeout_s=timeout_s, told=_unless(stopped), release=release)
+    found = dict(zip(wanted, results.ordered(wanted), strict=True))
+    missing = [one.request_id for one, verdict in found.items() if verdict is None]
     if missing:
         raise VerdictTimeout(
             f"{len(missing)} of {len(wanted)} requests have no verdict after {timeout_s:g} s (the first:"
             f" {missing[0]!r}): is a judging worker running? `judgestream doctor` looks",
             verdicts=results.verdicts,
         )
-    return [results.verdicts[one] for one in wanted]
+    return [verdict for one in wanted if (verdict := found[one]) is not None]
 
 
 class VerdictTimeout(JudgestreamError):

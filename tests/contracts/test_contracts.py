@@ -1,5 +1,6 @@
 """Every topic's record round-trips in both content types, and the table holds together."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -206,3 +207,46 @@ def test_headers_follow_cloudevents_binary_mode() -> None:
         "traceparent": b"00-1",
     }
     assert events.event_time(headers) == NOON.replace(microsecond=123000)
+
+
+NOT_VERDICTS = {
+    "no id": {"verdict_id": ""},
+    "no request": {"request_id": " "},
+    "no status": {"status": 0},
+    "a newer status": {"status": 9},
+    "winner and tie": {"tie": True},
+    "probability not a number": {"p_win": float("nan")},
+    "probability of 7": {"p_tie": 7.0},
+    "confidence below 0": {"confidence": -0.5},
+}
+
+
+@pytest.mark.parametrize("name", NOT_VERDICTS)
+def test_what_is_no_verdict_is_a_value_error(name: str) -> None:
+    message = codecs.verdict_to_message(VERDICT)
+    for field, value in NOT_VERDICTS[name].items():
+        setattr(message, field, value)
+    with pytest.raises(ValueError, match=r"\w+ .*\w+"):
+        codecs.verdict_from_message(message)
+
+
+def test_an_infinite_score_and_a_time_off_the_calendar_are_value_errors() -> None:
+    score, time = (codecs.verdict_to_message(VERDICT) for _ in range(2))
+    score.passes[0].means[0] = float("inf")
+    time.requested_at.seconds = -(10**12)
+    for message in (score, time):
+        with pytest.raises(ValueError, match=r"finite|between 1970"):
+            codecs.verdict_from_message(message)
+
+
+def test_a_newer_reason_for_no_reading_is_read_as_other() -> None:
+    message = codecs.verdict_to_message(VERDICT)
+    message.passes[1].unreadable = "added_next_version"
+    reading = codecs.verdict_from_message(message).passes[1].reading
+    assert isinstance(reading, Unreadable) and reading.reason is Unread.OTHER
+
+
+def test_counts_that_no_server_should_report_are_written_all_the_same() -> None:
+    odd = replace(VERDICT, input_tokens=-1, output_tokens=1 << 40)
+    message = codecs.verdict_to_message(odd)
+    assert (message.input_tokens, message.output_tokens) == (0, 0xFFFFFFFF)

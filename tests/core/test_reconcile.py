@@ -3,6 +3,7 @@ import random
 import pytest
 
 from judgestream.core.reconcile import (
+    is_draw,
     preference,
     reading_preference,
     settle_pair,
@@ -73,6 +74,44 @@ def test_outcomes(
 ) -> None:
     found = settle_pair(request(), [result("straight", straight), result("swapped", swapped)])
     assert (found.winner, found.tie, found.flipped) == (winner, tie, flipped)
+
+
+# win, tie, lose of one pass -> winner, tie, confidence, whether it is a draw
+EDGES = [
+    ((0.5, 0.0, 0.5), "", True, 0.5, True),  # text alone, and the orders contradict each other
+    ((0.4, 0.2, 0.4), "", True, 0.4, True),
+    ((0.495, 0.015, 0.49), "a", False, 0.495, False),
+    ((0.4, 0.4, 0.2), "", True, 0.4, False),  # a tie as probable as the better side
+    ((0.3, 0.4, 0.3), "", True, 0.4, False),
+    ((1 / 3, 1 / 3, 1 / 3), "", True, 1 / 3, False),
+    ((0.49, 0.51, 0.0), "", True, 0.51, False),  # however many points the win would be by
+]
+
+
+@pytest.mark.parametrize(("probs", "winner", "tie", "confidence", "drawn"), EDGES)
+def test_the_confidence_is_the_largest_probability(
+    probs: tuple[float, float, float], winner: str, tie: bool, confidence: float, drawn: bool
+) -> None:
+    found = settle_pair(request(), [result("straight", reading(*probs))])
+    assert (found.winner, found.tie, found.confidence) == (winner, tie, pytest.approx(confidence))
+    assert is_draw(*probs) is drawn
+    assert is_draw(*probs[::-1]) is drawn
+
+
+def test_a_winner_may_have_the_lower_expected_score() -> None:
+    """statistics.md 2.14: P(10, 9) = .66, P(1, 10) = .34. The first is more often better, and by less."""
+    one = Reading(means=(6.94, 9.34), greedy=(10.0, 9.0), win=0.66, tie=0.0, lose=0.34)
+    found = settle_pair(request(), [result("straight", one)])
+    assert (found.winner, found.confidence) == ("a", pytest.approx(0.66))
+    assert [score.score for score in found.scores] == [6.94, 9.34]
+
+
+def test_position_bias_makes_the_average_less_confident_and_not_less_right() -> None:
+    """Log-odds of the first candidate 1, position bias 3 nats: sigmoid(4) = .982 and sigmoid(-2) = .119."""
+    straight, swapped = reading(0.982, 0.0, 0.018), reading(0.119, 0.0, 0.881)
+    found = settle_pair(request(), [result("straight", straight), result("swapped", swapped)])
+    assert (found.winner, found.flipped) == ("a", True)
+    assert found.confidence == pytest.approx((0.982 + 0.119) / 2)  # .55; without the bias .73
 
 
 def random_reading(draw: random.Random) -> Reading:

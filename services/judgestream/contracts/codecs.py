@@ -1,6 +1,7 @@
 """Protobuf messages <-> the values that the core works with."""
 
 from datetime import UTC, datetime
+from math import isfinite
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -27,6 +28,8 @@ from judgestream.v1 import judging_pb2 as pb
 
 DEFAULT_EXPLANATION_TOKENS = 256
 DEFAULT_MODE = "pairwise"
+ROUNDING = 1e-6
+"""By so much a probability may exceed 0 to 1."""
 
 _ORDERS = {
     pb.JudgeOptions.ORDERS_UNSPECIFIED: Orders.BOTH,
@@ -197,12 +200,24 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
 
 
 def verdict_from_message(message: pb.Verdict) -> Verdict:
-    """The verdict that was published. A pass's raw score distribution is not published, so not here."""
+    """The verdict that was published. A pass's raw score distribution is not published, so not here.
+
+    Raises:
+        ValueError: not a verdict of ours: no id, an unknown status, a time off the calendar, or a number
+            that is not one. The message names the field.
+    """
+    if not message.verdict_id.strip() or not message.request_id.strip():
+        raise ValueError("a verdict needs a verdict_id and a request_id")
+    if message.status not in _STATUS:
+        raise ValueError(f"status {message.status} is unknown: a newer version may have written it")
+    if message.tie and message.winner:
+        raise ValueError(f"names the winner {quoted(message.winner)} and says tie")
+    _check_numbers(message)
     return Verdict(
         verdict_id=message.verdict_id,
         request_id=message.request_id,
         mode=message.mode,
-        status=_STATUS.get(message.status, Status.FAILED),
+        status=_STATUS[message.status],
         reason=message.reason,
         error_class=message.error_class,
         error_message=message.error_message,
@@ -266,10 +281,33 @@ def _pass_to_message(result: PassResult) -> pb.PassReading:
     return message
 
 
+def _check_numbers(message: pb.Verdict) -> None:
+    """Probabilities from 0 to 1, scores that are numbers: a NaN would silently spoil every mean."""
+    for one in (message, *message.passes):
+        for name in ("p_win", "p_tie", "p_lose"):
+            if one.HasField(name) and not -ROUNDING <= getattr(one, name) <= 1 + ROUNDING:
+                raise ValueError(f"{name} is {getattr(one, name)}: it must be from 0 to 1")
+    if message.HasField("confidence") and not -ROUNDING <= message.confidence <= 1 + ROUNDING:
+        raise ValueError(f"confidence is {message.confidence}: it must be from 0 to 1")
+    scores = [one.score for one in message.scores]
+    for one in message.passes:
+        scores += (*one.means, *one.greedy, one.outside)
+    if not all(map(isfinite, scores)):
+        raise ValueError("a score is not a finite number")
+
+
+def _unread(reason: str) -> Unread:
+    """Why there is no reading; a reason that only a newer version knows is "other"."""
+    try:
+        return Unread(reason)
+    except ValueError:
+        return Unread.OTHER
+
+
 def _pass_from_message(message: pb.PassReading) -> PassResult:
     reading: Reading | Unreadable
     if message.unreadable:
-        reading = Unreadable(reason=Unread(message.unreadable), detail=message.detail)
+        reading = Unreadable(reason=_unread(message.unreadable), detail=message.detail)
     else:
         reading = Reading(
             means=tuple(message.means),
@@ -301,6 +339,11 @@ def label_to_message(label: Label) -> pb.Label:
 
 
 def label_from_message(message: pb.Label) -> Label:
+    """The label that was published, valid or not (`checks.label_problem`).
+
+    Raises:
+        ValueError: a time off the calendar.
+    """
     return Label(
         label_id=message.label_id,
         request_id=message.request_id,

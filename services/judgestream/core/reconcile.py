@@ -33,11 +33,21 @@ class Settlement:
 def preference(win: float, tie: float, lose: float) -> int:
     """+1, 0 or -1: the most probable of first better, equal, second better.
 
-    An exact draw between win and lose is a tie: anything else would favour a position.
+    Where a tie is as probable as the better side, it is a tie. An exact draw between win and lose that beats
+    the tie has no single most probable outcome; it is a tie, too, since anything else would favour a
+    position: see `is_draw`.
     """
     if tie >= win and tie >= lose:
         return 0
     return (win > lose) - (win < lose)
+
+
+def is_draw(win: float, tie: float, lose: float) -> bool:
+    """Whether a tie was called only because first and second are exactly equally probable.
+
+    So it is when a judge that writes text and gives no probabilities contradicts itself: (.5, 0, .5).
+    """
+    return win == lose and tie < win
 
 
 def reading_preference(reading: Reading) -> int:
@@ -53,6 +63,10 @@ def settle_pair(request: Request, passes: Sequence[PassResult]) -> Settlement:
     Averaging over both orders makes the outcome symmetric: swapping the candidates of a request swaps
     its verdict exactly (`fsum`, because a plain sum depends on the order of the passes). One unreadable
     pass makes the whole request unscored, because what is left would be judged in one order only.
+
+    The confidence is the largest of the three: the probability of the outcome, and on a draw that of either
+    side. The expected scores may say otherwise than the winner: they are means, it is the more frequent
+    side. Why not log-odds, and what follows from the rule, is in docs/statistics.md, with numbers.
     """
     readings, unscored = _readable(request, passes)
     if unscored is not None:
@@ -71,7 +85,7 @@ def settle_pair(request: Request, passes: Sequence[PassResult]) -> Settlement:
         p_win=win,
         p_tie=tie,
         p_lose=lose,
-        confidence={1: win, 0: tie, -1: lose}[side],
+        confidence=max(win, tie, lose),
         flipped=_flipped(passes),
     )
 

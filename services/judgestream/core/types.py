@@ -37,6 +37,9 @@ class Unread(StrEnum):
     OUTSIDE_GRAMMAR = "outside_grammar"  # too much probability outside the allowed scores
     UNPARSABLE = "unparsable"  # the text has no score line of the expected form
     TRUNCATED = "truncated"  # the reply ended for length before its scores were complete
+    OTHER = (
+        "other"  # published by a newer version of ours, for a reason that this one does not know
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,7 +155,7 @@ class Verdict:
     winner        candidate id; "" when tied, when the mode has no winner, and unless status is scored
     tie           True when the judge finds the candidates equal
     p_win, p_tie, p_lose   P(first candidate better), P(equal), P(second better), averaged over all passes
-    confidence    probability of the outcome that was chosen
+    confidence    the largest of the three: the probability of the outcome, on a draw that of either side
     flipped       True when straight and swapped orders lead to different outcomes; None if not both asked
     latency_s     from the first attempt's start to the settled verdict, seconds
     content_digest   of what was judged (see `identity.content_digest`); "" when it could not be decoded

@@ -1,57 +1,131 @@
 """Waiting for the verdicts of one's own requests."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from time import monotonic
+from typing import NamedTuple, Self
 
 from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.adapters.kafka.reading import Offsets, TopicReader
 from judgestream.contracts.codecs import verdict_from_message
 from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
 from judgestream.core.errors import UndecodableRecord
-from judgestream.core.types import Status, Verdict
+from judgestream.core.identity import content_digest
+from judgestream.core.types import Request, Status, Verdict
 from judgestream.settings import Kafka
 from judgestream.v1.judging_pb2 import DeadLetter
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
 LOOK_BACK_AFTER_S = 10.0
 """Quiet for this long, we look whether the missing verdicts were published before we submitted."""
+LETTERS_AFTER_S = 2.0
+"""Quiet for this long, a dead letter counts by itself: its failed verdict would have come by now."""
+SEVERAL_AFTER_S = 5.0
+"""Quiet for this long, verdicts of several releases count as all there are."""
+
+_RANK = {Status.FAILED: 0, Status.UNSCORED: 1, Status.SCORED: 2}
 
 
-@dataclass(slots=True)
+class Awaited(NamedTuple):
+    """A request that was sent. Without a content digest any content under its id counts."""
+
+    request_id: str
+    content_digest: str = ""
+
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        return cls(request.request_id, content_digest(request))
+
+
 class Results:
     """What has become of our requests so far.
 
-    verdicts   request id -> its verdict; one that settled something replaces a failed one
-    letters    request id -> its dead letter, where no verdict came with it
-    earlier    requests that were judged before: their ids were known, so they were not judged again
+    A request is known here by its id or, where several contents were sent under one id, by its id and the
+    beginning of its content digest.
+
+    waiting    requests without any outcome
+    verdicts   request -> its verdict; all of one release, as far as that one has answered
+    letters    request -> its dead letter, where no verdict came with it
+    earlier    requests that were judged before: their content was known, so they were not judged again
     """
 
-    waiting: set[str]
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
-    letters: dict[str, DeadLetter] = field(default_factory=dict)
-    earlier: set[str] = field(default_factory=set)
+    def __init__(self, requests: Iterable[Awaited | str], *, release: str = "") -> None:
+        wanted = dict.fromkeys(Awaited(one) if isinstance(one, str) else one for one in requests)
+        self._wanted: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        for one in wanted:
+            self._wanted[one.request_id].append((one.request_id, one.content_digest))
+        for identity, several in self._wanted.items():
+            if len(several) > 1:
+                several[:] = [(f"{identity} ({digest[:8]})", digest) for _, digest in several]
+        self._release = release
+        self._by_release: defaultdict[str, dict[str, Verdict]] = defaultdict(dict)
+        self.waiting = {name for several in self._wanted.values() for name, _ in several}
+        self.letters: dict[str, DeadLetter] = {}
+        self.earlier: set[str] = set()
 
-    def take_verdict(self, verdict: Verdict) -> bool:
-        """Returns whether it told us something new."""
-        identity = verdict.request_id
-        known = self.verdicts.get(identity)
-        if identity not in self.waiting and known is None and identity not in self.letters:
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """Of several releases the one that answered most comes first, so they are not mixed by chance."""
+        chosen: dict[str, Verdict] = {}
+        for release in sorted(self._by_release, key=lambda one: (-len(self._by_release[one]), one)):
+            for name, verdict in self._by_release[release].items():
+                chosen.setdefault(name, verdict)
+        return chosen
+
+    def ordered(self, requests: Iterable[Awaited]) -> list[Verdict | None]:
+        """The verdicts on these requests, in their order."""
+        verdicts = self.verdicts
+        names = {
+            (identity, digest): name
+            for identity, several in self._wanted.items()
+            for name, digest in several
+        }
+        return [verdicts.get(names.get(one, "")) for one in requests]
+
+    @property
+    def releases(self) -> frozenset[str]:
+        """That have answered so far."""
+        return frozenset(self._by_release)
+
+    @property
+    def settled(self) -> bool:
+        """Every request has an outcome, and all of the verdicts can be had from one release."""
+        if self.waiting:
             return False
-        if known is not None and (
-            known.status is not Status.FAILED or verdict.status is Status.FAILED
-        ):
-            return False
-        self.verdicts[identity] = verdict
-        self.letters.pop(identity, None)
-        self.waiting.discard(identity)
-        return True
+        most = max(map(len, self._by_release.values()), default=0)
+        return len(self._by_release) <= 1 or most + len(self.letters) >= self._count
+
+    @property
+    def _count(self) -> int:
+        return sum(map(len, self._wanted.values()))
+
+    def take_verdict(self, verdict: Verdict) -> list[str]:
+        """Returns the requests about which it told us something new.
+
+        A verdict belongs to a request by id and content; one without a content digest (the request could not
+        be decoded) by the id alone. One that settled something replaces a failed one.
+        """
+        if self._release and verdict.release != self._release:
+            return []
+        news = []
+        for name, digest in self._wanted.get(verdict.request_id, ()):
+            known = self._by_release.get(verdict.release, {}).get(name)
+            if digest and verdict.content_digest and digest != verdict.content_digest:
+                continue
+            if known is not None and _RANK[known.status] >= _RANK[verdict.status]:
+                continue
+            self._by_release[verdict.release][name] = verdict
+            self.letters.pop(name, None)
+            self.waiting.discard(name)
+            news.append(name)
+        return news
 
     def take_letter(self, letter: DeadLetter) -> None:
         identity = letter.request_id or letter.key.decode(errors="replace")
-        if identity in self.waiting:
-            self.letters[identity] = letter
-            self.waiting.discard(identity)
+        for name, _ in self._wanted.get(identity, ()):
+            if name in self.waiting:
+                self.letters[name] = letter
+                self.waiting.discard(name)
 
 
 class Follower:
@@ -70,27 +144,45 @@ class Follower:
         self._letters.seek(self._letters.end())
 
     def wait(
-        self, requests: Collection[str], *, timeout_s: float, told: Callable[[int], None]
+        self,
+        requests: Collection[Awaited | str],
+        *,
+        timeout_s: float,
+        told: Callable[[int], None],
+        release: str = "",
     ) -> Results:
         """Read until every request has a verdict or a dead letter, or time is up.
 
         Args:
             told: called with the number of requests that are done, at least every half second.
+            release: only its verdicts count. Without one, and with several releases answering, the wait ends
+                when one of them has answered all, or when nothing more comes from any.
         """
-        results = Results(waiting=set(requests))
+        results = Results(requests, release=release)
+        letters: list[DeadLetter] = []
+        total = len(results.waiting)
         deadline = monotonic() + timeout_s
         heard, looked_back = monotonic(), False
-        while results.waiting and (left := deadline - monotonic()) > 0:
+        while not results.settled and (left := deadline - monotonic()) > 0:
             batch = self._verdicts.poll(min(0.5, left))
             if any([self._take(results, one) for one in batch]):
                 heard = monotonic()
-            for letter in self._letters.poll(0.0):
-                if not isinstance(letter.message, UndecodableRecord):
-                    results.take_letter(letter.message)
-            if monotonic() - heard > LOOK_BACK_AFTER_S and not looked_back:
+            letters += [
+                one.message
+                for one in self._letters.poll(0.0)
+                if not isinstance(one.message, UndecodableRecord)
+            ]
+            quiet = monotonic() - heard
+            if quiet > LETTERS_AFTER_S:
+                for letter in letters:
+                    results.take_letter(letter)
+                letters.clear()
+            if quiet > LOOK_BACK_AFTER_S and results.waiting and not looked_back:
                 looked_back = True
                 self._look_back(results)
-            told(len(requests) - len(results.waiting))
+            told(total - len(results.waiting))
+            if quiet > SEVERAL_AFTER_S and not results.waiting:
+                break
         return results
 
     def close(self) -> None:
@@ -98,26 +190,20 @@ class Follower:
         self._letters.close()
 
     def _look_back(self, results: Results) -> None:
-        """Take settled verdicts from before we submitted, of the release that answers now if one has."""
-        releases = {verdict.release for verdict in results.verdicts.values()}
+        """Take settled verdicts from before we submitted, of the releases that answer now if any has."""
+        releases, missing = results.releases, frozenset(results.waiting)
         position = self._verdicts.position()
-        found: dict[str, Verdict] = {}
         for incoming in self._verdicts.read(self._verdicts.beginning(), until=self._start):
             verdict = _verdict(incoming)
-            if verdict is None or verdict.request_id not in results.waiting:
+            if verdict is None or verdict.status is Status.FAILED:
                 continue
-            if verdict.status is not Status.FAILED and (
-                not releases or verdict.release in releases
-            ):
-                found[verdict.request_id] = verdict
+            if not releases or verdict.release in releases:
+                results.earlier.update(missing.intersection(results.take_verdict(verdict)))
         self._verdicts.seek(position)
-        for identity, verdict in found.items():
-            if results.take_verdict(verdict):
-                results.earlier.add(identity)
 
     def _take(self, results: Results, incoming: Incoming[VerdictMessage]) -> bool:
         verdict = _verdict(incoming)
-        return verdict is not None and results.take_verdict(verdict)
+        return verdict is not None and bool(results.take_verdict(verdict))
 
 
 def _verdict(incoming: Incoming[VerdictMessage]) -> Verdict | None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import typer
 
-from judgestream.adapters.kafka.following import Follower
+from judgestream.adapters.kafka.following import Awaited, Follower
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.adapters.kafka.topics import admin, check
 from judgestream.apps.cli import options
@@ -99,7 +99,7 @@ def _judgement(settings: Settings, timeout_s: float) -> str:
     with closing(Follower(settings.kafka)) as follower:
         with RequestPublisher(settings.kafka) as publisher:
             publisher.submit(request)
-        results = follower.wait([request.request_id], timeout_s=timeout_s, told=lambda _: None)
+        results = follower.wait([Awaited.of(request)], timeout_s=timeout_s, told=lambda _: None)
     verdict = results.verdicts.get(request.request_id)
     letter = results.letters.get(request.request_id)
     if letter is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from judgestream.core.bias.counts import BiasCounts
+from judgestream.core.reconcile import is_draw
 from judgestream.core.stats.agreement import Agreement, agreement
 from judgestream.core.stats.brier import brier
 from judgestream.core.stats.calibration import Calibration, calibration
@@ -89,7 +90,7 @@ class Judged:
             cluster=verdict.metadata.get(cluster_key, "") if cluster_key else "",
             is_probe=verdict.is_probe,
             malformed=scored and outcome is None,
-            drawn=outcome == 0 and chances.get(0, 0.0) < chances.get(1, 0.0),
+            drawn=bool(chances) and is_draw(chances[1], chances[0], chances[-1]),
             scores_differ=_scores_differ(verdict, outcome),
         )
 
@@ -333,7 +334,7 @@ def _calibration(
 ) -> Calibration | None:
     told = [k for k in read if labelled[k].chances]
     return calibration(
-        [labelled[k].chances[labelled[k].outcome] for k in told],
+        [max(labelled[k].chances.values()) for k in told],
         [labelled[k].outcome == gold[k] for k in told],
     )
 

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from google.protobuf.json_format import MessageToDict
 
-from judgestream.adapters.kafka.following import Follower, Results
+from judgestream.adapters.kafka.following import Awaited, Follower, Results
 from judgestream.adapters.kafka.publishing import RequestPublisher, encoded_request
 from judgestream.apps.cli import options
 from judgestream.apps.cli.exit_codes import ExitCode, TimeRanOut
@@ -23,7 +23,7 @@ from judgestream.apps.cli.output import Counter, OutputFormat, json_line, note, 
 from judgestream.apps.cli.understood import Skips
 from judgestream.contracts.codecs import request_to_message
 from judgestream.contracts.events import JSON, PROTOBUF
-from judgestream.core.errors import ConfigurationError, InvalidRequest
+from judgestream.core.errors import ConfigurationError, InvalidRequest, OversizeRecord
 from judgestream.core.formats.base import Converted
 from judgestream.core.formats.fields import InvalidRecord
 from judgestream.core.formats.mapping import parsed
@@ -214,7 +214,7 @@ def _sendable(one: Converted | Label | Skipped, content_type: str) -> Converted 
         return one
     try:
         encoded_request(one.request, content_type)
-    except InvalidRequest as exc:
+    except (InvalidRequest, OversizeRecord) as exc:
         return Skipped(problem=InvalidRecord(str(exc)), form="")
     return one
 
@@ -242,7 +242,8 @@ def _send(
     wait_s: float | None,
 ) -> None:
     """Publish, and wait for the verdicts so long, if asked to."""
-    kafka = load().kafka
+    settings = load()
+    kafka = settings.kafka
     if not source.once_only:
         skips.expected = _check(source, content_type, skips.keeps)
     with ExitStack() as stack:
@@ -259,7 +260,9 @@ def _send(
             skips.exit()
             return
         with Counter("judged", len(sent)) as progress:
-            results = follower.wait(sent, timeout_s=wait_s, told=progress.set)
+            results = follower.wait(
+                sent, timeout_s=wait_s, told=progress.set, release=settings.triton.release
+            )
     _summarise(sent, results, monotonic() - started, form)
     if results.waiting:
         raise TimeRanOut(
@@ -274,9 +277,9 @@ def _send(
 
 def _publish(
     source: Source, publisher: RequestPublisher, content_type: str, skips: Skips
-) -> tuple[list[str], int]:
-    """The ids of the requests, in order, and the number of labels; all confirmed."""
-    sent: list[str] = []
+) -> tuple[list[Awaited], int]:
+    """The requests, in order, and the number of labels; all confirmed."""
+    sent: list[Awaited] = []
     labels = 0
     with ExitStack() as stack:
         total = skips.expected
@@ -293,14 +296,16 @@ def _publish(
                 for label in one.labels:
                     publisher.label(label, content_type=content_type)
                 labels += len(one.labels)
-                sent.append(one.request.request_id)
+                sent.append(Awaited.of(one.request))
                 if progress is not None:
                     progress.set(len(sent))
         publisher.flush()
     return sent, labels
 
 
-def _summarise(sent: Sequence[str], results: Results, took_s: float, form: OutputFormat) -> None:
+def _summarise(
+    sent: Sequence[Awaited], results: Results, took_s: float, form: OutputFormat
+) -> None:
     verdicts = list(results.verdicts.values())
     by_status = Tally(verdict.status for verdict in verdicts)
     scored = [verdict for verdict in verdicts if verdict.status is Status.SCORED]

@@ -7,32 +7,37 @@ from judgestream.core.types import Status, Verdict
 
 T = TypeVar("T")
 
+RANK = {Status.FAILED: 0, Status.UNSCORED: 1, Status.SCORED: 2}
+"""A verdict of a higher rank replaces one of the same id with a lower."""
+
 
 class VerdictSet(Generic[T]):
     """Keeps what the caller makes of each verdict, once per verdict id.
 
-    A redelivered verdict changes nothing. A verdict that settled something takes the place of a failed
-    one, never the other way round: of the same id, or, for a request that could not even be decoded when
-    it failed, of the same request and release.
+    A redelivered verdict changes nothing. A scored verdict takes the place of an unscored one, and either
+    that of a failed one, never the other way round: of the same id, or, for a request that could not even be
+    decoded when it failed, of the same request and release.
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[bool, tuple[str, str], T]] = {}
+        self._kept: dict[str, tuple[int, tuple[str, str] | None, T]] = {}
         self._settled: set[tuple[str, str]] = set()
 
     def add(self, verdict: Verdict, value: T) -> bool:
         """Returns whether the verdict is kept."""
-        failed = verdict.status is Status.FAILED
+        rank = RANK[verdict.status]
         judgement = (verdict.request_id, verdict.release)
         known = self._kept.get(verdict.verdict_id)
-        if known is not None and (failed or not known[0]):
+        if known is not None and known[0] >= rank:
             return False
-        self._kept[verdict.verdict_id] = (failed, judgement, value)
+        failed = verdict.status is Status.FAILED
+        undecodable = judgement if failed and not verdict.content_digest else None
+        self._kept[verdict.verdict_id] = (rank, undecodable, value)
         if not failed:
             self._settled.add(judgement)
         return True
 
     def __iter__(self) -> Iterator[T]:
-        for failed, judgement, value in self._kept.values():
-            if not failed or judgement not in self._settled:
+        for _, undecodable, value in self._kept.values():
+            if undecodable is None or undecodable not in self._settled:
                 yield value

@@ -1,0 +1,195 @@
+"""How often each interval holds the truth, over a grid: `python -m tests.simulations [ROUNDS]`.
+
+Writes the tables of docs/statistics.md. The tests assert the same of a few cells with fewer rounds.
+"""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from math import comb
+from statistics import fmean
+
+import numpy as np
+
+from judgestream.core.stats.brier import brier
+from judgestream.core.stats.calibration import calibration
+from judgestream.core.stats.clusters import clustered_share
+from judgestream.core.stats.intervals import Interval, paired_difference, wilson_score
+from judgestream.core.stats.paired import signed_mean
+from tests.core.simulate import (
+    EVEN,
+    FEW_TIES,
+    NO_TIES,
+    RARE_TIES,
+    STATISTICS,
+    clustered,
+    confident,
+    coverage,
+    figure_and_truth,
+    gains,
+)
+
+SIZES = (20, 50, 100, 200, 500, 1000)
+
+
+def main(rounds: int) -> None:
+    say(f"{datetime.now(UTC).date()}, {rounds} rounds a cell, nominal 95 %, in %.")
+    for simulate in (shares, prompts, macro_figures, paired, errors, brier_scores):
+        simulate(rounds)
+
+
+def shares(_: int) -> None:
+    """Exact: every possible count, weighted by its probability."""
+    rows = []
+    for p in (0.5, 0.8, 0.9, 0.98, 0.995):
+        found = []
+        for n in SIZES:
+            ends = [wilson_score(k, n) for k in range(n + 1)]
+            held = [k for k, end in enumerate(ends) if end.low <= p <= end.high]
+            found.append(100 * sum(comb(n, k) * p**k * (1 - p) ** (n - k) for k in held))
+        rows.append((f"{p}", found))
+    table("Wilson, independent verdicts (exact)", "share", [f"n = {n}" for n in SIZES], rows)
+
+
+def prompts(rounds: int) -> None:
+    correlations = (0.0, 0.05, 0.2, 0.5)
+    for share in (0.8, 0.95):
+        rows = []
+        for number in (10, 40, 170):
+            for size in (2, 6, 15, 30):
+                found, effects = [], []
+                for correlation in correlations:
+                    draw = seeded(number, size, int(100 * correlation), int(100 * share))
+                    clusters = [k // size for k in range(number * size)]
+                    means = [
+                        clustered_share(
+                            clustered(
+                                draw,
+                                share=share,
+                                correlation=correlation,
+                                clusters=number,
+                                size=size,
+                            ),
+                            clusters,
+                        )
+                        for _ in range(rounds)
+                    ]
+                    found.append(100 * coverage((one.interval for one in means if one), share))
+                    effects.append(fmean(one.design_effect for one in means if one))
+                rows.append((f"{number} x {size}", [*found, *effects]))
+        head = [f"ICC {c}" for c in correlations] + [f"effect {c}" for c in correlations]
+        table(f"Shares by prompt, share {share}", "prompts x verdicts", head, rows)
+
+
+def macro_figures(rounds: int) -> None:
+    worlds = (
+        ("4.5 % ties", FEW_TIES),
+        ("1 % ties", RARE_TIES),
+        ("no gold ties", NO_TIES),
+        ("even", EVEN),
+    )
+    for name in STATISTICS:
+        rows = []
+        for label, cells in worlds:
+            found = []
+            for n in SIZES:
+                draw = seeded(n, len(name), int(1000 * cells[1].sum()))
+                pairs = [figure_and_truth(draw, cells, n, name) for _ in range(rounds)]
+                held = [f.interval.low <= t <= f.interval.high for f, t in pairs if f.interval]
+                found.append(100 * fmean(held))
+            rows.append((label, found))
+        table(f"{name}, over the gold's classes", "gold", [f"n = {n}" for n in SIZES], rows)
+
+
+def paired(rounds: int) -> None:
+    rows = []
+    for size in (1, 4, 15):
+        for correlation in (0.0, 0.2, 0.5):
+            found, naive = [], []
+            for difference in (0.0, 0.05, 0.2):
+                draw = seeded(size, int(10 * correlation), int(100 * difference))
+                signs = [
+                    gains(draw, difference, correlation, prompts=60, size=size)
+                    for _ in range(rounds)
+                ]
+                clusters = [k // size for k in range(60 * size)]
+                means = [signed_mean(one, clusters) for one in signs]
+                found.append(100 * coverage((one.interval for one in means if one), difference))
+                plain: list[Interval | None] = [
+                    paired_difference(s.count(1), s.count(-1), len(s)) for s in signs
+                ]
+                naive.append(100 * coverage(plain, difference))
+            rows.append((f"{size}, {correlation}", [*found, *naive]))
+    head = [f"difference {d}" for d in (0.0, 0.05, 0.2)] + ["unclustered 0", "0.05", "0.2"]
+    table("Paired difference, 60 prompts, 15 % lost", "verdicts a prompt, ICC", head, rows)
+
+
+def errors(rounds: int) -> None:
+    sizes = (50, 100, 200, 500, 1000)
+    rows, told = [], []
+    for sharp in (False, True):
+        for error in (0.0, 0.02, 0.05, 0.1):
+            found, means = [], []
+            for n in sizes:
+                draw = seeded(n, int(100 * error), int(sharp))
+                seen = [
+                    calibration(*confident(draw, n, error=error, sharp=sharp))
+                    for _ in range(rounds)
+                ]
+                known = [one for one in seen if one is not None]
+                found.append(100 * coverage((one.interval for one in known), error))
+                means += [fmean(one.ece for one in known), fmean(one.debiased for one in known)]
+            label = f"{error}{', sharp' if sharp else ''}"
+            rows.append((label, found))
+            told.append((label, means))
+    table("Calibration error", "true error", [f"n = {n}" for n in sizes], rows)
+    head = [f"{what} {n}" for n in sizes for what in ("raw", "debiased")]
+    table("Calibration error, mean estimates (not in %)", "true error", head, told, digits=3)
+
+
+def brier_scores(rounds: int) -> None:
+    rows = []
+    for label, weights in (("sharp", [6.0, 0.5, 1.0]), ("vague", [2.0, 1.0, 2.0])):
+        found = []
+        for n in SIZES:
+            draw = seeded(n, len(label))
+            own = draw.dirichlet(weights, 100_000)
+            truth = float(1.0 - (own**2).sum(1).mean())
+            scores = []
+            for _ in range(rounds):
+                told = draw.dirichlet(weights, n)
+                picked = (told.cumsum(1) < draw.random((n, 1))).sum(1)
+                scores.append(
+                    brier([dict(enumerate(row)) for row in told.tolist()], picked.tolist())
+                )
+            found.append(100 * coverage((one.interval for one in scores if one), truth))
+        rows.append((label, found))
+    table("Brier score of a calibrated judge", "judge", [f"n = {n}" for n in SIZES], rows)
+
+
+def table(
+    title: str,
+    first: str,
+    head: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[float]]],
+    *,
+    digits: int = 1,
+) -> None:
+    say(f"\n{title}\n")
+    say(f"| {first} | {' | '.join(head)} |")
+    say(f"|{'---|' * (len(head) + 1)}")
+    for label, values in rows:
+        say(f"| {label} | {' | '.join(f'{value:.{digits}f}' for value in values)} |")
+
+
+def seeded(*parts: int) -> np.random.Generator:
+    return np.random.default_rng(parts)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
