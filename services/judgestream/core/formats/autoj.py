@@ -17,7 +17,7 @@ from judgestream.core.formats.fields import Fields, SetAside, shortened
 from judgestream.core.formats.reasons import Aside, NoLabel
 from judgestream.core.types import Candidate
 
-_WINNERS = {"0": "1", "1": "2", "2": ""}
+_WINNERS = {0: "1", 1: "2", 2: ""}
 _SINGLE = re.compile(
     r"\[BEGIN DATA\]\n\*\*\*\n\[Query\]: (.*?)\n\*\*\*\n\[Response\]: (.*)\n\*\*\*\n\[END DATA\]",
     re.DOTALL,
@@ -32,12 +32,10 @@ def convert(fields: Fields) -> Draft:
     answers = [fields.text(f"response {k}") for k in (1, 2)]
     votes: tuple[Vote, ...] = ()
     if fields.filled("label"):
-        label = fields.identity("label") if not isinstance(fields.values["label"], bool) else None
-        if label not in _WINNERS:
-            fields.reject(
-                "label",
-                f"must be 0 (first), 1 (second) or 2 (tie), not {shortened(fields.values['label'])}",
-            )
+        label = fields.whole("label", (0, 1, 2))
+        if label is None:
+            found = shortened(fields.values["label"])
+            fields.reject("label", f"must be 0 (first), 1 (second) or 2 (tie), not {found}")
         votes = (Vote(annotator="human", winner=_WINNERS[label]),)
     scenario = fields.name("scenario")
     return Draft(
@@ -63,9 +61,9 @@ class AutoJ:
         if part == AUTOJ.name:
             self._drafts[fields.place.number] = convert(fields)
             return
-        label = fields.identity("output") if not isinstance(fields.values["output"], bool) else None
+        label = fields.whole("output", (0, 1, 2))
         exchanged = EXCHANGED in fields.place.file.rpartition("/")[2]
-        self._predictions.append((fields, _WINNERS.get(label or "", "?"), exchanged))
+        self._predictions.append((fields, "?" if label is None else _WINNERS[label], exchanged))
 
     def outcomes(self) -> Iterator[Found]:
         for fields, winner, exchanged in self._predictions:

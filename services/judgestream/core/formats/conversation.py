@@ -168,9 +168,7 @@ def compared(
     shared = opening
     while shared < min(len(first), len(second)) and first[shared] == second[shared]:
         shared += 1
-    while shared > opening and (
-        first[shared - 1].role == ASSISTANT or shared in (len(first), len(second))
-    ):
+    while shared > opening and first[shared - 1].role == ASSISTANT:
         shared -= 1
     if not any(turn.role in (USER, TOOL) for turn in first[:shared]) and not opening:
         fields.set_aside(

@@ -39,6 +39,7 @@ class Answer:
     question: str
     system: str
     turns: tuple[str, ...]
+    place: Place
 
 
 class FastChat:
@@ -75,7 +76,9 @@ class FastChat:
         if REFERENCE_FOLDER in fields.place.file:
             self._references[question] = turns
             return
-        answer = Answer(question=question, system=fields.name("model_id"), turns=turns)
+        answer = Answer(
+            question=question, system=fields.name("model_id"), turns=turns, place=fields.place
+        )
         self._answers[_id(fields, "answer_id")] = answer
 
     def add_review(self, fields: Fields) -> None:
@@ -147,19 +150,20 @@ class FastChat:
         for answer in self._answers.values():
             answered.setdefault(answer.question, {})[answer.system] = answer
         for number, answers in answered.items():
-            place = Place(file=f"answers to question {number}", number=1, unit="record")
             question = self._questions.get(number)
             if question is None:
                 for answer in answers.values():
-                    problem = f"{place}: no file has the question that {answer.system!r} answers"
+                    problem = f"{answer.place}: no file has the question that it answers"
                     yield SetAside(problem, Aside.NO_QUESTION)
                 continue
             if len(answers) < 2:
-                yield SetAside(f"{place}: only one model answers", Aside.NO_PARTNER)
+                (answer,) = answers.values()
+                problem = f"{answer.place}: no other model answers this question"
+                yield SetAside(problem, Aside.NO_PARTNER)
                 continue
             for first, second in combinations(answers.values(), 2):
                 for turns in range(1, min(len(question), len(first.turns), len(second.turns)) + 1):
-                    yield self._draft(place, number, question, (first, second), turns)
+                    yield self._draft(first.place, number, question, (first, second), turns)
 
     def _draft(
         self,

@@ -120,6 +120,16 @@ class Fields:
             self.reject(name, "is not a number")
         return found
 
+    def whole(self, name: str, allowed: Sequence[int]) -> int | None:
+        """A whole number that is one of these; also as a float or a text, as tables have it. Else None."""
+        value = self.values.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            return None
+        try:
+            return next((one for one in allowed if one == float(value)), None)
+        except (ValueError, OverflowError):
+            return None
+
     def optional_number(self, name: str) -> float | None:
         """A number, or None when the field is missing, null or empty."""
         return self.number(name) if self.filled(name) else None

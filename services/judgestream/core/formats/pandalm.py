@@ -53,11 +53,11 @@ def _votes(fields: Fields) -> Iterator[Vote]:
         match = _ANNOTATOR.fullmatch(name)
         if match is None or not fields.filled(name):
             continue
-        value = fields.identity(name) if not isinstance(fields.values[name], bool) else None
-        if value not in ("0", "1", "2"):
+        value = fields.whole(name, (0, 1, 2))
+        if value is None:
             found = shortened(fields.values[name])
             fields.reject(name, f"must be 0 (tie), 1 or 2, not {found}")
-        yield Vote(annotator=f"human-{match[1]}", winner=_WINNERS[int(value)])
+        yield Vote(annotator=f"human-{match[1]}", winner=_WINNERS[value])
 
 
 class PandaLM:

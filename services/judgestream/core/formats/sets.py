@@ -128,10 +128,10 @@ def trivia_votes(fields: Fields) -> dict[str, bool]:
     for name in fields.values:
         if name in ("qid", "exam_taker") or not fields.filled(name):
             continue
-        value = fields.identity(name)
-        if value not in ("0", "1"):
+        value = fields.whole(name, (0, 1))
+        if value is None:
             fields.reject(name, "must be 0 (wrong), 1 (right) or empty")
-        votes[name] = value == "1"
+        votes[name] = value == 1
     return votes
 
 
