@@ -56,9 +56,6 @@ class Board:
     def workers(self) -> list[WorkerEntry]:
         return self.entries
 
-    def write(self, entry: WorkerEntry) -> None:
-        pass
-
 
 @dataclass
 class Triton:

@@ -11,6 +11,10 @@ from judgestream.core.errors import (
     ConfigurationError,
     JudgestreamError,
     JudgeUnavailable,
+    KeyRefused,
+    ModelUnknown,
+    QuotaExhausted,
+    ReleaseError,
 )
 from judgestream.core.templates import template
 from judgestream.core.templates.base import Template
@@ -69,7 +73,7 @@ class EndpointTeacher:
         return self.judge.endpoint.concurrency
 
     async def read(self, prompts: Sequence[Prompt]) -> list[Reply | JudgestreamError]:
-        return await self.judge.read(prompts)
+        return [_to_act_on(found) for found in await self.judge.read(prompts)]
 
     async def close(self) -> None:
         await self.judge.close()
@@ -121,7 +125,7 @@ def endpoint_teacher(endpoint: Endpoint, template_id: str) -> EndpointTeacher:
         raise ConfigurationError(
             "a teacher's URL must not hold a key: name its variable with --key-variable"
         )
-    return EndpointTeacher(judge=_Asker(endpoint), template=template(template_id))
+    return EndpointTeacher(judge=ChatJudge(endpoint), template=template(template_id))
 
 
 def release_teacher(folder: Path, *, device: str, wanted: Callable[[], bool]) -> ReleaseTeacher:
@@ -136,20 +140,16 @@ def release_teacher(folder: Path, *, device: str, wanted: Callable[[], bool]) ->
     return ReleaseTeacher(judge=judge, template=template(template_id), wanted=wanted)
 
 
-class _Asker(ChatJudge):
-    """Tells apart what an endpoint refuses of one prompt and what it will refuse of every one."""
-
-    def _refusal(self, status: int, text: str) -> JudgestreamError:
-        error = super()._refusal(status, text)
-        if isinstance(error, JudgeUnavailable) or status == 402:
-            mend = _MENDS.get(status, "check URL and model")
-            return ConfigurationError(f"{error}: {mend}")
-        return error
+def _to_act_on(found: Reply | JudgestreamError) -> Reply | JudgestreamError:
+    """What an endpoint will refuse of every prompt ends the asking, with how to fix it."""
+    if isinstance(found, ReleaseError):
+        return ConfigurationError(f"{found}: {_FIXES.get(type(found), 'check URL and model')}")
+    return found
 
 
-_MENDS: Mapping[int, str] = {
-    401: "put a valid key into the environment and name the variable with --key-variable",
-    402: "the account behind the key cannot pay: top it up, or use another key",
-    403: "the key may not use this model: use another key or model",
-    404: "give the base URL up to and with /v1, and the model's name as the endpoint lists it",
+_FIXES: Mapping[type[JudgestreamError], str] = {
+    KeyRefused: "put a valid key that may use this model into the environment and name the variable with"
+    " --key-variable, or use another key or model",
+    QuotaExhausted: "top the account up, or use another key",
+    ModelUnknown: "give the base URL up to and with /v1, and the model's name as the endpoint lists it",
 }

@@ -21,6 +21,7 @@ from judgestream.adapters.triton import TritonJudge
 from judgestream.adapters.triton_control import ModelState, TritonControl
 from judgestream.adapters.vllm_release import SUFFIX
 from judgestream.apps import metrics
+from judgestream.apps.board_keeper import on_board
 from judgestream.apps.readiness import Ready, nobody_waits
 from judgestream.apps.worker_status import WorkerStatus
 from judgestream.core.errors import (
@@ -99,7 +100,6 @@ class Controller:
     async def look(self) -> None:
         """One look, and what follows from it. Nothing is raised: what is wrong is shown."""
         try:
-            await asyncio.to_thread(self._board.write, self._status.entry())
             if not await asyncio.to_thread(self._store.hold):
                 self._status.waiting("another controller holds the lease")
                 return
@@ -194,7 +194,6 @@ class Controller:
             await asyncio.sleep(LEASE_S / 4)
             with suppress(StoreUnavailable):
                 await asyncio.to_thread(self._store.hold)
-                await asyncio.to_thread(self._board.write, self._status.entry())
 
     def _tell(self, release: str, text: str) -> None:
         now = self._clock()
@@ -207,7 +206,7 @@ def _pause(reloads: int) -> float:
     return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** (reloads - 1))
 
 
-async def _run(settings: Settings, slot: int, ready: Ready) -> None:
+async def _run(settings: Settings, status: WorkerStatus, ready: Ready) -> None:
     store, board = ControllerStore.connect(settings.redis), WorkerBoard.connect(settings.redis)
     if store is None or board is None:
         raise ConfigurationError(
@@ -223,8 +222,6 @@ async def _run(settings: Settings, slot: int, ready: Ready) -> None:
         finally:
             await judge.close()
 
-    status = WorkerStatus(kind="controller", slot=slot)
-    status.release = settings.triton.release
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -246,7 +243,6 @@ async def _run(settings: Settings, slot: int, ready: Ready) -> None:
                     await asyncio.wait_for(stopped.wait(), LOOK_S)
             with suppress(StoreUnavailable):
                 store.let_go()
-                board.take_down(status.entry())
 
 
 def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
@@ -256,5 +252,8 @@ def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
         ConfigurationError: no Redis is set.
     """
     metrics.serve(settings.worker.metrics_host, settings.worker.metrics_port)
-    asyncio.run(_run(settings, slot, ready))
+    status = WorkerStatus(kind="controller", slot=slot)
+    status.release = settings.triton.release
+    with on_board(settings.redis, status):
+        asyncio.run(_run(settings, status, ready))
     return 0

@@ -54,6 +54,7 @@ class _Worker:
             publisher=self._publisher,
             published=self._published,
             settings=settings.judging,
+            status=self._status,
         )
         self._status.release = self._judge.release.name
         log.info("judging with release %s", self._judge.release.name)

@@ -32,21 +32,30 @@ class Step:
     alternatives: Mapping[str, float]
 
 
+TOLERANT = " \t,;:/|*_`\"'()[]&-"
+"""What a chat model may write between its scores and around them."""
+
 _NOTHING: Mapping[str, Sequence[Step]] = MappingProxyType({})
 
 
 def joint(
-    steps: Sequence[Step], grammar: Grammar, behind: Mapping[str, Sequence[Step]] = _NOTHING
+    steps: Sequence[Step],
+    grammar: Grammar,
+    behind: Mapping[str, Sequence[Step]] = _NOTHING,
+    *,
+    skip: str = "",
 ) -> tuple[float, ...]:
     """Probability of every score line, row-major; they sum to 1 less what lies outside the grammar. Of three
     and more scores: one distribution per score, each with that sum.
 
     behind  what the model wrote behind other first labels, by that label
+    skip    characters, beside white space, that may stand before, between and at the labels
     All zeros when the first line cannot be followed as a score line: everything is outside.
     """
-    positions = _positions(steps, grammar)
-    if positions is None:
+    found_line = _line(steps, grammar, skip)
+    if found_line is None:
         return (0.0,) * grammar.cells
+    positions = found_line[0]
     if grammar.count > JOINT_UP_TO:
         inside = [sum(at.values()) for at in positions]
         return tuple(
@@ -73,14 +82,14 @@ def joint(
 def others(steps: Sequence[Step], text: str, grammar: Grammar) -> list[str]:
     """First labels of a pair that were not written and are likely enough to be gone on behind, likeliest
     first; none where the line cannot be read."""
-    positions = _positions(steps, grammar)
-    written = parse_labels(text, grammar)
-    if grammar.count != JOINT_UP_TO or positions is None or written is None:
+    found = _line(steps, grammar)
+    labels = parse_labels(text, grammar)
+    if grammar.count != JOINT_UP_TO or found is None or labels is None:
         return []
     first = {
         label: share
-        for label, share in positions[0].items()
-        if share >= LEAST and label != grammar.labels[written[0]]
+        for label, share in found[0][0].items()
+        if share >= LEAST and label != grammar.labels[labels[0]]
     }
     return sorted(first, key=first.__getitem__, reverse=True)[:MOST]
 
@@ -95,17 +104,27 @@ def certain(text: str, grammar: Grammar) -> tuple[float, ...]:
     return tuple(float(line == written) for line in lines)
 
 
-def _positions(steps: Sequence[Step], grammar: Grammar) -> list[dict[str, float]] | None:
-    """The distribution of every label of the line, each given the written ones before it."""
+def written(steps: Sequence[Step], grammar: Grammar, skip: str = "") -> tuple[str, ...] | None:
+    """The labels that these tokens spell; None if they are not a score line."""
+    found = _line(steps, grammar, skip)
+    return None if found is None else found[1]
+
+
+def _line(
+    steps: Sequence[Step], grammar: Grammar, skip: str = ""
+) -> tuple[list[dict[str, float]], tuple[str, ...]] | None:
+    """The distribution of every label of the line, each given the written ones before it; and these."""
     positions: list[dict[str, float]] = []
+    labels: list[str] = []
     rest = list(steps)
     for _ in range(grammar.count):
-        found = _label(rest, grammar.labels)
+        found = _label(rest, grammar.labels, skip)
         if found is None:
             return None
-        distribution, rest = found
+        distribution, label, rest = found
         positions.append(distribution)
-    return positions
+        labels.append(label)
+    return positions, tuple(labels)
 
 
 def _longer(first: dict[str, float], label: str, following: Step, labels: Sequence[str]) -> None:
@@ -119,33 +138,37 @@ def _longer(first: dict[str, float], label: str, following: Step, labels: Sequen
 
 
 def _label(
-    steps: Sequence[Step], labels: Sequence[str]
-) -> tuple[dict[str, float], list[Step]] | None:
-    """The distribution of the label that comes next, and the steps behind it. White space is skipped."""
+    steps: Sequence[Step], labels: Sequence[str], skip: str = ""
+) -> tuple[dict[str, float], str, list[Step]] | None:
+    """The distribution of the label that comes next, that label as written, and the steps behind it."""
+
+    def bare(token: str) -> str:
+        return token.strip().strip(skip).strip() if skip else token.strip()
+
     rest = list(steps)
-    while rest and not rest[0].token.strip():
+    while rest and not bare(rest[0].token):
         if "\n" in rest[0].token:
             return None  # the line is over
         rest.pop(0)
     if not rest:
         return None
     found: dict[str, float] = {}
-    written = rest[0].token.strip()
+    first = bare(rest[0].token)
     for token, probability in rest[0].alternatives.items():
-        label = token.strip()
+        label = bare(token)
         if label in labels:
             found[label] = found.get(label, 0.0) + probability
     following = rest[1] if len(rest) > 1 else None
-    longer = [label for label in labels if label != written and label.startswith(written)]
+    longer = [label for label in labels if label != first and label.startswith(first)]
     if longer and following is not None:  # "1" may go on to be "10": only the path taken can tell
-        share = found.pop(written, 0.0) or rest[0].alternatives.get(rest[0].token, 0.0)
+        share = found.pop(first, 0.0) or rest[0].alternatives.get(rest[0].token, 0.0)
         going_on = 0.0
         for label in longer:
-            more = following.alternatives.get(label[len(written) :], 0.0)
+            more = following.alternatives.get(label[len(first) :], 0.0)
             found[label] = found.get(label, 0.0) + share * more
             going_on += more
-        if written in labels:
-            found[written] = share * (1.0 - going_on)
-        if written + following.token in labels:
-            return found, rest[2:]
-    return (found, rest[1:]) if written in labels else None
+        if first in labels:
+            found[first] = share * (1.0 - going_on)
+        if first + following.token in labels:
+            return found, first + following.token, rest[2:]
+    return (found, first, rest[1:]) if first in labels else None

@@ -4,7 +4,7 @@
 the judge together, each request is answered when its own rows are done, and an error stays with its request.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,11 +48,7 @@ def answering(requests: Sequence[Any], stream: Stream, pb_utils: Any, name: str)
     owner: list[_Open] = []
     for request in requests:
         try:
-            rows = prompts_of(
-                _column(request, INPUTS[0], pb_utils) or [],
-                _column(request, INPUTS[1], pb_utils),
-                _column(request, INPUTS[2], pb_utils),
-            )
+            rows = _prompts(request, pb_utils)
         except ValueError as error:
             _Open(request, 0, 0).send(_failure(RejectedByJudge(str(error)), pb_utils), pb_utils)
             continue
@@ -102,6 +98,39 @@ def _answering(
     for one in open_.values():
         gone = pb_utils.TritonError("cancelled by the client", pb_utils.TritonError.CANCELLED)
         one.send(pb_utils.InferenceResponse(error=gone), pb_utils)
+
+
+Read = Callable[
+    [Sequence[Prompt], Callable[[], bool]], Awaitable[Sequence[Reply | JudgestreamError]]
+]
+"""Prompts, and whether anybody still waits for them -> a reply per prompt, in order."""
+
+
+async def answer_alone(request: Any, read: Read, pb_utils: Any, name: str) -> None:
+    """Answer one request by itself: nothing that happens to it delays or fails another.
+
+    For judges that only wait, such as endpoints. Returns when the response is sent; raises nothing.
+    """
+    one = _Open(request, 0, 0)
+    try:
+        prompts = _prompts(request, pb_utils)
+        replies = await read(prompts, lambda: not request.is_cancelled())
+        response = _response(replies, [""] * len(replies), pb_utils)
+    except ValueError as error:
+        response = _failure(RejectedByJudge(str(error)), pb_utils)
+    except Exception as error:
+        one.fail(error, name, pb_utils)
+        return
+    one.send(response, pb_utils)
+
+
+def _prompts(request: Any, pb_utils: Any) -> list[Prompt]:
+    """Raises ValueError: something is malformed."""
+    return prompts_of(
+        _column(request, INPUTS[0], pb_utils) or [],
+        _column(request, INPUTS[1], pb_utils),
+        _column(request, INPUTS[2], pb_utils),
+    )
 
 
 class _Open:

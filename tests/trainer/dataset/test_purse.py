@@ -7,7 +7,7 @@ from judgestream.core.types import Reply
 from judgestream.engine.prompt import Prompt
 from trainer.dataset.purse import Purse, most, taken
 
-PROMPT = Prompt(text="ä" * 372, grammar=CHAT.forms["pair"].grammar, max_tokens=92)
+PROMPT = Prompt(text="ä" * 372, grammar=CHAT.forms["pair"].grammar, max_tokens=84)
 """744 bytes and 256 for the frame: at most 1000 tokens in; 92 and 8 for the score line: 100 out."""
 
 

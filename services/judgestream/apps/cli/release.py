@@ -138,6 +138,9 @@ def endpoint_command(
     top_logprobs: Annotated[
         int, typer.Option(min=0, max=20, help="alternatives per token; 0: it gives none")
     ] = 20,
+    thinking_tokens: Annotated[
+        int, typer.Option(min=0, help="for a model that thinks first, on top of its reply's tokens")
+    ] = 0,
     price_in: Annotated[float, typer.Option(min=0, help="per million prompt tokens")] = 0.0,
     price_out: Annotated[float, typer.Option(min=0, help="per million written tokens")] = 0.0,
     form: options.Format = OutputFormat.TEXT,
@@ -152,6 +155,7 @@ def endpoint_command(
         key_variable=key_variable,
         concurrency=concurrency,
         top_logprobs=top_logprobs,
+        thinking_tokens=thinking_tokens,
         price_in=price_in,
         price_out=price_out,
     )
