@@ -66,6 +66,17 @@ def test_nothing_has_no_mean_and_what_is_out_of_bounds_is_refused() -> None:
         clustered_mean([0.5, 0.5], ["q"])
 
 
+@pytest.mark.parametrize("n", [1, 2, 10, 1000])
+@pytest.mark.parametrize("value", [0.1, 0.3, 0.999])
+def test_equal_values_are_not_certain_because_they_round(value: float, n: int) -> None:
+    """The mean of ten times .1 is not .1 to the last bit: what is left is no variance."""
+    found = clustered_mean([value] * n)
+    assert found is not None and found.interval is not None
+    assert found.value == pytest.approx(value)
+    assert found.interval.low < value < found.interval.high
+    assert found.interval.high - found.interval.low > 0.1 / n**0.5
+
+
 def test_bounds_only_rescale() -> None:
     values, clusters = [0.1, 0.9, 0.4, 0.4, 0.8, 0.3], [1, 1, 2, 2, 3, 3]
     one = clustered_mean(values, clusters)

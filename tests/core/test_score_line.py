@@ -72,6 +72,8 @@ PAIRS = [
     ("Response B: 8, Response A: 7", (7, 8)),
     ("8 (Assistant 1), 7 (Assistant 2)", (8, 7)),
     ("8 (Assistant 2), 7 (Assistant 1)", (7, 8)),
+    ("Score for Assistant 2: 8, score for Assistant 1: 7", (7, 8)),
+    ("8 for Assistant 2, 7 for Assistant 1", (7, 8)),
     ("Assistants 1 and 2: 8 7", (8, 7)),
     ("Assistants 2 and 1: 8, 7", (7, 8)),
     ("Scores: 8 7", (8, 7)),
@@ -123,6 +125,9 @@ PAIRS = [
     ("8 7 because the first one is right", None),
     ("2 + 2 = 4", None),
     ("step 1, step 2", None),
+    ("1 of 2", None),
+    ("1 to 10", None),
+    ("between 7 and 8", None),
     ("8 7 " + " " * 500, (8, 7)),
     ("8, " * 500, None),
 ]

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -41,6 +42,7 @@ from judgestream.core.errors import (
 )
 from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.types import (
+    PROBE_KEY,
     CandidateScore,
     PassResult,
     Reading,
@@ -494,6 +496,43 @@ class TestVerdicts:
         assert run("agreement", "--annotator", "human").exit_code == 0
         assert run("agreement", "--min-accuracy", "0.9").exit_code == ExitCode.NO
         assert run("agreement", "--annotator", "nobody").exit_code == ExitCode.NO
+
+    def test_agreement_sets_aside_what_says_nothing_and_compares_releases(
+        self, kafka: Kafka
+    ) -> None:
+        """r0 to r5 by two releases; r4's label says nothing, r5's says two things; a probe, a reused id."""
+        requests = [pair(f"q{k % 2}", "a", "b", request_id=f"r{k}") for k in range(6)]
+        reused = pair("another", "a", "b", request_id="r3")
+        probe = replace(pair("p", "a", "b", request_id="p"), metadata={PROBE_KEY: "doctor"})
+        first = [verdict(r, winner="1") for r in [*requests, reused]]
+        second = [
+            replace(v, release="judge-2", verdict_id=f"{v.verdict_id[:-1]}-", winner="2")
+            for v in first[:3]
+        ]
+        publish(
+            kafka, *first, *second, replace(verdict(probe, winner="1"), metadata=probe.metadata)
+        )
+        with Producer(kafka) as producer:
+            for request in requests:
+                producer.submit(request)
+            for k in range(4):
+                producer.label(label(f"r{k}", annotator="human-1", winner="1"))
+            producer.label(label("p", annotator="human-1", winner="1"))
+            producer.label(replace(label("r4", annotator="human-1", winner="1"), winner=""))
+            producer.label(replace(label("r5", annotator="human-1", winner="1"), tie=True))
+        done = run("agreement", "--compare", "judge-2", "--format", "json")
+        assert done.exit_code == 0, done.output
+        one, two, compared = (json.loads(text) for text in done.stdout.splitlines())
+        assert (one["release"], one["n"], one["accuracy"]["value"]) == ("judge-1", 3, 1.0)
+        assert (one["clusters"], one["without_label"]) == (2, 2)
+        assert one["set_aside"] == {"ambiguous": 2, "probe": 1}
+        assert one["labels"]["invalid"] == {"no_choice": 1, "winner_and_tie": 1}
+        assert (two["release"], two["n"], two["accuracy"]["value"]) == ("judge-2", 3, 0.0)
+        assert (compared["n"], compared["only_first"], compared["only_second"]) == (3, 3, 0)
+        assert compared["difference"]["value"] == 1.0
+        text = run("agreement").stdout
+        assert "kappa" in text and max(map(len, text.splitlines())) <= 80
+        assert run("agreement", "--compare", "nobody").exit_code == ExitCode.USAGE
 
 
 class TestBias:

@@ -39,7 +39,7 @@ _PARTS = re.compile(
     rf"""
       (?P<name><\w>)
     | (?P<number>(?<![\w.])-?\d+(?:\.\d+)?{_END})
-    | \b(?:(?:assistant|answer|response|model|candidate|score|rating|point)s?|overall|final|total|and)\b
+    | \b(?:(?:assistant|answer|response|model|candidate|score|rating|point)s?|overall|final|total|and|for)\b
     | [\s,;:=|.()\[\]{{}}"'#&~-]
     """,
     re.IGNORECASE | re.VERBOSE,

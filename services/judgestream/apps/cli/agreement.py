@@ -151,7 +151,7 @@ def _show(
         else:
             view.tell_pair(names, found, rest)
             line()
-        if results[0].templates != results[1].templates:
+        if found is not None and results[0].templates != results[1].templates:
             note("the releases use different templates: their tie rates do not compare")
     if form is OutputFormat.TEXT:
         view.tell_labels(ballots)

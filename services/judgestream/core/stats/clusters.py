@@ -7,7 +7,7 @@ instead of 95 %. Here a cluster, not a verdict, is the observation.
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 from judgestream.core.stats.intervals import LEVEL, Interval, wilson_score
@@ -65,35 +65,36 @@ def clustered_mean(
     if not all(lowest <= value <= highest for value in values):
         raise ValueError(f"a value lies outside {lowest} to {highest}")
     n, width = len(values), highest - lowest
-    mean = sum(values) / n
+    scaled = [(value - lowest) / width for value in values]
+    share = sum(scaled) / n
     groups = range(n) if clusters is None else clusters
     totals: defaultdict[Hashable, float] = defaultdict(float)
-    for value, group in zip(values, groups, strict=True):
-        totals[group] += value - mean
+    for value, group in zip(scaled, groups, strict=True):
+        totals[group] += value - share
     count = len(totals)
-    simple = sum((value - mean) ** 2 for value in values) / n**2
-    effect, freedom = n / count, count - 1.0
-    if simple > 0.0:
+    # every verdict alike: no variance and no correlation to be seen
+    effect, freedom, size = n / count, max(1.0, count - 1.0), float(count)
+    if min(scaled) < max(scaled):
+        alone = sum((value - share) ** 2 for value in scaled)
         effect = 1.0
         if 1 < count < n:
             squares = [total**2 for total in totals.values()]
-            effect = max(1.0, count / (count - 1) * sum(squares) / n**2 / simple)
+            effect = max(1.0, count / (count - 1) * sum(squares) / alone)
             freedom = freedom_of(squares)
+        size = share * (1.0 - share) * n * n / (alone * effect)
+    interval: Interval | None
+    if count == 1 and n > 1:
+        interval = None
+    elif count == n and set(scaled) <= {0.0, 1.0}:
+        interval = wilson_score(int(sum(scaled)), n, level=level)
+    else:
+        interval = _wilson(share, size, student_t(level, freedom), level)
     return Mean(
-        value=mean,
+        value=lowest + width * share,
         n=n,
         clusters=count,
         design_effect=effect,
-        interval=_interval(
-            (mean - lowest) / width,
-            simple * effect / width**2,
-            n,
-            count,
-            freedom,
-            lowest,
-            width,
-            level,
-        ),
+        interval=None if interval is None else _scaled(interval, lowest, width),
     )
 
 
@@ -109,29 +110,9 @@ def freedom_of(squares: Sequence[float]) -> float:
     return max(1.0, min(count - 1.0, 2.0 * count / max(kurtosis - 1.0, 1e-9)))
 
 
-def _interval(
-    share: float,
-    variance: float,
-    n: int,
-    count: int,
-    freedom: float,
-    lowest: float,
-    width: float,
-    level: float,
-) -> Interval | None:
-    if count == 1 and n > 1:
-        return None
-    size = share * (1.0 - share) / variance if variance > 0.0 else float(count)
-    if count == n and abs(size - n) < 1e-6 * n:
-        found = wilson_score(round(share * n), n, level=level)
-    else:
-        found = _wilson(share, size, student_t(level, freedom), level)
-    return Interval(
-        low=lowest + width * found.low,
-        high=lowest + width * found.high,
-        level=level,
-        method=found.method,
-    )
+def _scaled(interval: Interval, lowest: float, width: float) -> Interval:
+    low, high = (lowest + width * end for end in (interval.low, interval.high))
+    return replace(interval, low=low, high=high)
 
 
 def _wilson(share: float, n: float, z: float, level: float) -> Interval:

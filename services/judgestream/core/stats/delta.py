@@ -131,7 +131,8 @@ def _clustered(
         slope = slopes[row] - mean
         totals[group] += slope
         alone += slope * slope
-    if alone <= 0.0:
+    # rows that all weigh the same show no correlation; what is left is rounding
+    if alone <= 1e-18 * sum(slopes[row] ** 2 for row, _ in members):
         return n / count, count - 1.0
     squares = [total * total for total in totals.values()]
     return max(1.0, count / (count - 1) * sum(squares) / alone), freedom_of(squares)
