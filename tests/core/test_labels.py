@@ -72,6 +72,11 @@ def test_what_is_wrong_without_looking_at_the_candidates(
     assert fault(one) == (expected if alone else None)
 
 
+@pytest.mark.parametrize("candidates", [(), ("a",), ("a", "b", "c")])
+def test_of_what_is_not_a_pair_nobody_is_the_winner(candidates: tuple[str, ...]) -> None:
+    assert preference(label("a"), candidates) is LabelFault.UNKNOWN_WINNER
+
+
 def test_faulty_labels_are_counted_by_reason_and_never_vote() -> None:
     ballots = Ballots([label(), label("a", tie=True), label("a", annotator="")])
     assert ballots.invalid == {

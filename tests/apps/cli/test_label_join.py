@@ -108,6 +108,13 @@ def test_probes_and_reused_ids_are_set_aside_and_counted() -> None:
     assert found.set_aside == {SetAside.PROBE: 1, SetAside.AMBIGUOUS: 2}
 
 
+def test_of_two_verdicts_on_one_request_the_later_counts() -> None:
+    """As after an upgrade that gave verdicts other ids."""
+    found = join("r", [judged("q1", -1), judged("q1", 1)], Ballots([label("q1", "h", "a")]))
+    assert (found.agreement.n, found.agreement.accuracy) == (1, 1.0)
+    assert found.set_aside == {SetAside.REPEATED: 1}
+
+
 def test_two_contents_under_one_id_are_ambiguous_across_releases() -> None:
     one = judged("q1", 1, content=("d1", (("a", 3), ("b", 4))))
     assert ambiguous([one, replace(one, release="s")]) == set()

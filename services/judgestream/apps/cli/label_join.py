@@ -31,7 +31,8 @@ class SetAside(StrEnum):
 
     PROBE = "probe"  # a check of `doctor`, nobody's request
     AMBIGUOUS = "ambiguous"  # two contents were judged under its request id: which one is labelled?
-    MALFORMED = "malformed"  # says scored, and its winner is no candidate, or a tie, too
+    REPEATED = "repeated"  # a later verdict of the same request and release counts
+    MALFORMED = "malformed"  # no two candidates, or scored and its winner is no candidate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +90,8 @@ class Judged:
             ),
             cluster=verdict.metadata.get(cluster_key, "") if cluster_key else "",
             is_probe=verdict.is_probe,
-            malformed=scored and outcome is None,
+            malformed=verdict.status is not Status.FAILED
+            and (len(candidates) != 2 or (scored and outcome is None)),
             drawn=bool(chances) and is_draw(chances[1], chances[0], chances[-1]),
             scores_differ=_scores_differ(verdict, outcome),
         )
@@ -186,11 +188,15 @@ def join(
     gold: list[int] = []
     labelled: list[Judged] = []
     failed = 0
-    for one in judged:
+    verdicts = list(judged)
+    last = {one.request_id: k for k, one in enumerate(verdicts) if not one.is_probe}
+    for k, one in enumerate(verdicts):
         if one.is_probe:
             set_aside[SetAside.PROBE] += 1
         elif one.request_id in doubtful:
             set_aside[SetAside.AMBIGUOUS] += 1
+        elif last[one.request_id] != k:
+            set_aside[SetAside.REPEATED] += 1
         elif one.malformed:
             set_aside[SetAside.MALFORMED] += 1
         elif one.failed:

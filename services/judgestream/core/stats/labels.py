@@ -56,13 +56,17 @@ def fault(label: Label) -> LabelFault | None:
 
 
 def preference(label: Label, candidates: Sequence[str]) -> int | LabelFault:
-    """A label as +1, 0 or -1 in the order of its request's two candidate ids, or why it says nothing."""
+    """A label as +1, 0 or -1 in the order of its request's two candidate ids, or why it says nothing.
+
+    Of a request that has not two candidates nobody is the winner.
+    """
     found = fault(label)
     if found is not None:
         return found
     if label.tie:
         return 0
-    return {candidates[0]: 1, candidates[1]: -1}.get(label.winner, LabelFault.UNKNOWN_WINNER)
+    sides = dict(zip(candidates, (1, -1), strict=False)) if len(candidates) == 2 else {}
+    return sides.get(label.winner, LabelFault.UNKNOWN_WINNER)
 
 
 def is_annotator(name: str, wanted: Sequence[str]) -> bool:
