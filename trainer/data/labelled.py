@@ -1,5 +1,6 @@
 """Requests joined with their labels, and with the verdicts on them: the stream's own training data."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,11 +14,12 @@ from judgestream.contracts.codecs import (
 from judgestream.contracts.json_mapping import parsed
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.formats.fields import Fields, InvalidRecord
-from judgestream.core.stats.majority import majority
-from judgestream.core.types import Request, Status, Verdict
+from judgestream.core.identity import content_digest
+from judgestream.core.stats.labels import Ballots, NoGold
+from judgestream.core.types import PROBE_KEY, Request, Status, Verdict
 from judgestream.v1 import judging_pb2 as pb
 from trainer.data.outcomes import Kind, Outcome, Reason, Usable
-from trainer.data.pairs import decided, winner_of
+from trainer.data.pairs import decided
 from trainer.examples import Example, Judgement
 
 _NO_TIME = datetime.fromtimestamp(0, UTC)
@@ -45,16 +47,20 @@ class Judged:
 class LabelledRequests:
     """Requests, labels and verdicts, joined by request id.
 
-    The scores come from the label, which is the truth: the annotators' majority (the later label of an
-    annotator counts). Such a truth holds with and without the reference, so a request with a reference
-    gets both judgements. A verdict adds its explanation where it says the same as the label, never
-    otherwise, and the example's group: `agrees`, `differs` or `unscored`; without a verdict it is empty.
+    The scores come from the label, which is the truth: the annotators' majority, by the same rule
+    (`core`'s `stats.labels`) that `judgestream agreement` measures by. Such a truth holds with and without
+    the reference, so a request with a reference gets both judgements. A verdict adds its explanation where
+    it says the same as the label, never otherwise, and the example's group: `agrees`, `differs` or
+    `unscored`; without a verdict it is empty.
     """
 
     def __init__(self) -> None:
         self._requests: dict[str, Request] = {}
-        self._votes: dict[str, dict[str, str]] = {}
+        self._ballots = Ballots()
+        self._faulty: dict[str, None] = {}
         self._verdicts: dict[str, Judged] = {}
+        self._contents: defaultdict[str, set[str]] = defaultdict(set)
+        self._probes: set[str] = set()
 
     def add(self, part: str, fields: Fields) -> None:
         _PARTS[part](self, fields)
@@ -65,7 +71,11 @@ class LabelledRequests:
             request = request_from_message(message, _NO_TIME)
         except InvalidRequest as exc:
             raise InvalidRecord(f"{fields.place}: {exc}") from exc
-        self._requests[_id(fields, request.request_id)] = request
+        request_id = _id(fields, request.request_id)
+        self._requests[request_id] = request
+        self._contents[request_id].add(content_digest(request))
+        if PROBE_KEY in request.metadata:
+            self._probes.add(request_id)
 
     def add_label(self, fields: Fields) -> None:
         message = parsed(fields, pb.Label)
@@ -73,8 +83,9 @@ class LabelledRequests:
             label = label_from_message(message)
         except ValueError as exc:
             fields.reject("labelledAt", str(exc))
-        votes = self._votes.setdefault(_id(fields, label.request_id), {})
-        votes[label.annotator] = label.winner
+        request_id = _id(fields, label.request_id)
+        if self._ballots.add(label) is not None:
+            self._faulty[request_id] = None
 
     def add_verdict(self, fields: Fields) -> None:
         """A scored verdict counts before one that is not; of several scored ones the last."""
@@ -84,29 +95,37 @@ class LabelledRequests:
         except ValueError as exc:  # a time outside the calendar, an unknown reason
             raise InvalidRecord(f"{fields.place}: {exc}") from exc
         request_id, judged = _id(fields, verdict.request_id), Judged.of(verdict)
+        if verdict.content_digest:
+            self._contents[request_id].add(verdict.content_digest)
+        if verdict.is_probe:
+            self._probes.add(request_id)
         if judged.winner is not None or request_id not in self._verdicts:
             self._verdicts[request_id] = judged
 
     def outcomes(self) -> Iterator[Outcome]:
-        for request_id in dict.fromkeys([*self._requests, *self._votes, *self._verdicts]):
+        known = [*self._requests, *self._ballots, *self._faulty, *self._verdicts]
+        for request_id in dict.fromkeys(known):
             yield self._outcome(request_id)
 
     def _outcome(self, request_id: str) -> Outcome:
-        request, votes = self._requests.get(request_id), self._votes.get(request_id)
+        request = self._requests.get(request_id)
+        if request_id in self._probes:
+            return Reason.PROBE
         if request is None:
             return Reason.NO_REQUEST
         if len(request.candidates) != 2:
             return Reason.NOT_A_PAIR
-        if not votes:
-            return Reason.NO_LABEL
-        winner = majority(list(votes.values()))
-        if winner is None:
-            return Reason.NO_MAJORITY
-        side = winner_of(winner, *(one.id for one in request.candidates))
-        if side is None:
-            return Reason.UNKNOWN_WINNER
+        if len(self._contents[request_id]) > 1:
+            return Reason.AMBIGUOUS
+        first, second = (one.id for one in request.candidates)
+        gold = self._ballots.gold(request_id, (first, second))
+        if gold.side is None:
+            if gold.reason is NoGold.NO_LABEL and request_id in self._faulty:
+                return Reason.INVALID_LABEL
+            return _REASONS[gold.reason or NoGold.NO_LABEL]
+        side, winner = gold.side, {1: first, 0: "", -1: second}[gold.side]
         verdict = self._verdicts.get(request_id)
-        by = ", ".join(sorted(votes))
+        by = ", ".join(gold.annotators)
         source = f"request {request_id}, labelled by {by}"
         return Usable(example=_example(request, winner, side, verdict, source))
 
@@ -149,6 +168,12 @@ def _id(fields: Fields, request_id: str) -> str:
         fields.reject("requestId", "is missing, and records are joined by it")
     return request_id
 
+
+_REASONS = {
+    NoGold.NO_LABEL: Reason.NO_LABEL,
+    NoGold.NO_MAJORITY: Reason.NO_MAJORITY,
+    NoGold.UNKNOWN_WINNER: Reason.UNKNOWN_WINNER,
+}
 
 _PARTS: Mapping[str, Callable[[LabelledRequests, Fields], None]] = MappingProxyType(
     {

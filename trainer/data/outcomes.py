@@ -38,6 +38,9 @@ class Reason(StrEnum):
     REPLACED = "replaced"  # a later record has the same id
     NO_REQUEST = "no_request"  # a label or verdict of a request that no file has
     NO_LABEL = "no_label"  # a request or verdict that nobody labelled
+    INVALID_LABEL = "invalid_label"  # its labels name neither a winner nor a tie, or both
+    AMBIGUOUS = "ambiguous"  # two contents under one request id: which one is labelled?
+    PROBE = "probe"  # a check of `judgestream doctor`, nobody's request
     NO_MAJORITY = "no_majority"  # its annotators do not agree
     UNKNOWN_WINNER = "unknown_winner"  # the label names none of the two candidates
     NOT_A_PAIR = "not_a_pair"  # a request with one candidate, or with more than two

@@ -113,6 +113,40 @@ def test_requests_and_labels_are_enough_and_the_majority_decides(tmp_path: Path)
     assert one(tmp_path, [REQUEST], [tie]).blind == Judgement(scores=(6, 6))
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"winner": ""}, Reason.INVALID_LABEL),
+        ({"tie": True}, Reason.INVALID_LABEL),
+        ({"annotator": " "}, Reason.INVALID_LABEL),
+        ({"winner": "c"}, Reason.UNKNOWN_WINNER),
+    ],
+)
+def test_a_label_that_says_nothing_or_two_things_teaches_nothing(
+    tmp_path: Path, change: Row, reason: Reason
+) -> None:
+    examples, counts = read(tmp_path, [REQUEST], [{**LABEL, **change}])
+    assert examples == []
+    assert counts.by_reason == {reason: 1}
+
+
+def test_a_faulty_label_takes_no_vote_away_and_the_latest_counts(tmp_path: Path) -> None:
+    later = {**LABEL, "labelId": "l2", "winner": "b", "labelledAt": "2026-01-02T00:00:00Z"}
+    faulty = {**LABEL, "labelId": "l3", "tie": True, "labelledAt": "2026-01-03T00:00:00Z"}
+    for rows in ([LABEL, later, faulty], [faulty, later, LABEL]):
+        assert one(tmp_path, [REQUEST], rows).blind == Judgement(scores=(4.0, 8.0))
+
+
+def test_two_contents_under_one_id_and_probes_are_set_aside(tmp_path: Path) -> None:
+    other = {**REQUEST, "question": "3 + 3?"}
+    assert read(tmp_path, [REQUEST, other], [LABEL])[1].by_reason == {Reason.AMBIGUOUS: 1}
+    judged = {**VERDICT, "contentDigest": "f" * 64}
+    assert read(tmp_path, [REQUEST], [LABEL], [judged])[1].by_reason == {Reason.AMBIGUOUS: 1}
+    assert len(read(tmp_path, [REQUEST, REQUEST], [LABEL])[0]) == 1
+    probe = {**REQUEST, "metadata": {"judgestream.probe": "1"}}
+    assert read(tmp_path, [probe], [LABEL])[1].by_reason == {Reason.PROBE: 1}
+
+
 def test_a_scored_verdict_counts_before_one_that_is_not(tmp_path: Path) -> None:
     failed = VERDICT | {"status": "STATUS_FAILED", "winner": "", "explanation": ""}
     assert one(tmp_path, [REQUEST], [LABEL], [VERDICT, failed]).group == "agrees"
