@@ -150,7 +150,8 @@ def describe(
                 f"checkpoint {folder}: no {what}; give a complete Hugging Face LLaMA folder"
             )
     if max_input_tokens is None:
-        max_input_tokens = context_tokens(folder) - LINE_RESERVE
+        # a context that cannot be is the inspection's to tell, with whatever else is wrong
+        max_input_tokens = min(max(1, context_tokens(folder) - LINE_RESERVE), MAX_INPUT_TOKENS)
     return Manifest(
         name=name or _harmless(folder.resolve().name),
         family=family,
