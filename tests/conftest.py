@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from judgestream.engine.openmp import wait_passively
+
+wait_passively()  # before any test imports torch: the machine's cores are shared
+
 # one machine in many is slow: time is never what a property test is about
 settings.register_profile(
     "default",

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from judgestream.core.errors import ConfigurationError
+from judgestream.engine.openmp import wait_passively
 from trainer.commands import COMMANDS, command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0: done; 1: the answer is no; 2: a setting is wrong."""
+    wait_passively()  # before a command imports torch
     given = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -2,7 +2,12 @@
 
 import sys
 
-from tests.benchmarks import engine, pipeline, train
+from judgestream.engine.openmp import wait_passively
+
+wait_passively()
+
+# isort: split
+from tests.benchmarks import engine, pipeline, train  # noqa: E402 - torch
 
 BENCHMARKS = {"pipeline": pipeline.main, "engine": engine.main, "train": train.main}
 

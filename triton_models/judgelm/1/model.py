@@ -26,14 +26,16 @@ class TritonPythonModel:
         self.name = args["model_name"]
         _find_package(parameters["python_path"])
 
-        # before torch: see judgestream.engine
-        from judgestream.engine.instance import Setting, start
+        from judgestream.engine.openmp import wait_passively
+
+        wait_passively()
 
         # isort: split
         import torch
         import transformers
 
         from judgestream.engine.gauges import Gauges, peak_flops
+        from judgestream.engine.instance import Setting, start
         from judgestream.engine.serving import Counters, Shown
         from judgestream.engine.turns import Turns
 
