@@ -13,7 +13,7 @@ SOURCES := services trainer triton_models tests
 help:
 	@echo "make demo    everything on this machine: real Kafka, Valkey and Triton, a sample judged, a report"
 	@echo "make test    unit tests, and integration tests against the real servers"
-	@echo "make check   format, lint, types, generated code"
+	@echo "make check   format, lint, types, generated code, security (bandit, pip-audit)"
 	@echo "make bench   benchmarks of the pipeline, as JSON lines; make bench-engine: of the judge engine"
 	@echo "             make bench-engine PEERS=vllm: against vLLM on this CPU, installed into build/peers (6 GB)"
 	@echo "make bench-train  packed against padded training; make bench-gpu: both on a GPU"
@@ -59,6 +59,8 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/python tests/generated_code.py
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive services trainer triton_models
+	@$(BIN)/python tests/audit.py
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.benchmarks pipeline $(ARGS)

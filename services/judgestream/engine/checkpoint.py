@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError  # to name a refusal: nothing is unpickled
+from pickle import UnpicklingError  # names a refusal, unpickles nothing  # nosec B403
 from typing import Any
 
 import torch
@@ -125,7 +125,7 @@ def load_tokens(folder: Path) -> Tokens:
     if (folder / "tokenizer.json").exists():
         # Not AutoTokenizer: for LLaMA it rebuilds the tokenizer from the vocabulary alone and
         # silently drops this file's normalizer and pre-tokenizer (digit splitting among them).
-        tokenizer: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(
+        tokenizer: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(  # nosec B615
             folder, local_files_only=True
         )
     elif (folder / "tokenizer.model").exists():
@@ -135,7 +135,7 @@ def load_tokens(folder: Path) -> Tokens:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     eos = _ids(tokenizer.eos_token_id) | _ids(config.get("eos_token_id"))
     if (folder / "generation_config.json").exists():
-        generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
+        generation = GenerationConfig.from_pretrained(folder, local_files_only=True)  # nosec B615
         eos |= _ids(generation.eos_token_id)
     if not eos:
         raise ConfigurationError(
@@ -153,14 +153,14 @@ def _context(model: PreTrainedModel) -> int:
 
 
 def load_model(folder: Path, dtype: torch.dtype | None) -> PreTrainedModel:
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)  # nosec B615
     if config.model_type not in FAMILIES:
         raise ConfigurationError(
             f"checkpoint {folder}: model type {config.model_type!r}; the engine reads"
             f" {', '.join(FAMILIES)}"
         )
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(  # nosec B615
             folder,
             config=config,
             dtype=dtype if dtype is not None else "auto",

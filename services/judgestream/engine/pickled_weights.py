@@ -5,7 +5,7 @@ numbers. A pickle is a program that may import and call anything; this reads it 
 refuses every name but those that plain tensors need, as torch's weights-only loader does when it loads.
 """
 
-import pickletools  # reads instructions, executes none
+import pickletools  # reads instructions, executes none  # nosec B403
 import zipfile
 from pathlib import Path
 

@@ -74,7 +74,7 @@ class ServerProcess:
         finally:
             os.close(write_end)
         try:
-            assert self._keeper.stdin is not None  # noqa: S101  PIPE was asked for above
+            assert self._keeper.stdin is not None  # noqa: S101  # PIPE was asked for above  # nosec B101
             with self._keeper.stdin as keeper_input:
                 keeper_input.write(json.dumps(task).encode())
             self.server = self._read_report(read_end)
