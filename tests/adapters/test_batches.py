@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -255,6 +256,28 @@ def test_a_batch_that_claims_the_offsets_of_the_next_does_not_hide_it(
     found = read(readable(raw, position=10, offsets=offsets))
     assert [offset for offset, _, _ in found] == [10, 11, 12, 13, 14, 15]
     assert faults(found) == []
+
+
+def old(offset: int, value: bytes, *, magic: int = 1, attributes: int = 0) -> bytes:
+    body = struct.pack(">bb", magic, attributes) + (struct.pack(">q", 77) if magic else b"")
+    body += struct.pack(">i", -1) + struct.pack(">i", len(value)) + value
+    return struct.pack(">qiI", offset, len(body) + 4, zlib.crc32(body)) + body
+
+
+@both
+@pytest.mark.parametrize("magic", [0, 1])
+def test_messages_of_the_old_formats_are_read_among_others(
+    read: Reader, offsets: Offsets, magic: int
+) -> None:
+    inner = old(0, b"a", magic=magic) + old(1, b"b", magic=magic)
+    packed_inner = old(12, gzip.compress(inner), magic=magic, attributes=1)
+    raw = good(7) + old(10, b"plain", magic=magic) + packed_inner + good(13)
+    found = read(readable(raw, position=7, offsets=offsets))
+    values = [b"plain", b"a", b"b"]
+    assert [value for _, value, _ in found][3:6] == values and len(found) == 9
+    bomb = old(10, gzip.compress(bytes(100 << 20)), magic=magic, attributes=1)
+    (told,) = faults(read(readable(bomb + good(11), position=10, offsets=offsets)))
+    assert told.fault is Fault.TOO_LARGE
 
 
 def test_an_aborted_transaction_stays_one() -> None:

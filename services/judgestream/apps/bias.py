@@ -284,7 +284,7 @@ def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
     """
     if not settings.redis.url.get_secret_value():
         raise ConfigurationError(NO_REDIS)
-    status = WorkerStatus(kind="bias", slot=slot)
+    status = WorkerStatus(kind="bias", slot=slot, group=settings.bias.group)
     with on_board(settings.redis, status):
         return _run(settings, slot, status, ready)
 

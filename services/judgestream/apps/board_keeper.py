@@ -72,6 +72,7 @@ class BoardKeeper:
                 log.warning("no board for now, so nobody sees this worker's slot: %s", exc)
                 return
             if other is None:
+                self._follow_skips()
                 return
             renewed = first is not None and (other.life, other.seen_at) != (
                 first.life,
@@ -102,6 +103,7 @@ class BoardKeeper:
         while not self._stopped.wait(RENEW_S):
             try:
                 other = self._board.write(self._status.entry())
+                self._follow_skips()
             except StoreUnavailable as exc:
                 log.info("the board could not be written: %s", exc)
                 continue
@@ -118,6 +120,13 @@ class BoardKeeper:
                 )
                 self._lose()
                 return
+
+    def _follow_skips(self) -> None:
+        status = self._status
+        while status.skipped:
+            self._board.skipped(status.group, status.skipped[0])
+            status.skipped.popleft()
+        status.skips = self._board.skips(status.group)
 
     def _is_dead(self, other: WorkerEntry) -> bool:
         """Whether the worker was on this machine and is gone. Of another machine we cannot know."""

@@ -25,7 +25,7 @@ from judgestream.apps.worker_status import WorkerStatus
 from judgestream.contracts.events import IncomingHeader
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import Topic
-from judgestream.core.errors import InternalError, UnreadableBatch
+from judgestream.core.errors import InternalError, SkippedByHand, UnreadableBatch
 from judgestream.settings import Kafka, Settings
 
 log = logging.getLogger(__name__)
@@ -152,6 +152,9 @@ def build(
         if stands is not None:
             where = replace(record, offset=stands.first_offset, headers=())
             await aside()(where, UnreadableBatch(str(stands)), pause, reason=stands.fault)
+        elif (at := (record.topic, record.partition, record.offset)) in status.skips:
+            await aside()(record, SkippedByHand("set aside by hand: judgestream dlq skip"), pause)
+            status.skipped.append(at)
         else:
             try:
                 await handle(record, pause)

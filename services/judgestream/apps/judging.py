@@ -89,7 +89,7 @@ def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
     Raises:
         JudgestreamError: something is missing; the message says what, and the mend.
     """
-    status = WorkerStatus(kind="judging", slot=slot)
+    status = WorkerStatus(kind="judging", slot=slot, group=settings.judging.group)
     with on_board(settings.redis, status):
         return _run(settings, slot, status, ready)
 

@@ -3,13 +3,13 @@
 import logging
 import os
 import socket
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from threading import Lock
 from uuid import uuid4
 
-from judgestream.adapters.redis.worker_board import WorkerEntry, WorkerState
+from judgestream.adapters.redis.worker_board import Place, WorkerEntry, WorkerState
 
 log = logging.getLogger(__name__)
 
@@ -20,11 +20,16 @@ class WorkerStatus:
     `waiting` and `paused` log when their reason is new, so that a caller may repeat them at every try.
     """
 
-    def __init__(self, *, kind: str, slot: int) -> None:
+    def __init__(self, *, kind: str, slot: int, group: str = "") -> None:
         self.kind = kind
+        self.group = group
         self.slot = slot
         self.release = ""
         self.lag: int | None = None
+        self.skips: frozenset[Place] = frozenset()
+        """Records to set aside by hand, as the board last said."""
+        self.skipped: deque[Place] = deque()
+        """Of those, the ones that have been; the board is told."""
         self._life = uuid4().hex
         self._started_at = datetime.now(UTC)
         self._partitions: tuple[tuple[str, int], ...] = ()

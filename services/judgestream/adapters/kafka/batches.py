@@ -19,6 +19,7 @@ from itertools import pairwise
 from secrets import token_hex
 
 from crc32c import crc32c
+from kafka.record.legacy_records import LegacyRecordBatch
 
 from judgestream.adapters.kafka.codecs import CODECS, TooLarge, decompress
 
@@ -217,7 +218,7 @@ def _checked(piece: bytes, room: int, offsets: Callable[[bytes], Iterable[int]])
     """The batch itself, or one with the same records that can be read. Raises: _Faulty."""
     magic = piece[16] if len(piece) > 16 else -1
     if magic in (0, 1):
-        return _checked_old(piece, offsets)
+        return _checked_old(piece)
     if magic != 2:
         raise _Faulty(Fault.UNKNOWN_FORMAT, f"unknown batch format {magic}")
     if len(piece) < HEADER.size:
@@ -241,23 +242,35 @@ def _check_marker(piece: bytes) -> None:
         raise _Faulty(Fault.CORRUPT, "a transaction marker that cannot be read")
 
 
-def _checked_old(piece: bytes, offsets: Callable[[bytes], Iterable[int]]) -> bytes:
-    """A message of magic 0 or 1, which may hold others, compressed."""
+def _checked_old(piece: bytes) -> bytes:
+    """A message of magic 0 or 1, which may hold others, compressed, as a batch of magic 2.
+
+    Left as it is, aiokafka takes the checksum of all that follows it for its own.
+    """
     if zlib.crc32(piece[16:]) != struct.unpack_from(">I", piece, 12)[0]:
         raise _Faulty(Fault.BAD_CHECKSUM, "the checksum of the message is wrong")
     try:
-        codec = piece[17] & CODEC_MASK
+        magic, codec = piece[16], piece[17] & CODEC_MASK
         if codec:
-            at = 18 + 8 * piece[16]
+            at = 18 + 8 * magic
             (key_size,) = struct.unpack_from(">i", piece, at)
             _open(codec, piece[at + 8 + max(key_size, 0) :])
-        for _ in offsets(piece):
-            pass
+        records = [
+            RawRecord(
+                offset=one.offset,
+                timestamp=-1 if one.timestamp is None else one.timestamp,
+                key=one.key,
+                value=one.value,
+            )
+            for one in LegacyRecordBatch(memoryview(piece), magic)
+        ]
     except _Faulty:
         raise
     except Exception as exc:
         raise _Faulty(Fault.CORRUPT, f"a message of an old format: {_said(exc)}") from exc
-    return piece
+    if not records or any(a.offset >= b.offset for a, b in pairwise(records)):
+        raise _Faulty(Fault.CORRUPT, "a message of an old format without records in order")
+    return batch(records)
 
 
 def _open(codec: int, data: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """The board on which every worker shows what it does, for `status`, `doctor` and a second worker of its slot.
 
 Keys: `{prefix}:workers` is the set of names (`judging-0`), `{prefix}:workers:<name>` one entry as JSON, which
-expires when its worker stops renewing it. Without Redis there is no board, and everything else goes on.
+expires when its worker stops renewing it, and `{prefix}:skip:<group>` the records to set aside by hand.
+Without Redis there is no board, and everything else goes on.
 """
 
 import json
@@ -20,6 +21,10 @@ from judgestream.settings import Redis as RedisSettings
 
 RENEW_S = 2.0
 TTL_S = 10.0
+SKIP_TTL_S = 30 * 86_400
+
+Place = tuple[str, int, int]
+"""Topic, partition, offset."""
 
 T = TypeVar("T")
 
@@ -92,6 +97,7 @@ class WorkerBoard:
 
     def __init__(self, redis: Redis, *, prefix: str) -> None:
         self._redis = redis
+        self._prefix = prefix
         self._names = f"{prefix}:workers"
 
     @classmethod
@@ -157,8 +163,36 @@ class WorkerBoard:
         if held is not None and held.life == entry.life:
             self._ask(lambda r: r.delete(self._key(entry.name)))
 
+    def skip(self, group: str, place: Place) -> None:
+        """Tell the workers of a group to set a record aside when they meet it."""
+        key, (topic, partition, offset) = self._skips(group), place
+        self._ask(lambda r: r.sadd(key, f"{topic}|{partition}|{offset}"))
+        self._ask(lambda r: r.expire(key, SKIP_TTL_S))
+
+    def skips(self, group: str) -> frozenset[Place]:
+        """The records that the workers of a group shall set aside. What is not a place is left out."""
+        found: set[Place] = set()
+        for raw in self._ask(lambda r: r.smembers(self._skips(group))):
+            topic, _, rest = _text(raw).partition("|")
+            partition, _, offset = rest.partition("|")
+            if (
+                partition.isdecimal()
+                and offset.isdecimal()
+                and max(map(len, (partition, offset))) < 20
+            ):
+                found.add((topic, int(partition), int(offset)))
+        return frozenset(found)
+
+    def skipped(self, group: str, place: Place) -> None:
+        """The record has been set aside: an offset may be used again when a topic is made anew."""
+        topic, partition, offset = place
+        self._ask(lambda r: r.srem(self._skips(group), f"{topic}|{partition}|{offset}"))
+
     def close(self) -> None:
         self._redis.close()
+
+    def _skips(self, group: str) -> str:
+        return f"{self._prefix}:skip:{group}"
 
     def _key(self, name: str) -> str:
         return f"{self._names}:{name}"

@@ -1,4 +1,4 @@
-"""`judgestream dlq list|inspect|replay`: requests that were set aside, and their second chance."""
+"""`judgestream dlq list|inspect|replay|skip`: records that were set aside, and their second chance."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -8,19 +8,22 @@ from google.protobuf import json_format
 
 from judgestream.adapters.kafka.publishing import RecordPublisher
 from judgestream.apps.cli import options
+from judgestream.apps.cli.dlq_skip import skip
 from judgestream.apps.cli.exit_codes import ExitCode
 from judgestream.apps.cli.output import OutputFormat, json_line, line, note
 from judgestream.apps.cli.reading import everything
 from judgestream.contracts.events import Header, header
 from judgestream.contracts.topics import DEAD_LETTERS, TOPICS
 from judgestream.contracts.wire import decode
-from judgestream.core.errors import ConfigurationError, UndecodableRecord
+from judgestream.core.errors import ConfigurationError, UndecodableRecord, UnreadableBatch
 from judgestream.settings import Kafka, load
 from judgestream.v1.judging_pb2 import DeadLetter
 
 app = typer.Typer(
     no_args_is_help=True, help="Requests that were set aside, and their second chance."
 )
+
+app.command("skip")(skip)
 
 REPLAY_OF = "judgestream-replay-of"
 """Header of a replayed record: the id of its dead letter."""
@@ -90,7 +93,7 @@ def replay(
     """Publish the original records again: same bytes, key and headers, to the topic they were on.
 
     They get one more header, `judgestream-replay-of`. The dead letters stay where they are. A request
-    that has been judged meanwhile is not judged again. Mend the cause first, or they come back.
+    that has been judged meanwhile is not judged again. Fix the cause first, or they come back.
     """
     given = [bool(identities), everything_there, error_class is not None]
     if sum(given) != 1:
@@ -160,6 +163,9 @@ def _sendable(letter: DeadLetter) -> bool:
     """Whether there is anything to send, and a topic of ours to send it to. Says so when not."""
     if letter.topic not in TOPICS:
         note(f"{letter.dead_letter_id}: left out: its topic {letter.topic!r} is none of ours")
+        return False
+    if letter.error_class == UnreadableBatch.code:
+        note(f"{letter.dead_letter_id}: left out: its bytes are a batch that could not be read")
         return False
     if not letter.HasField("value"):
         note(

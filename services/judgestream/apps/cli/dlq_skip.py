@@ -1,0 +1,152 @@
+"""`judgestream dlq skip`: one record set aside by hand."""
+
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from judgestream.adapters.kafka.batches import unreadable
+from judgestream.adapters.kafka.publishing import RecordPublisher
+from judgestream.adapters.kafka.reading import TopicReader
+from judgestream.adapters.kafka.skipping import GroupPlace
+from judgestream.adapters.kafka.topics import admin
+from judgestream.apps.cli.output import line
+from judgestream.contracts.events import event_headers
+from judgestream.contracts.records import Record, dead_letter
+from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, TOPICS, VERDICTS
+from judgestream.contracts.wire import encode
+from judgestream.core.errors import ConfigurationError, JudgestreamError, SkippedByHand
+from judgestream.settings import Settings, load
+
+READ_S = 10.0
+
+
+def skip(
+    topic: Annotated[str, typer.Argument(help="as a worker's log names it")],
+    partition: Annotated[int, typer.Argument(min=0)],
+    offset: Annotated[int, typer.Argument(min=0)],
+    group: Annotated[
+        str | None, typer.Option(help="consumer group; that of the topic's workers if not given")
+    ] = None,
+    move_group: Annotated[
+        bool,
+        typer.Option(
+            "--move-group",
+            help="move the group's offset past the record, with its workers stopped:"
+            " for a record that cannot even be fetched, or without Redis",
+        ),
+    ] = False,
+) -> None:
+    """Set one record aside, so that the workers of its group go on behind it.
+
+    The workers find it on their skip list in Redis within seconds, running or not, and publish its dead
+    letter. With --move-group the dead letter is written here, and the group's committed offset moved; the
+    record must be the very next one of the group.
+    """
+    settings = load()
+    if topic not in TOPICS:
+        raise ConfigurationError(f"{topic} is not a topic of ours: {', '.join(TOPICS)}")
+    group = group or _group_of(topic, settings)
+    place = f"{topic}[{partition}]@{offset}"
+    with closing(admin(settings.kafka)) as client:
+        at = GroupPlace(client, group, topic, partition)
+        _check(at, place, group, offset)
+        if move_group:
+            record = Record(
+                topic=topic, partition=partition, offset=offset, time=None, key=None, value=None
+            )
+            _move(at, settings, group, record)
+            line(f"{place}: dead letter written; group {group} goes on with {offset + 1}")
+            return
+    _list(settings, group, topic, partition, offset)
+    line(f"{place}: on the skip list of group {group}; its workers set it aside when they meet it")
+
+
+def _group_of(topic: str, settings: Settings) -> str:
+    groups = {REQUESTS.name: settings.judging.group, VERDICTS.name: settings.bias.group}
+    if topic not in groups:
+        raise ConfigurationError(f"no worker of ours reads {topic}: name the group with --group")
+    return groups[topic]
+
+
+def _check(at: GroupPlace, place: str, group: str, offset: int) -> None:
+    first, end = at.bounds()
+    if not first <= offset < end:
+        raise ConfigurationError(f"{place} is not there: offsets {first} to {end - 1} are")
+    committed = at.committed()
+    if committed is not None and offset < committed:
+        raise ConfigurationError(
+            f"group {group} is past {place} already: it goes on with {committed}"
+        )
+
+
+def _list(settings: Settings, group: str, topic: str, partition: int, offset: int) -> None:
+    from judgestream.adapters.redis.worker_board import WorkerBoard
+
+    board = WorkerBoard.connect(settings.redis)
+    if board is None:
+        raise ConfigurationError(
+            "the skip list is in Redis and none is set: stop the workers and use --move-group"
+        )
+    with board:
+        board.skip(group, (topic, partition, offset))
+
+
+def _move(at: GroupPlace, settings: Settings, group: str, record: Record) -> None:
+    committed = at.committed()
+    begin = at.bounds()[0] if committed is None else committed
+    if begin != record.offset:
+        raise ConfigurationError(
+            f"group {group} goes on with offset {begin}: moving it behind {record.offset} would lose"
+            f" {record.offset - begin} records before it; without --move-group only this one is set aside"
+        )
+    found, reason = _read(settings, record)
+    now = datetime.now(UTC)
+    letter = dead_letter(
+        found,
+        SkippedByHand(reason),
+        attempts=1,
+        first_failed_at=now,
+        now=now,
+        group=group,
+        request_id="",
+    )
+    headers = event_headers(
+        event_type=DEAD_LETTERS.event_type,
+        event_id=letter.dead_letter_id,
+        source="judgestream/dlq-skip",
+        time=now,
+    )
+    with RecordPublisher(settings.kafka) as publisher:
+        publisher.send(
+            DEAD_LETTERS.name,
+            key=found.key,
+            value=encode(letter),
+            headers=headers,
+            what="the dead letter",
+        )
+    at.move(record.offset + 1)
+
+
+def _read(settings: Settings, wanted: Record) -> tuple[Record, str]:
+    """The record itself, if it can be read, and what the dead letter says."""
+    reason = "set aside by hand: judgestream dlq skip"
+    topic = TOPICS[wanted.topic]
+    try:
+        with TopicReader(settings.kafka, topic, topic.record) as reader:
+            ends = reader.end()
+            start = {**ends, wanted.partition: wanted.offset}
+            for one in reader.read(start, until=ends, deadline_s=READ_S):
+                record = one.record
+                if (record.partition, record.offset) == (wanted.partition, wanted.offset):
+                    stands = unreadable(record.headers)
+                    if stands is None:
+                        return record, reason
+                    return replace(record, headers=()), f"{reason}; {stands}"
+                if record.partition == wanted.partition:
+                    break
+    except JudgestreamError as exc:
+        return wanted, f"{reason}; it could not be read: {exc}"
+    return wanted, f"{reason}; it could not be read"
