@@ -13,6 +13,7 @@ from rich.console import Console
 from judgestream.adapters.kafka.publishing import RecordPublisher
 from judgestream.contracts.topics import TRAINING
 from judgestream.core.errors import BrokerUnavailable, ConfigurationError, OversizeRecord
+from judgestream.core.formats.mapping import parsed
 from judgestream.settings import load
 from trainer.data import Tally, read_files
 from trainer.data.questions import read_questions
@@ -32,7 +33,22 @@ def arguments(parser: ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in _VERBS.items():
         one = verbs.add_parser(name, help=verb.summary, description=verb.summary)
-        one.add_argument("files", nargs="*", type=Path, metavar="FILE", help="JSON lines or array")
+        one.add_argument(
+            "files", nargs="*", type=Path, metavar="FILE", help="any that submit reads"
+        )
+        one.add_argument(
+            "--map",
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar="FIELD=COLUMN",
+            help="read the columns under other names: question=prompt answer_a=response1 ...",
+        )
+        one.add_argument(
+            "--join",
+            metavar="FIELD",
+            help="make pairs of single answers with the same question (or the same value of a field)",
+        )
         one.add_argument("--topic", action="store_true", help=f"also what is on {TRAINING.name}")
         one.add_argument(
             "--exclude",
@@ -97,7 +113,7 @@ def _gathered(args: Namespace, console: Console) -> list[Example]:
         raise ConfigurationError("nothing to read: name files, or --topic")
     tally = Tally()
     with console.status("reading ..."):
-        read_files(args.files, tally)
+        read_files(args.files, tally, mapping=parsed(args.map), join=args.join)
         if args.topic:
             read_topic(load().kafka, tally)
     examples, counts = tally.result()

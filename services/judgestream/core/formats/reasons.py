@@ -37,7 +37,5 @@ class NoLabel(StrEnum):
     NO_WINNER = "no_winner"  # neither a winner nor a tie
     UNKNOWN_WINNER = "unknown_winner"  # a word that names none of the answers
     UNREADABLE_JUDGEMENT = "unreadable_judgement"  # the teacher failed or could not be parsed
-    OTHER_REFERENCE_USE = (
-        "other_reference_use"  # judged with (without) the reference, asked without
-    )
+    OTHER_REFERENCE_USE = "other_reference_use"  # given with (without) the reference, asked without
     NOT_A_PAIR = "not_a_pair"  # labels name winners, and one answer cannot win

@@ -1,0 +1,329 @@
+"""`judgestream submit` on files as people have them: mapped, joined, partly bad, with labels."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from judgestream.apps.cli import main
+from judgestream.apps.cli.exit_codes import ExitCode
+from judgestream.apps.cli.input_files import Selection, Skipped
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.formats.base import Converted
+from judgestream.core.formats.mapping import mapped, parsed
+from judgestream.core.types import Label
+from tests.core.format_rows import ROWS
+
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+OWN = {"requestId": "r1", "question": "2 + 2?", "candidates": [{"text": "4"}, {"text": "5"}]}
+
+
+def write(path: Path, *rows: Mapping[str, object]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def dry_run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["submit", "--dry-run", *map(str, arguments)])
+
+
+def sent(done: Result) -> list[dict[str, object]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def read(*paths: Path, **options: object) -> list[Converted | Label | Skipped]:
+    return list(Selection(paths=paths, at=NOON, **options).read())  # type: ignore[arg-type]
+
+
+def texts(rows: list[Converted | Label | Skipped]) -> list[tuple[str, ...]]:
+    requests = [one.request for one in rows if isinstance(one, Converted)]
+    return [(r.question, *(candidate.text for candidate in r.candidates)) for r in requests]
+
+
+class TestMap:
+    ROW = {
+        "ask": [{"role": "user", "content": "2 + 2?"}],
+        "out": {"x": "4", "y": ["5"]},
+        "best": 2.0,
+    }
+    ENTRIES = (
+        "question=ask",
+        "answer_a=out.x",
+        "answer_b=out.y.0",
+        "winner=best",
+        "metadata.k=best",
+    )
+
+    def test_columns_and_paths_into_them_become_fields(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "rows.jsonl", self.ROW)
+        (one,) = read(path, mapping=parsed(self.ENTRIES))
+        assert isinstance(one, Converted)
+        assert texts([one]) == [("2 + 2?", "4", "5")]
+        assert [label.winner for label in one.labels] == ["2"]
+        assert one.request.metadata == {"k": "2.0"}
+
+    def test_entries_may_follow_one_map(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "rows.jsonl", self.ROW)
+        done = dry_run(path, "--map", *self.ENTRIES)
+        assert done.exit_code == 0, done.stderr
+        assert sent(done)[0]["question"] == "2 + 2?"
+
+    @pytest.mark.parametrize(
+        ("entry", "message"),
+        [
+            ("question", "write FIELD=COLUMN"),
+            ("=x", "write FIELD=COLUMN"),
+            ("questoin=x", "no field 'questoin'; there are: id, question, answer_a"),
+        ],
+    )
+    def test_a_wrong_entry_is_named(self, entry: str, message: str) -> None:
+        with pytest.raises(ConfigurationError, match=message):
+            parsed([entry])
+        with pytest.raises(ConfigurationError, match="mapped twice"):
+            parsed(["question=x", "question=y"])
+
+    def test_a_column_that_is_missing_is_named(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "rows.jsonl", self.ROW, {"ask": "q", "out": None})
+        done = dry_run(path, "--map", *self.ENTRIES[:3])
+        assert done.exit_code == ExitCode.USAGE
+        assert "rows.jsonl, line 2: field answer_a: is missing" in done.stderr
+
+    @given(
+        st.dictionaries(
+            st.text(max_size=4), st.none() | st.text() | st.lists(st.integers()), max_size=4
+        ),
+        st.lists(st.text(max_size=6).filter(str.strip), max_size=3),
+    )
+    def test_any_record_and_any_columns_give_a_record(
+        self, values: dict[str, object], columns: list[str]
+    ) -> None:
+        mapping = dict(zip(("question", "answer_a", "metadata.x"), columns, strict=False))
+        found = mapped(values, mapping)
+        assert set(found) <= {"question", "answer_a", "metadata"}
+        for target, column in mapping.items():
+            if column in values and target != "metadata.x":
+                assert found[target] == values[column]
+
+
+class TestBadRows:
+    ROWS = (
+        {"prompt": "2 + 2?", "chosen": "4", "rejected": "5"},
+        {"prompt": "3 + 3?", "chosen": "6", "rejected": None},
+        {"chosen": "4", "rejected": "5"},
+        {"prompt": "4 + 4?", "chosen": 8, "rejected": "9"},
+        {"prompt": "5 + 5?", "chosen": "10", "rejected": "11"},
+    )
+
+    def test_all_are_named_in_one_run(self, tmp_path: Path) -> None:
+        done = dry_run(write(tmp_path / "rows.jsonl", *self.ROWS))
+        assert done.exit_code == ExitCode.USAGE
+        assert "line 2: field rejected: is missing" in done.stderr
+        assert "line 4: field chosen: must be text, not a number" in done.stderr
+        assert "--skip-bad FILE" in done.stderr
+
+    def test_skipped_rows_are_written_with_place_and_reason(self, tmp_path: Path) -> None:
+        path, bad = write(tmp_path / "rows.jsonl", *self.ROWS), tmp_path / "bad.jsonl"
+        done = dry_run(path, "--skip-bad", bad)
+        assert (done.exit_code, len(sent(done))) == (ExitCode.NO, 2)
+        assert [
+            (r["place"], r["reason"]) for r in map(json.loads, bad.read_text().splitlines())
+        ] == [
+            (f"{path}, line 2", "invalid"),
+            (f"{path}, line 3", "no_prompt"),
+            (f"{path}, line 4", "invalid"),
+        ]
+
+    def test_what_was_understood_is_one_json_object(self, tmp_path: Path) -> None:
+        path, bad = write(tmp_path / "rows.jsonl", *self.ROWS), tmp_path / "bad.jsonl"
+        done = dry_run(path, "--skip-bad", bad, "--format", "json")
+        found = json.loads(done.stdout)
+        assert found["first_request"]["question"] == "2 + 2?"
+        del found["first_request"]
+        assert found == {
+            "requests": 2,
+            "labels": 2,
+            "unlabelled": {},
+            "skipped": {"invalid": 2, "no_prompt": 1},
+        }
+
+    def test_a_file_of_no_known_format_is_told_how_to_map_it(self, tmp_path: Path) -> None:
+        done = dry_run(write(tmp_path / "rows.jsonl", {"a": "x", "b": "y"}))
+        assert done.exit_code == ExitCode.USAGE
+        assert "of no known format (fields: a, b)" in done.stderr
+        assert "--map question=COLUMN answer_a=COLUMN answer_b=COLUMN" in done.stderr
+
+
+def test_ids_that_start_again_in_every_file_stay_apart(tmp_path: Path) -> None:
+    rows = [
+        {
+            "custom_id": "request-1",
+            "messages": [{"role": "user", "content": day}],
+            "choices": ["a", "b"],
+        }
+        for day in ("Monday?", "Tuesday?")
+    ]
+    found = read(write(tmp_path / "a", rows[0]), write(tmp_path / "b", rows[1]))
+    ids = [one.request.request_id for one in found if isinstance(one, Converted)]
+    assert len(set(ids)) == 2 and all(one.startswith("openai-request-1-") for one in ids)
+    again = read(tmp_path / "b", tmp_path / "a")
+    assert [one.request.request_id for one in again if isinstance(one, Converted)] == ids[::-1]
+
+
+class TestOwnSchema:
+    def test_metadata_becomes_text_by_a_stated_rule(self, tmp_path: Path) -> None:
+        metadata = {"team": None, "n": 3, "x": 1.5, "ok": True, "tags": ["a", None], "text": "1"}
+        (one,) = read(write(tmp_path / "rows", OWN | {"metadata": metadata}))
+        assert isinstance(one, Converted)
+        assert one.request.metadata == {
+            "n": "3", "x": "1.5", "ok": "true", "tags": '["a",null]', "text": "1",
+        }  # fmt: skip
+
+    def test_labels_come_in_the_request_or_in_a_file_of_their_own(self, tmp_path: Path) -> None:
+        given = [{"winner": "2"}, {"tie": True}, {}, {"winner": "c"}, {"winner": "1", "tie": True}]
+        labels = [{"annotator": f"h{k}"} | one for k, one in enumerate(given, start=1)]
+        (one,) = read(write(tmp_path / "rows", OWN | {"labels": labels}))
+        assert isinstance(one, Converted)
+        assert [(label.annotator, label.winner) for label in one.labels] == [
+            ("h1", "2"),
+            ("h2", ""),
+        ]
+        assert len(one.unlabelled) == 3
+        row = {"labelId": "l1", "requestId": "r1", "annotator": "h", "winner": "1",
+               "labelledAt": "2026-01-01T00:00:00Z"}  # fmt: skip
+        both = [row, row | {"labelId": "l2", "winner": ""}, row | {"labelId": "l3", "tie": True}]
+        found = read(write(tmp_path / "labels", *both), prefix="x-")
+        assert [type(one) for one in found] == [Label, Skipped, Skipped]
+        assert isinstance(found[0], Label) and found[0].request_id == "x-r1"
+        reasons = [one.reason for one in found if isinstance(one, Skipped)]
+        assert reasons == ["no_choice", "contradiction"]
+
+    def test_ids_may_be_numbers(self, tmp_path: Path) -> None:
+        row = {
+            "requestId": 7.0,
+            "question": "q",
+            "candidates": [{"id": 1, "text": "a"}, {"id": 2, "text": "b"}],
+        }
+        (one,) = read(write(tmp_path / "rows", row))
+        assert isinstance(one, Converted) and one.request.request_id == "7"
+
+
+class TestJoins:
+    def files(self, folder: Path, *names: str) -> list[Path]:
+        return [write(folder / f"{k}.jsonl", ROWS[name]) for k, name in enumerate(names)]
+
+    def test_two_logs_with_one_answer_each_become_pairs(self, tmp_path: Path) -> None:
+        ask = {"role": "user", "content": "Hello?"}
+        logs = [
+            {"model": model, "messages": [ask, {"role": "assistant", "content": text}]}
+            for model, text in (("m1", "Hi."), ("m2", "Yes?"))
+        ]
+        other = {
+            "messages": [
+                {"role": "user", "content": "Alone?"},
+                {"role": "assistant", "content": "x"},
+            ]
+        }
+        paths = [write(tmp_path / "a", logs[0], other), write(tmp_path / "b", logs[1])]
+        found = read(*paths, join="question")
+        assert texts(found) == [("Hello?", "Hi.", "Yes?")]
+        assert [one.reason for one in found if isinstance(one, Skipped)] == ["no_partner"]
+        alone = [one.reason for one in read(*paths) if isinstance(one, Skipped)]
+        assert alone == ["no_reference"] * 3
+
+    def test_a_join_by_a_field_needs_the_same_question(self, tmp_path: Path) -> None:
+        rows = [{"id": 1, "question": q, "answer": a} for q, a in (("Q?", "a"), ("P?", "b"))]
+        found = read(*(write(tmp_path / str(k), row) for k, row in enumerate(rows)), join="id")
+        assert [one.reason for one in found if isinstance(one, Skipped)] == ["questions_differ"]
+
+    def test_unpaired_preferences_become_labelled_pairs(self, tmp_path: Path) -> None:
+        rows = [
+            {"prompt": "Q?", "completion": c, "label": label}
+            for c, label in (("a", False), ("b", True))
+        ]
+        (one,) = read(write(tmp_path / "rows", *rows), join="question")
+        assert isinstance(one, Converted) and [label.winner for label in one.labels] == ["2"]
+
+    def test_one_source_with_two_answers_among_several_is_ambiguous(self, tmp_path: Path) -> None:
+        rows = [{"question": "Q?", "answer": text} for text in "abc"]
+        paths = [write(tmp_path / "a", rows[0], rows[1]), write(tmp_path / "b", rows[2])]
+        reasons = [one.reason for one in read(*paths, join="question") if isinstance(one, Skipped)]
+        assert reasons == ["ambiguous_id", "ambiguous_id", "no_partner"]
+
+    def test_batch_input_and_the_outputs_of_two_models(self, tmp_path: Path) -> None:
+        output = ROWS["openai-batch-output"]
+        reply = {"model": "m2", "choices": [{"message": {"role": "assistant", "content": "Yes?"}}]}
+        second = output | {"response": {"status_code": 200, "body": reply}}
+        failed = output | {"custom_id": "r-2", "response": None, "error": {"code": "x"}}
+        asked = ROWS["openai-batch-input"]
+        paths = [
+            write(tmp_path / "in", asked, asked | {"custom_id": "r-2"}),
+            write(tmp_path / "out1", output, failed),
+            write(tmp_path / "out2", second),
+        ]
+        found = read(*paths)
+        assert texts(found) == [("Hello?", "Good day.", "Yes?")]
+        assert [one.reason for one in found if isinstance(one, Skipped)] == ["no_answer"]
+        other = asked | {"body": {"messages": [{"role": "user", "content": "Other?"}]}}
+        found = read(*paths, write(tmp_path / "tuesday", other))
+        assert {one.reason for one in found if isinstance(one, Skipped)} == {
+            "ambiguous_id",
+            "no_answer",
+        }
+
+    def test_files_of_a_join_may_come_in_any_order(self, tmp_path: Path) -> None:
+        answers = [
+            ROWS["fastchat-answers"] | {"answer_id": k, "text": f"{k}.", "model_id": f"m{k}"}
+            for k in "xy"
+        ]
+        paths = [
+            write(tmp_path / "reviews", ROWS["fastchat-reviews"]),
+            write(tmp_path / "answers", *answers),
+            write(tmp_path / "questions", ROWS["fastchat-questions"]),
+        ]
+        for order in (paths, paths[::-1]):
+            (one,) = read(*order)
+            assert isinstance(one, Converted) and texts([one]) == [("Why?", "x.", "y.")]
+            assert [label.winner for label in one.labels] == ["1"]
+        assert texts(read(*paths[1:])) == [("Why?", "x.", "y.")]
+
+    def test_two_turns_are_rendered_as_two_turns(self, tmp_path: Path) -> None:
+        question = {"question_id": 81, "category": "c", "turns": ["A?", "B?"]}
+        answers = [
+            {
+                "question_id": 81,
+                "answer_id": f"{k}",
+                "model_id": f"m{k}",
+                "choices": [{"index": 0, "turns": [f"a{k}", f"b{k}"]}],
+            }
+            for k in (1, 2)
+        ]
+        (tmp_path / "reference_answer").mkdir()
+        paths = [
+            write(tmp_path / "question.jsonl", question),
+            *(write(tmp_path / f"m{k}.jsonl", one) for k, one in enumerate(answers)),
+            write(tmp_path / "reference_answer" / "gpt-4.jsonl", answers[0]),
+        ]
+        found = read(*paths)
+        assert texts(found) == [
+            ("A?", "a1", "a2"),
+            (
+                "Turn 1:\nA?\n\nTurn 2:\nB?",
+                "Turn 1:\na1\n\nTurn 2:\nb1",
+                "Turn 1:\na2\n\nTurn 2:\nb2",
+            ),
+        ]
+        references = [one.request.reference for one in found if isinstance(one, Converted)]
+        assert references == ["a1", "Turn 1:\na1\n\nTurn 2:\nb1"]
+
+    def test_pandalms_results_are_labels_of_its_test_set(self, tmp_path: Path) -> None:
+        (one,) = read(*self.files(tmp_path, "pandalm-results", "pandalm"))
+        assert isinstance(one, Converted)
+        assert [(x.annotator, x.winner) for x in one.labels][0] == ("gpt-3.5-turbo", "")
+        alone = read(*self.files(tmp_path, "pandalm-results"))
+        assert [x.reason for x in alone if isinstance(x, Skipped)] == ["no_texts"]
