@@ -13,7 +13,7 @@ from judgestream.contracts.json_mapping import parsed
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.formats import FORMATS
 from judgestream.core.formats.base import Draft, RequestFormat, Vote, dataset_name
-from judgestream.core.formats.fields import Fields, InvalidRecord
+from judgestream.core.formats.fields import Fields, InvalidRecord, listed
 from judgestream.core.formats.pairs import metadata_texts
 from judgestream.core.formats.reasons import Aside, NoLabel
 from judgestream.core.types import Label
@@ -80,7 +80,7 @@ def _eased(values: Mapping[str, object]) -> dict[str, object]:
     for name in _ID:
         if name in eased:
             eased[name] = _id_text(eased[name])
-    candidates = eased.get("candidates")
+    candidates = listed(eased.get("candidates"))
     if isinstance(candidates, list):
         eased["candidates"] = [_candidate(one) for one in candidates]
     return eased

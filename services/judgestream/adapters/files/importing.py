@@ -6,8 +6,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
-from judgestream.adapters.files import STDIN, expanded, read_records
+from judgestream.adapters.files import expanded, read_records
 from judgestream.adapters.files.json_records import Records
+from judgestream.adapters.files.opening import reads_once
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.formats import detect
 from judgestream.core.formats.base import Draft, Format, Join
@@ -159,8 +160,8 @@ def _recognised(path: Path, reading: Reading[T]) -> _File[T] | None:
     seen = list(_up_to_the_first_good(stream))
     if not seen:
         return None
-    # standard input cannot be read twice: what was looked at is put back in front
-    again = (lambda: chain(seen, stream)) if path == STDIN else records
+    # a pipe cannot be read twice: what was looked at is put back in front
+    again = (lambda: chain(seen, stream)) if reads_once(path) else records
     return _File(path=path, form=_format(seen[-1], reading), records=again)
 
 

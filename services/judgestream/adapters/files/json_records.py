@@ -10,6 +10,8 @@ from judgestream.core.formats.fields import InvalidRecord, Place, kind
 Records = Iterator[tuple[Place, Mapping[str, object]]]
 Bad = Callable[[InvalidRecord], None]
 _SPLITS = frozenset(("train", "validation", "valid", "val", "dev", "test", "eval"))
+MAX_FIRST = 8 << 20
+"""A first line that is longer is read through a window: it may hold the whole file."""
 _NOT_JSON = "not JSON ({}): write one JSON object a line, or one JSON array a file"
 
 
@@ -19,11 +21,17 @@ def read_json(name: str, file: Bytes, bad: Bad) -> Records:
     Raises:
         InvalidRecord: an array or an object over many lines is broken, and nothing behind it can be found.
     """
+    if file.peek(1).lstrip()[:1] == b"[":
+        yield from _array(name, Window(file, name), bad)
+        return
     number, first = _next_line(file, 0)
     if not first:
         return
     if first.lstrip()[:1] == b"[":
         yield from _array(name, Window(file, name, first), bad)
+        return
+    if len(first) == MAX_FIRST and not first.endswith(b"\n"):
+        yield from _objects(name, Window(file, name, first), bad)
         return
     value = _value(first)
     if isinstance(value, dict):
@@ -45,7 +53,7 @@ def read_json(name: str, file: Bytes, bad: Bad) -> Records:
 
 def _next_line(file: Bytes, number: int) -> tuple[int, bytes]:
     """The next line that is not blank and its number; empty at the end of the file."""
-    while raw := file.readline(MAX_VALUE_CHARS):
+    while raw := file.readline(MAX_FIRST):
         number += 1
         if raw.strip():
             return number, raw
@@ -98,7 +106,11 @@ def _value(raw: bytes) -> object:
 
 def _array(name: str, window: Window, bad: Bad) -> Records:
     for number, entry in enumerate(window.array(), start=1):
-        yield from _entry(Place(file=name, number=number, unit="record"), entry, bad)
+        place = Place(file=name, number=number, unit="record")
+        if type(entry) is dict and "row_idx" not in entry:
+            yield place, entry
+        else:
+            yield from _entry(place, entry, bad)
     window.end("array")
 
 

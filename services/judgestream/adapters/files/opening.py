@@ -23,6 +23,11 @@ _ZSTD_CHUNK = 1 << 10
 """Compressed bytes taken at a time: zstd may expand each of them 30,000 times."""
 
 
+def reads_once(path: Path) -> bool:
+    """Whether what is read is gone: standard input, a pipe, a process substitution of the shell."""
+    return path == STDIN or (path.exists() and not path.is_file() and not path.is_dir())
+
+
 def display_name(path: Path) -> str:
     """How messages name the file."""
     return "standard input" if path == STDIN else str(path)

@@ -14,11 +14,12 @@ from typing import Annotated
 import typer
 from google.protobuf.json_format import MessageToDict
 
+from judgestream.adapters.files.opening import reads_once
 from judgestream.adapters.kafka.following import Awaited, Follower, Results
 from judgestream.adapters.kafka.publishing import RequestPublisher, encoded_request
 from judgestream.apps.cli import options
 from judgestream.apps.cli.exit_codes import ExitCode, TimeRanOut
-from judgestream.apps.cli.input_files import FORMATS, STDIN, Selection, Skipped
+from judgestream.apps.cli.input_files import FORMATS, Selection, Skipped
 from judgestream.apps.cli.output import Counter, OutputFormat, json_line, note, table
 from judgestream.apps.cli.understood import Skips
 from judgestream.contracts.codecs import request_to_message
@@ -59,8 +60,8 @@ class Source:
 
     @property
     def once_only(self) -> bool:
-        """Whether the rows come from standard input, which cannot be read twice."""
-        return STDIN in self.selection.paths
+        """Whether rows come from standard input or a pipe, which cannot be read twice."""
+        return any(reads_once(path) for path in self.selection.paths)
 
     def _judged_as_asked(self, request: Request) -> Request:
         given = request.options

@@ -163,7 +163,9 @@ def finish(
     `reference_use` overrides the draft's own; labels that were given under another use are left out.
     """
     request_id = prefix + draft.name
-    options = replace(draft.options, reference_use=reference_use or draft.options.reference_use)
+    options = draft.options
+    if reference_use is not None:
+        options = replace(options, reference_use=reference_use)
     request = Request(
         request_id=request_id,
         mode=draft.mode,

@@ -133,6 +133,8 @@ def transcript(said: Sequence[Turn]) -> str:
 
 def dialogue(text: str) -> list[Turn] | None:
     """The turns of a text in hh-rlhf's form, "\\n\\nHuman: ...\\n\\nAssistant: ..."; None when it is none."""
+    if "Human:" not in text:
+        return None
     parts = _DIALOGUE.split(text)
     if len(parts) < 3 or parts[0].strip():
         return None

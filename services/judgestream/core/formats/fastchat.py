@@ -19,7 +19,7 @@ from judgestream.core.formats.base import (
     pair_of,
 )
 from judgestream.core.formats.conversation import numbered
-from judgestream.core.formats.fields import Fields, Place, SetAside
+from judgestream.core.formats.fields import Fields, Place, SetAside, shortened
 from judgestream.core.formats.judge_prompts import judged
 from judgestream.core.formats.judgelm import score_pair, votes_of
 from judgestream.core.formats.reasons import Aside, NoLabel
@@ -88,7 +88,10 @@ class FastChat:
         self._reviews.append(fields)
 
     def add_votes(self, fields: Fields) -> None:
-        self._human.append((fields.place, fields.text("line").strip()))
+        word = fields.text("line").strip()
+        if word not in FAIREVAL:
+            fields.reject("line", f"must be {', '.join(FAIREVAL)}, not {shortened(word)}")
+        self._human.append((fields.place, word))
 
     def ignore(self, fields: Fields) -> None:
         """A table of ids."""

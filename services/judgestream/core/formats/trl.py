@@ -76,7 +76,7 @@ def chosen_second(name: str) -> bool:
 def _contradicted(fields: Fields) -> NoLabel | None:
     """Why the row's scores do not say what its names say; None when they do, or there are none."""
     for better, worse in SCORES:
-        if fields.filled(better) and fields.filled(worse):
+        if better in fields.values and fields.filled(better) and fields.filled(worse):
             high, low = fields.number(better), fields.number(worse)
             if high == low:
                 return NoLabel.EQUAL_SCORES
