@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import sys
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -299,3 +300,14 @@ def test_a_folder_stands_for_its_data_files(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="holds no data file"):
         (tmp_path / "empty").mkdir()
         expanded([tmp_path / "empty"])
+
+
+def test_memory_holds_one_record_of_a_file_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    for text in ("[{0}]", '{{"data": [{0}]}}'):
+        path.write_text(text.format(",".join([json.dumps({"a": "x" * 1000})] * 30_000)))
+        tracemalloc.start()
+        assert sum(1 for _ in read_records(path)) == 30_000
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 28 << 20, f"{peak} bytes of {path.stat().st_size}"

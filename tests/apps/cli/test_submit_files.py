@@ -1,6 +1,8 @@
 """`judgestream submit` on files as people have them: mapped, joined, partly bad, with labels."""
 
 import json
+import os
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -211,6 +213,16 @@ class TestOwnSchema:
         }
         (one,) = read(write(tmp_path / "rows", row))
         assert isinstance(one, Converted) and one.request.request_id == "7"
+
+
+def test_a_pipe_is_read_once_and_whole(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    rows = [{"prompt": f"{k} + {k}?", "chosen": "x", "rejected": "y"} for k in range(2000)]
+    writer = threading.Thread(target=write, args=(pipe, *rows), daemon=True)
+    writer.start()
+    assert len(read(pipe)) == 2000
+    writer.join(timeout=10)
 
 
 class TestJoins:

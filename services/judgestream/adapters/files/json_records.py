@@ -24,7 +24,7 @@ def read_json(name: str, file: Bytes, bad: Bad) -> Records:
     if file.peek(1).lstrip()[:1] == b"[":
         yield from _array(name, Window(file, name), bad)
         return
-    number, first = _next_line(file, 0)
+    number, first = _next_line(file, 0, MAX_FIRST)
     if not first:
         return
     if first.lstrip()[:1] == b"[":
@@ -35,14 +35,14 @@ def read_json(name: str, file: Bytes, bad: Bad) -> Records:
         return
     value = _value(first)
     if isinstance(value, dict):
-        following, second = _next_line(file, number)
+        following, second = _next_line(file, number, MAX_VALUE_CHARS)
         if not second:
             yield from _unwrapped(name, value, number, "line", bad)
             return
         yield Place(file=name, number=number), value
         yield from _lines(name, file, following, second, bad)
         return
-    following, second = _next_line(file, number)
+    following, second = _next_line(file, number, MAX_VALUE_CHARS)
     if first.lstrip()[:1] == b"{" and not isinstance(_value(second), dict):
         yield from _objects(name, Window(file, name, first + second), bad)
         return
@@ -51,9 +51,9 @@ def read_json(name: str, file: Bytes, bad: Bad) -> Records:
         yield from _lines(name, file, following, second, bad)
 
 
-def _next_line(file: Bytes, number: int) -> tuple[int, bytes]:
+def _next_line(file: Bytes, number: int, limit: int) -> tuple[int, bytes]:
     """The next line that is not blank and its number; empty at the end of the file."""
-    while raw := file.readline(MAX_FIRST):
+    while raw := file.readline(limit):
         number += 1
         if raw.strip():
             return number, raw
