@@ -495,7 +495,9 @@ class TestVerdicts:
         assert "1 labelled requests have no verdict" in done.stderr
         assert run("agreement", "--annotator", "human").exit_code == 0
         assert run("agreement", "--min-accuracy", "0.9").exit_code == ExitCode.NO
-        assert run("agreement", "--annotator", "nobody").exit_code == ExitCode.NO
+        nobody = run("agreement", "--annotator", "nobody")
+        assert nobody.exit_code == ExitCode.NO
+        assert "annotators on the topic: human-1, teacher" in nobody.stderr
 
     def test_agreement_sets_aside_what_says_nothing_and_compares_releases(
         self, kafka: Kafka

@@ -126,6 +126,8 @@ def agreement(
     _unanswered(ballots, by_release)
     if not any(result.agreement.n for result in results):
         note("nothing to compare: no scored verdict has a majority label")
+        if not ballots and ballots.others:
+            note(f"annotators on the topic: {', '.join(sorted(ballots.others)[:20])}")
         raise typer.Exit(ExitCode.NO)
     if min_accuracy is not None:
         _gate(results, min_accuracy)

@@ -81,6 +81,7 @@ class Ballots:
     equal times the one added later. So three people who label under one name are one vote. A faulty label
     takes nobody's vote away.
 
+    others       names of annotators who were not wanted
     superseded   valid labels that a later one of the same request and annotator replaced
     repeated     records of a label that was there before, to the letter: a redelivery
     invalid      faulty labels by reason; `UNKNOWN_WINNER` is found out by `gold` only
@@ -92,6 +93,7 @@ class Ballots:
         self._wanted = annotators
         self._seen: set[Label] = set()
         self._invalid: Counter[LabelFault] = Counter()
+        self.others: set[str] = set()
         self.superseded = 0
         self.repeated = 0
         for label in labels:
@@ -100,6 +102,7 @@ class Ballots:
     def add(self, label: Label) -> LabelFault | None:
         """Take a label in. Returns what is wrong with it, None when nothing is."""
         if not is_annotator(label.annotator, self._wanted):
+            self.others.add(label.annotator)
             return None
         if label in self._seen:
             self.repeated += 1
