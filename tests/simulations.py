@@ -34,7 +34,7 @@ SIZES = (20, 50, 100, 200, 500, 1000)
 
 def main(rounds: int) -> None:
     say(f"{datetime.now(UTC).date()}, {rounds} rounds a cell, nominal 95 %, in %.")
-    for simulate in (shares, prompts, macro_figures, paired, errors, brier_scores):
+    for simulate in (shares, prompts, macro_figures, paired, errors, brier_scores, settling):
         simulate(rounds)
 
 
@@ -165,6 +165,62 @@ def brier_scores(rounds: int) -> None:
             found.append(100 * coverage((one.interval for one in scores if one), truth))
         rows.append((label, found))
     table("Brier score of a calibrated judge", "judge", [f"n = {n}" for n in SIZES], rows)
+
+
+# position bias in nats, noise of each order, share below which an endpoint tells 0; None: it tells no shares
+JUDGES: tuple[tuple[str, float, float, float | None], ...] = (
+    ("no bias", 0.0, 0.0, 0.0),
+    ("bias 1 nat", 1.0, 0.0, 0.0),
+    ("bias 3 nats", 3.0, 0.0, 0.0),
+    ("bias 6 nats", 6.0, 0.0, 0.0),
+    ("no bias, each order with noise of sd 2", 0.0, 2.0, 0.0),
+    ("bias 1, noise of sd 4", 1.0, 4.0, 0.0),
+    ("bias 3, shares below .02 told as 0", 3.0, 0.0, 0.02),
+    ("bias 6, shares below .02 told as 0", 6.0, 0.0, 0.02),
+    ("bias 3, text only", 3.0, 0.0, None),
+)
+
+
+def settling(_: int, pairs: int = 200_000) -> None:
+    """Averaging both orders' probabilities against averaging their log-odds. The truth is drawn from what
+    the judge would say without bias and noise: log-odds of sd 2."""
+    rows = []
+    for label, bias, noise, least in JUDGES:
+        draw = seeded(int(bias), int(noise), len(label))
+        odds = draw.normal(0.0, 2.0, pairs)
+        truth = (shares_of(odds).cumsum(1) < draw.random((pairs, 1))).sum(1)
+        one, other = (
+            told(shares_of(odds + side * bias + noise * draw.normal(size=pairs)), least)
+            for side in (1.0, -1.0)
+        )
+        product = np.sqrt(np.maximum(one, 1e-6) * np.maximum(other, 1e-6))
+        values = [float((one.argmax(1) != other.argmax(1)).mean())]
+        for joint in ((one + other) / 2, product / product.sum(1, keepdims=True)):
+            draws = np.isclose(joint[:, 0], joint[:, 2], atol=1e-12) & (joint[:, 0] >= joint[:, 1])
+            hits = np.where(draws, 1, joint.argmax(1)) == truth
+            sure = joint.max(1)
+            found = calibration(np.minimum(1.0, sure).tolist(), hits.tolist())
+            values += [float(hits.mean()), float(sure.mean()), found.ece if found else 0.0]
+        rows.append((label, values))
+    head = ["flips", *(f"{how}: {of}" for how in ("probabilities", "log-odds") for of in SHOWN)]
+    table("Settling both orders (not in %)", "judge", head, rows, digits=3)
+
+
+SHOWN = ("accuracy", "confidence", "ece")
+
+
+def shares_of(odds: np.ndarray) -> np.ndarray:
+    """P(win), P(tie), P(lose) of a judge whose win has these log-odds over its loss."""
+    scores = np.exp(np.stack([odds / 2, np.full(len(odds), -0.3), -odds / 2], 1))
+    return scores / scores.sum(1, keepdims=True)
+
+
+def told(shares: np.ndarray, least: float | None) -> np.ndarray:
+    """What an endpoint tells: every share, none below `least`, or only the likeliest outcome."""
+    if least is None:
+        return np.eye(3)[shares.argmax(1)]
+    kept = np.where(shares < least, 0.0, shares)
+    return kept / kept.sum(1, keepdims=True)
 
 
 def table(
