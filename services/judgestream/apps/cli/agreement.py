@@ -51,7 +51,8 @@ def agreement(
     annotator: Annotated[
         list[str] | None,
         typer.Option(
-            help="only these annotators, by name or kind (human takes human-1); repeatable"
+            metavar="NAME",
+            help="only these annotators, by name or kind (human takes human-1); repeatable",
         ),
     ] = None,
     since: options.Since = None,
@@ -69,6 +70,7 @@ def agreement(
         list[str] | None,
         typer.Option(
             "--class",
+            metavar="CLASS",
             callback=_classes,
             help="average macro figures over these (first, tie, second) instead of the labels' own",
         ),
