@@ -8,11 +8,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 JUDGE := tiny
 SOURCES := services trainer triton_models tests
 
-.PHONY: help demo test check bench bench-engine bench-train bench-gpu judge ablation protos format clean
+.PHONY: help demo test test-nightly check bench bench-engine bench-train bench-gpu judge ablation protos format clean
 
 help:
 	@echo "make demo    everything on this machine: real Kafka, Valkey and Triton, a sample judged, a report"
 	@echo "make test    unit tests, and integration tests against the real servers"
+	@echo "make test-nightly  the property tests and the worker's state machine, with 20,000 examples each"
 	@echo "make check   format, lint, types, generated code, security (bandit, pip-audit)"
 	@echo "make bench   benchmarks of the pipeline, as JSON lines; make bench-engine: of the judge engine"
 	@echo "             make bench-engine PEERS=vllm: against vLLM on this CPU, installed into build/peers (6 GB)"
@@ -53,6 +54,9 @@ demo: $(VENV)/local.stamp
 
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-nightly: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest -m 'not integration' --hypothesis-profile=nightly $(ARGS)
 
 check: $(VENV)/dev.stamp
 	@$(BIN)/ruff format --check $(SOURCES)

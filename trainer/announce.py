@@ -6,9 +6,8 @@ from typing import Any
 
 from judgestream.adapters.kafka.publishing import RecordPublisher
 from judgestream.contracts.codecs import timestamp
-from judgestream.contracts.events import event_headers
+from judgestream.contracts.outgoing import outgoing
 from judgestream.contracts.topics import CHECKPOINTS
-from judgestream.contracts.wire import encode
 from judgestream.settings import Kafka
 from judgestream.v1.rollout_pb2 import Checkpoint
 from trainer.upload import Release
@@ -39,20 +38,16 @@ def announce(release: Release, settings: Kafka, *, now: datetime) -> None:
         BrokerUnavailable, ConfigurationError: no broker, or no such topic. The release stays published.
     """
     message = checkpoint_message(release, published_at=now)
-    headers = event_headers(
-        event_type=CHECKPOINTS.event_type,
+    record = outgoing(
+        CHECKPOINTS,
+        message,
+        key=message.digest,
         event_id=message.digest,
         source=SOURCE,
         time=now,
     )
     with RecordPublisher(settings, client_id="judgestream-trainer") as publisher:
-        publisher.send(
-            CHECKPOINTS.name,
-            key=message.digest.encode(),
-            value=encode(message),
-            headers=headers,
-            what=f"checkpoint {message.name}-{message.digest[:8]}",
-        )
+        publisher.send_record(record, what=f"checkpoint {message.name}-{message.digest[:8]}")
 
 
 def _numbers(values: Mapping[str, Any], above: str = "") -> list[tuple[str, float]]:

@@ -468,12 +468,13 @@ def test_odd_headers_are_as_if_they_were_not_there(odd: list[IncomingHeader]) ->
     assert len(letter.headers) == len(odd) or letter.cut == ["headers"]
 
 
-def test_a_record_without_a_time_was_requested_when_it_is_read() -> None:
+@pytest.mark.parametrize("time", [None, datetime(1969, 1, 1, tzinfo=UTC)])
+def test_a_record_without_a_time_was_requested_when_it_is_read(time: datetime | None) -> None:
     bench = Bench()
     before = datetime.now(UTC)
-    bench.handle(request(), time=None)
-    bench.handle(b"\xff", time=None)
+    bench.handle(request(), time=time)
+    bench.handle(b"\xff", time=time)
     scored, failed = bench.topics.verdicts()
     for verdict in (scored, failed):
         assert before <= verdict.requested_at.ToDatetime(tzinfo=UTC) <= datetime.now(UTC)
-    assert not bench.topics.letters()[0].HasField("recorded_at")
+    assert bench.topics.letters()[0].HasField("recorded_at") is (time is not None)

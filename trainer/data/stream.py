@@ -6,10 +6,10 @@ from datetime import datetime
 from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.adapters.kafka.publishing import RecordPublisher
 from judgestream.adapters.kafka.reading import TopicReader
-from judgestream.contracts.events import event_headers
+from judgestream.contracts.outgoing import outgoing
 from judgestream.contracts.topics import TRAINING
-from judgestream.contracts.wire import encode
 from judgestream.core.errors import InvalidRequest, UndecodableRecord
+from judgestream.core.limits import quoted
 from judgestream.settings import Kafka
 from judgestream.v1.training_pb2 import TrainingExample
 from trainer.data.outcomes import Reason, Tally, Usable
@@ -60,13 +60,12 @@ def publish(publisher: RecordPublisher, examples: Iterable[Example], *, at: date
         BrokerUnavailable: an example was not confirmed.
     """
     for example in examples:
-        headers = event_headers(
-            event_type=TRAINING.event_type, event_id=example.id, source=SOURCE, time=at
+        record = outgoing(
+            TRAINING,
+            example_to_message(example, labelled_at=at),
+            key=example.id,
+            event_id=example.id,
+            source=SOURCE,
+            time=at,
         )
-        publisher.send(
-            TRAINING.name,
-            key=example.id.encode(),
-            value=encode(example_to_message(example, labelled_at=at)),
-            headers=headers,
-            what=f"training example {example.id!r}",
-        )
+        publisher.send_record(record, what=f"training example {quoted(example.id)}")

@@ -23,7 +23,8 @@ from judgestream.apps.setting_aside import SetAside
 from judgestream.apps.watchdog import Movement
 from judgestream.apps.worker_status import WorkerStatus
 from judgestream.contracts.codecs import timestamp, verdict_from_message
-from judgestream.contracts.events import JSON, event_headers, header
+from judgestream.contracts.events import JSON, header
+from judgestream.contracts.outgoing import outgoing
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import BIAS, DEAD_LETTERS, VERDICTS
 from judgestream.contracts.wire import decode, encode
@@ -179,14 +180,16 @@ class ReportPublisher:
                 await self._store.close_window(window)
 
     async def _publish(self, message: BiasReport, window: Window) -> None:
-        headers = event_headers(
-            event_type=BIAS.event_type,
+        record = outgoing(
+            BIAS,
+            message,
+            key=message.release,
             event_id=f"{message.report_id}-{message.revision}{'-final' if message.final else ''}",
             source=SOURCE,
             time=datetime.now(UTC),
         )
         await self._publisher.publish(
-            BIAS.name, key=message.release.encode(), value=encode(message), headers=headers
+            record.topic, key=record.key, value=record.value, headers=record.headers
         )
         newest = await self._store.keep_report(message.release, window, encode(message, JSON))
         self._shown.add(message.release)

@@ -25,7 +25,7 @@ from judgestream.core.errors import (
     PoisonError,
 )
 from judgestream.core.identity import content_digest, verdict_id
-from judgestream.core.limits import quoted, shortened
+from judgestream.core.limits import plausible, quoted, shortened
 from judgestream.core.modes import Mode, Pass, check, plan
 from judgestream.core.templates import template
 from judgestream.core.types import Reply, Request, Verdict
@@ -34,6 +34,9 @@ from judgestream.settings import Judging
 from judgestream.v1.judging_pb2 import JudgeRequest
 
 log = logging.getLogger(__name__)
+
+LOGGED = 500
+"""Characters of an error that a log line repeats; the dead letter has more."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -89,7 +92,7 @@ class RequestJudge:
 
     async def handle(self, record: Record, pause: Pause) -> None:
         progress = _Progress(
-            requested_at=event_time(record.headers) or record.time or datetime.now(UTC),
+            requested_at=_time_of(record) or datetime.now(UTC),
             trace=trace_headers(record.headers),
         )
         try:
@@ -183,7 +186,9 @@ class RequestJudge:
         request_id = progress.request_id
         if not request_id.strip():
             request_id = salvage.request_id(record)
-        log.warning("dead letter: %s %s: %s", record.place, error.code, error)
+        log.warning(
+            "dead letter: %s %s: %s", record.place, error.code, shortened(str(error), LOGGED)
+        )
         effort = progress.effort()
         letter = dead_letter(
             record,
@@ -213,6 +218,13 @@ class RequestJudge:
         except OversizeRecord as exc:
             log.warning("no failed verdict for request %s: %s", quoted(request_id), exc)
         metrics.requests.labels(verdict.status.value).inc()
+
+
+def _time_of(record: Record) -> datetime | None:
+    """When the request was made, as far as its record says so."""
+    if (time := event_time(record.headers)) is not None:
+        return time
+    return plausible(record.time) if record.time is not None else None
 
 
 def _internal(exc: Exception) -> InternalError:

@@ -13,10 +13,13 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from judgestream.adapters.kafka.connection import client_options
 from judgestream.adapters.kafka.failures import broker_failed, no_broker, no_topic
 from judgestream.contracts.codecs import label_to_message, request_to_message
-from judgestream.contracts.events import PROTOBUF, Header, event_headers
+from judgestream.contracts.events import PROTOBUF, Header, trace_headers
+from judgestream.contracts.outgoing import Outgoing, outgoing
 from judgestream.contracts.topics import LABELS, MAX_REQUEST_BYTES, REQUESTS
 from judgestream.contracts.wire import encode
-from judgestream.core.errors import BrokerUnavailable, OversizeRecord
+from judgestream.core.checks import label_problem
+from judgestream.core.errors import BrokerUnavailable, InvalidRequest, OversizeRecord
+from judgestream.core.limits import quoted
 from judgestream.core.modes import check
 from judgestream.core.types import Label, Request
 from judgestream.settings import Kafka
@@ -109,6 +112,12 @@ class RecordPublisher:
         self._waiting.append(_Waiting(what, topic, size, future))
         self._waiting_bytes += size
 
+    def send_record(self, record: Outgoing, *, what: str) -> None:
+        """`send` for a record that is ready."""
+        self.send(
+            record.topic, key=record.key, value=record.value, headers=record.headers, what=what
+        )
+
     def flush(self) -> int:
         """Wait until everything sent is confirmed. Returns how many records that is, from the beginning.
 
@@ -191,14 +200,14 @@ def encoded_request(request: Request, content_type: str = PROTOBUF) -> bytes:
     """The record's value, once the request is known to be judgeable.
 
     Raises:
-        InvalidRequest: the judge would refuse it.
+        InvalidRequest: the judge would refuse it; the message names the field.
         OversizeRecord: more bytes than a request may have.
     """
     check(request)
     value = encode(request_to_message(request), content_type)
     if len(value) > MAX_REQUEST_BYTES:
         raise OversizeRecord(
-            f"request {request.request_id!r} has {len(value)} bytes as {content_type}; it may have"
+            f"request {quoted(request.request_id)} has {len(value)} bytes as {content_type}; it may have"
             f" {MAX_REQUEST_BYTES}: shorten its texts"
         )
     return value
@@ -207,36 +216,46 @@ def encoded_request(request: Request, content_type: str = PROTOBUF) -> bytes:
 class RequestPublisher(RecordPublisher):
     """Requests and labels, keyed by request id, with CloudEvents headers.
 
-    Not idempotent by itself: a request sent twice has the same id, and the judge answers an id once.
+    Sends nothing that a worker must refuse. Not idempotent by itself: a request sent twice has the same id
+    and content, and the judge answers that once.
     """
 
     def submit(
         self, request: Request, *, content_type: str = PROTOBUF, trace: Sequence[Header] = ()
     ) -> None:
-        """Send one request; `flush` confirms it. Raises as `encoded_request` and `send` do."""
-        value = encoded_request(request, content_type)
-        headers = event_headers(
-            event_type=REQUESTS.event_type,
+        """Send one request; `flush` confirms it. Raises as `encoded_request` and `send` do.
+
+        A `trace` that is not well-formed is not passed on.
+        """
+        encoded_request(request, content_type)
+        record = outgoing(
+            REQUESTS,
+            request_to_message(request),
+            key=request.request_id,
             event_id=request.request_id,
             source=SOURCE,
             time=request.requested_at,
             content_type=content_type,
-            trace=trace,
+            trace=trace_headers(trace),
         )
-        key = request.request_id.encode()
-        what = f"request {request.request_id!r}"
-        self.send(REQUESTS.name, key=key, value=value, headers=headers, what=what)
+        self.send_record(record, what=f"request {quoted(request.request_id)}")
 
     def label(self, label: Label, *, content_type: str = PROTOBUF) -> None:
-        """Send one label; `flush` confirms it. Raises as `send` does."""
-        headers = event_headers(
-            event_type=LABELS.event_type,
+        """Send one label; `flush` confirms it. Raises as `send` does.
+
+        Raises:
+            InvalidRequest: it names no winner and no tie, or both, or is over a limit.
+        """
+        what = f"label {quoted(label.label_id)}"
+        if problem := label_problem(label):
+            raise InvalidRequest(f"{what}: {problem}")
+        record = outgoing(
+            LABELS,
+            label_to_message(label),
+            key=label.request_id,
             event_id=label.label_id,
             source=SOURCE,
             time=datetime.now(UTC),
             content_type=content_type,
         )
-        value = encode(label_to_message(label), content_type)
-        what = f"label {label.label_id!r}"
-        key = label.request_id.encode()
-        self.send(LABELS.name, key=key, value=value, headers=headers, what=what)
+        self.send_record(record, what=what)
