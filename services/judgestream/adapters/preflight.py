@@ -70,7 +70,10 @@ def check_redis(settings: Redis) -> str:
             f"Redis does not answer ({exc}): start it, or set JUDGESTREAM_REDIS__URL"
         ) from exc
     except (OSError, ValueError) as exc:
-        raise StoreUnavailable(f"redis.url cannot be used: {exc}") from exc
+        # not its words: they quote parts of the URL, and one part is the password
+        raise StoreUnavailable(
+            f"redis.url cannot be used ({type(exc).__name__}): give redis://HOST:PORT/0"
+        ) from None
     return check_redis_info(told)
 
 

@@ -6,11 +6,20 @@ from collections import OrderedDict
 from time import monotonic
 from typing import Any
 
+from judgestream.core.masking import masked
+
 REPEATS = 5
 PER_S = 30.0
 REMEMBERED = 1000
 CHATTY = ("kafka", "faust.sensors", "faust.transport.conductor")
 """These write a line for every connection or service that comes and goes."""
+
+
+class MaskedLines(logging.Formatter):
+    """The finished line, traceback included, without the secrets of any URL in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
 
 
 class RepeatLimit(logging.Filter):
@@ -49,7 +58,10 @@ def config(level: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "filters": {"repeats": {"()": RepeatLimit}},
         "formatters": {
-            "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+            "line": {
+                "()": MaskedLines,
+                "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+            },
         },
         "handlers": {
             "stderr": {

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from judgestream.apps.cli.exit_codes import ExitCode, exit_code
 from judgestream.core.errors import JudgestreamError
+from judgestream.core.masking import masked
 
 
 class GuardedGroup(TyperGroup):
@@ -22,7 +23,7 @@ class GuardedGroup(TyperGroup):
         except JudgestreamError as exc:
             if ctx.params.get("debug"):
                 traceback.print_exc()
-            typer.echo(f"judgestream: {exc}", err=True)
+            typer.echo(f"judgestream: {masked(str(exc))}", err=True)
             raise typer.Exit(exit_code(exc)) from exc
         except KeyboardInterrupt:
             typer.echo("judgestream: interrupted", err=True)
