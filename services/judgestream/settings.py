@@ -7,6 +7,7 @@ are not named, those of the stack that runs in `local.data` are used.
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -87,6 +88,18 @@ class Redis(Group):
         return value
 
 
+def _start(text: str) -> str:
+    """Where a new group starts; ValueError for what is not a place."""
+    if text not in ("earliest", "latest"):
+        try:
+            datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError(
+                f"{text[:40]!r} is not earliest, latest or an ISO time such as 2026-01-31T12:00:00Z"
+            ) from None
+    return text
+
+
 class Triton(Group):
     grpc: str = Field("127.0.0.1:28001", description="Triton's gRPC address, host:port")
     release: str = Field("", description="Triton model to ask; empty = the only judge loaded")
@@ -97,6 +110,15 @@ class Triton(Group):
 
 class Judging(Group):
     group: str = Field("judgestream-judging", description="consumer group of the judging workers")
+    start: str = Field(
+        "earliest",
+        description="where a group without commits starts: earliest, latest or an ISO time",
+    )
+    accept_backlog: int = Field(
+        1000,
+        ge=0,
+        description="records that a new group may begin with at an endpoint that is paid for",
+    )
     inflight: int = Field(64, ge=1, description="requests in flight at Triton, per worker")
     outstanding: int = Field(
         512, ge=1, description="requests taken but not yet committed, per worker"
@@ -118,15 +140,23 @@ class Judging(Group):
         "application/protobuf", description="content type of published verdicts"
     )
 
+    _check_start = field_validator("start")(_start)
+
 
 class Bias(Group):
     group: str = Field("judgestream-bias", description="consumer group of the bias workers")
+    start: str = Field(
+        "earliest",
+        description="where a group without commits starts: earliest, latest or an ISO time",
+    )
     window_s: int = Field(60, ge=1, description="length of a tumbling window")
     lateness_s: int = Field(
         30, ge=0, description="how late a verdict may be before a window is final"
     )
     retention_s: int = Field(86_400, ge=60, description="how long a window can still be corrected")
     publish_interval_s: float = Field(2.0, gt=0, description="between reports of a growing window")
+
+    _check_start = field_validator("start")(_start)
 
 
 class Worker(Group):

@@ -10,7 +10,7 @@ import pytest
 from judgestream.core import limits
 from judgestream.core.parsing import read
 from judgestream.core.templates import CHAT, CHAT_CHOICE
-from judgestream.core.types import Reading, Reply
+from judgestream.core.types import Reading, Reply, Unread, Unreadable
 from judgestream.engine.chat_replies import NotChat, count, parsed, reply_of, spoken, steps_of
 from judgestream.engine.prompt import Prompt
 
@@ -106,7 +106,9 @@ def test_what_cannot_be_read_is_unreadable_and_nothing_worse(content: Any) -> No
     ids=str,
 )
 def test_messages_without_an_answer_are_unreadable(message: dict[str, Any]) -> None:
-    assert scores(reply(body(None, message=message, finish_reason="length"))) is None
+    cut = read(reply(body(None, message=message, finish_reason="length")), PAIR)
+    assert isinstance(cut, Unreadable) and cut.reason is Unread.TRUNCATED
+    assert scores(reply(body(None, message=message))) is None
 
 
 LOGPROBS: list[tuple[str, Any]] = [

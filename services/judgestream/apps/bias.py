@@ -17,6 +17,7 @@ from judgestream.adapters.preflight import check_kafka, check_redis
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.bias_store import BiasStore, Counted, OpenWindow, scripts
 from judgestream.apps import faust_app, metrics
+from judgestream.apps.backlog import place_group
 from judgestream.apps.board_keeper import on_board
 from judgestream.apps.readiness import Ready, nobody_waits
 from judgestream.apps.setting_aside import SetAside
@@ -294,6 +295,9 @@ def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
 
 def _run(settings: Settings, slot: int, status: WorkerStatus, ready: Ready) -> int:
     check_kafka(settings.kafka, group=settings.bias.group, topics=(VERDICTS, BIAS, DEAD_LETTERS))
+    place_group(
+        settings.kafka, group=settings.bias.group, topic=VERDICTS, start=settings.bias.start
+    )
     try:
         odd = check_redis(settings.redis)
     except StoreUnavailable as exc:

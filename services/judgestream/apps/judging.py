@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.preflight import check_kafka
@@ -9,6 +10,7 @@ from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.published import Published
 from judgestream.adapters.triton import TritonJudge
 from judgestream.apps import faust_app, metrics
+from judgestream.apps.backlog import paid, place_group
 from judgestream.apps.board_keeper import on_board
 from judgestream.apps.judge_request import RequestJudge
 from judgestream.apps.readiness import Ready, nobody_waits
@@ -17,6 +19,7 @@ from judgestream.apps.watchdog import Movement
 from judgestream.apps.worker_status import WorkerStatus
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS
+from judgestream.core.errors import ReleaseNotLoaded
 from judgestream.core.templates import template
 from judgestream.settings import Settings
 
@@ -75,12 +78,30 @@ class _Worker:
         metrics.redis_available.set(self._published.available)
 
 
-async def _check_judge(settings: Settings) -> None:
-    judge = await TritonJudge.connect(
-        settings.triton.grpc, settings.triton.release, deadline_s=settings.judging.deadline_s
-    )
-    await judge.close()
-    template(judge.release.template_id)
+async def _find_judge(settings: Settings, status: WorkerStatus) -> Mapping[str, str]:
+    """The parameters of the release to ask. One that Triton has not loaded is waited for, visibly: the
+    controller loads it, or somebody does.
+
+    Raises:
+        JudgeUnavailable, ConfigurationError: no Triton, or no judge of ours.
+    """
+    pause = 0.5
+    while True:
+        try:
+            judge = await TritonJudge.connect(
+                settings.triton.grpc,
+                settings.triton.release,
+                deadline_s=settings.judging.deadline_s,
+            )
+        except ReleaseNotLoaded as exc:
+            status.release = settings.triton.release
+            status.paused(f"{exc.code}: {exc}")
+            await asyncio.sleep(pause)
+            pause = min(5.0, pause * 2)
+            continue
+        await judge.close()
+        template(judge.release.template_id)
+        return judge.parameters
 
 
 def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
@@ -98,7 +119,15 @@ def _run(settings: Settings, slot: int, status: WorkerStatus, ready: Ready) -> i
     output = check_kafka(
         settings.kafka, group=settings.judging.group, topics=(VERDICTS, REQUESTS, DEAD_LETTERS)
     )
-    asyncio.run(_check_judge(settings))
+    parameters = asyncio.run(_find_judge(settings, status))
+    place_group(
+        settings.kafka,
+        group=settings.judging.group,
+        topic=REQUESTS,
+        start=settings.judging.start,
+        judge=paid(parameters),
+        accepted=settings.judging.accept_backlog,
+    )
     faust_app.use_uvloop()
     worker = _Worker(settings, slot, status, output=output)
     movement = Movement()

@@ -116,6 +116,8 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
             reason=Unread.UNPARSABLE,
             detail=f"{len(probs)} probabilities for {size} labels at {grammar.count} positions",
         )
+    if reply.finish_reason == "length" and not any(probs):
+        return Unreadable(reason=Unread.TRUNCATED, detail=reply.text[:80])
     # Exactly rounded sums do not depend on their order: a transposed distribution gives exactly the
     # mirrored reading, so that a draw between win and lose stays a draw.
     inside = fsum(probs) / (grammar.count if apart else 1) if min(probs) >= 0 else nan

@@ -20,6 +20,8 @@ class TritonPythonModel:
             prompts = pb_utils.get_input_tensor_by_name(request, "text_input").as_numpy().ravel()
             grammar = pb_utils.get_input_tensor_by_name(request, "score_grammar")
             count = json.loads(grammar.as_numpy().ravel()[0])["count"] if grammar is not None else 2
+            if any(b"FAIL THE JUDGE" in prompt for prompt in prompts):
+                raise RuntimeError("a prompt on which this model fails, with all of its batch")
             pause = max([pause, *(int(ms) for p in prompts for ms in SLEEP.findall(p))])
             if any(len(prompt) > TOO_LONG for prompt in prompts):
                 error = pb_utils.TritonError(

@@ -1,0 +1,197 @@
+"""Judges that fail, with the real servers: who is hurt, what is paid, what is shown, what heals."""
+
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.request import urlopen
+
+import psutil
+import pytest
+from pydantic import SecretStr
+
+from judgestream.adapters.endpoint_release import RemoteJudge, install_endpoint
+from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerEntry, WorkerState
+from judgestream.contracts.topics import DEAD_LETTERS
+from judgestream.local.ports import free_port
+from judgestream.local.triton import TritonServer
+from judgestream.settings import Redis
+from judgestream.v1.judging_pb2 import Candidate, JudgeRequest, Verdict
+from tests.engine.endpoint import Endpoint, prefers_longer
+from tests.integration.cluster import INSTANT, Cluster, instant_triton, pairs, running, wait
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[Endpoint]:
+    server = Endpoint(prefers_longer)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("failing")
+    instant = instant_triton(folder / "triton")
+    judge = RemoteJudge(endpoint=endpoint.url, endpoint_model="m", deadline_s=4)
+    installed = install_endpoint(judge, instant.model_repository)
+    triton = TritonServer(
+        run_dir=folder / "triton" / "run",
+        model_repository=instant.model_repository,
+        models=[INSTANT, installed.name],
+    )
+    with triton, running(folder, triton) as cluster:
+        cluster.remote = installed.name  # type: ignore[attr-defined]
+        yield cluster
+
+
+def question(request_id: str, text: str) -> JudgeRequest:
+    candidates = [Candidate(id="a", text="Yes, because of this."), Candidate(id="b", text="No.")]
+    return JudgeRequest(request_id=request_id, question=text, candidates=candidates)
+
+
+def board(cluster: Cluster) -> list[WorkerEntry]:
+    with WorkerBoard.connect(Redis(url=SecretStr(cluster.valkey.url))) as shown:  # type: ignore[union-attr]
+        return shown.workers()
+
+
+def by_id(cluster: Cluster, ids: list[str], *, seconds: float) -> dict[str, Verdict]:
+    return {v.request_id: v for v in cluster.wait_verdicts(ids, seconds=seconds)}
+
+
+EIGHT_SEVEN = {"message": {"content": "8 7"}}
+ODD: list[tuple[str, tuple[int, dict[str, str], Any]]] = [
+    ("html", (200, {}, "<html>log in</html>")),
+    ("no choices", (200, {}, {"choices": []})),
+    ("null content", (200, {}, {"choices": [{"message": {"content": None}}]})),
+    (
+        "nonsense",
+        (200, {}, {"choices": [{"message": {"content": "8 7"}, "logprobs": {"content": [None]}}]}),
+    ),
+    (
+        "usage",
+        (
+            200,
+            {},
+            {"choices": [{"message": {"content": "8 7"}}], "usage": {"prompt_tokens": -(10**30)}},
+        ),
+    ),
+    ("surrogate", (200, {}, '{"choices": [{"message": {"content": "\\ud800"}}]}')),
+    ("refused", (400, {}, {"error": {"message": "I cannot take this"}})),
+    ("forbidden", (403, {}, {"error": {"message": "flagged by moderation"}})),
+    ("large", (200, {}, {"choices": [{"message": {"content": "8 7\n" + "x" * 1_300_000}}]})),
+]
+
+
+def test_failing_endpoint(cluster: Cluster, endpoint: Endpoint) -> None:
+    """Odd replies hurt their own requests; a refused key pauses, is shown, and is healed by itself."""
+    port = free_port()
+    release = cluster.remote  # type: ignore[attr-defined]
+    worker = cluster.work(triton__release=release, worker__metrics_port=port)
+
+    # 1. each odd reply is its own request's, and nothing is asked twice
+    answers = dict(ODD)
+
+    def odd(body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
+        user = body["messages"][-1]["content"]
+        name = next((name for name in answers if f"ODD {name} ODD" in user), "")
+        return answers[name] if name else prefers_longer(body)
+
+    endpoint.answer = odd
+    good = [question(f"good-{k}", f"Good {k}?") for k in range(30)]
+    bad = [question(f"odd-{name}", f"ODD {name} ODD") for name, _ in ODD]
+    mixed = [*good[:15], *bad, *good[15:]]
+    ids = cluster.submit(mixed)
+    verdicts = by_id(cluster, ids, seconds=60)
+    assert {verdicts[r.request_id].status for r in good} == {Verdict.STATUS_SCORED}
+    assert {verdicts[r.request_id].winner for r in good} == {"a"}
+    expected = {
+        "html": Verdict.STATUS_FAILED,
+        "no choices": Verdict.STATUS_FAILED,
+        "null content": Verdict.STATUS_UNSCORED,
+        "nonsense": Verdict.STATUS_SCORED,
+        "usage": Verdict.STATUS_SCORED,
+        "surrogate": Verdict.STATUS_UNSCORED,
+        "refused": Verdict.STATUS_FAILED,
+        "forbidden": Verdict.STATUS_FAILED,
+        "large": Verdict.STATUS_SCORED,
+    }
+    assert {name: verdicts[f"odd-{name}"].status for name, _ in ODD} == expected
+    probes = sum("What is 2 + 2?" in body["messages"][-1]["content"] for body in endpoint.requests)
+    assert len(endpoint.requests) - probes == 2 * len(mixed)
+    assert probes <= 8
+
+    # 2. a key that is refused pauses the release; nothing is given up
+    dead = cluster.count(DEAD_LETTERS)
+    words = "Incorrect API key provided"
+    endpoint.answer = lambda body: (401, {}, {"error": {"message": words}})
+    ids = cluster.submit([question(f"held-{k}", f"Held {k}?") for k in range(40)])
+    submitted = time.monotonic()
+
+    def paused() -> bool:
+        return any(
+            e.state is WorkerState.PAUSED and "key_refused" in e.reason and words in e.reason
+            for e in board(cluster)
+        )
+
+    wait(paused, what="the board to say that the release is paused", seconds=10)
+    assert time.monotonic() - submitted < 6
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:  # noqa: S310 - our worker
+        assert 'judgestream_release_paused{reason_class="key_refused"} 1.0' in page.read().decode()
+    assert words in worker.command.log_path.read_text()
+    asked = len(endpoint.requests)
+    time.sleep(3)
+    assert len(endpoint.requests) - asked <= 10, "a paused release was to be asked by probes only"
+    endpoint.answer = prefers_longer
+    verdicts = by_id(cluster, ids, seconds=60)
+    assert {verdicts[i].status for i in ids} == {Verdict.STATUS_SCORED}
+    assert cluster.count(DEAD_LETTERS) == dead
+    wait(
+        lambda: all(e.state is WorkerState.WORKING for e in board(cluster)),
+        what="the worker to work again",
+        seconds=10,
+    )
+    cluster.stop_workers()
+
+
+def stubs(cluster: Cluster, model: str) -> list[psutil.Process]:
+    assert cluster.triton.process is not None
+    children = psutil.Process(cluster.triton.process.pid).children(recursive=True)
+    found = [c for c in children if "triton_python_backend_stub" in " ".join(c.cmdline())]
+    return [c for c in found if f"/{model}/" in " ".join(c.cmdline())]
+
+
+def test_failing_model(cluster: Cluster) -> None:
+    """A poison prompt reloads nothing; a model that dies is reloaded once, by one of two controllers."""
+    own = {"triton__release": INSTANT, "judging__group": "own", "judging__start": "latest"}
+    controllers = [cluster.work("controller", slot, **own) for slot in (0, 1)]
+    for slot in (0, 1):
+        cluster.work("judging", slot, **own)
+
+    def reloads() -> int:
+        return sum(c.command.log_path.read_text().count("is loaded again") for c in controllers)
+
+    poison = JudgeRequest(
+        request_id="poison",
+        question="FAIL THE JUDGE",
+        candidates=[Candidate(text="a"), Candidate(text="b")],
+    )
+    ids = cluster.submit([*pairs(150, "before"), poison, *pairs(150, "after")])
+    verdicts = by_id(cluster, ids, seconds=60)
+    failed = [v for i, v in verdicts.items() if i in ids and v.status != Verdict.STATUS_SCORED]
+    assert [(v.request_id, v.error_class) for v in failed] == [("poison", "judge_failed")]
+    assert reloads() == 0
+
+    (stub,) = stubs(cluster, INSTANT)
+    ids = cluster.submit(pairs(1000, "killed", sleep_ms=10))
+    wait(
+        lambda: len([v for v in cluster.verdicts() if v.request_id in ids]) > 50,
+        what="some verdicts",
+        seconds=30,
+    )
+    stub.send_signal(signal.SIGKILL)
+    verdicts = by_id(cluster, ids, seconds=90)
+    assert {verdicts[i].status for i in ids} == {Verdict.STATUS_SCORED}
+    assert reloads() == 1
