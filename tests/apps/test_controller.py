@@ -12,6 +12,7 @@ from judgestream.apps.controller import MOST_RELOADS, WINDOW_S, Controller
 from judgestream.apps.worker_status import WorkerStatus
 from judgestream.core.errors import (
     ConfigurationError,
+    JudgeDeadlineExceeded,
     JudgeError,
     JudgestreamError,
     JudgeUnavailable,
@@ -65,15 +66,18 @@ class Triton:
     failure: JudgestreamError | None = None
     cursed: bool = False
     engine: bool = False
+    stuck: bool = False
     calls: list[str] = field(default_factory=list)
 
     async def index(self) -> list[ModelState]:
         names = [NAME + "-engine", NAME] if self.engine else [NAME]
         return [ModelState(name=name, state=self.state) for name in names]
 
-    async def unload(self, name: str) -> None:
+    async def unload(self, name: str, *, timeout_s: float) -> None:
         self.calls.append(f"unload {name}")
         self.state = "UNAVAILABLE"
+        if self.stuck:
+            raise JudgeDeadlineExceeded("still being unloaded")
 
     async def load(self, name: str) -> None:
         self.calls.append(f"load {name}")
@@ -141,6 +145,14 @@ RELOAD = ["smoke", "smoke", f"unload {NAME}", f"load {NAME}"]
 def test_a_dead_process_is_confirmed_twice_and_reloaded_once_by_one_of_two_controllers() -> None:
     assert Bench("judge_unhealthy: ...", Triton(failure=UNHEALTHY)).look() == RELOAD
     assert Bench("judge_broken: ...", Triton(failure=JudgeError("CUDA"))).look() == RELOAD
+
+
+def test_requests_that_never_end_in_a_dead_process_do_not_hold_the_load_up() -> None:
+    bench = Bench("judge_unhealthy: ...", Triton(failure=UNHEALTHY, stuck=True))
+    assert bench.look() == RELOAD
+    half = Bench("release_not_loaded: ...", Triton(state="UNLOADING"))
+    assert half.look(times=10) == []
+    assert half.look(times=10)[0] == f"load {NAME}"
 
 
 @pytest.mark.parametrize(

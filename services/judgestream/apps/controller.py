@@ -27,6 +27,7 @@ from judgestream.apps.worker_status import WorkerStatus
 from judgestream.core.errors import (
     ConfigurationError,
     JudgeBroken,
+    JudgeDeadlineExceeded,
     JudgeError,
     JudgestreamError,
     JudgeUnhealthy,
@@ -42,6 +43,13 @@ log = logging.getLogger(__name__)
 LOOK_S = 1.0
 CONFIRM_S = 1.0
 """Between the two failures of the known good prompt that it takes."""
+
+UNLOAD_S = 3.0
+"""An unload is waited for so long. Requests inside a dead process never end, and keep the model unloading for
+ever; loading it then brings a new process all the same (measured with Triton 2.51)."""
+
+STUCK_S = 15.0
+"""A model that unloads for longer has requests that never end: it is loaded again."""
 
 WINDOW_S = 3600.0
 MOST_RELOADS = 10
@@ -63,7 +71,7 @@ Smoke = Callable[[str], Awaitable[None]]
 
 class Control(Protocol):
     async def load(self, name: str) -> None: ...
-    async def unload(self, name: str) -> None: ...
+    async def unload(self, name: str, *, timeout_s: float) -> None: ...
     async def index(self) -> list[ModelState]: ...
 
 
@@ -95,6 +103,7 @@ class Controller:
         self._clock = clock
         self._sleep = sleep
         self._missing = 0
+        self._unloading: dict[str, float] = {}
         self._told: dict[str, float] = {}
 
     async def look(self) -> None:
@@ -134,8 +143,9 @@ class Controller:
         if model is None:
             self._tell(release, "is not in Triton's repository: install it, or use another release")
             return
-        if model.state in ("LOADING", "UNLOADING"):
+        if model.state in ("LOADING", "UNLOADING") and self._under_way(release, model):
             return
+        self._unloading.pop(release, None)
         if model.ready and not await self._dead(release):
             return
         now = self._clock()
@@ -150,6 +160,11 @@ class Controller:
         if reloads and now < reloads[-1] + _pause(len(reloads)):
             return
         await self._reload(release, models, now)
+
+    def _under_way(self, release: str, model: ModelState) -> bool:
+        """Whether somebody loads or unloads it: always while it loads, and for a while as it unloads."""
+        since = self._unloading.setdefault(release, self._clock())
+        return model.state == "LOADING" or self._clock() - since < STUCK_S
 
     async def _dead(self, release: str) -> bool:
         """Whether the model fails on a known good prompt, twice. Any other failure is not for us to cure."""
@@ -172,7 +187,8 @@ class Controller:
         holding = asyncio.create_task(self._keep_the_lease())
         try:
             if models[release].ready:
-                await self._control.unload(release)
+                with suppress(JudgeDeadlineExceeded):
+                    await self._control.unload(release, timeout_s=UNLOAD_S)
             for name in names:
                 await self._control.load(name)
         except JudgestreamError as exc:
