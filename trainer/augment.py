@@ -6,20 +6,13 @@ samples is trained with answers and target in opposite orders. Here a visit is a
 the seed and the epoch, and the example stays as it was. `InPlaceDefect` reproduces theirs, for ablations.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
 from trainer.examples import Example, Judgement
+from trainer.names import swap_names
 from trainer.randomness import derived
-
-_OTHER = {"1": "2", "2": "1", "first": "second", "second": "first"}
-_NAMED = re.compile(  # Assistant 1, assistants 1 and 2, Answer 2, the first response
-    r"(?P<noun>\b(?:assistant|answer|response)s?\s*)(?P<a>[12])\b(?:(?P<and>\s*(?:,|and|&|or)\s*)(?P<b>[12])\b)?"
-    r"|\b(?P<ordinal>first|second)(?P<tail>\s+(?:assistant|answer|response)\b)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,13 +35,16 @@ class Augmentation:
 class Visit:
     """One training sample: an example as it is shown this time, and by which template form.
 
-    `judgement` is what is to be written below the prompt; its scores are in the shown order.
+    judgement   what is to be written below the prompt; its scores are in the shown order
+    unnamed     its explanation was left out: the answers were exchanged, and it is not settled whom the text
+                speaks of
     """
 
     example: Example
     judgement: Judgement
     with_reference: bool
     form: str = "pair"
+    unnamed: bool = False
 
 
 Visitor = Callable[[Example, int], Visit]
@@ -76,13 +72,17 @@ def visit(example: Example, augmentation: Augmentation, *, seed: int, epoch: int
     judgement = (shown.informed or shown.blind) if kept else (shown.blind or shown.informed)
     if judgement is None:  # an Example has one
         raise AssertionError(f"example {example.id!r} has no judgement")
-    return Visit(example=shown, judgement=judgement, with_reference=judgement is shown.informed)
+    informed = judgement is shown.informed
+    told = example.informed if informed else example.blind
+    unnamed = told is not None and bool(told.explanation) and not judgement.explanation
+    return Visit(example=shown, judgement=judgement, with_reference=informed, unnamed=unnamed)
 
 
 def swapped(example: Example) -> Example:
     """The example with its answers, systems, scores and the names in the explanations exchanged.
 
-    Question and reference stay. Swapping twice gives the example back.
+    Question and reference stay. Swapping twice gives the example back, less an explanation of which it is
+    not settled whom it speaks of: that one is left out, its scores stay.
     """
     return replace(
         example,
@@ -92,12 +92,6 @@ def swapped(example: Example) -> Example:
         blind=None if example.blind is None else _swapped(example.blind),
         informed=None if example.informed is None else _swapped(example.informed),
     )
-
-
-def swap_names(text: str) -> str:
-    """`Assistant 1` and `Assistant 2` exchanged, and the other ways to say it: `Answer 1`, `assistants 1
-    and 2`, `the second response`. `Assistant 10` is somebody else and stays."""
-    return _NAMED.sub(_renamed, text)
 
 
 class InPlaceDefect:
@@ -131,16 +125,5 @@ def _draws(example: Example, seed: int, epoch: int) -> tuple[float, float, float
 
 
 def _swapped(judgement: Judgement) -> Judgement:
-    return Judgement(scores=judgement.scores[::-1], explanation=swap_names(judgement.explanation))
-
-
-def _renamed(found: re.Match[str]) -> str:
-    if found["ordinal"]:
-        return _other(found["ordinal"]) + found["tail"]
-    second = found["and"] + _other(found["b"]) if found["b"] else ""
-    return found["noun"] + _other(found["a"]) + second
-
-
-def _other(word: str) -> str:
-    other = _OTHER[word.lower()]
-    return other.capitalize() if word[0].isupper() else other
+    explanation = swap_names(judgement.explanation)
+    return Judgement(scores=judgement.scores[::-1], explanation=explanation or "")

@@ -51,6 +51,7 @@ class Prepared:
     length: int = 0
 
 
+UNNAMED = "explanations left out: not settled which answer they speak of once exchanged"
 OFF_GRID = "scores that the template cannot write without changing the winner, left out"
 ROUNDED = "scores moved to the template's labels"
 MERGED = "tokenizer merges prompt and score line, left out"
@@ -63,6 +64,8 @@ def prepared(visit: Visit, tokens: Tokens, recipe: Recipe, *, explain: bool) -> 
     if scores is None:
         return Prepared(row=None, notes=(OFF_GRID,))
     notes: tuple[str, ...] = () if scores == visit.judgement.scores else (ROUNDED,)
+    if visit.unnamed:
+        notes = (*notes, UNNAMED)
     visit = replace(visit, judgement=replace(visit.judgement, scores=scores))
     try:
         row = encode(visit, tokens, explain=explain)

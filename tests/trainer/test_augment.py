@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from trainer.augment import Augmentation, Visit, swap_names, swapped, visit, visitor
+from trainer.augment import Augmentation, Visit, swapped, visit, visitor
 from trainer.examples import Example, Judgement
 
 HALF = Augmentation(swap_probability=0.5, reference_keep_probability=0.5)
@@ -54,20 +54,16 @@ def test_swapping_exchanges_everything_that_has_an_order_and_undoes_itself() -> 
     assert swapped(other) == one == example(1)
 
 
-@pytest.mark.parametrize(
-    ("text", "other"),
-    [
-        ("Assistant 1 beats Assistant 2", "Assistant 2 beats Assistant 1"),
-        ("Assistant 10 beats assistant 2", "Assistant 10 beats assistant 1"),
-        ("Assistant1 and Answer 2", "Assistant2 and Answer 1"),
-        ("Assistants 1 and 2 agree", "Assistants 2 and 1 agree"),
-        ("The first assistant; Second answer", "The second assistant; First answer"),
-        ("In 2 steps, first of all, the first step", "In 2 steps, first of all, the first step"),
-    ],
-)
-def test_names_change_places_and_nothing_else_does(text: str, other: str) -> None:
-    assert swap_names(text) == other
-    assert swap_names(other) == text
+def test_an_explanation_that_cannot_be_exchanged_is_left_out_and_its_scores_stay() -> None:
+    unclear = Judgement(scores=(8, 2), explanation="The first one is right.")
+    one = replace(example(1), blind=unclear, informed=None, reference=None)
+    shown = [visit(one, HALF, seed=1, epoch=epoch) for epoch in range(20)]
+    for each in shown:
+        exchanged = each.example.answers[0] == "bad"
+        assert each.unnamed == exchanged
+        assert each.judgement.scores == ((2, 8) if exchanged else (8, 2))
+        assert each.judgement.explanation == ("" if exchanged else unclear.explanation)
+    assert {each.unnamed for each in shown} == {True, False}
 
 
 def test_answers_and_target_never_part_ways_over_three_epochs() -> None:

@@ -1,0 +1,249 @@
+"""Whom an explanation speaks of, exchanged: `Assistant 1` for `Assistant 2`, and every other way to say it.
+
+The text is cut into words, and each word that may stand for one of the two answers is looked at with its
+neighbours. It speaks of an answer ("Answer 2", "the first response"), or of something else ("answer 2 km",
+"the first step"), or the words around it do not settle that ("the answer 2", "the second is worse"): then the
+text as a whole cannot be exchanged. What is decided never depends on which of the two is named, so exchanging
+twice gives the text back.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+_PAIRS = (
+    ("1", "2"),
+    ("a", "b"),
+    ("one", "two"),
+    ("first", "second"),
+    ("1st", "2nd"),
+    ("former", "latter"),
+)
+_OTHER: Mapping[str, str] = MappingProxyType(
+    {word: other for pair in _PAIRS for word, other in (pair, pair[::-1])}
+)
+
+# A number with its decimals, an ordinal in figures, letters, or any other character that is not blank.
+_WORD = re.compile(
+    r"\d+(?:st|nd)(?![^\W_])|\d+(?:[.,]\d+)*|[A-Za-z]+|\n|[^\s\u00a0\u2009\u202f]", re.ASCII
+)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_MINDS = _words("assistant assistants model models candidate candidates chatbot chatbots bot bots")
+_TEXTS = _words(
+    "answer answers response responses reply replies output outputs solution solutions completion completions"
+)
+_NOUNS = _MINDS | _TEXTS
+_ORDINALS = _words("first second 1st 2nd")
+_SIGNS = _words("# no number nr")
+_LINKS = _words(", and & or / to vs versus - \u2013")
+_BETWEEN = _words("ai given provided shown listed generated")
+_MEMBERS = (_words("1 2"), _words("one two"))
+_UNITS = _words(
+    "% \u00b0 km cm mm m kg g mg lb lbs mile miles meter meters metre metres foot feet inch inches seconds"
+    " minute minutes hour hours day days week weeks month months year years time times percent dollar"
+    " dollars euro euros point points word words sentence sentences paragraph paragraphs question questions"
+    " example examples step steps item items thing things part parts people person persons cup cups of"
+)
+_COMPOUNDS = _words(
+    "time times rate rates length lengths format formats key keys option options choice choices"
+)
+_CONTENT = _words("correct right wrong incorrect final true exact same numeric numerical only")
+_ENDS = {"\n"} | _words('. , ; : ! ? ) ] " \u201d')
+_CLAUSES = _ENDS | _words(
+    "' \u2019 is are was were has had does did do gives gave provides provided offers offered states stated"
+    " says said fails failed contains contained lacks lacked explains explained covers covered mentions"
+    " mentioned makes made on in for with and or but while whereas than because since as by also only both"
+    " would could should can cannot"
+)
+_OPENERS = {"\n"} | _words(
+    '. , ; : ! ? ( [ " \u201c and or than of to while but whereas both between that in with for from because'
+    " beats is are vs versus over so"
+)
+_COMPARED = _words("than over beats beat vs versus")
+
+
+def swap_names(text: str) -> str | None:
+    """The text with the two answers' names exchanged; None where it cannot be settled whom it speaks of.
+
+    `Assistant 10`, `the first step` and `answer 2 km` are somebody else or something else, and stay.
+    """
+    found = list(_WORD.finditer(text))
+    reader = _Reader([match[0] for match in found], [match[0].lower() for match in found])
+    for at, match in enumerate(found):
+        if at and match.start() == found[at - 1].end():
+            reader.joined.add(at)
+    if not reader.read():
+        return None
+    parts: list[str] = []
+    end = 0
+    for at in sorted(reader.named):
+        other = _in_the_case_of(found[at][0])
+        if other is None:
+            return None
+        parts += [text[end : found[at].start()], other]
+        end = found[at].end()
+    return "".join([*parts, text[end:]])
+
+
+class _Reader:
+    """Decides word by word. `named` are the words that name an answer, `joined` those with no blank before
+    them."""
+
+    def __init__(self, words: Sequence[str], lower: Sequence[str]) -> None:
+        self.words = words
+        self.lower = lower
+        self.named: set[int] = set()
+        self.joined: set[int] = set()
+
+    def read(self) -> bool:
+        """Whether everything was settled."""
+        bare: list[int] = []
+        turned: list[int] = []
+        for at, word in enumerate(self.lower):
+            settled = True
+            if word in _NOUNS:
+                settled = self._numbered(at)
+            elif word in _ORDINALS and at not in self.named:
+                if not self._ordinal(at) and self._stands_alone(at):
+                    bare.append(at)
+            elif word in ("former", "latter") and self._is_noun(at):
+                turned.append(at)
+            elif word in ("1", "2") and at not in self.named:
+                settled = not self._abbreviated(at)
+            if not settled:
+                return False
+        return self._bare(bare) and self._turned(turned)
+
+    def _numbered(self, at: int) -> bool:
+        """A noun that a number or letter follows: `Assistant 1`, `answers A and B`, `Response #2`."""
+        noun, members = self.lower[at], self._members(at + 1)
+        if not members:
+            return True
+        last = members[-1]
+        letters = self.words[members[0]] in ("A", "B")
+        listed = len(members) > 1
+        if noun in _MINDS or letters or (noun.endswith("s") and listed):
+            word_of_number = self.lower[members[0]] in _MEMBERS[1]
+            if not (word_of_number and not listed and self._at(last + 1) in _UNITS):
+                self.named.update(members)
+            return True
+        if not listed and (self._at(last + 1) in _UNITS or self._before(at) in _CONTENT):
+            return True
+        if not listed and self._possessed(at):
+            return True
+        if listed or self.words[at][0].isupper():
+            self.named.update(members)
+            return True
+        if self._before(at) in _OPENERS and self._at(last + 1) in _CLAUSES:
+            self.named.update(members)
+            return True
+        return False
+
+    def _members(self, at: int) -> list[int]:
+        """Where the number after a noun stands, and the others of a list: `1`, `#1 and #2`, `1/2`."""
+        first = self._member(at)
+        if first is None:
+            return []
+        found = [first]
+        while True:
+            link = found[-1] + 1
+            if self._at(link) == "," and self._at(link + 1) in ("and", "or"):
+                link += 1
+            following = self._member(link + 1) if self._at(link) in _LINKS else None
+            if following is None or self._kind(following) != self._kind(first):
+                return found
+            found.append(following)
+
+    def _member(self, at: int) -> int | None:
+        while self._at(at) in _SIGNS or (self._at(at) == "." and self._at(at - 1) in ("no", "nr")):
+            at += 1
+        return at if self._kind(at) is not None else None
+
+    def _kind(self, at: int) -> int | None:
+        word = self._at(at)
+        if at < len(self.words) and self.words[at] in ("A", "B"):
+            return 2
+        return next((k for k, members in enumerate(_MEMBERS) if word in members), None)
+
+    def _ordinal(self, at: int) -> bool:
+        """`the first answer`, `the first and second AI assistants`."""
+        members, end = [at], at + 1
+        if self._at(end) in _LINKS and self._at(end + 1) in _ORDINALS:
+            members.append(end + 1)
+            end += 2
+        while self._at(end) in _BETWEEN or (
+            self._at(end) in _MINDS and self._at(end + 1) in _NOUNS
+        ):
+            end += 1
+        if self._at(end) not in _NOUNS:
+            return False
+        if self._at(end) in _TEXTS and self._at(end + 1) in _COMPOUNDS:
+            return True
+        self.named.update(members)
+        return True
+
+    def _stands_alone(self, at: int) -> bool:
+        """`the second.`, `the first is`, `the first one`: of an answer, perhaps."""
+        following = at + 2 if self._at(at + 1) in ("one", "ones") else at + 1
+        return self._at(following) in _CLAUSES | {""} and (
+            self._before(at) == "the" or self._before(at) in _COMPARED
+        )
+
+    def _bare(self, places: Sequence[int]) -> bool:
+        """Ordinals alone speak of an answer where one in the same sentence does with its noun."""
+        for at in places:
+            if not any(self.lower[k] in _ORDINALS for k in self._sentence(at) if k in self.named):
+                return False
+        self.named.update(places)
+        return True
+
+    def _turned(self, places: Sequence[int]) -> bool:
+        """`the former` is who was named first in the text. Where nobody was, it is who was shown first."""
+        for at in places:
+            before = sum(k < at for k in self.named if self.lower[k] not in ("former", "latter"))
+            if before == 1:
+                return False
+            if before == 0:
+                self.named.add(at)
+        return True
+
+    def _is_noun(self, at: int) -> bool:
+        return self._before(at) == "the" and self._at(at + 1) in _CLAUSES | _NOUNS | {""}
+
+    def _abbreviated(self, at: int) -> bool:
+        """`A1` for an answer, or `better than 2`: perhaps."""
+        short = at in self.joined and self.lower[at - 1] in ("a", "b", "r")
+        return short or (self._before(at) in _COMPARED and self._at(at + 1) in _ENDS | {""})
+
+    def _possessed(self, at: int) -> bool:
+        """`Assistant 1's answer`."""
+        return self._before(at) == "s" and self._at(at - 2) in ("'", "\u2019")
+
+    def _sentence(self, at: int) -> range:
+        start = end = at
+        while start > 0 and self.lower[start - 1] not in (".", "!", "?", "\n"):
+            start -= 1
+        while end + 1 < len(self.lower) and self.lower[end + 1] not in (".", "!", "?", "\n"):
+            end += 1
+        return range(start, end + 1)
+
+    def _at(self, at: int) -> str:
+        return self.lower[at] if 0 <= at < len(self.lower) else ""
+
+    def _before(self, at: int) -> str:
+        """The word before; the text's beginning counts as the end of a line."""
+        return self.lower[at - 1] if at > 0 else "\n"
+
+
+def _in_the_case_of(word: str) -> str | None:
+    """The other word, written as this one is; None for a word in no common case ("fIRst")."""
+    other = _OTHER[word.lower()]
+    for style in (str.lower, str.capitalize, str.upper):
+        if style(word) == word:
+            return style(other)
+    return None
