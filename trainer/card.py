@@ -88,8 +88,8 @@ def measure(judge: Judge, recipe: Recipe, training: Training, calibration: Fitte
         seed=recipe.seed,
         evaluation_seed=seed,
         training=training,
-        skill=skill(judged, seed=seed),
-        groups=by_group(_facts(chosen, judged), seed=seed),
+        skill=skill(judged),
+        groups=by_group(_facts(chosen, judged)),
         single=judge_singles(judge, chosen),
         calibration=calibration,
     )

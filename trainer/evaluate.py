@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from judgestream.core.modes import PAIRWISE, SINGLE, Mode, plan
-from judgestream.core.parsing import read
+from judgestream.core.parsing import UNPARSED, parse_strict, read
 from judgestream.core.reconcile import reading_preference
-from judgestream.core.templates import JUDGELM
+from judgestream.core.templates import template
 from judgestream.core.types import (
     Candidate,
     Options,
@@ -82,11 +82,21 @@ def judge_pairs(
     """Judge every example in both orders. With reference an example that has none is judged without."""
     use = ReferenceUse.AUTO if with_reference else ReferenceUse.NEVER
     examples = [one.example if isinstance(one, Item) else one for one in shown]
+    # items of a task family are independent draws, even where their question is the same
+    clusters = ["" if isinstance(one, Item) else normalised(one.question) for one in shown]
     requests = [request_of(example, options=Options(reference_use=use)) for example in examples]
     results = run_passes(judge, requests, PAIRWISE)
     return [
-        _judged(example, request, passes, truth=truth_of(example, with_reference=with_reference))
-        for example, request, passes in zip(examples, requests, results, strict=True)
+        _judged(
+            example,
+            request,
+            passes,
+            truth=truth_of(example, with_reference=with_reference),
+            cluster=cluster,
+        )
+        for example, request, passes, cluster in zip(
+            examples, requests, results, clusters, strict=True
+        )
     ]
 
 
@@ -94,7 +104,8 @@ def run_passes(
     judge: Judge, requests: Sequence[Request], mode: Mode
 ) -> list[tuple[PassResult, ...]]:
     """Every request's passes as the worker would run them, in one call of the judge."""
-    plans = [plan(request, mode, JUDGELM) for request in requests]
+    family = template(judge.checkpoint.manifest.template_id)
+    plans = [plan(request, mode, family) for request in requests]
     prompts = [
         Prompt(text=p.prompt, grammar=p.grammar, max_tokens=p.max_tokens)
         for passes in plans
@@ -141,12 +152,17 @@ def judge_singles(judge: Judge, items: Sequence[Item]) -> SingleFigures:
 
 
 def _judged(
-    example: Example, request: Request, passes: Sequence[PassResult], *, truth: int
+    example: Example,
+    request: Request,
+    passes: Sequence[PassResult],
+    *,
+    truth: int,
+    cluster: str,
 ) -> Judged:
     settled = PAIRWISE.settle(request, passes)
     readings = [r.reading if isinstance(r.reading, Reading) else None for r in passes]
     straight, swapped = (None if r is None else reading_preference(r) for r in readings)
-    greedy = [None if r is None else _greedy_preference(r) for r in readings]
+    first_shown, second_shown = (greedy_preference(one.reply.text) for one in passes)
     first, second = map(len, example.answers)
     verdict = None
     if settled.status is Status.SCORED:
@@ -158,14 +174,23 @@ def _judged(
         straight=straight,
         swapped=swapped,
         confidence=settled.confidence or 0.0,
-        greedy_straight=greedy[0],
-        greedy_swapped=greedy[1],
+        greedy_straight=first_shown,
+        greedy_swapped=None if second_shown is None else -second_shown,
         longer=(first > second) - (first < second),
         outside=max((r.outside for r in readings if r is not None), default=1.0),
-        cluster=normalised(example.question),
+        cluster=cluster,
     )
 
 
-def _greedy_preference(reading: Reading) -> int:
-    first, second = reading.greedy
+def greedy_preference(text: str) -> int | None:
+    """What JudgeLM's own evaluator reads in a reply: +1, 0 or -1 in the order shown, None where it reads
+    nothing.
+
+    From the text alone, whatever probability lies outside the grammar: its published figures are computed
+    that way.
+    """
+    scores = parse_strict(text)
+    if scores == UNPARSED:
+        return None
+    first, second = scores
     return (first > second) - (first < second)

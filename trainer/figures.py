@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from judgestream.core.stats.agreement import agreement
 from judgestream.core.stats.intervals import wilson_score
 from judgestream.core.stats.position import position
-from trainer.measures import Estimate, estimates
+from trainer.measures import Estimate, calibrated_shows, estimates
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,7 +16,8 @@ class Judged:
     truth              what the teacher (or the computation) says, of this format
     verdict            settled over both orders; confidence: probability of that outcome
     straight, swapped  what each order alone says, by its probabilities
-    greedy_straight, greedy_swapped   the same by the scores that greedy decoding writes: JudgeLM's reading
+    greedy_straight, greedy_swapped   the same by the score line as JudgeLM's evaluator reads it; None where
+                       it reads nothing
     longer             +1 when the first answer has more characters
     outside            most probability that an order left outside the score grammar
     cluster            of the examples with the same question; "" stands alone
@@ -50,7 +51,8 @@ class Share:
 class Figures:
     """What the card says about one set of items; all are shares, 0 to 1.
 
-    accuracy to unscored   see `measures`, each with a bootstrap interval; of the settled verdict
+    accuracy to unscored   see `measures`, each with its 95 % interval; of the settled verdict
+    ece_if_calibrated      what a perfectly calibrated judge shows as `ece` on as many verdicts
     decided_accuracy       accuracy over the items whose truth is not a tie; None without any
     longer_is_better, shorter_is_better   accuracy where the better answer has more, or fewer, characters
     """
@@ -66,13 +68,14 @@ class Figures:
     delta_bias: Estimate
     ece: Estimate
     unscored: Estimate
+    ece_if_calibrated: float
     decided_accuracy: Share | None
     longer_is_better: Share | None
     shorter_is_better: Share | None
 
 
-def figures(judged: Sequence[Judged], *, seed: int = 0) -> Figures:
-    """The figures of one set. `seed` is the bootstrap's.
+def figures(judged: Sequence[Judged]) -> Figures:
+    """The figures of one set.
 
     Raises:
         ValueError: nothing in it could be read.
@@ -80,7 +83,8 @@ def figures(judged: Sequence[Judged], *, seed: int = 0) -> Figures:
     decided = [j for j in judged if j.truth and j.verdict is not None]
     return Figures(
         n=len(judged),
-        **estimates(judged, seed=seed),
+        **estimates(judged),
+        ece_if_calibrated=calibrated_shows(judged),
         decided_accuracy=_right(decided),
         longer_is_better=_right([j for j in decided if j.truth == j.longer]),
         shorter_is_better=_right([j for j in decided if j.truth == -j.longer]),

@@ -1,12 +1,21 @@
 """The card of a judge made from the task families, as a Markdown page."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from trainer.calibrate import Fitted
 from trainer.card import Card
 from trainer.plots import as_markdown
 from trainer.recipe import Recipe
-from trainer.tables import ablation_table, cell, group_table, judgelm_table, overall_table
+from trainer.tables import (
+    INTERVALS,
+    ablation_table,
+    calibration_lines,
+    cell,
+    group_table,
+    judgelm_table,
+    overall_table,
+)
 from trainer.tasks import FAMILIES
 
 
@@ -54,9 +63,8 @@ def _figures(card: Card, recipe: Recipe) -> list[str]:
         " content). Accuracy is three-way (better, worse, equal) of the settled verdict: both orders,"
         " probabilities averaged, the most probable outcome. Consistency is the share of items on which"
         " the two orders alone decide alike; where they do not, each candidate fares better shown first, or"
-        " second. Precision, recall and F1 are unweighted means over the three outcomes. Brackets: 95 %"
-        " intervals (bootstrap over items, 1,000 resamples; Wilson for shares of part of the items). An"
-        " interval without width says that no resample differs, not that the figure is certain.",
+        " second. Precision, recall and F1 are unweighted means over the outcomes that occur in the truth."
+        f" {INTERVALS}",
         "",
         *overall_table(card.overall),
         "",
@@ -148,12 +156,16 @@ def _length(card: Card) -> list[str]:
 
 
 def _calibration(fitted: Fitted) -> list[str]:
+    return [*calibration_lines(asdict(fitted)), *_before_and_after(fitted)]
+
+
+def _before_and_after(fitted: Fitted) -> list[str]:
+    if fitted.temperature == 1.0:
+        return []
     return [
-        f"Calibration: temperature {fitted.temperature:.3f} on the joint score distribution, fitted on"
-        f" {fitted.n} other held-out verdicts, with and without reference. There it takes the expected"
-        f" calibration error from {fitted.ece_before:.3f} to {fitted.ece_after:.3f} and the mean negative"
-        f" log-likelihood of the truth from {fitted.nll_before:.3f} to {fitted.nll_after:.3f}. All figures"
-        " of this card are with it."
+        f"On those verdicts it takes the expected calibration error from {fitted.ece_before:.3f} to"
+        f" {fitted.ece_after:.3f} and the mean negative log-likelihood of the truth from"
+        f" {fitted.nll_before:.3f} to {fitted.nll_after:.3f}."
     ]
 
 

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from trainer.skill import Skill
-from trainer.tables import Ablation
+from trainer.tables import Ablation, plain
 
 FOLDER = "plots"
 DPI = 90
@@ -67,7 +67,12 @@ def accuracy(skill: Skill) -> Figure:
         axes.errorbar(
             shares, places, xerr=(below, above), fmt="o", color=_COLOURS[name], label=label
         )
-    axes.set(xlim=(0, 1.02), xlabel="accuracy", yticks=range(len(rows)), yticklabels=list(rows))
+    axes.set(
+        xlim=(0, 1.02),
+        xlabel="accuracy",
+        yticks=range(len(rows)),
+        yticklabels=[label_of(name) for name in rows],
+    )
     axes.invert_yaxis()
     axes.legend(fontsize=7)
     return figure
@@ -101,6 +106,11 @@ def ablation(rows: Ablation) -> Figure:
     for axes in sheets[len(names) :]:
         axes.set_axis_off()
     return figure
+
+
+def label_of(name: str) -> str:
+    """A group's name as matplotlib may draw it: a pair of dollar signs would be read as mathematics."""
+    return plain(name).replace("$", r"\$")
 
 
 def _square(axes: Axes, counts: Sequence[Sequence[int]]) -> None:

@@ -46,7 +46,10 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def write_calibration(folder: Path, fitted: Fitted) -> None:
-    """The temperature, where the engine reads it; the manifest repeats it with how it was fitted."""
+    """The temperature, where the engine reads it; the manifest repeats it with how it was fitted. A judge
+    whose temperature was not fitted gets no such file."""
+    if fitted.reason:
+        return
     _write_json(folder / CALIBRATION, {"method": METHOD, "temperature": fitted.temperature})
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,14 +15,19 @@ from trainer.plots import FOLDER, as_markdown, write_plots
 from trainer.publish import CARD, PAGE, whole_folder, write_page
 from trainer.skill import ByFormat, Skill, judge_formats, skill
 from trainer.tables import (
+    INTERVALS,
     Ablation,
     ablation_table,
+    calibration_lines,
     cell,
     group_table,
     headline,
     judgelm_table,
     overall_table,
 )
+
+GROUPS = 30
+OTHER = "other groups"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +44,6 @@ class Report:
     digest: str
     sources: Sequence[Mapping[str, Any]]
     skill: Skill
-    seed: int
     calibration: Mapping[str, Any] | None = None
     ablation: Ablation | None = None
     ablation_note: str = ""
@@ -55,7 +60,6 @@ def evaluate(
     examples: Sequence[Example],
     *,
     sources: Sequence[Mapping[str, Any]],
-    seed: int = 0,
     ablation: Ablation | None = None,
     ablation_note: str = "",
 ) -> Report:
@@ -65,7 +69,7 @@ def evaluate(
         ValueError: no examples, or none of a format could be read.
     """
     judged = judge_formats(judge, examples)
-    report = report_of(judge.checkpoint.manifest, judged, sources=sources, seed=seed)
+    report = report_of(judge.checkpoint.manifest, judged, sources=sources)
     return replace(report, ablation=ablation, ablation_note=ablation_note)
 
 
@@ -74,15 +78,22 @@ def report_of(
     judged: ByFormat,
     *,
     sources: Sequence[Mapping[str, Any]],
-    seed: int = 0,
 ) -> Report:
-    """The report on examples that are judged already. Raises as `evaluate` does."""
+    """The report on examples that are judged already. Raises as `evaluate` does.
+
+    Groups beyond the `GROUPS` largest are shown as one: their names come with the data, as many as there are.
+    """
+    sizes = Counter(row.group for rows in judged.values() for row in rows)
+    large = {group for group, _ in sizes.most_common(GROUPS)}
+    judged = {
+        name: [row if row.group in large else replace(row, group=OTHER) for row in rows]
+        for name, rows in judged.items()
+    }
     return Report(
         name=manifest.name,
         digest=manifest.digest,
         sources=sources,
-        skill=skill(judged, seed=seed),
-        seed=seed,
+        skill=skill(judged),
         calibration=manifest.calibration,
     )
 
@@ -96,9 +107,8 @@ def page(report: Report, plots: Sequence[str] = ()) -> str:
         "",
         "Accuracy is three-way (better, worse, equal) of the settled verdict: both orders, probabilities"
         " averaged, the most probable outcome. Consistency is the share of examples on which the two orders"
-        " alone decide alike. Precision, recall and F1 are unweighted means over the outcomes that occur."
-        " Brackets: 95 % intervals (bootstrap over examples, 1,000 resamples; Wilson for ties left out)."
-        " An interval without width says that no resample differs, not that the figure is certain.",
+        " alone decide alike. Precision, recall and F1 are unweighted means over the outcomes that occur in"
+        f" the truth. {INTERVALS}",
         "",
         *overall_table(report.skill.overall),
         "",
@@ -113,7 +123,8 @@ def page(report: Report, plots: Sequence[str] = ()) -> str:
         "",
         *judgelm_table(report.skill.judgelm),
         "",
-        *_calibration(report.calibration),
+        *calibration_lines(report.calibration),
+        "",
         *_ablation(report),
     ]
     return "\n".join(lines)
@@ -187,16 +198,6 @@ def _length(skill: Skill) -> list[str]:
         f"Length, {name.replace('_', ' ')}: accuracy {cell(one.longer_is_better)} where the better answer is"
         f" the longer one, {cell(one.shorter_is_better)} where it is the shorter one.\n"
         for name, one in skill.overall.items()
-    ]
-
-
-def _calibration(calibration: Mapping[str, Any] | None) -> list[str]:
-    if calibration is None:
-        return ["Calibration: none; probabilities are as the model gives them.", ""]
-    return [
-        f"Calibration: temperature {calibration.get('temperature')}, fitted on {calibration.get('n')} other"
-        " verdicts. All figures but JudgeLM's are with it.",
-        "",
     ]
 
 

@@ -56,8 +56,8 @@ def judge_formats(judge: Judge, examples: Sequence[Example]) -> dict[str, list[J
     }
 
 
-def skill(judged: ByFormat, *, seed: int = 0) -> Skill:
-    """Add the judged examples up; `seed` is the bootstrap's.
+def skill(judged: ByFormat) -> Skill:
+    """Add the judged examples up.
 
     Raises:
         ValueError: nothing was judged, or a format has no example that could be read.
@@ -65,24 +65,24 @@ def skill(judged: ByFormat, *, seed: int = 0) -> Skill:
     if not judged:
         raise ValueError("no example was judged")
     return Skill(
-        overall={name: figures(rows, seed=seed) for name, rows in judged.items()},
-        groups=by_group(judged, seed=seed),
+        overall={name: figures(rows) for name, rows in judged.items()},
+        groups=by_group(judged),
         judgelm={name: upstream(rows) for name, rows in judged.items()},
         confusion={name: _confusion(rows) for name, rows in judged.items()},
         reliability={name: _reliability(rows) for name, rows in judged.items()},
     )
 
 
-def by_group(judged: ByFormat, *, seed: int = 0) -> dict[str, dict[str, Figures]]:
+def by_group(judged: ByFormat) -> dict[str, dict[str, Figures]]:
     """Figures of every group, in the order in which the groups come."""
     groups = dict.fromkeys(j.group for rows in judged.values() for j in rows)
-    return {group: _of_group(judged, group, seed) for group in groups}
+    return {group: _of_group(judged, group) for group in groups}
 
 
-def _of_group(judged: ByFormat, group: str, seed: int) -> dict[str, Figures]:
+def _of_group(judged: ByFormat, group: str) -> dict[str, Figures]:
     chosen = {name: [j for j in rows if j.group == group] for name, rows in judged.items()}
     return {
-        name: figures(rows, seed=seed)
+        name: figures(rows)
         for name, rows in chosen.items()
         if any(j.verdict is not None for j in rows)
     }

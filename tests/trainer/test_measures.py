@@ -4,16 +4,14 @@ import math
 import random
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from judgestream.core.stats.agreement import agreement
-from judgestream.core.stats.intervals import percentile_bootstrap
+from judgestream.core.stats.calibration import calibration
 from judgestream.core.stats.position import position
-from trainer.calibrate import calibration_error
 from trainer.figures import Judged, figures, upstream
-from trainer.measures import estimates, resampled
+from trainer.measures import estimates
 
 
 def judged(
@@ -89,9 +87,8 @@ def test_measures_equal_those_of_the_core_and_of_scikit_learn(seed: int) -> None
     assert found["accuracy"] == pytest.approx(accuracy_score(truths, verdicts))
     assert found["consistency"] == where.consistency
     assert found["delta_bias"] == pytest.approx(where.delta_bias)
-    assert found["ece"] == pytest.approx(
-        calibration_error([j.confidence for j in read], [j.verdict == j.truth for j in read])
-    )
+    honest = calibration([j.confidence for j in read], [j.verdict == j.truth for j in read])
+    assert honest is not None and found["ece"] == pytest.approx(honest.ece)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -122,32 +119,58 @@ def test_upstream_reads_the_forward_run_alone_and_takes_an_unreadable_reply_for_
     assert found["total_num"] == 3
 
 
-def test_an_interval_is_that_of_the_plain_percentile_bootstrap() -> None:
-    rows = drawn(120, 3)
-    quick = estimates(rows)["f1"]
-
-    def f1(some: object) -> float | None:
-        items = list(some)  # type: ignore[call-overload]
-        return agreement([j.truth for j in items], [j.verdict for j in items]).f1
-
-    plain = percentile_bootstrap(f1, rows, seed=5)
-    assert plain is not None
-    assert (quick.low, quick.high) == pytest.approx((plain.low, plain.high), abs=0.02)
-    assert quick.low < quick.share < quick.high
-
-
-def test_the_same_seed_gives_the_same_interval_and_every_draw_has_all_its_items() -> None:
-    rows = drawn(60, 1)
-    assert estimates(rows, seed=4) == estimates(rows, seed=4)
-    assert estimates(rows, seed=4) != estimates(rows, seed=5)
-    weights = resampled(60, seed=4, resamples=50)
-    assert np.array_equal(weights.sum(1), np.full(50, 60.0))
+@pytest.mark.parametrize(
+    ("first", "second", "n", "low", "high"),
+    [
+        (78, 84, 750, 0.0, 0.0414),  # tiny, overall without reference
+        (6, 15, 150, 0.0, 0.1203),
+        (27, 39, 150, 0.0, 0.1845),
+        (5, 0, 150, 0.0, 0.0666),
+    ],
+)
+def test_the_interval_of_delta_bias_is_that_of_the_bias_worker(
+    first: int, second: int, n: int, low: float, high: float
+) -> None:
+    rows = [judged(1, 1, 1, -1)] * first + [judged(1, 1, -1, 1)] * second
+    rows += [judged(1, 1)] * (n - first - second)
+    found = estimates(rows)["delta_bias"]
+    assert found.share == pytest.approx(abs(first - second) / n)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
 
 
-def test_resamples_without_a_readable_item_are_left_out() -> None:
+def test_no_interval_is_without_width_even_where_every_item_is_alike() -> None:
+    found = estimates([judged(1, 1)] * 50)
+    assert found["accuracy"].low == pytest.approx(0.9287, abs=1e-4)  # Wilson, 50 of 50
+    assert all(one.high > one.low for one in found.values())
+    assert all(one.low <= one.share <= one.high for one in found.values())
+
+
+def test_items_of_one_question_are_not_independent() -> None:
+    rows = [judged(1, 1 if k < 60 else -1) for k in range(100)]
+    alone = estimates(rows)["accuracy"]
+    shared = [replace(row, cluster=f"question {k // 10}") for k, row in enumerate(rows)]
+    together = estimates(shared)["accuracy"]
+    assert together.share == alone.share == 0.6
+    assert together.high - together.low > 1.5 * (alone.high - alone.low)
+
+
+def test_the_calibration_error_of_a_calibrated_judge_is_told_as_what_chance_shows() -> None:
+    rng = random.Random(5)
+    rows = []
+    for _ in range(100):
+        confidence = rng.uniform(0.4, 1.0)
+        rows.append(judged(1, 1 if rng.random() < confidence else -1, confidence=confidence))
+    found = figures(rows)
+    assert found.ece.low == 0.0  # compatible with no error at all
+    assert found.ece_if_calibrated == pytest.approx(found.ece.share, abs=0.06)
+    assert found.ece_if_calibrated > 0.04
+
+
+def test_an_unreadable_item_is_in_no_measure_but_its_own() -> None:
     found = estimates([judged(1, 1), *[replace(judged(1, None), confidence=0.0)] * 5])
-    assert not math.isnan(found["accuracy"].low)
+    assert found["accuracy"].share == 1.0
     assert found["unscored"].share == pytest.approx(5 / 6)
+    assert not any(math.isnan(one.low + one.high) for one in found.values())
 
 
 def test_nothing_readable_is_an_error_and_no_figure() -> None:

@@ -3,22 +3,25 @@
 import json
 import shutil
 from argparse import ArgumentParser, Namespace
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
-from judgestream.engine.manifest import NAME, read_manifest, verify
-from trainer.calibrate import Fitted
+from judgestream.engine.manifest import NAME, Manifest, read_manifest, verify
+from trainer.calibrate import family_items, read_joints, told
 from trainer.card import Card, Training, measure
 from trainer.commands.evaluate import read_ablation
 from trainer.out_of_domain import with_out_of_domain
 from trainer.plots import FOLDER
 from trainer.publish import CARD, PAGE, whole_folder, write_card
 from trainer.recipe import Recipe, load_recipe
+from trainer.tables import Ablation
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -38,14 +41,13 @@ def run(args: Namespace, console: Console) -> int:
     recipe = load_recipe(args.recipe)
     manifest = read_manifest(folder)
     verify(folder, manifest)
-    training, fitted = made(folder)
+    earlier = made(folder)
     with whole_folder(folder) as draft:
         shutil.copytree(folder, draft, dirs_exist_ok=True)
         for name in (CARD, PAGE, NAME):
             (draft / name).unlink(missing_ok=True)
         shutil.rmtree(draft / FOLDER, ignore_errors=True)
-        judge = Judge(load(draft, manifest=manifest))
-        card = _measured(judge, recipe, training, fitted, args)
+        card = _measured(draft, manifest, recipe, earlier, args)
         revised = write_card(
             draft, card, recipe, name=manifest.name, created_at=manifest.created_at
         )
@@ -55,7 +57,19 @@ def run(args: Namespace, console: Console) -> int:
     return 0
 
 
-def made(folder: Path) -> tuple[Training, Fitted]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """What a card says that measuring anew does not: how the judge came to be, its temperature, and the
+    figures whose data may not be at hand."""
+
+    training: Training
+    temperature: float
+    foreign: Mapping[str, Any] | None
+    ablation: Ablation | None
+    ablation_note: str
+
+
+def made(folder: Path) -> Made:
     """How the judge in `folder` came to be, by the card that it has.
 
     Raises:
@@ -63,7 +77,13 @@ def made(folder: Path) -> tuple[Training, Fitted]:
     """
     try:
         data = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        return Training(**data["training"]), Fitted(**data["calibration"])
+        return Made(
+            training=Training(**data["training"]),
+            temperature=float(data["calibration"]["temperature"]),
+            foreign=data.get("foreign"),
+            ablation=data.get("ablation"),
+            ablation_note=data.get("ablation_note", ""),
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
             f"{folder / CARD} is no card of a bundled judge ({error!r}); `python -m trainer evaluate`"
@@ -72,9 +92,20 @@ def made(folder: Path) -> tuple[Training, Fitted]:
 
 
 def _measured(
-    judge: Judge, recipe: Recipe, training: Training, fitted: Fitted, args: Namespace
+    folder: Path, manifest: Manifest, recipe: Recipe, earlier: Made, args: Namespace
 ) -> Card:
-    card = measure(judge, recipe, training, fitted)
+    """The card of the judge in `folder`, at the temperature that it has."""
+    bare = Judge(load(folder, manifest=manifest), temperature=1.0)
+    joints, truths, unread = read_joints(bare, family_items(recipe))
+    fitted = told(joints, truths, earlier.temperature, unread=unread)
+    judge = Judge(load(folder, manifest=manifest))
+    card = measure(judge, recipe, earlier.training, fitted)
+    card = replace(
+        card,
+        foreign=earlier.foreign,
+        ablation=earlier.ablation,
+        ablation_note=earlier.ablation_note,
+    )
     if args.foreign is not None:
         card = with_out_of_domain(card, judge, args.foreign)
     if args.ablation is not None:

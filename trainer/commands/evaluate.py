@@ -43,7 +43,7 @@ def arguments(parser: ArgumentParser) -> None:
         type=Path,
         help='JSON to show: {"note": ..., "rows": {variant: {figure: [mean, sd]}}}',
     )
-    parser.add_argument("--seed", type=int, default=7, help="of the bootstrap and of --tasks")
+    parser.add_argument("--seed", type=int, default=7, help="of --tasks")
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
         "--format", choices=("table", "json"), default="table", help="what to print"
@@ -61,7 +61,6 @@ def run(args: Namespace, console: Console) -> int:
             judge,
             examples,
             sources=sources,
-            seed=args.seed,
             ablation=ablation,
             ablation_note=note,
         )

@@ -118,5 +118,4 @@ def _making(args: Namespace, kafka: Kafka, asked: Asked, console: Console) -> Ma
             most_loss=args.most_loss,
         ),
         device=args.device,
-        seed=recipe.seed,
     )

@@ -32,9 +32,7 @@ from trainer.publish import whole_folder, write_calibration
 from trainer.report import report_of, write_into
 from trainer.serve.gates import BEST, CURRENT, Decision, Limits, decide
 from trainer.skill import ByFormat, judge_formats
-
-LEAST_TO_CALIBRATE = 50
-"""Validation examples below which a temperature would be fitted to noise: there is none then."""
+from trainer.tables import plain
 
 TRAINING, MODEL = "training", "model"
 
@@ -66,7 +64,6 @@ class Making:
     shares: Shares
     limits: Limits
     device: str = "cpu"
-    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,7 +154,7 @@ def _judged(
             draft,
             name=making.name,
             family=base.family,
-            template_id=base.template_id,
+            template_id=_template(making, base),
             max_input_tokens=base.max_input_tokens,
             recipe=making.recipe,
             data=_lineage(material, base),
@@ -171,7 +168,7 @@ def _judged(
         manifest = describing
         if all(one.read for one in decision.evidence.values()) and decision.evidence:
             sources = [{"name": "held out of judge.training.v1", "examples": len(held_out)}]
-            report = report_of(describing, new, sources=sources, seed=making.seed)
+            report = report_of(describing, new, sources=sources)
             manifest = write_into(report, draft, describing)
     return decision, manifest
 
@@ -190,9 +187,13 @@ def _baselines(
 
 def _calibrated(making: Making, material: Material, draft: Path, base: Manifest) -> Fitted | None:
     chosen = material.sides[Side.VALIDATION]
-    if len(chosen) < LEAST_TO_CALIBRATE:
+    if not chosen:
         return None
-    manifest = describe(draft, max_input_tokens=base.max_input_tokens)
+    manifest = describe(
+        draft,
+        template_id=_template(making, base),
+        max_input_tokens=base.max_input_tokens,
+    )
     judge = Judge(load(draft, device=making.device, manifest=manifest), temperature=1.0)
     try:
         fitted = fit_examples(judge, chosen)
@@ -202,12 +203,17 @@ def _calibrated(making: Making, material: Material, draft: Path, base: Manifest)
     return fitted
 
 
+def _template(making: Making, base: Manifest) -> str:
+    """The template that the training lines are written in; a recipe of an earlier version names none."""
+    return str(making.recipe.get("template", base.template_id))
+
+
 def _judge(making: Making, folder: Path, manifest: Manifest | None = None) -> Judge:
     return Judge(load(folder, device=making.device, manifest=manifest))
 
 
 def _lineage(material: Material, base: Manifest) -> dict[str, Any]:
-    groups = Counter(example.group for example in material.sides[Side.TRAIN])
+    groups = Counter(plain(example.group) for example in material.sides[Side.TRAIN])
     return {
         "source": "judge.training.v1",
         "sha256": material.digest,

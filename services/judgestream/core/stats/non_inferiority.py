@@ -1,12 +1,11 @@
 """Whether one judge is no worse than another by more than a margin, on the same items."""
 
-from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from math import ceil, inf, log, sqrt
+from math import ceil, log
 from statistics import NormalDist
 
-from judgestream.core.stats.quantiles import student_t
+from judgestream.core.stats.paired import compare
 
 CONFIDENCE = 0.95
 POWER = 0.8
@@ -60,10 +59,8 @@ def non_inferiority(
 ) -> NonInferiority:
     """Compare two judges item by item: whether each had it right (or answered both orders alike, ...).
 
-    The bound is Bonett and Price's (2012, J. Educ. Behav. Stat. 37:479): one is added to both counts of
-    discordant items and two to n, so that it has width without any discordant item. Items of one prompt
-    count as `n / design_effect` independent ones (Kish 1965), and the normal quantile becomes Student's t
-    of (clusters - 1) degrees of freedom.
+    The bound is the lower end of `paired.compare`'s interval at twice the one-sided error: Bonett and
+    Price's, which has width without any discordant item, and counts prompts where several items share one.
 
     Args:
         margin: the loss that is accepted, above 0 and below 1.
@@ -74,28 +71,23 @@ def non_inferiority(
     """
     if not new or not 0.0 < margin < 1.0:
         raise ValueError(f"{len(new)} items and a margin of {margin} cannot be compared")
-    moves = [int(a) - int(b) for a, b in zip(new, old, strict=True)]
-    groups = range(len(moves)) if clusters is None else clusters
-    n, gained, lost = len(moves), moves.count(1), moves.count(-1)
-    effect, count = _design_effect(moves, groups)
-    quantile = NormalDist().inv_cdf(confidence)
-    if count < n:
-        quantile = student_t(2.0 * confidence - 1.0, count - 1.0) if count > 1 else inf
-    size = n / effect
-    p, q = (gained / effect + 1.0) / (size + 2.0), (lost / effect + 1.0) / (size + 2.0)
-    error = sqrt((p + q - (p - q) ** 2) / (size + 2.0))
+    found = compare(new, old, clusters, level=2.0 * confidence - 1.0)
+    if found is None:
+        raise ValueError("no items cannot be compared")
+    discordant = (found.only_first + found.only_second) / found.n
+    smoothed = discordant + 2.0 * found.design_effect / found.n
     return NonInferiority(
-        n=n,
-        clusters=count,
-        gained=gained,
-        lost=lost,
-        design_effect=effect,
-        difference=(gained - lost) / n,
-        lower=max(-1.0, p - q - quantile * error),
+        n=found.n,
+        clusters=found.clusters,
+        gained=found.only_first,
+        lost=found.only_second,
+        design_effect=found.design_effect,
+        difference=found.difference,
+        lower=-1.0 if found.interval is None else found.interval.low,
         margin=margin,
         confidence=confidence,
         least=least_clusters(margin, confidence=confidence),
-        needed=ceil(effect * items_needed(p + q, margin, confidence=confidence)),
+        needed=ceil(found.design_effect * items_needed(smoothed, margin, confidence=confidence)),
     )
 
 
@@ -119,25 +111,3 @@ def items_needed(
     normal = NormalDist()
     reach = normal.inv_cdf(confidence) + normal.inv_cdf(power)
     return discordant * (reach / margin) ** 2
-
-
-def _design_effect(moves: Sequence[int], groups: Sequence[Hashable]) -> tuple[float, int]:
-    """How much larger the variance between prompts makes that of the mean, and the number of prompts.
-
-    Without any discordant item nothing shows it, and a prompt counts as one item.
-    """
-    n = len(moves)
-    mean = sum(moves) / n
-    totals: Counter[Hashable] = Counter()
-    sizes: Counter[Hashable] = Counter()
-    for move, group in zip(moves, groups, strict=True):
-        totals[group] += move
-        sizes[group] += 1
-    count = len(sizes)
-    simple = sum((move - mean) ** 2 for move in moves)
-    if count == n:
-        return 1.0, count
-    if simple == 0.0 or count == 1:
-        return n / count, count
-    between = sum((totals[group] - mean * size) ** 2 for group, size in sizes.items())
-    return max(1.0, count / (count - 1) * between / simple), count
