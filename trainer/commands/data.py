@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -23,6 +24,10 @@ from trainer.data.summary import summary
 from trainer.data.topic import json_line
 from trainer.examples import Example
 from trainer.files import whole_file
+
+if TYPE_CHECKING:  # they need torch, which takes seconds to load
+    from judgestream.engine.tokens import Tokens
+    from trainer.fitness import Fitness
 
 DONE, NO, NO_SERVER = 0, 1, 3
 MAX_TOKENS = 2048
@@ -82,7 +87,25 @@ def check(args: Namespace, examples: list[Example], console: Console) -> int:
         found = summary(examples, _shares(args), tokens=tokens, max_tokens=args.max_tokens)
     for line in found.lines():
         _say(console, line)
-    return DONE if examples else NO
+    if args.recipe is None or not examples:
+        return DONE if examples else NO
+    fit = _fitness(args, examples, console)
+    for line in fit.lines():
+        _say(console, line)
+    return DONE if fit.trainable else NO
+
+
+def _fitness(args: Namespace, examples: list[Example], console: Console) -> "Fitness":
+    """What `train` with this recipe and base would make of the examples."""
+    if args.tokenizer is None:
+        raise ConfigurationError(
+            "--recipe needs the base that it fine-tunes: name it with --tokenizer"
+        )
+    from trainer.fitness import fitness  # noqa: PLC0415 - torch takes seconds
+    from trainer.recipe import load_recipe  # noqa: PLC0415
+
+    with console.status("encoding ..."):
+        return fitness(examples, load_recipe(args.recipe), _tokens(args.tokenizer))
 
 
 def convert(args: Namespace, examples: list[Example], console: Console) -> int:
@@ -145,6 +168,11 @@ def _shares(args: Namespace) -> Shares:
 
 
 def _token_counter(folder: Path) -> Callable[[str], int]:
+    tokens = _tokens(folder)
+    return lambda text: len(tokens.prompt(text))
+
+
+def _tokens(folder: Path) -> "Tokens":
     from judgestream.engine.checkpoint import load_tokens  # noqa: PLC0415 - torch takes seconds
 
     try:
@@ -152,7 +180,7 @@ def _token_counter(folder: Path) -> Callable[[str], int]:
     except (OSError, ValueError) as exc:
         raise ConfigurationError(f"no tokenizer can be read from {folder}: {exc}") from exc
     tokens.tokenizer.model_max_length = sys.maxsize  # long texts are counted, not warned of
-    return lambda text: len(tokens.prompt(text))
+    return tokens
 
 
 def _say(console: Console, line: str) -> None:
@@ -162,6 +190,12 @@ def _say(console: Console, line: str) -> None:
 def _check_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--tokenizer", type=Path, metavar="FOLDER", help="count its tokens, too (a checkpoint)"
+    )
+    parser.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="what `train` with this recipe would leave out; --tokenizer names its base",
     )
     parser.add_argument(
         "--max-tokens", type=int, default=MAX_TOKENS, help="count the sequences above this"
