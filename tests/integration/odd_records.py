@@ -25,7 +25,7 @@ from judgestream.core.limits import ID, MIB
 from judgestream.v1.judging_pb2 import Candidate, JudgeRequest, Label, Verdict
 from tests.integration.raw_batches import packed, patched, signed
 
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 NOW_MS = int(NOW.timestamp() * 1000)
 RELEASE = "by-hand"
 
@@ -301,9 +301,9 @@ def verdicts() -> list[Odd]:
         "no time": (Verdict(verdict_id="t", release=RELEASE).SerializeToString(), "aside"),
         "three days ahead": (later.SerializeToString(), "aside"),
         "a time beyond the calendar": (beyond.SerializeToString(), "aside"),
-        "an unknown reading": (strange.SerializeToString(), "aside"),
-        "an unknown status": (verdict("an unknown status", status=77).SerializeToString(), "read"),
-        "not a number": (verdict("nan", p_win=float("nan")).SerializeToString(), "read"),
+        "an unknown reading": (strange.SerializeToString(), "read"),
+        "an unknown status": (verdict("an unknown status", status=77).SerializeToString(), "aside"),
+        "not a number": (verdict("nan", p_win=float("nan")).SerializeToString(), "aside"),
     }
     return [
         Odd(name=name, batch=alone(value), outcome=outcome)

@@ -96,13 +96,14 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
         ServerProcess(command)
 
 
-def test_the_log_of_the_start_before_is_kept(tmp_path: Path) -> None:
-    for word in ("first", "second"):
-        process = ServerProcess(script(tmp_path, f"print('{word}')"))
+def test_the_logs_of_the_nine_starts_before_are_kept(tmp_path: Path) -> None:
+    for number in range(11):
+        process = ServerProcess(script(tmp_path, f"print({number})"))
         while process.running:
             time.sleep(0.01)
-    assert (tmp_path / "toy.log").read_text() == "second\n"
-    assert (tmp_path / "toy.log.1").read_text() == "first\n"
+    assert (tmp_path / "toy.log").read_text() == "10\n"
+    lives = {path.name: path.read_text() for path in tmp_path.glob("toy.log.*")}
+    assert lives == {f"toy.log.{k}": f"{10 - k}\n" for k in range(1, 10)}
 
 
 def test_grandchildren_in_other_sessions_die_with_it_and_its_files_go(tmp_path: Path) -> None:

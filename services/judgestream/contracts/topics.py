@@ -49,6 +49,8 @@ class Topic:
             "cleanup.policy": self.cleanup,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_message_bytes),
+            # the broker stores what producers send: another value makes it compress everything again
+            "compression.type": "producer",
         }
 
 

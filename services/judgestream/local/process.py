@@ -14,6 +14,7 @@ from judgestream.local import keeper
 from judgestream.local.errors import LocalServerError, ServerDied, ServerNotReady
 from judgestream.local.identity import ProcessId, identify, kill_group
 
+_LOGS_KEPT = 9
 _LOG_LINES = 15
 _KEEPER_SECONDS = 20.0  # for a Python process to start on a machine that is very busy
 
@@ -21,7 +22,7 @@ _KEEPER_SECONDS = 20.0  # for a Python process to start on a machine that is ver
 @dataclass(frozen=True, kw_only=True)
 class Command:
     """What to run. `name` is what messages call it; `log_path` gets stdout and stderr, and the
-    log of the start before is kept beside it with the suffix `.1`. After SIGTERM the server has
+    log of the start before is kept beside it with the suffix `.1`, up to `.9`. After SIGTERM the server has
     `stop_seconds` until SIGKILL. `remove_after` are glob patterns of files that it leaves behind.
     `hidden_arguments` follow `argv` and hold secrets: they do not show in the process list.
     """
@@ -46,8 +47,7 @@ class ServerProcess:
         """
         self.command = command
         command.log_path.parent.mkdir(parents=True, exist_ok=True)
-        if command.log_path.exists():
-            command.log_path.replace(command.log_path.with_name(command.log_path.name + ".1"))
+        _keep_earlier(command.log_path)
         read_end, write_end = os.pipe()
         try:
             task = {
@@ -187,6 +187,18 @@ class ServerProcess:
         if not tail:
             return f"\nLog {path}: empty."
         return f"\nLast lines of {path}:\n" + "\n".join(f"  | {line}" for line in tail)
+
+
+def _keep_earlier(log_path: Path) -> None:
+    """Make room for a new life's log: `.1` is the life before, up to `.9`. When a process ends again and
+    again, its first failure tells why."""
+    lives = [
+        log_path,
+        *(log_path.with_name(f"{log_path.name}.{k}") for k in range(1, _LOGS_KEPT + 1)),
+    ]
+    for older, newer in zip(reversed(lives), reversed(lives[:-1]), strict=False):
+        if newer.exists():
+            newer.replace(older)
 
 
 def _status_words(status: int) -> str:
