@@ -310,4 +310,4 @@ def test_memory_holds_one_record_of_a_file_in_one_line(tmp_path: Path) -> None:
         assert sum(1 for _ in read_records(path)) == 30_000
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert peak < 28 << 20, f"{peak} bytes of {path.stat().st_size}"
+        assert peak < 16 << 20, f"{peak} bytes of {path.stat().st_size}"

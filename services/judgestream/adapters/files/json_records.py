@@ -10,7 +10,7 @@ from judgestream.core.formats.fields import InvalidRecord, Place, kind
 Records = Iterator[tuple[Place, Mapping[str, object]]]
 Bad = Callable[[InvalidRecord], None]
 _SPLITS = frozenset(("train", "validation", "valid", "val", "dev", "test", "eval"))
-MAX_FIRST = 8 << 20
+MAX_FIRST = 2 << 20
 """A first line that is longer is read through a window: it may hold the whole file."""
 _NOT_JSON = "not JSON ({}): write one JSON object a line, or one JSON array a file"
 
