@@ -167,6 +167,13 @@ def _sendable(letter: DeadLetter) -> bool:
     if letter.error_class == UnreadableBatch.code:
         note(f"{letter.dead_letter_id}: left out: its bytes are a batch that could not be read")
         return False
+    if letter.cut:
+        place = f"{letter.topic}[{letter.partition}]@{letter.offset}"
+        note(
+            f"{letter.dead_letter_id}: left out: its {' and '.join(letter.cut)} did not fit and are cut;"
+            f" the whole record is at {place} as long as its topic keeps it"
+        )
+        return False
     if not letter.HasField("value"):
         note(
             f"{letter.dead_letter_id}: left out: its record had no value, so nothing can come of it"
