@@ -136,6 +136,10 @@ class Judging(Group):
         86_400, ge=1, description="how long Redis remembers that a verdict was published"
     )
     commit_interval_s: float = Field(0.5, gt=0, description="between offset commits")
+    too_long: Literal["refuse", "cut"] = Field(
+        "refuse",
+        description="a request that exceeds the judge's context: a dead letter, or all answers cut evenly",
+    )
     verdict_format: Literal["application/protobuf", "application/json"] = Field(
         "application/protobuf", description="content type of published verdicts"
     )

@@ -478,3 +478,33 @@ def test_a_record_without_a_time_was_requested_when_it_is_read(time: datetime | 
     for verdict in (scored, failed):
         assert before <= verdict.requested_at.ToDatetime(tzinfo=UTC) <= datetime.now(UTC)
     assert bench.topics.letters()[0].HasField("recorded_at") is (time is not None)
+
+
+LONG = [Candidate(id="a", text="x" * 9000), Candidate(id="b", text="short")]
+
+
+def test_answers_are_cut_evenly_until_the_judge_takes_them_where_settings_say_so() -> None:
+    bench = Bench(PromptTooLong("3000 tokens"), PromptTooLong("2500 tokens"), too_long="cut")  # type: ignore[arg-type]
+    bench.handle(request(candidates=LONG))
+    (verdict,) = bench.topics.verdicts()
+    # 2,048 tokens hold about 8,192 characters, half of them for each answer; then 30 % less
+    assert (verdict.status, verdict.answers_cut_to) == (Verdict.STATUS_SCORED, 2867)
+    assert [len(asked[0].prompt) > 2867 for asked in bench.judge.asked] == [True, True, True]
+    for one in bench.judge.asked[-1]:
+        assert "x" * 2868 not in one.prompt and "short" in one.prompt
+    assert {score.length for score in verdict.scores} == {9000, 5}
+    assert bench.topics.letters() == []
+
+
+def test_a_request_that_no_cut_fits_is_set_aside() -> None:
+    bench = Bench(*[PromptTooLong("3000 tokens")] * 50, too_long="cut")  # type: ignore[arg-type]
+    bench.handle(request(candidates=LONG))
+    (verdict,) = bench.topics.verdicts()
+    assert (verdict.status, verdict.error_class) == (Verdict.STATUS_FAILED, "prompt_too_long")
+    assert len(bench.judge.asked) < 15
+
+
+def test_without_that_setting_nothing_is_cut() -> None:
+    bench = Bench(PromptTooLong("3000 tokens"))
+    bench.handle(request(candidates=LONG))
+    assert len(bench.judge.asked) == 1 and len(bench.topics.letters()) == 1

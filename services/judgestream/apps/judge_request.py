@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -18,11 +18,13 @@ from judgestream.contracts.events import Header, event_time, header, trace_heade
 from judgestream.contracts.records import Record, dead_letter
 from judgestream.contracts.topics import MAX_REQUEST_BYTES
 from judgestream.contracts.wire import decode_event
+from judgestream.core import truncation
 from judgestream.core.errors import (
     InternalError,
     JudgestreamError,
     OversizeRecord,
     PoisonError,
+    PromptTooLong,
 )
 from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.limits import plausible, quoted, shortened
@@ -151,12 +153,37 @@ class RequestJudge:
     async def _judged(
         self, task: _Task, known: Known | None, progress: _Progress, pause: Pause
     ) -> Verdict:
-        replies = await self._asking.ask(task.passes, progress, pause)
+        passes, replies, cut_to = await self._asked(task, progress, pause)
         request = task.request
         if known is not None and known.requested_at is not None:
             # twins carry one id, so they tell one time: the first one's
             request = replace(request, requested_at=known.requested_at)
-        return self._settle(request, task, replies, progress)
+        verdict = self._settle(request, replace(task, passes=passes), replies, progress)
+        return replace(verdict, answers_cut_to=cut_to)
+
+    async def _asked(
+        self, task: _Task, progress: _Progress, pause: Pause
+    ) -> tuple[tuple[Pass, ...], list[Reply], int]:
+        """The passes that the judge took, its replies, and what the answers were cut to (0: nothing).
+
+        Raises:
+            PromptTooLong: and `judging.too_long` is `refuse`, or what is left would not be worth judging.
+            PoisonError: as `Asking.ask`.
+        """
+        request = task.request
+        shorter: Iterator[int] = iter(())
+        if self._settings.too_long == "cut":
+            shorter = truncation.limits(request, self._judge.release.max_input_tokens)
+        passes, cut_to = task.passes, 0
+        while True:
+            try:
+                return passes, await self._asking.ask(passes, progress, pause), cut_to
+            except PromptTooLong:
+                cut_to = next(shorter, 0)
+                if not cut_to:
+                    raise
+            cut_request = truncation.with_answers_cut(request, cut_to)
+            passes = plan(cut_request, task.mode, self._template)
 
     def _settle(
         self, request: Request, task: _Task, replies: Sequence[Reply], progress: _Progress

@@ -193,6 +193,7 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
         judged_at=timestamp(verdict.judged_at),
         metadata=verdict.metadata,
         content_digest=verdict.content_digest,
+        answers_cut_to=verdict.answers_cut_to,
     )
     if verdict.flipped is not None:
         message.flipped = verdict.flipped
@@ -250,6 +251,7 @@ def verdict_from_message(message: pb.Verdict) -> Verdict:
         judged_at=moment(message.judged_at),
         metadata=dict(message.metadata),
         content_digest=message.content_digest,
+        answers_cut_to=message.answers_cut_to,
     )
 
 

@@ -159,6 +159,7 @@ class Verdict:
     flipped       True when straight and swapped orders lead to different outcomes; None if not both asked
     latency_s     from the first attempt's start to the settled verdict, seconds
     content_digest   of what was judged (see `identity.content_digest`); "" when it could not be decoded
+    answers_cut_to   characters that every answer was cut to, to fit the judge's context; 0: none was cut
     """
 
     verdict_id: str
@@ -189,6 +190,7 @@ class Verdict:
     attempts: int = 1
     metadata: Mapping[str, str] = field(default_factory=dict)
     content_digest: str = ""
+    answers_cut_to: int = 0
 
     @property
     def is_probe(self) -> bool:

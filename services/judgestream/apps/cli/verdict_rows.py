@@ -50,6 +50,7 @@ COLUMNS: tuple[Column, ...] = (
     *_candidate_columns("system", "text"),
     *_candidate_columns("score", "real"),
     *_candidate_columns("length", "whole"),
+    Column(name="answers_cut_to", kind="whole"),
     Column(name="explanation", kind="text"),
     Column(name="release", kind="text"),
     Column(name="checkpoint_digest", kind="text"),

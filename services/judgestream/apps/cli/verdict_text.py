@@ -58,6 +58,8 @@ def details(verdict: Verdict) -> Iterator[str]:
         shown = "no score" if score.score is None else f"score {score.score:.2f}"
         system = f" ({score.system})" if score.system else ""
         rows[f"answer {score.candidate_id}"] = f"{shown}, {score.length} characters{system}"
+    if verdict.answers_cut_to:
+        rows["answers cut to"] = f"{verdict.answers_cut_to} characters, to fit the judge's context"
     for result in verdict.passes:
         rows[f"pass {result.name}"] = _pass(result)
     rows |= {
