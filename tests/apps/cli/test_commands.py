@@ -187,7 +187,7 @@ def test_a_release_is_installed_under_its_digest(tmp_path: Path) -> None:
         main, ["release", "install", str(tmp_path / "none"), "--repository", str(repository)]
     )
     assert done.exit_code == ExitCode.USAGE
-    assert "is no checkpoint folder" in done.stderr
+    assert "is not a checkpoint folder" in done.stderr
 
 
 def test_a_release_for_triton_s_vllm_backend_is_two_models(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from judgestream.apps.cli import (
     verdicts,
     worker,
 )
-from judgestream.apps.cli.guard import GuardedGroup, quieten
+from judgestream.apps.cli.guard import GuardedGroup, plain_output, quieten
 
 main = typer.Typer(
     cls=GuardedGroup,
@@ -35,10 +35,20 @@ main = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        info.version()
+        raise typer.Exit
+
+
 @main.callback()
 def root(
     debug: Annotated[
         bool, typer.Option("--debug", help="show tracebacks and the Kafka client's log")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="print the version", is_eager=True, callback=_print_version),
     ] = False,
 ) -> None:
     """A streaming judge: model outputs in over Kafka, settled verdicts and bias metrics out.
@@ -46,6 +56,7 @@ def root(
     Exit codes: 0 done, 1 the answer is no, 2 wrong usage or settings, 3 a server does not answer,
     4 time ran out, 130 interrupted.
     """
+    plain_output()
     quieten(debug=debug)
 
 

@@ -1,6 +1,8 @@
-"""`judgestream doctor`: one item end to end, saying at which step it stopped, and the mend."""
+"""`judgestream doctor`: one item end to end, saying at which step it stopped, and how to fix it."""
 
 import asyncio
+import shutil
+import textwrap
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from uuid import uuid4
 
 import typer
 
+from judgestream.adapters.kafka.backlog import backlogs
 from judgestream.adapters.kafka.following import Awaited, Follower
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.adapters.kafka.topics import admin, check
@@ -17,8 +20,9 @@ from judgestream.apps.cli.exit_codes import ExitCode, TimeRanOut, exit_code
 from judgestream.apps.cli.output import OutputFormat, json_line, line
 from judgestream.apps.cli.verdict_text import outcome
 from judgestream.client import pair
-from judgestream.core.errors import ConfigurationError, JudgestreamError
-from judgestream.core.types import Status
+from judgestream.contracts.topics import REQUESTS
+from judgestream.core.errors import ConfigurationError, JudgestreamError, StoreUnavailable
+from judgestream.core.types import PROBE_KEY, Status
 from judgestream.settings import Settings, load
 
 EXTRA = "not looked at from here: pip install 'judgestream[judge]' brings what that needs"
@@ -26,7 +30,7 @@ EXTRA = "not looked at from here: pip install 'judgestream[judge]' brings what t
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One thing that must work. `look` returns what it found, and raises what is wrong with its mend."""
+    """One thing that must work. `look` returns what it found, and raises what is wrong and how to fix it."""
 
     name: str
     look: Callable[[Settings, float], str]
@@ -36,6 +40,12 @@ class NoVerdict(JudgestreamError):
     """The one item came back without a score."""
 
     code = "no_verdict"
+
+
+class NoWorker(JudgestreamError):
+    """Nobody judges."""
+
+    code = "no_worker"
 
 
 def _kafka(settings: Settings, timeout_s: float) -> str:
@@ -53,8 +63,7 @@ def _topics(settings: Settings, timeout_s: float) -> str:
 
 
 def _redis(settings: Settings, timeout_s: float) -> str:
-    url = settings.redis.url.get_secret_value()
-    if not url:
+    if not settings.redis.url.get_secret_value():
         return "none is set: workers go without one"
     try:
         from judgestream.adapters.preflight import check_redis
@@ -62,7 +71,42 @@ def _redis(settings: Settings, timeout_s: float) -> str:
         odd = check_redis(settings.redis)
     except ImportError:
         return EXTRA
-    return f"answers, but {odd}" if odd else "answers"
+    return f"answers, but {odd}" if odd else "answers, and keeps what it is given"
+
+
+def _workers(settings: Settings, timeout_s: float) -> str:
+    """What the workers say on their board. Without Redis, or before the first worker, nothing is known."""
+    try:
+        from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerState
+    except ImportError:
+        return EXTRA
+    board = WorkerBoard.connect(settings.redis)
+    if board is None:
+        return "not known: without Redis there is no worker board"
+    with board:
+        judging = [entry for entry in board.workers() if entry.kind == "judging"]
+    if not judging:
+        raise NoWorker(
+            "no judging worker shows itself on the board in Redis: start one with `judgestream worker judging"
+            " --slot 0`, or the local stack with `judgestream up`"
+        )
+    stopped = [entry for entry in judging if entry.state is WorkerState.PAUSED]
+    if len(stopped) == len(judging):
+        reasons = "; ".join(dict.fromkeys(entry.reason for entry in stopped))
+        raise NoWorker(f"every judging worker is paused: {reasons}")
+    releases = (
+        ", ".join(sorted({entry.release for entry in judging if entry.release})) or "not known"
+    )
+    found = [f"{len(judging)} judging, with release {releases}"]
+    for entry in judging:
+        if entry.state in (WorkerState.PAUSED, WorkerState.WAITING):
+            found.append(f"{entry.name} is {entry.state}: {entry.reason}")
+        if entry.counts.get("set_aside"):
+            found.append(
+                f"{entry.name} has set aside {entry.counts['set_aside']} that could not be read:"
+                " `judgestream dlq list` shows where"
+            )
+    return "; ".join(found)
 
 
 def _triton(settings: Settings, timeout_s: float) -> str:
@@ -70,15 +114,36 @@ def _triton(settings: Settings, timeout_s: float) -> str:
         from judgestream.adapters.triton import TritonJudge
     except ImportError:
         return EXTRA
+    wanted = _release_of_workers(settings) or settings.triton.release
 
     async def release() -> str:
         judge = await TritonJudge.connect(
-            settings.triton.grpc, settings.triton.release, deadline_s=min(timeout_s, 10.0)
+            settings.triton.grpc, wanted, deadline_s=min(timeout_s, 10.0)
         )
         await judge.close()
-        return f"release {judge.release.name} is ready at {settings.triton.grpc}"
+        return judge.release.name
 
-    return asyncio.run(release())
+    found = f"release {asyncio.run(release())} is ready at {settings.triton.grpc}"
+    named = settings.triton.release
+    if named and wanted != named:
+        found += f"; the setting triton.release names {named}, the workers use {wanted}"
+    return found
+
+
+def _release_of_workers(settings: Settings) -> str:
+    """The one release that all judging workers use; "" when they do not say, or differ."""
+    try:
+        from judgestream.adapters.redis.worker_board import WorkerBoard
+
+        board = WorkerBoard.connect(settings.redis)
+        if board is None:
+            return ""
+        with board:
+            judging = [entry for entry in board.workers() if entry.kind == "judging"]
+    except (ImportError, StoreUnavailable):
+        return ""
+    releases = {entry.release for entry in judging if entry.release}
+    return releases.pop() if len(releases) == 1 else ""
 
 
 def _judgement(settings: Settings, timeout_s: float) -> str:
@@ -87,7 +152,7 @@ def _judgement(settings: Settings, timeout_s: float) -> str:
         "The capital of France is Paris.",
         "It is a city.",
         request_id=f"doctor-{uuid4().hex}",
-        metadata={"source": "judgestream doctor"},
+        metadata={"source": "judgestream doctor", PROBE_KEY: "doctor"},
     )
     with closing(Follower(settings.kafka)) as follower:
         with RequestPublisher(settings.kafka) as publisher:
@@ -99,18 +164,29 @@ def _judgement(settings: Settings, timeout_s: float) -> str:
         raise NoVerdict(f"it was set aside: {letter.error_class}: {letter.error_message}")
     if verdict is None:
         raise TimeRanOut(
-            f"request {request.request_id} has no verdict after {timeout_s:g} s: start a worker with"
-            " `judgestream worker judging`, or see its log; with much to do, wait longer (--timeout)"
+            f"request {request.request_id} has no verdict after {timeout_s:g} s. {_backlog(settings)} Start a"
+            " worker with `judgestream worker judging`, or see its log; with much to do, wait longer"
+            " (--timeout)"
         )
     if verdict.status is not Status.SCORED:
         raise NoVerdict(f"the judge gave no score: {outcome(verdict)}")
     return f"{outcome(verdict)} by {verdict.release} in {verdict.latency_s:.2f} s"
 
 
+def _backlog(settings: Settings) -> str:
+    """How much waits before a new request, as a sentence."""
+    try:
+        found = backlogs(settings.kafka, [(REQUESTS, settings.judging.group)])[0]
+    except JudgestreamError:
+        return ""
+    return "" if found.records is None else f"{found.records} requests wait in {found.topic}."
+
+
 STEPS = (
     Step(name="kafka", look=_kafka),
     Step(name="topics", look=_topics),
     Step(name="redis", look=_redis),
+    Step(name="workers", look=_workers),
     Step(name="triton", look=_triton),
     Step(name="judgement", look=_judgement),
 )
@@ -123,9 +199,10 @@ def doctor(
     ] = 60.0,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Check settings, Kafka, topics, Redis and Triton, then send one request and wait for its verdict.
+    """Check settings, servers, topics and workers, then send one request and wait for its verdict.
 
-    Stops at the first step that fails, and says the mend.
+    Stops at the first step that fails, and says how to fix it. The request is marked as a probe: it is in no
+    metric, bias window, export or training set.
     """
     settings = load()
     _tell("settings", "ok", "read and valid", form)
@@ -134,7 +211,7 @@ def doctor(
             found = step.look(settings, timeout)
         except JudgestreamError as exc:
             _tell(step.name, "failed", str(exc), form)
-            code = ExitCode.NO if isinstance(exc, NoVerdict) else exit_code(exc)
+            code = ExitCode.NO if isinstance(exc, NoVerdict | NoWorker) else exit_code(exc)
             raise typer.Exit(code) from exc
         _tell(step.name, "ok" if found != EXTRA else "skipped", found, form)
 
@@ -143,4 +220,12 @@ def _tell(step: str, state: str, found: str, form: OutputFormat) -> None:
     if form is OutputFormat.JSON:
         json_line({"step": step, "state": state, "found": found})
     else:
-        line(f"{step:<10} {state:<8} {found}")
+        first, *rest = textwrap.wrap(
+            found,
+            max(30, shutil.get_terminal_size((80, 24)).columns - 20),
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [""]
+        line(f"{step:<10} {state:<8} {first}")
+        for text in rest:
+            line(f"{'':<10} {'':<8} {text}")

@@ -1,5 +1,6 @@
 """One clear message for every expected failure, and the exit code that goes with it."""
 
+import io
 import logging
 import os
 import sys
@@ -25,13 +26,40 @@ class GuardedGroup(TyperGroup):
                 traceback.print_exc()
             typer.echo(f"judgestream: {masked(str(exc))}", err=True)
             raise typer.Exit(exit_code(exc)) from exc
+        except OSError as exc:
+            if isinstance(exc, BrokenPipeError):
+                # Python would complain again when it flushes stdout at exit
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise typer.Exit(ExitCode.PIPE) from None
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            typer.echo(f"judgestream: {_words(exc)}", err=True)
+            raise typer.Exit(ExitCode.USAGE) from exc
+        except (ValueError, RecursionError) as exc:
+            # A path with a NUL, a text that no encoding has: wrong input that met no check of ours.
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            typer.echo(
+                f"judgestream: unexpected {type(exc).__name__}: {exc} (--debug shows where)",
+                err=True,
+            )
+            raise typer.Exit(ExitCode.USAGE) from exc
         except KeyboardInterrupt:
             typer.echo("judgestream: interrupted", err=True)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
-        except BrokenPipeError:
-            # Python would complain again when it flushes stdout at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(ExitCode.PIPE) from None
+
+
+def _words(error: OSError) -> str:
+    """An error of the system as a sentence: what, and which file."""
+    what = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {what}" if error.filename is not None else what
+
+
+def plain_output() -> None:
+    """A terminal or pipe that cannot show a character gets its escape, and no command ends for that."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def quieten(*, debug: bool) -> None:

@@ -1,16 +1,19 @@
 """`judgestream release install|vllm|endpoint`: a judge into a Triton model repository."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from judgestream.apps.cli import options
+from judgestream.apps.cli import options, release_control
 from judgestream.apps.cli.output import OutputFormat, json_line, line
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
+from judgestream.settings import load
 
 app = typer.Typer(no_args_is_help=True, help="Judges as Triton models.")
 
@@ -37,10 +40,19 @@ class JudgeDtype(StrEnum):
     FLOAT8 = "float8"
 
 
+Repository = Annotated[
+    Path | None,
+    typer.Option(help="Triton's model repository; default: the one of the local stack"),
+]
+
+
 @app.command("install")
 def install_command(
-    checkpoint: Annotated[Path, typer.Argument(help="checkpoint folder, ours or JudgeLM's")],
-    repository: Annotated[Path, typer.Option(help="Triton's model repository")],
+    checkpoint: Annotated[
+        str,
+        typer.Argument(help="checkpoint folder, ours or JudgeLM's, or the URL of a published one"),
+    ],
+    repository: Repository = None,
     device: Annotated[Device, typer.Option(help="where the judge runs")] = Device.CPU,
     instances: Annotated[
         int, typer.Option(min=1, help="processes, each with its own weights; on GPUs: per GPU")
@@ -71,35 +83,35 @@ def install_command(
 ) -> None:
     """Put a checkpoint into a model repository as `<family>-<digest8>`.
 
-    The model appears whole or not at all; nothing that is there is changed. Load it with Triton's own
-    `load_model`, or have Triton poll the repository.
+    The model appears whole or not at all; nothing that is there is changed. `release use` puts it into
+    service on the local stack; elsewhere Triton is told to load it.
     """
     from judgestream.adapters.model_repository import Tuning, install
 
-    if not checkpoint.is_dir():
-        raise ConfigurationError(f"{checkpoint} is no checkpoint folder")
-    release = install(
-        checkpoint,
-        repository,
-        instances=instances,
-        device=device.value,
-        gpus=_numbers(gpus),
-        tuning=Tuning(
-            dtype=dtype.value,
-            tensor_parallel=tensor_parallel,
-            compile=compile_,
-            decoupled=decoupled,
-        ),
-        trial_prompts=trial_prompts,
-        link=link,
-    )
-    _tell(release, repository, form)
+    place = _repository(repository)
+    with _checkpoint(checkpoint) as folder:
+        release = install(
+            folder,
+            place,
+            instances=instances,
+            device=device.value,
+            gpus=_numbers(gpus),
+            tuning=Tuning(
+                dtype=dtype.value,
+                tensor_parallel=tensor_parallel,
+                compile=compile_,
+                decoupled=decoupled,
+            ),
+            trial_prompts=trial_prompts,
+            link=link,
+        )
+    _tell(release, place, form)
 
 
 @app.command("vllm")
 def vllm_command(
     checkpoint: Annotated[Path, typer.Argument(help="checkpoint folder, ours or JudgeLM's")],
-    repository: Annotated[Path, typer.Option(help="Triton's model repository")],
+    repository: Repository = None,
     tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs that share the weights")] = 1,
     dtype: Annotated[Dtype, typer.Option(help="of weights and arithmetic")] = Dtype.AUTO,
     served_from: Annotated[
@@ -115,21 +127,22 @@ def vllm_command(
     from judgestream.adapters.vllm_release import VllmServing, install_vllm
 
     if not checkpoint.is_dir():
-        raise ConfigurationError(f"{checkpoint} is no checkpoint folder")
+        raise ConfigurationError(f"{checkpoint} is not a checkpoint folder")
+    place = _repository(repository)
     serving = VllmServing(
         dtype=dtype.value,
         tensor_parallel=tensor_parallel,
         served_from=served_from,
         arguments=_object(arguments),
     )
-    _tell(install_vllm(checkpoint, repository, serving=serving, link=link), repository, form)
+    _tell(install_vllm(checkpoint, place, serving=serving, link=link), place, form)
 
 
 @app.command("endpoint")
 def endpoint_command(
     url: Annotated[str, typer.Argument(help="base URL of the endpoint, up to and with /v1")],
     model: Annotated[str, typer.Argument(help="the model, as the endpoint calls it")],
-    repository: Annotated[Path, typer.Option(help="Triton's model repository")],
+    repository: Repository = None,
     key_variable: Annotated[
         str, typer.Option(help="environment variable of Triton's process that holds the key")
     ] = "",
@@ -159,7 +172,40 @@ def endpoint_command(
         price_in=price_in,
         price_out=price_out,
     )
-    _tell(install_endpoint(judge, repository), repository, form)
+    place = _repository(repository)
+    _tell(install_endpoint(judge, place), place, form)
+
+
+app.command("list")(release_control.list_command)
+app.command("load")(release_control.load_command)
+app.command("use")(release_control.use_command)
+app.command("unload")(release_control.unload_command)
+
+
+def _repository(given: Path | None) -> Path:
+    """The repository to install into."""
+    from judgestream.local.folder import data_folder, make_folder
+
+    if given is not None:
+        return given.expanduser()
+    folder = data_folder(load(find_stack=False).local.data)
+    make_folder(folder)
+    return folder / "models"
+
+
+@contextmanager
+def _checkpoint(given: str) -> Iterator[Path]:
+    """The folder of a checkpoint, fetched first where it is under a URL."""
+    if "://" in given:
+        from judgestream.adapters.published_checkpoint import fetched
+
+        with fetched(given) as folder:
+            yield folder
+        return
+    folder = Path(given).expanduser()
+    if not folder.is_dir():
+        raise ConfigurationError(f"{given} is not a checkpoint folder")
+    yield folder
 
 
 def _numbers(text: str) -> tuple[int, ...]:
