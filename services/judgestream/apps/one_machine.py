@@ -276,7 +276,14 @@ class OneMachine:
         for worker in self._workers:
             worker.process = self._spawn(worker)
         for worker in self._workers:
-            self._await_worker(worker)
+            try:
+                self._await_worker(worker)
+            except ServerDied as exc:
+                # Once more: members of an earlier run may have held the group for their session timeout.
+                say(f"{str(exc).splitlines()[0]} Starting it once more")
+                _stop_worker(worker)
+                worker.process = self._spawn(worker)
+                self._await_worker(worker)
 
     def _supervise(self) -> None:
         """From now on `tend` looks after what runs."""
