@@ -29,7 +29,8 @@ def data_folder(path: Path) -> Path:
     """The absolute path of the data folder; nothing is made.
 
     Raises:
-        ConfigurationError: the path is empty, has a control character, or names a home that is unknown.
+        ConfigurationError: the path is empty, has a control character, names a home that is unknown, or
+            leads over a file.
     """
     text = str(path)
     if text in ("", "."):
@@ -39,13 +40,25 @@ def data_folder(path: Path) -> Path:
             f"{SETTING} is {text!r}, which holds a control character: choose another path"
         )
     try:
-        return path.expanduser().resolve()
+        folder = path.expanduser().resolve()
+        _require_no_file(folder)
+        return folder
     except RuntimeError as error:
         raise ConfigurationError(
             f"{SETTING} is {text}, and {str(error).lower().rstrip('.')}: set HOME, or give an absolute path"
         ) from error
     except (OSError, ValueError) as error:
         raise _unusable(Path(text), error) from error
+
+
+def _require_no_file(folder: Path) -> None:
+    """Raise DataUnusable when a file stands where the folder, or a folder above it, should be."""
+    for place in (folder, *folder.parents):
+        if os.path.isdir(place):
+            return
+        if os.path.lexists(place):
+            number = errno.EEXIST if place == folder else errno.ENOTDIR
+            raise _unusable(folder, OSError(number, os.strerror(number)))
 
 
 def make_folder(folder: Path) -> None:

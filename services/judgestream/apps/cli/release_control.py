@@ -121,8 +121,8 @@ def use_command(
     if place.report is None or not place.ours:
         raise ConfigurationError(
             "`release use` changes the workers of a stack that `judgestream up` runs on this machine, and"
-            " none runs. For workers elsewhere: load the release, set JUDGESTREAM_TRITON__RELEASE for them, and"
-            " start them anew one after the other"
+            " none runs. For workers elsewhere: load the release, set JUDGESTREAM_TRITON__RELEASE for"
+            " them, and start them anew one after the other"
         )
     _load(place, name)
     if place.in_use == name:

@@ -1,0 +1,177 @@
+"""A user's day on one machine: up with a judge, status, doctor, another release, kills, down."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from judgestream.adapters.model_repository import bundled_models
+from judgestream.local.ports import free_port
+from judgestream.local.supervisor_file import read_report
+from tests.integration.cluster import SERVICES, wait
+from tests.integration.test_demo import PORTS, run, running_below
+
+pytestmark = pytest.mark.integration
+
+
+class Stack:
+    """The running stack, reached by commands that are told its data folder and nothing else."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.ports = {f"JUDGESTREAM_LOCAL__{name}": str(free_port()) for name in PORTS}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"JUDGESTREAM_LOCAL__DATA": str(self.data)}
+
+    def call(self, *arguments: str, code: int = 0) -> str:
+        done = run(*arguments, environment=self.environment)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def up(self, *arguments: str) -> str:
+        # a log level at which no worker says that it is ready
+        quiet = {"JUDGESTREAM_WORKER__LOG_LEVEL": "warning"}
+        more = {"JUDGESTREAM_LOCAL__JUDGING_WORKERS": "2"}
+        done = run("up", *arguments, environment=self.environment | self.ports | quiet | more)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def rows(self, kind: str) -> list[dict[str, object]]:
+        done = run("status", "--format", "json", environment=self.environment)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        return [row for row in rows if row["kind"] == kind]
+
+    def healthy(self) -> bool:
+        return bool(self.rows("summary")[0]["can_judge"])
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("stack") / "data")
+    try:
+        stack.up("--judge", str(bundled_models() / "judges" / "tiny"))
+        yield stack
+    finally:
+        stack.call("down")
+    assert running_below(stack.data) == []
+
+
+def releases(stack: Stack) -> dict[str, dict[str, object]]:
+    done = run("release", "list", "--format", "json", environment=stack.environment)
+    assert done.returncode == 0, done.stderr
+    return {row["release"]: row for row in map(json.loads, done.stdout.splitlines())}
+
+
+def test_status_and_doctor_find_the_stack_and_see_its_workers(stack: Stack) -> None:
+    def seen() -> bool:
+        workers = stack.rows("worker")
+        return len(workers) == 4 and all(row["seen_s"] is not None for row in workers)
+
+    wait(seen, what="every worker on the board", seconds=30)
+    assert {row["name"]: row["state"] for row in stack.rows("server")} == {
+        "Kafka": "running",
+        "Valkey": "running",
+        "Triton": "running",
+        "supervisor": "running",
+    }
+    judging = [row for row in stack.rows("worker") if str(row["name"]).startswith("judging")]
+    assert sorted(sum((row["partitions"] for row in judging), [])) == list(  # type: ignore[arg-type]
+        range(sum(len(row["partitions"]) for row in judging))  # type: ignore[arg-type]
+    )
+    assert {row["topic"] for row in stack.rows("backlog")} == {
+        "judge.requests.v1",
+        "judge.verdicts.v1",
+    }
+    doctor = stack.call("doctor", "--timeout", "40")
+    in_use = next(name for name, row in releases(stack).items() if row["in_use"])
+    assert f"with release {in_use}" in doctor and f"by {in_use}" in doctor
+    assert all(len(line) <= 80 for line in stack.call("status").splitlines() if "/" not in line)
+    assert "already running" in stack.call("up", code=1)  # other settings than it was started with
+
+
+def test_the_release_is_changed_while_requests_come_and_none_is_lost(
+    stack: Stack, tmp_path: Path
+) -> None:
+    before = next(name for name, row in releases(stack).items() if row["in_use"])
+    stack.call("release", "install", str(bundled_models() / "judges" / "default"))
+    after = next(name for name in releases(stack) if name != before)
+    rows = tmp_path / "rows.jsonl"
+    candidates = [{"text": "4"}, {"text": "5"}]
+    with rows.open("w") as file:
+        for k in range(600):
+            row = {"requestId": f"switch-{k}", "question": "2 + 2?", "candidates": candidates}
+            file.write(json.dumps(row) + "\n")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("JUDGESTREAM_")}
+    submit = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "judgestream.apps.cli", "submit", str(rows)),
+            *("--wait", "--timeout", "120"),
+        ],
+        env={**clean, "PYTHONPATH": str(SERVICES), **stack.environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    used = stack.call("release", "use", after)
+    assert f"the workers use {after}" in used
+    _, errors = submit.communicate(timeout=130)
+    assert submit.returncode in (0, 1), errors
+    done = run("verdicts", "export", environment=stack.environment)
+    verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+    ids = [v["requestId"] for v in verdicts if v["requestId"].startswith("switch-")]
+    assert len(ids) == len(set(ids)) == 600
+    assert {v["release"] for v in verdicts} <= {before, after}
+    assert f"by {after}" in stack.call("doctor", "--timeout", "40")
+    assert "is in use by" in stack.call("release", "unload", after, code=2)
+    stack.call("release", "unload", before)
+    assert not releases(stack)[before]["loaded"]
+    stack.call("release", "load", before)
+    assert releases(stack)[before]["loaded"] and releases(stack)[after]["in_use"]
+    assert "no release" in stack.call("release", "use", "nothing-like-it", code=2)
+
+
+def test_servers_and_workers_that_are_killed_come_back(stack: Stack) -> None:
+    report = read_report(stack.data)
+    assert report is not None
+    for part in report.parts:
+        assert part.pid is not None
+        os.kill(part.pid, signal.SIGKILL)
+    time.sleep(2)
+    assert not stack.healthy()
+    wait(stack.healthy, what="everything to be back", seconds=150)
+    again = read_report(stack.data)
+    assert again is not None and again.process == report.process
+    assert all(part.restarts >= 1 for part in again.parts)
+
+
+def test_up_right_after_the_supervisor_was_killed(stack: Stack) -> None:
+    report = read_report(stack.data)
+    assert report is not None
+    os.kill(report.process.pid, signal.SIGKILL)
+    stack.up()  # no wait: what the last run has left is ended first
+    assert (
+        next(row for row in releases(stack).values() if row["in_use"])["release"] == report.release
+    )
+
+
+def test_an_interrupted_up_leaves_nothing_running(stack: Stack) -> None:
+    stack.call("down")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("JUDGESTREAM_")}
+    up = subprocess.Popen(
+        [sys.executable, "-m", "judgestream.apps.cli", "up"],
+        env={**clean, "PYTHONPATH": str(SERVICES), **stack.environment, **stack.ports},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait(lambda: (stack.data / "stack.json").exists(), what="the start to begin", seconds=60)
+    up.send_signal(signal.SIGINT)
+    assert up.wait(100) == 130
+    assert running_below(stack.data) == []
