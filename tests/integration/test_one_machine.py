@@ -150,6 +150,7 @@ def test_servers_and_workers_that_are_killed_come_back(stack: Stack) -> None:
     again = read_report(stack.data)
     assert again is not None and again.process == report.process
     assert all(part.restarts >= 1 for part in again.parts)
+    assert all(row["loaded"] for row in releases(stack).values())  # also the one that is not in use
 
 
 def test_up_right_after_the_supervisor_was_killed(stack: Stack) -> None:

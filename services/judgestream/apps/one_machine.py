@@ -5,25 +5,26 @@ and never started or stopped. An address that is the stack's own (`. environment
 nothing answers names no server of somebody else's.
 """
 
+import asyncio
 import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from judgestream.adapters.installed_releases import InstalledRelease
+from judgestream.adapters.installed_releases import InstalledRelease, find
 from judgestream.adapters.kafka.topics import Difference, admin, apply
-from judgestream.adapters.triton_control import restrictions
+from judgestream.adapters.triton_control import TritonControl, restrictions
 from judgestream.apps.chosen_judge import JudgeWish, choose
 from judgestream.apps.metrics_ports import metrics_port
 from judgestream.apps.release_switch import ReleaseSwitch
 from judgestream.apps.supervision import Part, Supervised
-from judgestream.core.errors import ConfigurationError
+from judgestream.core.errors import ConfigurationError, JudgestreamError
 from judgestream.local import preflight
 from judgestream.local.errors import DataUnusable, LocalServerError, ServerDied
 from judgestream.local.folder import make_folder
@@ -241,6 +242,25 @@ class OneMachine:
         self._stack.start()
         if self.release is not None:
             self._remember_choice(self.release.name)
+            self._load_others()
+
+    def _load_others(self) -> None:
+        """Load again what `release load` had loaded beside the release in use. One that cannot be loaded is
+        logged: the release in use is not held up for it."""
+        choice = read_choice(self.data)
+        others = choice.loaded if choice is not None and self.release is not None else ()
+        if others:
+            asyncio.run(self._load(others))
+
+    async def _load(self, names: Sequence[str]) -> None:
+        address = self._running().triton_url or ""
+        async with TritonControl(address, self._control_key) as control:
+            for name in names:
+                try:
+                    for model in find(self.data / "models", name).models:
+                        await control.load(model)
+                except JudgestreamError as exc:
+                    log.error("release %s is not loaded again: %s", name, exc)
 
     def _remember_choice(self, release: str) -> None:
         last = read_choice(self.data)
@@ -291,7 +311,7 @@ class OneMachine:
         for server in self._running().servers.values():
             self._supervised.append(
                 Supervised(
-                    _server_part(server),
+                    self._server_part(server),
                     first_pause_s=FIRST_PAUSE_S,
                     longest_pause_s=LONGEST_SERVER_PAUSE_S,
                 )
@@ -306,6 +326,22 @@ class OneMachine:
                     longest_pause_s=longest,
                 )
             )
+
+    def _server_part(self, server: LocalServer) -> Part:
+        def start() -> None:
+            server.stop()
+            server.start()
+            if isinstance(server, TritonServer):
+                self._load_others()
+
+        return Part(
+            name=server.name,
+            worker=False,
+            log_path=server.log_path,
+            start=start,
+            check=server.check,
+            pid=lambda: None if server.process is None else server.process.pid,
+        )
 
     def _worker_part(self, worker: _Worker) -> Part:
         def start() -> None:
@@ -414,21 +450,6 @@ def _workers(supervised: list[Supervised]) -> Iterator[Supervised]:
     return (one for one in supervised if one.part.worker)
 
 
-def _server_part(server: LocalServer) -> Part:
-    def start() -> None:
-        server.stop()
-        server.start()
-
-    return Part(
-        name=server.name,
-        worker=False,
-        log_path=server.log_path,
-        start=start,
-        check=server.check,
-        pid=lambda: None if server.process is None else server.process.pid,
-    )
-
-
 def _stop_worker(worker: _Worker) -> None:
     process, worker.process = worker.process, None
     if process is not None:
@@ -507,6 +528,11 @@ def _plan(settings: Settings, data: Path, *, free_ports: bool) -> _Plan:
         return External(address=address)
 
     url = settings.redis.url.get_secret_value()
+    if _named(settings.redis, "url") and not url:
+        raise ConfigurationError(
+            "redis.url is empty, and the local stack needs a Redis for its bias worker and controller: unset"
+            " JUDGESTREAM_REDIS__URL to have one started"
+        )
     kafka, redis, triton = settings.kafka, settings.redis, settings.triton
     return _Plan(
         kafka=external(kafka, "bootstrap", kafka.bootstrap, "kafka", "kafka_port", KAFKA),
