@@ -154,6 +154,13 @@ class TestBadRows:
             "skipped": {"invalid": 2, "no_prompt": 1},
         }
 
+    def test_the_first_row_may_be_a_bad_one(self, tmp_path: Path) -> None:
+        for first in ({"prompt": "1 + 1?", "chosen": "2"}, {"version": 3}):
+            path = write(tmp_path / "rows.jsonl", first, self.ROWS[0])
+            found = read(path)
+            assert texts(found)[0][0] == "2 + 2?"
+            assert [one.reason for one in found if isinstance(one, Skipped)] == ["invalid"]
+
     def test_a_file_of_no_known_format_is_told_how_to_map_it(self, tmp_path: Path) -> None:
         done = dry_run(write(tmp_path / "rows.jsonl", {"a": "x", "b": "y"}))
         assert done.exit_code == ExitCode.USAGE

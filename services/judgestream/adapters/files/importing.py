@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, NoReturn, TypeAlias, TypeVar
 
 from judgestream.adapters.files import expanded, read_records
 from judgestream.adapters.files.json_records import Records
@@ -20,7 +20,9 @@ from judgestream.core.formats.reasons import Aside
 T = TypeVar("T")
 Record: TypeAlias = tuple[Place, Mapping[str, object]] | InvalidRecord
 _LOOK_AHEAD = 1000
-"""So many records that cannot be read in a row, and a file is not looked through for a good one."""
+"""So many records are looked at for one that can be read ..."""
+_GOOD_AHEAD = 20
+"""... and so many of these for one whose format is known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,33 +159,40 @@ def _recognised(path: Path, reading: Reading[T]) -> _File[T] | None:
         return _records(path, reading.mapping)
 
     stream = records()
-    seen = list(_up_to_the_first_good(stream))
+    seen = list(_up_to_a_known_one(stream, reading))
     if not seen:
         return None
     # a pipe cannot be read twice: what was looked at is put back in front
     again = (lambda: chain(seen, stream)) if reads_once(path) else records
-    return _File(path=path, form=_format(seen[-1], reading), records=again)
+    return _File(path=path, form=_format(seen, reading), records=again)
 
 
-def _up_to_the_first_good(records: Iterator[Record]) -> Iterator[Record]:
+def _up_to_a_known_one(records: Iterator[Record], reading: Reading[T]) -> Iterator[Record]:
+    """The records up to the first whose format is known: the first one of a file may be a bad one."""
+    good = 0
     for record in islice(records, _LOOK_AHEAD):
         yield record
-        if not isinstance(record, InvalidRecord):
+        if isinstance(record, InvalidRecord):
+            continue
+        good += 1
+        known = reading.form is not None or detect(record[1], reading.formats) is not None
+        if known or good >= _GOOD_AHEAD:
             return
 
 
-def _format(first: Record, reading: Reading[T]) -> Format[T]:
+def _format(seen: Sequence[Record], reading: Reading[T]) -> Format[T]:
     formats = reading.formats
     if reading.form is not None:
         if reading.form not in formats:
             raise ConfigurationError(f"no format {reading.form!r}; there are: {', '.join(formats)}")
         return formats[reading.form]
-    if isinstance(first, InvalidRecord):
-        return Format(name="unreadable", summary="", needs=())
-    place, values = first
-    found = detect(values, formats)
+    good = [record for record in seen if not isinstance(record, InvalidRecord)]
+    if not good:
+        return Format(name="unreadable", summary="", needs=(), convert=_unknown)
+    found = detect(good[-1][1], formats)
     if found is not None:
         return found
+    place, values = good[0]
     known = "\n".join(f"  {one.name}: {one.signature}" for one in formats.values())
     names = ", ".join(str(name)[:40] for name in list(values)[:20])
     raise InvalidRecord(
@@ -191,6 +200,11 @@ def _format(first: Record, reading: Reading[T]) -> Format[T]:
         " Name the columns, as in --map question=COLUMN answer_a=COLUMN answer_b=COLUMN, or write the fields"
         f" that one of the formats needs:\n{known}"
     )
+
+
+def _unknown(fields: Fields) -> NoReturn:
+    """A record behind so many unreadable ones that the format was not looked for any more."""
+    raise InvalidRecord(f"{fields.place}: the format is not known: name it, as in --from trl")
 
 
 def _records(path: Path, mapping: Mapping[str, str] | None) -> Iterator[Record]:
