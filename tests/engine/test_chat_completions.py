@@ -291,6 +291,7 @@ def test_a_long_retry_after_is_told_at_once_and_kept_to() -> None:
     with serving(lambda body: (429, {"retry-after": "120"}, "slow down")) as endpoint:
         found = asyncio.run(run(endpoint.url))
     assert {type(one) for one in found} == {JudgeOverloaded}
+    assert all("slow down" in str(one) for one in found)
     assert len(endpoint.requests) == 1, "nobody asks before the time that the endpoint gave"
 
 

@@ -141,6 +141,7 @@ class ChatJudge:
         self._jitter = random.Random()  # noqa: S311 - spreads retries, keeps no secret
         self._fixes: frozenset[Fix] = frozenset()
         self._quiet_until = 0.0
+        self._quiet_words = ""
         self._proving = asyncio.Lock()
         self._good_since = self._bad_since = self._answered_at = -inf
         self._known_good = Prompt(
@@ -210,7 +211,7 @@ class ChatJudge:
         started = monotonic()
         trying: Fix | None = None
         while True:
-            await self._quiet(started, failures)
+            await self._quiet(started)
             fixes = self._fixes | ({trying} if trying else frozenset())
             try:
                 reply = await self._once(prompt, fixes)
@@ -300,6 +301,7 @@ class ChatJudge:
         if issubclass(kind, RetryableError):
             if found.after_s:
                 self._quiet_until = max(self._quiet_until, monotonic() + found.after_s)
+                self._quiet_words = str(found)
             return kind(f"{url}: {found}")
         if not issubclass(kind, ReleaseError):
             return kind(f"{model}: {found}")
@@ -357,17 +359,16 @@ class ChatJudge:
             self._bad_since = sent_at
             return False
 
-    async def _quiet(self, started: float, failures: list[JudgestreamError]) -> None:
+    async def _quiet(self, started: float) -> None:
         """Wait until the time that the endpoint gave to anybody; told at once where that is too long."""
         rest = self._quiet_until - monotonic()
         if rest <= 0:
             return
         patience = min(self.endpoint.patience_s, self.endpoint.deadline_s)
         if monotonic() + rest - started > patience:
-            last = f"; the last time: {failures[-1]}" if failures else ""
             raise JudgeOverloaded(
-                f"{self.endpoint.url} asks to come again in {rest:.0f} s{last}"
-            ) from None
+                f"{self.endpoint.url} asks to come again in {rest:.0f} s ({self._quiet_words})"
+            )
         await asyncio.sleep(rest)
 
     def _pause(self, failures: int) -> float:
