@@ -257,7 +257,8 @@ def _send(
         if follower is None or wait_s is None:
             if form is OutputFormat.JSON:
                 skipped = skips.understood.skipped.total()
-                json_line({"requests": len(sent), "labels": labels, "skipped": skipped})
+                left_out = {"skipped": skipped} if skipped else {}
+                json_line({"requests": len(sent), "labels": labels} | left_out)
             skips.exit()
             return
         with Counter("judged", len(sent)) as progress:
