@@ -43,9 +43,13 @@ class Example:
 
     def __post_init__(self) -> None:
         if self.blind is None and self.informed is None:
-            raise ValueError(f"example {self.id!r} has no judgement")
+            raise ValueError(
+                f"example {self.id!r} has no judgement: fill blind, or informed and reference"
+            )
         if self.informed is not None and self.reference is None:
-            raise ValueError(f"example {self.id!r} has a judgement by a reference, and none")
+            raise ValueError(
+                f"example {self.id!r} has a judgement by a reference, and none: fill reference"
+            )
         for answer, marks in zip(self.answers, self.marks, strict=True):
             if not all(0 <= low <= high <= len(answer) for low, high, _ in marks):
                 raise ValueError(f"example {self.id!r} has a mark outside its answer")

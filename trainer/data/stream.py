@@ -38,7 +38,7 @@ def read_topic(settings: Kafka, tally: Tally) -> None:
 
 def take(incoming: Incoming[TrainingExample], tally: Tally) -> None:
     """One record of the topic into a tally."""
-    if not incoming.record.value:
+    if incoming.record.value is None:
         tally.take_back((incoming.record.key or b"").decode(errors="replace"))
     elif isinstance(incoming.message, UndecodableRecord):
         tally.add(Reason.UNDECODABLE)

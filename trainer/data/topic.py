@@ -8,6 +8,7 @@ from judgestream.contracts.codecs import timestamp
 from judgestream.contracts.json_mapping import parsed
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.formats.fields import Fields, InvalidRecord
+from judgestream.core.limits import ID, quoted
 from judgestream.v1 import training_pb2 as pb
 from trainer.data.outcomes import Kind, Outcome, Usable
 from trainer.examples import Example, Judgement, Mark
@@ -43,7 +44,9 @@ def example_from_message(message: pb.TrainingExample) -> Example:
     Raises:
         InvalidRequest: no id, not two answers, no judgement, or one without two scores.
     """
-    where = f"training example {message.example_id!r}"
+    where = f"training example {quoted(message.example_id)}"
+    if len(message.example_id.encode()) > ID:
+        raise InvalidRequest(f"{where}: example_id has more than {ID} bytes: give it a shorter one")
     if not message.example_id:
         raise InvalidRequest(f"{where}: example_id is empty: give every example an id of its own")
     if len(message.answers) != 2:
@@ -63,7 +66,7 @@ def example_from_message(message: pb.TrainingExample) -> Example:
             group=message.group,
         )
     except ValueError as exc:  # the example's own rules
-        raise InvalidRequest(f"{where}: {exc}: fill blind, or informed and reference") from exc
+        raise InvalidRequest(f"{where}: {exc}") from exc
 
 
 def convert(fields: Fields) -> Outcome:

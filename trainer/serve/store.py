@@ -15,6 +15,7 @@ from pathlib import Path
 from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.contracts.records import Record
 from judgestream.core.errors import InvalidRequest, UndecodableRecord
+from judgestream.core.limits import MESSAGE, cut
 from judgestream.v1.training_pb2 import TrainingExample
 from trainer.data.outcomes import unusable
 from trainer.data.topic import example_from_message
@@ -76,7 +77,9 @@ class Store:
         rows = self._database.execute(
             "SELECT body FROM examples WHERE round IS NOT NULL ORDER BY id"
         )
-        return [example_from_message(TrainingExample.FromString(body)) for (body,) in rows]
+        found = (_read(TrainingExample.FromString(body))[1] for (body,) in rows)
+        # one that an earlier version took and this one would not is left out
+        return [example for example in found if example is not None]
 
     def digest(self) -> str:
         """SHA-256 over the bodies of `examples`: what a judge was trained from, for its manifest."""
@@ -139,7 +142,7 @@ class Store:
 
     def _take(self, incoming: Incoming[TrainingExample]) -> str:
         record = incoming.record
-        if not record.value:
+        if record.value is None:
             key = (record.key or b"").decode(errors="replace")
             self._database.execute("DELETE FROM examples WHERE id = ?", (key,))
             return "taken_back"
@@ -173,6 +176,6 @@ def _read(message: TrainingExample | UndecodableRecord) -> tuple[str, Example | 
     try:
         example = example_from_message(message)
     except InvalidRequest as error:
-        return str(error), None
+        return cut(str(error), MESSAGE), None
     reason = unusable(example)
     return ("", example) if reason is None else (str(reason), None)

@@ -94,6 +94,79 @@ def test_what_is_no_example_is_kept_with_its_reason_and_counted_once(store: Stor
     assert store.fresh() == 0
 
 
+def odd(name: str) -> TrainingExample:
+    """A record that decodes, and is odd in one way."""
+    message = example_to_message(example("o"), labelled_at=WHEN)
+    nan = float("nan")
+    if name == "scores that are no numbers":
+        message.blind.scores[:] = [nan, nan]
+    elif name == "infinite scores":
+        message.blind.scores[:] = [float("inf"), 1]
+    elif name == "a mark outside its answer":
+        message.answers[0].marks.add(start=5, end=2**31 - 1, wrong=True)
+    elif name == "three answers":
+        message.answers.add(text="c")
+    elif name == "one score":
+        message.blind.scores[:] = [1]
+    elif name == "an id of a megabyte":
+        message.example_id = "x" * (1 << 20)
+    elif name == "nothing but a reference":
+        message.ClearField("blind")
+        message.reference = "r"
+    elif name == "a blank question":
+        message.question = " \n"
+    return message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "scores that are no numbers",
+        "infinite scores",
+        "a mark outside its answer",
+        "three answers",
+        "one score",
+        "an id of a megabyte",
+        "nothing but a reference",
+        "a blank question",
+    ],
+)
+def test_an_odd_record_is_set_aside_with_a_short_reason_and_the_rest_is_stored(
+    store: Store, name: str
+) -> None:
+    message = odd(name)
+    value = message.SerializeToString()
+    strange = Incoming(record=record(value, offset=3), message=message)
+    batch = [sent(example("a"), offset=2), strange, sent(example("b"), offset=4)]
+    assert store.add(batch) == Taken(new=2, rejected=1)
+    (reason,) = store.rejected()
+    assert 0 < len(reason) < 5000
+    store.open_round()
+    assert [one.id for one in store.examples()] == ["a", "b"]
+
+
+def test_an_empty_record_is_no_tombstone(store: Store) -> None:
+    """Null takes an example back; no bytes at all are a record that says nothing."""
+    store.add([sent(example("a"))])
+    empty = Incoming(record=record(b"", key="a", offset=1), message=TrainingExample())
+    assert store.add([empty]) == Taken(rejected=1)
+    assert store.fresh() == 1
+
+
+@pytest.mark.parametrize("text", ["nul \x00 in it", "\u202e right to left", "|", "$x$ <b>"])
+def test_odd_text_is_kept_as_it_is(store: Store, text: str) -> None:
+    one = Example(
+        id=f"id {text}",
+        question=text,
+        answers=(text, f"{text} 2"),
+        blind=Judgement(scores=(8, 2), explanation=text),
+        group=text,
+    )
+    assert store.add([sent(one)]) == Taken(new=1)
+    store.open_round()
+    assert store.examples() == [one]
+
+
 def test_a_round_that_was_left_open_is_found_again_with_the_same_examples(tmp_path: Path) -> None:
     first = Store(tmp_path / "store.sqlite")
     first.add([sent(example("a"))])
