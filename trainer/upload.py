@@ -17,6 +17,7 @@ from typing import Any
 import fsspec  # type: ignore[import-untyped]
 
 from judgestream.core.errors import ConfigurationError
+from judgestream.engine.inspection import inspect
 from judgestream.engine.manifest import NAME, Manifest, read_manifest, verify, write_manifest
 from trainer.publish import CARD, PAGE
 
@@ -43,7 +44,8 @@ def publishable(folder: Path) -> Manifest:
     """The folder's manifest, once the folder is fit to be published.
 
     Raises:
-        ConfigurationError: a file is damaged, weights are pickled, or there is no evaluation.
+        ConfigurationError: a file is damaged, weights are pickled, there is no evaluation, or anything else
+            for which `release install` would refuse it: what is published can be installed.
     """
     manifest = read_manifest(folder)
     where = f"checkpoint {folder} ({manifest.name}, {manifest.short})"
@@ -53,6 +55,7 @@ def publishable(folder: Path) -> Manifest:
         raise ConfigurationError(
             f"{where}: {pickled[0]} is pickled; save the weights as safetensors, which run no code"
         )
+    inspect(folder, manifest)
     missing = [name for name in (CARD, PAGE) if name not in manifest.files]
     if missing or not manifest.evaluation:
         what = f"no {missing[0]}" if missing else "no evaluation in its manifest"

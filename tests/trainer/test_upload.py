@@ -14,7 +14,7 @@ import pytest
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine.manifest import NAME as MANIFEST
-from judgestream.engine.manifest import read_manifest, verify, write_manifest
+from judgestream.engine.manifest import describe, read_manifest, verify, write_manifest
 from trainer.announce import checkpoint_message
 from trainer.upload import Release, publishable, upload
 
@@ -241,3 +241,30 @@ def _sha256(path: Path) -> str:
 def _rewrite(folder: Path, **changed: Any) -> None:
     """The manifest with some fields changed."""
     write_manifest(folder, replace(read_manifest(folder), **changed))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "problem"),
+    [
+        ("config.json", '"vocab_size": 1024', '"vocab_size": 4096', "embed"),
+        ("config.json", "{", '{"auto_map": {"AutoModel": "code.Model"},', "auto_map"),
+    ],
+)
+def test_what_could_not_be_installed_is_not_published(
+    checkpoint: Path, file: str, old: str, new: str, problem: str, tmp_path: Path
+) -> None:
+    text = (checkpoint / file).read_text(encoding="utf-8")
+    assert old in text
+    (checkpoint / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    manifest = read_manifest(TINY)
+    (checkpoint / MANIFEST).unlink()
+    write_manifest(
+        checkpoint,
+        replace(
+            describe(checkpoint, max_input_tokens=manifest.max_input_tokens),
+            evaluation=manifest.evaluation,
+        ),
+    )
+    with pytest.raises(ConfigurationError, match=problem):
+        upload(checkpoint, str(tmp_path / "releases"))
+    assert not (tmp_path / "releases").exists()
