@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from judgestream.core.stats.intervals import magnitude, paired_difference, wilson_score
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from judgestream.engine.manifest import read_manifest, verify
@@ -71,6 +72,32 @@ def test_the_bundled_judges_card_agrees_with_itself_and_with_the_form_of_the_shi
     assert differences(card, shipped, 1.0) == []  # the shapes fit; six items a family say no more
     assert set(data["families"]) == set(shipped["families"])
     assert set(data["groups"]) <= set(shipped["groups"])
+
+
+@pytest.mark.parametrize("name", ["tiny", "default"])
+def test_a_shipped_card_has_intervals_that_its_own_counts_give(name: str) -> None:
+    card = json.loads((TINY.parent / name / "evaluation.json").read_text())
+    groups = [
+        *card["overall"].values(),
+        *(by for g in card["families"].values() for by in g.values()),
+    ]
+    assert len(groups) == 12
+    for figures in groups:
+        n = figures["n"]
+        right = wilson_score(round(figures["accuracy"]["share"] * n), n)
+        first, second = (
+            round(figures[f"toward_{which}"]["share"] * n) for which in ("first", "second")
+        )
+        bias = magnitude(paired_difference(first, second, n))
+        for shown, expected in ((figures["accuracy"], right), (figures["delta_bias"], bias)):
+            assert (shown["low"], shown["high"]) == pytest.approx((expected.low, expected.high))
+        for shown in figures.values():
+            if isinstance(shown, dict):
+                assert (
+                    shown["low"] < shown["high"] and shown["low"] <= shown["share"] <= shown["high"]
+                )
+    page = (TINY.parent / name / "EVALUATION.md").read_text()
+    assert "ECE if calibrated" in page and "bootstrap" not in page.partition("### Ablation")[0]
 
 
 def test_the_cards_page_has_every_section_and_the_ablation_that_it_was_given(
