@@ -605,11 +605,16 @@ class TestDoctor:
         self, kafka: Kafka, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("JUDGESTREAM_REDIS__URL", "redis://127.0.0.1:1/0")
-        done = run("doctor")
+        done = run("doctor", "--format", "json")
         assert done.exit_code == ExitCode.SERVER
-        steps = [text.split()[:2] for text in done.stdout.splitlines()]
-        assert steps == [["settings", "ok"], ["kafka", "ok"], ["topics", "ok"], ["redis", "failed"]]
-        assert "JUDGESTREAM_REDIS__URL" in done.stdout
+        steps = [json.loads(text) for text in done.stdout.splitlines()]
+        assert [(step["step"], step["state"]) for step in steps] == [
+            ("settings", "ok"),
+            ("kafka", "ok"),
+            ("topics", "ok"),
+            ("redis", "failed"),
+        ]
+        assert "JUDGESTREAM_REDIS__URL" in steps[-1]["found"]
         monkeypatch.setenv("JUDGESTREAM_REDIS__URL", "")
         monkeypatch.setenv("JUDGESTREAM_TRITON__GRPC", "127.0.0.1:1")
         assert "JUDGESTREAM_TRITON__GRPC" in run("doctor", "--timeout", "5").stdout
