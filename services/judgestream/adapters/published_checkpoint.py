@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.masking import masked
 from judgestream.engine.manifest import NAME, Manifest, read_manifest, verify
 
 LARGEST_MANIFEST = 4 << 20
@@ -29,6 +30,7 @@ def fetched(url: str) -> Iterator[Path]:
             it does not fit on the disk, or a file is missing or damaged.
     """
     store, root = _opened(url)
+    url = masked(url)  # for messages from here on
     with TemporaryDirectory(prefix="judgestream-checkpoint-") as name:
         folder = Path(name)
         try:
@@ -58,15 +60,17 @@ def _opened(url: str) -> tuple[Any, str]:
         import fsspec  # type: ignore[import-untyped]
     except ImportError as error:
         raise ConfigurationError(
-            f"{url}: URLs of stores need a package: pip install 'judgestream[s3]'"
+            f"{masked(url)}: URLs of stores need a package: pip install 'judgestream[s3]'"
         ) from error
     try:
         store, root = fsspec.url_to_fs(url)
     except ImportError as error:
-        raise ConfigurationError(f"{url}: {error}; install the package that it names") from error
+        raise ConfigurationError(
+            f"{masked(url)}: {error}; install the package that it names"
+        ) from error
     except Exception as error:  # every store refuses a bad address or login in its own words
         raise ConfigurationError(
-            f"{url} cannot be used: {error}; see that the URL is right"
+            f"{masked(url)} cannot be used: {masked(str(error))}; see that the URL is right"
         ) from error
     return store, str(root).rstrip("/")
 

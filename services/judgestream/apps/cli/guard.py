@@ -34,7 +34,8 @@ class GuardedGroup(TyperGroup):
             if ctx.params.get("debug"):
                 traceback.print_exc()
             typer.echo(f"judgestream: {_words(exc)}", err=True)
-            raise typer.Exit(ExitCode.USAGE) from exc
+            away = isinstance(exc, ConnectionError | TimeoutError)
+            raise typer.Exit(ExitCode.SERVER if away else ExitCode.USAGE) from exc
         except (ValueError, RecursionError) as exc:
             # A path with a NUL, a text that no encoding has: wrong input that met no check of ours.
             if ctx.params.get("debug"):
