@@ -1,0 +1,48 @@
+"""What is not as a worker needs it is named: which Redis, which topic, which permission."""
+
+from typing import Any
+
+import pytest
+
+from judgestream.adapters.kafka.topics import FORBIDDEN, MISSING, check
+from judgestream.adapters.preflight import check_redis_info
+from judgestream.contracts.topics import REQUESTS, VERDICTS
+from judgestream.core.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    ("told", "named"),
+    [
+        ({}, ""),
+        ({"cluster_enabled": 0, "maxmemory": 0, "maxmemory_policy": "allkeys-lru"}, ""),
+        ({"maxmemory": 10, "maxmemory_policy": "noeviction"}, ""),
+        ({"maxmemory": 10, "maxmemory_policy": "volatile-ttl"}, "noeviction"),
+        ({"maxmemory": "10", "maxmemory_policy": "allkeys-lfu"}, "noeviction"),
+        ({"cluster_enabled": 1}, "CROSSSLOT"),
+        ({"redis_mode": "cluster"}, "CROSSSLOT"),
+    ],
+)
+def test_a_redis_that_would_lose_windows_is_refused(told: dict[str, object], named: str) -> None:
+    if not named:
+        assert check_redis_info(told) == ""
+        return
+    with pytest.raises(ConfigurationError, match=named):
+        check_redis_info(told)
+
+
+class FakeAdmin:
+    """A broker that lists nothing, and says of one topic that this user may not see it."""
+
+    def list_topics(self) -> list[str]:
+        return []
+
+    def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
+        codes = {REQUESTS.name: 29, VERDICTS.name: 3}
+        return [{"name": name, "error_code": codes[name], "partitions": []} for name in names]
+
+
+def test_a_missing_permission_is_not_a_missing_topic() -> None:
+    differences = check(FakeAdmin(), (REQUESTS, VERDICTS))  # type: ignore[arg-type]
+    assert [one.found for one in differences] == [FORBIDDEN, MISSING]
+    assert all(one.absent for one in differences)
+    assert "grant DESCRIBE" in str(differences[0]) and "topics apply" in str(differences[1])
