@@ -8,6 +8,7 @@ from kafka import TopicPartition
 
 from judgestream.adapters.kafka.starting import commit_start, find_start
 from judgestream.adapters.kafka.topics import admin
+from judgestream.adapters.preflight import check_kafka
 from judgestream.contracts.topics import REQUESTS
 from tests.integration.cluster import Cluster, pairs
 
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.integration
 
 def test_a_new_group_starts_where_it_is_told_and_an_old_one_where_it_was(cluster: Cluster) -> None:
     kafka = cluster.settings
+    # waits for the coordinator, which a fresh broker has to make first, as every worker does
+    check_kafka(kafka, group="a", topics=(REQUESTS,))
     cluster.submit(pairs(30, "old"))
     time.sleep(0.05)
     middle = datetime.now(UTC).isoformat()
