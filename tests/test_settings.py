@@ -60,7 +60,7 @@ def test_secrets_are_masked() -> None:
     assert "hunter2" not in repr(settings)
 
 
-def test_the_readme_has_a_row_for_every_setting_with_its_default() -> None:
-    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+def test_the_page_of_settings_has_a_row_for_each_with_its_default() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "settings.md").read_text()
     for path, default, meaning in names().values():
-        assert f"| `{path}` | {f'`{default}`' if default else '-'} | {meaning} |" in readme, path
+        assert f"| `{path}` | {f'`{default}`' if default else '-'} | {meaning} |" in page, path

@@ -123,7 +123,7 @@ def test_four_kinds_of_producers_are_judged(newcomer: Newcomer) -> None:
 
 def _file_by_command(newcomer: Newcomer) -> None:
     rows = [
-        {"id": f"file-{k}", "prompt": f"{k} + {k}?", "chosen": str(2 * k), "rejected": "7"}
+        {"request_id": f"file-{k}", "prompt": f"{k} + {k}?", "chosen": str(2 * k), "rejected": "7"}
         for k in (1, 2, 3)
     ]
     (newcomer.home / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -171,7 +171,7 @@ def test_a_bad_record_is_set_aside_and_told(newcomer: Newcomer) -> None:
 
 
 def _submit_one(newcomer: Newcomer, request_id: str) -> dict[str, Any]:
-    row = {"id": request_id, "prompt": "Name a colour.", "chosen": "Blue.", "rejected": "Seven."}
+    row = {"request_id": request_id, "prompt": "Name a colour.", "chosen": "Blue.", "rejected": "Seven."}
     (newcomer.home / "one.jsonl").write_text(json.dumps(row))
     newcomer.run("judgestream submit one.jsonl --wait")
     return newcomer.verdict(request_id)
@@ -206,11 +206,11 @@ def _judgelm_release(newcomer: Newcomer) -> str:
 
 def test_a_judge_is_fine_tuned_published_and_installed_from_the_store(newcomer: Newcomer) -> None:
     rows = [
-        {"id": f"t{k}", "prompt": f"Say {k}.", "chosen": f"{k}", "rejected": "No idea."}
+        {"request_id": f"t{k}", "prompt": f"Say {k}.", "chosen": f"{k}", "rejected": "No idea."}
         for k in range(64)
     ]
     (newcomer.home / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    recipe = ROOT / "trainer" / "recipes" / "small.yaml"
+    recipe = ROOT / "trainer" / "recipes" / "small-fine-tune.yaml"
     newcomer.run(
         f"python -m trainer train --recipe {recipe} --base {TINY} --data train.jsonl --out tuned",
         seconds=300,
