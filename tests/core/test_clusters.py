@@ -69,7 +69,7 @@ def test_nothing_has_no_mean_and_what_is_out_of_bounds_is_refused() -> None:
 @pytest.mark.parametrize("n", [1, 2, 10, 1000])
 @pytest.mark.parametrize("value", [0.1, 0.3, 0.999])
 def test_equal_values_are_not_certain_because_they_round(value: float, n: int) -> None:
-    """The mean of ten times .1 is not .1 to the last bit: what is left is no variance."""
+    """The mean of ten times .1 is not .1 to the last bit: what is left is not variance."""
     found = clustered_mean([value] * n)
     assert found is not None and found.interval is not None
     assert found.value == pytest.approx(value)

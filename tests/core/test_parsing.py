@@ -125,7 +125,7 @@ EDGES = [
     (0.95, True),
     (0.9499, False),
     (0.94, False),
-    (1.05, True),  # single precision may sum to above one; more than that is no distribution
+    (1.05, True),  # single precision may sum to above one; more than that is not a distribution
     (1.0501, False),
 ]
 

@@ -171,7 +171,12 @@ def test_a_bad_record_is_set_aside_and_told(newcomer: Newcomer) -> None:
 
 
 def _submit_one(newcomer: Newcomer, request_id: str) -> dict[str, Any]:
-    row = {"request_id": request_id, "prompt": "Name a colour.", "chosen": "Blue.", "rejected": "Seven."}
+    row = {
+        "request_id": request_id,
+        "prompt": "Name a colour.",
+        "chosen": "Blue.",
+        "rejected": "Seven.",
+    }
     (newcomer.home / "one.jsonl").write_text(json.dumps(row))
     newcomer.run("judgestream submit one.jsonl --wait")
     return newcomer.verdict(request_id)

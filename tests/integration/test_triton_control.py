@@ -151,7 +151,7 @@ async def test_the_holder_of_the_key_loads_and_unloads(server: TritonServer) -> 
         assert found[INSTANT].ready and not found["broken"].ready
         await control.unload(INSTANT)
         assert not any(model.ready for model in await control.index())
-        await control.unload(INSTANT)  # once more is no error
+        await control.unload(INSTANT)  # once more is not an error
         with pytest.raises(JudgeUnavailable):
             await TritonJudge.connect(server.grpc_url, INSTANT, deadline_s=10.0)
         await control.load(INSTANT)

@@ -148,7 +148,7 @@ def test_an_external_server_that_is_not_there_is_named_with_its_address(tmp_path
 
 @pytest.mark.parametrize("address", ["nonsense", "host:port", "host:99999", "", "host:9092,bad"])
 def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no address of Kafka|cannot be reached"):
+    with pytest.raises(ConfigurationError, match="is not an address of Kafka|cannot be reached"):
         require_reachable("Kafka", address)
 
 

@@ -48,7 +48,7 @@ def read_examples(
 
     Raises:
         TrainingDataError: a record is malformed: no JSON, a field missing or of a wrong type, no known
-            format. The message names file, line and field. A judgement that cannot be used is no error:
+            format. The message names file, line and field. A judgement that cannot be used is not an error:
             it is counted.
         ConfigurationError: a file cannot be read.
     """

@@ -93,7 +93,7 @@ class TritonControl:
         )
 
     async def unload(self, name: str, *, timeout_s: float = 60.0) -> None:
-        """Unload the model and wait until it is gone. One that is not loaded is no error.
+        """Unload the model and wait until it is gone. One that is not loaded is not an error.
 
         Raises:
             ConfigurationError: the key is wrong.

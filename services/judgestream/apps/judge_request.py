@@ -255,5 +255,5 @@ def _time_of(record: Record) -> datetime | None:
 
 
 def _internal(exc: Exception) -> InternalError:
-    log.exception("a bug of ours")
+    log.exception("unexpected error")
     return InternalError(f"{type(exc).__name__}: {shortened(str(exc), 400)}")

@@ -14,7 +14,7 @@ JudgestreamError
 │   ├── RejectedByJudge          the judge refuses this input for another reason, or its reply is garbage
 │   ├── JudgeFailed              the model fails on this input again and again, and on others it does not
 │   ├── TooOld                   retryable failures went on for longer than the stated age
-│   └── InternalError            a bug of ours: set aside whole, to be replayed once it is fixed
+│   └── InternalError            an unexpected error: set aside whole, to be replayed after the fix
 ├── ReleaseError                 no request can be judged by this release until somebody acts: it pauses
 │   ├── KeyRefused               the endpoint does not accept our key (401, 403)
 │   ├── QuotaExhausted           the account behind the key cannot pay (402, or 429 for good)

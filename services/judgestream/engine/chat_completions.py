@@ -171,8 +171,10 @@ class ChatJudge:
                 return self._reused(prompt) or await self._in_time(prompt)
         except JudgestreamError as error:
             return error
-        except Exception as error:  # a bug of ours must not cost the other prompts their replies
-            log.exception("a bug of ours")
+        except (
+            Exception
+        ) as error:  # an unexpected error must not cost the other prompts their replies
+            log.exception("unexpected error")
             return JudgeError(f"{type(error).__name__}: {self._without_key(str(error))}")
 
     async def _in_time(self, prompt: Prompt) -> Reply:

@@ -26,7 +26,7 @@ def prepare(
 
     `ready` tells whether the broker on a port serves. The first call takes about 9 s and makes a
     file of 65 MB. None when it cannot be made: the broker starts without it, only slower, so a
-    failure is noted in `<file>.failed` (delete that to try again) and is no error.
+    failure is noted in `<file>.failed` (delete that to try again) and is not an error.
     """
     # The JVM refuses a cache made by another JVM or for another class path: hence the name.
     key = "\n".join([*JVM_FLAGS, *(f"{path} {path.stat().st_mtime_ns}" for path in (java, *jars))])

@@ -231,7 +231,7 @@ def require_reachable(name: str, address: str) -> None:
             host, port = None, None
         if host is None or port is None:
             raise ConfigurationError(
-                f"{masked(one.strip())!r} is no address of {name}. Give it as host:port."
+                f"{masked(one.strip())!r} is not an address of {name}. Give it as host:port."
             )
         try:
             socket.create_connection((host, port), timeout=_REACH_SECONDS).close()

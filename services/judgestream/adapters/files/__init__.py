@@ -49,7 +49,7 @@ def read_records(path: Path, bad: Bad = refuse) -> Iterator[tuple[Place, Mapping
 
     Raises:
         ConfigurationError: the file cannot be read, or is of a kind that holds no records.
-        InvalidRecord: something in it is no record, and nothing behind it can be found, or `bad` raised.
+        InvalidRecord: something in it is not a record, and nothing behind it can be found, or `bad` raised.
     """
     for file in expanded([path]):
         yield from _read(file, bad)

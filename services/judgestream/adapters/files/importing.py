@@ -71,7 +71,7 @@ def import_files(paths: Sequence[Path], reading: Reading[T]) -> Iterator[Importe
     are read on.
 
     Raises:
-        ConfigurationError: a file cannot be opened, `form` is no format, or a file is of no known format.
+        ConfigurationError: a file cannot be opened, `form` is not a format, or a file is of no known format.
     """
     found = (_recognised(path, reading) for path in expanded(paths))
     files = [file for file in found if file is not None]

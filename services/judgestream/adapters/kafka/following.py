@@ -207,7 +207,7 @@ class Follower:
 
 
 def _verdict(incoming: Incoming[VerdictMessage]) -> Verdict | None:
-    """None for a record of somebody else that is no verdict."""
+    """None for a record of somebody else that is not a verdict."""
     if isinstance(incoming.message, UndecodableRecord):
         return None
     try:

@@ -44,7 +44,7 @@ class Selection:
         """Requests that can be judged, labels of other requests, and what is neither, in order.
 
         Raises:
-            ConfigurationError: a file cannot be opened, or `form` is no format.
+            ConfigurationError: a file cannot be opened, or `form` is not a format.
             InvalidRecord: a file is of no known format.
         """
         reading = Reading(formats=FORMATS, form=self.form, mapping=self.mapping, join=self.join)
@@ -91,7 +91,7 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Skipped:
-    """A row that is no request: it cannot be read, or cannot be judged with certainty."""
+    """A row that is not a request: it cannot be read, or cannot be judged with certainty."""
 
     problem: InvalidRecord
     form: str
@@ -120,8 +120,8 @@ def read_requests(
     """The file's requests, checked, with the labels that come with them, in order.
 
     Raises:
-        ConfigurationError: the file cannot be opened, or `form` is no format.
-        InvalidRecord: a row is no request; the message names file, place and field.
+        ConfigurationError: the file cannot be opened, or `form` is not a format.
+        InvalidRecord: a row is not a request; the message names file, place and field.
     """
     chosen = Selection(paths=[path], at=at, form=form, prefix=prefix, limit=limit)
     for one in chosen.read():

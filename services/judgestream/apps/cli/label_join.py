@@ -32,7 +32,7 @@ class SetAside(StrEnum):
     PROBE = "probe"  # a check of `doctor`, nobody's request
     AMBIGUOUS = "ambiguous"  # two contents were judged under its request id: which one is labelled?
     REPEATED = "repeated"  # a later verdict of the same request and release counts
-    MALFORMED = "malformed"  # no two candidates, or scored and its winner is no candidate
+    MALFORMED = "malformed"  # no two candidates, or scored and its winner is not a candidate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

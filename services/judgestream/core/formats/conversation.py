@@ -78,7 +78,7 @@ def content_text(message: Fields, role: str = ASSISTANT) -> str:
 
     Raises:
         InvalidRecord: the content is missing or of another type.
-        SetAside: a part is no text, or an assistant's reply holds nothing at all.
+        SetAside: a part is not text, or an assistant's reply holds nothing at all.
     """
     texts = []
     content = message.values.get("content")

@@ -54,7 +54,7 @@ def convert(fields: Fields) -> Draft:
     """A question and two answers, each a text or a list of messages.
 
     `winner` is a side ("1", "a", "model_a", ...), "tie", or the name of the system that won; an empty cell
-    is no label.
+    is not a label.
     """
     question = said_text(fields, _name(fields, QUESTION))
     answers = [answer_text(fields, _name(fields, names)) for names in (ANSWER_A, ANSWER_B)]
