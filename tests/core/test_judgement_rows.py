@@ -1,4 +1,4 @@
-"""Votes, scores and judgements as their publishers write them: who wins, and when there is not a label."""
+"""Votes, scores and judgements as their publishers write them: who wins, and when there is no label."""
 
 from math import nan
 

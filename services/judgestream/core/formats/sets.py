@@ -23,7 +23,7 @@ def convert_bias(fields: Fields) -> Draft:
     """Humans or LLMs as the Judge (arXiv 2402.10669): two answers, of which one may be perturbed.
 
     The set has no votes, and a perturbed answer is not always the worse one: what was done to which answer
-    goes into the metadata, and there is not a label.
+    goes into the metadata, and there is no label.
     """
     question, both = fields.text("question"), fields.inner("answers")
     answers = [both.inner(f"answer{k}") for k in (1, 2)]

@@ -40,7 +40,7 @@ WORDS: Mapping[str, int] = MappingProxyType(
 
 
 def side(value: object, systems: tuple[str, str] = ("", "")) -> int | NoLabel:
-    """1 for the first answer, 2 for the second, 0 for a tie, or why there is not a label.
+    """1 for the first answer, 2 for the second, 0 for a tie, or why there is no label.
 
     A word of the table, a number 1 or 2, or the name of the system that gave one of the answers.
     """
