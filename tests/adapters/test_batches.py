@@ -16,18 +16,13 @@ from crc32c import crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judgestream.adapters.kafka import batches
-from judgestream.adapters.kafka.batches import (
-    HEADER,
-    MARK,
-    Fault,
-    RawRecord,
-    Unreadable,
-    batch,
-    readable,
-    unreadable,
-)
+from judgestream.adapters.kafka import decompression
+from judgestream.adapters.kafka.batches import readable
+from judgestream.adapters.kafka.faults import Fault
+from judgestream.adapters.kafka.raw_batches import HEADER, batch
+from judgestream.adapters.kafka.raw_records import RawRecord
 from judgestream.adapters.kafka.record_time import record_time
+from judgestream.adapters.kafka.unreadable import MARK, Unreadable, unreadable
 
 
 def record(offset: int, value: bytes = b"v", **more: object) -> RawRecord:
@@ -235,7 +230,7 @@ def test_snappy_as_java_frames_it_and_gzip_in_several_members(
 def test_a_batch_that_grows_without_bound_is_stopped(
     codec: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "MAX_BATCH_BYTES", 1 << 20)
+    monkeypatch.setattr(decompression, "MAX_BATCH_BYTES", 1 << 20)
     zeros = bytes(8 << 20)
     compress = {
         1: gzip.compress,

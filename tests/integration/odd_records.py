@@ -20,7 +20,8 @@ import lz4.frame
 import snappy
 import zstandard
 
-from judgestream.adapters.kafka.batches import HEADER, RawRecord, batch
+from judgestream.adapters.kafka.raw_batches import HEADER, batch
+from judgestream.adapters.kafka.raw_records import RawRecord
 from judgestream.core.limits import ID, MIB
 from judgestream.v1.judging_pb2 import Candidate, JudgeRequest, Label, Verdict
 from tests.integration.raw_batches import packed, patched, signed

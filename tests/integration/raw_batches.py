@@ -9,7 +9,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.produce import ProduceRequest
 from crc32c import crc32c
 
-from judgestream.adapters.kafka.batches import HEADER, RawRecord, batch
+from judgestream.adapters.kafka.raw_batches import HEADER, batch
+from judgestream.adapters.kafka.raw_records import RawRecord
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,11 +10,11 @@ from typing import Any
 import faust
 import uvloop
 
-from judgestream.adapters.kafka.batches import unreadable
 from judgestream.adapters.kafka.connection import faust_options
 from judgestream.adapters.kafka.faust_transport import Transport, Trouble
 from judgestream.adapters.kafka.lag import GroupLag
 from judgestream.adapters.kafka.record_time import record_time
+from judgestream.adapters.kafka.unreadable import unreadable
 from judgestream.adapters.redis.worker_board import WorkerState
 from judgestream.apps import logs, metrics
 from judgestream.apps.readiness import Ready, nobody_waits

@@ -9,11 +9,11 @@ from google.protobuf.message import Message
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 
-from judgestream.adapters.kafka.batches import unreadable
 from judgestream.adapters.kafka.connection import client_options
 from judgestream.adapters.kafka.failures import broker_failed, no_broker, no_topic
 from judgestream.adapters.kafka.readable_fetcher import ReadableFetcher
 from judgestream.adapters.kafka.record_time import record_time
+from judgestream.adapters.kafka.unreadable import unreadable
 from judgestream.contracts.events import header
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import Topic

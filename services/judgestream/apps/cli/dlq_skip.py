@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from judgestream.adapters.kafka.batches import unreadable
 from judgestream.adapters.kafka.publishing import RecordPublisher
 from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.adapters.kafka.skipping import GroupPlace
 from judgestream.adapters.kafka.topics import admin
+from judgestream.adapters.kafka.unreadable import unreadable
 from judgestream.apps.cli.output import line
 from judgestream.contracts.events import event_headers
 from judgestream.contracts.records import Record, dead_letter
