@@ -4,16 +4,12 @@ Keys: `{prefix}:controller:lease` holds the owner's token and expires; `{prefix}
 is a sorted set of the times, so that a new owner goes on with the pauses and the bound of the one before.
 """
 
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 from uuid import uuid4
 
 from redis import Redis
-from redis.exceptions import RedisError
 
-from judgestream.core.errors import StoreUnavailable
-from judgestream.settings import Redis as RedisSettings
+from judgestream.adapters.redis.connection import Connection
 
 LEASE_S = 10.0
 
@@ -29,29 +25,16 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0
 """
 
-T = TypeVar("T")
 
-
-class ControllerStore:
+class ControllerStore(Connection):
     """Synchronous. Every method raises StoreUnavailable when Redis does not answer."""
 
     def __init__(self, redis: Redis, *, prefix: str, lease_s: float = LEASE_S) -> None:
-        self._redis = redis
+        super().__init__(redis, prefix=prefix)
         self._lease = f"{prefix}:controller:lease"
         self._reloads = f"{prefix}:controller:reloads"
         self._lease_s = lease_s
         self._token = uuid4().hex
-
-    @classmethod
-    def connect(cls, settings: RedisSettings) -> Self | None:
-        """None when no Redis is set. Does not wait for an answer."""
-        url = settings.url.get_secret_value()
-        if not url:
-            return None
-        redis: Redis = Redis.from_url(
-            url, socket_timeout=settings.timeout_s, socket_connect_timeout=settings.timeout_s
-        )
-        return cls(redis, prefix=settings.prefix)
 
     def hold(self) -> bool:
         """Take the lease, or renew it; whether this controller has it now."""
@@ -83,23 +66,3 @@ class ControllerStore:
             lambda r: r.zrangebyscore(f"{self._reloads}:{release}", since, "+inf", withscores=True)
         )
         return [float(score) for _, score in found]
-
-    def close(self) -> None:
-        self._redis.close()
-
-    def _ask(self, command: Callable[[Redis], T]) -> Any:
-        try:
-            return command(self._redis)
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"Redis does not answer: {exc}") from exc
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
+from judgestream.adapters.redis.connection import Connection
 from judgestream.core.errors import StoreUnavailable
-from judgestream.settings import Redis as RedisSettings
 
 RENEW_S = 2.0
 TTL_S = 10.0
@@ -25,8 +24,6 @@ SKIP_TTL_S = 30 * 86_400
 
 Place = tuple[str, int, int]
 """Topic, partition, offset."""
-
-T = TypeVar("T")
 
 WRITE = """
 local held = redis.call('GET', KEYS[1])
@@ -92,24 +89,12 @@ class WorkerEntry:
         return json.dumps(values)
 
 
-class WorkerBoard:
+class WorkerBoard(Connection):
     """Synchronous, for use by one thread. Every method raises StoreUnavailable when Redis does not answer."""
 
     def __init__(self, redis: Redis, *, prefix: str) -> None:
-        self._redis = redis
-        self._prefix = prefix
+        super().__init__(redis, prefix=prefix)
         self._names = f"{prefix}:workers"
-
-    @classmethod
-    def connect(cls, settings: RedisSettings) -> Self | None:
-        """None when no Redis is set. Does not wait for an answer."""
-        url = settings.url.get_secret_value()
-        if not url:
-            return None
-        redis: Redis = Redis.from_url(
-            url, socket_timeout=settings.timeout_s, socket_connect_timeout=settings.timeout_s
-        )
-        return cls(redis, prefix=settings.prefix)
 
     def workers(self) -> list[WorkerEntry]:
         """Every living worker, by kind and slot. An entry that cannot be read is left out."""
@@ -188,33 +173,20 @@ class WorkerBoard:
         topic, partition, offset = place
         self._ask(lambda r: r.srem(self._skips(group), f"{topic}|{partition}|{offset}"))
 
-    def close(self) -> None:
-        self._redis.close()
-
     def _skips(self, group: str) -> str:
         return f"{self._prefix}:skip:{group}"
 
     def _key(self, name: str) -> str:
         return f"{self._names}:{name}"
 
-    def _ask(self, command: Callable[[Redis], T]) -> Any:
-        try:
-            return command(self._redis)
-        except ResponseError as exc:
-            raise NotAText(f"Redis: {exc}") from exc
-        except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"Redis does not answer: {exc}") from exc
+    def _ask(self, command: Callable[[Redis], object]) -> Any:
+        def answered(redis: Redis) -> object:
+            try:
+                return command(redis)
+            except ResponseError as exc:
+                raise NotAText(f"Redis: {exc}") from exc
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        return super()._ask(answered)
 
 
 def _entry(raw: bytes | str) -> WorkerEntry | None:

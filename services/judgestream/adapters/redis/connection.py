@@ -1,0 +1,50 @@
+"""The connection to Redis behind a store that is asked one command at a time, by synchronous code."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from judgestream.core.errors import StoreUnavailable
+from judgestream.settings import Redis as RedisSettings
+
+
+class Connection:
+    """A context manager. Every method raises StoreUnavailable when Redis does not answer."""
+
+    def __init__(self, redis: Redis, *, prefix: str) -> None:
+        self._redis = redis
+        self._prefix = prefix
+
+    @classmethod
+    def connect(cls, settings: RedisSettings) -> Self | None:
+        """None when no Redis is set. Does not wait for an answer."""
+        url = settings.url.get_secret_value()
+        if not url:
+            return None
+        redis: Redis = Redis.from_url(
+            url, socket_timeout=settings.timeout_s, socket_connect_timeout=settings.timeout_s
+        )
+        return cls(redis, prefix=settings.prefix)
+
+    def close(self) -> None:
+        self._redis.close()
+
+    def _ask(self, command: Callable[[Redis], object]) -> Any:
+        try:
+            return command(self._redis)
+        except (RedisError, OSError) as exc:
+            raise StoreUnavailable(f"Redis does not answer: {exc}") from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
