@@ -27,7 +27,8 @@ from judgestream.core.errors import (
 from judgestream.core.parsing import read
 from judgestream.core.templates import CHAT
 from judgestream.core.types import Reading, Reply
-from judgestream.engine.chat_completions import ChatJudge, Endpoint, Usage
+from judgestream.engine.chat_completions import ChatJudge
+from judgestream.engine.chat_endpoint import Endpoint, Usage
 from judgestream.engine.prompt import Prompt
 from tests.engine.endpoint import Answer, completion, prefers_longer, serving
 

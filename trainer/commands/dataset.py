@@ -8,7 +8,7 @@ from rich.console import Console
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT
-from judgestream.engine.chat_completions import Endpoint
+from judgestream.engine.chat_endpoint import Endpoint
 from trainer.data.split import Shares
 from trainer.dataset.asking import Ended
 from trainer.dataset.build import build

@@ -9,7 +9,7 @@ paid for in full. What a provider bills for a connection that broke and was trie
 from dataclasses import dataclass
 
 from judgestream.core.types import Reply
-from judgestream.engine.chat_completions import LINE_TOKENS
+from judgestream.engine.chat_options import LINE_TOKENS
 from judgestream.engine.prompt import Prompt
 
 FRAME_TOKENS = 256

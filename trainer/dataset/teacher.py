@@ -19,7 +19,8 @@ from judgestream.core.errors import (
 from judgestream.core.templates import template
 from judgestream.core.templates.base import Template
 from judgestream.core.types import Reply
-from judgestream.engine.chat_completions import ChatJudge, Endpoint
+from judgestream.engine.chat_completions import ChatJudge
+from judgestream.engine.chat_endpoint import Endpoint
 from judgestream.engine.prompt import Prompt
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 The table below is tried from the top. Providers agree on no codes, so the words are searched: `code`, `type`
 and `message` of the error, in any letter case. What is a release's failure is believed only when the known
-good prompt meets it, too; see `chat_completions`.
+good prompt meets it, too; see `chat_proof`.
 """
 
 import json

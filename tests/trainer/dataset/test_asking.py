@@ -12,7 +12,7 @@ import pytest
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT
-from judgestream.engine.chat_completions import Endpoint
+from judgestream.engine.chat_endpoint import Endpoint
 from tests.engine.endpoint import Answer, completion, serving
 from tests.engine.endpoint import Endpoint as Server
 from tests.trainer.dataset.inputs import by_length

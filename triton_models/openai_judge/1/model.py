@@ -41,7 +41,8 @@ class TritonPythonModel:
         if path and Path(path).is_dir() and path not in sys.path:
             sys.path.insert(0, path)
 
-        from judgestream.engine.chat_completions import ChatJudge, Endpoint
+        from judgestream.engine.chat_completions import ChatJudge
+        from judgestream.engine.chat_endpoint import Endpoint
         from judgestream.engine.serving import Counters
 
         key = _key(parameters["key_variable"], self.name)

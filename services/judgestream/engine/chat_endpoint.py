@@ -1,0 +1,62 @@
+"""An endpoint that speaks OpenAI's chat completions: where, how hard to ask, what was spent."""
+
+from dataclasses import dataclass, field
+from math import inf
+
+from judgestream.core.types import Reply
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """Where to ask, and how hard.
+
+    url              base, up to and with `/v1`
+    key              bearer token; empty for a server that wants none
+    top_logprobs     alternatives asked for per token; 0 for an endpoint that gives none
+    thinking_tokens  on top of the reply's, for a model that thinks before it speaks
+    deadline_s       for one prompt, all its tries included
+    patience_s       tries are made for so long; then the failure is told, for the caller to try again
+    prove            ask the known good prompt where a failure may be everybody's
+    reuse_s          a reply is kept for so long, for a prompt that is asked again since its request failed
+    price_in, price_out   per million tokens, in any currency; for the cost counter
+    """
+
+    url: str
+    model: str
+    key: str = field(default="", repr=False)
+    concurrency: int = 16
+    top_logprobs: int = 20
+    thinking_tokens: int = 0
+    deadline_s: float = 60.0
+    patience_s: float = inf
+    backoff_s: float = 0.5
+    prove: bool = False
+    reuse_s: float = 0.0
+    price_in: float = 0.0
+    price_out: float = 0.0
+
+    def without_key(self, text: str) -> str:
+        """The text with the key taken out."""
+        return text.replace(self.key, "[the key]") if self.key else text
+
+
+@dataclass(kw_only=True, slots=True)
+class Usage:
+    """What was spent since the judge was made. `reused` prompts cost nothing."""
+
+    prompts: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    retries: int = 0
+    probes: int = 0
+    reused: int = 0
+    cost: float = 0.0
+
+    def add(self, reply: Reply, endpoint: Endpoint) -> None:
+        """Count one reply at the endpoint's prices."""
+        self.prompts += 1
+        self.input_tokens += reply.input_tokens
+        self.output_tokens += reply.output_tokens
+        self.cost += (
+            reply.input_tokens * endpoint.price_in + reply.output_tokens * endpoint.price_out
+        ) / 1e6
