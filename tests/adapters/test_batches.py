@@ -12,7 +12,6 @@ import lz4.frame
 import pytest
 import snappy
 import zstandard
-from crc32c import crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from judgestream.adapters.kafka.raw_batches import HEADER, batch
 from judgestream.adapters.kafka.raw_records import RawRecord
 from judgestream.adapters.kafka.record_time import record_time
 from judgestream.adapters.kafka.unreadable import MARK, Unreadable, unreadable
+from tests.patched_batches import packed, patched, signed
 
 
 def record(offset: int, value: bytes = b"v", **more: object) -> RawRecord:
@@ -31,26 +31,6 @@ def record(offset: int, value: bytes = b"v", **more: object) -> RawRecord:
 
 def good(first: int, count: int = 3) -> bytes:
     return batch([record(first + k, b"v%d" % (first + k)) for k in range(count)])
-
-
-def signed(piece: bytes) -> bytes:
-    """The same with a right checksum."""
-    changed = bytearray(piece)
-    struct.pack_into(">I", changed, 17, crc32c(changed[21:]))
-    return bytes(changed)
-
-
-def put(piece: bytes, form: str, at: int, value: int, *, sign: bool = True) -> bytes:
-    changed = bytearray(piece)
-    struct.pack_into(form, changed, at, value)
-    return signed(bytes(changed)) if sign else bytes(changed)
-
-
-def packed(piece: bytes, codec: int, body: bytes) -> bytes:
-    whole = bytearray(piece[: HEADER.size]) + body
-    struct.pack_into(">i", whole, 8, len(whole) - 12)
-    struct.pack_into(">h", whole, 21, codec)
-    return signed(bytes(whole))
 
 
 Read = list[tuple[int, bytes | None, tuple[tuple[str, bytes | None], ...]]]
@@ -101,9 +81,9 @@ def test_what_is_sound_stays_as_it_is(read: Reader, offsets: Offsets) -> None:
 
 BODY = good(10)[HEADER.size :]
 ODD: dict[str, tuple[bytes, Fault]] = {
-    "a wrong checksum": (put(good(10), ">b", 70, 1, sign=False), Fault.BAD_CHECKSUM),
-    "codec 5": (put(good(10), ">h", 21, 5), Fault.UNKNOWN_CODEC),
-    "codec 7": (put(good(10), ">h", 21, 7), Fault.UNKNOWN_CODEC),
+    "a wrong checksum": (patched(good(10), ">b", 70, 1, sign=False), Fault.BAD_CHECKSUM),
+    "codec 5": (patched(good(10), ">h", 21, 5), Fault.UNKNOWN_CODEC),
+    "codec 7": (patched(good(10), ">h", 21, 7), Fault.UNKNOWN_CODEC),
     "gzip that is not": (packed(good(10), 1, b"not gzip at all"), Fault.CORRUPT),
     "gzip cut short": (packed(good(10), 1, gzip.compress(BODY)[:-9]), Fault.CORRUPT),
     "snappy that is not": (packed(good(10), 2, b"\xff" * 9), Fault.CORRUPT),
@@ -114,21 +94,23 @@ ODD: dict[str, tuple[bytes, Fault]] = {
     "lz4 that is not": (packed(good(10), 3, b"\x00" * 20), Fault.CORRUPT),
     "zstd that is not": (packed(good(10), 4, b"\x00" * 20), Fault.CORRUPT),
     "gzip of other bytes": (packed(good(10), 1, gzip.compress(b"\xff" * 40)), Fault.CORRUPT),
-    "magic 3": (put(good(10), ">b", 16, 3), Fault.UNKNOWN_FORMAT),
-    "magic -1": (put(good(10), ">b", 16, -1), Fault.UNKNOWN_FORMAT),
-    "magic 0 over magic 2": (put(good(10), ">b", 16, 0), Fault.BAD_CHECKSUM),
-    "magic 1 over magic 2": (put(good(10), ">b", 16, 1), Fault.BAD_CHECKSUM),
-    "a negative count": (put(good(10), ">i", 57, -1), Fault.CORRUPT),
-    "a count of 2 ** 31 - 1": (put(good(10), ">i", 57, 2**31 - 1), Fault.CORRUPT),
-    "a delta of -1": (put(good(10), ">i", 23, -1), Fault.CORRUPT),
+    "magic 3": (patched(good(10), ">b", 16, 3), Fault.UNKNOWN_FORMAT),
+    "magic -1": (patched(good(10), ">b", 16, -1), Fault.UNKNOWN_FORMAT),
+    "magic 0 over magic 2": (patched(good(10), ">b", 16, 0), Fault.BAD_CHECKSUM),
+    "magic 1 over magic 2": (patched(good(10), ">b", 16, 1), Fault.BAD_CHECKSUM),
+    "a negative count": (patched(good(10), ">i", 57, -1), Fault.CORRUPT),
+    "a count of 2 ** 31 - 1": (patched(good(10), ">i", 57, 2**31 - 1), Fault.CORRUPT),
+    "a delta of -1": (patched(good(10), ">i", 23, -1), Fault.CORRUPT),
     "a marker without a key": (
         signed(
-            put(batch([RawRecord(offset=12, timestamp=0, key=None, value=None)]), ">h", 21, 0x30)
+            patched(
+                batch([RawRecord(offset=12, timestamp=0, key=None, value=None)]), ">h", 21, 0x30
+            )
         ),
         Fault.CORRUPT,
     ),
-    "a record of size -1": (put(good(10), ">B", 61, 1), Fault.CORRUPT),
-    "a record larger than the batch": (put(good(10), ">B", 61, 0x7E), Fault.CORRUPT),
+    "a record of size -1": (patched(good(10), ">B", 61, 1), Fault.CORRUPT),
+    "a record larger than the batch": (patched(good(10), ">B", 61, 0x7E), Fault.CORRUPT),
 }
 
 
@@ -169,7 +151,7 @@ def test_one_bad_record_costs_only_what_is_behind_it_in_its_batch(
     whole = good(10)
     second = whole.index(b"v11") - 7
     assert whole[second] == whole[HEADER.size]  # all records have one size
-    found = read(readable(put(whole, ">B", second, 0x7E), position=10, offsets=offsets))
+    found = read(readable(patched(whole, ">B", second, 0x7E), position=10, offsets=offsets))
     assert [(offset, value) for offset, value, _ in found[:1]] == [(10, b"v10")]
     (told,) = faults(found)
     assert (told.first_offset, told.last_offset) == (11, 12)
@@ -247,7 +229,7 @@ def test_a_batch_that_grows_without_bound_is_stopped(
 def test_a_batch_that_claims_the_offsets_of_the_next_does_not_hide_it(
     read: Reader, offsets: Offsets
 ) -> None:
-    raw = put(good(10), ">i", 23, 1 << 24) + good(13)
+    raw = patched(good(10), ">i", 23, 1 << 24) + good(13)
     found = read(readable(raw, position=10, offsets=offsets))
     assert [offset for offset, _, _ in found] == [10, 11, 12, 13, 14, 15]
     assert faults(found) == []
@@ -278,7 +260,7 @@ def test_messages_of_the_old_formats_are_read_among_others(
 def test_an_aborted_transaction_stays_one() -> None:
     """A repaired batch keeps producer and attributes, by which the clients leave it out."""
     raw = batch([record(10, headers=((b"\xff", b""),))])
-    raw = put(put(raw, ">q", 43, 77, sign=False), ">h", 21, 0x10)
+    raw = patched(patched(raw, ">q", 43, 77, sign=False), ">h", 21, 0x10)
     fixed = HEADER.unpack_from(readable(raw, position=10, offsets=aiokafka_offsets))
     assert (fixed[5], fixed[9]) == (0x10, 77)
 

@@ -24,7 +24,7 @@ from judgestream.adapters.kafka.raw_batches import HEADER, batch
 from judgestream.adapters.kafka.raw_records import RawRecord
 from judgestream.core.limits import ID, MIB
 from judgestream.v1.judging_pb2 import Candidate, JudgeRequest, Label, Verdict
-from tests.integration.raw_batches import packed, patched, signed
+from tests.patched_batches import packed, patched, signed
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 NOW_MS = int(NOW.timestamp() * 1000)
