@@ -7,7 +7,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from judgestream.apps.cli import agreement_view as view
-from judgestream.apps.cli.label_join import Judged, ambiguous, join, paired
+from judgestream.apps.cli.judged import Judged, ambiguous
+from judgestream.apps.cli.label_join import join, paired
 from judgestream.core.stats.labels import Ballots
 from judgestream.core.stats.order_rules import OrderRule
 from judgestream.core.types import (

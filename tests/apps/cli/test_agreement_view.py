@@ -9,7 +9,8 @@ from judgestream.apps.cli import agreement_view as view
 from judgestream.apps.cli import main
 from judgestream.apps.cli.agreement import _gate
 from judgestream.apps.cli.exit_codes import ExitCode
-from judgestream.apps.cli.label_join import Judged, ReleaseAgreement, join, paired
+from judgestream.apps.cli.judged import Judged
+from judgestream.apps.cli.label_join import ReleaseAgreement, join, paired
 from judgestream.core.bias.counts import BiasCounts
 from judgestream.core.stats.labels import Ballots
 from judgestream.core.stats.order_rules import OrderRule

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from judgestream.apps.cli.label_join import Judged, SetAside, ambiguous, join, paired
+from judgestream.apps.cli.judged import Judged, ambiguous
+from judgestream.apps.cli.label_join import SetAside, join, paired
 from judgestream.apps.cli.verdict_set import VerdictSet
 from judgestream.core.bias.counts import BiasCounts
 from judgestream.core.stats.labels import Ballots, LabelFault

@@ -1,24 +1,33 @@
 """`judgestream agreement`: how far the judge agrees with people, a teacher, or a known truth."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
 
 import typer
 
 from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.apps.cli import agreement_view as view
 from judgestream.apps.cli import options
+from judgestream.apps.cli.agreement_options import (
+    CLASSES,
+    Annotators,
+    Classes,
+    ClusterBy,
+    Compare,
+    MinAccuracy,
+    Resamples,
+    Rule,
+)
 from judgestream.apps.cli.exit_codes import ExitCode
-from judgestream.apps.cli.label_join import Judged, ReleaseAgreement, ambiguous, join, paired
+from judgestream.apps.cli.judged import Judged, ambiguous
+from judgestream.apps.cli.label_join import ReleaseAgreement, join, paired
 from judgestream.apps.cli.output import OutputFormat, json_line, line, note
 from judgestream.apps.cli.reading import all_verdicts, everything
 from judgestream.apps.cli.verdict_set import VerdictSet
 from judgestream.contracts.codecs import label_from_message
 from judgestream.contracts.topics import LABELS, REQUESTS
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.stats.intervals import least_resamples
 from judgestream.core.stats.labels import Ballots
 from judgestream.core.stats.order_rules import OrderRule
 from judgestream.core.types import Label
@@ -27,71 +36,18 @@ from judgestream.v1.judging_pb2 import JudgeRequest
 from judgestream.v1.judging_pb2 import Label as LabelMessage
 
 NO_TIME = datetime.fromtimestamp(0, UTC)
-CLASSES = {"first": 1, "tie": 0, "second": -1}
-
-
-def _enough(resamples: int) -> int:
-    least = least_resamples()
-    if 0 < resamples < least:
-        raise typer.BadParameter(
-            f"{resamples} resamples leave nothing outside a 95 % interval: at least {least}, or 0"
-        )
-    return resamples
-
-
-def _classes(names: list[str] | None) -> list[str] | None:
-    for name in names or ():
-        if name not in CLASSES:
-            raise typer.BadParameter(f"{name!r} is not a class: {', '.join(CLASSES)}")
-    return names
 
 
 def agreement(
     release: options.Release = None,
-    annotator: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="only these annotators, by name or kind (human takes human-1); repeatable",
-        ),
-    ] = None,
+    annotator: Annotators = None,
     since: options.Since = None,
-    order_rule: Annotated[
-        OrderRule,
-        typer.Option(
-            help="what both orders amount to: the verdict's own average, or a published rule"
-        ),
-    ] = OrderRule.AVERAGED,
-    compare: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="another release, compared on the same requests"),
-    ] = None,
-    classes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--class",
-            metavar="CLASS",
-            callback=_classes,
-            help="average macro figures over these (first, tie, second) instead of the labels' own",
-        ),
-    ] = None,
-    cluster_by: Annotated[
-        str, typer.Option(metavar="KEY", help="metadata key whose value names a prompt")
-    ] = "",
-    resamples: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            callback=_enough,
-            help="bootstrap macro figures and kappa by prompt, at least 40; 0 = closed form",
-        ),
-    ] = 0,
-    min_accuracy: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, help="exit 1 unless the 95 % interval of the accuracy lies above this"
-        ),
-    ] = None,
+    order_rule: Rule = OrderRule.AVERAGED,
+    compare: Compare = None,
+    classes: Classes = None,
+    cluster_by: ClusterBy = "",
+    resamples: Resamples = 0,
+    min_accuracy: MinAccuracy = None,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
     """Compare each release's verdicts with the majority of the labels of the same requests.
@@ -104,13 +60,10 @@ def agreement(
     kafka = load().kafka
     ballots = Ballots(_labels(kafka), annotators=annotator or ())
     judged = _judged(kafka, since, cluster_by)
-    by_release: dict[str, list[Judged]] = {}
-    for one in judged:
-        by_release.setdefault(one.release, []).append(one)
+    by_release = _by_release(judged)
     pair = None if compare is None else _pair(by_release, release, compare)
     prompts, reused = _prompts(kafka)
     doubtful = ambiguous(judged) | reused
-    wanted = pair or ([release] if release is not None else sorted(by_release))
     results = [
         join(
             name,
@@ -122,15 +75,11 @@ def agreement(
             classes=[CLASSES[one] for one in classes] if classes else None,
             resamples=resamples,
         )
-        for name in wanted
+        for name in pair or ([release] if release is not None else sorted(by_release))
     ]
     _show(results, ballots, form, paired_too=pair is not None)
     _unanswered(ballots, by_release)
-    if not any(result.agreement.n for result in results):
-        note("nothing to compare: no scored verdict has a majority label")
-        if not ballots and ballots.others:
-            note(f"annotators on the topic: {', '.join(sorted(ballots.others)[:20])}")
-        raise typer.Exit(ExitCode.NO)
+    _require_some(results, ballots)
     if min_accuracy is not None:
         _gate(results, min_accuracy)
 
@@ -148,17 +97,22 @@ def _show(
         else:
             view.tell(result)
     if paired_too:
-        found, *alone = paired(*results)
-        names, rest = (results[0].release, results[1].release), (alone[0], alone[1])
-        if form is OutputFormat.JSON:
-            json_line(view.pair_json(names, found, rest))
-        else:
-            view.tell_pair(names, found, rest)
-            line()
-        if found is not None and results[0].templates != results[1].templates:
-            note("the releases use different templates: their tie rates do not compare")
+        first, second = results
+        _show_pair(first, second, form)
     if form is OutputFormat.TEXT:
         view.tell_labels(ballots)
+
+
+def _show_pair(first: ReleaseAgreement, second: ReleaseAgreement, form: OutputFormat) -> None:
+    found, *alone = paired(first, second)
+    names, rest = (first.release, second.release), (alone[0], alone[1])
+    if form is OutputFormat.JSON:
+        json_line(view.pair_json(names, found, rest))
+    else:
+        view.tell_pair(names, found, rest)
+        line()
+    if found is not None and first.templates != second.templates:
+        note("the releases use different templates: their tie rates do not compare")
 
 
 def _labels(kafka: Kafka) -> Iterator[Label]:
@@ -183,6 +137,13 @@ def _judged(kafka: Kafka, since: datetime | None, cluster_key: str) -> list[Judg
     for _, verdict in all_verdicts(kafka, since=since):
         kept.add(verdict, Judged.of(verdict, cluster_key=cluster_key))
     return [one for one in kept if one is not None]
+
+
+def _by_release(judged: Iterable[Judged]) -> dict[str, list[Judged]]:
+    found: dict[str, list[Judged]] = {}
+    for one in judged:
+        found.setdefault(one.release, []).append(one)
+    return found
 
 
 def _prompts(kafka: Kafka) -> tuple[dict[str, int], set[str]]:
@@ -220,6 +181,16 @@ def _unanswered(ballots: Ballots, by_release: dict[str, list[Judged]]) -> None:
     without = sum(name not in answered for name in ballots)
     if without:
         note(f"{without} labelled requests have no verdict")
+
+
+def _require_some(results: Iterable[ReleaseAgreement], ballots: Ballots) -> None:
+    """Exit where there is nothing to compare, and name the annotators that there are."""
+    if any(result.agreement.n for result in results):
+        return
+    note("nothing to compare: no scored verdict has a majority label")
+    if not ballots and ballots.others:
+        note(f"annotators on the topic: {', '.join(sorted(ballots.others)[:20])}")
+    raise typer.Exit(ExitCode.NO)
 
 
 def _gate(results: Sequence[ReleaseAgreement], least: float) -> None:
