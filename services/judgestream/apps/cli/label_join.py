@@ -74,6 +74,16 @@ class _Labelled:
     set_aside: Counter[SetAside] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Compared:
+    """One verdict beside its gold label, in the cluster `group`."""
+
+    gold: int
+    outcome: Hashable
+    group: tuple[str, Hashable]
+    verdict: Judged
+
+
 def join(
     release: str,
     judged: Iterable[Judged],
@@ -96,35 +106,34 @@ def join(
     found = _labelled(list(judged), ballots, doubtful)
     gold, labelled = found.gold, found.verdicts
     outcomes = [one.by(rule) for one in labelled]
-    read = [k for k, outcome in enumerate(outcomes) if outcome is not None]
-    known = prompts or {}
-    groups = {k: _cluster(labelled[k], known) for k in range(len(labelled))}
-    rows: list[Row] = [(gold[k], outcomes[k]) for k in read]
-    clusters = [groups[k] for k in read]
-    decided = [k for k in read if gold[k] != 0 and outcomes[k] != 0]
-    of_verdict = read if rule is OrderRule.AVERAGED else []
+    groups = [_cluster(one, prompts or {}) for one in labelled]
+    read = [
+        _Compared(gold=side, outcome=outcome, group=group, verdict=one)
+        for side, outcome, group, one in zip(gold, outcomes, groups, labelled, strict=True)
+        if outcome is not None
+    ]
+    own = read if rule is OrderRule.AVERAGED else []
+    rows: list[Row] = [(one.gold, one.outcome) for one in read]
     return ReleaseAgreement(
         release=release,
         rule=rule,
         templates=tuple(sorted({one.template_id for one in labelled})),
         agreement=agreement(gold, outcomes, classes=classes),
-        accuracy=clustered_share([g == p for g, p in rows], clusters),
-        accuracy_without_ties=clustered_share(
-            [gold[k] == outcomes[k] for k in decided], [groups[k] for k in decided]
-        ),
-        figures=figures(rows, clusters, classes, resamples),
+        accuracy=_hits(read),
+        accuracy_without_ties=_hits([one for one in read if one.gold != 0 and one.outcome != 0]),
+        figures=figures(rows, [one.group for one in read], classes, resamples),
         failed=found.failed,
         without_label=found.reasons[NoGold.NO_LABEL],
         undecided=found.reasons[NoGold.NO_MAJORITY],
         unknown_winner=found.reasons[NoGold.UNKNOWN_WINNER],
         set_aside=dict(found.set_aside),
-        alone=sum(groups[k][0] == "request" for k in read),
-        position=_position(labelled, list(groups.values())),
-        drawn=sum(labelled[k].drawn for k in read),
-        scores_differ=sum(labelled[k].scores_differ for k in read),
-        calibration=_calibration(gold, labelled, of_verdict),
-        brier=_brier(gold, labelled, of_verdict, groups),
-        compared={labelled[k].request_id: (gold[k], outcomes[k], groups[k]) for k in read},
+        alone=sum(one.group[0] == "request" for one in read),
+        position=_position(labelled, groups),
+        drawn=sum(one.verdict.drawn for one in read),
+        scores_differ=sum(one.verdict.scores_differ for one in read),
+        calibration=_calibration(own),
+        brier=_brier(own),
+        compared={one.verdict.request_id: (one.gold, one.outcome, one.group) for one in read},
     )
 
 
@@ -177,6 +186,10 @@ def _cluster(one: Judged, prompts: Mapping[str, Hashable]) -> tuple[str, Hashabl
     return ("request", one.request_id) if prompt is None else ("prompt", prompt)
 
 
+def _hits(read: Sequence[_Compared]) -> Mean | None:
+    return clustered_share([one.gold == one.outcome for one in read], [one.group for one in read])
+
+
 def _position(labelled: Sequence[Judged], groups: Sequence[Hashable]) -> dict[str, Mean]:
     rows = [(one.counts, group) for one, group in zip(labelled, groups, strict=True)]
     ordered = [(counts, group) for counts, group in rows if counts.ordered]
@@ -201,25 +214,18 @@ def _magnitude(signed: Mean | None) -> Mean | None:
     return replace(signed, value=abs(signed.value), interval=interval)
 
 
-def _calibration(
-    gold: Sequence[int], labelled: Sequence[Judged], read: Sequence[int]
-) -> Calibration | None:
-    told = [k for k in read if labelled[k].chances]
+def _calibration(read: Sequence[_Compared]) -> Calibration | None:
+    told = [one for one in read if one.verdict.chances]
     return calibration(
-        [max(labelled[k].chances.values()) for k in told],
-        [labelled[k].outcome == gold[k] for k in told],
+        [max(one.verdict.chances.values()) for one in told],
+        [one.verdict.outcome == one.gold for one in told],
     )
 
 
-def _brier(
-    gold: Sequence[int],
-    labelled: Sequence[Judged],
-    read: Sequence[int],
-    groups: Mapping[int, Hashable],
-) -> Mean | None:
-    told = [k for k in read if labelled[k].chances]
+def _brier(read: Sequence[_Compared]) -> Mean | None:
+    told = [one for one in read if one.verdict.chances]
     return brier(
-        [labelled[k].chances for k in told],
-        [gold[k] for k in told],
-        clusters=[groups[k] for k in told],
+        [one.verdict.chances for one in told],
+        [one.gold for one in told],
+        clusters=[one.group for one in told],
     )
