@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from judgestream.apps.faust_app import Streak
+from judgestream.apps.record_handling import Streak
 from judgestream.apps.setting_aside import SetAside
 from judgestream.apps.window import Abandoned
 from judgestream.apps.worker_status import WorkerStatus

@@ -20,7 +20,7 @@ from judgestream.apps import faust_app, metrics
 from judgestream.apps.backlog import place_group
 from judgestream.apps.board_keeper import on_board
 from judgestream.apps.readiness import Ready, nobody_waits
-from judgestream.apps.setting_aside import SetAside
+from judgestream.apps.setting_aside import Pause, SetAside
 from judgestream.apps.watchdog import Movement
 from judgestream.apps.worker_status import WorkerStatus
 from judgestream.contracts.codecs import timestamp, verdict_from_message
@@ -66,7 +66,7 @@ class VerdictCounter:
         self._status = status
         self.counted_at = monotonic()
 
-    async def handle(self, record: Record, pause: faust_app.Pause) -> None:
+    async def handle(self, record: Record, pause: Pause) -> None:
         """Returns once the verdict is counted, now or before; waits for Redis without limit.
 
         Somebody else may write to our topic: what is not a verdict is named, counted as set aside, and stays
@@ -274,7 +274,7 @@ class _Worker:
     async def report(self) -> None:
         await self._reports.run()
 
-    async def handle(self, record: Record, pause: faust_app.Pause) -> None:
+    async def handle(self, record: Record, pause: Pause) -> None:
         if self._counter is None:
             raise RuntimeError("a record came before the worker was open")
         await self._counter.handle(record, pause)

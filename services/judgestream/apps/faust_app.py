@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -13,24 +12,19 @@ import uvloop
 from judgestream.adapters.kafka.connection import faust_options
 from judgestream.adapters.kafka.faust_transport import Transport, Trouble
 from judgestream.adapters.kafka.lag import GroupLag
-from judgestream.adapters.kafka.record_time import record_time
-from judgestream.adapters.kafka.unreadable import unreadable
 from judgestream.adapters.redis.worker_board import WorkerState
 from judgestream.apps import logs, metrics
 from judgestream.apps.readiness import Ready, nobody_waits
-from judgestream.apps.setting_aside import SetAside
+from judgestream.apps.record_handling import RecordHandling
+from judgestream.apps.setting_aside import Pause, SetAside
 from judgestream.apps.watchdog import Movement, Watchdog
-from judgestream.apps.window import Abandoned, Event, Window, place
+from judgestream.apps.window import Window
 from judgestream.apps.worker_status import WorkerStatus
-from judgestream.contracts.events import IncomingHeader
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import Topic
-from judgestream.core.errors import InternalError, SkippedByHand, UnreadableBatch
 from judgestream.settings import Kafka, Settings
 
 log = logging.getLogger(__name__)
-
-Pause = Callable[[float], Awaitable[None]]
 
 
 class App(faust.App):
@@ -114,64 +108,58 @@ def build(
         ready: called whenever partitions have been assigned.
         wait_for_inflight: whether a rebalance waits for handlers that are at work.
     """
-    app = App(
-        group,
-        **faust_options(settings.kafka),
-        consumer_group_instance_id=f"{group}-{slot}",
-        key_serializer="raw",
-        value_serializer="raw",
-        store="memory://",
-        web_enabled=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        stream_wait_empty=wait_for_inflight,
-        stream_buffer_maxsize=settings.judging.buffer_records,
-        broker_commit_interval=settings.judging.commit_interval_s,
-        broker_commit_every=2000,
-        broker_max_poll_records=500,
-        broker_session_timeout=settings.kafka.session_timeout_s,
-        broker_heartbeat_interval=min(3.0, settings.kafka.session_timeout_s / 6),
-        broker_rebalance_timeout=settings.kafka.rebalance_timeout_s,
-        broker_request_timeout=settings.kafka.session_timeout_s + 10.0,
-        consumer_auto_offset_reset="earliest",
-        consumer_metadata_max_age_ms=30_000,
-        consumer_max_fetch_size=4 << 20,
-        logging_config=logs.config(settings.worker.log_level),
-        worker_redirect_stdouts=False,
+    options = _options(settings, wait_for_inflight=wait_for_inflight)
+    app = App(group, consumer_group_instance_id=f"{group}-{slot}", **options)
+    app.kafka, app.trouble = settings.kafka, _trouble(status)
+    app.opening, app.closing, app.background = opening, closing, background
+    app.window = window = Window(
+        inflight=inflight,
+        outstanding=outstanding,
+        handle=RecordHandling(handle, aside=aside, movement=movement, status=status),
+        crash=app.crash,
+        forget=lambda message: app.consumer.unacked.discard(message),
     )
+    _follow_assignments(app, movement, status, ready)
 
-    streak = Streak(status)
-
-    async def work(event: Event, window: Window) -> None:
-        async def pause(seconds: float) -> None:
+    @app.agent(app.topic(topic.name, key_type=bytes, value_type=bytes))
+    async def take(stream: Any) -> None:
+        async for event in stream.noack().events():
             movement.moves += 1
-            await window.pause(seconds)
+            await window.submit(event)
 
-        record = _record(event.message)
-        stands = unreadable(record.headers)
-        if stands is not None:
-            where = replace(record, offset=stands.first_offset, headers=())
-            await aside()(where, UnreadableBatch(str(stands)), pause, reason=stands.fault)
-        elif (at := (record.topic, record.partition, record.offset)) in status.skips:
-            await aside()(record, SkippedByHand("set aside by hand: judgestream dlq skip"), pause)
-            status.skipped.append(at)
-        else:
-            try:
-                await handle(record, pause)
-                streak.broken()
-            except Abandoned:
-                raise
-            except Exception as exc:
-                if window.draining:
-                    # what the handler uses may be closed already: the record comes again
-                    raise Abandoned from exc
-                log.exception("%s could not be handled", place(event.message))
-                error = InternalError(f"{type(exc).__name__}: {exc}")
-                await aside()(record, error, pause)
-                await streak.another(error, pause)
-        movement.moves += 1
-        metrics.inflight.set(window.inflight)
-        metrics.outstanding.set(window.outstanding)
+    return app
+
+
+def _options(settings: Settings, *, wait_for_inflight: bool) -> dict[str, Any]:
+    """What `faust.App` is told, but for its names in the group."""
+    kafka = settings.kafka
+    return {
+        **faust_options(kafka),
+        "key_serializer": "raw",
+        "value_serializer": "raw",
+        "store": "memory://",
+        "web_enabled": False,
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "stream_wait_empty": wait_for_inflight,
+        "stream_buffer_maxsize": settings.judging.buffer_records,
+        "broker_commit_interval": settings.judging.commit_interval_s,
+        "broker_commit_every": 2000,
+        "broker_max_poll_records": 500,
+        "broker_session_timeout": kafka.session_timeout_s,
+        "broker_heartbeat_interval": min(3.0, kafka.session_timeout_s / 6),
+        "broker_rebalance_timeout": kafka.rebalance_timeout_s,
+        "broker_request_timeout": kafka.session_timeout_s + 10.0,
+        "consumer_auto_offset_reset": "earliest",
+        "consumer_metadata_max_age_ms": 30_000,
+        "consumer_max_fetch_size": 4 << 20,
+        "logging_config": logs.config(settings.worker.log_level),
+        "worker_redirect_stdouts": False,
+    }
+
+
+def _trouble(status: WorkerStatus) -> Trouble:
+    """What is told of a broker that cannot serve a partition: counts it and logs it."""
 
     def trouble(topic_name: str, partition: int, offset: int, error: str) -> None:
         metrics.fetch_troubles.labels(error).inc()
@@ -184,19 +172,15 @@ def build(
             error,
         )
 
-    app.kafka, app.trouble = settings.kafka, trouble
-    app.opening, app.closing, app.background = opening, closing, background
-    app.window = window = Window(
-        inflight=inflight,
-        outstanding=outstanding,
-        handle=work,
-        crash=app.crash,
-        forget=lambda message: app.consumer.unacked.discard(message),
-    )
+    return trouble
+
+
+def _follow_assignments(app: App, movement: Movement, status: WorkerStatus, ready: Ready) -> None:
+    """Tell all whom it concerns whenever partitions have been assigned."""
 
     @app.on_partitions_assigned.connect
     async def assigned(_: Any, /, *found: Any, **__: Any) -> None:
-        window.resume()
+        app.window.resume()
         movement.assigned = frozenset((tp.topic, tp.partition) for tp in found[0])
         movement.moves += 1
         status.assigned(movement.assigned)
@@ -204,14 +188,6 @@ def build(
             status.working()
         log.info("assigned: %s", sorted(movement.assigned))
         ready()
-
-    @app.agent(app.topic(topic.name, key_type=bytes, value_type=bytes))
-    async def take(stream: Any) -> None:
-        async for event in stream.noack().events():
-            movement.moves += 1
-            await window.submit(event)
-
-    return app
 
 
 def run(
@@ -249,46 +225,3 @@ def use_uvloop() -> None:
     """Set the loop that the app will run on: a fifth less CPU per record than asyncio's own (measured)."""
     uvloop.install()
     asyncio.set_event_loop(asyncio.new_event_loop())
-
-
-def _record(message: Any) -> Record:
-    return Record(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        time=record_time(None if message.timestamp is None else message.timestamp * 1000),
-        key=message.key,
-        value=message.value,
-        headers=_headers(message.headers),
-    )
-
-
-def _headers(headers: Any) -> tuple[IncomingHeader, ...]:
-    if not headers:
-        return ()
-    pairs = headers.items() if hasattr(headers, "items") else headers
-    return tuple((key, value) for key, value in pairs)
-
-
-class Streak:
-    """Records in a row that ended in an error of ours. A few are odd records; many are a fault of the worker,
-    which must not burn the queue: each one more is waited for longer, and the board says why.
-    """
-
-    AT_ONCE = 3
-    LONGEST_S = 30.0
-
-    def __init__(self, status: WorkerStatus) -> None:
-        self._status = status
-        self._count = 0
-
-    def broken(self) -> None:
-        if self._count > self.AT_ONCE:
-            self._status.working()
-        self._count = 0
-
-    async def another(self, error: InternalError, pause: Pause) -> None:
-        self._count += 1
-        if self._count > self.AT_ONCE:
-            self._status.waiting(f"one record after the other ends in an error of ours: {error}")
-            await pause(min(self.LONGEST_S, 2.0 ** (self._count - self.AT_ONCE)))

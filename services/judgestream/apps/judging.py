@@ -14,7 +14,7 @@ from judgestream.apps.backlog import paid, place_group
 from judgestream.apps.board_keeper import on_board
 from judgestream.apps.judge_request import RequestJudge
 from judgestream.apps.readiness import Ready, nobody_waits
-from judgestream.apps.setting_aside import SetAside
+from judgestream.apps.setting_aside import Pause, SetAside
 from judgestream.apps.watchdog import Movement
 from judgestream.apps.worker_status import WorkerStatus
 from judgestream.contracts.records import Record
@@ -71,7 +71,7 @@ class _Worker:
     def aside(self) -> SetAside:
         return self._aside
 
-    async def handle(self, record: Record, pause: faust_app.Pause) -> None:
+    async def handle(self, record: Record, pause: Pause) -> None:
         if self._requests is None or self._published is None:
             raise RuntimeError("a record came before the worker was open")
         await self._requests.handle(record, pause)
