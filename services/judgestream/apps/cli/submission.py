@@ -1,0 +1,69 @@
+"""What `judgestream submit` is to send: the rows of files, judged as asked, and whether all can be sent."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from judgestream.adapters.files.opening import reads_once
+from judgestream.adapters.kafka.publishing import encoded_request
+from judgestream.apps.cli.input_files import Selection, Skipped
+from judgestream.apps.cli.understood import Skips
+from judgestream.core.errors import ConfigurationError, InvalidRequest, OversizeRecord
+from judgestream.core.formats.base import Converted
+from judgestream.core.formats.fields import InvalidRecord
+from judgestream.core.types import Label, Orders, Request
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """The rows of files, and how they are to be judged. None leaves as it is."""
+
+    selection: Selection
+    explain: bool | None
+    orders: Orders | None
+
+    def read(self) -> Iterator[Converted | Label | Skipped]:
+        for one in self.selection.read():
+            if isinstance(one, Converted):
+                yield replace(one, request=self._judged_as_asked(one.request))
+            else:
+                yield one
+
+    @property
+    def once_only(self) -> bool:
+        """Whether rows come from standard input or a pipe, which cannot be read twice."""
+        return any(reads_once(path) for path in self.selection.paths)
+
+    def _judged_as_asked(self, request: Request) -> Request:
+        given = request.options
+        wanted = replace(
+            given,
+            explain=given.explain if self.explain is None else self.explain,
+            orders=self.orders or given.orders,
+        )
+        return replace(request, options=wanted)
+
+
+def sendable(one: Converted | Label | Skipped, content_type: str) -> Converted | Label | Skipped:
+    """The same, or skipped when its record would be too large."""
+    if not isinstance(one, Converted):
+        return one
+    try:
+        encoded_request(one.request, content_type)
+    except (InvalidRequest, OversizeRecord) as exc:
+        return Skipped(problem=InvalidRecord(str(exc)), form="")
+    return one
+
+
+def counted(source: Source, content_type: str, skipping: bool) -> int:
+    """Read everything once, so that nothing is sent of files that are not what they should be. Returns the
+    number of requests."""
+    trial = Skips(None)
+    for one in source.read():
+        trial.add(sendable(one, content_type))
+    trial.check(forgiving=skipping)
+    understood = trial.understood
+    if not understood.requests and not understood.labels:
+        trial.tell()
+        names = ", ".join(str(path) for path in source.selection.paths)
+        raise ConfigurationError(f"{names}: no request can be made of these records")
+    return understood.requests.total()
