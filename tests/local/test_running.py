@@ -96,7 +96,7 @@ def test_what_an_earlier_run_left_is_waited_for(
 
 
 def test_a_free_address_of_its_own_is_not_somebody_elses(tmp_path: Path) -> None:
-    from judgestream.apps.one_machine import _plan
+    from judgestream.apps.server_plan import plan_servers
     from judgestream.local.ports import free_port
 
     port = free_port()
@@ -105,7 +105,7 @@ def test_a_free_address_of_its_own_is_not_somebody_elses(tmp_path: Path) -> None
         kafka={"bootstrap": f"localhost:{port}"},
         local={"kafka_port": port},
     )
-    assert _plan(settings, tmp_path, free_ports=False).kafka is None
+    assert plan_servers(settings, tmp_path, free_ports=False).kafka is None
     with socket.create_server(("127.0.0.1", port)):
-        plan = _plan(settings, tmp_path, free_ports=False)
+        plan = plan_servers(settings, tmp_path, free_ports=False)
         assert plan.kafka is not None and plan.kafka.address == f"localhost:{port}"

@@ -13,7 +13,7 @@ from judgestream.apps.cli import main
 from judgestream.apps.cli.output import column_widths
 from judgestream.apps.cli.stack import differences
 from judgestream.apps.cli.status import ranges
-from judgestream.apps.one_machine import _plan
+from judgestream.apps.server_plan import plan_servers
 from judgestream.apps.supervisor import snapshot
 from judgestream.core.errors import ConfigurationError
 from judgestream.local.folder import data_folder, make_folder
@@ -107,7 +107,7 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
 def test_one_port_for_two_servers_is_refused(tmp_path: Path) -> None:
     settings = load(find_stack=False, local={"kafka_port": 4000, "redis_port": 4000})
     with pytest.raises(ConfigurationError, match="port 4000 is wanted twice"):
-        _plan(settings, tmp_path, free_ports=False).taken_ports({})
+        plan_servers(settings, tmp_path, free_ports=False).taken_ports({})
 
 
 def test_an_unknown_home_and_a_plain_terminal_are_no_traceback(tmp_path: Path) -> None:
