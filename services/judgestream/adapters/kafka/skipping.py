@@ -1,11 +1,15 @@
 """Moving a consumer group past one record, while none of its members runs."""
 
+from time import monotonic, sleep
+
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
-from kafka.errors import KafkaError, NoError
+from kafka.errors import CoordinatorNotAvailableError, KafkaError, NoError
 from kafka.structs import OffsetAndMetadata
 
 from judgestream.core.errors import BrokerUnavailable, ConfigurationError
+
+COORDINATOR_S = 20.0
 
 
 class GroupPlace:
@@ -34,10 +38,22 @@ class GroupPlace:
 
     def committed(self) -> int | None:
         """The offset that the group goes on with; None before its first commit."""
-        try:
-            found = self._client.list_group_offsets({self._group: [self._tp]})[self._group]
-        except KafkaError as exc:
-            raise BrokerUnavailable(f"group {self._group} could not be looked up: {exc}") from exc
+        deadline = monotonic() + COORDINATOR_S
+        while True:
+            try:
+                found = self._client.list_group_offsets({self._group: [self._tp]})[self._group]
+                break
+            except CoordinatorNotAvailableError as exc:
+                # a broker that has just started makes its offsets topic when the first group is asked for
+                if monotonic() > deadline:
+                    raise BrokerUnavailable(
+                        f"group {self._group} has no coordinator: {exc}"
+                    ) from exc
+                sleep(0.3)
+            except KafkaError as exc:
+                raise BrokerUnavailable(
+                    f"group {self._group} could not be looked up: {exc}"
+                ) from exc
         at = found[self._tp].offset if self._tp in found else -1
         return at if at >= 0 else None
 
