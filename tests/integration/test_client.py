@@ -22,7 +22,11 @@ from judgestream.apps.cli import doctor, main
 from judgestream.apps.cli.dlq import REPLAY_OF
 from judgestream.apps.cli.exit_codes import ExitCode, TimeRanOut
 from judgestream.client import JSON, PROTOBUF, Producer, label, pair, read_verdicts
-from judgestream.contracts.codecs import request_from_message, verdict_to_message
+from judgestream.contracts.codecs import (
+    label_to_message,
+    request_from_message,
+    verdict_to_message,
+)
 from judgestream.contracts.events import event_headers, header
 from judgestream.contracts.records import Record, dead_letter
 from judgestream.contracts.topics import (
@@ -520,8 +524,17 @@ class TestVerdicts:
             for k in range(4):
                 producer.label(label(f"r{k}", annotator="human-1", winner="1"))
             producer.label(label("p", annotator="human-1", winner="1"))
-            producer.label(replace(label("r4", annotator="human-1", winner="1"), winner=""))
-            producer.label(replace(label("r5", annotator="human-1", winner="1"), tie=True))
+        # our client refuses these two; other producers may send them
+        nothing = replace(label("r4", annotator="human-1", winner="1"), winner="")
+        both = replace(label("r5", annotator="human-1", winner="1"), tie=True)
+        with RecordPublisher(kafka) as publisher:
+            for one in (nothing, both):
+                publisher.send(
+                    LABELS.name,
+                    key=one.request_id.encode(),
+                    value=encode(label_to_message(one)),
+                    headers=[],
+                )
         done = run("agreement", "--compare", "judge-2", "--format", "json")
         assert done.exit_code == 0, done.output
         one, two, compared = (json.loads(text) for text in done.stdout.splitlines())

@@ -59,7 +59,7 @@ class OneMachine:
         self._supervised: list[Supervised] = []
         self._lock: FolderLock | None = None
         self._switch: ReleaseSwitch | None = None
-        self._token = ""
+        self._last_choice = ""
         self._unsaved = False
         self.switch_report: SwitchReport | None = None
 
@@ -182,9 +182,9 @@ class OneMachine:
         """Start, or go on with, the switch to the release that `judge.json` names."""
         if self._switch is None:
             choice = read_choice(self.data)
-            if self.release is None or choice is None or choice.token == self._token:
+            if self.release is None or choice is None or choice.token == self._last_choice:
                 return False
-            self._token = choice.token
+            self._last_choice = choice.token
             self._switch = self._switch_to(choice, self.release)
         changed = self._switch.step()
         self.switch_report = self._switch.report
@@ -210,4 +210,4 @@ class OneMachine:
         if last is None or last.release != release:
             last = (last or JudgeChoice(release="")).using(release)
             write_choice(self.data, last)
-        self._token = last.token
+        self._last_choice = last.token
