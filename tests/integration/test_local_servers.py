@@ -298,11 +298,14 @@ def parent(tmp_path: Path, repository: Path) -> Iterator["subprocess.Popen[bytes
 
 
 def running_state(folder: Path, parent: "subprocess.Popen[bytes]") -> StackState:
+    """The state, once all servers run; it is written from the first server on."""
     deadline = time.monotonic() + 120
-    while (state := read_state(folder)) is None:
-        assert parent.poll() is None and time.monotonic() < deadline
+    while True:
+        state = read_state(folder)
+        if state is not None and state.running() == ("Kafka", "Valkey", "Triton"):
+            break
+        assert parent.poll() is None and time.monotonic() < deadline, state
         time.sleep(0.1)
-    assert state.running() == ("Kafka", "Valkey", "Triton")
     return state
 
 
