@@ -47,6 +47,11 @@ def publishable(folder: Path) -> Manifest:
         ConfigurationError: a file is damaged, weights are pickled, there is no evaluation, or anything else
             for which `release install` would refuse it: what is published can be installed.
     """
+    if folder.is_dir() and not (folder / NAME).exists():
+        raise ConfigurationError(
+            f"checkpoint {folder} has no {NAME} yet: measure it first, which writes manifest and card:"
+            f" python -m trainer evaluate --checkpoint {folder} --data HELD_OUT"
+        )
     manifest = read_manifest(folder)
     where = f"checkpoint {folder} ({manifest.name}, {manifest.short})"
     verify(folder, manifest)

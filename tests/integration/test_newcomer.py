@@ -165,7 +165,7 @@ def test_a_bad_record_is_set_aside_and_told(newcomer: Newcomer) -> None:
     producer.close()
     assert newcomer.verdict("bad")["status"] == "STATUS_FAILED"
     letters = newcomer.lines("judgestream dlq list --format json")
-    assert {letter["errorClass"] for letter in letters} == {"invalid_request", "undecodable"}
+    assert {letter["errorClass"] for letter in letters} == {"empty_question", "undecodable"}
     newcomer.run(f"judgestream dlq inspect {letters[0]['deadLetterId']}")
     newcomer.run("judgestream status")  # bad records are not a bad stack
 
@@ -220,6 +220,7 @@ def test_a_judge_is_fine_tuned_published_and_installed_from_the_store(newcomer: 
         f"python -m trainer train --recipe {recipe} --base {TINY} --data train.jsonl --out tuned",
         seconds=300,
     )
+    newcomer.run("python -m trainer evaluate --checkpoint tuned --data train.jsonl", seconds=300)
     store = newcomer.home / "store"
     newcomer.run(f"python -m trainer publish tuned {store.as_uri()}")
     (published,) = [path for path in store.iterdir() if path.is_dir()]
