@@ -71,11 +71,11 @@ def test_many_verdicts_come_in_the_order_of_their_requests(kafka: Kafka) -> None
     assert [verdict.request_id for verdict in verdicts] == [f"many-{k}" for k in range(20)]
 
 
-def test_a_verdict_that_does_not_come_in_time_is_an_error_with_what_did(kafka: Kafka) -> None:
+def test_a_verdict_that_does_not_come_in_time_is_an_error_that_says_so(kafka: Kafka) -> None:
     slow = pair("SLEEP 4000", "a", "b", request_id="slow")
-    with pytest.raises(VerdictTimeout, match="1 of 2 requests have no verdict after 2 s") as late:
-        judge_all([pair("Now?", "a", "b", request_id="quick"), slow], timeout_s=2)
-    assert set(late.value.verdicts) == {"quick"}
+    with pytest.raises(VerdictTimeout, match="1 of 1 requests have no verdict after 1 s") as late:
+        judge_all([slow], timeout_s=1)
+    assert late.value.verdicts == {} and "'slow'" in str(late.value)
 
 
 def test_the_async_twin_submits_waits_reads_and_can_be_cancelled(kafka: Kafka) -> None:

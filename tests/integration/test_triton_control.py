@@ -14,7 +14,7 @@ from tritonclient.utils import InferenceServerException
 
 from judgestream.adapters.triton import TritonJudge
 from judgestream.adapters.triton_control import HEADER, TritonControl, restrictions
-from judgestream.core.errors import ConfigurationError, JudgeUnavailable
+from judgestream.core.errors import ConfigurationError, JudgeUnavailable, ReleaseNotLoaded
 from judgestream.local.triton import TritonServer
 from tests.integration.cluster import INSTANT, MODELS
 
@@ -152,7 +152,7 @@ async def test_the_holder_of_the_key_loads_and_unloads(server: TritonServer) -> 
         await control.unload(INSTANT)
         assert not any(model.ready for model in await control.index())
         await control.unload(INSTANT)  # once more is not an error
-        with pytest.raises(JudgeUnavailable):
+        with pytest.raises(ReleaseNotLoaded):
             await TritonJudge.connect(server.grpc_url, INSTANT, deadline_s=10.0)
         await control.load(INSTANT)
         assert [model.name for model in await control.index() if model.ready] == [INSTANT]

@@ -250,20 +250,15 @@ async def _config(
 
 
 async def _only_judge(client: InferenceServerClient) -> str:
+    """The one judge that is loaded. Asks for statistics, which name every loaded model: the repository's
+    index needs the control key, and a worker has none.
+    """
     with _translated("(any)"):
-        try:
-            index = await client.get_model_repository_index(as_json=True, client_timeout=10.0)
-        except InferenceServerException as exc:
-            if "is restricted" not in (exc.message() or ""):
-                raise
-            raise ConfigurationError(
-                "set JUDGESTREAM_TRITON__RELEASE to the judge to ask: this Triton does not show its models"
-                " without its control key (`judgestream release list` does)"
-            ) from exc
-        ready = [m["name"] for m in index.get("models", []) if m.get("state") == "READY"]
+        statistics = await client.get_inference_statistics(as_json=True, client_timeout=10.0)
+        loaded = sorted({model["name"] for model in statistics.get("model_stats", [])})
         judges = [
             name
-            for name in sorted(set(ready))
+            for name in loaded
             if "checkpoint_digest" in _parameters(await _config(client, name))
         ]
     if len(judges) == 1:
