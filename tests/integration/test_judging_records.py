@@ -128,9 +128,6 @@ def run_worker(cluster: Cluster, **settings: object) -> subprocess.CompletedProc
 
 
 def test_a_worker_says_what_is_missing_before_it_starts(cluster: Cluster, tmp_path: Path) -> None:
-    judge = run_worker(cluster, triton__release="judgelm-nowhere")
-    assert judge.returncode == 3
-    assert "judgelm-nowhere" in judge.stderr and "Traceback" not in judge.stderr
     unreachable = run_worker(cluster, triton__grpc="127.0.0.1:9")
     assert unreachable.returncode == 3 and "JUDGESTREAM_TRITON__GRPC" in unreachable.stderr
     broker = run_worker(cluster, kafka__bootstrap="127.0.0.1:9")
@@ -141,3 +138,26 @@ def test_a_worker_says_what_is_missing_before_it_starts(cluster: Cluster, tmp_pa
     assert "judge.requests.v1: missing" in topics.stderr and "topics apply" in topics.stderr
     misspelt = run_worker(cluster, kafka__bootstrp="x")
     assert misspelt.returncode == 2 and "JUDGESTREAM_KAFKA__BOOTSTRP" in misspelt.stderr
+
+
+def test_a_worker_waits_for_a_release_that_is_not_loaded_and_says_so(cluster: Cluster) -> None:
+    log = cluster.folder / "waiting.log"
+    with log.open("w") as file:
+        worker = subprocess.Popen(
+            worker_command("judging", 0),
+            env=cluster.environment(triton__release="judgelm-nowhere"),
+            cwd=cluster.folder,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait(
+                lambda: "judgelm-nowhere" in log.read_text(),
+                what="the worker's word on judgelm-nowhere",
+                seconds=60,
+            )
+            assert worker.poll() is None
+        finally:
+            worker.terminate()
+            worker.wait(30)
+    assert "Traceback" not in log.read_text()

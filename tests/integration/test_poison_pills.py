@@ -5,6 +5,7 @@ good ones are judged, every odd one is accounted for, and no worker ends.
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 
 from judgestream.adapters.kafka.lag import GroupLag
 from judgestream.adapters.kafka.reading import TopicReader
+from judgestream.adapters.kafka.topics import admin
 from judgestream.adapters.redis.worker_board import WorkerBoard
 from judgestream.contracts.topics import DEAD_LETTERS, LABELS, REQUESTS, VERDICTS, Topic
 from judgestream.core.errors import UndecodableRecord
@@ -128,9 +130,10 @@ def test_every_good_request_is_judged(fed: Fed) -> None:
 
 
 def test_every_odd_request_is_accounted_for(fed: Fed) -> None:
-    behind = GroupLag(fed.cluster.settings, "judgestream-judging")
     partitions = [(REQUESTS.name, k) for k in range(8)]
-    wait(lambda: behind(partitions) == 0, what="the judging group to be done", seconds=60)
+    with closing(admin(fed.cluster.settings)) as client:
+        behind = GroupLag(fed.cluster.settings, "judgestream-judging", client=client)
+        wait(lambda: behind(partitions) == 0, what="the judging group to be done", seconds=60)
     verdicts = {one.request_id: one.status for one in judged(fed)}
     letters = {
         (letter.partition, letter.offset): letter
@@ -203,14 +206,15 @@ def test_no_worker_has_ended_and_no_group_is_behind(fed: Fed) -> None:
         log = process.command.log_path.read_text()
         assert "Crashed" not in log and "ends this worker" not in log
         assert "could not be handled" not in log, "each odd record is expected by somebody"
-    for group, topic in (("judgestream-judging", REQUESTS), ("judgestream-bias", VERDICTS)):
-        behind = GroupLag(fed.cluster.settings, group)
-        partitions = [(topic.name, k) for k in range(8)]
-        wait(
-            lambda: behind(partitions) == 0,  # noqa: B023 - called at once
-            what=f"{group} to reach the end, transaction markers and all",
-            seconds=20,
-        )
+    with closing(admin(fed.cluster.settings)) as client:
+        for group, topic in (("judgestream-judging", REQUESTS), ("judgestream-bias", VERDICTS)):
+            behind = GroupLag(fed.cluster.settings, group, client=client)
+            partitions = [(topic.name, k) for k in range(8)]
+            wait(
+                lambda: behind(partitions) == 0,  # noqa: B023 - called at once
+                what=f"{group} to reach the end, transaction markers and all",
+                seconds=20,
+            )
 
 
 def judged(fed: Fed) -> list[Verdict]:
