@@ -158,6 +158,8 @@ class RequestJudge:
         if known is not None and known.requested_at is not None:
             # twins carry one id, so they tell one time: the first one's
             request = replace(request, requested_at=known.requested_at)
+        if not cut_to:
+            return self._settle(request, task, replies, progress)
         verdict = self._settle(request, replace(task, passes=passes), replies, progress)
         return replace(verdict, answers_cut_to=cut_to)
 
