@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from judgestream.engine.openmp import wait_passively
+from tests.paths import SHARED
 
 wait_passively()  # before any test imports torch: the machine's cores are shared
 
@@ -28,7 +29,7 @@ os.environ["JUDGESTREAM_LOCAL__DATA"] = "/nonexistent/judgestream-tests"
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of published data sets: `$JUDGESTREAM_SHARED`, else `../shared/data`. Skips without."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    beside = SHARED / "data"
     folder = Path(os.environ.get(SHARED_DATA) or beside)
     if not folder.is_dir():
         pytest.skip(f"no published data at {folder}: set {SHARED_DATA} to the folder that has it")

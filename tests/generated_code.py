@@ -11,9 +11,10 @@ from pathlib import Path
 
 from grpc_tools import protoc
 
+from tests.paths import SERVICES
+
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
-SERVICES = ROOT / "services"
 PACKAGE = Path("judgestream/v1")
 
 

@@ -11,13 +11,13 @@ from statistics import fmean
 
 import numpy as np
 
-from judgestream.core.stats.brier import brier
-from judgestream.core.stats.calibration import calibration
-from judgestream.core.stats.clusters import clustered_share
-from judgestream.core.stats.intervals import Interval, paired_difference, wilson_score
-from judgestream.core.stats.non_inferiority import non_inferiority
-from judgestream.core.stats.paired import signed_mean
-from tests.core.simulate import (
+from judgestream.evaluation.brier import brier
+from judgestream.evaluation.calibration import calibration
+from judgestream.evaluation.clusters import clustered_share
+from judgestream.evaluation.intervals import Interval, paired_difference, wilson_score
+from judgestream.evaluation.non_inferiority import non_inferiority
+from judgestream.evaluation.paired import signed_mean
+from tests.evaluation.simulate import (
     EVEN,
     FEW_TIES,
     NO_TIES,

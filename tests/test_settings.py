@@ -6,6 +6,7 @@ import pytest
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import CONFIG, load, names
+from tests.paths import ROOT
 
 
 def test_environment_over_file_over_default(
@@ -61,6 +62,6 @@ def test_secrets_are_masked() -> None:
 
 
 def test_the_page_of_settings_has_a_row_for_each_with_its_default() -> None:
-    page = (Path(__file__).resolve().parents[1] / "docs" / "settings.md").read_text()
+    page = (ROOT / "docs" / "settings.md").read_text()
     for path, default, meaning in names().values():
         assert f"| `{path}` | {f'`{default}`' if default else '-'} | {meaning} |" in page, path

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from judgestream.adapters import preflight
 from judgestream.apps.cli import main
 from judgestream.apps.cli.settings_table import shown
-from judgestream.apps.logs import MaskedLines
+from judgestream.apps.worker.logs import MaskedLines
 from judgestream.core.errors import ConfigurationError, StoreUnavailable
 from judgestream.settings import Redis, load, names
 

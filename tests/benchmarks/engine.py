@@ -21,15 +21,15 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from judgestream.adapters.model_repository import bundled_models
+from judgestream.adapters.releases.model_repository import bundled_models
 from judgestream.core.templates import JUDGELM
 from judgestream.engine.checkpoint import load_tokens
 from judgestream.engine.decoder import Decoder
 from judgestream.engine.grammar import ScoreTree
 from judgestream.engine.judge import row_tokens_of
-from judgestream.engine.lanes import Lanes
 from judgestream.engine.packing import pack
 from judgestream.engine.readout import prefill
+from judgestream.engine.row_threads import Lanes
 from judgestream.engine.tokens import Tokens
 from tests.benchmarks.prompts import VOCABULARY, both_orders, random_prompts
 from tests.benchmarks.report import Line

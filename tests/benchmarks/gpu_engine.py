@@ -14,7 +14,7 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 
 from judgestream.engine.attention import Round
 from judgestream.engine.decoder import Decoder
-from judgestream.engine.ladder import Trial, rungs
+from judgestream.engine.kernels import Trial, rungs
 from judgestream.engine.split import SplitDecoder
 from tests.benchmarks.engine import SCORE_TOKENS, tokens
 from tests.benchmarks.gpu_bench import SAMPLES, SEVEN_B, TINY, Bench

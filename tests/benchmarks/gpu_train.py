@@ -15,15 +15,15 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from judgestream.engine import training_attention
+from judgestream_trainer.recipe import Optimisation
+from judgestream_trainer.training.distributed import World
+from judgestream_trainer.training.loop import gradients
+from judgestream_trainer.training.metrics import peak_of
+from judgestream_trainer.training.model import flops_per_token, ready, recompute
+from judgestream_trainer.training.objective import Trainee
+from judgestream_trainer.training.optimisers import optimizers, set_rate
+from judgestream_trainer.training.sequences import Row
 from tests.benchmarks.report import Line
-from trainer.batches import Row
-from trainer.loop import gradients
-from trainer.model import flops_per_token, ready, recompute
-from trainer.objective import Trainee
-from trainer.optimisers import optimizers, set_rate
-from trainer.progress import peak_of
-from trainer.recipe import Optimisation
-from trainer.world import World
 
 SEVEN = {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32}
 TINY = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2}

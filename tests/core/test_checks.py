@@ -9,8 +9,7 @@ import pytest
 from judgestream.core import limits
 from judgestream.core.checks import label_problem, request_problem
 from judgestream.core.types import Candidate, Label, Options
-
-from .build import NOON, request
+from tests.core.build import NOON, request
 
 OK = request()
 LABEL = Label(label_id="l", request_id="r", annotator="ann", labelled_at=NOON, winner="a")

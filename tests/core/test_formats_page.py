@@ -12,8 +12,9 @@ from judgestream.contracts.request_format import SUBMITTED
 from judgestream.core.formats.mapping import METADATA
 from judgestream.core.formats.pairs import TARGETS
 from judgestream.core.formats.reasons import Aside, NoLabel
+from tests.paths import ROOT
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
+PAGE = ROOT / "docs" / "formats.md"
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 

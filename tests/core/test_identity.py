@@ -8,8 +8,7 @@ import pytest
 
 from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.types import Candidate, Options, Orders, ReferenceUse, Request
-
-from .build import NOON
+from tests.core.build import NOON
 
 PAIR = Request(
     request_id="r1",

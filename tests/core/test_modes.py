@@ -7,8 +7,7 @@ from judgestream.core.errors import EmptyQuestion, InvalidRequest, UnknownMode
 from judgestream.core.modes import MODES, PAIRWISE, SINGLE, check, plan
 from judgestream.core.templates import JUDGELM
 from judgestream.core.types import Candidate, Options, Orders, ReferenceUse, Request
-
-from .build import request
+from tests.core.build import request
 
 A, B = "Rayleigh scattering.", "It reflects the sea."
 Use = ReferenceUse

@@ -11,8 +11,7 @@ from judgestream.core.reconcile import (
 )
 from judgestream.core.transforms import STRAIGHT, SWAPPED, Transform
 from judgestream.core.types import PassResult, Reading, Reply, Status, Unread, Unreadable
-
-from .build import EQUAL, FIRST, SECOND, UNREAD, reading, request, result
+from tests.core.build import EQUAL, FIRST, SECOND, UNREAD, reading, request, result
 
 PREFERENCES = [
     ((0.6, 0.3, 0.1), 1),

@@ -5,8 +5,7 @@ import pytest
 
 from judgestream.core.transforms import STRAIGHT, SWAPPED, Transform
 from judgestream.core.types import Reading
-
-from .build import UNREAD
+from tests.core.build import UNREAD
 
 ORDERS = [order for n in (1, 2, 3, 4) for order in permutations(range(n))]
 

@@ -8,8 +8,7 @@ from judgestream.core.modes import PAIRWISE, Pass, plan
 from judgestream.core.templates import JUDGELM
 from judgestream.core.types import Options, Release, Reply, Request, Status, Verdict
 from judgestream.core.verdicts import Effort, failed, settle
-
-from .build import NOON, request
+from tests.core.build import NOON, request
 
 RELEASE = Release(
     name="judgelm-0a1b2c3d", checkpoint_digest="d1", template_id="judgelm-v1", max_input_tokens=2048

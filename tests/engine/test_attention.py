@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from judgestream.engine import ladder
+from judgestream.engine import kernels
 from judgestream.engine.attention import Round, attend, joined, plain
-from judgestream.engine.ladder import LADDER, Trial, choose, rungs
+from judgestream.engine.kernels import LADDER, Trial, choose, rungs
 
 CPU = torch.device("cpu")
 KERNELS = [name for name in LADDER if name != "cuda-varlen"]  # that one is for CUDA alone
@@ -82,7 +82,7 @@ def test_a_wrong_kernel_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("no such operator")
 
     table = {"cpu-careless": careless, "cpu-broken": broken, "plain": plain}
-    monkeypatch.setattr(ladder, "LADDER", table)
+    monkeypatch.setattr(kernels, "LADDER", table)
     assert choose(CPU, torch.float32, 4, 2, 16) == "plain"
 
 
@@ -93,7 +93,7 @@ def test_only_kernels_for_the_device_are_tried() -> None:
 
 
 def test_if_no_kernel_works_loading_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "LADDER", {})
+    monkeypatch.setattr(kernels, "LADDER", {})
     with pytest.raises(RuntimeError, match="no attention kernel works on cpu"):
         choose(CPU, torch.float32, 4, 2, 16)
 

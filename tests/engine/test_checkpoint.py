@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from sentencepiece import SentencePieceProcessor
 
+from judgestream.checkpoints.manifest import describe, write_manifest
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine.checkpoint import Checkpoint, load, load_model, load_tokens
-from judgestream.engine.manifest import describe, write_manifest
 from tests.engine import tiny
 
 FolderOf = Callable[[str], Path]

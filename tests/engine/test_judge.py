@@ -6,11 +6,11 @@ import pytest
 
 from judgestream.core.errors import PromptTooLong, RejectedByJudge
 from judgestream.core.parsing import read
+from judgestream.core.prompt import Prompt
 from judgestream.core.templates.base import Grammar
 from judgestream.core.types import Reading, Reply
 from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.judge import Judge
-from judgestream.engine.prompt import Prompt
 from tests.engine import tiny
 
 Loaded = Callable[[str], Checkpoint]

@@ -3,13 +3,11 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from judgestream.engine.openmp import wait_passively
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
 
 
 def test_threads_sleep_after_a_thousand_turns_unless_somebody_said_otherwise() -> None:
@@ -28,7 +26,7 @@ def test_threads_sleep_after_a_thousand_turns_unless_somebody_said_otherwise() -
 def test_importing_the_package_writes_no_environment() -> None:
     code = (
         "import os; before = dict(os.environ)\n"
-        "import judgestream.engine.manifest, judgestream.adapters.model_repository\n"
+        "import judgestream.checkpoints.manifest, judgestream.adapters.releases.model_repository\n"
         "assert dict(os.environ) == before, set(os.environ) - set(before)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -47,7 +45,7 @@ def test_what_computes_calls_it_before_torch_is_imported(path: str) -> None:
 
 def test_the_trainer_calls_it_and_has_no_torch_before_its_command_runs() -> None:
     code = (
-        "import os, sys, trainer.__main__ as m\n"
+        "import os, sys, judgestream_trainer.__main__ as m\n"
         "assert 'torch' not in sys.modules and 'OMP_WAIT_POLICY' not in os.environ\n"
         "m.main(['data', 'check', '/nowhere'])\n"
         "assert os.environ['OMP_WAIT_POLICY'] == 'PASSIVE'"

@@ -8,11 +8,11 @@ import torch
 from transformers import PreTrainedModel
 
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.prompt import Prompt
 from judgestream.engine.attention import Round, attend
 from judgestream.engine.checkpoint import Checkpoint, load
 from judgestream.engine.decoder import Decoder, Mix
 from judgestream.engine.judge import Judge
-from judgestream.engine.prompt import Prompt
 from judgestream.engine.split import ROWS_PER_OWNER, SplitDecoder, total
 from tests.engine import tiny
 from tests.engine.test_decoder import FAMILIES, alone

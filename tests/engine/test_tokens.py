@@ -21,6 +21,7 @@ from judgestream.core.templates import JUDGELM
 from judgestream.engine.checkpoint import load_tokens
 from judgestream.engine.tokens import Tokens
 from tests.engine import tiny
+from tests.paths import JUDGES
 
 CORPUS = [
     "What is 2 + 2? The answer is four, im end start eot id INST think tool call",
@@ -104,7 +105,7 @@ def sentencepiece(folder: Path) -> None:
 
 def own(folder: Path) -> None:
     """The bundled judge: the template's own pieces are tokens."""
-    source = Path(__file__).resolve().parents[2] / "triton_models" / "judges" / "tiny"
+    source = JUDGES / "tiny"
     for name in ("tokenizer.json", "tokenizer_config.json", "config.json"):
         (folder / name).write_bytes((source / name).read_bytes())
 

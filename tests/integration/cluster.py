@@ -20,10 +20,10 @@ from judgestream.local.triton import TritonServer
 from judgestream.local.valkey import ValkeyServer
 from judgestream.settings import Kafka
 from judgestream.v1.judging_pb2 import Candidate, JudgeRequest, Verdict
+from tests.paths import PYTHONPATH
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 INSTANT = "instant"
-SERVICES = Path(__file__).resolve().parents[2] / "services"
 
 # Quick to notice a dead worker; a production group would rather wait for its restart.
 QUICK = {
@@ -67,7 +67,7 @@ class Cluster:
         return {
             **inherited,
             **QUICK,
-            "PYTHONPATH": str(SERVICES),
+            "PYTHONPATH": PYTHONPATH,
             "JUDGESTREAM_KAFKA__BOOTSTRAP": self.kafka.bootstrap,
             "JUDGESTREAM_REDIS__URL": self.valkey.url,
             "JUDGESTREAM_TRITON__GRPC": self.triton.grpc_url,

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.adapters.model_repository import bundled_models
+from judgestream.adapters.releases.model_repository import bundled_models
 from judgestream.local.ports import free_port
 from judgestream.local.state import read_state
 from judgestream.local.variables import read_variables
-from tests.integration.cluster import SERVICES, wait
+from tests.integration.cluster import wait
+from tests.paths import PYTHONPATH
 
 pytestmark = pytest.mark.integration
 
@@ -28,7 +29,7 @@ def run(
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("JUDGESTREAM_")}
     return subprocess.run(
         [sys.executable, "-m", "judgestream.apps.cli", *arguments],
-        env={**inherited, "PYTHONPATH": str(SERVICES), **environment},
+        env={**inherited, "PYTHONPATH": PYTHONPATH, **environment},
         capture_output=True,
         text=True,
         timeout=timeout,

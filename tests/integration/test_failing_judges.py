@@ -10,14 +10,14 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from judgestream.adapters.endpoint_release import RemoteJudge, install_endpoint
 from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerEntry, WorkerState
+from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
 from judgestream.contracts.topics import DEAD_LETTERS
 from judgestream.local.ports import free_port
 from judgestream.local.triton import TritonServer
 from judgestream.settings import Redis
 from judgestream.v1.judging_pb2 import Candidate, JudgeRequest, Verdict
-from tests.engine.endpoint import Endpoint, prefers_longer
+from tests.backends.chat.endpoint import Endpoint, prefers_longer
 from tests.integration.cluster import INSTANT, Cluster, instant_triton, pairs, running, wait
 
 pytestmark = pytest.mark.integration

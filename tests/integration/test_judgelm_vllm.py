@@ -18,25 +18,26 @@ import pytest
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from judgestream.adapters.model_repository import bundled_models
+from judgestream.adapters.releases.model_repository import bundled_models
+from judgestream.adapters.releases.vllm import SUFFIX, install_vllm
 from judgestream.adapters.triton import TritonJudge
-from judgestream.adapters.vllm_release import SUFFIX, install_vllm
 from judgestream.core.errors import JudgeUnavailable, PromptTooLong
 from judgestream.core.modes import PAIRWISE, Pass, plan
 from judgestream.core.parsing import read
+from judgestream.core.prompt import Prompt
 from judgestream.core.templates import template
 from judgestream.core.types import Candidate, Options, Reading, Release, Reply, Request
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
-from judgestream.engine.prompt import Prompt
 from judgestream.local.triton import TritonServer
-from tests.engine.record_vllm import EXPLANATION_TOKENS, PAIRS
-from tests.engine.recorded_vllm import RECORDED
+from tests.backends.record_vllm import EXPLANATION_TOKENS, PAIRS
+from tests.backends.recorded_vllm import RECORDED
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.integration
 
 TINY = bundled_models() / "judges" / "tiny"
-STAND_IN = Path(__file__).parents[1] / "models" / "recorded_vllm"
+STAND_IN = ROOT / "tests" / "models" / "recorded_vllm"
 
 
 @pytest.fixture(scope="module")

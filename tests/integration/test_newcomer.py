@@ -24,13 +24,13 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaProducer
 
-from judgestream.adapters.model_repository import bundled_models
+from judgestream.adapters.releases.model_repository import bundled_models
 from judgestream.local.ports import free_port
-from tests.engine.endpoint import prefers_longer, serving
+from tests.backends.chat.endpoint import prefers_longer, serving
+from tests.paths import RECIPES
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).resolve().parents[2]
 TINY = bundled_models() / "judges" / "tiny"
 DEFAULT = bundled_models() / "judges" / "default"
 REQUESTS = "judge.requests.v1"
@@ -215,14 +215,16 @@ def test_a_judge_is_fine_tuned_published_and_installed_from_the_store(newcomer: 
         for k in range(64)
     ]
     (newcomer.home / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    recipe = ROOT / "trainer" / "recipes" / "small-fine-tune.yaml"
+    recipe = RECIPES / "small-fine-tune.yaml"
     newcomer.run(
-        f"python -m trainer train --recipe {recipe} --base {TINY} --data train.jsonl --out tuned",
+        f"python -m judgestream_trainer train --recipe {recipe} --base {TINY} --data train.jsonl --out tuned",
         seconds=300,
     )
-    newcomer.run("python -m trainer evaluate --checkpoint tuned --data train.jsonl", seconds=300)
+    newcomer.run(
+        "python -m judgestream_trainer evaluate --checkpoint tuned --data train.jsonl", seconds=300
+    )
     store = newcomer.home / "store"
-    newcomer.run(f"python -m trainer publish tuned {store.as_uri()}")
+    newcomer.run(f"python -m judgestream_trainer publish tuned {store.as_uri()}")
     (published,) = [path for path in store.iterdir() if path.is_dir()]
     (release,) = newcomer.lines(f"judgestream release install {published.as_uri()} --format json")
     newcomer.run(f"judgestream release use {release['release']}", seconds=300)

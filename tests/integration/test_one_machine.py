@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.adapters.model_repository import bundled_models
+from judgestream.adapters.releases.model_repository import bundled_models
 from judgestream.local.ports import free_port
 from judgestream.local.supervisor_file import PartState, read_report
-from tests.integration.cluster import SERVICES, wait
+from tests.integration.cluster import wait
 from tests.integration.test_demo import PORTS, run, running_below
+from tests.paths import PYTHONPATH
 
 pytestmark = pytest.mark.integration
 
@@ -115,7 +116,7 @@ def test_the_release_is_changed_while_requests_come_and_none_is_lost(
             *(sys.executable, "-m", "judgestream.apps.cli", "submit", str(rows)),
             *("--wait", "--timeout", "120"),
         ],
-        env={**clean, "PYTHONPATH": str(SERVICES), **stack.environment},
+        env={**clean, "PYTHONPATH": PYTHONPATH, **stack.environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -172,7 +173,7 @@ def test_an_interrupted_up_leaves_nothing_running(stack: Stack) -> None:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("JUDGESTREAM_")}
     up = subprocess.Popen(
         [sys.executable, "-m", "judgestream.apps.cli", "up"],
-        env={**clean, "PYTHONPATH": str(SERVICES), **stack.environment, **stack.ports},
+        env={**clean, "PYTHONPATH": PYTHONPATH, **stack.environment, **stack.ports},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from judgestream.adapters.endpoint_release import RemoteJudge, install_endpoint
+from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
 from judgestream.adapters.triton import TritonJudge
 from judgestream.core.errors import JudgestreamError, JudgeUnavailable, PromptTooLong
 from judgestream.core.modes import PAIRWISE, plan
@@ -18,7 +18,7 @@ from judgestream.core.templates import template
 from judgestream.core.types import Candidate, Options, Release, Request, Verdict
 from judgestream.core.verdicts import Effort, settle
 from judgestream.local.triton import TritonServer
-from tests.engine.endpoint import Endpoint, prefers_longer
+from tests.backends.chat.endpoint import Endpoint, prefers_longer
 
 pytestmark = pytest.mark.integration
 

@@ -17,11 +17,11 @@ from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.bias_store import BiasStore, Counted, scripts
 from judgestream.adapters.redis.published import Published
 from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerEntry, WorkerState
-from judgestream.apps.board_keeper import on_board
-from judgestream.apps.worker_status import WorkerStatus
-from judgestream.core.bias.counts import BiasCounts
-from judgestream.core.bias.windows import EPOCH, window_of
+from judgestream.apps.worker.board_keeper import on_board
+from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import ConfigurationError, StoreUnavailable
+from judgestream.evaluation.probes.counts import BiasCounts
+from judgestream.evaluation.time_windows import EPOCH, window_of
 from judgestream.local.valkey import ValkeyServer
 from judgestream.settings import Redis
 

@@ -16,24 +16,24 @@ from kafka import KafkaConsumer, TopicPartition
 
 from judgestream.adapters.kafka.publishing import RecordPublisher
 from judgestream.adapters.kafka.topics import admin, apply
+from judgestream.checkpoints.manifest import read_manifest, verify
 from judgestream.contracts.events import header
 from judgestream.contracts.topics import CHECKPOINTS
-from judgestream.engine.manifest import read_manifest, verify
 from judgestream.local.kafka import KafkaServer
 from judgestream.local.process import Command, ServerProcess
 from judgestream.settings import Kafka
 from judgestream.v1.rollout_pb2 import Checkpoint
+from judgestream_trainer.data.example import Example
+from judgestream_trainer.data.outcomes import unusable
+from judgestream_trainer.data.split import deduplicated
+from judgestream_trainer.data.stream import publish
+from judgestream_trainer.tasks import FAMILIES, items
 from tests.integration.cluster import QUICK, wait
-from trainer.data.outcomes import unusable
-from trainer.data.split import deduplicated
-from trainer.data.stream import publish
-from trainer.examples import Example
-from trainer.tasks import FAMILIES, items
+from tests.paths import JUDGES, PYTHONPATH
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).resolve().parents[2]
-TINY = ROOT / "triton_models" / "judges" / "tiny"
+TINY = JUDGES / "tiny"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 RECIPE = """
@@ -62,7 +62,7 @@ def kafka(tmp_path: Path) -> Iterator[Kafka]:
 
 
 class Trainer:
-    """`python -m trainer serve` over one data folder, as a supervisor would run it."""
+    """`python -m judgestream_trainer serve` over one data folder, as a supervisor would run it."""
 
     def __init__(self, folder: Path, kafka: Kafka, *, least: int) -> None:
         self.folder = folder
@@ -80,7 +80,7 @@ class Trainer:
             Command(
                 name="trainer",
                 argv=[
-                    *(sys.executable, "-m", "trainer", "serve"),
+                    *(sys.executable, "-m", "judgestream_trainer", "serve"),
                     *("--recipe", str(self.folder / "recipe.yaml"), "--base", str(self.base)),
                     *("--publish", str(self.folder / "releases")),
                     *("--data-dir", str(self.folder / "data")),
@@ -91,7 +91,7 @@ class Trainer:
                 ],
                 log_path=self.log,
                 cwd=self.folder,
-                env={**inherited, **QUICK, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT}"},
+                env={**inherited, **QUICK, "PYTHONPATH": PYTHONPATH},
                 stop_seconds=60.0,
             )
         )

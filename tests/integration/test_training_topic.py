@@ -25,11 +25,11 @@ from judgestream.core.errors import OversizeRecord
 from judgestream.local.kafka import KafkaServer
 from judgestream.settings import Kafka
 from judgestream.v1.training_pb2 import TrainingExample
-from trainer.commands import data
-from trainer.data import Reason, Tally, read_examples
-from trainer.data.stream import publish, read_topic
-from trainer.data.topic import example_to_message
-from trainer.examples import Example, Judgement
+from judgestream_trainer.commands import data
+from judgestream_trainer.data import Reason, Tally, read_examples
+from judgestream_trainer.data.example import Example, Judgement
+from judgestream_trainer.data.stream import publish, read_topic
+from judgestream_trainer.data.topic import example_to_message
 
 pytestmark = pytest.mark.integration
 
@@ -122,7 +122,7 @@ def test_no_broker_is_its_own_exit_code(tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"prompt": "q", "chosen": "a", "rejected": "b"}\n')
     done = subprocess.run(
-        [sys.executable, "-m", "trainer", "data", "publish", str(rows)],
+        [sys.executable, "-m", "judgestream_trainer", "data", "publish", str(rows)],
         env=os.environ | {"JUDGESTREAM_KAFKA__BOOTSTRAP": "127.0.0.1:1"},
         capture_output=True,
         text=True,

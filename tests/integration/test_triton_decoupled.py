@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from tritonclient.grpc.aio import InferenceServerClient, InferInput
 
-from judgestream.adapters.model_repository import Tuning, install
+from judgestream.adapters.releases.model_repository import Tuning, install
 from judgestream.adapters.triton import TritonJudge
 from judgestream.core.errors import JudgestreamError, PromptTooLong
 from judgestream.core.modes import Pass
+from judgestream.core.prompt import Prompt
 from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import Release, Reply
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
-from judgestream.engine.prompt import Prompt
 from judgestream.local.triton import TritonServer
 from tests.engine import tiny
 

@@ -12,11 +12,11 @@ import pytest
 from tritonclient.grpc import InferenceServerClient, InferInput, InferResult
 from tritonclient.utils import InferenceServerException
 
-from judgestream.adapters.model_repository import Tuning, install
+from judgestream.adapters.releases.model_repository import Tuning, install
+from judgestream.core.prompt import Prompt
 from judgestream.core.types import Release, Reply
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
-from judgestream.engine.prompt import Prompt
 from judgestream.local.triton import TritonServer
 from tests.engine import tiny
 

@@ -96,7 +96,7 @@ def test_what_an_earlier_run_left_is_waited_for(
 
 
 def test_a_free_address_of_its_own_is_not_somebody_elses(tmp_path: Path) -> None:
-    from judgestream.apps.server_plan import plan_servers
+    from judgestream.apps.machine.server_plan import plan_servers
     from judgestream.local.ports import free_port
 
     port = free_port()

@@ -11,14 +11,14 @@ from transformers import PreTrainedTokenizerFast
 
 from judgestream.engine.tokens import Tokens
 from judgestream.engine.training_attention import LADDER
-from trainer.examples import Example
-from trainer.folder import write_model
-from trainer.model import fresh
-from trainer.objective import Heads, Trainee
-from trainer.recipe import Recipe, recipe_from
-from trainer.stream import task_item
-from trainer.tasks import FAMILIES, items
-from trainer.tokenizer import train_tokenizer
+from judgestream_trainer.data.example import Example
+from judgestream_trainer.recipe import Recipe, recipe_from
+from judgestream_trainer.tasks import FAMILIES, items
+from judgestream_trainer.training.data_order import task_item
+from judgestream_trainer.training.export import write_model
+from judgestream_trainer.training.model import fresh
+from judgestream_trainer.training.objective import Heads, Trainee
+from judgestream_trainer.training.tokenizer import train_tokenizer
 
 SIZE = {"context": 640, "max_input": 512}
 MODEL = {"vocab": 480, "hidden": 32, "layers": 2, "heads": 4, "intermediate": 48}

@@ -1,20 +1,20 @@
 """The bundled judge, read by the engine: the same scores as plain greedy decoding, on 200 real prompts."""
 
 from itertools import islice
-from pathlib import Path
 
 import torch
 
 from judgestream.core.modes import PAIRWISE, plan
+from judgestream.core.prompt import Prompt
 from judgestream.core.templates import JUDGELM
 from judgestream.core.types import Reply
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
-from judgestream.engine.prompt import Prompt
-from trainer.evaluate import request_of
-from trainer.tasks import FAMILIES, items
+from judgestream_trainer.cards.judging import request_of
+from judgestream_trainer.tasks import FAMILIES, items
+from tests.paths import JUDGES
 
-TINY = Path(__file__).resolve().parents[2] / "triton_models" / "judges" / "tiny"
+TINY = JUDGES / "tiny"
 
 
 def held_out_prompts(count: int) -> list[Prompt]:

@@ -1,4 +1,4 @@
-"""`python -m trainer evaluate` and `publish`, as they are typed."""
+"""`python -m judgestream_trainer evaluate` and `publish`, as they are typed."""
 
 import json
 import os
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.engine.manifest import read_manifest, verify
-from trainer.__main__ import main
-from trainer.data.topic import json_line
-from trainer.evaluate import WHEN
-from trainer.tasks import FAMILIES, items
+from judgestream.checkpoints.manifest import read_manifest, verify
+from judgestream_trainer.__main__ import main
+from judgestream_trainer.cards.judging import WHEN
+from judgestream_trainer.data.topic import json_line
+from judgestream_trainer.tasks import FAMILIES, items
+from tests.paths import JUDGES, PYTHONPATH
 
-ROOT = Path(__file__).resolve().parents[2]
-TINY = ROOT / "triton_models" / "judges" / "tiny"
+TINY = JUDGES / "tiny"
 
 
 @pytest.fixture
@@ -116,8 +116,8 @@ def test_a_release_that_nobody_could_be_told_of_is_published_and_the_exit_code_s
     # in a process of its own: kafka-python leaves the sockets of its tries to the garbage collector
     arguments = ["publish", str(checkpoint), str(tmp_path / "to"), "--bootstrap", "127.0.0.1:1"]
     done = subprocess.run(
-        [sys.executable, "-m", "trainer", *arguments],
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT}"},
+        [sys.executable, "-m", "judgestream_trainer", *arguments],
+        env={**os.environ, "PYTHONPATH": PYTHONPATH},
         capture_output=True,
         text=True,
         timeout=180,

@@ -9,15 +9,22 @@ import pytest
 import yaml
 from rich.console import Console
 
+from judgestream_trainer.__main__ import main
+from judgestream_trainer.data.augment import Visit, visit
+from judgestream_trainer.data.example import Example, Judgement
+from judgestream_trainer.failure import TrainingFailed
+from judgestream_trainer.training.data_order import Stream, supply
+from judgestream_trainer.training.metrics import recorded
+from judgestream_trainer.training.run import fine_tune
+from judgestream_trainer.training.sequences import (
+    IGNORED,
+    OFF_GRID,
+    ROUNDED,
+    encode,
+    places,
+    prepared,
+)
 from tests.trainer import small
-from trainer.__main__ import main
-from trainer.augment import Visit, visit
-from trainer.batches import IGNORED, OFF_GRID, ROUNDED, encode, places, prepared
-from trainer.examples import Example, Judgement
-from trainer.failure import TrainingFailed
-from trainer.progress import recorded
-from trainer.stream import Stream, supply
-from trainer.train import fine_tune
 
 HOW = {"optimizer": "adamw", "other_lr": 0.01, "steps": 0, "epochs": 1, "batch": 2}
 MARKERS = ("### Response:", "<s>", "</s>", "[The End of Assistant 1's Answer]", "[Question]")

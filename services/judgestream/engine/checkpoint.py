@@ -23,13 +23,13 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from judgestream.checkpoints.architecture import FAMILIES
+from judgestream.checkpoints.inspection import inspect
+from judgestream.checkpoints.manifest import NAME, Manifest, describe, read_manifest
+from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine import sentencepiece_bpe
-from judgestream.engine.architecture import FAMILIES
-from judgestream.engine.calibration import read_temperature
 from judgestream.engine.decoder import Decoder
-from judgestream.engine.inspection import inspect
-from judgestream.engine.manifest import NAME, Manifest, describe, read_manifest
 from judgestream.engine.split import SplitDecoder
 from judgestream.engine.tokens import Tokens
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 from transformers import PreTrainedModel
 
-from judgestream.engine import blocks, ladder, prepacked
-from judgestream.engine.architecture import FAMILIES
+from judgestream.checkpoints.architecture import FAMILIES
+from judgestream.engine import blocks, kernels, prepacked
 from judgestream.engine.float8 import Float8
 from judgestream.engine.linear import Weight, added, dense, gated, linear
 from judgestream.engine.prepacked import Prepacked
@@ -80,9 +80,9 @@ class Decoder:
         self._rotary = body.rotary_emb
         self._turns: tuple[Tensor, Tensor] | None = None
         shape = (self.heads, self.kv_heads, self.width)
-        self.kernel_name = ladder.choose(self.device, self.dtype, *shape)
-        self.kernel = ladder.LADDER[self.kernel_name]
-        tolerance = ladder.TOLERANCE[self.dtype]
+        self.kernel_name = kernels.choose(self.device, self.dtype, *shape)
+        self.kernel = kernels.LADDER[self.kernel_name]
+        tolerance = kernels.TOLERANCE[self.dtype]
         self.blocks = self.device.type == "cpu" and blocks.agrees(self.dtype, *shape, tolerance)
         if self.blocks:
             self.kernel_name = blocks.NAME

@@ -4,20 +4,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from judgestream.checkpoints.temperature import soften
 from judgestream.core.errors import PromptTooLong, RejectedByJudge
+from judgestream.core.prompt import Prompt
 from judgestream.core.templates.base import JOINT_UP_TO, Grammar
 from judgestream.core.types import Reply
-from judgestream.engine import chain
-from judgestream.engine.calibration import soften
-from judgestream.engine.chain import ChainLines
+from judgestream.engine import sequential_scores
 from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.decoder import Decoder
+from judgestream.engine.generation import Writing, Written
 from judgestream.engine.grammar import ScoreTree
-from judgestream.engine.lanes import Lanes
 from judgestream.engine.packing import Row, pack
-from judgestream.engine.prompt import Prompt
 from judgestream.engine.readout import Prefill, prefill
-from judgestream.engine.writing import Writing, Written
+from judgestream.engine.row_threads import Lanes
+from judgestream.engine.sequential_scores import ChainLines
 
 ROW_BYTES = {"cpu": 4096, "cuda": 32_768}
 """Tokens per forward times the bytes of a number. A CPU is fastest while a row's activations stay in its
@@ -183,7 +183,9 @@ class Judge:
             return joint
         decoder, temperature = self.checkpoint.decoder, self.temperature
         return [
-            chain.marginals(decoder, filled, at, lines, temperature=temperature).flatten().tolist()
+            sequential_scores.marginals(decoder, filled, at, lines, temperature=temperature)
+            .flatten()
+            .tolist()
             for at in range(len(filled.row.prompts))
         ]
 

@@ -7,10 +7,6 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from judgestream.apps.cli import agreement_view as view
-from judgestream.apps.cli.judged import Judged, ambiguous
-from judgestream.apps.cli.label_join import join, paired
-from judgestream.core.stats.labels import Ballots
-from judgestream.core.stats.order_rules import OrderRule
 from judgestream.core.types import (
     PROBE_KEY,
     CandidateScore,
@@ -21,6 +17,10 @@ from judgestream.core.types import (
     Status,
     Verdict,
 )
+from judgestream.evaluation.judged import Judged, ambiguous
+from judgestream.evaluation.label_join import join, paired
+from judgestream.evaluation.labels import Ballots
+from judgestream.evaluation.order_rules import OrderRule
 from tests.core.build import NOON, UNREAD
 
 names = st.sampled_from(["a", "b", "", "z", "a " * 300])

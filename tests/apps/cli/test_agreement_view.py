@@ -9,12 +9,12 @@ from judgestream.apps.cli import agreement_view as view
 from judgestream.apps.cli import main
 from judgestream.apps.cli.agreement import _gate
 from judgestream.apps.cli.exit_codes import ExitCode
-from judgestream.apps.cli.judged import Judged
-from judgestream.apps.cli.label_join import ReleaseAgreement, join, paired
-from judgestream.core.bias.counts import BiasCounts
-from judgestream.core.stats.labels import Ballots
-from judgestream.core.stats.order_rules import OrderRule
 from judgestream.core.types import Label
+from judgestream.evaluation.judged import Judged
+from judgestream.evaluation.label_join import ReleaseAgreement, join, paired
+from judgestream.evaluation.labels import Ballots
+from judgestream.evaluation.order_rules import OrderRule
+from judgestream.evaluation.probes.counts import BiasCounts
 from tests.core.build import NOON
 
 NAMES = [f"q{k}" for k in range(60)]

@@ -13,8 +13,8 @@ from judgestream.apps.cli import main
 from judgestream.apps.cli.output import column_widths
 from judgestream.apps.cli.stack import differences
 from judgestream.apps.cli.status import ranges
-from judgestream.apps.server_plan import plan_servers
-from judgestream.apps.supervisor import snapshot
+from judgestream.apps.machine.server_plan import plan_servers
+from judgestream.apps.machine.supervisor import snapshot
 from judgestream.core.errors import ConfigurationError
 from judgestream.local.folder import data_folder, make_folder
 from judgestream.local.ports import free_port

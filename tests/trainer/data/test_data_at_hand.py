@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from judgestream.core.formats.reasons import Aside, NoLabel
-from trainer.data import Reason, read_examples
-from trainer.data.split import deduplicated
+from judgestream_trainer.data import Reason, read_examples
+from judgestream_trainer.data.split import deduplicated
 
 
 @pytest.fixture

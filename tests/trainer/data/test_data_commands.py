@@ -1,4 +1,4 @@
-"""`python -m trainer data`: what it prints, writes and answers."""
+"""`python -m judgestream_trainer data`: what it prints, writes and answers."""
 
 import io
 import json
@@ -9,10 +9,11 @@ import pytest
 from rich.console import Console
 
 from judgestream.core.errors import ConfigurationError
-from trainer.commands import data
-from trainer.data import read_examples
+from judgestream_trainer.commands import data
+from judgestream_trainer.data import read_examples
+from tests.paths import ROOT
 
-SAMPLES = Path(__file__).resolve().parents[3] / "services" / "judgestream" / "samples"
+SAMPLES = ROOT / "services" / "judgestream" / "samples"
 TINY = SAMPLES.parents[2] / "triton_models" / "judges" / "tiny"
 TRL = [
     {"prompt": f"Question {k}?", "chosen": "Hello there.", "rejected": "Go away."}

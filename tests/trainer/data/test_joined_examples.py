@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from trainer.data import Counts, Reason, TrainingDataError, read_examples
-from trainer.examples import Example, Judgement
+from judgestream_trainer.data import Counts, Reason, TrainingDataError, read_examples
+from judgestream_trainer.data.example import Example, Judgement
 
 Row = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trainer.data import TrainingDataError, read_examples
+from judgestream_trainer.data import TrainingDataError, read_examples
 
 NOON = "2026-01-01T00:00:00Z"
 PAIR = [{"text": "a"}, {"text": "b"}]

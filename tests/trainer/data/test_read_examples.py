@@ -10,8 +10,8 @@ import pytest
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.formats.trl import chosen_second
-from trainer.data import KINDS, Counts, Reason, TrainingDataError, read_examples
-from trainer.examples import Example, Judgement
+from judgestream_trainer.data import KINDS, Counts, Reason, TrainingDataError, read_examples
+from judgestream_trainer.data.example import Example, Judgement
 
 Row = Mapping[str, Any]
 

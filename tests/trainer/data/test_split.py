@@ -3,7 +3,8 @@
 import pytest
 
 from judgestream.core.errors import ConfigurationError
-from trainer.data.split import (
+from judgestream_trainer.data.example import Example, Judgement
+from judgestream_trainer.data.split import (
     Shares,
     Side,
     deduplicated,
@@ -13,7 +14,6 @@ from trainer.data.split import (
     split,
     without_prompts,
 )
-from trainer.examples import Example, Judgement
 
 THIRDS = Shares(validation=0.3, test=0.3)
 

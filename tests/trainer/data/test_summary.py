@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from trainer.data import TrainingDataError
-from trainer.data.questions import read_questions
-from trainer.data.split import Shares, Side
-from trainer.data.summary import Balance, Lengths, sequences, summary
-from trainer.examples import Example, Judgement
+from judgestream_trainer.data import TrainingDataError
+from judgestream_trainer.data.example import Example, Judgement
+from judgestream_trainer.data.questions import read_questions
+from judgestream_trainer.data.split import Shares, Side
+from judgestream_trainer.data.summary import Balance, Lengths, sequences, summary
 
 SHARES = Shares(validation=0.0, test=0.0)
 

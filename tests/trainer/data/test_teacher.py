@@ -4,9 +4,9 @@ import pytest
 
 from judgestream.core.formats.fields import Fields, InvalidRecord, Place
 from judgestream.core.formats.judgelm import score_pair
-from trainer.data.outcomes import Reason
-from trainer.data.teacher import judgement
-from trainer.examples import Judgement
+from judgestream_trainer.data.example import Judgement
+from judgestream_trainer.data.outcomes import Reason
+from judgestream_trainer.data.teacher import judgement
 
 PLACE = Place(file="rows", number=3)
 

@@ -10,8 +10,8 @@ from judgestream.contracts.topics import TRAINING
 from judgestream.contracts.wire import decode, encode
 from judgestream.core.errors import InvalidRequest
 from judgestream.v1 import training_pb2 as pb
-from trainer.data.topic import example_from_message, example_to_message, json_line
-from trainer.examples import Example, Judgement
+from judgestream_trainer.data.example import Example, Judgement
+from judgestream_trainer.data.topic import example_from_message, example_to_message, json_line
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 FULL = Example(

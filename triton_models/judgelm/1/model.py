@@ -34,10 +34,10 @@ class TritonPythonModel:
         import torch
         import transformers
 
-        from judgestream.engine.gauges import Gauges, peak_flops
-        from judgestream.engine.instance import Setting, start
-        from judgestream.engine.serving import Counters, Shown
-        from judgestream.engine.turns import Turns
+        from judgestream.backends.instance import Setting, start
+        from judgestream.backends.round_robin import Turns
+        from judgestream.backends.throughput import Gauges, peak_flops
+        from judgestream.backends.triton_requests import Counters, Shown
 
         if int(parameters["threads"]) > 0:
             torch.set_num_threads(int(parameters["threads"]))
@@ -76,7 +76,7 @@ class TritonPythonModel:
     def execute(self, requests):
         """Decoupled, batches take turns, so that scores do not wait for explanations; `add` waits while
         enough of them are under way, and requests queue in Triton, where the limits are."""
-        from judgestream.engine.serving import answer, answering
+        from judgestream.backends.triton_requests import answer, answering
 
         if self.turns is not None:
             stream = functools.partial(self.judge.stream, partial=True)
@@ -99,9 +99,9 @@ class TritonPythonModel:
     def _warm_up(self, template_id):
         """Judge one prompt of each mode: builds the score trees and fails here rather than later."""
         from judgestream.core.modes import MODES
+        from judgestream.core.prompt import Prompt
         from judgestream.core.templates import template
         from judgestream.core.types import Reply
-        from judgestream.engine.prompt import Prompt
 
         forms = template(template_id).forms
         prompts = [

@@ -42,8 +42,8 @@ class TritonPythonModel:
         if path and Path(path).is_dir() and path not in sys.path:
             sys.path.insert(0, path)
 
-        from judgestream.engine.serving import Counters
-        from judgestream.engine.vllm_judge import VllmJudge, VllmSettings
+        from judgestream.backends.triton_requests import Counters
+        from judgestream.backends.vllm import VllmJudge, VllmSettings
 
         settings = VllmSettings(
             concurrency=int(parameters["concurrency"]),
@@ -61,7 +61,7 @@ class TritonPythonModel:
         self.counters = Counters("judgestream_vllm", COUNTERS, labels, pb_utils)
 
     def execute(self, requests):
-        from judgestream.engine.serving import answer
+        from judgestream.backends.triton_requests import answer
 
         stream = functools.partial(self.judge.stream, partial=self.decoupled)
         answer(requests, stream, pb_utils, self.name)
@@ -69,8 +69,8 @@ class TritonPythonModel:
 
     async def ask(self, text, sampling):
         """One request to the vLLM backend, not streamed: one response, with everything in it."""
+        from judgestream.backends.vllm_responses import refusal
         from judgestream.core.errors import JudgeUnavailable
-        from judgestream.engine.vllm_responses import refusal
 
         scores = '"logprobs"' in sampling
         inputs = [_bytes("text_input", text), _bytes("sampling_parameters", sampling)]
@@ -102,7 +102,7 @@ def _bytes(name, text):
 
 
 def _answer(response):
-    from judgestream.engine.vllm_responses import Answer
+    from judgestream.backends.vllm_responses import Answer
 
     found = {one.name(): one.as_numpy().reshape(-1)[0] for one in response.output_tensors()}
     return Answer(

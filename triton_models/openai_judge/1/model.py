@@ -41,9 +41,9 @@ class TritonPythonModel:
         if path and Path(path).is_dir() and path not in sys.path:
             sys.path.insert(0, path)
 
-        from judgestream.engine.chat_completions import ChatJudge
-        from judgestream.engine.chat_endpoint import Endpoint
-        from judgestream.engine.serving import Counters
+        from judgestream.backends.chat.completions import ChatJudge
+        from judgestream.backends.chat.endpoint import Endpoint
+        from judgestream.backends.triton_requests import Counters
 
         key = _key(parameters["key_variable"], self.name)
         concurrency = int(parameters["concurrency"])
@@ -81,7 +81,7 @@ class TritonPythonModel:
         self.under_way = {one for one in self.under_way if not one.done()}
 
     async def one(self, request):
-        from judgestream.engine.serving import answer_alone
+        from judgestream.backends.triton_requests import answer_alone
 
         try:
             await answer_alone(request, self.judge.read, pb_utils, self.name)

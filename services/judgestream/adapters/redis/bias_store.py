@@ -20,9 +20,9 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 
 from judgestream.adapters.redis.batch import Batch
-from judgestream.core.bias.counts import BiasCounts
-from judgestream.core.bias.windows import EPOCH, Window
 from judgestream.core.errors import StoreUnavailable
+from judgestream.evaluation.probes.counts import BiasCounts
+from judgestream.evaluation.time_windows import EPOCH, Window
 
 LATE, CHANGES = "late", "changes"
 

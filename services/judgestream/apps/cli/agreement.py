@@ -20,17 +20,17 @@ from judgestream.apps.cli.agreement_options import (
     Rule,
 )
 from judgestream.apps.cli.exit_codes import ExitCode
-from judgestream.apps.cli.judged import Judged, ambiguous
-from judgestream.apps.cli.label_join import ReleaseAgreement, join, paired
 from judgestream.apps.cli.output import OutputFormat, json_line, line, note
 from judgestream.apps.cli.reading import all_verdicts, everything
-from judgestream.apps.cli.verdict_set import VerdictSet
 from judgestream.contracts.codecs import label_from_message
 from judgestream.contracts.topics import LABELS, REQUESTS
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.stats.labels import Ballots
-from judgestream.core.stats.order_rules import OrderRule
 from judgestream.core.types import Label
+from judgestream.core.verdict_set import VerdictSet
+from judgestream.evaluation.judged import Judged, ambiguous
+from judgestream.evaluation.label_join import ReleaseAgreement, join, paired
+from judgestream.evaluation.labels import Ballots
+from judgestream.evaluation.order_rules import OrderRule
 from judgestream.settings import Kafka, load
 from judgestream.v1.judging_pb2 import JudgeRequest
 from judgestream.v1.judging_pb2 import Label as LabelMessage

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from judgestream.core.stats.intervals import least_resamples
-from judgestream.core.stats.order_rules import OrderRule
+from judgestream.evaluation.intervals import least_resamples
+from judgestream.evaluation.order_rules import OrderRule
 
 CLASSES = {"first": 1, "tie": 0, "second": -1}
 

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from judgestream.apps.cli.label_join import ReleaseAgreement
 from judgestream.apps.cli.output import line, table
-from judgestream.core.stats.clusters import Mean
-from judgestream.core.stats.delta import Figure
-from judgestream.core.stats.intervals import Interval
-from judgestream.core.stats.labels import Ballots
-from judgestream.core.stats.order_rules import INCONSISTENT
-from judgestream.core.stats.paired import PairedDifference
+from judgestream.evaluation.clusters import Mean
+from judgestream.evaluation.delta import Figure
+from judgestream.evaluation.intervals import Interval
+from judgestream.evaluation.label_join import ReleaseAgreement
+from judgestream.evaluation.labels import Ballots
+from judgestream.evaluation.order_rules import INCONSISTENT
+from judgestream.evaluation.paired import PairedDifference
 
 OUTCOMES: Mapping[object, str] = {1: "first", 0: "tie", -1: "second"}
 

@@ -9,10 +9,10 @@ from judgestream.apps.cli import options
 from judgestream.apps.cli.exit_codes import ExitCode
 from judgestream.apps.cli.output import OutputFormat, json_line, line, note, table
 from judgestream.apps.cli.reading import all_verdicts, everything
-from judgestream.apps.cli.verdict_set import VerdictSet
 from judgestream.contracts.topics import BIAS
-from judgestream.core.bias.counts import BiasCounts
-from judgestream.core.bias.report import Metric, report
+from judgestream.core.verdict_set import VerdictSet
+from judgestream.evaluation.probes.counts import BiasCounts
+from judgestream.evaluation.probes.metrics import Metric, report
 from judgestream.settings import load
 from judgestream.v1.bias_pb2 import BiasReport
 

@@ -35,7 +35,7 @@ from judgestream.v1.judging_pb2 import Label as LabelMessage
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
 if TYPE_CHECKING:
-    from judgestream.apps.one_machine import OneMachine
+    from judgestream.apps.machine.one_machine import OneMachine
 
 SHOWN = 12
 JUDGED_S = 300.0
@@ -54,7 +54,7 @@ def demo(
     """
     signal.signal(signal.SIGTERM, _interrupt)
     settings = load(find_stack=False)
-    from judgestream.apps.one_machine import OneMachine
+    from judgestream.apps.machine.one_machine import OneMachine
 
     started = time.monotonic()
 

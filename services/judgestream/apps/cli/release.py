@@ -86,7 +86,7 @@ def install_command(
     The model appears whole or not at all; nothing that is there is changed. `release use` puts it into
     service on the local stack; elsewhere Triton is told to load it.
     """
-    from judgestream.adapters.model_repository import Tuning, install
+    from judgestream.adapters.releases.model_repository import Tuning, install
 
     place = _repository(repository)
     with _checkpoint(checkpoint) as folder:
@@ -124,7 +124,7 @@ def vllm_command(
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
     """Put a checkpoint into a model repository for Triton's vLLM backend: the engine and what asks it."""
-    from judgestream.adapters.vllm_release import VllmServing, install_vllm
+    from judgestream.adapters.releases.vllm import VllmServing, install_vllm
 
     if not checkpoint.is_dir():
         raise ConfigurationError(f"{checkpoint} is not a checkpoint folder")
@@ -159,7 +159,7 @@ def endpoint_command(
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
     """Put a judge behind an OpenAI-compatible endpoint (vLLM, SGLang, hosted) into a model repository."""
-    from judgestream.adapters.endpoint_release import RemoteJudge, install_endpoint
+    from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
 
     judge = RemoteJudge(
         endpoint=url,
@@ -197,7 +197,7 @@ def _repository(given: Path | None) -> Path:
 def _checkpoint(given: str) -> Iterator[Path]:
     """The folder of a checkpoint, fetched first where it is under a URL."""
     if "://" in given:
-        from judgestream.adapters.published_checkpoint import fetched
+        from judgestream.adapters.releases.published_checkpoint import fetched
 
         with fetched(given) as folder:
             yield folder

@@ -16,7 +16,7 @@ from judgestream.core.errors import ConfigurationError, JudgestreamError, Releas
 from judgestream.settings import Settings, load
 
 if TYPE_CHECKING:
-    from judgestream.adapters.installed_releases import InstalledRelease
+    from judgestream.adapters.releases.installed import InstalledRelease
     from judgestream.adapters.triton_control import ModelState
     from judgestream.local.supervisor_file import SupervisorReport
 
@@ -54,7 +54,7 @@ def list_command(
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
     """Releases that are installed or loaded, which one the workers use, and whether files were changed."""
-    from judgestream.adapters.installed_releases import Changes, changes, installed
+    from judgestream.adapters.releases.installed import Changes, changes, installed
 
     place = _place()
     present = {one.name: one for one in installed(place.repository)} if place.ours else {}
@@ -199,7 +199,7 @@ def _index(settings: Settings) -> tuple[dict[str, "ModelState"], str]:
 
 def _models(place: _Place, name: str) -> tuple[str, ...]:
     """The Triton models of a release, in the order in which they are loaded."""
-    from judgestream.adapters.installed_releases import find
+    from judgestream.adapters.releases.installed import find
 
     return find(place.repository, name).models if place.ours else (name,)
 
@@ -212,7 +212,7 @@ def _load(place: _Place, name: str) -> None:
             endpoint's key is not in Triton's environment.
         JudgestreamError: it is loaded and does not answer.
     """
-    from judgestream.adapters.installed_releases import Changes, changes, find
+    from judgestream.adapters.releases.installed import Changes, changes, find
     from judgestream.adapters.triton import TritonJudge
     from judgestream.adapters.triton_control import TritonControl
     from judgestream.core.probe import known_good
@@ -247,7 +247,7 @@ def _load(place: _Place, name: str) -> None:
 
 def _require_key(place: _Place, release: "InstalledRelease") -> None:
     """The key of an endpoint must be in the environment with which Triton was started."""
-    from judgestream.apps.chosen_judge import require_key
+    from judgestream.apps.machine.chosen_judge import require_key
 
     part = (
         next((p for p in place.report.parts if p.name == "Triton"), None) if place.report else None

@@ -19,7 +19,7 @@ from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Local, Settings, load
 
 if TYPE_CHECKING:
-    from judgestream.apps.chosen_judge import JudgeWish
+    from judgestream.apps.machine.chosen_judge import JudgeWish
 
 STOP_S = 90.0
 UP_S = 900.0
@@ -61,7 +61,7 @@ def up(
     """
     settings = load(find_stack=False)
     folder = _folder(settings, data)
-    from judgestream.apps.chosen_judge import JudgeWish
+    from judgestream.apps.machine.chosen_judge import JudgeWish
 
     wish = JudgeWish(judge=judge, model=model, key_variable=key_variable, template=template)
     wish.check()
@@ -101,7 +101,7 @@ def _say_how_to_find(settings: Settings, folder: Path) -> None:
 
 def _already_running(settings: Settings, folder: Path, wish: "JudgeWish") -> int:
     """Say what runs, and what of it would be different if it were started now."""
-    from judgestream.apps.supervisor import snapshot
+    from judgestream.apps.machine.supervisor import snapshot
     from judgestream.local.supervisor_file import Phase, read_report
 
     report = read_report(folder)
@@ -250,8 +250,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 def _stay(settings: Settings, folder: Path, wish: "JudgeWish") -> int:
     """Run the stack in this process until told to stop."""
-    from judgestream.apps import logs
-    from judgestream.apps.supervisor import Supervisor
+    from judgestream.apps.machine.supervisor import Supervisor
+    from judgestream.apps.worker import logs
 
     logs.configure(settings.worker.log_level)
     return Supervisor(settings, folder, wish=wish, say=note).run(exit_code)

@@ -11,7 +11,7 @@ from judgestream.apps.cli.output import OutputFormat, json_line, line, note, tab
 from judgestream.settings import Origin, load, origins
 
 if TYPE_CHECKING:
-    from judgestream.apps.stack_status import Overview, WorkerLine
+    from judgestream.apps.machine.stack_status import Overview, WorkerLine
 
 
 def status(
@@ -25,7 +25,7 @@ def status(
     Of the local stack, and of the workers of any other that the settings name. Exits 1 when nothing can be
     judged now; the last lines say why.
     """
-    from judgestream.apps.stack_status import look
+    from judgestream.apps.machine.stack_status import look
     from judgestream.local.folder import data_folder
     from judgestream.local.state import read_state
     from judgestream.local.supervisor_file import Phase, read_report

@@ -34,10 +34,10 @@ from judgestream.apps.cli.verdict_rows import (
     write_csv,
     write_parquet,
 )
-from judgestream.apps.cli.verdict_set import VerdictSet
 from judgestream.contracts.codecs import request_to_message
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Request, Verdict
+from judgestream.core.verdict_set import VerdictSet
 from judgestream.settings import Kafka, load
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 

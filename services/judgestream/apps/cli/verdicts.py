@@ -20,10 +20,10 @@ from judgestream.apps.cli.verdict_filter import (
     WithSystem,
     WithWinner,
 )
-from judgestream.apps.cli.verdict_set import VerdictSet
 from judgestream.apps.cli.verdict_text import details, text_lines, verdict_line
 from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
 from judgestream.core.types import Verdict
+from judgestream.core.verdict_set import VerdictSet
 from judgestream.settings import Kafka, load
 from judgestream.v1.judging_pb2 import DeadLetter
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage

@@ -27,17 +27,17 @@ def worker(
 ) -> None:
     """Run one worker. A supervisor should start it again whenever it ends with a code other than 0."""
     settings = load()
-    from judgestream.apps import logs
-    from judgestream.apps.metrics_ports import with_metrics_port
-    from judgestream.apps.readiness import ready_file as announcing
+    from judgestream.apps.worker import logs
+    from judgestream.apps.worker.metrics_ports import with_metrics_port
+    from judgestream.apps.worker.readiness import ready_file as announcing
 
     settings = with_metrics_port(settings, kind.value, slot)
     logs.configure(settings.worker.log_level)
     ready = announcing(ready_file)
     if kind is Kind.JUDGING:
-        from judgestream.apps.judging import main
+        from judgestream.apps.judging.worker import main
     elif kind is Kind.BIAS:
-        from judgestream.apps.bias import main
+        from judgestream.apps.bias.worker import main
     else:
-        from judgestream.apps.controller import main
+        from judgestream.apps.controller.service import main
     raise typer.Exit(main(settings, slot, ready))

@@ -1,0 +1,127 @@
+"""A judge behind an OpenAI-compatible endpoint -> Triton's model repository.
+
+The release's digest names endpoint, model, template and every option that changes answers: all that we can
+know of weights that are somebody else's. Other options make another release. A provider that changes a model
+behind its name changes the judge without a new digest; pin a dated model name where there is one.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from judgestream.adapters.releases.model_repository import (
+    Tuning,
+    bundled_models,
+    model_files,
+    package_root,
+    write_file,
+)
+from judgestream.core import limits
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.templates import CHAT, template
+from judgestream.core.types import Release
+
+FAMILY = "openai_judge"
+
+WAY_OF_ASKING = 2
+"""Raised when prompts are asked in another way, so that answers may differ under the same options."""
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoteJudge:
+    """The endpoint and how to ask it.
+
+    endpoint          base URL, up to and with `/v1`
+    endpoint_model    as the endpoint calls it
+    key_variable      environment variable of Triton's process that holds the key; "" without a key
+    max_input_tokens  stated on the release; the endpoint itself refuses what is too long
+    top_logprobs      alternatives per token; 0 where the endpoint has none, then a reading is its text
+    thinking_tokens   on top of the reply's, for a model that thinks before it speaks
+    price_in, price_out   per million tokens, for the cost counter
+    """
+
+    endpoint: str
+    endpoint_model: str
+    template_id: str = CHAT.id
+    key_variable: str = ""
+    concurrency: int = 16
+    top_logprobs: int = 20
+    thinking_tokens: int = 0
+    deadline_s: float = 25.0
+    max_input_tokens: int = 100_000
+    price_in: float = 0.0
+    price_out: float = 0.0
+
+    @property
+    def digest(self) -> str:
+        identity = [
+            WAY_OF_ASKING,
+            self.endpoint.rstrip("/"),
+            self.endpoint_model,
+            self.template_id,
+            self.top_logprobs,
+            self.thinking_tokens,
+        ]
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+
+
+def install_endpoint(
+    judge: RemoteJudge, repository: Path, *, instances: int = 1, tuning: Tuning | None = None
+) -> Release:
+    """Write the model `openai-<digest8>`; installing it again changes what differs.
+
+    Raises:
+        ConfigurationError: the URL is none, or the template is unknown.
+    """
+    _check(judge)
+    template(judge.template_id)
+    name = f"openai-{judge.digest[:8]}"
+    values = {
+        **asdict(tuning or Tuning()),
+        **asdict(judge),
+        "name": name,
+        "instances": instances,
+        "kind": "KIND_CPU",
+        "family": FAMILY,
+        "checkpoint_digest": judge.digest,
+        "python_path": package_root(),
+    }
+    for path, text in model_files(bundled_models() / FAMILY, values).items():
+        write_file(repository / name / path, text)
+    return Release(
+        name=name,
+        checkpoint_digest=judge.digest,
+        template_id=judge.template_id,
+        max_input_tokens=judge.max_input_tokens,
+    )
+
+
+def _check(judge: RemoteJudge) -> None:
+    try:
+        parts = urlsplit(judge.endpoint)
+        named = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        named = False
+    if not named or parts.scheme not in ("http", "https") or not judge.endpoint.isprintable():
+        raise ConfigurationError(
+            f"endpoint {limits.quoted(judge.endpoint)} is not a URL such as http://host:8000/v1"
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigurationError(
+            "an endpoint's URL must not hold a key, nor anything behind a question mark: give the base URL up"
+            " to and with /v1, and name the key's variable with --key-variable"
+        )
+    if judge.key_variable and not _VARIABLE.fullmatch(judge.key_variable):
+        # it may be the key itself, so it is not repeated
+        raise ConfigurationError(
+            "--key-variable takes the name of an environment variable, such as OPENAI_API_KEY, never the key"
+        )
+    if not judge.endpoint_model.strip() or not judge.endpoint_model.isprintable():
+        raise ConfigurationError(
+            f"{limits.quoted(judge.endpoint_model)} is not the name of a model at the endpoint"
+        )

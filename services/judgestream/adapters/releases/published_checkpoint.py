@@ -1,0 +1,116 @@
+"""A checkpoint under a URL, as `judgestream publish` puts it there -> a folder on this machine.
+
+Only what the manifest lists is fetched, and it is verified before anybody sees it.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from judgestream.checkpoints.manifest import NAME, Manifest, read_manifest, verify
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.masking import masked
+
+LARGEST_MANIFEST = 4 << 20
+_RESERVE = 64 << 20
+
+
+@contextmanager
+def fetched(url: str) -> Iterator[Path]:
+    """The checkpoint in a folder that is removed afterwards.
+
+    Args:
+        url: any that fsspec knows, of the folder that holds `manifest.json`.
+
+    Raises:
+        ConfigurationError: the URL cannot be used, there is no checkpoint, it names files outside its folder,
+            it does not fit on the disk, or a file is missing or damaged.
+    """
+    store, root = _opened(url)
+    url = masked(url)  # for messages from here on
+    with TemporaryDirectory(prefix="judgestream-checkpoint-") as name:
+        folder = Path(name)
+        try:
+            manifest = _fetch_manifest(store, root, url, folder)
+            _check_space(store, root, manifest, folder)
+            for path in manifest.files:
+                target = folder / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                store.get_file(f"{root}/{path}", str(target))
+        except ConfigurationError:
+            raise
+        except FileNotFoundError as error:
+            raise ConfigurationError(
+                f"{url} is incomplete: {error}; publish the checkpoint again"
+            ) from error
+        except Exception as error:  # fsspec's stores share no base class for what goes wrong
+            raise ConfigurationError(
+                f"{url} cannot be read: {type(error).__name__}: {error}; see that the store answers and that"
+                " this login may read there"
+            ) from error
+        verify(folder, manifest)
+        yield folder
+
+
+def _opened(url: str) -> tuple[Any, str]:
+    try:
+        import fsspec  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{masked(url)}: URLs of stores need a package: pip install 'judgestream[s3]'"
+        ) from error
+    try:
+        store, root = fsspec.url_to_fs(url)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{masked(url)}: {error}; install the package that it names"
+        ) from error
+    except Exception as error:  # every store refuses a bad address or login in its own words
+        raise ConfigurationError(
+            f"{masked(url)} cannot be used: {masked(str(error))}; see that the URL is right"
+        ) from error
+    return store, str(root).rstrip("/")
+
+
+def _fetch_manifest(store: Any, root: str, url: str, folder: Path) -> Manifest:
+    path = f"{root}/{NAME}"
+    try:
+        size = int(store.info(path)["size"] or 0)
+    except FileNotFoundError:
+        raise ConfigurationError(f"{url} has no {NAME}{_others(store, root)}") from None
+    if size > LARGEST_MANIFEST:
+        raise ConfigurationError(
+            f"{url}/{NAME} has {size} bytes, at most {LARGEST_MANIFEST} are read"
+        )
+    (folder / NAME).write_bytes(store.cat_file(path, start=0, end=LARGEST_MANIFEST))
+    manifest = read_manifest(folder)
+    for name in manifest.files:
+        plain = PurePosixPath(name)
+        if plain.is_absolute() or ".." in plain.parts or "\\" in name or name in ("", ".", NAME):
+            raise ConfigurationError(
+                f"{url}/{NAME} names {name!r}, which is not a file of its own folder: do not use it"
+            )
+    return manifest
+
+
+def _others(store: Any, root: str) -> str:
+    """A hint for somebody who named the folder above."""
+    try:
+        entries = store.ls(root, detail=False)
+    except Exception:  # only a hint
+        return ": name the folder that `python -m judgestream_trainer publish` printed"
+    names = sorted(str(entry).rstrip("/").rpartition("/")[2] for entry in entries)[:10]
+    return f": name the checkpoint's own folder; there are {', '.join(names)}" if names else ""
+
+
+def _check_space(store: Any, root: str, manifest: Manifest, folder: Path) -> None:
+    need = sum(int(store.info(f"{root}/{path}")["size"] or 0) for path in manifest.files)
+    free = shutil.disk_usage(folder).free
+    if free < need + _RESERVE:
+        raise ConfigurationError(
+            f"the checkpoint has {need >> 20} MiB and {folder.parent} has {free >> 20} MiB free: free some"
+            " space, or set TMPDIR to another folder"
+        )

@@ -1,0 +1,136 @@
+"""A checkpoint behind Triton's vLLM backend -> Triton's model repository: two models per release.
+
+`<family>_vllm-<digest8>-engine` is the checkpoint with vLLM's engine arguments; `<family>_vllm-<digest8>` has
+the interface of every judge here and asks it. The checkpoint's own digest names both: other arithmetic, the
+same weights.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from judgestream.adapters.releases.model_repository import (
+    CHECKPOINT,
+    Tuning,
+    bundled_models,
+    inspected,
+    model_config,
+    model_files,
+    package_root,
+    place,
+    write_file,
+)
+from judgestream.checkpoints.temperature import read_temperature
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.types import Release
+
+SUFFIX = "-engine"
+MODEL_ARGUMENT = "model"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VllmServing:
+    """How vLLM runs a checkpoint and how it is asked.
+
+    dtype                "auto": as stored
+    tensor_parallel      GPUs that share the weights
+    max_model_len        prompt and answer together, in tokens; 0: the model's own context
+    served_from          the repository as Triton's process sees it, where that is another path (a container)
+    arguments            further engine arguments of vLLM, such as {"gpu_memory_utilization": 0.8}; they win
+    concurrency, top_logprobs, deadline_s   see `engine.vllm_judge.VllmSettings`
+    start                text in front of every prompt, on top of what the folder's tokenizer puts there
+    """
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    tensor_parallel: int = 1
+    max_model_len: int = 0
+    served_from: Path | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    concurrency: int = 64
+    top_logprobs: int = 20
+    deadline_s: float = 25.0
+    start: str = ""
+
+
+def install_vllm(
+    checkpoint: Path,
+    repository: Path,
+    *,
+    serving: VllmServing | None = None,
+    instances: int = 1,
+    tuning: Tuning | None = None,
+    link: bool = False,
+) -> Release:
+    """Write both models; installing again leaves the weights alone and changes what differs.
+
+    The engine stands complete before the model that asks it appears. The release is the latter's name.
+    Both are to be loaded, the engine first.
+
+    instances  processes of the asking model, which hold no weights: one gathers while another waits
+
+    Raises:
+        ConfigurationError: as `model_repository.install`, or an engine argument that is ours to set.
+    """
+    serving = serving or VllmServing()
+    manifest = inspected(checkpoint, engine=False)
+    family = f"{manifest.family}_vllm"
+    name = f"{family}-{manifest.short}"
+    source = bundled_models() / family
+    if not source.is_dir():
+        raise ConfigurationError(f"no vLLM models for the family {manifest.family!r} ({source})")
+    values = {
+        **asdict(tuning or Tuning()),
+        **{key: getattr(serving, key) for key in _ASKING},
+        "start": serving.start,
+        "name": name,
+        "engine": name + SUFFIX,
+        "instances": instances,
+        "kind": "KIND_CPU",
+        "checkpoint_digest": manifest.digest,
+        "template_id": manifest.template_id,
+        "family": family,
+        "max_input_tokens": manifest.max_input_tokens,
+        "temperature": read_temperature(checkpoint),
+        "python_path": package_root(),
+    }
+    engine = repository / (name + SUFFIX)
+    engine_files = {
+        "config.pbtxt": model_config(source / "engine", {"name": engine.name}),
+        "1/model.json": _engine_arguments(serving, repository, engine.name),
+    }
+    place(checkpoint, engine, manifest, engine_files, link=link)
+    for path, text in model_files(source, values).items():
+        write_file(repository / name / path, text)
+    return Release(
+        name=name,
+        checkpoint_digest=manifest.digest,
+        template_id=manifest.template_id,
+        max_input_tokens=manifest.max_input_tokens,
+    )
+
+
+_ASKING = ("concurrency", "top_logprobs", "deadline_s")
+
+
+def _engine_arguments(serving: VllmServing, repository: Path, name: str) -> str:
+    """The text of model.json.
+
+    vLLM looks for a relative `model` where Triton was started, then on the Internet: so an absolute path.
+    Prefix caching serves both orders of a request, and the explanation after the scores.
+    """
+    if MODEL_ARGUMENT in serving.arguments:
+        raise ConfigurationError(
+            f"the engine argument {MODEL_ARGUMENT!r} is the release's own checkpoint; leave it out"
+        )
+    arguments: dict[str, Any] = {
+        MODEL_ARGUMENT: str((serving.served_from or repository.resolve()) / name / CHECKPOINT),
+        "dtype": serving.dtype,
+        "tensor_parallel_size": serving.tensor_parallel,
+        "enable_prefix_caching": True,
+        "max_logprobs": serving.top_logprobs,
+    }
+    if serving.max_model_len:
+        arguments["max_model_len"] = serving.max_model_len
+    return json.dumps({**arguments, **serving.arguments}, indent=2) + "\n"

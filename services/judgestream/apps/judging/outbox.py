@@ -1,0 +1,119 @@
+"""What a worker publishes of a request: its verdict, or its dead letter, each within what its topic takes."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC
+from typing import Protocol
+
+from judgestream.apps.judging.asking import Backoff, Pause
+from judgestream.apps.worker import metrics
+from judgestream.contracts.codecs import verdict_to_message
+from judgestream.contracts.events import Header
+from judgestream.contracts.outgoing import Outgoing, outgoing
+from judgestream.contracts.records import RECORD_KEY, smallest
+from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
+from judgestream.core.errors import BrokerUnavailable, OversizeRecord
+from judgestream.core.types import Verdict
+from judgestream.core.verdicts import limited
+from judgestream.v1.judging_pb2 import DeadLetter
+
+log = logging.getLogger(__name__)
+
+SOURCE = "judgestream/judging"
+
+
+class Publisher(Protocol):
+    async def publish(
+        self, topic: str, *, key: bytes | None, value: bytes, headers: Sequence[Header]
+    ) -> None: ...
+
+
+class Outbox:
+    """Publishes until Kafka confirms; a broker that is away is waited for without limit.
+
+    Every record fits its topic as the topic table has it. On a topic that was set up with less, a record
+    that is refused for its size is published again in its smallest form.
+    """
+
+    def __init__(self, publisher: Publisher, backoff: Backoff, *, verdict_format: str) -> None:
+        self._publisher = publisher
+        self._backoff = backoff
+        self._format = verdict_format
+
+    async def verdict(self, verdict: Verdict, trace: Sequence[Header], pause: Pause) -> None:
+        """Publish a verdict, its texts cut to their limits.
+
+        Raises:
+            OversizeRecord: the topic does not even take the verdict without its texts.
+        """
+        published, cuts = limited(verdict)
+        metrics.texts_cut.inc(cuts)
+        try:
+            await self._send(self._verdict_record(published, trace), pause)
+        except OversizeRecord as exc:
+            log.warning("a verdict goes out without its texts: %s", exc)
+            await self._send(self._verdict_record(_without_texts(published), trace), pause)
+
+    async def letter(self, letter: DeadLetter, trace: Sequence[Header], pause: Pause) -> None:
+        """Publish a dead letter; does not return before one form of it is confirmed."""
+        tries = 0
+        try:
+            await self._send(_letter_record(letter, trace), pause)
+            return
+        except OversizeRecord as exc:
+            log.warning("a dead letter goes out in its smallest form: %s", exc)
+        while True:
+            tries += 1
+            try:
+                await self._send(_letter_record(smallest(letter), ()), pause)
+                return
+            except OversizeRecord as exc:
+                # not the record's doing: a topic that takes next to nothing is waited for like a lost one
+                log.error(
+                    "%s takes no dead letter at all, trying again: %s", DEAD_LETTERS.name, exc
+                )
+                await pause(self._backoff(tries))
+
+    def _verdict_record(self, verdict: Verdict, trace: Sequence[Header]) -> Outgoing:
+        return outgoing(
+            VERDICTS,
+            verdict_to_message(verdict),
+            key=verdict.request_id,
+            event_id=verdict.verdict_id,
+            source=SOURCE,
+            time=verdict.judged_at,
+            content_type=self._format,
+            trace=trace,
+        )
+
+    async def _send(self, record: Outgoing, pause: Pause) -> None:
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                await self._publisher.publish(
+                    record.topic, key=record.key, value=record.value, headers=record.headers
+                )
+                return
+            except BrokerUnavailable as exc:
+                metrics.retries.labels(exc.code).inc()
+                log.warning("not published, trying again: %s", exc)
+                await pause(self._backoff(tries))
+
+
+def _letter_record(letter: DeadLetter, trace: Sequence[Header]) -> Outgoing:
+    return outgoing(
+        DEAD_LETTERS,
+        letter,
+        key=letter.key[:RECORD_KEY] if letter.HasField("key") else None,
+        event_id=letter.dead_letter_id,
+        source=SOURCE,
+        time=letter.dead_lettered_at.ToDatetime(UTC),
+        trace=trace,
+    )
+
+
+def _without_texts(verdict: Verdict) -> Verdict:
+    passes = tuple(replace(one, reply=replace(one.reply, text="")) for one in verdict.passes)
+    return replace(verdict, passes=passes, explanation="", metadata={})

@@ -1,0 +1,261 @@
+"""One request's way to its verdict: understand, ask, settle, publish. Nothing here knows Faust."""
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from time import monotonic
+
+from judgestream.apps.judging.asking import Asking, Backoff, Judge, Pause, Tries
+from judgestream.apps.judging.outbox import Outbox, Publisher
+from judgestream.apps.judging.published_before import Known, Published, PublishedBefore
+from judgestream.apps.worker import metrics
+from judgestream.apps.worker.status import WorkerStatus
+from judgestream.contracts import salvage
+from judgestream.contracts.codecs import request_from_message
+from judgestream.contracts.events import Header, event_time, header, trace_headers
+from judgestream.contracts.records import Record, dead_letter
+from judgestream.contracts.topics import MAX_REQUEST_BYTES
+from judgestream.contracts.wire import decode_event
+from judgestream.core import truncation
+from judgestream.core.errors import (
+    InternalError,
+    JudgestreamError,
+    OversizeRecord,
+    PoisonError,
+    PromptTooLong,
+)
+from judgestream.core.identity import content_digest, verdict_id
+from judgestream.core.limits import plausible, quoted, shortened
+from judgestream.core.modes import Mode, Pass, check, plan
+from judgestream.core.templates import template
+from judgestream.core.types import Reply, Request, Verdict
+from judgestream.core.verdicts import Effort, failed, settle
+from judgestream.settings import Judging
+from judgestream.v1.judging_pb2 import JudgeRequest
+
+log = logging.getLogger(__name__)
+
+LOGGED = 500
+"""Characters of an error that a log line repeats; the dead letter has more."""
+
+
+@dataclass(kw_only=True, slots=True)
+class _Progress(Tries):
+    """What is known of a record so far; its dead letter and its failed verdict tell it."""
+
+    request_id: str = ""
+    request: Request | None = None
+    requested_at: datetime
+    trace: Sequence[Header] = ()
+
+    def effort(self) -> Effort:
+        return Effort(
+            attempts=max(self.attempts, 1),
+            latency_s=monotonic() - self.started,
+            ended_at=datetime.now(UTC),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Task:
+    """A request that can be judged, and what that takes."""
+
+    request: Request
+    mode: Mode
+    passes: tuple[Pass, ...]
+    verdict_id: str
+
+
+class RequestJudge:
+    """Turns records of `judge.requests.v1` into verdicts and dead letters.
+
+    `handle` returns only when the verdict, or the dead letter, is confirmed by Kafka: then the record may
+    be committed. Whatever is wrong with a record ends as its dead letter; `handle` raises only what `pause`
+    raises.
+    """
+
+    def __init__(
+        self,
+        *,
+        judge: Judge,
+        publisher: Publisher,
+        published: Published,
+        settings: Judging,
+        status: WorkerStatus | None = None,
+    ) -> None:
+        self._judge = judge
+        self._settings = settings
+        self._template = template(judge.release.template_id)
+        self._asking = Asking(judge, settings, status)
+        self._before = PublishedBefore(published)
+        self._outbox = Outbox(publisher, Backoff(settings), verdict_format=settings.verdict_format)
+
+    async def handle(self, record: Record, pause: Pause) -> None:
+        progress = _Progress(
+            requested_at=_time_of(record) or datetime.now(UTC),
+            trace=trace_headers(record.headers),
+        )
+        try:
+            task = self._understand(record, progress)
+        except PoisonError as exc:
+            await self._give_up(record, progress, exc, pause)
+            return
+        async with self._before.alone(task.verdict_id) as known:
+            if known is not None and known.suppresses(record):
+                metrics.requests.labels("duplicate").inc()
+                return
+            try:
+                verdict = await self._judged(task, known, progress, pause)
+                await self._outbox.verdict(verdict, progress.trace, pause)
+            except PoisonError as exc:
+                await self._give_up(record, progress, exc, pause)
+                return
+            self._before.remember(verdict, record)
+        metrics.requests.labels(verdict.status.value).inc()
+        metrics.verdict_seconds.observe(monotonic() - progress.started)
+
+    def _understand(self, record: Record, progress: _Progress) -> _Task:
+        """Decode and check. Fills in what is known of the record, as far as it comes."""
+        try:
+            if record.value is not None and len(record.value) > MAX_REQUEST_BYTES:
+                raise OversizeRecord(
+                    f"{len(record.value)} bytes; a request may have {MAX_REQUEST_BYTES}:"
+                    " shorten its texts"
+                )
+            content_type = header(record.headers, "content-type")
+            decoded = decode_event(JudgeRequest, record.value, content_type)
+            if (event := decoded.envelope) is not None:
+                progress.requested_at = event.time or progress.requested_at
+                progress.trace = trace_headers(event.trace) or progress.trace
+            progress.request_id = decoded.message.request_id
+            request = request_from_message(decoded.message, progress.requested_at)
+            progress.request = request
+            progress.requested_at = request.requested_at
+            mode = check(request)
+            return _Task(
+                request=request,
+                mode=mode,
+                passes=plan(request, mode, self._template),
+                verdict_id=verdict_id(
+                    request.request_id,
+                    self._judge.release.name,
+                    request.mode,
+                    content_digest(request),
+                ),
+            )
+        except JudgestreamError:
+            raise
+        except Exception as exc:
+            raise _internal(exc) from exc
+
+    async def _judged(
+        self, task: _Task, known: Known | None, progress: _Progress, pause: Pause
+    ) -> Verdict:
+        passes, replies, cut_to = await self._asked(task, progress, pause)
+        request = task.request
+        if known is not None and known.requested_at is not None:
+            # twins carry one id, so they tell one time: the first one's
+            request = replace(request, requested_at=known.requested_at)
+        if not cut_to:
+            return self._settle(request, task, replies, progress)
+        verdict = self._settle(request, replace(task, passes=passes), replies, progress)
+        return replace(verdict, answers_cut_to=cut_to)
+
+    async def _asked(
+        self, task: _Task, progress: _Progress, pause: Pause
+    ) -> tuple[tuple[Pass, ...], list[Reply], int]:
+        """The passes that the judge took, its replies, and what the answers were cut to (0: nothing).
+
+        Raises:
+            PromptTooLong: and `judging.too_long` is `refuse`, or what is left would not be worth judging.
+            PoisonError: as `Asking.ask`.
+        """
+        request = task.request
+        shorter: Iterator[int] = iter(())
+        if self._settings.too_long == "cut":
+            shorter = truncation.limits(request, self._judge.release.max_input_tokens)
+        passes, cut_to = task.passes, 0
+        while True:
+            try:
+                return passes, await self._asking.ask(passes, progress, pause), cut_to
+            except PromptTooLong:
+                cut_to = next(shorter, 0)
+                if not cut_to:
+                    raise
+            cut_request = truncation.with_answers_cut(request, cut_to)
+            passes = plan(cut_request, task.mode, self._template)
+
+    def _settle(
+        self, request: Request, task: _Task, replies: Sequence[Reply], progress: _Progress
+    ) -> Verdict:
+        try:
+            verdict = settle(
+                request=request,
+                mode=task.mode,
+                release=self._judge.release,
+                passes=task.passes,
+                replies=replies,
+                effort=progress.effort(),
+            )
+        except Exception as exc:
+            raise _internal(exc) from exc
+        metrics.tokens.labels("in").inc(max(0, verdict.input_tokens))
+        metrics.tokens.labels("out").inc(max(0, verdict.output_tokens))
+        return verdict
+
+    async def _give_up(
+        self, record: Record, progress: _Progress, error: PoisonError, pause: Pause
+    ) -> None:
+        """Set the record aside and, where it has a request id, tell its producer.
+
+        The failed verdict is not remembered as published, so that a replay of the request is judged.
+        """
+        request_id = progress.request_id
+        if not request_id.strip():
+            request_id = salvage.request_id(record)
+        log.warning(
+            "dead letter: %s %s: %s", record.place, error.code, shortened(str(error), LOGGED)
+        )
+        effort = progress.effort()
+        letter = dead_letter(
+            record,
+            error,
+            attempts=effort.attempts,
+            first_failed_at=progress.first_failed_at or effort.ended_at,
+            now=effort.ended_at,
+            group=self._settings.group,
+            request_id=request_id,
+        )
+        await self._outbox.letter(letter, progress.trace, pause)
+        metrics.dead_letters.labels(error.code).inc()
+        if not request_id:
+            metrics.requests.labels("undecodable").inc()
+            return
+        verdict = failed(
+            request_id=request_id,
+            request=progress.request,
+            requested_at=progress.requested_at,
+            release=self._judge.release,
+            error=error,
+            effort=effort,
+            raw_digest=hashlib.sha256(record.value or b"").hexdigest(),
+        )
+        try:
+            await self._outbox.verdict(verdict, progress.trace, pause)
+        except OversizeRecord as exc:
+            log.warning("no failed verdict for request %s: %s", quoted(request_id), exc)
+        metrics.requests.labels(verdict.status.value).inc()
+
+
+def _time_of(record: Record) -> datetime | None:
+    """When the request was made, as far as its record says so."""
+    if (time := event_time(record.headers)) is not None:
+        return time
+    return plausible(record.time) if record.time is not None else None
+
+
+def _internal(exc: Exception) -> InternalError:
+    log.exception("unexpected error")
+    return InternalError(f"{type(exc).__name__}: {shortened(str(exc), 400)}")

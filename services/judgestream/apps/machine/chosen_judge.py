@@ -1,0 +1,127 @@
+"""Which judge a stack on one machine serves: from what the user gave to an installed release.
+
+`--judge` may be a release's name, a checkpoint folder, a URL under which a checkpoint was published, or the
+URL of an OpenAI-compatible endpoint with a model's name.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from judgestream.adapters.releases import model_repository
+from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
+from judgestream.adapters.releases.installed import InstalledRelease, find, installed
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.templates import CHAT
+from judgestream.local.judge_choice import read_choice
+from judgestream.settings import Settings
+
+BUNDLED = "judges/default"
+ENDPOINTS = ("http://", "https://")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JudgeWish:
+    """What `--judge` and the options beside it said; empty: nothing was said.
+
+    model, template, key_variable   of an endpoint only
+    """
+
+    judge: str = ""
+    model: str = ""
+    template: str = ""
+    key_variable: str = ""
+
+    @property
+    def is_endpoint(self) -> bool:
+        return self.judge.startswith(ENDPOINTS)
+
+    def check(self) -> None:
+        """Raises ConfigurationError for options that do not go together."""
+        if self.is_endpoint and not self.model:
+            raise ConfigurationError(
+                f"--judge {self.judge} is an endpoint: name its model behind the URL, as in"
+                f" --judge {self.judge} MODEL"
+            )
+        if not self.is_endpoint and (self.model or self.template or self.key_variable):
+            raise ConfigurationError(
+                "a model's name, --template and --key-variable belong to --judge URL, an"
+                " OpenAI-compatible endpoint"
+            )
+
+
+def choose(settings: Settings, data: Path, wish: JudgeWish) -> InstalledRelease:
+    """The release to serve, installed into the stack's repository if it is not there yet. The first of:
+    `--judge`, setting `triton.release`, setting `local.checkpoint`, the release last used here, the bundled
+    judge.
+
+    Raises:
+        ConfigurationError: it is none of what a judge can be, or it cannot be installed or served; the
+            message names it.
+    """
+    wish.check()
+    repository = data / "models"
+    chosen = _install(settings, data, repository, wish)
+    require_key(chosen, os.environ, "this shell")
+    return chosen
+
+
+def require_key(release: InstalledRelease, environment: Mapping[str, str], whose: str) -> None:
+    """Raise ConfigurationError when the variable with the endpoint's key is not in this environment."""
+    variable = release.key_variable
+    if variable and not environment.get(variable):
+        raise ConfigurationError(
+            f"release {release.name} reads its endpoint's key from the variable {variable}, which {whose}"
+            f" does not have: export {variable}=... and start with `judgestream up` again"
+        )
+
+
+def _install(settings: Settings, data: Path, repository: Path, wish: JudgeWish) -> InstalledRelease:
+    if wish.judge:
+        return install_judge(wish, repository)
+    if settings.triton.release:
+        return find(repository, settings.triton.release)
+    if settings.local.checkpoint is not None:
+        return _install_folder(settings.local.checkpoint.expanduser(), repository)
+    last = read_choice(data)
+    if last is not None and any(one.name == last.release for one in installed(repository)):
+        return find(repository, last.release)
+    return _install_folder(model_repository.bundled_models() / BUNDLED, repository)
+
+
+def install_judge(wish: JudgeWish, repository: Path) -> InstalledRelease:
+    """What `--judge` names, as a release of the repository.
+
+    Raises:
+        ConfigurationError: as `choose`.
+    """
+    if wish.is_endpoint:
+        endpoint = RemoteJudge(
+            endpoint=wish.judge,
+            endpoint_model=wish.model,
+            template_id=wish.template or CHAT.id,
+            key_variable=wish.key_variable,
+        )
+        return find(repository, install_endpoint(endpoint, repository).name)
+    if "://" in wish.judge:
+        from judgestream.adapters.releases.published_checkpoint import fetched
+
+        with fetched(wish.judge) as folder:
+            return _install_folder(folder, repository)
+    if any(release.name == wish.judge for release in installed(repository)):
+        return find(repository, wish.judge)
+    folder = Path(wish.judge).expanduser()
+    if folder.is_dir():
+        return _install_folder(folder, repository)
+    names = ", ".join(release.name for release in installed(repository)) or "none yet"
+    raise ConfigurationError(
+        f"--judge {wish.judge} is neither a checkpoint folder nor an installed release (installed:"
+        f" {names}) nor a URL"
+    )
+
+
+def _install_folder(checkpoint: Path, repository: Path) -> InstalledRelease:
+    if not checkpoint.is_dir():
+        raise ConfigurationError(f"{checkpoint} is not a checkpoint folder: correct the path")
+    return find(repository, model_repository.install(checkpoint, repository).name)

@@ -1,0 +1,213 @@
+"""judgestream on one machine: the servers, the topics, a judge and the workers, kept running together."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from judgestream.adapters.releases.installed import InstalledRelease
+from judgestream.apps.machine.chosen_judge import JudgeWish
+from judgestream.apps.machine.release_switch import ReleaseSwitch
+from judgestream.apps.machine.server_plan import plan_servers
+from judgestream.apps.machine.servers import Servers
+from judgestream.apps.machine.supervision import Part, Supervised
+from judgestream.apps.machine.workers import Worker, Workers
+from judgestream.local import preflight
+from judgestream.local.errors import DataUnusable
+from judgestream.local.folder import make_folder
+from judgestream.local.judge_choice import JudgeChoice, read_choice, write_choice
+from judgestream.local.leftovers import end_leftovers
+from judgestream.local.lock import FolderLock
+from judgestream.local.stack import lock_folder
+from judgestream.local.supervisor_file import PartReport, SwitchReport
+from judgestream.settings import PREFIX, Settings
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.5
+LONGEST_SERVER_PAUSE_S = 30.0
+
+CONTROL_KEY = f"{PREFIX}TRITON__CONTROL_KEY"
+RELEASE = f"{PREFIX}TRITON__RELEASE"
+
+Say = Callable[[str], None]
+
+
+class OneMachine:
+    """Everything of one data folder. `start`, then `tend` about every second, then `stop`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        data: Path,
+        wish: JudgeWish | None = None,
+        free_ports: bool = False,
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            settings: without what a running stack adds to them.
+            wish: the judge to serve; default: as the settings say.
+            free_ports: choose free ports, but for those that the settings name.
+        """
+        self._settings = settings
+        self.data = data
+        self._free_ports = free_ports
+        self._servers = Servers(settings, data, wish or JudgeWish())
+        self._workers = Workers(settings, data, self._variables_of)
+        self._supervised: list[Supervised] = []
+        self._lock: FolderLock | None = None
+        self._switch: ReleaseSwitch | None = None
+        self._last_choice = ""
+        self._unsaved = False
+        self.switch_report: SwitchReport | None = None
+
+    @property
+    def release(self) -> InstalledRelease | None:
+        """The judge in use; None where Triton is somebody else's."""
+        return self._servers.release
+
+    @property
+    def release_name(self) -> str:
+        """The release that workers are started with; "" when none is named."""
+        return self._settings.triton.release if self.release is None else self.release.name
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """The variables by which any program finds these servers."""
+        return self._servers.addresses
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables of a worker: the servers, and the release to ask."""
+        return {**self.addresses, RELEASE: self.release_name}
+
+    def start(self, say: Say) -> None:
+        """Check the machine, start the servers, make the topics, start the workers.
+
+        Raises:
+            JudgestreamError: one clear sentence; what had been started is stopped again.
+        """
+        try:
+            self._take_folder(say)
+            self._start_servers(say)
+            self._servers.make_topics(say)
+            self._workers.start(say)
+            self._supervise()
+        except BaseException:
+            self.stop()
+            raise
+
+    def tend(self) -> bool:
+        """One look, which does not block: start again what has ended, and follow a wish for another release.
+        Returns whether anything has changed. Never raises for what a server or a worker did."""
+        changed = any([supervised.look() for supervised in self._supervised])
+        self._unsaved |= changed
+        if self._unsaved:
+            try:
+                self._servers.running.save()
+                self._unsaved = False
+            except (OSError, DataUnusable) as exc:
+                log.error("the state file cannot be written, and is tried again: %s", exc)
+        return self._follow_wish() or changed
+
+    def reports(self) -> tuple[PartReport, ...]:
+        """What each server and worker of ours is doing."""
+        return tuple(supervised.report() for supervised in self._supervised)
+
+    def stop(self) -> None:
+        """Workers first, then the servers in reverse order. Nothing is left running."""
+        supervised, self._supervised = self._supervised, []
+        stack = self._servers.take_stack()
+        while any(one.busy for one in supervised):
+            for worker in self._workers.all:
+                worker.stop()
+            for server in stack.servers.values() if stack is not None else ():
+                server.stop()  # a start that is under way fails at its next look
+            time.sleep(0.05)
+        for one in supervised:
+            one.close()
+        self._workers.stop()
+        try:
+            if stack is not None:
+                stack.stop()
+        finally:
+            self._leave_folder()
+
+    def _take_folder(self, say: Say) -> None:
+        make_folder(self.data)
+        self._lock = lock_folder(self.data)
+        end_leftovers(self.data, say)
+        self._workers.take_folder()
+
+    def _leave_folder(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+        self._workers.leave_folder()
+
+    def _start_servers(self, say: Say) -> None:
+        plan = plan_servers(self._settings, self.data, free_ports=self._free_ports)
+        ports = plan.taken_ports(self._workers.metrics_ports())
+        preflight.check(data_dir=self.data, servers=plan.ours, ports=ports)
+        self._servers.start(plan, self._lock, say)
+        if self.release is not None:
+            self._remember_choice(self.release.name)
+            self._servers.load_others()
+
+    def _supervise(self) -> None:
+        """From now on `tend` looks after what runs."""
+        for server in self._servers.running.servers.values():
+            self._look_after(self._servers.part(server), LONGEST_SERVER_PAUSE_S)
+        # The pause and a start together stay below the session timeout, so that the partitions of a
+        # worker that crashes stay its own and a record that crashes it does not travel to the others.
+        longest = min(10.0, self._settings.kafka.session_timeout_s / 3)
+        for worker in self._workers.all:
+            self._look_after(self._workers.part(worker), longest)
+
+    def _look_after(self, part: Part, longest_pause_s: float) -> None:
+        self._supervised.append(
+            Supervised(part, first_pause_s=FIRST_PAUSE_S, longest_pause_s=longest_pause_s)
+        )
+
+    def _variables_of(self, worker: Worker) -> Mapping[str, str]:
+        """What a worker is started with. Only the controller may load and unload models."""
+        if worker.kind != "controller":
+            return self.environment
+        key = self._servers.control_key.get_secret_value()
+        return {**self.environment, CONTROL_KEY: key}
+
+    def _follow_wish(self) -> bool:
+        """Start, or go on with, the switch to the release that `judge.json` names."""
+        if self._switch is None:
+            choice = read_choice(self.data)
+            if self.release is None or choice is None or choice.token == self._last_choice:
+                return False
+            self._last_choice = choice.token
+            self._switch = self._switch_to(choice, self.release)
+        changed = self._switch.step()
+        self.switch_report = self._switch.report
+        if self._switch.over:
+            self._switch = None
+            if self.release is not None:  # a switch that failed leaves another in the file
+                self._remember_choice(self.release.name)
+        return changed
+
+    def _switch_to(self, choice: JudgeChoice, before: InstalledRelease) -> ReleaseSwitch:
+        using = {worker.name for worker in self._workers.all if worker.uses_release}
+        return ReleaseSwitch(
+            choice=choice,
+            before=before,
+            repository=self.data / "models",
+            workers=[one for one in self._supervised if one.part.worker and one.part.name in using],
+            use=self._servers.use,
+        )
+
+    def _remember_choice(self, release: str) -> None:
+        """Have `judge.json` name the release that is really in use."""
+        last = read_choice(self.data)
+        if last is None or last.release != release:
+            last = (last or JudgeChoice(release="")).using(release)
+            write_choice(self.data, last)
+        self._last_choice = last.token

@@ -1,0 +1,164 @@
+"""The workers of one machine: processes that say when they are ready."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from judgestream.apps.machine.supervision import Part
+from judgestream.apps.worker.metrics_ports import metrics_port
+from judgestream.local.errors import ServerDied
+from judgestream.local.lock import FolderLock
+from judgestream.local.process import Command, ServerProcess
+from judgestream.settings import Settings
+
+READY_S = 90.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(kw_only=True, slots=True)
+class Worker:
+    """One worker; `process` is None while it is not started."""
+
+    kind: str
+    slot: int
+    process: ServerProcess | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}-{self.slot}"
+
+    @property
+    def uses_release(self) -> bool:
+        return self.kind != "bias"
+
+    def stop(self) -> None:
+        process, self.process = self.process, None
+        if process is not None:
+            process.stop()
+
+
+class Workers:
+    """All workers of one data folder. `take_folder`, then `start`, then `stop`, then `leave_folder`."""
+
+    def __init__(
+        self, settings: Settings, data: Path, environment: Callable[[Worker], Mapping[str, str]]
+    ) -> None:
+        """Nothing is started yet. `environment` is asked at every start of a worker, for what is added to
+        the variables of this process; it raises when the servers are gone."""
+        self._settings = settings
+        self._data = data
+        self._folder = data / "workers"
+        self._environment = environment
+        self._lock: FolderLock | None = None
+        self.all = _wanted(settings)
+
+    def metrics_ports(self) -> Mapping[str, int]:
+        """What each port that a worker is going to listen on is for.
+
+        Raises:
+            ConfigurationError: there are more workers of a kind than ports for them.
+        """
+        found = {
+            f"metrics of worker {worker.name}": metrics_port(
+                self._settings, worker.kind, worker.slot
+            )
+            for worker in self.all
+        }
+        return {purpose: port for purpose, port in found.items() if port}
+
+    def take_folder(self) -> None:
+        """Held until the last worker has ended, even when this process is killed. Raises FolderInUse."""
+        self._lock = FolderLock(self._folder, purpose="the folder of a stack's workers")
+
+    def leave_folder(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+    def start(self, say: Say) -> None:
+        """Returns when all have their partitions.
+
+        Raises:
+            LocalServerError: a worker does not start, not even the second time.
+        """
+        say("starting workers: " + ", ".join(worker.name for worker in self.all))
+        for worker in self.all:
+            worker.process = self._spawn(worker)
+        for worker in self.all:
+            try:
+                self._await(worker)
+            except ServerDied as exc:
+                # Once more: members of an earlier run may have held the group for their session timeout.
+                say(f"{str(exc).splitlines()[0]} Starting it once more")
+                self._restart(worker)
+
+    def stop(self) -> None:
+        """All at the same time. A second call does nothing."""
+        with ThreadPoolExecutor(len(self.all)) as pool:
+            list(pool.map(Worker.stop, self.all))
+
+    def part(self, worker: Worker) -> Part:
+        """What the supervisor must know of this worker."""
+
+        def check() -> None:
+            if worker.process is None:
+                raise ServerDied(f"worker {worker.name} is not started")
+            worker.process.check()
+
+        return Part(
+            name=worker.name,
+            worker=True,
+            log_path=self._log_path(worker),
+            start=lambda: self._restart(worker),
+            check=check,
+            pid=lambda: None if worker.process is None else worker.process.pid,
+        )
+
+    def _restart(self, worker: Worker) -> None:
+        worker.stop()
+        worker.process = self._spawn(worker)
+        self._await(worker)
+
+    def _spawn(self, worker: Worker) -> ServerProcess:
+        ready = self._ready_path(worker)
+        ready.unlink(missing_ok=True)
+        return ServerProcess(
+            Command(
+                name=f"worker {worker.name}",
+                argv=[
+                    sys.executable,
+                    *("-m", "judgestream.apps.cli", "worker", worker.kind),
+                    *("--slot", str(worker.slot), "--ready-file", str(ready)),
+                ],
+                log_path=self._log_path(worker),
+                cwd=self._data,
+                env={**os.environ, **self._environment(worker)},
+                stop_seconds=20.0,
+            ),
+            held_files=[] if self._lock is None else [self._lock.fd],
+        )
+
+    def _await(self, worker: Worker) -> None:
+        if worker.process is None:
+            raise ServerDied(f"worker {worker.name} is not started")
+        worker.process.wait_ready(
+            self._ready_path(worker).exists,
+            what="been assigned its partitions",
+            seconds=READY_S,
+            mend="The machine may be short of CPU: start again.",
+        )
+
+    def _ready_path(self, worker: Worker) -> Path:
+        return self._folder / f"{worker.name}.ready"
+
+    def _log_path(self, worker: Worker) -> Path:
+        return self._folder / f"{worker.name}.log"
+
+
+def _wanted(settings: Settings) -> list[Worker]:
+    judging = [Worker(kind="judging", slot=slot) for slot in range(settings.local.judging_workers)]
+    return [*judging, Worker(kind="bias", slot=0), Worker(kind="controller", slot=0)]

@@ -1,0 +1,90 @@
+"""The last resort of every worker: a record that cannot be handled becomes a dead letter, and the next one is
+taken. It cannot fail for a reason that the record brings.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from judgestream.apps.worker import metrics
+from judgestream.apps.worker.offset_tracker import Abandoned
+from judgestream.apps.worker.status import WorkerStatus
+from judgestream.contracts.events import Header, event_headers, trace_headers
+from judgestream.contracts.records import Record, dead_letter
+from judgestream.contracts.topics import DEAD_LETTERS
+from judgestream.contracts.wire import encode
+from judgestream.core.errors import BrokerUnavailable, PoisonError
+
+log = logging.getLogger(__name__)
+
+Pause = Callable[[float], Awaitable[None]]
+RETRY_S = 1.0
+
+
+class Publisher(Protocol):
+    async def publish(
+        self, topic: str, *, key: bytes | None, value: bytes, headers: Sequence[Header]
+    ) -> None: ...
+
+
+class SetAside:
+    """Publishes dead letters of the shell itself, and counts them by reason."""
+
+    def __init__(self, publisher: Publisher, *, group: str, status: WorkerStatus) -> None:
+        self._publisher = publisher
+        self._group = group
+        self._status = status
+
+    async def __call__(
+        self, record: Record, error: PoisonError, pause: Pause, *, reason: str = ""
+    ) -> None:
+        """Returns when the dead letter is confirmed. A broker that is away is waited for without limit.
+
+        Args:
+            reason: what the metric calls it; the error's code if not given.
+
+        Raises what `pause` raises.
+        """
+        place = f"{record.topic}[{record.partition}]@{record.offset}"
+        log.warning("set aside: %s %s: %s", place, error.code, error)
+        try:
+            await self._publish(record, error, pause)
+        except Abandoned:
+            raise
+        except Exception as exc:
+            log.warning("the dead letter of %s keeps only its position: %s", place, exc)
+            await self._publish(replace(record, key=None, value=None, headers=()), error, pause)
+        metrics.set_aside.labels(reason or error.code).inc()
+        self._status.count("set_aside")
+
+    async def _publish(self, record: Record, error: PoisonError, pause: Pause) -> None:
+        now = datetime.now(UTC)
+        letter = dead_letter(
+            record,
+            error,
+            attempts=1,
+            first_failed_at=now,
+            now=now,
+            group=self._group,
+            request_id="",
+        )
+        headers = event_headers(
+            event_type=DEAD_LETTERS.event_type,
+            event_id=letter.dead_letter_id,
+            source=f"judgestream/{self._status.kind}",
+            time=now,
+            trace=trace_headers(record.headers),
+        )
+        key, value = record.key, encode(letter)
+        while True:
+            try:
+                await self._publisher.publish(
+                    DEAD_LETTERS.name, key=key, value=value, headers=headers
+                )
+                return
+            except BrokerUnavailable as exc:
+                metrics.retries.labels(exc.code).inc()
+                log.warning("a dead letter is not published yet, trying again: %s", exc)
+                await pause(RETRY_S)

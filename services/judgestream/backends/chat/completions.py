@@ -1,0 +1,140 @@
+"""A judge behind any endpoint that speaks OpenAI's chat completions: vLLM, SGLang, llama.cpp, hosted models.
+
+Every prompt is one request; many are under way at once, bounded. Rate limits, overload and broken connections
+are retried with growing pauses, honouring `Retry-After`. Whatever else comes back is that prompt's reply or
+that prompt's error, never an exception: see `chat_replies` and `chat_failures`. What looks like a failure of
+the whole endpoint is believed once the known good prompt fails, too: see `chat_proof`. Tokens are counted as
+they are billed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+import httpx
+
+from judgestream.backends.chat.endpoint import Endpoint, Usage
+from judgestream.backends.chat.exchange import Exchange
+from judgestream.backends.chat.kept import KeptReplies
+from judgestream.backends.chat.options import Fix, remedy
+from judgestream.backends.chat.pauses import Pauses
+from judgestream.backends.chat.proof import Proof
+from judgestream.backends.chat.replies import NotChat
+from judgestream.backends.chat.requests import Refused, Requests
+from judgestream.core.errors import (
+    JudgeDeadlineExceeded,
+    JudgeError,
+    JudgestreamError,
+    JudgeUnavailable,
+    RetryableError,
+)
+from judgestream.core.prompt import Prompt
+from judgestream.core.types import Reply
+
+log = logging.getLogger(__name__)
+
+
+class ChatJudge:
+    """Asks an endpoint. One event loop at a time; `close` when done.
+
+    say  told in plain words what was learnt about the endpoint
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        say: Callable[[str], None] = log.warning,
+    ) -> None:
+        self.endpoint = endpoint
+        self.usage = Usage()
+        self._exchange = Exchange(endpoint, transport)
+        self._requests = Requests(endpoint, self._exchange, self.usage, say)
+        self._pauses = Pauses(endpoint)
+        self._proof = Proof(endpoint, self._requests, self._pauses, self.usage)
+        self._kept = KeptReplies(endpoint.reuse_s)
+        self._room = asyncio.Semaphore(endpoint.concurrency)
+
+    async def close(self) -> None:
+        await self._exchange.close()
+
+    async def read(
+        self, prompts: Sequence[Prompt], wanted: Callable[[], bool] = lambda: True
+    ) -> list[Reply | JudgestreamError]:
+        """A reply per prompt, in order; an error stands in its own prompt's place.
+
+        A `PoisonError` is that prompt's for good, a `ReleaseError` everybody's until somebody acts, a
+        `RetryableError` may pass. What is no longer `wanted` when its turn comes is not asked.
+        """
+        return list(await asyncio.gather(*(self._one(prompt, wanted) for prompt in prompts)))
+
+    async def _one(self, prompt: Prompt, wanted: Callable[[], bool]) -> Reply | JudgestreamError:
+        try:
+            async with self._room:
+                if not wanted():
+                    return JudgeUnavailable("nobody waits for this prompt any more")
+                return self._reused(prompt) or await self._in_time(prompt)
+        except JudgestreamError as error:
+            return error
+        except (
+            Exception
+        ) as error:  # an unexpected error must not cost the other prompts their replies
+            log.exception("unexpected error")
+            return JudgeError(f"{type(error).__name__}: {self.endpoint.without_key(str(error))}")
+
+    def _reused(self, prompt: Prompt) -> Reply | None:
+        reply = self._kept.get(prompt)
+        self.usage.reused += reply is not None
+        return reply
+
+    async def _in_time(self, prompt: Prompt) -> Reply:
+        failures: list[JudgestreamError] = []
+        deadline_s = self.endpoint.deadline_s
+        try:
+            async with asyncio.timeout(deadline_s):
+                reply = await self._ask(prompt, failures)
+        except TimeoutError:
+            if failures:
+                raise self._pauses.given_up(failures, deadline_s) from None
+            raise JudgeDeadlineExceeded(
+                f"{self.endpoint.model} gave no answer within {deadline_s:g} s"
+            ) from None
+        self._kept.keep(prompt, reply)
+        return reply
+
+    async def _ask(self, prompt: Prompt, failures: list[JudgestreamError]) -> Reply:
+        """Ask until there is a reply; the caller bounds the time.
+
+        Raises:
+            JudgestreamError: there will be none.
+        """
+        requests, started = self._requests, monotonic()
+        trying: Fix | None = None
+        while True:
+            await self._pauses.quiet(started)
+            fixes = requests.fixes | ({trying} if trying else frozenset())
+            try:
+                reply = await requests.once(prompt, fixes)
+            except Refused as refused:
+                if trying in fixes - requests.fixes:
+                    trying = None  # it was not that option
+                else:
+                    trying = remedy(refused.refusal, requests.body(prompt, fixes))
+                    if trying is not None and trying not in fixes:
+                        continue
+                failure = await self._proof.of_refusal(refused.refusal)
+            except NotChat as strange:
+                failure = await self._proof.of_strange(strange)
+            except RetryableError as error:
+                failure = error
+            else:
+                if trying is not None:
+                    requests.learn(trying)
+                return reply
+            if not isinstance(failure, RetryableError):
+                raise failure
+            failures.append(failure)
+            self.usage.retries += 1
+            await self._pauses.after(failures, started)

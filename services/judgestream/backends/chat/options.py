@@ -1,0 +1,76 @@
+"""How an endpoint is asked: as the protocol says, until it refuses an option.
+
+An option that only steers the writing is replaced or left out where the endpoint does not take it, which is
+tried with the same prompt and kept if it helps. Options that change what a reading is (`logprobs`) never are:
+then the release pauses, and the error says how to install it instead.
+"""
+
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+from judgestream.backends.chat.failures import Refusal
+from judgestream.core.prompt import Prompt
+from judgestream.core.templates import messages
+
+LINE_TOKENS = 16
+"""Tokens for the score line, on top of the explanation's budget. No stop text is sent: some models begin with
+an empty line or with their thoughts, some endpoints refuse it, and the line is cut here as well."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fix:
+    """What to do about a refused option: another name for it, or "" to leave it out."""
+
+    option: str
+    instead: str = ""
+
+    def __str__(self) -> str:
+        return f"asked with {self.instead}" if self.instead else f"asked without {self.option}"
+
+
+FIXES = (
+    Fix(option="max_tokens", instead="max_completion_tokens"),
+    # models that think have a temperature of their own
+    Fix(option="temperature"),
+)
+
+HINTS = {
+    "logprobs": "; it gives no log-probabilities: install the release with --top-logprobs 0, or fewer",
+}
+
+
+def question(
+    prompt: Prompt, *, model: str, top_logprobs: int, thinking_tokens: int, fixes: Set[Fix]
+) -> dict[str, Any]:
+    """The body of a request."""
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": messages(prompt.text),
+        "temperature": 0,
+        "max_tokens": LINE_TOKENS + thinking_tokens + prompt.max_tokens,
+    }
+    if top_logprobs:
+        body |= {"logprobs": True, "top_logprobs": top_logprobs}
+    for fix in fixes:
+        value = body.pop(fix.option)
+        if fix.instead:
+            body[fix.instead] = value
+    return body
+
+
+def remedy(found: Refusal, body: Mapping[str, Any]) -> Fix | None:
+    """The fix for an option of this body that the refusal names."""
+    if found.status not in (400, 422):
+        return None
+    return next((fix for fix in FIXES if fix.option in body and _names(found, fix.option)), None)
+
+
+def hint(found: Refusal) -> str:
+    """What to do about an option that is never left out by itself."""
+    return next((text for option, text in HINTS.items() if option in found.searched), "")
+
+
+def _names(found: Refusal, option: str) -> bool:
+    return found.param == option or bool(re.search(rf"\b{option}\b", found.searched))

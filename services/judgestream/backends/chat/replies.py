@@ -1,0 +1,235 @@
+"""What a chat endpoint answers, whatever it is -> a reply.
+
+Endpoints differ in all that the protocol leaves open, and some break it. Nothing in a body raises anything
+but `NotChat`, which says that it is not a chat completion at all. What cannot be read is an empty text, or a
+distribution of zeros: an unreadable reading, which is counted as such.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from math import exp, inf, isfinite
+from typing import Any
+
+from judgestream.backends.label_logprobs import TOLERANT, Step, certain, joint, written
+from judgestream.core import limits
+from judgestream.core.parsing import parse_labels
+from judgestream.core.prompt import Prompt
+from judgestream.core.templates.base import Grammar
+from judgestream.core.types import Reply
+
+MAX_CONTENT = 1 << 20
+"""Characters of a reply that are looked at."""
+
+MAX_TOKENS = 2**32 - 1
+
+_TAGS = "think|thinking|thought|thoughts|reasoning|reflection|analysis"
+_THOUGHT = re.compile(rf"<({_TAGS})>.*?</\1>|\[THINK\].*?\[/THINK\]", re.S | re.I)
+_OPENED_BY_THE_TEMPLATE = re.compile(rf"\A.*(?:</(?:{_TAGS})>|\[/THINK\])", re.S | re.I)
+_NOT_CLOSED = re.compile(rf"\A\s*(?:<(?:{_TAGS})>|\[THINK\]).*\Z", re.S | re.I)
+_CHANNELS = re.compile(r"\A.*<\|channel\|>final<\|message\|>|<\|(?:end|return)\|>\s*\Z", re.S)
+_FENCE = re.compile(r"^\s*(?:```|~~~)\w*\s*$", re.M)
+
+# how some servers spell white space inside their tokens
+_SPELLINGS = str.maketrans({"\u2581": " ", "\u0120": " ", "\u010a": "\n"})
+
+
+class NotChat(Exception):
+    """The body is not that of a chat completion; the text says what it is."""
+
+
+def parsed(raw: bytes) -> Mapping[str, Any]:
+    """The JSON object.
+
+    Raises:
+        NotChat: it is not one.
+    """
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise NotChat(f"not JSON but {_glimpse(raw)}") from None
+    if not isinstance(body, dict):
+        raise NotChat(f"JSON, but a {type(body).__name__}: {_glimpse(raw)}")
+    return body
+
+
+def reply_of(body: Mapping[str, Any], prompt: Prompt, *, asked: int, latency_s: float) -> Reply:
+    """The reply to this prompt.
+
+    asked  alternatives per token that were asked for; of fewer, what is hidden is like what is shown
+
+    Raises:
+        NotChat: there is no message in it.
+    """
+    choice = _first(body.get("choices"))
+    message = choice.get("message") if choice is not None else None
+    if choice is None or not isinstance(message, Mapping):
+        raise NotChat(f"JSON without choices and a message: {_glimpse(json.dumps(body).encode())}")
+    content = content_of(message)
+    text = spoken(content)
+    if not prompt.max_tokens:
+        text = _first_line(text)
+    grammar = prompt.grammar
+    labels = parse_labels(text, grammar)
+    probs = _probabilities(choice.get("logprobs"), content, text, grammar, labels, asked)
+    cut = choice.get("finish_reason") == "length" and (prompt.max_tokens > 0 or labels is None)
+    spent = body.get("usage")
+    usage = spent if isinstance(spent, Mapping) else {}
+    return Reply(
+        text=limits.cut(text, limits.REPLY),
+        score_probs=probs,
+        finish_reason="length" if cut else "stop",
+        input_tokens=count(usage.get("prompt_tokens")),
+        output_tokens=count(usage.get("completion_tokens")),
+        latency_s=latency_s,
+    )
+
+
+def content_of(message: Mapping[str, Any]) -> str:
+    """The text of a message: plain, in parts (thinking left out), or a refusal; "" without any."""
+    content = message.get("content")
+    if isinstance(content, str):
+        found = content
+    elif isinstance(content, Sequence):
+        found = "".join(_part(part) for part in content)
+    else:
+        found = ""
+    if not found.strip() and isinstance(message.get("refusal"), str):
+        found = message["refusal"]
+    return limits.clean(found[:MAX_CONTENT])
+
+
+def spoken(content: str) -> str:
+    """What is said once the thinking is done, without fences and empty first lines."""
+    text = _CHANNELS.sub("", content)
+    text = _THOUGHT.sub("", text)
+    text = _OPENED_BY_THE_TEMPLATE.sub("", text)
+    text = _NOT_CLOSED.sub("", text)
+    return _FENCE.sub("", text).lstrip("\r\n\t \ufeff").rstrip()
+
+
+def thinking(body: Mapping[str, Any]) -> bool:
+    """Whether the reply shows that the model thinks before it speaks."""
+    choice = _first(body.get("choices")) or {}
+    message = choice.get("message")
+    if not isinstance(message, Mapping):
+        return False
+    told = message.get("reasoning_content") or message.get("reasoning")
+    return bool(told) or bool(re.match(rf"\s*<(?:{_TAGS})>", content_of(message), re.I))
+
+
+def count(value: object) -> int:
+    """A number of tokens; 0 for what is none."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return 0
+    return int(max(0.0, min(number, MAX_TOKENS))) if isfinite(number) else 0
+
+
+def steps_of(logprobs: object, asked: int) -> list[Step]:
+    """The protocol's `logprobs.content`; [] where anything of it is not as the protocol says.
+
+    A token missing from its own alternatives is added. An entry that shows fewer alternatives than asked for
+    hides the rest, which is taken to be spread like what it shows.
+    """
+    content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
+    if not isinstance(content, Sequence) or isinstance(content, str | bytes):
+        return []
+    steps = [_step(entry, asked) for entry in content]
+    return [step for step in steps if step is not None] if None not in steps else []
+
+
+def _step(entry: object, asked: int) -> Step | None:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("token"), str):
+        return None
+    token = entry["token"].translate(_SPELLINGS)
+    shown = entry.get("top_logprobs")
+    alternatives: dict[str, float] = {}
+    given = [one for one in shown if isinstance(one, Mapping)] if isinstance(shown, list) else []
+    for one in (*given, entry):
+        name, share = one.get("token"), _probability(one.get("logprob"))
+        if isinstance(name, str) and share is not None:
+            alternatives.setdefault(name.translate(_SPELLINGS), share)
+    total = sum(alternatives.values())
+    if total > 1.01:
+        return None
+    if total <= 0:
+        return Step(token=token, alternatives={token: 1.0})
+    if len(given) < asked:
+        alternatives = {name: share / total for name, share in alternatives.items()}
+    return Step(token=token, alternatives=alternatives)
+
+
+def _probability(logprob: object) -> float | None:
+    if isinstance(logprob, bool) or not isinstance(logprob, int | float | str):
+        return None
+    try:
+        number = float(logprob)
+    except (ValueError, OverflowError):
+        return None
+    if number != number or number == inf:
+        return None
+    return exp(min(number, 0.0))
+
+
+def _probabilities(
+    logprobs: object,
+    content: str,
+    text: str,
+    grammar: Grammar,
+    labels: tuple[int, ...] | None,
+    asked: int,
+) -> tuple[float, ...]:
+    """From the log-probabilities where they belong to the line that was read; else all on that line."""
+    steps = _at_the_line(steps_of(logprobs, asked), content, text)
+    if labels is None:
+        return joint(steps, grammar) if steps else certain(text, grammar)
+    told = written(steps, grammar, TOLERANT)
+    if told == tuple(grammar.labels[at] for at in labels):
+        return joint(steps, grammar, skip=TOLERANT)
+    return certain(text, grammar)
+
+
+def _at_the_line(steps: Sequence[Step], content: str, text: str) -> list[Step]:
+    """The steps from the score line on; [] if they do not spell this reply."""
+    line = _first_line(text)
+    whole = "".join(step.token for step in steps)
+    spelt = whole.rfind(content.strip())
+    at = content.strip().rfind(text.strip())
+    if not line or spelt < 0 or at < 0:
+        at = whole.rfind(line) if line and whole.count(line) == 1 else -1
+        spelt = 0
+    if at < 0:
+        return []
+    start, end = spelt + at, 0
+    for k, step in enumerate(steps):
+        end += len(step.token)
+        if end > start:
+            return list(steps[k:])
+    return []
+
+
+def _first(choices: object) -> Mapping[str, Any] | None:
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
+        return None
+    return choices[0]
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def _part(part: object) -> str:
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, Mapping) or part.get("type") not in ("text", "output_text", None):
+        return ""
+    text = part.get("text")
+    if isinstance(text, Mapping):
+        text = text.get("value")
+    return text if isinstance(text, str) else ""
+
+
+def _glimpse(raw: bytes) -> str:
+    return limits.quoted(" ".join(raw[:400].decode(errors="replace").split()))

@@ -1,0 +1,101 @@
+"""One prompt as one request to a chat endpoint, asked with what was learnt about its options."""
+
+from collections.abc import Callable, Mapping, Set
+from datetime import UTC, datetime
+from math import inf
+from time import monotonic
+
+from judgestream.backends.chat.endpoint import Endpoint, Usage
+from judgestream.backends.chat.exchange import Answer, Exchange
+from judgestream.backends.chat.failures import Refusal, refusal
+from judgestream.backends.chat.options import Fix, question
+from judgestream.backends.chat.replies import parsed, reply_of, thinking
+from judgestream.core.prompt import Prompt
+from judgestream.core.types import Reply
+
+
+class Refused(Exception):
+    """An answer that is not a success."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
+class Requests:
+    """Requests to one endpoint, each made once.
+
+    fixes         what every request is asked with, learnt from refusals
+    answered_at   when the latest chat completion came
+    good_since    when the latest request was sent that got one
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, exchange: Exchange, usage: Usage, say: Callable[[str], None]
+    ) -> None:
+        self._endpoint = endpoint
+        self._exchange = exchange
+        self._usage = usage
+        self._say = say
+        self._thoughts_cut = False
+        self.fixes: frozenset[Fix] = frozenset()
+        self.answered_at = self.good_since = -inf
+
+    def body(self, prompt: Prompt, fixes: Set[Fix]) -> dict[str, object]:
+        return question(
+            prompt,
+            model=self._endpoint.model,
+            top_logprobs=self._endpoint.top_logprobs,
+            thinking_tokens=self._endpoint.thinking_tokens,
+            fixes=fixes,
+        )
+
+    async def once(self, prompt: Prompt, fixes: Set[Fix]) -> Reply:
+        """One request.
+
+        Raises:
+            Refused: another status than success, or an error in the body.
+            NotChat: a success that is not a chat completion.
+            EndpointUnreachable, JudgeUnavailable: no answer at all.
+        """
+        sent_at = monotonic()
+        answer = await self._exchange.post(self.body(prompt, fixes))
+        if not 200 <= answer.status < 300:
+            raise Refused(self._refusal(answer, answer.status))
+        body = parsed(answer.raw)
+        if body.get("error") and not body.get("choices"):
+            raise Refused(self._refusal(answer, _status_inside(body["error"])))
+        reply = reply_of(
+            body, prompt, asked=self._endpoint.top_logprobs, latency_s=monotonic() - sent_at
+        )
+        self.answered_at = monotonic()
+        self.good_since = max(self.good_since, sent_at)
+        self._usage.add(reply, self._endpoint)
+        if reply.finish_reason == "length" and thinking(body):
+            self._tell_thoughts_cut()
+        return reply
+
+    def learn(self, fix: Fix) -> None:
+        """Ask with it from now on: it has helped."""
+        if fix not in self.fixes:
+            self.fixes |= {fix}
+            self._say(f"{self._endpoint.url} refuses {fix.option}: from now on {fix}")
+
+    def _refusal(self, answer: Answer, status: int) -> Refusal:
+        return refusal(
+            status, answer.headers, answer.raw, secret=self._endpoint.key, now=datetime.now(UTC)
+        )
+
+    def _tell_thoughts_cut(self) -> None:
+        if not self._thoughts_cut:
+            self._thoughts_cut = True
+            self._say(
+                f"{self._endpoint.model} was cut while it still thought: install the release with"
+                " --thinking-tokens 2000, or as many as it needs"
+            )
+
+
+def _status_inside(error: object) -> int:
+    """Of an error that came with a success: its own code where that is one, else a refusal."""
+    code = error.get("code") if isinstance(error, Mapping) else None
+    return code if isinstance(code, int) and 400 <= code < 600 else 400

@@ -1,0 +1,273 @@
+"""Everything that can be known of a checkpoint before it is loaded, told at once when it is installed.
+
+No torch; nothing is unpickled or run. A checkpoint without problems can still be refused when it is loaded
+(too little memory, numbers that are not numbers); one with problems would be refused for certain, or worse.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from judgestream.checkpoints.architecture import (
+    Architecture,
+    Shape,
+    architecture,
+    engine_problems,
+    number_problems,
+)
+from judgestream.checkpoints.files import MAX_JSON_BYTES, name_problem, read_json, size_of
+from judgestream.checkpoints.manifest import Manifest, context_tokens
+from judgestream.checkpoints.pickled_weights import check_pickle
+from judgestream.checkpoints.safetensors_header import FLOATS, Stored, read_header
+from judgestream.core.errors import ConfigurationError
+
+_MOST_TOLD = 20
+_MAX_TOKENIZER_MODEL = 64 << 20
+_SMALL_JSON = (
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "generation_config.json",
+)
+
+
+def inspect(folder: Path, manifest: Manifest, *, engine: bool = True) -> None:
+    """Raise ConfigurationError with everything that is wrong with the checkpoint, one line each.
+
+    Args:
+        engine: also what our own engine could not compute; False for another engine over the same files.
+    """
+    problems = list(_problems(folder, manifest, engine=engine))
+    if not problems:
+        return
+    told = problems[:_MOST_TOLD]
+    if len(problems) > len(told):
+        told.append(f"and {len(problems) - len(told)} more")
+    raise ConfigurationError(
+        f"checkpoint {folder} ({manifest.name}) cannot be used:\n  " + "\n  ".join(told)
+    )
+
+
+def _problems(folder: Path, manifest: Manifest, *, engine: bool) -> Iterator[str]:
+    known: dict[str, dict[str, Any]] = {}
+    for name in ("config.json", *_SMALL_JSON):
+        if name not in manifest.files:
+            continue
+        try:
+            known[name] = read_json(folder, name, most=4 << 20)
+        except ValueError as error:
+            yield f"{name} {error}"
+        except FileNotFoundError:
+            yield f"{name} is missing"
+    for name, content in known.items():
+        if content.get("auto_map"):
+            yield f"{name}: auto_map asks for code from elsewhere, which is never run; use a plain checkpoint"
+    config = known.get("config.json")
+    if config is None:
+        return
+    numbers = number_problems(config)
+    yield from numbers
+    unknown = engine_problems(config)
+    if engine:
+        yield from unknown
+    expected = None
+    if (
+        engine
+        and not numbers
+        and config.get("model_type")
+        and not any("model type" in p for p in unknown)
+    ):
+        expected = architecture(config)
+    yield from _weights(folder, manifest, expected)
+    yield from _tokenizer(folder, manifest, config, known)
+    if not numbers:
+        context = context_tokens(folder)
+        if manifest.max_input_tokens >= context:
+            yield (
+                f"max_input_tokens {manifest.max_input_tokens} must lie between 1 and the model's context of"
+                f" {context} (its positions, or its sliding window), with room for the score line"
+            )
+
+
+def _weights(folder: Path, manifest: Manifest, expected: Architecture | None) -> Iterator[str]:
+    files = [name for name in manifest.files if "/" not in name]
+    tensors = [name for name in files if name.endswith(".safetensors")]
+    pickles = [name for name in files if name.endswith(".bin")]
+    if "adapter_config.json" in files or any(name.startswith("adapter_model") for name in files):
+        yield "this is a LoRA adapter without its base; merge them and give the result"
+        return
+    # transformers takes safetensors where a folder has both
+    found: dict[str, Stored | None] = {}
+    for name in tensors:
+        try:
+            header = read_header(folder, name)
+        except (ValueError, OSError) as error:
+            yield f"{name} is not a sound safetensors file: {error}"
+            continue
+        twice = sorted(found.keys() & header.keys())
+        if twice:
+            yield f"{name} has {twice[0]!r}, which another file has, too"
+        found |= header
+    texts: set[str] = set()
+    for name in pickles:
+        try:
+            texts |= check_pickle(folder, name)
+        except (ValueError, OSError) as error:
+            yield f"{name} {error}"
+    if not tensors:
+        found = dict.fromkeys(texts)
+    kind = "model.safetensors" if tensors else "pytorch_model.bin"
+    index, problems = _index(folder, files, f"{kind}.index.json")
+    yield from problems
+    single = kind in files
+    if index is not None and not single:
+        lacking = sorted(set(index) - found.keys())
+        if lacking and not problems:
+            yield f"{kind}.index.json names {len(lacking)} weights that no file has, such as {lacking[0]!r}"
+    elif not single and len(tensors or pickles) > 0 and index is None:
+        yield f"neither {kind} nor {kind}.index.json is there: the weights' index is missing"
+    if expected is not None and not problems:
+        yield from _lacking(expected, found, exact=bool(tensors))
+
+
+def _index(
+    folder: Path, files: Iterable[str], name: str
+) -> tuple[dict[str, str] | None, list[str]]:
+    """Which file each weight is in, by the folder's index; None without one."""
+    if name not in files:
+        return None, []
+    try:
+        where = read_json(folder, name).get("weight_map")
+    except (ValueError, OSError) as error:
+        return {}, [f"{name} {error}"]
+    if not isinstance(where, dict) or not where:
+        return {}, [f"{name} has no weight_map"]
+    problems = []
+    for file in sorted({str(value) for value in where.values()}):
+        problem = name_problem(file)
+        if problem or "/" in file:
+            problems.append(
+                f"{name}: file name {file[:80]!a} {problem or 'is not in the folder itself'}"
+            )
+        elif file not in files:
+            problems.append(f"{name} names {file}, which is missing")
+    return where, problems
+
+
+def _lacking(
+    expected: Architecture, found: Mapping[str, Stored | None], *, exact: bool
+) -> Iterator[str]:
+    """Weights that config.json promises and that are not there, or otherwise."""
+    bare = "embed_tokens.weight" in found and "model.embed_tokens.weight" not in found
+    missing: list[str] = []
+    other: list[str] = []
+    promised: dict[str, Shape] = dict(expected.weights())
+    for name, shape in promised.items():
+        key = name.removeprefix("model.") if bare else name
+        if key not in found:
+            missing.append(name)
+            continue
+        stored = found[key]
+        if stored is not None and stored.shape != shape:
+            other.append(f"{name} is {list(stored.shape)}, config.json promises {list(shape)}")
+        elif stored is not None and stored.dtype not in FLOATS:
+            other.append(f"{name} is stored as {stored.dtype}: a quantised checkpoint")
+    for text, names in (("are missing", missing), ("are otherwise", other)):
+        if names:
+            yield f"{len(names)} weights {text}, such as {names[0]}"
+    if exact:
+        extra = [
+            name
+            for name in found
+            if (f"model.{name}" if bare and name != "lm_head.weight" else name) not in promised
+            and not name.endswith("rotary_emb.inv_freq")
+            and not (expected.tied and name == "lm_head.weight")
+        ]
+        if extra:
+            yield f"{len(extra)} weights are not config.json's, such as {sorted(extra)[0][:80]!a}"
+
+
+def _tokenizer(
+    folder: Path,
+    manifest: Manifest,
+    config: Mapping[str, Any],
+    known: Mapping[str, Mapping[str, Any]],
+) -> Iterator[str]:
+    size = config.get("vocab_size")
+    entries: dict[str, int] = {}
+    if "tokenizer.json" in manifest.files:
+        try:
+            entries = _entries(read_json(folder, "tokenizer.json", most=MAX_JSON_BYTES))
+        except (ValueError, OSError) as error:
+            yield f"tokenizer.json {error}"
+            return
+    elif "tokenizer.model" in manifest.files:
+        if size_of(folder, "tokenizer.model") > _MAX_TOKENIZER_MODEL:
+            yield f"tokenizer.model is larger than {_MAX_TOKENIZER_MODEL} bytes"
+            return
+        try:
+            entries = _pieces(folder)
+        except (ValueError, OSError) as error:
+            yield f"tokenizer.model {error}"
+            return
+    highest = max(entries.values(), default=-1)
+    if isinstance(size, int) and highest >= size:
+        beyond = [text for text, number in entries.items() if number >= size]
+        yield (
+            f"the tokenizer has {highest + 1} entries, the embedding {size}: {beyond[0][:40]!a} is beyond it;"
+            " they do not belong together"
+        )
+    ends = _token(known.get("tokenizer_config.json", {}).get("eos_token"))
+    numbers = [
+        source.get("eos_token_id")
+        for source in (config, known.get("generation_config.json", {}))
+        if source.get("eos_token_id") is not None
+    ]
+    if ends is None and not numbers and entries:
+        yield "no EOS token; name it in tokenizer_config.json (eos_token) or config.json (eos_token_id)"
+    for number in [n for value in numbers for n in (value if isinstance(value, list) else [value])]:
+        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+            yield f"eos_token_id is {number!a}, which is not a token"
+        elif isinstance(size, int) and number >= size:
+            yield f"eos_token_id {number} is beyond the embedding of {size}"
+
+
+def _entries(tokenizer: Mapping[str, Any]) -> dict[str, int]:
+    """Text -> id of a tokenizer.json. Raises ValueError when it is not one."""
+    model = tokenizer.get("model")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    entries: dict[str, int] = {}
+    if isinstance(vocabulary, dict):
+        entries = dict(vocabulary)
+    elif isinstance(vocabulary, list):
+        entries = {
+            str(entry[0]): n
+            for n, entry in enumerate(vocabulary)
+            if isinstance(entry, list) and entry
+        }
+    for token in tokenizer.get("added_tokens") or []:
+        if isinstance(token, dict):
+            entries[str(token.get("content"))] = token.get("id", -1)
+    if not entries:
+        raise ValueError("has no vocabulary")
+    if any(not isinstance(n, int) or isinstance(n, bool) or n < 0 for n in entries.values()):
+        raise ValueError("has entries whose ids are not numbers")
+    return entries
+
+
+def _pieces(folder: Path) -> dict[str, int]:
+    """Text -> id of a SentencePiece model; nothing where its reader is not installed."""
+    try:
+        from sentencepiece import SentencePieceProcessor
+    except ImportError:
+        return {}
+    try:
+        model = SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+        return {model.id_to_piece(n): n for n in range(model.vocab_size())}
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"is damaged: {error}") from error
+
+
+def _token(value: object) -> str | None:
+    text = value.get("content") if isinstance(value, dict) else value
+    return text if isinstance(text, str) and text else None

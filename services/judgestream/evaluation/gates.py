@@ -1,0 +1,238 @@
+"""Whether a new judge may take the current one's place: a table of gates, each with its evidence.
+
+A new gate is a function and a row in `GATES`. Every gate is asked of every format; all must hold. A judge is
+held against several baselines: the current judge, and the best one so far, so that small losses cannot add up
+from round to round.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from judgestream.evaluation.non_inferiority import NonInferiority, least_clusters, non_inferiority
+
+
+class Outcome(Protocol):
+    """One held-out item as a judge judged it. `truth`, `verdict`, `straight`, `swapped` are +1, 0 or -1 in
+    the item's order, None where a reply could not be read. Items of one `cluster` share their prompt; one
+    whose cluster is "" shares it with none."""
+
+    @property
+    def truth(self) -> int: ...
+    @property
+    def verdict(self) -> int | None: ...
+    @property
+    def straight(self) -> int | None: ...
+    @property
+    def swapped(self) -> int | None: ...
+    @property
+    def cluster(self) -> Hashable: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What the gates ask for.
+
+    least_examples  held-out examples that could be read, per format
+    most_unscored   share of unreadable replies
+    most_loss       the margin: a judge that is worse by this much or more, of accuracy or of consistency, is
+                    published in at most one of 20 rounds. It decides how many examples are needed at least
+    """
+
+    least_examples: int = 50
+    most_unscored: float = 0.02
+    most_loss: float = 0.03
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """The new judge on the held-out examples of one format, and what it is against each baseline.
+
+    n, read, prompts   examples; those with a verdict; different prompts among them
+    right, agreeing    examples with the right verdict; examples whose two orders agree. What could not be
+                       read is neither
+    against            baseline -> measure -> the paired comparison
+    """
+
+    n: int
+    read: int
+    prompts: int
+    right: int
+    agreeing: int
+    against: Mapping[str, Mapping[str, NonInferiority]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One gate in one format; `why` is the sentence with the numbers."""
+
+    gate: str
+    shown: str
+    holds: bool
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """`publish` is True when every gate holds.
+
+    best   True when the judge is from now on the best so far: published, surely better than the best one (by
+           more than chance explains) in accuracy in some format, and in none with fewer right
+    """
+
+    publish: bool
+    best: bool
+    findings: Sequence[Finding]
+    evidence: Mapping[str, Evidence]
+    limits: Limits
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why not, a sentence a gate that does not hold."""
+        return [f"{f.shown}: {f.why}" for f in self.findings if not f.holds]
+
+    def data(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+Gate = Callable[[Evidence, Limits], tuple[bool, str]]
+
+
+def enough(evidence: Evidence, limits: Limits) -> tuple[bool, str]:
+    """Enough examples that a loss beyond the margin would show, and as many as the settings ask for."""
+    least = least_clusters(limits.most_loss)
+    holds = evidence.read >= limits.least_examples and evidence.prompts >= least
+    return holds, (
+        f"{evidence.read} of {evidence.n} held-out examples could be read, {limits.least_examples} are"
+        f" needed; they have {evidence.prompts} prompts, and on fewer than {least} nothing shows"
+        f" that no more than {limits.most_loss:.1%} is lost"
+    )
+
+
+def readable(evidence: Evidence, limits: Limits) -> tuple[bool, str]:
+    unread = evidence.n - evidence.read
+    holds = unread <= Fraction(str(limits.most_unscored)) * evidence.n and evidence.read > 0
+    return holds, (
+        f"{unread} of {evidence.n} replies are unreadable ({unread / max(1, evidence.n):.1%}),"
+        f" {limits.most_unscored:.1%} may be"
+    )
+
+
+def not_less(measure: str) -> Gate:
+    """The measure is not less than any baseline's by the margin or more, with 95 % confidence."""
+
+    def gate(evidence: Evidence, limits: Limits) -> tuple[bool, str]:
+        compared = {name: by[measure] for name, by in evidence.against.items()}
+        holds = bool(compared) and all(one.lower > -one.margin for one in compared.values())
+        return holds, f"{measure}: " + "; ".join(
+            _sentence(name, one) for name, one in compared.items()
+        )
+
+    return gate
+
+
+def _sentence(baseline: str, found: NonInferiority) -> str:
+    told = (
+        f"{found.difference:+.3f} against {baseline} ({found.gained} gained, {found.lost} lost of {found.n}),"
+        f" surely above {found.lower:+.3f}; above {-found.margin:+.3f} is asked for"
+    )
+    if found.lower > -found.margin:
+        return told
+    return f"{told} (an equally good judge needs some {found.needed} examples to show it)"
+
+
+GATES: Mapping[str, Gate] = MappingProxyType(
+    {
+        "examples": enough,
+        "unscored": readable,
+        "accuracy": not_less("accuracy"),
+        "consistency": not_less("consistency"),
+    }
+)
+
+MEASURES: Mapping[str, Callable[[Outcome], bool]] = MappingProxyType(
+    {
+        "accuracy": lambda row: row.verdict is not None and row.verdict == row.truth,
+        "consistency": lambda row: row.straight is not None and row.straight == row.swapped,
+    }
+)
+"""Measure -> whether an item counts for it; one that could not be read never does."""
+
+CURRENT, BEST = "the current judge", "the best judge so far"
+
+
+def decide(
+    new: Mapping[str, Sequence[Outcome]],
+    baselines: Mapping[str, Mapping[str, Sequence[Outcome]]],
+    limits: Limits,
+) -> Decision:
+    """Hold every gate against the judges' verdicts on the same held-out examples.
+
+    Args:
+        new: format -> the new judge's items.
+        baselines: name -> format -> that judge's items, in the same order: `CURRENT`, and `BEST` where that
+            is another judge.
+
+    No format at all, or no baseline, is a no.
+
+    Raises:
+        ValueError: a baseline lacks a format, or has another number of items.
+    """
+    evidence = {
+        shown: _evidence(rows, {name: by[shown] for name, by in baselines.items()}, limits)
+        for shown, rows in new.items()
+        if rows
+    }
+    findings = [
+        Finding(gate=name, shown=shown, holds=holds, why=why)
+        for shown, one in evidence.items()
+        for name, gate in GATES.items()
+        for holds, why in (gate(one, limits),)
+    ]
+    if not findings:
+        nothing = "there is no held-out example"
+        findings = [Finding(gate="examples", shown="held out", holds=False, why=nothing)]
+    publish = all(finding.holds for finding in findings)
+    return Decision(
+        publish=publish,
+        best=publish and _is_best(evidence),
+        findings=findings,
+        evidence=evidence,
+        limits=limits,
+    )
+
+
+def _is_best(evidence: Mapping[str, Evidence]) -> bool:
+    compared = [
+        one.against[BEST if BEST in one.against else CURRENT]["accuracy"]
+        for one in evidence.values()
+    ]
+    return any(one.better for one in compared) and all(one.gained >= one.lost for one in compared)
+
+
+def _evidence(
+    new: Sequence[Outcome], baselines: Mapping[str, Sequence[Outcome]], limits: Limits
+) -> Evidence:
+    hits = {name: [counts(row) for row in new] for name, counts in MEASURES.items()}
+    prompts: list[Hashable] = [row.cluster or at for at, row in enumerate(new)]
+    return Evidence(
+        n=len(new),
+        read=sum(row.verdict is not None for row in new),
+        prompts=len({c for c, row in zip(prompts, new, strict=True) if row.verdict is not None}),
+        right=sum(hits["accuracy"]),
+        agreeing=sum(hits["consistency"]),
+        against={
+            name: {
+                measure: non_inferiority(
+                    hits[measure],
+                    [counts(row) for row in rows],
+                    margin=limits.most_loss,
+                    clusters=prompts,
+                )
+                for measure, counts in MEASURES.items()
+            }
+            for name, rows in baselines.items()
+        },
+    )

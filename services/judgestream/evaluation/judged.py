@@ -1,0 +1,123 @@
+"""A verdict as the comparison with labels needs it."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from judgestream.core.reconcile import is_draw
+from judgestream.core.types import Status, Verdict
+from judgestream.evaluation.order_rules import RULES, OrderRule, Preference, orders_of
+from judgestream.evaluation.probes.counts import BiasCounts
+
+CLASSES = (1, 0, -1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """What the join needs of a verdict.
+
+    candidates     ids in the request's order; empty for a failed verdict, which does not tell them
+    outcome        +1 first better, 0 equal, -1 second better; None unless scored
+    orders         what each order alone says; None where they were not both asked
+    chances        probability of each outcome, of a scored verdict
+    content        of what was judged: its digest, and what else tells two contents apart
+    cluster        of the metadata key that names one; "" without
+    drawn          a tie because first and second are equally probable, and both more than a tie
+    scores_differ  its winner has the lower expected score
+    """
+
+    request_id: str
+    release: str
+    candidates: tuple[str, ...]
+    outcome: int | None
+    counts: BiasCounts
+    failed: bool = False
+    template_id: str = ""
+    orders: tuple[Preference, Preference] | None = None
+    chances: Mapping[Hashable, float] = field(default_factory=dict)
+    content: tuple[str, tuple[tuple[str, int], ...]] = ("", ())
+    cluster: str = ""
+    is_probe: bool = False
+    malformed: bool = False
+    drawn: bool = False
+    scores_differ: bool = False
+
+    @classmethod
+    def of(cls, verdict: Verdict, *, cluster_key: str = "") -> "Judged | None":
+        """None for a verdict that compares nothing: of a single answer."""
+        candidates = tuple(score.candidate_id for score in verdict.scores)
+        if len(candidates) == 1:
+            return None
+        scored = verdict.status is Status.SCORED
+        outcome = outcome_of(verdict, candidates) if scored else None
+        chances = _chances(verdict) if scored else {}
+        return cls(
+            request_id=verdict.request_id,
+            release=verdict.release,
+            candidates=candidates,
+            outcome=outcome,
+            counts=BiasCounts.from_verdict(verdict),
+            failed=verdict.status is Status.FAILED,
+            template_id=verdict.template_id,
+            orders=orders_of(verdict),
+            chances=chances,
+            content=(
+                verdict.content_digest,
+                tuple((score.candidate_id, score.length) for score in verdict.scores),
+            ),
+            cluster=verdict.metadata.get(cluster_key, "") if cluster_key else "",
+            is_probe=verdict.is_probe,
+            malformed=verdict.status is not Status.FAILED
+            and (len(candidates) != 2 or (scored and outcome is None)),
+            drawn=bool(chances) and is_draw(chances[1], chances[0], chances[-1]),
+            scores_differ=_scores_differ(verdict, outcome),
+        )
+
+    def by(self, rule: OrderRule) -> Hashable:
+        """The outcome by a rule; None where there is none."""
+        if rule is OrderRule.AVERAGED:
+            return self.outcome
+        return None if self.orders is None else RULES[rule].settle(*self.orders)
+
+
+def outcome_of(verdict: Verdict, candidates: Sequence[str]) -> int | None:
+    """A scored verdict as +1, 0 or -1; None unless it names one of two candidates, or a tie."""
+    if len(set(candidates)) != 2 or len(candidates) != 2:
+        return None
+    if verdict.tie:
+        return None if verdict.winner else 0
+    return {candidates[0]: 1, candidates[1]: -1}.get(verdict.winner)
+
+
+def ambiguous(judged: Iterable[Judged]) -> set[str]:
+    """Request ids under which more than one content was judged, by any release.
+
+    A verdict from before there were content digests tells its content by its candidates' ids and lengths.
+    """
+    digests: defaultdict[str, set[str]] = defaultdict(set)
+    shapes: defaultdict[str, set[tuple[tuple[str, int], ...]]] = defaultdict(set)
+    for one in judged:
+        digest, shape = one.content
+        if digest:
+            digests[one.request_id].add(digest)
+        if shape:
+            shapes[one.request_id].add(shape)
+    return {name for known in (digests, shapes) for name, found in known.items() if len(found) > 1}
+
+
+def _chances(verdict: Verdict) -> dict[Hashable, float]:
+    """The probabilities of a scored verdict; empty when they are no distribution."""
+    win, tie, lose = verdict.p_win, verdict.p_tie, verdict.p_lose
+    if win is None or tie is None or lose is None:
+        return {}
+    told = (win, tie, lose)
+    if not all(0.0 <= share <= 1.0 for share in told) or abs(sum(told) - 1.0) > 1e-6:
+        return {}
+    return dict(zip(CLASSES, told, strict=True))
+
+
+def _scores_differ(verdict: Verdict, outcome: int | None) -> bool:
+    if not outcome:
+        return False
+    first, second = (score.score for score in verdict.scores)
+    return first is not None and second is not None and (first - second) * outcome < 0

@@ -1,0 +1,231 @@
+"""Verdicts joined with labels: how far a release agrees with its annotators, and how steady it is."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from judgestream.evaluation.agreement import Agreement, agreement
+from judgestream.evaluation.agreement_figures import figures
+from judgestream.evaluation.brier import brier
+from judgestream.evaluation.calibration import Calibration, calibration
+from judgestream.evaluation.clusters import Mean, clustered_share
+from judgestream.evaluation.delta import Figure, Row
+from judgestream.evaluation.intervals import magnitude
+from judgestream.evaluation.judged import Judged
+from judgestream.evaluation.labels import Ballots, NoGold
+from judgestream.evaluation.order_rules import OrderRule
+from judgestream.evaluation.paired import PairedDifference, compare, signed_mean
+
+
+class SetAside(StrEnum):
+    """Why a verdict is compared with no label. Counted, and in no rate."""
+
+    PROBE = "probe"  # a check of `doctor`, nobody's request
+    AMBIGUOUS = "ambiguous"  # two contents were judged under its request id: which one is labelled?
+    REPEATED = "repeated"  # a later verdict of the same request and release counts
+    MALFORMED = "malformed"  # no two candidates, or scored and its winner is not a candidate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReleaseAgreement:
+    """One release against the annotators' majority, over `agreement.n` verdicts.
+
+    accuracy               also among those that neither the judge nor the annotators call a tie
+    figures                precision, recall, f1, kappa, scott_pi
+    failed                 labelled requests that were never judged; in no rate
+    without_label, undecided, unknown_winner   verdicts that no gold label can be compared with, by reason
+    set_aside              verdicts that were left out before, by reason
+    alone                  compared verdicts whose prompt is not known: each counts as a prompt of its own
+    position               of both orders, over the labelled verdicts
+    drawn, scores_differ   see `Judged`, over the compared verdicts
+    compared               request id -> gold, outcome, cluster
+    """
+
+    release: str
+    rule: OrderRule
+    templates: tuple[str, ...]
+    agreement: Agreement
+    accuracy: Mean | None
+    accuracy_without_ties: Mean | None
+    figures: Mapping[str, Figure]
+    failed: int
+    without_label: int
+    undecided: int
+    unknown_winner: int
+    set_aside: Mapping[SetAside, int]
+    alone: int
+    position: Mapping[str, Mean]
+    drawn: int
+    scores_differ: int
+    calibration: Calibration | None
+    brier: Mean | None
+    compared: Mapping[str, tuple[Hashable, Hashable, Hashable]]
+
+
+@dataclass(kw_only=True, slots=True)
+class _Labelled:
+    """The verdicts that have a gold label, and how many have none or were left out, by reason."""
+
+    gold: list[int] = field(default_factory=list)
+    verdicts: list[Judged] = field(default_factory=list)
+    failed: int = 0
+    reasons: Counter[NoGold] = field(default_factory=Counter)
+    set_aside: Counter[SetAside] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Compared:
+    """One verdict beside its gold label, in the cluster `group`."""
+
+    gold: int
+    outcome: Hashable
+    group: tuple[str, Hashable]
+    verdict: Judged
+
+
+def join(
+    release: str,
+    judged: Iterable[Judged],
+    ballots: Ballots,
+    *,
+    prompts: Mapping[str, Hashable] | None = None,
+    doubtful: Set[str] = frozenset(),
+    rule: OrderRule = OrderRule.AVERAGED,
+    classes: Sequence[Hashable] | None = None,
+    resamples: int = 0,
+) -> ReleaseAgreement:
+    """Compare one release's verdicts with the majority of each request's annotators.
+
+    Args:
+        prompts: request id -> what its prompt is known by; verdicts on one prompt are one cluster.
+        doubtful: request ids that are set aside, see `ambiguous`.
+        classes: of the macro figures; those of the gold when None.
+        resamples: of a bootstrap by prompt in place of the closed form, 0 for none.
+    """
+    found = _labelled(list(judged), ballots, doubtful)
+    gold, labelled = found.gold, found.verdicts
+    outcomes = [one.by(rule) for one in labelled]
+    groups = [_cluster(one, prompts or {}) for one in labelled]
+    read = [
+        _Compared(gold=side, outcome=outcome, group=group, verdict=one)
+        for side, outcome, group, one in zip(gold, outcomes, groups, labelled, strict=True)
+        if outcome is not None
+    ]
+    own = read if rule is OrderRule.AVERAGED else []
+    rows: list[Row] = [(one.gold, one.outcome) for one in read]
+    return ReleaseAgreement(
+        release=release,
+        rule=rule,
+        templates=tuple(sorted({one.template_id for one in labelled})),
+        agreement=agreement(gold, outcomes, classes=classes),
+        accuracy=_hits(read),
+        accuracy_without_ties=_hits([one for one in read if one.gold != 0 and one.outcome != 0]),
+        figures=figures(rows, [one.group for one in read], classes, resamples),
+        failed=found.failed,
+        without_label=found.reasons[NoGold.NO_LABEL],
+        undecided=found.reasons[NoGold.NO_MAJORITY],
+        unknown_winner=found.reasons[NoGold.UNKNOWN_WINNER],
+        set_aside=dict(found.set_aside),
+        alone=sum(one.group[0] == "request" for one in read),
+        position=_position(labelled, groups),
+        drawn=sum(one.verdict.drawn for one in read),
+        scores_differ=sum(one.verdict.scores_differ for one in read),
+        calibration=_calibration(own),
+        brier=_brier(own),
+        compared={one.verdict.request_id: (one.gold, one.outcome, one.group) for one in read},
+    )
+
+
+def paired(
+    first: ReleaseAgreement, second: ReleaseAgreement
+) -> tuple[PairedDifference | None, int, int]:
+    """Two releases on the requests that both judged, and how many only the first and only the second did."""
+    both = [name for name in first.compared if name in second.compared]
+    hits = [
+        [of.compared[name][0] == of.compared[name][1] for name in both] for of in (first, second)
+    ]
+    clusters = [first.compared[name][2] for name in both]
+    rest = len(first.compared) - len(both), len(second.compared) - len(both)
+    return compare(hits[0], hits[1], clusters), *rest
+
+
+def _labelled(verdicts: Sequence[Judged], ballots: Ballots, doubtful: Set[str]) -> _Labelled:
+    found = _Labelled()
+    last = {one.request_id: k for k, one in enumerate(verdicts) if not one.is_probe}
+    for k, one in enumerate(verdicts):
+        aside = _set_aside(one, doubtful, repeated=last.get(one.request_id) != k)
+        if aside is not None:
+            found.set_aside[aside] += 1
+        elif one.failed:
+            found.failed += one.request_id in ballots
+        else:
+            gold = ballots.gold(one.request_id, one.candidates)
+            if gold.side is None:
+                found.reasons[gold.reason or NoGold.NO_LABEL] += 1
+            else:
+                found.gold.append(gold.side)
+                found.verdicts.append(one)
+    return found
+
+
+def _set_aside(one: Judged, doubtful: Set[str], *, repeated: bool) -> SetAside | None:
+    if one.is_probe:
+        return SetAside.PROBE
+    if one.request_id in doubtful:
+        return SetAside.AMBIGUOUS
+    if repeated:
+        return SetAside.REPEATED
+    return SetAside.MALFORMED if one.malformed else None
+
+
+def _cluster(one: Judged, prompts: Mapping[str, Hashable]) -> tuple[str, Hashable]:
+    if one.cluster:
+        return "named", one.cluster
+    prompt = prompts.get(one.request_id)
+    return ("request", one.request_id) if prompt is None else ("prompt", prompt)
+
+
+def _hits(read: Sequence[_Compared]) -> Mean | None:
+    return clustered_share([one.gold == one.outcome for one in read], [one.group for one in read])
+
+
+def _position(labelled: Sequence[Judged], groups: Sequence[Hashable]) -> dict[str, Mean]:
+    rows = [(one.counts, group) for one, group in zip(labelled, groups, strict=True)]
+    ordered = [(counts, group) for counts, group in rows if counts.ordered]
+    clusters = [group for _, group in ordered]
+    found = {
+        "flip_consistency": clustered_share([bool(c.consistent) for c, _ in ordered], clusters),
+        "bias_toward_first": clustered_share([bool(c.toward_first) for c, _ in ordered], clusters),
+        "bias_toward_second": clustered_share(
+            [bool(c.toward_second) for c, _ in ordered], clusters
+        ),
+        "delta_bias": _magnitude(
+            signed_mean([c.toward_first - c.toward_second for c, _ in ordered], clusters)
+        ),
+    }
+    return {name: mean for name, mean in found.items() if mean is not None}
+
+
+def _magnitude(signed: Mean | None) -> Mean | None:
+    if signed is None:
+        return None
+    interval = None if signed.interval is None else magnitude(signed.interval)
+    return replace(signed, value=abs(signed.value), interval=interval)
+
+
+def _calibration(read: Sequence[_Compared]) -> Calibration | None:
+    told = [one for one in read if one.verdict.chances]
+    return calibration(
+        [max(one.verdict.chances.values()) for one in told],
+        [one.verdict.outcome == one.gold for one in told],
+    )
+
+
+def _brier(read: Sequence[_Compared]) -> Mean | None:
+    told = [one for one in read if one.verdict.chances]
+    return brier(
+        [one.verdict.chances for one in told],
+        [one.gold for one in told],
+        clusters=[one.group for one in told],
+    )

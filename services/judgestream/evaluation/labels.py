@@ -1,0 +1,162 @@
+"""Labels -> what the annotators of a request prefer. The one rule, for measurement and for training."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from judgestream.core.types import Label
+from judgestream.evaluation.majority import majority
+
+
+class LabelFault(StrEnum):
+    """Why a label says nothing. Counted by reason and shown; never a vote, never a tie."""
+
+    NO_REQUEST = "no_request"  # names no request
+    NO_ANNOTATOR = "no_annotator"  # nobody said it
+    NO_CHOICE = "no_choice"  # neither a winner nor `tie`: a skipped or half-filled label
+    WINNER_AND_TIE = "winner_and_tie"  # contradicts itself
+    UNKNOWN_WINNER = "unknown_winner"  # names none of the request's candidates
+
+
+class NoGold(StrEnum):
+    """Why a request has no gold label."""
+
+    NO_LABEL = "no_label"  # nobody labelled it, or only with faulty labels
+    NO_MAJORITY = "no_majority"  # its annotators disagree
+    UNKNOWN_WINNER = "unknown_winner"  # every vote names a candidate that the request does not have
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gold:
+    """What the annotators of one request say together.
+
+    side        +1 the first candidate is better, 0 equal, -1 the second; None where `reason` says why not
+    annotators  whose votes were counted, sorted
+    unknown     votes for a candidate that the request does not have: not counted
+    """
+
+    side: int | None
+    reason: NoGold | None
+    annotators: tuple[str, ...] = ()
+    unknown: int = 0
+
+
+def fault(label: Label) -> LabelFault | None:
+    """What is wrong with a label, whatever its request's candidates are; None when nothing is."""
+    if not label.request_id.strip():
+        return LabelFault.NO_REQUEST
+    if not label.annotator.strip():
+        return LabelFault.NO_ANNOTATOR
+    if label.winner and label.tie:
+        return LabelFault.WINNER_AND_TIE
+    if not label.winner and not label.tie:
+        return LabelFault.NO_CHOICE
+    return None
+
+
+def preference(label: Label, candidates: Sequence[str]) -> int | LabelFault:
+    """A label as +1, 0 or -1 in the order of its request's two candidate ids, or why it says nothing.
+
+    Of a request that has not two candidates nobody is the winner.
+    """
+    found = fault(label)
+    if found is not None:
+        return found
+    if label.tie:
+        return 0
+    sides = dict(zip(candidates, (1, -1), strict=False)) if len(candidates) == 2 else {}
+    return sides.get(label.winner, LabelFault.UNKNOWN_WINNER)
+
+
+def is_annotator(name: str, wanted: Sequence[str]) -> bool:
+    """Whether an annotator is among those wanted, by name or by kind: `human` takes `human-1`, too."""
+    return not wanted or any(name == one or name.startswith(f"{one}-") for one in wanted)
+
+
+class Ballots:
+    """The labels of any number of requests, one vote per request and annotator name.
+
+    An annotator's vote is the valid label with the latest `labelled_at`, wherever it stands on the topic; of
+    equal times the one added later. So three people who label under one name are one vote. A faulty label
+    takes nobody's vote away.
+
+    others       names of annotators who were not wanted
+    superseded   valid labels that a later one of the same request and annotator replaced
+    repeated     records of a label that was there before, to the letter: a redelivery
+    invalid      faulty labels by reason; `UNKNOWN_WINNER` is found out by `gold` only
+    """
+
+    def __init__(self, labels: Iterable[Label] = (), *, annotators: Sequence[str] = ()) -> None:
+        """`annotators`: only these, by name or kind; all when empty."""
+        self._votes: dict[str, dict[str, Label]] = {}
+        self._wanted = annotators
+        self._seen: set[Label] = set()
+        self._invalid: Counter[LabelFault] = Counter()
+        self.others: set[str] = set()
+        self.superseded = 0
+        self.repeated = 0
+        for label in labels:
+            self.add(label)
+
+    def add(self, label: Label) -> LabelFault | None:
+        """Take a label in. Returns what is wrong with it, None when nothing is."""
+        if not is_annotator(label.annotator, self._wanted):
+            self.others.add(label.annotator)
+            return None
+        if label in self._seen:
+            self.repeated += 1
+            return fault(label)
+        self._seen.add(label)
+        found = fault(label)
+        if found is not None:
+            self._invalid[found] += 1
+            return found
+        votes = self._votes.setdefault(label.request_id, {})
+        earlier = votes.get(label.annotator)
+        self.superseded += earlier is not None
+        if earlier is None or label.labelled_at >= earlier.labelled_at:
+            votes[label.annotator] = label
+        return None
+
+    @property
+    def invalid(self) -> Mapping[LabelFault, int]:
+        return dict(sorted(self._invalid.items()))
+
+    @property
+    def annotators(self) -> tuple[str, ...]:
+        """Everybody with a valid vote, sorted."""
+        return tuple(sorted({name for votes in self._votes.values() for name in votes}))
+
+    def __iter__(self) -> Iterator[str]:
+        """The requests with a valid vote, in the order of their first one."""
+        return iter(self._votes)
+
+    def __len__(self) -> int:
+        return len(self._votes)
+
+    def __contains__(self, request_id: str) -> bool:
+        return request_id in self._votes
+
+    def gold(self, request_id: str, candidates: Sequence[str]) -> Gold:
+        """The majority of a request's votes, in the order of its two candidate ids.
+
+        A vote for an unknown candidate is left out before the majority is looked for.
+        """
+        votes = self._votes.get(request_id, {})
+        sides: dict[str, int] = {}
+        for annotator, label in votes.items():
+            side = preference(label, candidates)
+            if not isinstance(side, LabelFault):
+                sides[annotator] = side
+        unknown = len(votes) - len(sides)
+        if not sides:
+            reason = NoGold.UNKNOWN_WINNER if unknown else NoGold.NO_LABEL
+            return Gold(side=None, reason=reason, unknown=unknown)
+        side_of_most = majority(list(sides.values()))
+        return Gold(
+            side=side_of_most,
+            reason=NoGold.NO_MAJORITY if side_of_most is None else None,
+            annotators=tuple(sorted(sides)),
+            unknown=unknown,
+        )

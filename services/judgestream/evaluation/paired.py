@@ -1,0 +1,126 @@
+"""Two judges on the same requests: the difference of their accuracies, and McNemar's test."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from judgestream.evaluation.clusters import Mean, freedom_of
+from judgestream.evaluation.intervals import LEVEL, Interval, adjusted_wald, z_of
+from judgestream.evaluation.quantiles import student_t
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PairedDifference:
+    """The first judge less the second, on the `n` requests that both judged.
+
+    difference       accuracy of the first less that of the second, -1 to 1
+    both, neither    requests that both got right; that neither did
+    only_first, only_second   the discordant ones: they alone decide
+    design_effect    of the prompts that several requests share, at least 1
+    interval         of the difference; None for a single prompt with several requests
+    p_value          McNemar's exact one, two-sided; it takes requests for independent, so believe the
+                     interval where the design effect is above 1
+    """
+
+    n: int
+    clusters: int
+    difference: float
+    both: int
+    neither: int
+    only_first: int
+    only_second: int
+    design_effect: float
+    interval: Interval | None
+    p_value: float
+
+
+def compare(
+    first: Sequence[bool],
+    second: Sequence[bool],
+    clusters: Sequence[Hashable] | None = None,
+    *,
+    level: float = LEVEL,
+) -> PairedDifference | None:
+    """Compare two judges' hits, request by request; None for no requests.
+
+    The interval is Bonett and Price's (2012, see `intervals.paired_difference`) at the effective sample size
+    and with Student's t of the clusters' degrees of freedom. What is hard for both judges cancels.
+
+    Raises:
+        ValueError: lists of other lengths.
+    """
+    rows = list(zip(first, second, strict=True))
+    found = signed_mean([int(a) - int(b) for a, b in rows], clusters, level=level)
+    if found is None:
+        return None
+    only_first, only_second = rows.count((True, False)), rows.count((False, True))
+    return PairedDifference(
+        n=found.n,
+        clusters=found.clusters,
+        difference=found.value,
+        both=rows.count((True, True)),
+        neither=rows.count((False, False)),
+        only_first=only_first,
+        only_second=only_second,
+        design_effect=found.design_effect,
+        interval=found.interval,
+        p_value=mcnemar(only_first, only_second),
+    )
+
+
+def signed_mean(
+    signs: Sequence[int], clusters: Sequence[Hashable] | None = None, *, level: float = LEVEL
+) -> Mean | None:
+    """The mean of +1, 0 and -1, which is a difference of two exclusive shares; None for no signs.
+
+    So it is for gains of one judge over another, and for leans toward the first or second position.
+
+    Raises:
+        ValueError: lists of other lengths, or something else than +1, 0, -1.
+    """
+    if not signs:
+        return None
+    if not set(signs) <= {1, 0, -1}:
+        raise ValueError("signs are +1, 0 or -1")
+    n, mean = len(signs), sum(signs) / len(signs)
+    totals: defaultdict[Hashable, float] = defaultdict(float)
+    for sign, group in zip(signs, range(n) if clusters is None else clusters, strict=True):
+        totals[group] += sign - mean
+    count = len(totals)
+    alone = sum((sign - mean) ** 2 for sign in signs)
+    squares = [total * total for total in totals.values()]
+    if count == n:
+        effect, critical = 1.0, z_of(level)
+    elif alone == 0.0 or count == 1:
+        effect, critical = n / count, student_t(level, max(1.0, count - 1.0))
+    else:
+        effect = max(1.0, count / (count - 1) * sum(squares) / alone)
+        critical = student_t(level, freedom_of(squares))
+    interval = None
+    if count > 1 or n == 1:
+        interval = adjusted_wald(
+            signs.count(1) / effect,
+            signs.count(-1) / effect,
+            n / effect,
+            critical=critical,
+            level=level,
+        )
+    return Mean(value=mean, n=n, clusters=count, design_effect=effect, interval=interval)
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """McNemar's exact test: how surprising so uneven a split of the discordant requests is between equals.
+
+    Two-sided: twice the binomial tail at one half, at most 1. Source: McNemar (1947), exact form.
+
+    Raises:
+        ValueError: a negative count.
+    """
+    if min(only_first, only_second) < 0:
+        raise ValueError(f"{only_first} and {only_second} are not counts")
+    n, fewer = only_first + only_second, min(only_first, only_second)
+    ways = total = 1
+    for k in range(1, fewer + 1):
+        ways = ways * (n - k + 1) // k
+        total += ways
+    return min(1.0, (2 * total) / (1 << n))

@@ -1,0 +1,210 @@
+"""When a release is loaded again, and when it is left alone. The real servers: tests/integration."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from judgestream.adapters.redis.worker_board import WorkerEntry, WorkerState
+from judgestream.adapters.triton_control import ModelState
+from judgestream.apps.controller.service import MOST_RELOADS, WINDOW_S, Controller
+from judgestream.apps.worker.status import WorkerStatus
+from judgestream.core.errors import (
+    ConfigurationError,
+    JudgeDeadlineExceeded,
+    JudgeError,
+    JudgestreamError,
+    JudgeUnavailable,
+    JudgeUnhealthy,
+    KeyRefused,
+)
+
+NAME = "judgelm-0"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class Store:
+    """The lease and the history, as all controllers see them."""
+
+    owner: str = ""
+    history: list[float] = field(default_factory=list)
+
+
+@dataclass
+class View:
+    """One controller's view of it."""
+
+    store: Store
+    me: str
+
+    def hold(self) -> bool:
+        self.store.owner = self.store.owner or self.me
+        return self.store.owner == self.me
+
+    def note_reload(self, release: str, *, at: float, window_s: float) -> None:
+        self.store.history.append(at)
+
+    def reloads(self, release: str, *, since: float) -> list[float]:
+        return [at for at in self.store.history if at >= since]
+
+
+@dataclass
+class Board:
+    entries: list[WorkerEntry] = field(default_factory=list)
+
+    def workers(self) -> list[WorkerEntry]:
+        return self.entries
+
+
+@dataclass
+class Triton:
+    """A model whose process may be dead; loading it anew brings it back, unless it is cursed."""
+
+    state: str = "READY"
+    failure: JudgestreamError | None = None
+    cursed: bool = False
+    engine: bool = False
+    stuck: bool = False
+    calls: list[str] = field(default_factory=list)
+
+    async def index(self) -> list[ModelState]:
+        names = [NAME + "-engine", NAME] if self.engine else [NAME]
+        return [ModelState(name=name, state=self.state) for name in names]
+
+    async def unload(self, name: str, *, timeout_s: float) -> None:
+        self.calls.append(f"unload {name}")
+        self.state = "UNAVAILABLE"
+        if self.stuck:
+            raise JudgeDeadlineExceeded("still being unloaded")
+
+    async def load(self, name: str) -> None:
+        self.calls.append(f"load {name}")
+        if self.cursed:
+            raise ConfigurationError("no such file")
+        self.state, self.failure = "READY", None
+
+    async def smoke(self, release: str) -> None:
+        self.calls.append("smoke")
+        if self.failure is not None:
+            raise self.failure
+
+
+class Bench:
+    def __init__(self, reason: str, triton: Triton, *, configured: str = "") -> None:
+        self.now = 0.0
+        self.triton = triton
+        self.store = Store()
+        self.board = Board([self.entry(reason)] if reason else [])
+        self.controllers = [self.controller(name, configured) for name in ("one", "two")]
+
+    def entry(self, reason: str) -> WorkerEntry:
+        return WorkerEntry(
+            kind="judging",
+            slot=0,
+            host="h",
+            pid=1,
+            life="l",
+            started_at=NOON,
+            seen_at=NOON,
+            state=WorkerState.PAUSED,
+            reason=reason,
+            release=NAME,
+        )
+
+    def controller(self, name: str, configured: str) -> Controller:
+        async def no_sleep(_: float) -> None:
+            pass
+
+        return Controller(
+            store=View(self.store, name),  # type: ignore[arg-type]
+            board=self.board,  # type: ignore[arg-type]
+            control=self.triton,
+            smoke=self.triton.smoke,
+            configured=configured,
+            status=WorkerStatus(kind="controller", slot=0),
+            clock=lambda: self.now,
+            sleep=no_sleep,
+        )
+
+    def look(self, times: int = 1, every: float = 1.0) -> list[str]:
+        async def looks() -> None:
+            for _ in range(times):
+                await asyncio.gather(*(one.look() for one in self.controllers))
+                self.now += every
+
+        asyncio.run(looks())
+        return self.triton.calls
+
+
+UNHEALTHY = JudgeUnhealthy("Stub process is not healthy")
+RELOAD = ["smoke", "smoke", f"unload {NAME}", f"load {NAME}"]
+
+
+def test_a_dead_process_is_confirmed_twice_and_reloaded_once_by_one_of_two_controllers() -> None:
+    assert Bench("judge_unhealthy: ...", Triton(failure=UNHEALTHY)).look() == RELOAD
+    assert Bench("judge_broken: ...", Triton(failure=JudgeError("CUDA"))).look() == RELOAD
+
+
+def test_requests_that_never_end_in_a_dead_process_do_not_hold_the_load_up() -> None:
+    bench = Bench("judge_unhealthy: ...", Triton(failure=UNHEALTHY, stuck=True))
+    assert bench.look() == RELOAD
+    half = Bench("release_not_loaded: ...", Triton(state="UNLOADING"))
+    assert half.look(times=10) == []
+    assert half.look(times=10)[0] == f"load {NAME}"
+
+
+@pytest.mark.parametrize(
+    ("reason", "failure"),
+    [
+        ("judge_unhealthy: one prompt fails", None),
+        ("judge_unhealthy: the endpoint is to blame", KeyRefused("401")),
+        ("judge_unhealthy: busy", JudgeUnavailable("queue")),
+    ],
+)
+def test_a_release_whose_model_works_is_left_alone(
+    reason: str, failure: JudgestreamError | None
+) -> None:
+    calls = Bench(reason, Triton(failure=failure)).look(times=3)
+    assert set(calls) == {"smoke"}
+
+
+@pytest.mark.parametrize("reason", ["key_refused: 401", "judge_unavailable: away", ""])
+def test_what_loading_does_not_cure_costs_not_even_a_prompt(reason: str) -> None:
+    assert Bench(reason, Triton(failure=UNHEALTHY)).look(times=5) == []
+
+
+def test_a_release_that_workers_need_is_loaded_if_it_is_not() -> None:
+    calls = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE")).look(times=3)
+    assert calls[0] == f"load {NAME}" and set(calls) <= {f"load {NAME}", "smoke"}
+
+
+def test_the_configured_release_is_loaded_without_a_worker_that_asks() -> None:
+    assert Bench("", Triton(state="UNAVAILABLE"), configured=NAME).look(times=5) == [f"load {NAME}"]
+
+
+def test_one_that_is_being_loaded_is_waited_for() -> None:
+    assert Bench("release_not_loaded: ...", Triton(state="LOADING")).look(times=3) == []
+
+
+def test_an_engine_is_loaded_before_the_model_that_asks_it() -> None:
+    calls = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE", engine=True)).look()
+    assert calls == [f"load {NAME}-engine", f"load {NAME}"]
+
+
+def test_reloads_that_do_not_help_come_at_growing_intervals_and_end() -> None:
+    bench = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE", cursed=True))
+    bench.look(times=int(WINDOW_S) - 10)
+    gaps = [b - a for a, b in zip(bench.store.history, bench.store.history[1:], strict=False)]
+    assert gaps[:4] == [5, 10, 20, 40] and max(gaps) == 300
+    assert len(bench.store.history) == MOST_RELOADS
+
+
+def test_a_controller_that_follows_a_dead_one_goes_on_with_its_history() -> None:
+    bench = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE", cursed=True))
+    bench.look(times=2)
+    bench.store.owner = ""
+    bench.controllers = [bench.controller("three", "")]
+    bench.look(times=5)
+    assert bench.store.history == [0, 5]

@@ -1,0 +1,71 @@
+"""What a new group would begin with, in words and money."""
+
+import pytest
+
+from judgestream.adapters.kafka.starting import Start, as_time
+from judgestream.apps.worker import backlog
+from judgestream.apps.worker.backlog import Paid, paid, place_group, told
+from judgestream.contracts.topics import REQUESTS
+from judgestream.core.errors import ConfigurationError
+from judgestream.settings import Judging, Kafka
+
+START = Start(new=True, offsets={0: 0, 1: 5}, records=2321, sizes=(800, 1200))
+
+
+def test_the_backlog_is_told_with_its_prompts_and_what_they_cost() -> None:
+    assert told(START, None) == "2,321 records before it"
+    # 4,642 prompts of (1000 bytes / 4 + 200) tokens at 2 per million, and 16 written ones at 10
+    assert told(START, Paid(price_in=2, price_out=10)) == (
+        "2,321 records before it, about 4,642 prompts, about 4.92 in the currency of its prices"
+    )
+    assert "states no prices" in told(START, Paid())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "costs"),
+    [
+        ({"family": "judgelm"}, False),
+        ({"family": "openai_judge", "key_variable": ""}, False),
+        ({"family": "openai_judge", "key_variable": "KEY"}, True),
+        ({"family": "openai_judge", "price_in": "0.5"}, True),
+        ({"family": "openai_judge", "price_in": "free"}, False),
+    ],
+)
+def test_an_endpoint_with_a_key_or_a_price_is_paid_for(
+    parameters: dict[str, str], costs: bool
+) -> None:
+    assert (paid(parameters) is not None) is costs
+
+
+@pytest.fixture
+def committed(monkeypatch: pytest.MonkeyPatch) -> list[Start]:
+    found: list[Start] = []
+    monkeypatch.setattr(backlog, "find_start", lambda *_, **__: START)
+    monkeypatch.setattr(backlog, "commit_start", lambda *_, start, **__: found.append(start))
+    return found
+
+
+def place(start: str, judge: Paid | None, accepted: int) -> None:
+    place_group(Kafka(), group="g", topic=REQUESTS, start=start, judge=judge, accepted=accepted)
+
+
+def test_a_paid_backlog_has_to_be_accepted_and_the_choices_are_named(
+    committed: list[Start],
+) -> None:
+    with pytest.raises(ConfigurationError, match="4,642 prompts") as refused:
+        place("earliest", Paid(), 1000)
+    assert "START=latest" in str(refused.value) and "ACCEPT_BACKLOG=2321" in str(refused.value)
+    place("earliest", Paid(), 2321)
+    place("earliest", None, 0)
+    assert committed == []
+    place("latest", None, 0)
+    assert committed == [START]
+
+
+def test_a_start_is_a_word_or_a_time() -> None:
+    for start in ("earliest", "latest", "2026-01-31", "2026-01-31T12:00:00Z"):
+        assert Judging(start=start).start == start
+    for start in ("", "first", "31.1.2026", "now"):
+        with pytest.raises(ValueError, match="ISO time"):
+            Judging(start=start)
+    assert as_time("2026-01-31").isoformat() == "2026-01-31T00:00:00+00:00"

@@ -1,0 +1,169 @@
+"""Float8 for real: torch's row-wise scaled product runs on CPUs too. And the gate that a judge must pass."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from judgestream.backends import float8_check
+from judgestream.backends.float8_check import Agreement, quantise, trial_prompts
+from judgestream.core.errors import ConfigurationError, PromptTooLong
+from judgestream.core.prompt import Prompt
+from judgestream.core.templates import JUDGELM
+from judgestream.core.types import Reply
+from judgestream.engine.checkpoint import Checkpoint, load
+from judgestream.engine.decoder import Decoder
+from judgestream.engine.float8 import Float8
+from judgestream.engine.judge import Judge, Result
+from judgestream.engine.linear import dense, linear
+from judgestream.engine.split import SplitDecoder
+from tests.engine import tiny
+
+
+def test_a_weight_keeps_its_largest_entries_and_three_bits_of_the_others() -> None:
+    weight = torch.randn(32, 48) * torch.logspace(-3, 3, 32)[:, None]  # rows of very unlike size
+    found = Float8.of(weight)
+    assert found.values.dtype == torch.float8_e4m3fn
+    restored = found.values.float() * found.scales
+    # e4m3 rounds to 1/16 of a value; near zero to 2^-10 of the smallest step, 448 steps below the largest
+    allowed = weight.abs() / 16 + weight.abs().amax(1, keepdim=True) / 448 / 512
+    assert bool(((restored - weight).abs() <= allowed * 1.001).all())
+
+
+@pytest.mark.parametrize("tokens", [1, 37])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_float8_product_is_that_of_the_rounded_matrices(tokens: int, dtype: torch.dtype) -> None:
+    x = torch.randn(tokens, 64).to(dtype)
+    weight, bias = torch.randn(48, 64).to(dtype), torch.randn(48).to(dtype)
+    eight, rounded = Float8.of(weight), Float8.of(torch.cat([x, x.new_zeros(-tokens % 16, 64)]))
+    restored = (rounded.values.float() * rounded.scales)[:tokens]
+    expected = restored @ (eight.values.float() * eight.scales).T + bias.float()
+    tolerance = 2e-2 if dtype == torch.bfloat16 else 1e-4
+    found = linear(x, eight, bias)
+    assert found.dtype == dtype
+    torch.testing.assert_close(found.float(), expected, atol=4 * tolerance, rtol=tolerance)
+    torch.testing.assert_close(linear(x, eight[16:32]), linear(x, eight)[:, 16:32])
+
+
+def test_zeros_stay_zeros() -> None:
+    assert not linear(torch.zeros(2, 16), Float8.of(torch.zeros(16, 16))).any()
+
+
+def test_a_weight_that_cannot_be_multiplied_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="a weight of 24 x 16 cannot be used"):
+        Float8.of(torch.zeros(24, 16))
+
+
+def cells(probs: dict[int, float]) -> Reply:
+    joint = tuple(probs.get(at, 0.0) for at in range(9))
+    return Reply(text="1 1", score_probs=joint, finish_reason="stop")
+
+
+THREE = replace(tiny.PAIR, labels=("1", "2", "3"))
+
+
+def test_agreement_counts_verdicts_and_score_differences() -> None:
+    """A tie less sure of itself, a lose that becomes a win, an error both times.
+
+    Cells are row-major over 1 to 3: cell 0 is "1 1", cell 1 "1 2", cell 3 "2 1", cell 8 "3 3".
+    Means 1.0 and 1.0, then 1.2 and 1.0; 1.0 and 2.0, then 2.0 and 1.0; differences 0.2, 0, 1, 1.
+    """
+    prompts = [Prompt(text="", grammar=THREE)] * 3
+    before: list[Result] = [cells({0: 1.0}), cells({1: 1.0}), PromptTooLong("long")]
+    after: list[Result] = [cells({0: 0.8, 3: 0.2}), cells({3: 1.0}), PromptTooLong("long")]
+    found = Agreement.of(prompts, before, after)
+    assert (found.prompts, found.same) == (3, 2)
+    assert found.difference == pytest.approx((0.2 + 0 + 1 + 1) / 4)
+    assert found.share == pytest.approx(2 / 3)
+
+
+def test_an_unreadable_reply_is_a_verdict_of_its_own() -> None:
+    prompts = [Prompt(text="", grammar=THREE)]
+    unread, good = [cells({0: 0.1})], [cells({0: 1.0})]
+    assert Agreement.of(prompts, unread, unread).share == 1.0
+    assert Agreement.of(prompts, unread, good).share == 0.0
+
+
+def judge_of(folder: Path, state: dict[str, torch.Tensor], shards: int = 1) -> Judge:
+    checkpoint = load(folder, dtype=torch.bfloat16)
+    checkpoint.model.load_state_dict(state)
+    if shards > 1:
+        checkpoint = replace(checkpoint, decoder=SplitDecoder(checkpoint.model, ["cpu"] * shards))
+    else:
+        checkpoint = replace(checkpoint, decoder=Decoder(checkpoint.model))
+    return Judge(checkpoint)
+
+
+def test_a_judge_that_bears_float8_is_put_into_it(
+    folder_of: Callable[[str], Path], taught_of: Callable[[str], Checkpoint]
+) -> None:
+    judge = judge_of(folder_of("split"), taught_of("split").model.state_dict())
+    prompts = [Prompt(text=text, grammar=tiny.PAIR) for text in tiny.PROMPTS[:2]] * 50
+    found = quantise(judge, prompts)
+    assert found.prompts == 100 and found.share >= 0.99
+    assert all(isinstance(layer.qkv, Float8) for layer in judge.checkpoint.decoder.layers)
+    texts = [one.text for one in judge.read(prompts[:2]) if isinstance(one, Reply)]
+    assert texts == [line.split("\n", 1)[0] for line in tiny.REPLIES[:2]]
+
+
+def test_a_judge_that_does_not_bear_it_is_refused_with_the_measured_agreement(
+    folder_of: Callable[[str], Path],
+    taught_of: Callable[[str], Checkpoint],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Weights that are ruined on purpose stand for an arithmetic that is too coarse."""
+    judge = judge_of(folder_of("split"), taught_of("split").model.state_dict())
+    decoder = judge.checkpoint.decoder
+
+    def ruined() -> None:
+        def turned(weight: object) -> torch.Tensor:
+            assert isinstance(weight, torch.Tensor)
+            return weight * -3
+
+        decoder.layers = tuple(
+            replace(layer, down=turned(dense(layer.down))) for layer in decoder.layers
+        )
+
+    prompts = [Prompt(text=text, grammar=tiny.PAIR) for text in tiny.PROMPTS] * 20
+    monkeypatch.setattr(decoder, "quantise", ruined)
+    monkeypatch.setattr(float8_check, "release", lambda model: None)
+    with pytest.raises(ConfigurationError, match=r"for \d+ of 100 prompts only .*dtype bfloat16"):
+        quantise(judge, prompts)
+
+
+def test_a_split_judge_is_put_into_float8_too(
+    folder_of: Callable[[str], Path], taught_of: Callable[[str], Checkpoint]
+) -> None:
+    state = taught_of("split").model.state_dict()
+    judge = judge_of(folder_of("split"), state)
+    prompts = [Prompt(text=text, grammar=tiny.PAIR) for text in tiny.PROMPTS]
+    split = judge_of(folder_of("split"), state)
+    split.checkpoint.decoder.quantise()
+    for one, other in zip(judge.read(prompts), split.read(prompts), strict=True):
+        assert isinstance(one, Reply) and isinstance(other, Reply)
+        assert one.text == other.text
+
+
+def test_replies_that_nobody_can_read_measure_nothing(folder_of: Callable[[str], Path]) -> None:
+    """A judge that knows no scores agrees with itself in any arithmetic."""
+    with pytest.raises(ConfigurationError, match="for 0 of 144 prompts, too few to measure"):
+        quantise(Judge(load(folder_of("split"))), trial_prompts(JUDGELM))
+
+
+def test_the_bundled_prompts_are_enough_and_all_different() -> None:
+    texts = [prompt.text for prompt in trial_prompts(JUDGELM)]
+    assert len(texts) == len(set(texts)) == 144
+
+
+def test_prompts_may_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "prompts.jsonl"
+    record = {"question": "2 + 2?", "answers": ["4", "5"], "reference": "four"}
+    file.write_text(json.dumps(record) + "\n")
+    (prompt,) = trial_prompts(JUDGELM, file)
+    assert prompt.text == JUDGELM.forms["pair"].render("2 + 2?", ("4", "5"), "four")
+    file.write_text(json.dumps(record) + '\n{"question": "2 + 2?", "answers": ["4"]}\n')
+    with pytest.raises(ConfigurationError, match=r"prompts.jsonl, line 2: not a record"):
+        trial_prompts(JUDGELM, file)

@@ -1,0 +1,138 @@
+"""Prompts through the vLLM judge, its engine replaying what vLLM really said."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from judgestream.backends.vllm import Ask, VllmJudge, VllmSettings
+from judgestream.backends.vllm_responses import Answer
+from judgestream.core.errors import (
+    JudgeDeadlineExceeded,
+    JudgestreamError,
+    JudgeUnavailable,
+    PromptTooLong,
+)
+from judgestream.core.prompt import Prompt
+from judgestream.core.types import Reply
+from tests.backends.record_vllm import EXPLANATION_TOKENS, prompts
+from tests.backends.recorded_vllm import answers, replay
+
+SETTINGS = VllmSettings(max_input_tokens=2000)
+
+
+@pytest.fixture
+def made() -> Iterator[list[VllmJudge]]:
+    judges: list[VllmJudge] = []
+    yield judges
+    for judge in judges:
+        judge.close()
+
+
+def read(
+    made: list[VllmJudge],
+    wanted: list[Prompt],
+    ask: Ask = replay,
+    settings: VllmSettings = SETTINGS,
+) -> list[Reply | JudgestreamError]:
+    judge = VllmJudge(ask, settings)
+    made.append(judge)
+    found = dict(judge.stream(wanted))
+    return [found[at] for at in range(len(wanted))]
+
+
+def explained(at: int = 0) -> Prompt:
+    return replace(prompts()[at], max_tokens=EXPLANATION_TOKENS)
+
+
+def test_scores_take_one_request_and_an_explanation_another(made: list[VllmJudge]) -> None:
+    line, text = answers()[0], answers()[len(prompts())]
+    scores, full = read(made, [prompts()[0], explained()])
+    assert isinstance(scores, Reply) and isinstance(full, Reply)
+    assert (scores.text, scores.finish_reason) == (line["text_output"], "stop")
+    assert scores.input_tokens == full.input_tokens == line["num_input_tokens"]
+    assert full.text == f"{line['text_output']}\n{text['text_output']}"
+    assert full.output_tokens == line["num_output_tokens"] + text["num_output_tokens"]
+    assert full.score_probs == scores.score_probs
+    assert made[0].work.prompts == 2 and made[0].work.requests == 3
+
+
+def test_the_scores_of_an_explained_prompt_come_first(made: list[VllmJudge]) -> None:
+    judge = VllmJudge(replay, SETTINGS)
+    made.append(judge)
+    replies = [reply for _, reply in judge.stream([explained()], partial=True)]
+    first, last = replies
+    assert isinstance(first, Reply) and isinstance(last, Reply)
+    assert first.finish_reason == "" and last.finish_reason in ("stop", "length")
+    assert last.text.startswith(first.text) and last.score_probs == first.score_probs
+
+
+def test_an_error_stays_with_its_prompt(made: list[VllmJudge]) -> None:
+    strange = replace(prompts()[0], text="never recorded")
+    good, bad = read(made, [prompts()[1], strange])
+    assert isinstance(good, Reply) and isinstance(bad, PromptTooLong)
+
+
+def test_a_prompt_longer_than_the_release_says_is_refused(made: list[VllmJudge]) -> None:
+    (found,) = read(made, prompts()[:1], settings=replace(SETTINGS, max_input_tokens=3))
+    assert isinstance(found, PromptTooLong) and "holds 3 prompt tokens" in str(found)
+
+
+def test_an_engine_that_does_not_answer_in_time_may_do_so_later(made: list[VllmJudge]) -> None:
+    async def never(text: str, sampling: str) -> Answer:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    settings = replace(SETTINGS, deadline_s=0.05)
+    (found,) = read(made, prompts()[:1], never, settings)
+    assert isinstance(found, JudgeDeadlineExceeded)
+
+
+def test_an_engine_that_is_away_may_come_back(made: list[VllmJudge]) -> None:
+    async def away(text: str, sampling: str) -> Answer:
+        raise JudgeUnavailable("not loaded")
+
+    assert isinstance(read(made, prompts()[:1], away)[0], JudgeUnavailable)
+
+
+def test_what_is_unexpected_is_raised(made: list[VllmJudge]) -> None:
+    async def broken(text: str, sampling: str) -> Answer:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        read(made, prompts()[:1], broken)
+
+
+def test_no_more_requests_are_under_way_than_allowed(made: list[VllmJudge]) -> None:
+    running: list[str] = []
+    most = 0
+
+    async def slow(text: str, sampling: str) -> Answer:
+        nonlocal most
+        running.append(text)
+        most = max(most, len(running))
+        await asyncio.sleep(0)
+        running.remove(text)
+        return await replay(text, sampling)
+
+    read(made, prompts(), slow, replace(SETTINGS, concurrency=3))
+    assert most == 3
+
+
+def test_what_nobody_wants_any_more_is_not_asked(made: list[VllmJudge]) -> None:
+    judge = VllmJudge(replay, SETTINGS)
+    made.append(judge)
+    found = dict(judge.stream(prompts()[:3], lambda at: at != 1))
+    assert sorted(found) == [0, 2] and judge.work.prompts == 2
+
+
+def test_what_stands_in_front_of_every_prompt_is_sent(made: list[VllmJudge]) -> None:
+    seen: list[str] = []
+
+    async def watching(text: str, sampling: str) -> Answer:
+        seen.append(text)
+        return await replay(text.removeprefix("<s>"), sampling)
+
+    read(made, prompts()[:1], watching, replace(SETTINGS, start="<s>"))
+    assert seen == ["<s>" + prompts()[0].text]

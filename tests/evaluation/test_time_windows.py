@@ -1,0 +1,124 @@
+import random
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from judgestream.evaluation.time_windows import (
+    EARLIEST,
+    EPOCH,
+    LATEST,
+    Window,
+    is_expired,
+    is_final,
+    window_of,
+)
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+TICK = timedelta(microseconds=1)
+
+
+def at(hour: int, minute: int = 0, second: int = 0) -> datetime:
+    return datetime(2026, 3, 1, hour, minute, second, tzinfo=UTC)
+
+
+NOON = Window(start=at(12), end=at(13))
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "window"),
+    [
+        (at(12), NOON),  # the start belongs to it
+        (at(12, 59, 59), NOON),
+        (at(13) - TICK, NOON),
+        (at(13), Window(start=at(13), end=at(14))),  # the end does not
+        (datetime(2026, 3, 1, 14, 30, tzinfo=timezone(timedelta(hours=2))), NOON),  # 12:30 UTC
+        (EPOCH, Window(start=EPOCH, end=EPOCH + HOUR)),
+        (EPOCH - TICK, Window(start=EPOCH - HOUR, end=EPOCH)),  # before 1970: rounds down, too
+    ],
+)
+def test_windows_of_an_hour(timestamp: datetime, window: Window) -> None:
+    assert window_of(timestamp, HOUR) == window
+
+
+def test_windows_are_utc_whatever_zone_the_event_came_in() -> None:
+    found = window_of(datetime(2026, 3, 1, 23, 0, tzinfo=timezone(timedelta(hours=-5))), HOUR)
+    assert (found.start.tzinfo, found.end.tzinfo) == (UTC, UTC)
+
+
+def test_a_size_that_does_not_divide_the_day_is_aligned_to_the_epoch() -> None:
+    # 7 h windows: 1970-01-02T00:00Z is 24 h after the epoch, in the window from 21 h to 28 h
+    found = window_of(EPOCH + timedelta(hours=24), timedelta(hours=7))
+    assert found == Window(start=EPOCH + timedelta(hours=21), end=EPOCH + timedelta(hours=28))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_instant_is_in_exactly_one_window(seed: int) -> None:
+    draw = random.Random(seed)
+    size = timedelta(microseconds=draw.randrange(1, 10 ** draw.randrange(1, 12)))
+    when = EPOCH + timedelta(microseconds=draw.randrange(-(10**16), 10**16))
+    found = window_of(when, size)
+    assert found.start <= when < found.end
+    assert found.end - found.start == size
+    assert window_of(found.start, size) == found
+    assert window_of(found.start - TICK, size).end == found.start
+    assert window_of(found.end, size).start == found.end
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        EARLIEST,
+        LATEST,
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),  # before the year 1 in UTC
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-12))),  # after the year 9999 in UTC
+    ],
+)
+@pytest.mark.parametrize("size", [TICK, HOUR, timedelta(days=7), LATEST - EARLIEST])
+def test_the_calendars_ends_have_windows(timestamp: datetime, size: timedelta) -> None:
+    found = window_of(timestamp, size)
+    assert EARLIEST <= found.start <= found.end <= LATEST
+    assert found.end - found.start <= size
+
+
+@pytest.mark.parametrize("size", [timedelta(0), -HOUR, timedelta.max])
+def test_a_size_must_be_positive_and_fit_the_calendar(size: timedelta) -> None:
+    with pytest.raises(ValueError, match="size"):
+        window_of(at(12), size)
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    naive = datetime(2026, 3, 1, 12)  # noqa: DTZ001 - the mistake under test
+    with pytest.raises(ValueError, match="time zone"):
+        window_of(naive, HOUR)
+    with pytest.raises(ValueError, match="time zone"):
+        is_final(NOON, naive, MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("watermark", "final"),
+    [
+        (at(12, 30), False),
+        (at(13), False),
+        (at(13, 5) - TICK, False),
+        (at(13, 5), True),  # the allowance has just run out
+        (LATEST, True),
+        (EARLIEST, False),
+    ],
+)
+def test_final_once_the_watermark_has_passed_the_allowance(
+    watermark: datetime, final: bool
+) -> None:
+    assert is_final(NOON, watermark, 5 * MINUTE) is final
+    assert is_expired(NOON, watermark, 5 * MINUTE) is final  # the same rule with retention
+
+
+def test_no_allowance_is_final_at_the_end_itself() -> None:
+    assert is_final(NOON, at(13), timedelta(0))
+    assert not is_final(NOON, at(13) - TICK, timedelta(0))
+
+
+def test_the_last_window_of_the_calendar_can_be_asked_about() -> None:
+    last = window_of(LATEST, HOUR)
+    assert not is_final(last, LATEST, timedelta.max)
+    assert not is_expired(last, EARLIEST, HOUR)

@@ -1,0 +1,153 @@
+"""The direction of imports: one table with a row for every package, read from the import statements.
+
+A row names the packages that its own may import besides itself. The table is total: a package without a
+row fails, and so does a row without a package. Rows stand below everything that they import, so a circle
+cannot be written down.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.paths import ROOT, SERVICES, TRAINER
+from tests.structure.imports import imports, within
+
+J, T = "judgestream", "judgestream_trainer"
+
+BASE = {
+    f"{J}.v1": (),
+    f"{J}.core": (),
+    f"{J}.evaluation": (f"{J}.core",),
+    f"{J}.checkpoints": (f"{J}.core",),
+    f"{J}.contracts": (f"{J}.core", f"{J}.v1"),
+    f"{J}.engine": (f"{J}.core", f"{J}.checkpoints"),
+    f"{J}.backends": (
+        *(f"{J}.core", f"{J}.checkpoints", f"{J}.engine"),
+        f"{J}.contracts.triton_interface",
+    ),
+    f"{J}.local": (f"{J}.core",),
+    f"{J}.settings": (f"{J}.core", f"{J}.local.running"),
+}
+DATA = (f"{J}.core", f"{J}.contracts", f"{J}.v1", f"{J}.settings")
+ADAPTERS = {
+    f"{J}.adapters.files": (f"{J}.core",),
+    f"{J}.adapters.kafka": DATA,
+    f"{J}.adapters.redis": (f"{J}.core", f"{J}.settings", f"{J}.evaluation"),
+    f"{J}.adapters.releases": (f"{J}.core", f"{J}.checkpoints"),
+    f"{J}.adapters.triton": (f"{J}.core", f"{J}.contracts"),
+    f"{J}.adapters.triton_control": (f"{J}.core",),
+    f"{J}.adapters.preflight": (*DATA, f"{J}.adapters.kafka"),
+    f"{J}.client": (*DATA, f"{J}.adapters.kafka"),
+    f"{J}.aio": (*DATA, f"{J}.client"),
+}
+WORKER = (*DATA, f"{J}.adapters", f"{J}.apps.worker")
+APPS = {
+    f"{J}.apps.worker": (*DATA, f"{J}.adapters"),
+    f"{J}.apps.judging": WORKER,
+    f"{J}.apps.bias": (*WORKER, f"{J}.evaluation"),
+    f"{J}.apps.controller": WORKER,
+    f"{J}.apps.machine": (*WORKER, f"{J}.local"),
+    f"{J}.apps.cli": (
+        *(*WORKER, f"{J}.local", f"{J}.evaluation", f"{J}.client"),
+        *(f"{J}.apps.judging", f"{J}.apps.bias", f"{J}.apps.controller", f"{J}.apps.machine"),
+    ),
+}
+SERVING = (f"{J}.core", f"{J}.checkpoints", f"{J}.engine", f"{J}.evaluation")
+TRAINING = {
+    f"{T}.failure": (f"{J}.core",),
+    f"{T}.files": (),
+    f"{T}.randomness": (),
+    f"{T}.data": (*DATA, f"{J}.evaluation", f"{J}.adapters", f"{T}.randomness"),
+    f"{T}.tasks": (f"{T}.data", f"{T}.randomness"),
+    f"{T}.recipe": (f"{J}.core", f"{T}.data", f"{T}.tasks"),
+    f"{T}.labelling": (
+        *(f"{J}.core", f"{J}.backends", f"{J}.engine", f"{J}.adapters.files"),
+        *(f"{T}.data", f"{T}.files", f"{T}.randomness"),
+    ),
+    f"{T}.training": (
+        *(f"{J}.core", f"{J}.engine"),
+        *(f"{T}.{name}" for name in ("data", "failure", "files", "randomness", "recipe", "tasks")),
+    ),
+    f"{T}.cards": (
+        *(*SERVING, f"{J}.adapters.files"),
+        *(f"{T}.data", f"{T}.files", f"{T}.recipe", f"{T}.tasks"),
+    ),
+    f"{T}.publishing": (*DATA, f"{J}.checkpoints", f"{J}.adapters.kafka", f"{T}.cards"),
+    f"{T}.continuous": (
+        *(*DATA, *SERVING, f"{J}.adapters.kafka"),
+        *(f"{T}.{name}" for name in ("cards", "data", "failure", "files", "recipe", "training")),
+    ),
+    f"{T}.commands": (*DATA, *SERVING, f"{J}.adapters", f"{J}.backends", T),
+    f"{T}.__main__": (f"{J}.core", f"{J}.engine.openmp", f"{T}.commands"),
+}
+LAYERS: Mapping[str, tuple[str, ...]] = {
+    **BASE,
+    **ADAPTERS,
+    **APPS,
+    **TRAINING,
+    "triton_models": (f"{J}.core", f"{J}.backends", f"{J}.engine.openmp"),
+}
+SPLIT = {f"{J}.apps", f"{J}.adapters"}
+"""Packages whose parts have rows of their own."""
+
+
+def sources() -> Iterator[tuple[str, Path]]:
+    """Every file of the product, with the dotted name of its module."""
+    for root in (SERVICES, TRAINER):
+        for path in sorted(root.rglob("*.py")):
+            parts = path.relative_to(root).with_suffix("").parts
+            yield ".".join(parts).removesuffix(".__init__"), path
+    for path in sorted((ROOT / "triton_models").rglob("*.py")):
+        yield "triton_models", path
+
+
+def row_of(module: str) -> str:
+    """The table's row for a module: its package below the top, or a part of a split package."""
+    parts = module.split(".")
+    depth = 3 if ".".join(parts[:2]) in SPLIT else 2
+    return ".".join(parts[:depth])
+
+
+FILES = [(name, path) for name, path in sources() if row_of(name) not in {J, T, *SPLIT}]
+
+
+def test_every_package_has_one_row_and_every_row_a_package() -> None:
+    assert {row_of(name) for name, _ in FILES} == set(LAYERS)
+
+
+def test_no_row_imports_a_later_one() -> None:
+    order = list(LAYERS)
+    above = [
+        f"{row} may import {allowed}, which stands below it"
+        for row, imported in LAYERS.items()
+        for allowed in imported
+        for other in order[order.index(row) + 1 :]
+        if within(other, allowed) and allowed not in (T, f"{J}.adapters")
+    ]
+    assert above == []
+
+
+@pytest.mark.parametrize("row", LAYERS)
+def test_imports_fall_one_way(row: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for name, path in FILES
+        if row_of(name) == row
+        for module in imports(path)
+        if within(module, J, T) and module not in {J, T, *SPLIT}
+        if not within(module, row, *LAYERS[row])
+        and not any(within(allowed, module) for allowed in LAYERS[row])
+    ]
+    assert wrong == []
+
+
+def test_only_the_command_line_may_start_the_trainer() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for name, path in FILES
+        if name.startswith(f"{J}.") and not within(name, f"{J}.apps.cli")
+        for module in imports(path)
+        if within(module, T)
+    ]
+    assert wrong == []

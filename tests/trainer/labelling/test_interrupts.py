@@ -1,0 +1,45 @@
+"""A signal is noted, and the second one does not wait."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from judgestream.core.errors import JudgeUnavailable
+from judgestream.core.prompt import Prompt
+from judgestream.core.templates import JUDGELM
+from judgestream_trainer.labelling.interrupts import Halt, halting
+from judgestream_trainer.labelling.teacher import release_teacher
+from tests.paths import JUDGES
+
+TINY = JUDGES / "tiny"
+
+
+def test_a_signal_wakes_who_waits_for_it() -> None:
+    async def waiting(halt: Halt) -> None:
+        asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(halt.wait(), timeout=30)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with halting() as halt:
+        asyncio.run(waiting(halt))
+        assert halt.by is signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_second_signal_stops_at_once() -> None:
+    halt = Halt()
+    halt(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        halt(signal.SIGINT)
+
+
+def test_our_own_judge_leaves_its_prompts_when_it_is_not_wanted_any_more() -> None:
+    form = JUDGELM.forms["pair"]
+    prompt = Prompt(
+        text=form.render("Is ice cold?", ("Yes.", "No."), None), grammar=form.grammar, max_tokens=20
+    )
+    teacher = release_teacher(TINY, device="cpu", wanted=lambda: False)
+    replies = asyncio.run(teacher.read([prompt, prompt]))
+    assert [type(reply) for reply in replies] == [JudgeUnavailable] * 2

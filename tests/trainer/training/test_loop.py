@@ -1,0 +1,183 @@
+"""The loop learns, reports what does not fit, and stops on a loss that is no number."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from judgestream.core.errors import ConfigurationError
+from judgestream.engine.checkpoint import load_tokens
+from judgestream_trainer.data.augment import visit
+from judgestream_trainer.failure import TrainingFailed
+from judgestream_trainer.recipe import Recipe, Size, load_recipe
+from judgestream_trainer.training.data_order import Stream, supply
+from judgestream_trainer.training.distributed import World
+from judgestream_trainer.training.loop import Step, loop
+from judgestream_trainer.training.optimisers import schedule
+from judgestream_trainer.training.sequences import Row, encode, fit, written
+from tests.engine import tiny
+from tests.paths import RECIPES
+from tests.trainer import small
+
+ALONE = World(device=torch.device("cpu"))
+
+
+def stream_of(recipe: Recipe, examples: int | None = None) -> Stream:
+    given = None if examples is None else small.examples(examples)
+    return Stream(recipe=recipe, supply=supply(recipe, given), tokens=small.tokens())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_loss_falls(precision: str) -> None:
+    recipe = small.recipe(optimisation={"precision": precision, "steps": 30})
+    seen: list[Step] = []
+    outcome = loop(small.trainee(recipe), stream_of(recipe), ALONE, report=seen.append)
+    assert outcome.finished
+    assert seen[-1].loss < 0.8 * seen[0].loss
+    assert outcome.training.sequences == 30 * 6
+    assert outcome.training.tokens == sum(step.tokens for step in seen)
+
+
+def test_the_data_are_a_function_of_seed_and_position() -> None:
+    recipe = small.recipe()
+    forward, backward = stream_of(recipe), stream_of(recipe)
+    one = [forward.rows(step) for step in range(4)]
+    other = [backward.rows(step) for step in (3, 2, 1, 0)]
+    assert one == other[::-1]
+    assert one != [stream_of(replace(recipe, seed=6)).rows(step) for step in range(4)]
+
+
+def test_an_epoch_visits_every_example_once_in_an_order_of_its_own() -> None:
+    recipe = small.recipe(optimisation={"steps": 0, "epochs": 2, "batch": 4})
+    given = supply(recipe, small.examples(10))
+    visits = [given.source(position) for position in range(20)]
+    names = [[example.id for example, epoch in visits if epoch == k] for k in (0, 1)]
+    assert given.steps == 5
+    assert sorted(names[0]) == sorted(names[1]) == sorted(e.id for e in small.examples(10))
+    assert names[0] != names[1]
+
+
+def test_the_last_step_of_the_last_epoch_takes_what_is_left() -> None:
+    recipe = small.recipe(optimisation={"steps": 0, "epochs": 1, "batch": 4})
+    stream = stream_of(recipe, 10)
+    assert [len(stream.rows(step)) for step in range(3)] == [4, 4, 2]
+
+
+ROW = Row(ids=tuple(range(10)), prompt=6, score_tokens=3, wrong=(), ends=(0, 1), scores=(1, 2))
+TABLE = [
+    ("drop", Size(context=10, max_input=6), 10, ""),
+    ("drop", Size(context=9, max_input=6), None, "completion too long, left out"),
+    ("drop", Size(context=20, max_input=5), None, "prompt too long, left out"),
+    ("truncate", Size(context=20, max_input=5), 10, ""),
+    ("truncate", Size(context=8, max_input=6), 8, "target cut on the right"),
+    ("truncate", Size(context=7, max_input=5), 7, "target cut on the right"),
+    ("truncate", Size(context=6, max_input=5), None, "prompt fills the context, left out"),
+]
+
+
+@pytest.mark.parametrize(("how", "size", "left", "reason"), TABLE)
+def test_what_is_too_long_is_left_out_or_cut_and_counted(
+    how: str, size: Size, left: int | None, reason: str
+) -> None:
+    row, trouble = fit(ROW, size, how)
+    assert trouble == reason
+    assert (None if row is None else len(row.ids)) == left
+    if row is not None:
+        assert 0 < row.score_tokens <= len(row.ids) - row.prompt
+
+
+def test_a_training_of_which_nothing_fits_moves_nothing_gives_no_nan_and_fails_by_name() -> None:
+    recipe = small.recipe(size={"context": 20, "max_input": 10}, optimisation={"steps": 3})
+    trainee = small.trainee(recipe)
+    before = {name: tensor.clone() for name, tensor in trainee.state_dict().items()}
+    seen: list[Step] = []
+    with pytest.raises(TrainingFailed, match="18 prompt too long.* size.max_input 10"):
+        loop(trainee, stream_of(recipe), ALONE, report=seen.append)
+    assert [step.loss for step in seen] == [0, 0]
+    for name, tensor in trainee.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
+def test_a_loss_that_is_no_number_stops_training_and_names_the_step() -> None:
+    recipe = small.recipe()
+    trainee = small.trainee(recipe)
+
+    def spoil(step: Step) -> None:
+        if step.step == 3:
+            trainee.model.model.norm.weight.data[0] = float("nan")
+
+    with pytest.raises(ConfigurationError, match="loss is nan at step 4"):
+        loop(trainee, stream_of(recipe), ALONE, report=spoil)
+
+
+def test_the_rate_rises_then_falls_as_a_cosine() -> None:
+    rates = [schedule(step, 100, warmup=0.1, final=0.0) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9] == rates[10] == pytest.approx(1)
+    assert rates[55] == pytest.approx(0.5)
+    assert rates[99] < 0.001
+
+
+def test_the_completion_is_tokenised_as_the_engine_feeds_it() -> None:
+    example = small.examples(1)[0]
+    recipe = small.recipe()
+    shown = visit(example, recipe.augmentation, seed=1, epoch=0)
+    row = encode(shown, small.tokens(), explain=True)
+    first, second = shown.judgement.scores
+    text = small.tokenizer().decode(row.ids[row.prompt :], skip_special_tokens=True)
+    assert text == f"{first:g} {second:g}\n{shown.judgement.explanation}"
+    assert row.ids[-1] == small.tokenizer().eos_token_id
+    line = small.tokenizer().decode(row.ids[row.prompt : row.prompt + row.score_tokens])
+    assert line == f"{first:g} {second:g}\n"
+
+
+@pytest.mark.parametrize("kind", ["spm", "split", "joined"])
+def test_prompt_and_completion_are_tokenised_as_the_engine_does(tmp_path: Path, kind: str) -> None:
+    tokens = load_tokens(tiny.make(tmp_path, kind))
+    shown = visit(small.examples(1)[0], small.recipe().augmentation, seed=1, epoch=0)
+    layout, line, explanation = written(shown)
+    prompt = layout.text
+    row = encode(shown, tokens, explain=True)
+    assert list(row.ids[: row.prompt]) == tokens.prompt(prompt)
+    below = [*tokens.continuation(prompt, line + explanation), min(tokens.eos)]
+    assert list(row.ids[row.prompt :]) == below
+    scores = list(row.ids[row.prompt : row.prompt + row.score_tokens])
+    assert tokens.text_after(tokens.prompt(prompt), scores).startswith(line)
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_is_whole(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.name == path.stem
+    assert recipe.from_nothing == bool(recipe.families)
+
+
+WRONG = [
+    ("optimisation", {"precision": "int4"}, "optimisation.precision is 'int4'; give one of"),
+    ("optimisation", {"batch": -1}, "optimisation.batch is -1; give a number from 0 up"),
+    ("optimisation", {"steps": 1.5}, "optimisation.steps is 1.5; give a whole number"),
+    ("optimisation", {"epochs": 2}, "give steps or epochs, one of them"),
+    ("optimisation", {"speed": 2}, "unknown .'speed'"),
+    ("size", {"layers": 0}, "give vocab, hidden, layers, heads and intermediate"),
+    ("size", {"max_input": 640}, "max_input must lie between"),
+    ("lora", {"rank": 4}, "no base to adapt"),
+    ("lora", {"targets": "q_proj"}, "lora.targets is 'q_proj'; give a list of names"),
+    ("families", {"cookery": 1}, "unknown families .'cookery'"),
+]
+
+
+@pytest.mark.parametrize(("part", "change", "message"), WRONG)
+def test_a_wrong_recipe_is_refused_with_file_and_key(
+    part: str, change: dict[str, object], message: str
+) -> None:
+    from judgestream_trainer.recipe import recipe_from
+
+    given: dict[str, dict[str, object]] = {
+        "size": {**small.SIZE, **small.MODEL},
+        "optimisation": dict(small.HOW),
+        "families": dict(small.SHARES),
+    }
+    given[part] = {**given.get(part, {}), **change}
+    with pytest.raises(ConfigurationError, match=f"r.yaml.*{message}"):
+        recipe_from({"name": "r", "seed": 1, **given}, where="r.yaml")

@@ -1,0 +1,276 @@
+"""Fit a judge's temperature: the one that makes the settled verdicts' probabilities fit the truth best.
+
+Least mean negative log-likelihood of the true outcome (better, worse, equal), probabilities averaged
+over both orders, with a normal prior on log T around 0 that keeps few verdicts from deciding much. The sum
+may have several valleys, so a grid finds the deepest and golden-section search its bottom. The items are held
+out from training and are not the evaluation's. Where the verdicts cannot say, T stays 1, with the reason.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from judgestream.checkpoints.temperature import soften
+from judgestream.core.modes import PAIRWISE, Pass, plan
+from judgestream.core.parsing import read
+from judgestream.core.prompt import Prompt
+from judgestream.core.templates import template
+from judgestream.core.types import Options, Reading, ReferenceUse, Reply
+from judgestream.engine.judge import Judge
+from judgestream.evaluation.calibration import calibration
+from judgestream_trainer.cards.judging import request_of, truth_of
+from judgestream_trainer.data.example import Example
+from judgestream_trainer.recipe import Recipe
+from judgestream_trainer.tasks import FAMILIES, items
+
+LOWEST, HIGHEST = 0.25, 8.0
+GRID = 51
+"""Points of the grid between their logarithms."""
+
+PRIOR = 0.5
+"""Standard deviation of log T before anything was seen: two judges in three lie between .6 and 1.65."""
+
+LEAST_VERDICTS = 100
+"""Below, the fit is noise: of a calibrated judge, 5 % of the fits to 100 verdicts are below .57 without the
+prior, 5 % above 1.45."""
+
+SEED_OFFSET = 1000
+"""Added to the evaluation's seed: other items than the card's."""
+
+LEAST = 1e-6
+"""Probability below which an outcome's log-likelihood is cut, so that one miss does not decide."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fitted:
+    """A temperature, and what it does to the `n` verdicts that it was fitted to.
+
+    ece, nll   of the settled verdicts, before and after
+    error      standard error of log T; None where nothing was fitted
+    unread     verdicts that could not be read: left out
+    reason     why T is 1, where it was not fitted; else ""
+    """
+
+    temperature: float
+    n: int
+    nll_before: float
+    nll_after: float
+    ece_before: float
+    ece_after: float
+    error: float | None = None
+    unread: int = 0
+    reason: str = ""
+
+
+def fit(judge: Judge, recipe: Recipe) -> Fitted:
+    """Fit on the recipe's families, with and without reference. `judge` must be uncalibrated.
+
+    Raises:
+        ValueError: the judge has a temperature already, or none of the items could be read.
+    """
+    return fit_shown(judge, family_items(recipe))
+
+
+def family_items(recipe: Recipe) -> list[tuple[Example, bool]]:
+    """Held-out items of the recipe's families, other than the card's, with and without reference."""
+    chosen: list[tuple[Example, bool]] = []
+    for name in recipe.families:
+        stream = items(FAMILIES[name], seed=recipe.evaluation.seed + SEED_OFFSET, held_out=True)
+        for item in islice(stream, recipe.evaluation.items):
+            chosen.append((item.example, True))
+            if not item.reference_required:
+                chosen.append((item.example, False))
+    return chosen
+
+
+def fit_examples(judge: Judge, examples: Sequence[Example]) -> Fitted:
+    """Fit on examples, each in every format that it has a judgement for. Raises as `fit` does."""
+    chosen = [
+        (example, with_reference)
+        for example in examples
+        for with_reference, judgement in ((True, example.informed), (False, example.blind))
+        if judgement is not None
+    ]
+    return fit_shown(judge, chosen)
+
+
+def fit_shown(judge: Judge, chosen: Sequence[tuple[Example, bool]]) -> Fitted:
+    """Fit on examples, each with or without its reference. Raises as `fit` does."""
+    joints, truths, unread = read_joints(judge, chosen)
+    return fit_temperature(joints, truths, unread=unread)
+
+
+def fit_temperature(joints: Tensor, truths: Sequence[int], *, unread: int = 0) -> Fitted:
+    """`joints` [N, 2, L, L]: the straight order, and the swapped one turned back; `truths` +1, 0, -1."""
+    if not len(truths):
+        raise ValueError("nothing to fit a temperature to")
+    with _one_thread():
+        return _fitted(joints, truths, unread)
+
+
+def _fitted(joints: Tensor, truths: Sequence[int], unread: int) -> Fitted:
+    right = _indices(truths)
+    reason = _unfit(joints, right)
+    log_t = 0.0
+    if not reason:
+        log_t = deepest(_objective(joints, right), math.log(LOWEST), math.log(HIGHEST), GRID)
+        if min(log_t - math.log(LOWEST), math.log(HIGHEST) - log_t) < 1e-3:
+            log_t = 0.0
+            reason = f"the best temperature lies beyond {LOWEST:g} to {HIGHEST:g}"
+    found = told(joints, truths, round(math.exp(log_t), 4), unread=unread)
+    return replace(found, error=None, reason=reason) if reason else found
+
+
+def told(joints: Tensor, truths: Sequence[int], temperature: float, *, unread: int = 0) -> Fitted:
+    """What a temperature does to these verdicts, and how surely it is the one that they ask for."""
+    right = _indices(truths)
+    log_t = math.log(temperature)
+    return Fitted(
+        temperature=temperature,
+        n=len(truths),
+        nll_before=_nll(joints, right, 1.0),
+        nll_after=_nll(joints, right, temperature),
+        ece_before=_ece(joints, right, 1.0),
+        ece_after=_ece(joints, right, temperature),
+        error=_standard_error(_objective(joints, right), log_t),
+        unread=unread,
+    )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The tensors are small: on a busy machine several threads wait for each other longer than they work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _unfit(joints: Tensor, right: Tensor) -> str:
+    """Why these verdicts cannot say what the temperature is; "" when they can."""
+    n = len(right)
+    if n < LEAST_VERDICTS:
+        return f"{n} verdicts are too few to fit one: {LEAST_VERDICTS} are needed"
+    hits = int((outcomes(joints, 1.0).argmax(dim=1) == right).sum())
+    if hits in (0, n):
+        return (
+            f"{'all' if hits else 'none'} of the {n} verdicts are right, so nothing shows how often"
+        )
+    return ""
+
+
+def _objective(joints: Tensor, right: Tensor) -> Callable[[float], float]:
+    """Of log T: the negative log of likelihood times prior."""
+    n = len(right)
+    return lambda log_t: n * _nll(joints, right, math.exp(log_t)) + log_t**2 / (2 * PRIOR**2)
+
+
+def _standard_error(objective: Callable[[float], float], at: float, step: float = 0.05) -> float:
+    """From the curvature at the optimum; the prior's own where the data add none."""
+    curvature = (objective(at - step) - 2 * objective(at) + objective(at + step)) / step**2
+    return 1.0 / math.sqrt(max(curvature, 1.0 / PRIOR**2))
+
+
+def _indices(truths: Sequence[int]) -> Tensor:
+    return torch.tensor([{1: 0, 0: 1, -1: 2}[truth] for truth in truths])
+
+
+def _nll(joints: Tensor, right: Tensor, temperature: float) -> float:
+    chosen = outcomes(joints, temperature).gather(1, right[:, None])
+    return -float(chosen.clamp_min(LEAST).log().mean())
+
+
+def _ece(joints: Tensor, right: Tensor, temperature: float) -> float:
+    best = outcomes(joints, temperature).max(dim=1)
+    confidences = best.values.clamp(0.0, 1.0).tolist()
+    found = calibration(confidences, (best.indices == right).tolist())
+    return 0.0 if found is None else found.ece
+
+
+def outcomes(joints: Tensor, temperature: float) -> Tensor:
+    """P(first better), P(equal), P(second better) [N, 3], averaged over both orders."""
+    count = joints.shape[-1]
+    soft = soften(joints.flatten(2), temperature)
+    soft = (soft / soft.sum(-1, keepdim=True)).view_as(joints)
+    above = torch.ones(count, count).tril(-1).bool()  # first score higher
+    win, lose = soft[..., above].sum(-1), soft[..., above.T].sum(-1)
+    return torch.stack((win, 1 - win - lose, lose), dim=-1).mean(1)
+
+
+def deepest(f: Callable[[float], float], low: float, high: float, points: int) -> float:
+    """Where a function with several valleys is least: a grid, then golden-section search in the deepest."""
+    grid = [low + (high - low) * k / (points - 1) for k in range(points)]
+    at = min(range(points), key=lambda k: f(grid[k]))
+    return least(f, grid[max(0, at - 1)], grid[min(points - 1, at + 1)])
+
+
+def least(f: Callable[[float], float], low: float, high: float, steps: int = 40) -> float:
+    """Where a function with one valley is least: golden-section search (Kiefer 1953)."""
+    ratio = (math.sqrt(5) - 1) / 2
+    a, b = high - ratio * (high - low), low + ratio * (high - low)
+    at_a, at_b = f(a), f(b)
+    for _ in range(steps):
+        if at_a <= at_b:
+            high, b, at_b = b, a, at_a
+            a = high - ratio * (high - low)
+            at_a = f(a)
+        else:
+            low, a, at_a = a, b, at_b
+            b = low + ratio * (high - low)
+            at_b = f(b)
+    return (low + high) / 2
+
+
+def read_joints(
+    judge: Judge, chosen: Sequence[tuple[Example, bool]]
+) -> tuple[Tensor, list[int], int]:
+    """What the judge gives for examples, each with or without its reference: joints [N, 2, L, L] as
+    `fit_temperature` takes them, truths, and how many could not be read in both orders.
+
+    Raises:
+        ValueError: the judge has a temperature already, or none could be read.
+    """
+    if judge.temperature != 1.0:
+        raise ValueError(f"the judge has a temperature already: {judge.temperature}")
+    family = template(judge.checkpoint.manifest.template_id)
+    plans = [
+        plan(
+            request_of(example, options=Options(reference_use=_USE[with_reference])),
+            PAIRWISE,
+            family,
+        )
+        for example, with_reference in chosen
+    ]
+    replies = iter(
+        judge.read([Prompt(text=p.prompt, grammar=p.grammar) for passes in plans for p in passes])
+    )
+    joints: list[Tensor] = []
+    truths: list[int] = []
+    for (example, with_reference), passes in zip(chosen, plans, strict=True):
+        found = [_joint(next(replies), planned) for planned in passes]
+        readable = [joint for joint in found if joint is not None]
+        if len(readable) == len(found):
+            straight, swapped = readable
+            joints.append(torch.stack((straight, swapped.T)))
+            truths.append(truth_of(example, with_reference=with_reference))
+    if not joints:
+        raise ValueError(f"none of {len(chosen)} items could be read")
+    return torch.stack(joints), truths, len(chosen) - len(truths)
+
+
+def _joint(reply: Reply | Exception, planned: Pass) -> Tensor | None:
+    """The reply's joint distribution; None for one that the verdict could not use either."""
+    if isinstance(reply, Exception) or not isinstance(read(reply, planned.grammar), Reading):
+        return None
+    size = len(planned.grammar.labels)
+    return torch.tensor(reply.score_probs, dtype=torch.float64).view(size, size)
+
+
+_USE: Mapping[bool, ReferenceUse] = {True: ReferenceUse.AUTO, False: ReferenceUse.NEVER}

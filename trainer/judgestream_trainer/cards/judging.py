@@ -1,0 +1,196 @@
+"""A judge judges held-out examples, through the same path as serving: plan, read, settle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from judgestream.core.modes import PAIRWISE, SINGLE, Mode, plan
+from judgestream.core.parsing import UNPARSED, parse_strict, read
+from judgestream.core.prompt import Prompt
+from judgestream.core.reconcile import reading_preference
+from judgestream.core.templates import template
+from judgestream.core.types import (
+    Candidate,
+    Options,
+    PassResult,
+    Reading,
+    ReferenceUse,
+    Reply,
+    Request,
+    Status,
+    Unread,
+    Unreadable,
+)
+from judgestream.engine.judge import Judge
+from judgestream.evaluation.summary import Judged, Share, share
+from judgestream_trainer.data.example import Example
+from judgestream_trainer.data.split import normalised
+from judgestream_trainer.tasks.base import Item
+
+WHEN = datetime(2000, 1, 1, tzinfo=UTC)  # nothing here depends on the time of a request
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SingleFigures:
+    """The single form: every answer scored alone against the reference.
+
+    ranked      share of untied items whose better answer got the higher expected score
+    error       mean absolute error of the expected score, in points of the 1 to 10 scale
+    """
+
+    n: int
+    ranked: Share
+    error: float
+    unreadable: float
+
+
+def request_of(
+    shown: Item | Example, mode: Mode = PAIRWISE, *, answer: int = 0, options: Options | None = None
+) -> Request:
+    """The example as a request: candidates `a` and `b`, or only one of them in single mode."""
+    example = shown.example if isinstance(shown, Item) else shown
+    chosen = example.answers if mode is PAIRWISE else (example.answers[answer],)
+    return Request(
+        request_id=example.id,
+        mode=mode.name,
+        question=example.question,
+        candidates=tuple(
+            Candidate(id=name, text=text) for name, text in zip("ab", chosen, strict=False)
+        ),
+        requested_at=WHEN,
+        reference=example.reference,
+        options=options or Options(),
+    )
+
+
+def truth_of(example: Example, *, with_reference: bool) -> int:
+    """+1, 0 or -1 by the scores of the judgement that belongs to the format, else of the other one.
+
+    JudgeLM's ground truth with reference is a teacher who saw it, and a computed truth is one for both.
+    """
+    informed, blind = example.informed, example.blind
+    judgement = (informed or blind) if with_reference else (blind or informed)
+    if judgement is None:  # an Example has one
+        raise AssertionError(f"example {example.id!r} has no judgement")
+    first, second = judgement.scores
+    return (first > second) - (first < second)
+
+
+def judge_pairs(
+    judge: Judge, shown: Sequence[Item | Example], *, with_reference: bool
+) -> list[Judged]:
+    """Judge every example in both orders. With reference an example that has none is judged without."""
+    use = ReferenceUse.AUTO if with_reference else ReferenceUse.NEVER
+    examples = [one.example if isinstance(one, Item) else one for one in shown]
+    # items of a task family are independent draws, even where their question is the same
+    clusters = ["" if isinstance(one, Item) else normalised(one.question) for one in shown]
+    requests = [request_of(example, options=Options(reference_use=use)) for example in examples]
+    results = run_passes(judge, requests, PAIRWISE)
+    return [
+        _judged(
+            example,
+            request,
+            passes,
+            truth=truth_of(example, with_reference=with_reference),
+            cluster=cluster,
+        )
+        for example, request, passes, cluster in zip(
+            examples, requests, results, clusters, strict=True
+        )
+    ]
+
+
+def run_passes(
+    judge: Judge, requests: Sequence[Request], mode: Mode
+) -> list[tuple[PassResult, ...]]:
+    """Every request's passes as the worker would run them, in one call of the judge."""
+    family = template(judge.checkpoint.manifest.template_id)
+    plans = [plan(request, mode, family) for request in requests]
+    prompts = [
+        Prompt(text=p.prompt, grammar=p.grammar, max_tokens=p.max_tokens)
+        for passes in plans
+        for p in passes
+    ]
+    replies = iter(judge.read(prompts))
+    results: list[tuple[PassResult, ...]] = []
+    for passes in plans:
+        row: list[PassResult] = []
+        for planned in passes:
+            reply = next(replies)
+            if isinstance(reply, Exception):
+                reading: Reading | Unreadable = Unreadable(
+                    reason=Unread.UNPARSABLE, detail=str(reply)
+                )
+                reply = Reply(text="")
+            else:
+                reading = planned.transform.restore(read(reply, planned.grammar))
+            row.append(PassResult(name=planned.name, reading=reading, reply=reply))
+        results.append(tuple(row))
+    return results
+
+
+def judge_singles(judge: Judge, items: Sequence[Item]) -> SingleFigures:
+    """Score both answers of every item alone, with the reference as JudgeLM's forced answer 1."""
+    requests = [request_of(item, SINGLE, answer=k) for item in items for k in (0, 1)]
+    results = run_passes(judge, requests, SINGLE)
+    means = [r.reading.means[0] if isinstance(r.reading, Reading) else None for (r,) in results]
+    ranked = untied = 0
+    errors: list[float] = []
+    for item, first, second in zip(items, means[::2], means[1::2], strict=True):
+        if first is None or second is None:
+            continue
+        errors += [abs(first - item.scores[0]), abs(second - item.scores[1])]
+        if item.truth:
+            untied += 1
+            ranked += (first > second) - (first < second) == item.truth
+    return SingleFigures(
+        n=len(items),
+        ranked=share(ranked, untied),
+        error=sum(errors) / len(errors),
+        unreadable=sum(mean is None for mean in means) / len(means),
+    )
+
+
+def _judged(
+    example: Example,
+    request: Request,
+    passes: Sequence[PassResult],
+    *,
+    truth: int,
+    cluster: str,
+) -> Judged:
+    settled = PAIRWISE.settle(request, passes)
+    readings = [r.reading if isinstance(r.reading, Reading) else None for r in passes]
+    straight, swapped = (None if r is None else reading_preference(r) for r in readings)
+    first_shown, second_shown = (greedy_preference(one.reply.text) for one in passes)
+    first, second = map(len, example.answers)
+    verdict = None
+    if settled.status is Status.SCORED:
+        verdict = {"a": 1, "": 0, "b": -1}[settled.winner]
+    return Judged(
+        group=example.group,
+        truth=truth,
+        verdict=verdict,
+        straight=straight,
+        swapped=swapped,
+        confidence=settled.confidence or 0.0,
+        greedy_straight=first_shown,
+        greedy_swapped=None if second_shown is None else -second_shown,
+        longer=(first > second) - (first < second),
+        outside=max((r.outside for r in readings if r is not None), default=1.0),
+        cluster=cluster,
+    )
+
+
+def greedy_preference(text: str) -> int | None:
+    """What JudgeLM's own evaluator reads in a reply: +1, 0 or -1 in the order shown, None where it reads
+    nothing.
+
+    From the text alone, whatever probability lies outside the grammar: its published figures are computed
+    that way.
+    """
+    scores = parse_strict(text)
+    if scores == UNPARSED:
+        return None
+    first, second = scores
+    return (first > second) - (first < second)

@@ -1,0 +1,71 @@
+"""The topic `judge.training.v1`: examples out of it, and into it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from judgestream.adapters.kafka.consuming import Incoming
+from judgestream.adapters.kafka.publishing import RecordPublisher
+from judgestream.adapters.kafka.reading import TopicReader
+from judgestream.contracts.outgoing import outgoing
+from judgestream.contracts.topics import TRAINING
+from judgestream.core.errors import InvalidRequest, UndecodableRecord
+from judgestream.core.limits import quoted
+from judgestream.settings import Kafka
+from judgestream.v1.training_pb2 import TrainingExample
+from judgestream_trainer.data.example import Example
+from judgestream_trainer.data.outcomes import Reason, Tally, Usable
+from judgestream_trainer.data.topic import example_from_message, example_to_message
+
+SOURCE = "judgestream/trainer"
+
+
+def read_topic(settings: Kafka, tally: Tally) -> None:
+    """All examples that are on the topic now, into a tally.
+
+    Redeliveries and corrections replace, tombstones take back, and records that are no examples are
+    counted: a topic cannot be mended by whoever reads it, so they are no error.
+
+    Raises:
+        BrokerUnavailable: no broker answers.
+        ConfigurationError: the topic is missing.
+    """
+    with TopicReader(
+        settings, TRAINING, TrainingExample, client_id="judgestream-trainer"
+    ) as reader:
+        for incoming in reader.read(reader.beginning(), until=reader.end()):
+            take(incoming, tally)
+
+
+def take(incoming: Incoming[TrainingExample], tally: Tally) -> None:
+    """One record of the topic into a tally."""
+    if incoming.record.value is None:
+        tally.take_back((incoming.record.key or b"").decode(errors="replace"))
+    elif isinstance(incoming.message, UndecodableRecord):
+        tally.add(Reason.UNDECODABLE)
+    else:
+        try:
+            tally.add(Usable(example=example_from_message(incoming.message)))
+        except InvalidRequest:
+            tally.add(Reason.UNDECODABLE)
+
+
+def publish(publisher: RecordPublisher, examples: Iterable[Example], *, at: datetime) -> None:
+    """Send examples; `publisher.flush` confirms them. `at` is their `labelled_at`.
+
+    Publishing twice is harmless: the topic keeps the latest record of each example id.
+
+    Raises:
+        ConfigurationError: the topic is missing.
+        OversizeRecord: an example is larger than the topic takes.
+        BrokerUnavailable: an example was not confirmed.
+    """
+    for example in examples:
+        record = outgoing(
+            TRAINING,
+            example_to_message(example, labelled_at=at),
+            key=example.id,
+            event_id=example.id,
+            source=SOURCE,
+            time=at,
+        )
+        publisher.send_record(record, what=f"training example {quoted(example.id)}")

@@ -1,0 +1,129 @@
+"""What a set of examples is like: balance, lengths, duplicates, sides of the split."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from judgestream.core.templates import JUDGELM
+from judgestream_trainer.data.example import Example, Judgement
+from judgestream_trainer.data.split import Shares, Side, deduplicated, prompt_key, split
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Balance:
+    """How often each answer is the better one."""
+
+    first: int
+    tie: int
+    second: int
+
+    @classmethod
+    def of(cls, judgements: Iterator[Judgement]) -> "Balance":
+        signs = Counter((a > b) - (a < b) for a, b in (one.scores for one in judgements))
+        return cls(first=signs[1], tie=signs[0], second=signs[-1])
+
+    def __str__(self) -> str:
+        total = self.first + self.tie + self.second
+        shares = (
+            f"{name} {count} ({count / total:.1%})"
+            for name, count in (("first", self.first), ("tie", self.tie), ("second", self.second))
+        )
+        return f"{total} judgements: {', '.join(shares)}" if total else "none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lengths:
+    """Of prompt and completion. `above` counts those longer than a limit, where one was given."""
+
+    unit: str
+    median: int
+    p95: int
+    longest: int
+    limit: int | None
+    above: int
+
+    @classmethod
+    def of(cls, sizes: Sequence[int], *, unit: str, limit: int | None) -> "Lengths":
+        ordered = sorted(sizes) or [0]
+        return cls(
+            unit=unit,
+            median=ordered[(len(ordered) - 1) // 2],
+            p95=ordered[(len(ordered) - 1) * 95 // 100],
+            longest=ordered[-1],
+            limit=limit,
+            above=sum(size > limit for size in sizes) if limit is not None else 0,
+        )
+
+    def __str__(self) -> str:
+        above = f", {self.above} above {self.limit}" if self.limit is not None else ""
+        return f"{self.unit}: median {self.median}, 95 % within {self.p95}, longest {self.longest}{above}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """sides   per side of the split: examples without duplicates, and different questions"""
+
+    blind: Balance
+    informed: Balance
+    lengths: tuple[Lengths, ...]
+    duplicates: int
+    contradictory: int
+    sides: Mapping[Side, tuple[int, int]]
+
+    def lines(self) -> Iterator[str]:
+        """For people, one fact a line."""
+        yield f"without reference: {self.blind}"
+        yield f"with reference: {self.informed}"
+        for lengths in self.lengths:
+            yield f"length in {lengths}"
+        yield f"duplicates: {self.duplicates}, {self.contradictory} of them with another winner"
+        for side, (count, questions) in self.sides.items():
+            yield f"{side}: {count} examples of {questions} questions"
+
+
+def summary(
+    examples: Sequence[Example],
+    shares: Shares,
+    *,
+    tokens: Callable[[str], int] | None = None,
+    max_tokens: int | None = None,
+) -> Summary:
+    """Measure the examples.
+
+    tokens      counts the tokens of a text; lengths are in characters only when it is missing
+    max_tokens  the longest sequence that is to be trained on
+    """
+    characters: list[int] = []
+    counted: list[int] = []
+    for example in examples:
+        for text in sequences(example):  # one at a time: together they are larger than the examples
+            characters.append(len(text))
+            if tokens is not None:
+                counted.append(tokens(text))
+    lengths = [Lengths.of(characters, unit="characters", limit=None)]
+    if tokens is not None:
+        lengths.append(Lengths.of(counted, unit="tokens", limit=max_tokens))
+    unique = deduplicated(examples)
+    return Summary(
+        blind=Balance.of(one.blind for one in examples if one.blind is not None),
+        informed=Balance.of(one.informed for one in examples if one.informed is not None),
+        lengths=tuple(lengths),
+        duplicates=unique.duplicates,
+        contradictory=unique.contradictory,
+        sides={
+            side: (len(found), len({prompt_key(one.question) for one in found}))
+            for side, found in split(unique.examples, shares).items()
+        },
+    )
+
+
+def sequences(example: Example) -> Iterator[str]:
+    """What is trained on: prompt and completion, once per judgement, in JudgeLM's pair form."""
+    for judgement, reference in (
+        (example.blind, None),
+        (example.informed, example.reference),
+    ):
+        if judgement is not None:
+            first, second = judgement.scores
+            prompt = JUDGELM.forms["pair"].render(example.question, example.answers, reference)
+            yield f"{prompt}{first:g} {second:g}\n{judgement.explanation}"

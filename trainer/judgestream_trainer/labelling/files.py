@@ -1,0 +1,44 @@
+"""The data set's files: one per side of the split, and the manifest, written last."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from judgestream_trainer.data.split import Shares, Side, side
+from judgestream_trainer.files import write_whole
+
+FORMAT = "judgestream-dataset/1"
+MANIFEST = "dataset.json"
+
+
+def write_dataset(
+    out: Path,
+    rows: Sequence[Mapping[str, Any]],
+    shares: Shares,
+    manifest: Mapping[str, Any],
+) -> dict[str, int]:
+    """Write `<side>.jsonl` for every side, then `dataset.json`. Returns the rows on each side.
+
+    The manifest of an earlier build goes first, so a folder that has one is whole. No time is written: the
+    same inputs and answers give the same bytes.
+    """
+    (out / MANIFEST).unlink(missing_ok=True)
+    sides: dict[Side, list[Mapping[str, Any]]] = {one: [] for one in Side}
+    for row in rows:
+        sides[side(str(row["question_body"]), shares)].append(row)
+    outputs = []
+    for name, own in sides.items():
+        path = out / f"{name}.jsonl"
+        write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in own))
+        outputs.append({**described(path), "records": len(own)})
+    whole = {"format": FORMAT, **manifest, "outputs": outputs}
+    write_whole(out / MANIFEST, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    return {str(name): len(own) for name, own in sides.items()}
+
+
+def described(path: Path) -> dict[str, Any]:
+    """A file's name (not where it lies) and its SHA-256."""
+    with path.open("rb") as file:
+        return {"name": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

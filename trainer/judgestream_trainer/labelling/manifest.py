@@ -1,0 +1,66 @@
+"""What a data set is made of: teacher, draws, counts by reason, tokens and cost, sums of its inputs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from judgestream_trainer.labelling.asks import Keyed, Phrasing
+from judgestream_trainer.labelling.budget import Purse
+from judgestream_trainer.labelling.files import described
+from judgestream_trainer.labelling.journal import Entry
+from judgestream_trainer.labelling.plan import Plan
+from judgestream_trainer.labelling.records import Records
+from judgestream_trainer.labelling.sources import Sources
+
+
+def described_build(
+    plan: Plan,
+    phrasing: Phrasing,
+    sources: Sources,
+    wanted: Sequence[Keyed],
+    passed: Mapping[str, int],
+    records: Records,
+    answers: Mapping[str, Entry],
+    purse: Purse,
+) -> dict[str, Any]:
+    """All that decides what the data set is, and what it took; `usage` is of the answers that are used.
+
+    Reasons are sorted, because the order in which answers arrive is chance.
+    """
+    used: dict[str, Entry] = {
+        key: answers[key] for one in wanted for key, _ in one.asks() if key in answers
+    }
+    tokens_in = sum(entry.input_tokens for entry in used.values())
+    tokens_out = sum(entry.output_tokens for entry in used.values())
+    inputs = [plan.seeds, *plan.answers, *([plan.references] if plan.references else [])]
+    return {
+        "teacher": {**phrasing.identity, "max_tokens": phrasing.max_tokens},
+        "draws": {
+            "seed": plan.seed,
+            "pairs_per_question": plan.pairs,
+            "max_characters": plan.max_characters,
+            "shares": {**asdict(plan.shares)},
+        },
+        "counts": {
+            "seeds": len(sources.questions),
+            "with_reference": sum(q.reference is not None for q in sources.questions),
+            "answers": dict(sources.answers),
+            "answers_to_other_questions": sources.strangers,
+            "pairs": len(wanted),
+            "passed_over": dict(sorted(passed.items())),
+            "judgements_without_reference": dict(sorted(records.blind.items())),
+            "judgements_with_reference": dict(sorted(records.informed.items())),
+            "records": len(records.rows),
+            "dropped": dict(sorted(records.dropped.items())),
+        },
+        "usage": {
+            "judgements": len(used),
+            "input_tokens": tokens_in,
+            "output_tokens": tokens_out,
+            "estimated": sum(entry.estimated for entry in used.values()),
+            "price_in": purse.price_in,
+            "price_out": purse.price_out,
+            "cost": round(purse.cost(tokens_in, tokens_out), 6),
+        },
+        "inputs": [described(path) for path in inputs],
+    }

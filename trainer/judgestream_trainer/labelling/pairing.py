@@ -1,0 +1,95 @@
+"""Which answers meet: pairs drawn at random among each question's answers, in random order."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import combinations
+from operator import attrgetter
+
+from judgestream_trainer.labelling.sources import Answer, Question
+from judgestream_trainer.randomness import derived
+
+
+class PassedOver(StrEnum):
+    """Why a question or a pair is not put to the teacher. Nothing is spent on it."""
+
+    EMPTY_QUESTION = "empty_question"
+    ONE_ANSWER = "fewer_than_two_answers"
+    EMPTY_ANSWER = "empty_answer"
+    IDENTICAL = "identical_answers"
+    TOO_LONG = "too_long"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """Two answers to one question, in the order in which the teacher sees them."""
+
+    question: Question
+    answers: tuple[Answer, Answer]
+
+
+def draw_pairs(
+    questions: Sequence[Question], *, per_question: int, seed: int, max_characters: int
+) -> tuple[list[Pair], Counter[str]]:
+    """Up to `per_question` pairs of each question, and how many were passed over, by reason.
+
+    Every pair of models is equally likely, none comes twice, and each order has probability 1/2. The draws
+    of a question depend on its id, its models and the seed alone: other questions change nothing.
+
+    max_characters  of question, both answers and reference together
+    """
+    pairs: list[Pair] = []
+    passed: Counter[str] = Counter()
+    seen: set[tuple[str, frozenset[str]]] = set()
+    for question in questions:
+        if not question.body.strip():
+            passed[PassedOver.EMPTY_QUESTION] += 1
+            continue
+        if len(question.answers) < 2:
+            passed[PassedOver.ONE_ANSWER] += 1
+            continue
+        taken = 0
+        for pair in _shuffled(question, seed):
+            if taken == per_question:
+                break
+            reason = _reason(pair, seen, max_characters)
+            if reason is None:
+                pairs.append(pair)
+                taken += 1
+            else:
+                passed[reason] += 1
+    return pairs, passed
+
+
+def _shuffled(question: Question, seed: int) -> Iterator[Pair]:
+    rng = derived("pairs", seed, question.id)
+    couples = list(combinations(sorted(question.answers, key=attrgetter("model")), 2))
+    rng.shuffle(couples)
+    for one, other in couples:
+        yield Pair(question=question, answers=(one, other) if rng.random() < 0.5 else (other, one))
+
+
+def _reason(
+    pair: Pair, seen: set[tuple[str, frozenset[str]]], max_characters: int
+) -> PassedOver | None:
+    """Why this pair is passed over; None for a good one, which is `seen` from then on."""
+    question = pair.question
+    texts = [answer.text for answer in pair.answers]
+    if not all(text.strip() for text in texts):
+        return PassedOver.EMPTY_ANSWER
+    if len(question.body) + len(question.reference or "") + sum(map(len, texts)) > max_characters:
+        return PassedOver.TOO_LONG
+    if _spaced(texts[0]) == _spaced(texts[1]):
+        return PassedOver.IDENTICAL
+    # as `data.split.deduplicated` has it: a reader would take the second one out, paid for or not
+    mark = (_spaced(question.body).casefold(), frozenset(map(_spaced, texts)))
+    if mark in seen:
+        return PassedOver.DUPLICATE
+    seen.add(mark)
+    return None
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,103 @@
+"""Judged pairs as rows of JudgeLM-100K (arXiv 2310.17631), its field names and all."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from judgestream.core.templates.base import Grammar
+from judgestream_trainer.data.example import Judgement
+from judgestream_trainer.labelling.asks import Keyed
+from judgestream_trainer.labelling.journal import Entry
+from judgestream_trainer.labelling.pairing import Pair
+from judgestream_trainer.labelling.usable import judgement_of
+
+UNASKED = "unasked"
+USABLE = "usable"
+NO_JUDGEMENT = "no_judgement"
+
+
+@dataclass(kw_only=True, slots=True)
+class Records:
+    """Rows in the pairs' order, and the counts of everything that led to them.
+
+    blind, informed   judgements without and with reference: usable ones, and the others by reason
+    dropped           pairs that are no row, by reason
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    blind: Counter[str] = field(default_factory=Counter)
+    informed: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+
+def collect(pairs: Sequence[Keyed], answers: Mapping[str, Entry], grammar: Grammar) -> Records:
+    """Make a row of every pair that has a usable judgement."""
+    found = Records()
+    for one in pairs:
+        blind = _judgement(one.blind, answers, grammar, found.blind)
+        informed = _judgement(one.informed, answers, grammar, found.informed)
+        if blind is None and informed is None:
+            found.dropped[NO_JUDGEMENT] += 1
+        else:
+            found.rows.append(row(one.pair, blind, informed))
+    return found
+
+
+def row(pair: Pair, blind: Judgement | None, informed: Judgement | None) -> dict[str, Any]:
+    """One training record. A judgement that is missing leaves its two fields out."""
+    question = pair.question
+    first, second = pair.answers
+    values: dict[str, Any] = {
+        "review_id": _review_id(pair),
+        "question_id": question.id,
+        "answer1_id": "",
+        "answer2_id": "",
+        "reviewer_id": 1,
+        "metadata": {},
+        "question_body": question.body,
+        "answer1_body": first.text,
+        "answer2_body": second.text,
+        "answer1_model_id": first.model,
+        "answer2_model_id": second.model,
+        "answer1_metadata": {"decoding_method": first.decoding},
+        "answer2_metadata": {"decoding_method": second.decoding},
+    }
+    if blind is not None:
+        values |= {"score": list(blind.scores), "text": written(blind)}
+    if question.reference is not None:
+        values["reference"] = {"text": question.reference}
+    if informed is not None:
+        values |= {
+            "score_w_reference": list(informed.scores),
+            "text_w_reference": written(informed),
+        }
+    return values
+
+
+def written(judgement: Judgement) -> str:
+    """A judgement as JudgeLM's targets have it: the score line, then the explanation."""
+    line = " ".join(f"{score:g}" for score in judgement.scores)
+    return f"{line}\n{judgement.explanation}"
+
+
+def _judgement(
+    key: str | None, answers: Mapping[str, Entry], grammar: Grammar, counts: Counter[str]
+) -> Judgement | None:
+    """The usable judgement under this key, counted; None without a key is nothing to count."""
+    if key is None:
+        return None
+    entry = answers.get(key)
+    found = UNASKED if entry is None else judgement_of(entry, grammar)
+    if isinstance(found, Judgement):
+        counts[USABLE] += 1
+        return found
+    counts[str(found)] += 1
+    return None
+
+
+def _review_id(pair: Pair) -> str:
+    """22 characters that name the pair: question, and models in their order."""
+    parts = [str(pair.question.id), *(answer.model for answer in pair.answers)]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:22]

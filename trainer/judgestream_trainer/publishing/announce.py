@@ -1,0 +1,61 @@
+"""A published release -> a record on `judge.checkpoints.v1`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from judgestream.adapters.kafka.publishing import RecordPublisher
+from judgestream.contracts.codecs import timestamp
+from judgestream.contracts.outgoing import outgoing
+from judgestream.contracts.topics import CHECKPOINTS
+from judgestream.settings import Kafka
+from judgestream.v1.rollout_pb2 import Checkpoint
+from judgestream_trainer.publishing.upload import Release
+
+SOURCE = "judgestream/trainer"
+
+
+def checkpoint_message(release: Release, *, published_at: datetime) -> Checkpoint:
+    manifest = release.manifest
+    return Checkpoint(
+        digest=manifest.digest,
+        name=manifest.name,
+        family=manifest.family,
+        template_id=manifest.template_id,
+        location=release.location,
+        max_input_tokens=manifest.max_input_tokens,
+        published_at=timestamp(published_at),
+        evaluation=dict(_numbers(manifest.evaluation)),
+    )
+
+
+def announce(release: Release, settings: Kafka, *, now: datetime) -> None:
+    """Tell everybody of the release, and wait until the broker has it.
+
+    The key is the digest and the topic is compacted, so telling it twice changes nothing.
+
+    Raises:
+        BrokerUnavailable, ConfigurationError: no broker, or no such topic. The release stays published.
+    """
+    message = checkpoint_message(release, published_at=now)
+    record = outgoing(
+        CHECKPOINTS,
+        message,
+        key=message.digest,
+        event_id=message.digest,
+        source=SOURCE,
+        time=now,
+    )
+    with RecordPublisher(settings, client_id="judgestream-trainer") as publisher:
+        publisher.send_record(record, what=f"checkpoint {message.name}-{message.digest[:8]}")
+
+
+def _numbers(values: Mapping[str, Any], above: str = "") -> list[tuple[str, float]]:
+    """Every number in nested mappings, by its path with dots: `with_reference.accuracy`."""
+    found: list[tuple[str, float]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found += _numbers(value, f"{above}{name}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found.append((f"{above}{name}", float(value)))
+    return found

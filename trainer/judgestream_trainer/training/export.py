@@ -1,0 +1,110 @@
+"""A trained model -> a Hugging Face folder: weights, configuration, tokenizer; no manifest yet."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from judgestream_trainer.training.distributed import whole
+from judgestream_trainer.training.lora import adapters, merged
+
+SHARD_BYTES = 5 * 10**9
+"""A weight file's size at most, as Hugging Face cuts them."""
+
+
+def write_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """`model.safetensors` (or shards and their index), `config.json` and the tokenizer's files."""
+    write_weights(folder, plain_weights(model), model, tokenizer)
+
+
+def write_weights(
+    folder: Path,
+    tensors: dict[str, Tensor],
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """The same for weights that were gathered before, stored as `dtype` (None: as they are)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if dtype is not None:
+        tensors = {name: tensor.to(dtype) for name, tensor in tensors.items()}
+    config = model.config.to_dict()
+    config["dtype"] = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
+    config["use_cache"] = True  # it was switched off for training only
+    _write_json(folder / "config.json", config)
+    _write_shards(folder, tensors)
+    tokenizer.save_pretrained(folder)
+
+
+def plain_weights(model: PreTrainedModel) -> dict[str, Tensor]:
+    """Every weight under the name that transformers gives it, whole, on the CPU: see `each_weight`."""
+    return {name: tensor.contiguous() for name, tensor in each_weight(model)}
+
+
+def each_weight(model: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
+    """Name and tensor of every weight, whole, on the CPU, one at a time.
+
+    Adapters are merged into the weights that they adapt; a head that is tied to the embedding is left out.
+    Where the model is sharded all processes call this, and take every weight.
+    """
+    adapted = adapters(model)
+    for name, tensor in model.state_dict().items():
+        if name == "lm_head.weight" and model.config.tie_word_embeddings:
+            continue
+        owner = next((one for one in adapted if name.startswith(f"{one}.")), None)
+        if owner is None:
+            yield name, whole(tensor).cpu()
+        elif name == f"{owner}.base.weight":
+            yield f"{owner}.weight", merged(adapted[owner])
+        elif name == f"{owner}.base.bias":
+            yield f"{owner}.bias", whole(tensor).cpu()
+
+
+def fingerprint(model: PreTrainedModel, dtype: torch.dtype | None) -> dict[str, float]:
+    """A number per weight, as stored in `dtype` (None: as it is), that changes when the weight does.
+
+    The sum and the norm in fp64: a training that moves no weight beyond rounding leaves both. Costs one pass
+    over the weights. Where the model is sharded all processes call this.
+    """
+    found: dict[str, float] = {}
+    for name, tensor in each_weight(model):
+        stored = tensor if dtype is None else tensor.to(dtype)
+        norm = torch.linalg.vector_norm(stored, dtype=torch.float64)
+        found[name] = float(stored.sum(dtype=torch.float64) + 1e3 * norm)
+    return found
+
+
+def _write_shards(folder: Path, tensors: dict[str, Tensor]) -> None:
+    shards: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, tensor in tensors.items():
+        if shards[-1] and size + tensor.nbytes > SHARD_BYTES:
+            shards.append({})
+            size = 0
+        shards[-1][name] = tensor
+        size += tensor.nbytes
+    names = [f"model-{k:05d}-of-{len(shards):05d}.safetensors" for k in range(1, len(shards) + 1)]
+    if len(shards) == 1:
+        names = ["model.safetensors"]
+    for name, shard in zip(names, shards, strict=True):
+        save_file(shard, folder / name, metadata={"format": "pt"})
+        (folder / name).chmod(
+            0o644
+        )  # safetensors writes for its owner alone; Triton may be another
+    if len(shards) > 1:
+        index = {
+            "metadata": {"total_size": sum(tensor.nbytes for tensor in tensors.values())},
+            "weight_map": {
+                key: name for name, shard in zip(names, shards, strict=True) for key in shard
+            },
+        }
+        _write_json(folder / "model.safetensors.index.json", index)
+
+
+def _write_json(path: Path, data: object) -> None:
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

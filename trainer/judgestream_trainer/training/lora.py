@@ -1,0 +1,100 @@
+"""Low-rank adapters (Hu et al. 2021): W x + (alpha / r) B A x, with W frozen; saved in peft's format.
+
+peft is not needed to train or to serve: the merged weights are an ordinary model. It is what others load
+an adapter with, so the files are named and keyed as it expects.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.functional import linear
+from transformers import PreTrainedModel
+
+from judgestream.core.errors import ConfigurationError
+from judgestream_trainer.randomness import derived
+from judgestream_trainer.recipe import Lora
+from judgestream_trainer.training.distributed import whole
+
+
+class Adapted(nn.Module):
+    """A frozen linear layer and its adapter, in fp32. B starts at zero: at first nothing has changed."""
+
+    def __init__(self, base: nn.Linear, how: Lora, generator: torch.Generator) -> None:
+        super().__init__()
+        self.base = base
+        self.scale = how.alpha / how.rank
+        down = torch.empty(how.rank, base.in_features)
+        nn.init.kaiming_uniform_(down, a=math.sqrt(5), generator=generator)
+        self.lora_A = nn.Parameter(down)
+        self.lora_B = nn.Parameter(torch.zeros(base.out_features, how.rank))
+
+    def forward(self, x: Tensor) -> Tensor:
+        base: Tensor = self.base(x)
+        low = linear(x.to(self.lora_A.dtype), self.lora_A)
+        return base + (self.scale * linear(low, self.lora_B)).to(base.dtype)
+
+
+def adapt(model: PreTrainedModel, how: Lora, *, seed: int) -> None:
+    """Freeze the model and put an adapter on every linear layer that `how` names.
+
+    Raises:
+        ConfigurationError: no layer has one of these names.
+    """
+    model.requires_grad_(False)
+    generator = torch.Generator().manual_seed(derived("lora", seed).getrandbits(32))
+    for name, module in list(model.named_modules()):
+        parent, _, child = name.rpartition(".")
+        if isinstance(module, nn.Linear) and child in how.targets:
+            setattr(model.get_submodule(parent), child, Adapted(module, how, generator))
+    if not adapters(model):
+        raise ConfigurationError(f"lora.targets {list(how.targets)}: the base has no such layers")
+
+
+def adapters(model: nn.Module) -> dict[str, Adapted]:
+    """The adapted layers by name."""
+    return {name: one for name, one in model.named_modules() if isinstance(one, Adapted)}
+
+
+def adapter_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """The adapters' weights by peft's names, whole, on the CPU. Where the model is sharded all processes
+    call this."""
+    return {
+        f"base_model.model.{name}.{part}.weight": whole(getattr(one, part)).cpu().contiguous()
+        for name, one in adapters(model).items()
+        for part in ("lora_A", "lora_B")
+    }
+
+
+def write_adapter(folder: Path, tensors: dict[str, Tensor], how: Lora, *, base: str) -> None:
+    """`adapter_config.json` and `adapter_model.safetensors`, as peft reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config: dict[str, Any] = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base,
+        "r": how.rank,
+        "lora_alpha": how.alpha,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "target_modules": sorted({name.split(".")[-3] for name in tensors}),
+        "inference_mode": True,
+    }
+    text = json.dumps(config, indent=2) + "\n"
+    (folder / "adapter_config.json").write_text(text, encoding="utf-8")
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+
+
+@torch.no_grad()
+def merged(layer: Adapted) -> Tensor:
+    """The plain weight of an adapted layer, whole, on the CPU, in the base's dtype. Where the model is
+    sharded all processes call this."""
+    base, down, up = (
+        whole(tensor).cpu() for tensor in (layer.base.weight, layer.lora_A, layer.lora_B)
+    )
+    return (base.float() + layer.scale * (up.float() @ down.float())).to(base.dtype)

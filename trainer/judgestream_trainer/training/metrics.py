@@ -1,0 +1,221 @@
+"""What training shows and leaves behind of its course: a live line, metrics.jsonl, a tracker, a plot."""
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from judgestream.core.errors import ConfigurationError
+from judgestream_trainer.recipe import Recipe
+from judgestream_trainer.training.loop import Report, Step
+
+METRICS = "metrics.jsonl"
+PLOT = "loss.png"
+
+ERROR_CHARACTERS = 200
+"""Of an error on the progress line; all of it is in the error itself."""
+
+PEAKS: Mapping[str, float] = MappingProxyType(
+    {"H200": 989e12, "H100 PCIe": 756e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12}
+)
+"""Dense bf16 FLOP/s by a part of the device's name, as its maker states them."""
+
+
+def peak_of(device: torch.device) -> float | None:
+    """The device's peak in FLOP/s, where it is known."""
+    if device.type != "cuda":
+        return None
+    name = torch.cuda.get_device_name(device)
+    return next((peak for part, peak in PEAKS.items() if part in name), None)
+
+
+def metrics(step: Step, peak: float | None) -> dict[str, float]:
+    """A step's figures by name; `mfu` (share of the peak that the model's own FLOPs take) where a peak is
+    known, the gradient's norm where it is measured."""
+    found: dict[str, float] = {
+        "step": step.step,
+        "loss": step.loss,
+        "smoothed": step.smoothed,
+        "tokens": step.tokens,
+        "tokens_per_second": round(step.tokens_per_second, 1),
+        "rate": step.rate,
+        "seconds": round(step.seconds, 3),
+        "unfit": sum(_unfit(step).values()),
+    }
+    if step.norm is not None:
+        found["gradient_norm"] = step.norm
+    if peak:
+        found["mfu"] = step.flops * step.tokens_per_second / peak
+    return found
+
+
+def _unfit(step: Step) -> dict[str, int]:
+    """Sequences so far that were left out or cut, by what was done."""
+    return {name: count for name, count in step.counts.items() if name != "read"}
+
+
+@contextmanager
+def recorded(
+    recipe: Recipe, work: Path, console: Console | None, *, peak: float | None = None
+) -> Iterator[Report]:
+    """A report that writes `work`/metrics.jsonl, feeds the recipe's tracker and shows a live line; at the
+    end it says how many sequences did not fit, and the loss is drawn. Lines of steps that are done again
+    after a crash replace the earlier ones."""
+    work.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        track = stack.enter_context(TRACKERS[recipe.records.tracker](recipe, work))
+        show = stack.enter_context(_live(console)) if console is not None else None
+        path = work / METRICS
+        file = None
+        last: Step | None = None
+
+        def report(step: Step) -> None:
+            nonlocal file, last
+            last = step
+            if file is None:
+                _forget_from(path, step.step)
+                file = stack.enter_context(path.open("a", encoding="utf-8"))
+            found = metrics(step, peak)
+            file.write(json.dumps(found) + "\n")
+            file.flush()
+            track(found)
+            if show is not None:
+                show(step, found)
+
+        yield report
+    if console is not None and last is not None:
+        for what, count in _unfit(last).items():
+            console.print(
+                f"{count} of {last.counts['read']} sequences: {what}", markup=False, highlight=False
+            )
+    if path.exists():
+        draw(path, work / PLOT, title=recipe.name)
+
+
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """The lines of a metrics.jsonl; a last one that was cut off is left out."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            break
+    return found
+
+
+def draw(path: Path, target: Path, *, title: str) -> None:
+    """The loss over the steps, as a PNG; nothing where matplotlib is not installed."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return
+    lines = read_metrics(path)
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    steps = [line["step"] for line in lines]
+    axes.plot(steps, [line["loss"] for line in lines], alpha=0.3, label="each step")
+    axes.plot(steps, [line["smoothed"] for line in lines], label="running mean")
+    axes.set(xlabel="step", ylabel="loss (nats per weighted token)", title=title)
+    axes.legend()
+    figure.savefig(target, dpi=110)
+
+
+def _forget_from(path: Path, step: int) -> None:
+    """Drop the lines of this step and later ones: they are about to be done again."""
+    if path.exists():
+        kept = [line for line in read_metrics(path) if line["step"] < step]
+        path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+
+
+@contextmanager
+def _live(console: Console) -> Iterator[Callable[[Step, Mapping[str, float]], None]]:
+    """A line that shows how far training is. When it ends with an error, the line says that."""
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        TextColumn("{task.fields[course]}", markup=False),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("training", total=None, course="before the first step")
+
+        def show(step: Step, found: Mapping[str, float]) -> None:
+            course = (
+                f"step {step.step}/{step.steps}, loss {step.smoothed:.3f},"
+                f" {step.tokens_per_second:,.0f} tokens/s"
+            )
+            if "mfu" in found:
+                course += f", MFU {found['mfu']:.1%}"
+            progress.update(task, completed=step.step, total=step.steps, course=course)
+
+        try:
+            yield show
+        except BaseException as error:
+            what = str(error).splitlines()[0] if str(error) else type(error).__name__
+            progress.update(task, course=f"failed: {what[:ERROR_CHARACTERS]}")
+            raise
+
+
+Track = Callable[[Mapping[str, float]], None]
+
+
+@contextmanager
+def _nowhere(recipe: Recipe, work: Path) -> Iterator[Track]:
+    yield lambda found: None
+
+
+@contextmanager
+def _tensorboard(recipe: Recipe, work: Path) -> Iterator[Track]:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ConfigurationError(_missing("tensorboard")) from error
+    writer = SummaryWriter(str(work / "tensorboard"))
+
+    def track(found: Mapping[str, float]) -> None:
+        for name, value in found.items():
+            if name != "step" and math.isfinite(value):
+                writer.add_scalar(f"train/{name}", value, int(found["step"]))
+
+    try:
+        yield track
+    finally:
+        writer.close()
+
+
+@contextmanager
+def _mlflow(recipe: Recipe, work: Path) -> Iterator[Track]:
+    """A run on the server that MLFLOW_TRACKING_URI names: mlflow-skinny has no store of its own."""
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        raise ConfigurationError(
+            "records.tracker is mlflow: name its server in the environment, MLFLOW_TRACKING_URI"
+        )
+    try:
+        import mlflow
+    except ImportError as error:
+        raise ConfigurationError(_missing("mlflow")) from error
+    mlflow.set_experiment("judgestream")
+    with mlflow.start_run(run_name=recipe.name):
+
+        def track(found: Mapping[str, float]) -> None:
+            figures = {name: value for name, value in found.items() if name != "step"}
+            mlflow.log_metrics(figures, step=int(found["step"]))
+
+        yield track
+
+
+def _missing(tracker: str) -> str:
+    return (
+        f"records.tracker is {tracker}, which is not installed: pip install 'judgestream[{tracker}]',"
+        " or set it to none"
+    )
+
+
+TRACKERS = MappingProxyType({"none": _nowhere, "tensorboard": _tensorboard, "mlflow": _mlflow})
