@@ -20,7 +20,7 @@ from judgestream.adapters.releases.model_repository import (
 from judgestream.adapters.releases.vllm import install_vllm
 from judgestream.checkpoints.manifest import FORMAT, NAME, describe, digest_of, write_manifest
 from judgestream.core.errors import ConfigurationError
-from tests.checkpoints import SHAPES, write_checkpoint, write_raw, write_tensors
+from tests.checkpoints.folders import SHAPES, write_checkpoint, write_raw, write_tensors
 
 
 @pytest.fixture

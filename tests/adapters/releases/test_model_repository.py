@@ -17,7 +17,7 @@ from judgestream.adapters.releases.model_repository import (
 from judgestream.checkpoints.manifest import NAME, describe, read_manifest, write_manifest
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
-from tests.checkpoints import write_checkpoint
+from tests.checkpoints.folders import write_checkpoint
 
 
 @pytest.fixture
