@@ -20,7 +20,6 @@ from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.adapters.kafka.topics import admin, apply, check
 from judgestream.apps.cli import doctor, main
 from judgestream.apps.cli.dlq import REPLAY_OF
-from judgestream.apps.cli.exit_codes import ExitCode, TimeRanOut
 from judgestream.client import JSON, PROTOBUF, Producer, label, pair, read_verdicts
 from judgestream.contracts.codecs import (
     label_to_message,
@@ -57,6 +56,7 @@ from judgestream.core.types import (
 )
 from judgestream.local.kafka import KafkaServer
 from judgestream.settings import Kafka, Settings
+from judgestream.terminal.exit_codes import ExitCode, TimeRanOut
 from judgestream.v1.bias_pb2 import BiasReport
 from judgestream.v1.judging_pb2 import DeadLetter, JudgeRequest, Label
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage

@@ -12,7 +12,6 @@ from typer.testing import CliRunner, Result
 
 from judgestream import aio
 from judgestream.apps.cli import main
-from judgestream.apps.cli.exit_codes import ExitCode
 from judgestream.client import (
     Candidate,
     Producer,
@@ -26,6 +25,7 @@ from judgestream.client import (
 from judgestream.core.types import PROBE_KEY, Status
 from judgestream.local.triton import TritonServer
 from judgestream.settings import Kafka
+from judgestream.terminal.exit_codes import ExitCode
 from tests.integration.cluster import Cluster, running
 
 pytestmark = pytest.mark.integration

@@ -18,6 +18,7 @@ J, T = "judgestream", "judgestream_trainer"
 BASE = {
     f"{J}.v1": (),
     f"{J}.core": (),
+    f"{J}.terminal": (f"{J}.core",),
     f"{J}.evaluation": (f"{J}.core",),
     f"{J}.checkpoints": (f"{J}.core",),
     f"{J}.contracts": (f"{J}.core", f"{J}.v1"),
@@ -49,7 +50,7 @@ APPS = {
     f"{J}.apps.controller": WORKER,
     f"{J}.apps.machine": (*WORKER, f"{J}.local"),
     f"{J}.apps.cli": (
-        *(*WORKER, f"{J}.local", f"{J}.evaluation", f"{J}.client"),
+        *(*WORKER, f"{J}.local", f"{J}.evaluation", f"{J}.client", f"{J}.terminal"),
         *(f"{J}.apps.judging", f"{J}.apps.bias", f"{J}.apps.controller", f"{J}.apps.machine"),
     ),
 }

@@ -8,13 +8,13 @@ from typer.testing import CliRunner
 from judgestream.apps.cli import agreement_view as view
 from judgestream.apps.cli import main
 from judgestream.apps.cli.agreement import _gate
-from judgestream.apps.cli.exit_codes import ExitCode
 from judgestream.core.types import Label
 from judgestream.evaluation.judged import Judged
 from judgestream.evaluation.label_join import ReleaseAgreement, join, paired
 from judgestream.evaluation.labels import Ballots
 from judgestream.evaluation.order_rules import OrderRule
 from judgestream.evaluation.probes.counts import BiasCounts
+from judgestream.terminal.exit_codes import ExitCode
 from tests.core.build import NOON
 
 NAMES = [f"q{k}" for k in range(60)]

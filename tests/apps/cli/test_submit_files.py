@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from judgestream.apps.cli import main
-from judgestream.apps.cli.exit_codes import ExitCode
 from judgestream.apps.cli.input_files import Selection, Skipped
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.formats.base import Converted
 from judgestream.core.formats.mapping import mapped, parsed
 from judgestream.core.types import Label
+from judgestream.terminal.exit_codes import ExitCode
 from tests.core.format_rows import ROWS
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.apps.cli.output import printable
 from judgestream.apps.cli.verdict_filter import VerdictFilter
 from judgestream.apps.cli.verdict_rows import (
     COLUMNS,
@@ -22,6 +21,7 @@ from judgestream.apps.cli.verdict_rows import (
 from judgestream.apps.cli.verdict_text import details, outcome, text_lines
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import PROBE_KEY, CandidateScore, Status, Verdict
+from judgestream.terminal.output import printable
 from tests.core.build import EQUAL, NOON, UNREAD, request, result, verdict
 
 WON = replace(

@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from judgestream.apps.cli import main
-from judgestream.apps.cli.output import column_widths
 from judgestream.apps.cli.stack import differences
 from judgestream.apps.cli.status import ranges
 from judgestream.apps.machine.server_plan import plan_servers
@@ -20,6 +19,7 @@ from judgestream.local.folder import data_folder, make_folder
 from judgestream.local.ports import free_port
 from judgestream.local.variables import host_port, read_variables, write_variables
 from judgestream.settings import Origin, load, origins
+from judgestream.terminal.output import column_widths
 
 DATA = "JUDGESTREAM_LOCAL__DATA"
 CONFIG = "JUDGESTREAM_CONFIG"

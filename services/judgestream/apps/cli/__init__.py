@@ -1,7 +1,7 @@
 """The command line: `judgestream <command>`. One file per command; this file only puts them together.
 
 A command's module imports no more than the base install has. What needs Faust, Triton's client or torch
-imports that inside the command. Exit codes: see `exit_codes`.
+imports that inside the command. Exit codes: `judgestream.terminal.exit_codes`.
 """
 
 from typing import Annotated
@@ -24,7 +24,7 @@ from judgestream.apps.cli import (
     verdicts,
     worker,
 )
-from judgestream.apps.cli.guard import GuardedGroup, plain_output, quieten
+from judgestream.terminal.guard import GuardedGroup, plain_output, quieten
 
 main = typer.Typer(
     cls=GuardedGroup,

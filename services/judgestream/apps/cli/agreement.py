@@ -8,7 +8,6 @@ import typer
 
 from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.apps.cli import agreement_view as view
-from judgestream.apps.cli import options
 from judgestream.apps.cli.agreement_options import (
     CLASSES,
     Annotators,
@@ -19,8 +18,6 @@ from judgestream.apps.cli.agreement_options import (
     Resamples,
     Rule,
 )
-from judgestream.apps.cli.exit_codes import ExitCode
-from judgestream.apps.cli.output import OutputFormat, json_line, line, note
 from judgestream.apps.cli.reading import all_verdicts, everything
 from judgestream.contracts.codecs import label_from_message
 from judgestream.contracts.topics import LABELS, REQUESTS
@@ -32,6 +29,9 @@ from judgestream.evaluation.label_join import ReleaseAgreement, join, paired
 from judgestream.evaluation.labels import Ballots
 from judgestream.evaluation.order_rules import OrderRule
 from judgestream.settings import Kafka, load
+from judgestream.terminal import options
+from judgestream.terminal.exit_codes import ExitCode
+from judgestream.terminal.output import OutputFormat, json_line, line, note
 from judgestream.v1.judging_pb2 import JudgeRequest
 from judgestream.v1.judging_pb2 import Label as LabelMessage
 

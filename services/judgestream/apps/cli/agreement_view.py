@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from judgestream.apps.cli.output import line, table
 from judgestream.evaluation.clusters import Mean
 from judgestream.evaluation.delta import Figure
 from judgestream.evaluation.intervals import Interval
@@ -11,6 +10,7 @@ from judgestream.evaluation.label_join import ReleaseAgreement
 from judgestream.evaluation.labels import Ballots
 from judgestream.evaluation.order_rules import INCONSISTENT
 from judgestream.evaluation.paired import PairedDifference
+from judgestream.terminal.output import line, table
 
 OUTCOMES: Mapping[object, str] = {1: "first", 0: "tie", -1: "second"}
 

@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from judgestream.apps.cli import options
-from judgestream.apps.cli.exit_codes import ExitCode
-from judgestream.apps.cli.output import OutputFormat, json_line, line, note, table
 from judgestream.apps.cli.reading import all_verdicts, everything
 from judgestream.contracts.topics import BIAS
 from judgestream.core.verdict_set import VerdictSet
 from judgestream.evaluation.probes.counts import BiasCounts
 from judgestream.evaluation.probes.metrics import Metric, report
 from judgestream.settings import load
+from judgestream.terminal import options
+from judgestream.terminal.exit_codes import ExitCode
+from judgestream.terminal.output import OutputFormat, json_line, line, note, table
 from judgestream.v1.bias_pb2 import BiasReport
 
 app = typer.Typer(no_args_is_help=True, help="What the verdicts say about the judge itself.")

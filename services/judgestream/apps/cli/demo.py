@@ -19,9 +19,7 @@ import typer
 
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.adapters.kafka.reading import TopicReader
-from judgestream.apps.cli.exit_codes import TimeRanOut
 from judgestream.apps.cli.input_files import read_requests
-from judgestream.apps.cli.output import line
 from judgestream.apps.cli.verdict_text import verdict_line
 from judgestream.contracts.codecs import label_from_message, verdict_from_message
 from judgestream.contracts.events import JSON
@@ -29,6 +27,8 @@ from judgestream.contracts.topics import BIAS, DEAD_LETTERS, REQUESTS, VERDICTS
 from judgestream.contracts.wire import decode
 from judgestream.core.errors import UndecodableRecord
 from judgestream.settings import Kafka, load
+from judgestream.terminal.exit_codes import TimeRanOut
+from judgestream.terminal.output import line
 from judgestream.v1.bias_pb2 import BiasReport
 from judgestream.v1.judging_pb2 import DeadLetter
 from judgestream.v1.judging_pb2 import Label as LabelMessage

@@ -7,16 +7,16 @@ import typer
 from google.protobuf import json_format
 
 from judgestream.adapters.kafka.publishing import RecordPublisher
-from judgestream.apps.cli import options
 from judgestream.apps.cli.dlq_skip import skip
-from judgestream.apps.cli.exit_codes import ExitCode
-from judgestream.apps.cli.output import OutputFormat, json_line, line, note
 from judgestream.apps.cli.reading import everything
 from judgestream.contracts.events import Header, header
 from judgestream.contracts.topics import DEAD_LETTERS, TOPICS
 from judgestream.contracts.wire import decode
 from judgestream.core.errors import ConfigurationError, UndecodableRecord, UnreadableBatch
 from judgestream.settings import Kafka, load
+from judgestream.terminal import options
+from judgestream.terminal.exit_codes import ExitCode
+from judgestream.terminal.output import OutputFormat, json_line, line, note
 from judgestream.v1.judging_pb2 import DeadLetter
 
 app = typer.Typer(

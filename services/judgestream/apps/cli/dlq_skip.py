@@ -12,13 +12,13 @@ from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.adapters.kafka.skipping import GroupPlace
 from judgestream.adapters.kafka.topics import admin
 from judgestream.adapters.kafka.unreadable import unreadable
-from judgestream.apps.cli.output import line
 from judgestream.contracts.events import event_headers
 from judgestream.contracts.records import Record, dead_letter
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, TOPICS, VERDICTS
 from judgestream.contracts.wire import encode
 from judgestream.core.errors import ConfigurationError, JudgestreamError, SkippedByHand
 from judgestream.settings import Settings, load
+from judgestream.terminal.output import line
 
 READ_S = 10.0
 

@@ -3,9 +3,9 @@
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 
-from judgestream.apps.cli import options
-from judgestream.apps.cli.output import OutputFormat, json_line, line, table
 from judgestream.core.modes import MODES
+from judgestream.terminal import options
+from judgestream.terminal.output import OutputFormat, json_line, line, table
 
 
 def modes(form: options.Format = OutputFormat.TEXT) -> None:

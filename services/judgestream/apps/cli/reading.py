@@ -8,12 +8,12 @@ from google.protobuf.message import Message
 
 from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.adapters.kafka.reading import TopicReader
-from judgestream.apps.cli.output import note
 from judgestream.contracts.codecs import verdict_from_message
 from judgestream.contracts.topics import VERDICTS, Topic
 from judgestream.core.errors import UndecodableRecord
 from judgestream.core.types import Verdict
 from judgestream.settings import Kafka
+from judgestream.terminal.output import note
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
 M = TypeVar("M", bound=Message)

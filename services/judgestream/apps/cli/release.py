@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from judgestream.apps.cli import options, release_control
-from judgestream.apps.cli.output import OutputFormat, json_line, line
+from judgestream.apps.cli import release_control
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
 from judgestream.settings import load
+from judgestream.terminal import options
+from judgestream.terminal.output import OutputFormat, json_line, line
 
 app = typer.Typer(no_args_is_help=True, help="Judges as Triton models.")
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from judgestream.apps.cli import options
-from judgestream.apps.cli.exit_codes import TimeRanOut
-from judgestream.apps.cli.output import OutputFormat, json_line, line, note, table
 from judgestream.core.errors import ConfigurationError, JudgestreamError, ReleaseNotLoaded
 from judgestream.settings import Settings, load
+from judgestream.terminal import options
+from judgestream.terminal.exit_codes import TimeRanOut
+from judgestream.terminal.output import OutputFormat, json_line, line, note, table
 
 if TYPE_CHECKING:
     from judgestream.adapters.releases.installed import InstalledRelease

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from judgestream.apps.cli import options
-from judgestream.apps.cli.output import OutputFormat, json_line, line, paragraph
 from judgestream.core.masking import MASK, masked
 from judgestream.settings import Origin, Settings, load, names, origins
+from judgestream.terminal import options
+from judgestream.terminal.output import OutputFormat, json_line, line, paragraph
 
 
 def settings(form: options.Format = OutputFormat.TEXT) -> None:

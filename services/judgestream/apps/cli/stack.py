@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from judgestream.apps.cli.exit_codes import ExitCode, exit_code
-from judgestream.apps.cli.output import note
 from judgestream.apps.cli.status import status
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Local, Settings, load
+from judgestream.terminal.exit_codes import ExitCode, exit_code
+from judgestream.terminal.output import note
 
 if TYPE_CHECKING:
     from judgestream.apps.machine.chosen_judge import JudgeWish

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from judgestream.apps.cli import options
-from judgestream.apps.cli.exit_codes import ExitCode
-from judgestream.apps.cli.output import OutputFormat, json_line, line, note, table
 from judgestream.settings import Origin, load, origins
+from judgestream.terminal import options
+from judgestream.terminal.exit_codes import ExitCode
+from judgestream.terminal.output import OutputFormat, json_line, line, note, table
 
 if TYPE_CHECKING:
     from judgestream.apps.machine.stack_status import Overview, WorkerLine

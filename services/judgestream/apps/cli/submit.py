@@ -11,10 +11,8 @@ from google.protobuf.json_format import MessageToDict
 
 from judgestream.adapters.kafka.following import Awaited, Follower, Results
 from judgestream.adapters.kafka.publishing import RequestPublisher
-from judgestream.apps.cli import options, submit_options
-from judgestream.apps.cli.exit_codes import ExitCode, TimeRanOut
+from judgestream.apps.cli import submit_options
 from judgestream.apps.cli.input_files import Selection
-from judgestream.apps.cli.output import Counter, OutputFormat, json_line, note
 from judgestream.apps.cli.submission import Source, counted, sendable
 from judgestream.apps.cli.submit_options import ContentType
 from judgestream.apps.cli.submit_summary import some, summarise
@@ -26,6 +24,9 @@ from judgestream.core.formats.base import Converted
 from judgestream.core.formats.mapping import parsed
 from judgestream.core.types import Label, Status
 from judgestream.settings import load
+from judgestream.terminal import options
+from judgestream.terminal.exit_codes import ExitCode, TimeRanOut
+from judgestream.terminal.output import Counter, OutputFormat, json_line, note
 
 CONTENT_TYPES = {ContentType.PROTOBUF: PROTOBUF, ContentType.JSON: JSON}
 

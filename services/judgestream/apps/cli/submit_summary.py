@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from statistics import median
 
 from judgestream.adapters.kafka.following import Awaited, Results
-from judgestream.apps.cli.output import OutputFormat, json_line, note, table
 from judgestream.core.types import Status
+from judgestream.terminal.output import OutputFormat, json_line, note, table
 
 NAMED = 5
 """So many requests without a score are named in the summary; the topics have them all."""

@@ -8,11 +8,11 @@ import typer
 from judgestream.adapters.kafka.topics import Difference, admin
 from judgestream.adapters.kafka.topics import apply as apply_topics
 from judgestream.adapters.kafka.topics import check as check_topics
-from judgestream.apps.cli import options
-from judgestream.apps.cli.exit_codes import ExitCode
-from judgestream.apps.cli.output import OutputFormat, json_line, line
 from judgestream.contracts.topics import TOPICS
 from judgestream.settings import load
+from judgestream.terminal import options
+from judgestream.terminal.exit_codes import ExitCode
+from judgestream.terminal.output import OutputFormat, json_line, line
 
 app = typer.Typer(no_args_is_help=True, help="The topics on the broker against the table.")
 

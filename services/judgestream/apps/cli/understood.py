@@ -9,13 +9,13 @@ from typing import Self, TextIO
 
 import typer
 
-from judgestream.apps.cli.exit_codes import ExitCode
 from judgestream.apps.cli.input_files import Skipped
-from judgestream.apps.cli.output import note
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.formats.base import Converted
 from judgestream.core.formats.fields import InvalidRecord
 from judgestream.core.types import Label
+from judgestream.terminal.exit_codes import ExitCode
+from judgestream.terminal.output import note
 
 PROBLEMS = 20
 """So many malformed rows are named in one run; the others are counted."""

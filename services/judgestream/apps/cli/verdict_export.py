@@ -10,8 +10,6 @@ from typing import IO, Annotated, Any
 import typer
 from google.protobuf import json_format
 
-from judgestream.apps.cli import options
-from judgestream.apps.cli.output import json_text, note
 from judgestream.apps.cli.reading import all_verdicts
 from judgestream.apps.cli.request_join import with_requests
 from judgestream.apps.cli.trl_export import preference, trl_row
@@ -39,6 +37,8 @@ from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Request, Verdict
 from judgestream.core.verdict_set import VerdictSet
 from judgestream.settings import Kafka, load
+from judgestream.terminal import options
+from judgestream.terminal.output import json_text, note
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
 STDOUT = Path("-")

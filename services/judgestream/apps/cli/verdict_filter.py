@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from judgestream.apps.cli import options
 from judgestream.core.types import Status, Verdict
+from judgestream.terminal import options
 
 WithStatus = Annotated[Status | None, typer.Option("--status", help="only verdicts of this status")]
 WithSystem = Annotated[

@@ -5,9 +5,6 @@ from typing import Annotated
 import typer
 
 from judgestream.adapters.kafka.reading import TopicReader
-from judgestream.apps.cli import options
-from judgestream.apps.cli.exit_codes import ExitCode
-from judgestream.apps.cli.output import OutputFormat, json_line, line, note
 from judgestream.apps.cli.reading import all_verdicts, decoded, everything, verdicts
 from judgestream.apps.cli.request_join import with_requests
 from judgestream.apps.cli.verdict_export import export, verdict_with_request
@@ -25,6 +22,9 @@ from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
 from judgestream.core.types import Verdict
 from judgestream.core.verdict_set import VerdictSet
 from judgestream.settings import Kafka, load
+from judgestream.terminal import options
+from judgestream.terminal.exit_codes import ExitCode
+from judgestream.terminal.output import OutputFormat, json_line, line, note
 from judgestream.v1.judging_pb2 import DeadLetter
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 

@@ -10,9 +10,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from judgestream.apps.cli.exit_codes import ExitCode, exit_code
 from judgestream.core.errors import JudgestreamError
 from judgestream.core.masking import masked
+from judgestream.terminal.exit_codes import ExitCode, exit_code
 
 
 class GuardedGroup(TyperGroup):

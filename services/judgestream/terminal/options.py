@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from judgestream.apps.cli.output import OutputFormat
+from judgestream.terminal.output import OutputFormat
 
 _SPAN = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

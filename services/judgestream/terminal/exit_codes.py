@@ -1,14 +1,14 @@
-"""What the command's exit code tells a script.
+"""The exit codes of every command.
 
 | code | meaning                                                                          |
 |------|----------------------------------------------------------------------------------|
 | 0    | done                                                                             |
 | 1    | the answer is no: differences found, some requests unscored, a gate not met      |
-| 2    | wrong usage, settings or input; nothing that waiting mends                       |
+| 2    | wrong usage, settings or input; waiting does not help                            |
 | 3    | a server does not answer                                                         |
 | 4    | time ran out                                                                     |
 | 130  | interrupted (Ctrl-C)                                                             |
-| 141  | whoever read our output went away (`... | head`), as for any Unix program        |
+| 141  | the reader of our output closed it (`... | head`), as for any Unix program       |
 """
 
 from enum import IntEnum
@@ -28,13 +28,13 @@ class ExitCode(IntEnum):
 
 
 class TimeRanOut(JudgestreamError):
-    """What was waited for has not come in the time that the user gave."""
+    """The wait exceeded the time limit that the user gave."""
 
     code: ClassVar[str] = "time_ran_out"
 
 
 def exit_code(error: JudgestreamError) -> ExitCode:
-    """The code for an error of our tree. What is neither wrong input nor a deadline is a server's."""
+    """The exit code of a judgestream error. Anything but wrong input or a timeout is a server's failure."""
     if isinstance(error, TimeRanOut):
         return ExitCode.TIMEOUT
     if isinstance(error, ConfigurationError | PoisonError):

@@ -1,0 +1,1 @@
+"""Shared by every command line: exit codes, output, common options, and one handler for errors."""
