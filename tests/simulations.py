@@ -1,6 +1,6 @@
 """How often each interval holds the truth, over a grid: `python -m tests.simulations [ROUNDS]`.
 
-Writes the tables of docs/statistics.md. The tests assert the same of a few cells with fewer rounds.
+Writes the tables of docs/design/statistics.md. The tests assert the same of a few cells with fewer rounds.
 """
 
 import sys

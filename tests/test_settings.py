@@ -62,6 +62,6 @@ def test_secrets_are_masked() -> None:
 
 
 def test_the_page_of_settings_has_a_row_for_each_with_its_default() -> None:
-    page = (ROOT / "docs" / "settings.md").read_text()
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text()
     for path, default, meaning in names().values():
         assert f"| `{path}` | {f'`{default}`' if default else '-'} | {meaning} |" in page, path

@@ -358,7 +358,7 @@ def _stack_fields(settings: Settings) -> Mapping[str, str]:
 
 @cache
 def names() -> Mapping[str, tuple[str, str, str]]:
-    """Every setting: variable -> (path, default as text, description). The table of docs/settings.md."""
+    """Every setting: variable -> (path, default as text, description). See docs/reference/settings.md."""
     found: dict[str, tuple[str, str, str]] = {}
     for group, group_field in Settings.model_fields.items():
         model = group_field.annotation

@@ -1,4 +1,4 @@
-"""docs/delivery.md says what the code does."""
+"""docs/reference/delivery.md says what the code does."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from judgestream.contracts.topics import DAY_MS, TOPICS
 from judgestream.core import limits
 from tests.paths import ROOT
 
-PAGE = (ROOT / "docs" / "delivery.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "delivery.md").read_text(encoding="utf-8")
 
 ROWS = {
     "a whole request record": limits.REQUEST,

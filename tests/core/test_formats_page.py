@@ -1,4 +1,4 @@
-"""docs/formats.md says what the table of formats says, and what public sets give."""
+"""docs/reference/formats.md says what the table of formats says, and what public sets give."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from judgestream.core.formats.pairs import TARGETS
 from judgestream.core.formats.reasons import Aside, NoLabel
 from tests.paths import ROOT
 
-PAGE = ROOT / "docs" / "formats.md"
+PAGE = ROOT / "docs" / "reference" / "formats.md"
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 

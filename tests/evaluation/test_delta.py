@@ -38,7 +38,9 @@ def test_the_interval_covers_with_rare_classes(name: str, cells: np.ndarray, n: 
     given = [(one.interval, truth) for one, truth in found if one.interval is not None]
     assert len(given) >= 290
     inside = sum(interval.low <= truth <= interval.high for interval, truth in given)
-    assert inside / len(given) >= 0.92  # 93 % and more over many rounds, see docs/statistics.md
+    assert (
+        inside / len(given) >= 0.92
+    )  # 93 % and more over many rounds, see docs/design/statistics.md
 
 
 @pytest.mark.parametrize("correlated", [False, True])

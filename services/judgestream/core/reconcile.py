@@ -66,7 +66,7 @@ def settle_pair(request: Request, passes: Sequence[PassResult]) -> Settlement:
 
     The confidence is the largest of the three: the probability of the outcome, and on a draw that of either
     side. The expected scores may say otherwise than the winner: they are means, it is the more frequent
-    side. Why not log-odds, and what follows from the rule, is in docs/statistics.md, with numbers.
+    side. Why not log-odds, and what follows from the rule, is in docs/design/statistics.md, with numbers.
     """
     readings, unscored = _readable(request, passes)
     if unscored is not None:

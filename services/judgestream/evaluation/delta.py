@@ -21,7 +21,7 @@ Cells = dict[tuple[Hashable, Hashable], float]
 LEAST_FREEDOM = 1.5
 IMAGINED = 1.0
 """Labels added to every class of the gold, for macro figures. Chosen by simulation: the worst cell of
-`docs/statistics.md` covers 93.5 % with it, 47 % with none and 86 % with two."""
+`docs/design/statistics.md` covers 93.5 % with it, 47 % with none and 86 % with two."""
 IMAGINED_FOR_KAPPA = 0.5
 """The same for chance-corrected agreement, which more imagined labels pull toward 0."""
 

@@ -54,7 +54,7 @@ def agreement(
 
     Rates are over verdicts that are scored and have a majority label; what is left out is counted beside
     them. Verdicts on one prompt count as one observation in every interval. Macro precision, recall and F1
-    are over the classes of the labels. docs/statistics.md defines every figure. Exits 1 when there is nothing
+    are over the classes of the labels; see docs/design/statistics.md. Exits 1 when there is nothing
     to compare.
     """
     kafka = load().kafka

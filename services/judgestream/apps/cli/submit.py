@@ -50,10 +50,10 @@ def submit(
 ) -> None:
     """Publish the requests of files, and the labels that come with them.
 
-    The format is known by the fields; docs/formats.md lists all. Files that belong together (questions,
-    answers and reviews; requests and labels) are given together. Files are checked whole before anything is
-    sent; from standard input, requests are sent as they come. Sending a file twice is harmless: its requests
-    keep their ids, and the judge answers the same request once.
+    The format is recognised by its fields; see docs/reference/formats.md. Give files that belong
+    together (questions, answers and reviews; requests and labels) in one call. Files are checked completely
+    before anything is sent; requests on standard input are sent as they arrive. Sending a file twice is
+    harmless: its requests keep their ids, and the judge answers the same request once.
 
     Rows that hold nothing that can be judged with certainty are left out, and counted by reason. Malformed
     rows stop everything, unless --skip-bad is given. Exits 1 when rows were left out.
