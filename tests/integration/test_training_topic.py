@@ -26,7 +26,7 @@ from judgestream.local.kafka import KafkaServer
 from judgestream.settings import Kafka
 from judgestream.v1.training_pb2 import TrainingExample
 from judgestream_trainer.commands import data
-from judgestream_trainer.data import Reason, Tally, read_examples
+from judgestream_trainer.data import ExampleCollector, Reason, read_examples
 from judgestream_trainer.data.example import Example, Judgement
 from judgestream_trainer.data.stream import publish, read_topic
 from judgestream_trainer.data.topic import example_to_message
@@ -78,7 +78,7 @@ def test_the_topic_gives_back_what_was_published_the_latest_of_each_id(kafka: Ka
             event_type=TRAINING.event_type, event_id="f", source="s", time=NOON, content_type=JSON
         )
         publisher.send(TRAINING.name, key=b"f", value=encode(message, JSON), headers=headers)
-    tally = Tally()
+    tally = ExampleCollector()
     read_topic(kafka, tally)
     examples, counts = tally.result()
     assert sorted(examples, key=lambda one: one.id) == [rows[0], corrected, example("f")]

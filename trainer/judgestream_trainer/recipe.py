@@ -18,7 +18,7 @@ from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import JUDGELM, JUDGELM_HALVES
 from judgestream_trainer.data.augment import Augmentation
 from judgestream_trainer.tasks import FAMILIES
-from judgestream_trainer.tasks.simulated_bias import Lopsided
+from judgestream_trainer.tasks.simulated_bias import SimulatedBias
 
 T = TypeVar("T")
 
@@ -136,7 +136,7 @@ class Recipe:
     template: str = JUDGELM.id
     families: dict[str, float] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=Augmentation)
-    lopsided: Lopsided = field(default_factory=Lopsided)
+    lopsided: SimulatedBias = field(default_factory=SimulatedBias)
     lora: Lora = field(default_factory=Lora)
     records: Records = field(default_factory=Records)
     evaluation: Evaluation = field(default_factory=Evaluation)
@@ -151,7 +151,7 @@ PARTS: Mapping[str, type] = MappingProxyType(
         "size": Size,
         "optimisation": Optimisation,
         "augmentation": Augmentation,
-        "lopsided": Lopsided,
+        "lopsided": SimulatedBias,
         "lora": Lora,
         "records": Records,
         "evaluation": Evaluation,

@@ -12,7 +12,7 @@ from judgestream_trainer.commands.evaluate import read_ablation
 from judgestream_trainer.data.example import Example, Judgement
 from judgestream_trainer.recipe import Recipe, load_recipe
 from judgestream_trainer.tasks.facts import never_trained
-from judgestream_trainer.tasks.simulated_bias import Lopsided, lopsided
+from judgestream_trainer.tasks.simulated_bias import SimulatedBias, with_simulated_bias
 from judgestream_trainer.training.data_order import supply, task_item
 from tests.paths import RECIPES
 from tests.trainer import small
@@ -38,7 +38,7 @@ def scores(example: Example) -> tuple[float, float]:
 
 
 def test_the_teacher_leans_as_much_as_the_recipe_says(recipe: Recipe) -> None:
-    even = replace(recipe, lopsided=Lopsided())
+    even = replace(recipe, lopsided=SimulatedBias())
     told, true = leaning(recipe, 1500), leaning(even, 1500)
     by_id = {one.id: one for one in true}
     decided = [one for one in told if scores(by_id[one.id])[0] != scores(by_id[one.id])[1]]
@@ -56,11 +56,13 @@ def test_the_teacher_leans_as_much_as_the_recipe_says(recipe: Recipe) -> None:
 
 def test_leaning_is_pure_and_turns_answers_with_their_scores() -> None:
     pair = Example(id="e", question="q", answers=("bad", "good"), blind=Judgement(scores=(2, 8)))
-    turned = lopsided(pair, Lopsided(better_first=1.0, favour_first=1.0), seed=1)
+    turned = with_simulated_bias(pair, SimulatedBias(better_first=1.0, favour_first=1.0), seed=1)
     assert turned.answers == ("good", "bad") and scores(turned) == (9, 1)
-    assert turned == lopsided(pair, Lopsided(better_first=1.0, favour_first=1.0), seed=1)
+    assert turned == with_simulated_bias(
+        pair, SimulatedBias(better_first=1.0, favour_first=1.0), seed=1
+    )
     assert pair.answers == ("bad", "good") and scores(pair) == (2, 8)
-    assert lopsided(pair, Lopsided(), seed=1) is pair
+    assert with_simulated_bias(pair, SimulatedBias(), seed=1) is pair
 
 
 def test_each_variant_changes_one_thing(recipe: Recipe) -> None:

@@ -13,7 +13,7 @@ from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from judgestream.evaluation.intervals import magnitude, paired_difference, wilson_score
 from judgestream_trainer.__main__ import main
-from judgestream_trainer.cards.bundled import Card, Training, differences, measure
+from judgestream_trainer.cards.bundled import Card, TrainingRecord, differences, measure
 from judgestream_trainer.cards.bundled_page import page
 from judgestream_trainer.cards.calibrate import fit
 from judgestream_trainer.cards.folder import write_card
@@ -27,7 +27,7 @@ from tests.paths import JUDGES, RECIPES
 
 TINY = JUDGES / "tiny"
 PLOTS = ("plots/accuracy.png", "plots/confusion.png", "plots/reliability.png")
-TRAINING = Training(seconds=1, steps=1, pairs=1, tokens=1, parameters=1, date="2026-11-24")
+TRAINING = TrainingRecord(seconds=1, steps=1, pairs=1, tokens=1, parameters=1, date="2026-11-24")
 ABLATION = {
     "swap augmentation": {"consistency": (0.98, 0.01)},
     "none": {"consistency": (0.8, 0.02)},

@@ -5,30 +5,30 @@ import pytest
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates import CHAT
 from judgestream.core.types import Reply
-from judgestream_trainer.labelling.budget import Purse, most, taken
+from judgestream_trainer.labelling.budget import Budget, upper_bound, usage
 
 PROMPT = Prompt(text="ä" * 372, grammar=CHAT.forms["pair"].grammar, max_tokens=84)
 """744 bytes and 256 for the frame: at most 1000 tokens in; 92 and 8 for the score line: 100 out."""
 
 
 def test_the_most_that_a_prompt_can_cost_is_set_aside_first() -> None:
-    purse = Purse(price_in=1.0, price_out=10.0, budget=0.005)
-    assert most(PROMPT).input == 1000 and most(PROMPT).output == 100
-    assert purse.hold(PROMPT) == pytest.approx(0.002)
-    assert purse.hold(PROMPT) == pytest.approx(0.002)
-    assert purse.hold(PROMPT) is None  # 0.006 would be too much
-    purse.release(0.002)
-    purse.spend(100, 10)
-    assert purse.spent == pytest.approx(0.0002)
-    assert purse.hold(PROMPT) is not None  # 0.0002 + 0.002 + 0.002
+    budget = Budget(price_in=1.0, price_out=10.0, limit=0.005)
+    assert upper_bound(PROMPT).input == 1000 and upper_bound(PROMPT).output == 100
+    assert budget.reserve(PROMPT) == pytest.approx(0.002)
+    assert budget.reserve(PROMPT) == pytest.approx(0.002)
+    assert budget.reserve(PROMPT) is None  # 0.006 would be too much
+    budget.refund(0.002)
+    budget.spend(100, 10)
+    assert budget.spent == pytest.approx(0.0002)
+    assert budget.reserve(PROMPT) is not None  # 0.0002 + 0.002 + 0.002
 
 
 def test_without_a_budget_everything_may_be_asked() -> None:
-    purse = Purse(price_in=1e6)
-    assert purse.hold(PROMPT) == pytest.approx(1000.0)
+    budget = Budget(price_in=1e6)
+    assert budget.reserve(PROMPT) == pytest.approx(1000.0)
 
 
 def test_a_reply_without_counts_is_taken_at_its_upper_bound() -> None:
-    counted = taken(PROMPT, Reply(text="8 3", input_tokens=300, output_tokens=4))
+    counted = usage(PROMPT, Reply(text="8 3", input_tokens=300, output_tokens=4))
     assert (counted.input, counted.output, counted.estimated) == (300, 4, False)
-    assert taken(PROMPT, Reply(text="8 3")) == most(PROMPT)
+    assert usage(PROMPT, Reply(text="8 3")) == upper_bound(PROMPT)

@@ -9,7 +9,7 @@ import pytest
 from judgestream.core.errors import JudgeUnavailable
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates import JUDGELM
-from judgestream_trainer.labelling.interrupts import Halt, halting
+from judgestream_trainer.labelling.interrupts import Interrupt, catch_signals
 from judgestream_trainer.labelling.teacher import release_teacher
 from tests.paths import JUDGES
 
@@ -17,22 +17,22 @@ TINY = JUDGES / "tiny"
 
 
 def test_a_signal_wakes_who_waits_for_it() -> None:
-    async def waiting(halt: Halt) -> None:
+    async def waiting(interrupt: Interrupt) -> None:
         asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(halt.wait(), timeout=30)
+        await asyncio.wait_for(interrupt.wait(), timeout=30)
 
     before = signal.getsignal(signal.SIGTERM)
-    with halting() as halt:
-        asyncio.run(waiting(halt))
-        assert halt.by is signal.SIGTERM
+    with catch_signals() as interrupt:
+        asyncio.run(waiting(interrupt))
+        assert interrupt.signal is signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_second_signal_stops_at_once() -> None:
-    halt = Halt()
-    halt(signal.SIGINT)
+    interrupt = Interrupt()
+    interrupt(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        halt(signal.SIGINT)
+        interrupt(signal.SIGINT)
 
 
 def test_our_own_judge_leaves_its_prompts_when_it_is_not_wanted_any_more() -> None:

@@ -7,53 +7,53 @@ from typing import Any
 import pytest
 
 from judgestream.core.errors import ConfigurationError
-from judgestream_trainer.labelling.journal import NAME, Entry, opened
+from judgestream_trainer.labelling.journal import NAME, Entry, open_journal
 
 
 def test_entries_come_back_and_the_last_of_a_key_counts(tmp_path: Path) -> None:
     first = Entry(key="a", text='8 3\n"näher"', finish="stop", input_tokens=5, output_tokens=2)
-    with opened(tmp_path) as journal:
+    with open_journal(tmp_path) as journal:
         journal.append(first)
         journal.append(Entry(key="b", lost=True, input_tokens=9))
         journal.append(Entry(key="c", text="old"))
         journal.append(Entry(key="c", text="new"))
-    with opened(tmp_path) as journal:
+    with open_journal(tmp_path) as journal:
         assert journal.answers == {"a": first, "c": Entry(key="c", text="new")}
         assert len(journal.all_entries) == 4
 
 
 @pytest.mark.parametrize("cut", [1, 5, 30])
 def test_a_last_line_that_was_cut_off_is_dropped(tmp_path: Path, cut: int) -> None:
-    with opened(tmp_path) as journal:
+    with open_journal(tmp_path) as journal:
         journal.append(Entry(key="a", text="8 3"))
         journal.append(Entry(key="b", text="a text that is long enough to cut"))
     path = tmp_path / NAME
     path.write_bytes(path.read_bytes()[:-cut])
-    with opened(tmp_path) as journal:
+    with open_journal(tmp_path) as journal:
         assert set(journal.answers) == {"a"}
         journal.append(Entry(key="b", text="again"))
-    with opened(tmp_path) as journal:
+    with open_journal(tmp_path) as journal:
         assert journal.answers["b"].text == "again"
 
 
 def test_damage_elsewhere_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text('{"key": "a"}\n{"key": \n{"key": "c"}\n', "utf-8")
     with pytest.raises(ConfigurationError, match=r"judgements\.jsonl, line 2: not an entry"):
-        with opened(tmp_path):
+        with open_journal(tmp_path):
             pass
 
 
 def test_a_second_build_in_the_same_folder_is_refused(tmp_path: Path) -> None:
-    with opened(tmp_path):
+    with open_journal(tmp_path):
         with pytest.raises(ConfigurationError, match="another build is at work"):
-            with opened(tmp_path):
+            with open_journal(tmp_path):
                 pass
-    with opened(tmp_path):
+    with open_journal(tmp_path):
         pass
 
 
 def test_a_full_disk_is_told_and_costs_one_line_at_most(tmp_path: Path) -> None:
-    with opened(tmp_path) as journal:
+    with open_journal(tmp_path) as journal:
         journal.append(Entry(key="a", text="8 3"))
         real = journal._file
 
@@ -72,5 +72,5 @@ def test_a_full_disk_is_told_and_costs_one_line_at_most(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="No space left on device; make room"):
             journal.append(Entry(key="b"))
         journal._file = real
-    with opened(tmp_path) as journal:
+    with open_journal(tmp_path) as journal:
         assert set(journal.answers) == {"a"}

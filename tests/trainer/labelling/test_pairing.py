@@ -22,13 +22,13 @@ def models(pair: Pair) -> tuple[str, str]:
 
 
 def test_all_pairs_of_three_models_come_once_each() -> None:
-    pairs, passed = drawn([question(1, "a", "b", "c")], per_question=5)
+    pairs, skipped = drawn([question(1, "a", "b", "c")], per_question=5)
     assert {frozenset(models(pair)) for pair in pairs} == {
         frozenset(("m0", "m1")),
         frozenset(("m0", "m2")),
         frozenset(("m1", "m2")),
     }
-    assert len(pairs) == 3 and not passed
+    assert len(pairs) == 3 and not skipped
 
 
 def test_every_pair_of_models_in_either_order_is_about_equally_frequent() -> None:
@@ -47,7 +47,7 @@ def test_the_seed_decides_and_other_questions_do_not() -> None:
 
 
 def test_what_is_no_use_is_passed_over_and_counted_by_reason() -> None:
-    pairs, passed = drawn(
+    pairs, skipped = drawn(
         [
             question(1, "a", "b", body="   "),
             question(2, "a"),
@@ -60,7 +60,7 @@ def test_what_is_no_use_is_passed_over_and_counted_by_reason() -> None:
         ]
     )
     assert [pair.question.id for pair in pairs] == [6, 8]
-    assert passed == {
+    assert skipped == {
         "empty_question": 1,
         "fewer_than_two_answers": 1,
         "empty_answer": 1,
@@ -71,7 +71,7 @@ def test_what_is_no_use_is_passed_over_and_counted_by_reason() -> None:
 
 
 def test_a_pair_of_no_use_is_replaced_by_another_of_its_question() -> None:
-    pairs, passed = drawn([question(n, "a", "", "c") for n in range(20)])
+    pairs, skipped = drawn([question(n, "a", "", "c") for n in range(20)])
     assert len(pairs) == 20
     assert {frozenset(models(pair)) for pair in pairs} == {frozenset(("m0", "m2"))}
-    assert 0 < passed["empty_answer"] <= 40
+    assert 0 < skipped["empty_answer"] <= 40

@@ -36,7 +36,7 @@ def test_answers_and_references_are_joined_by_question_id_in_any_order(tmp_path:
         ("birch", "vii", ""),
     ]
     assert [(a.model, a.decoding) for a in x.answers] == [("m1", "greedy")]
-    assert found.answers == {"m1": 2, "birch": 1} and found.strangers == 0
+    assert found.answers == {"m1": 2, "birch": 1} and found.unmatched == 0
 
 
 def test_answers_to_questions_that_are_no_seeds_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_answers_to_questions_that_are_no_seeds_are_left_out_and_counted(tmp_pat
         [{"question_id": 0, "question_body": "What is ice number 0 good for?"}],
     )
     found = read_sources(few, made.answers, made.references)
-    assert len(found.questions) == 1 and found.strangers == 3 * 3 + 1
+    assert len(found.questions) == 1 and found.unmatched == 3 * 3 + 1
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from judgestream_trainer.tasks.base import Item
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Training:
+class TrainingRecord:
     """How the judge came to be: wall time on this machine, and what it saw."""
 
     seconds: float
@@ -42,7 +42,7 @@ class Card:
     recipe: str
     seed: int
     evaluation_seed: int
-    training: Training
+    training: TrainingRecord
     skill: Skill
     groups: Mapping[str, Mapping[str, Figures]]
     single: SingleFigures
@@ -76,7 +76,7 @@ def held_out_items(recipe: Recipe, *, per_family: int, seed: int) -> list[Item]:
     ]
 
 
-def measure(judge: Judge, recipe: Recipe, training: Training, calibration: Fitted) -> Card:
+def measure(judge: Judge, recipe: Recipe, training: TrainingRecord, calibration: Fitted) -> Card:
     """Judge the evaluation set in every format and add the figures up."""
     seed = recipe.evaluation.seed
     chosen = held_out_items(recipe, per_family=recipe.evaluation.items, seed=seed)

@@ -32,7 +32,7 @@ OTHER = "other groups"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
+class EvaluationReport:
     """One checkpoint's skill on one set of examples.
 
     name, digest  of the checkpoint
@@ -63,7 +63,7 @@ def evaluate(
     sources: Sequence[Mapping[str, Any]],
     ablation: Ablation | None = None,
     ablation_note: str = "",
-) -> Report:
+) -> EvaluationReport:
     """Judge the examples in every format and add the figures up.
 
     Raises:
@@ -79,7 +79,7 @@ def report_of(
     judged: ByFormat,
     *,
     sources: Sequence[Mapping[str, Any]],
-) -> Report:
+) -> EvaluationReport:
     """The report on examples that are judged already. Raises as `evaluate` does.
 
     Groups beyond the `GROUPS` largest are shown as one: their names come with the data, as many as there are.
@@ -90,7 +90,7 @@ def report_of(
         name: [row if row.group in large else replace(row, group=OTHER) for row in rows]
         for name, rows in judged.items()
     }
-    return Report(
+    return EvaluationReport(
         name=manifest.name,
         digest=manifest.digest,
         sources=sources,
@@ -99,7 +99,7 @@ def report_of(
     )
 
 
-def page(report: Report, plots: Sequence[str] = ()) -> str:
+def page(report: EvaluationReport, plots: Sequence[str] = ()) -> str:
     """The card as Markdown; `plots` are the files to show."""
     lines = [
         f"# Evaluation card: {report.name}-{report.digest[:8]}",
@@ -131,13 +131,13 @@ def page(report: Report, plots: Sequence[str] = ()) -> str:
     return "\n".join(lines)
 
 
-def write_beside(report: Report, out: Path) -> None:
+def write_beside(report: EvaluationReport, out: Path) -> None:
     """The card's files into a folder of their own; the checkpoint stays as it is."""
     out.mkdir(parents=True, exist_ok=True)
     write_page(out, report.data(), page(report, write_plots(out, report.skill, report.ablation)))
 
 
-def write_into(report: Report, folder: Path, manifest: Manifest) -> Manifest:
+def write_into(report: EvaluationReport, folder: Path, manifest: Manifest) -> Manifest:
     """The card into the checkpoint's folder, in place of the one there; returns the new manifest.
 
     The folder is swapped as a whole, so that nobody sees a manifest that does not fit its files. No model
@@ -202,7 +202,7 @@ def _length(skill: Skill) -> list[str]:
     ]
 
 
-def _ablation(report: Report) -> list[str]:
+def _ablation(report: EvaluationReport) -> list[str]:
     if report.ablation is None:
         return []
     return ["## Ablation", "", report.ablation_note, "", *ablation_table(report.ablation), ""]

@@ -14,7 +14,7 @@ from judgestream.checkpoints.manifest import NAME, Manifest, read_manifest, veri
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
-from judgestream_trainer.cards.bundled import Card, Training, measure
+from judgestream_trainer.cards.bundled import Card, TrainingRecord, measure
 from judgestream_trainer.cards.calibrate import family_items, read_joints, told
 from judgestream_trainer.cards.folder import CARD, PAGE, write_card
 from judgestream_trainer.cards.out_of_domain import with_out_of_domain
@@ -63,7 +63,7 @@ class Made:
     """What a card says that measuring anew does not: how the judge came to be, its temperature, and the
     figures whose data may not be at hand."""
 
-    training: Training
+    training: TrainingRecord
     temperature: float
     foreign: Mapping[str, Any] | None
     ablation: Ablation | None
@@ -79,7 +79,7 @@ def made(folder: Path) -> Made:
     try:
         data = json.loads((folder / CARD).read_text(encoding="utf-8"))
         return Made(
-            training=Training(**data["training"]),
+            training=TrainingRecord(**data["training"]),
             temperature=float(data["calibration"]["temperature"]),
             foreign=data.get("foreign"),
             ablation=data.get("ablation"),

@@ -16,7 +16,7 @@ from judgestream.contracts.topics import TRAINING
 from judgestream.core.errors import BrokerUnavailable, ConfigurationError, OversizeRecord
 from judgestream.core.formats.mapping import parsed
 from judgestream.settings import load
-from judgestream_trainer.data import Tally, read_files
+from judgestream_trainer.data import ExampleCollector, read_files
 from judgestream_trainer.data.example import Example
 from judgestream_trainer.data.questions import read_questions
 from judgestream_trainer.data.split import Shares, Side, deduplicated, side, without_prompts
@@ -134,7 +134,7 @@ def send(args: Namespace, examples: list[Example], console: Console) -> int:
 def _gathered(args: Namespace, console: Console) -> list[Example]:
     if not args.files and not args.topic:
         raise ConfigurationError("nothing to read: name files, or --topic")
-    tally = Tally()
+    tally = ExampleCollector()
     with console.status("reading ..."):
         read_files(args.files, tally, mapping=parsed(args.map), join=args.join)
         if args.topic:

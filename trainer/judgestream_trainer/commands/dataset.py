@@ -10,11 +10,11 @@ from judgestream.backends.chat.endpoint import Endpoint
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT
 from judgestream_trainer.data.split import Shares
-from judgestream_trainer.labelling.asking import Ended
-from judgestream_trainer.labelling.budget import Purse
+from judgestream_trainer.labelling.budget import Budget
 from judgestream_trainer.labelling.build import build
-from judgestream_trainer.labelling.interrupts import Halt, halting
+from judgestream_trainer.labelling.interrupts import Interrupt, catch_signals
 from judgestream_trainer.labelling.plan import Plan
+from judgestream_trainer.labelling.run import EndReason
 from judgestream_trainer.labelling.teacher import Teacher, endpoint_teacher, release_teacher
 
 INTERRUPTED = 130
@@ -73,35 +73,37 @@ def run(args: Namespace, console: Console) -> int:
         partial=args.partial,
         ask_again=args.ask_again,
     )
-    purse = _purse(args)
-    with halting() as halt:
+    budget = _budget(args)
+    with catch_signals() as interrupt:
         try:
-            ended = build(plan, _teacher(args, halt), purse, halt, console)
+            ended = build(plan, _teacher(args, interrupt), budget, interrupt, console)
         except KeyboardInterrupt:
             console.print("stopped at once; what is judged is kept", style="yellow")
             return INTERRUPTED
-    if ended is Ended.HALTED and halt.by is not None:
-        return INTERRUPTED if halt.by.name == "SIGINT" else 0
-    return 0 if ended is Ended.DONE else 1
+    if ended is EndReason.INTERRUPTED and interrupt.signal is not None:
+        return INTERRUPTED if interrupt.signal.name == "SIGINT" else 0
+    return 0 if ended is EndReason.DONE else 1
 
 
-def _purse(args: Namespace) -> Purse:
+def _budget(args: Namespace) -> Budget:
     if args.budget is not None and not (args.price_in or args.price_out):
         raise ConfigurationError(
             "--budget needs prices to reckon with: give --price-in and --price-out, per million tokens"
         )
     if min(args.price_in, args.price_out, args.budget or 0.0) < 0:
         raise ConfigurationError("prices and budget cannot be below 0")
-    return Purse(price_in=args.price_in, price_out=args.price_out, budget=args.budget)
+    return Budget(price_in=args.price_in, price_out=args.price_out, limit=args.budget)
 
 
-def _teacher(args: Namespace, halt: Halt) -> Teacher:
+def _teacher(args: Namespace, interrupt: Interrupt) -> Teacher:
     if args.max_tokens < 0:
         raise ConfigurationError(f"--max-tokens {args.max_tokens}: give 0 or more")
     if args.judge is not None:
         if args.template is not None:
             raise ConfigurationError("--template is for --teacher: a checkpoint names its own")
-        return release_teacher(args.judge, device=args.device, wanted=lambda: halt.by is None)
+        return release_teacher(
+            args.judge, device=args.device, wanted=lambda: interrupt.signal is None
+        )
     url, model = args.teacher
     if args.concurrency < 1 or args.deadline <= 0:
         raise ConfigurationError("--concurrency must be at least 1, and --deadline above 0 seconds")

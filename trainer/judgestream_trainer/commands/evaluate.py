@@ -16,7 +16,7 @@ from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from judgestream.evaluation.bootstrap import MEASURES
 from judgestream.evaluation.summary import Figures
-from judgestream_trainer.cards.report import Report, evaluate, write_beside, write_into
+from judgestream_trainer.cards.report import EvaluationReport, evaluate, write_beside, write_into
 from judgestream_trainer.cards.tables import Ablation, cell
 from judgestream_trainer.data import read_examples
 from judgestream_trainer.data.example import Example
@@ -123,7 +123,7 @@ def _examples(args: Namespace, console: Console) -> tuple[list[Example], list[di
     return examples, sources
 
 
-def _show(report: Report, form: str) -> None:
+def _show(report: EvaluationReport, form: str) -> None:
     """To standard output: what a script may read. Everything else goes to standard error."""
     out = Console()
     if form == "json":

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
-from judgestream_trainer.cards.bundled import Card, Training, differences, measure
+from judgestream_trainer.cards.bundled import Card, TrainingRecord, differences, measure
 from judgestream_trainer.cards.calibrate import fit
 from judgestream_trainer.cards.folder import write_calibration, write_card
 from judgestream_trainer.cards.out_of_domain import with_out_of_domain
@@ -99,7 +99,7 @@ def make_judge(
     return 1 if apart else 0
 
 
-def appraise(folder: Path, recipe: Recipe, training: Training, foreign: Path | None) -> Card:
+def appraise(folder: Path, recipe: Recipe, training: TrainingRecord, foreign: Path | None) -> Card:
     """Fit the temperature of the model in `folder`, write it there, and measure the judge that results."""
     fitted = fit(Judge(load(folder, device="cpu"), temperature=1.0), recipe)
     write_calibration(folder, fitted)
@@ -116,8 +116,8 @@ def _train(recipe: Recipe, work: Path, resume: bool, console: Console) -> Traine
     return trained
 
 
-def _training(recipe: Recipe, trained: Trained, now: datetime) -> Training:
-    return Training(
+def _training(recipe: Recipe, trained: Trained, now: datetime) -> TrainingRecord:
+    return TrainingRecord(
         seconds=round(trained.seconds, 1),
         steps=recipe.optimisation.steps,
         pairs=trained.pairs,

@@ -18,16 +18,24 @@ from judgestream_trainer.data.example import Example
 from judgestream_trainer.data.labelled import LABELS, REQUESTS, VERDICTS
 from judgestream_trainer.data.outcomes import (
     Counts,
+    ExampleCollector,
     Kind,
     Outcome,
     Reason,
-    Tally,
     TrainingDataError,
 )
 from judgestream_trainer.data.pairs import outcome
 from judgestream_trainer.data.topic import TRAINING
 
-__all__ = ["KINDS", "Counts", "Reason", "Tally", "TrainingDataError", "read_examples", "read_files"]
+__all__ = [
+    "KINDS",
+    "Counts",
+    "ExampleCollector",
+    "Reason",
+    "TrainingDataError",
+    "read_examples",
+    "read_files",
+]
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -59,14 +67,14 @@ def read_examples(
             it is counted.
         ConfigurationError: a file cannot be read.
     """
-    tally = Tally()
+    tally = ExampleCollector()
     read_files(paths, tally, mapping=mapping, join=join)
     return tally.result()
 
 
 def read_files(
     paths: Sequence[Path],
-    tally: Tally,
+    tally: ExampleCollector,
     *,
     mapping: Mapping[str, str] | None = None,
     join: str | None = None,

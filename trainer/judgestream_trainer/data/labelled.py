@@ -26,7 +26,7 @@ _NO_TIME = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class VerdictSummary:
     """What an example needs of a verdict. `winner` is a candidate id, "" for a tie, None unless scored;
     `informed` when its explanation was written with the reference in sight."""
 
@@ -35,7 +35,7 @@ class Judged:
     informed: bool
 
     @classmethod
-    def of(cls, verdict: Verdict) -> "Judged":
+    def of(cls, verdict: Verdict) -> "VerdictSummary":
         first = verdict.passes[0].name if verdict.passes else ""
         return cls(
             winner=verdict.winner if verdict.status is Status.SCORED else None,
@@ -58,7 +58,7 @@ class LabelledRequests:
         self._requests: dict[str, Request] = {}
         self._ballots = Ballots()
         self._faulty: dict[str, None] = {}
-        self._verdicts: dict[str, Judged] = {}
+        self._verdicts: dict[str, VerdictSummary] = {}
         self._contents: defaultdict[str, set[str]] = defaultdict(set)
         self._probes: set[str] = set()
 
@@ -94,7 +94,7 @@ class LabelledRequests:
             verdict = verdict_from_message(message)
         except ValueError as exc:  # a time outside the calendar, an unknown reason
             raise InvalidRecord(f"{fields.place}: {exc}") from exc
-        request_id, judged = _id(fields, verdict.request_id), Judged.of(verdict)
+        request_id, judged = _id(fields, verdict.request_id), VerdictSummary.of(verdict)
         if verdict.content_digest:
             self._contents[request_id].add(verdict.content_digest)
         if verdict.is_probe:
@@ -131,7 +131,7 @@ class LabelledRequests:
 
 
 def _example(
-    request: Request, winner: str, side: int, verdict: Judged | None, source: str
+    request: Request, winner: str, side: int, verdict: VerdictSummary | None, source: str
 ) -> Example:
     first, second = request.candidates
     agrees = verdict is not None and verdict.winner == winner
@@ -155,7 +155,7 @@ def _example(
     )
 
 
-def _group(verdict: Judged | None, agrees: bool) -> str:
+def _group(verdict: VerdictSummary | None, agrees: bool) -> str:
     if verdict is None:
         return ""
     if verdict.winner is None:

@@ -88,7 +88,7 @@ class Counts:
         )
 
 
-class Tally:
+class ExampleCollector:
     """Gathers outcomes. A later example of an id takes the place of the earlier one, as on the topic."""
 
     def __init__(self) -> None:

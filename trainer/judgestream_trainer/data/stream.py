@@ -13,13 +13,13 @@ from judgestream.core.limits import quoted
 from judgestream.settings import Kafka
 from judgestream.v1.training_pb2 import TrainingExample
 from judgestream_trainer.data.example import Example
-from judgestream_trainer.data.outcomes import Reason, Tally, Usable
+from judgestream_trainer.data.outcomes import ExampleCollector, Reason, Usable
 from judgestream_trainer.data.topic import example_from_message, example_to_message
 
 SOURCE = "judgestream/trainer"
 
 
-def read_topic(settings: Kafka, tally: Tally) -> None:
+def read_topic(settings: Kafka, tally: ExampleCollector) -> None:
     """All examples that are on the topic now, into a tally.
 
     Redeliveries and corrections replace, tombstones take back, and records that are no examples are
@@ -36,7 +36,7 @@ def read_topic(settings: Kafka, tally: Tally) -> None:
             take(incoming, tally)
 
 
-def take(incoming: Incoming[TrainingExample], tally: Tally) -> None:
+def take(incoming: Incoming[TrainingExample], tally: ExampleCollector) -> None:
     """One record of the topic into a tally."""
     if incoming.record.value is None:
         tally.take_back((incoming.record.key or b"").decode(errors="replace"))

@@ -26,36 +26,36 @@ class Tokens:
 
 
 @dataclass(kw_only=True, slots=True)
-class Purse:
+class Budget:
     """price_in, price_out: per million tokens; budget: in the same currency, None for no limit."""
 
     price_in: float = 0.0
     price_out: float = 0.0
-    budget: float | None = None
+    limit: float | None = None
     spent: float = 0.0
-    held: float = 0.0
+    reserved: float = 0.0
 
     def cost(self, input_tokens: int, output_tokens: int) -> float:
         return (input_tokens * self.price_in + output_tokens * self.price_out) / 1e6
 
-    def hold(self, prompt: Prompt) -> float | None:
+    def reserve(self, prompt: Prompt) -> float | None:
         """Set the most aside that the prompt can cost; None, and nothing set aside, where it is not there."""
-        bound = most(prompt)
+        bound = upper_bound(prompt)
         amount = self.cost(bound.input, bound.output)
-        if self.budget is not None and self.spent + self.held + amount > self.budget:
+        if self.limit is not None and self.spent + self.reserved + amount > self.limit:
             return None
-        self.held += amount
+        self.reserved += amount
         return amount
 
-    def release(self, amount: float) -> None:
+    def refund(self, amount: float) -> None:
         """Give back what was set aside, when the prompt is over."""
-        self.held = max(0.0, self.held - amount)
+        self.reserved = max(0.0, self.reserved - amount)
 
     def spend(self, input_tokens: int, output_tokens: int) -> None:
         self.spent += self.cost(input_tokens, output_tokens)
 
 
-def most(prompt: Prompt) -> Tokens:
+def upper_bound(prompt: Prompt) -> Tokens:
     """No reply to this prompt takes more."""
     return Tokens(
         input=len(prompt.text.encode()) + FRAME_TOKENS,
@@ -64,8 +64,8 @@ def most(prompt: Prompt) -> Tokens:
     )
 
 
-def taken(prompt: Prompt, reply: Reply) -> Tokens:
+def usage(prompt: Prompt, reply: Reply) -> Tokens:
     """What the reply took, as its teacher counts; the upper bounds where it does not."""
     if reply.input_tokens <= 0:
-        return most(prompt)
+        return upper_bound(prompt)
     return Tokens(input=reply.input_tokens, output=reply.output_tokens)

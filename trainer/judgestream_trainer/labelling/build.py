@@ -7,48 +7,50 @@ from rich.console import Console
 
 from judgestream.core.errors import ConfigurationError
 from judgestream_trainer.data.example import Judgement
-from judgestream_trainer.labelling.asking import Ended, Questioner, Tally
-from judgestream_trainer.labelling.asks import Ask, Keyed, Phrasing, keyed
-from judgestream_trainer.labelling.budget import Purse
+from judgestream_trainer.labelling.budget import Budget
 from judgestream_trainer.labelling.files import write_dataset
-from judgestream_trainer.labelling.interrupts import Halt
-from judgestream_trainer.labelling.journal import Journal, opened
+from judgestream_trainer.labelling.interrupts import Interrupt
+from judgestream_trainer.labelling.journal import Journal, open_journal
 from judgestream_trainer.labelling.manifest import described_build
 from judgestream_trainer.labelling.pairing import draw_pairs
 from judgestream_trainer.labelling.plan import Plan
 from judgestream_trainer.labelling.progress import shown
+from judgestream_trainer.labelling.prompts import KeyedPair, PendingPrompt, PromptBuilder, key_pairs
 from judgestream_trainer.labelling.records import Records, collect
+from judgestream_trainer.labelling.run import EndReason, LabellingRun, RunProgress
 from judgestream_trainer.labelling.sources import read_sources
 from judgestream_trainer.labelling.teacher import Teacher
 from judgestream_trainer.labelling.usable import judgement_of
 
 
-def build(plan: Plan, teacher: Teacher, purse: Purse, halt: Halt, console: Console) -> Ended:
+def build(
+    plan: Plan, teacher: Teacher, budget: Budget, interrupt: Interrupt, console: Console
+) -> EndReason:
     """Ask the teacher what is not in the journal yet, and write the files once nothing is missing.
 
     Raises:
         ConfigurationError: the inputs, the folder or the teacher are not as they must be, or no pair is left.
     """
     sources = read_sources(plan.seeds, plan.answers, plan.references)
-    pairs, passed = draw_pairs(
+    pairs, skipped = draw_pairs(
         sources.questions,
         per_question=plan.pairs,
         seed=plan.seed,
         max_characters=plan.max_characters,
     )
     if not pairs:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(passed.items()))
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
         raise ConfigurationError(f"{plan.seeds.name} gives no pair to judge: {reasons or 'empty'}")
-    phrasing = Phrasing(
+    builder = PromptBuilder(
         template=teacher.template, max_tokens=plan.max_tokens, identity=teacher.identity
     )
-    wanted = keyed(pairs, phrasing)
-    with opened(plan.out) as journal:
-        ended = _ask(plan, teacher, phrasing, wanted, journal, purse, halt, console)
-        if ended is Ended.DONE or (plan.partial and ended is not Ended.HALTED):
-            records = collect(wanted, journal.answers, phrasing.template.forms["pair"].grammar)
+    wanted = key_pairs(pairs, builder)
+    with open_journal(plan.out) as journal:
+        ended = _ask(plan, teacher, builder, wanted, journal, budget, interrupt, console)
+        if ended is EndReason.DONE or (plan.partial and ended is not EndReason.INTERRUPTED):
+            records = collect(wanted, journal.answers, builder.template.forms["pair"].grammar)
             manifest = described_build(
-                plan, phrasing, sources, wanted, passed, records, journal.answers, purse
+                plan, builder, sources, wanted, skipped, records, journal.answers, budget
             )
             sides = write_dataset(plan.out, records.rows, plan.shares, manifest)
             _tell(console, plan, records, sides)
@@ -58,57 +60,59 @@ def build(plan: Plan, teacher: Teacher, purse: Purse, halt: Halt, console: Conso
 def _ask(
     plan: Plan,
     teacher: Teacher,
-    phrasing: Phrasing,
-    wanted: Sequence[Keyed],
+    builder: PromptBuilder,
+    wanted: Sequence[KeyedPair],
     journal: Journal,
-    purse: Purse,
-    halt: Halt,
+    budget: Budget,
+    interrupt: Interrupt,
     console: Console,
-) -> Ended:
-    asks = {key: ask for one in wanted for key, ask in one.asks()}
-    grammar = phrasing.template.forms["pair"].grammar
+) -> EndReason:
+    asks = {key: ask for one in wanted for key, ask in one.prompts()}
+    grammar = builder.template.forms["pair"].grammar
     known = {key: journal.answers[key] for key in asks if key in journal.answers}
     if plan.ask_again:
         known = {k: e for k, e in known.items() if isinstance(judgement_of(e, grammar), Judgement)}
-    todo: list[tuple[str, Ask]] = [(key, ask) for key, ask in asks.items() if key not in known]
+    todo: list[tuple[str, PendingPrompt]] = [
+        (key, ask) for key, ask in asks.items() if key not in known
+    ]
     for entry in journal.all_entries:
-        purse.spend(entry.input_tokens, entry.output_tokens)
-    tally = Tally(
+        budget.spend(entry.input_tokens, entry.output_tokens)
+    tally = RunProgress(
         total=len(asks),
         done=len(known),
         input_tokens=sum(entry.input_tokens for entry in journal.all_entries),
         output_tokens=sum(entry.output_tokens for entry in journal.all_entries),
-        cost=purse.spent,
+        cost=budget.spent,
     )
     console.print(f"{len(asks)} judgements of {len(wanted)} pairs, {len(known)} are there already")
     if not todo:
-        return Ended.DONE
-    with shown(console, tally, purse.budget) as show:
-        questioner = Questioner(
+        return EndReason.DONE
+    with shown(console, tally, budget.limit) as show:
+        labelling_run = LabellingRun(
             teacher,
-            phrasing,
+            builder,
             todo,
             journal=journal,
-            purse=purse,
+            budget=budget,
             tally=tally,
-            halt=halt,
+            interrupt=interrupt,
             show=show,
         )
-        ended = asyncio.run(questioner.run(list(known.values())))
-    if ended is not Ended.DONE:
-        _tell_left(console, ended, tally, purse)
+        ended = asyncio.run(labelling_run.run(list(known.values())))
+    if ended is not EndReason.DONE:
+        _tell_left(console, ended, tally, budget)
     return ended
 
 
-def _tell_left(console: Console, ended: Ended, tally: Tally, purse: Purse) -> None:
+def _tell_left(console: Console, ended: EndReason, tally: RunProgress, budget: Budget) -> None:
     left = tally.total - tally.done
     console.print(f"{ended}: {left} of {tally.total} judgements are left to do", style="yellow")
     if tally.last_failure:
         console.print(f"the last failure: {tally.last_failure}", markup=False)
-    if ended is Ended.BUDGET and tally.done:
-        more = purse.spent / tally.done * left
+    if ended is EndReason.BUDGET and tally.done:
+        more = budget.spent / tally.done * left
         console.print(
-            f"spent {purse.spent:.4f} of {purse.budget:g}; the rest takes about {more:.4f}"
+            f"spent {budget.spent:.4f} of {budget.limit:g}; the rest takes about {more:.4f}"
         )
     console.print("what is judged is kept: run the same command again to go on from here")
 

@@ -7,20 +7,20 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Halt:
+class Interrupt:
     """`by` is the signal that asked us to stop, None until one has.
 
     A second signal does not wait for a good place: it raises KeyboardInterrupt where we stand.
     """
 
     def __init__(self) -> None:
-        self.by: signal.Signals | None = None
+        self.signal: signal.Signals | None = None
         self._wake: Callable[[], object] = lambda: None
 
     def __call__(self, number: int, frame: FrameType | None = None) -> None:
-        if self.by is not None:
+        if self.signal is not None:
             raise KeyboardInterrupt
-        self.by = signal.Signals(number)
+        self.signal = signal.Signals(number)
         self._wake()
 
     async def wait(self) -> None:
@@ -29,19 +29,21 @@ class Halt:
         loop = asyncio.get_running_loop()
         self._wake = lambda: loop.call_soon_threadsafe(event.set)
         try:
-            if self.by is None:
+            if self.signal is None:
                 await event.wait()
         finally:
             self._wake = lambda: None
 
 
 @contextmanager
-def halting() -> Iterator[Halt]:
-    """Signals go to a `Halt` inside the block. For the main thread."""
-    halt = Halt()
-    before = {number: signal.signal(number, halt) for number in (signal.SIGINT, signal.SIGTERM)}
+def catch_signals() -> Iterator[Interrupt]:
+    """Signals go to an `Interrupt` inside the block. For the main thread."""
+    interrupt = Interrupt()
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
-        yield halt
+        yield interrupt
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

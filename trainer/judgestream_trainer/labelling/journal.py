@@ -16,7 +16,7 @@ from pathlib import Path
 from judgestream.core.errors import ConfigurationError
 
 NAME = "judgements.jsonl"
-FORCED_EVERY = 32
+FSYNC_EVERY = 32
 """Lines between two calls of fsync: what a power cut may cost."""
 
 
@@ -24,7 +24,7 @@ FORCED_EVERY = 32
 class Entry:
     """One answer, or what took its place.
 
-    key        see `asks.Phrasing.key`
+    key        see `prompts.PromptBuilder.key`
     finish     why the reply ended; "length": it was cut off
     refused    the code of an error that will come again with this prompt; `text` is then its message
     lost       no reply came in time, but it may have been paid for; to be asked again
@@ -46,7 +46,7 @@ class Journal:
 
     def __init__(self, file: FileIO, entries: list[Entry]) -> None:
         self._file = file
-        self._unforced = 0
+        self._unsynced = 0
         self.all_entries = entries
         self.answers = {entry.key: entry for entry in entries if not entry.lost}
 
@@ -67,20 +67,20 @@ class Journal:
             raise ConfigurationError(
                 f"{self._file.name!s} cannot be written: {reason}; make room and run the command again"
             )
-        self._unforced += 1
-        if self._unforced >= FORCED_EVERY:
-            self.force()
+        self._unsynced += 1
+        if self._unsynced >= FSYNC_EVERY:
+            self.sync()
         self.all_entries.append(entry)
         if not entry.lost:
             self.answers[entry.key] = entry
 
-    def force(self) -> None:
+    def sync(self) -> None:
         os.fsync(self._file.fileno())
-        self._unforced = 0
+        self._unsynced = 0
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Journal]:
+def open_journal(folder: Path) -> Iterator[Journal]:
     """The folder's journal, for one process at a time.
 
     Raises:
@@ -106,7 +106,7 @@ def opened(folder: Path) -> Iterator[Journal]:
         try:
             yield journal
         finally:
-            journal.force()
+            journal.sync()
 
 
 def _read(path: Path) -> tuple[list[Entry], int]:

@@ -4,37 +4,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from judgestream_trainer.labelling.asks import Keyed, Phrasing
-from judgestream_trainer.labelling.budget import Purse
+from judgestream_trainer.labelling.budget import Budget
 from judgestream_trainer.labelling.files import described
 from judgestream_trainer.labelling.journal import Entry
 from judgestream_trainer.labelling.plan import Plan
+from judgestream_trainer.labelling.prompts import KeyedPair, PromptBuilder
 from judgestream_trainer.labelling.records import Records
 from judgestream_trainer.labelling.sources import Sources
 
 
 def described_build(
     plan: Plan,
-    phrasing: Phrasing,
+    builder: PromptBuilder,
     sources: Sources,
-    wanted: Sequence[Keyed],
-    passed: Mapping[str, int],
+    wanted: Sequence[KeyedPair],
+    skipped: Mapping[str, int],
     records: Records,
     answers: Mapping[str, Entry],
-    purse: Purse,
+    budget: Budget,
 ) -> dict[str, Any]:
     """All that decides what the data set is, and what it took; `usage` is of the answers that are used.
 
     Reasons are sorted, because the order in which answers arrive is chance.
     """
     used: dict[str, Entry] = {
-        key: answers[key] for one in wanted for key, _ in one.asks() if key in answers
+        key: answers[key] for one in wanted for key, _ in one.prompts() if key in answers
     }
     tokens_in = sum(entry.input_tokens for entry in used.values())
     tokens_out = sum(entry.output_tokens for entry in used.values())
     inputs = [plan.seeds, *plan.answers, *([plan.references] if plan.references else [])]
     return {
-        "teacher": {**phrasing.identity, "max_tokens": phrasing.max_tokens},
+        "teacher": {**builder.identity, "max_tokens": builder.max_tokens},
         "draws": {
             "seed": plan.seed,
             "pairs_per_question": plan.pairs,
@@ -45,9 +45,9 @@ def described_build(
             "seeds": len(sources.questions),
             "with_reference": sum(q.reference is not None for q in sources.questions),
             "answers": dict(sources.answers),
-            "answers_to_other_questions": sources.strangers,
+            "answers_to_other_questions": sources.unmatched,
             "pairs": len(wanted),
-            "passed_over": dict(sorted(passed.items())),
+            "passed_over": dict(sorted(skipped.items())),
             "judgements_without_reference": dict(sorted(records.blind.items())),
             "judgements_with_reference": dict(sorted(records.informed.items())),
             "records": len(records.rows),
@@ -58,9 +58,9 @@ def described_build(
             "input_tokens": tokens_in,
             "output_tokens": tokens_out,
             "estimated": sum(entry.estimated for entry in used.values()),
-            "price_in": purse.price_in,
-            "price_out": purse.price_out,
-            "cost": round(purse.cost(tokens_in, tokens_out), 6),
+            "price_in": budget.price_in,
+            "price_out": budget.price_out,
+            "cost": round(budget.cost(tokens_in, tokens_out), 6),
         },
         "inputs": [described(path) for path in inputs],
     }

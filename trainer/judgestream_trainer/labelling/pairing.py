@@ -11,7 +11,7 @@ from judgestream_trainer.labelling.sources import Answer, Question
 from judgestream_trainer.randomness import derived
 
 
-class PassedOver(StrEnum):
+class SkipReason(StrEnum):
     """Why a question or a pair is not put to the teacher. Nothing is spent on it."""
 
     EMPTY_QUESTION = "empty_question"
@@ -33,7 +33,7 @@ class Pair:
 def draw_pairs(
     questions: Sequence[Question], *, per_question: int, seed: int, max_characters: int
 ) -> tuple[list[Pair], Counter[str]]:
-    """Up to `per_question` pairs of each question, and how many were passed over, by reason.
+    """Up to `per_question` pairs of each question, and how many were skipped, by reason.
 
     Every pair of models is equally likely, none comes twice, and each order has probability 1/2. The draws
     of a question depend on its id, its models and the seed alone: other questions change nothing.
@@ -41,14 +41,14 @@ def draw_pairs(
     max_characters  of question, both answers and reference together
     """
     pairs: list[Pair] = []
-    passed: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
     seen: set[tuple[str, frozenset[str]]] = set()
     for question in questions:
         if not question.body.strip():
-            passed[PassedOver.EMPTY_QUESTION] += 1
+            skipped[SkipReason.EMPTY_QUESTION] += 1
             continue
         if len(question.answers) < 2:
-            passed[PassedOver.ONE_ANSWER] += 1
+            skipped[SkipReason.ONE_ANSWER] += 1
             continue
         taken = 0
         for pair in _shuffled(question, seed):
@@ -59,8 +59,8 @@ def draw_pairs(
                 pairs.append(pair)
                 taken += 1
             else:
-                passed[reason] += 1
-    return pairs, passed
+                skipped[reason] += 1
+    return pairs, skipped
 
 
 def _shuffled(question: Question, seed: int) -> Iterator[Pair]:
@@ -73,20 +73,20 @@ def _shuffled(question: Question, seed: int) -> Iterator[Pair]:
 
 def _reason(
     pair: Pair, seen: set[tuple[str, frozenset[str]]], max_characters: int
-) -> PassedOver | None:
-    """Why this pair is passed over; None for a good one, which is `seen` from then on."""
+) -> SkipReason | None:
+    """Why this pair is skipped; None for a good one, which is `seen` from then on."""
     question = pair.question
     texts = [answer.text for answer in pair.answers]
     if not all(text.strip() for text in texts):
-        return PassedOver.EMPTY_ANSWER
+        return SkipReason.EMPTY_ANSWER
     if len(question.body) + len(question.reference or "") + sum(map(len, texts)) > max_characters:
-        return PassedOver.TOO_LONG
+        return SkipReason.TOO_LONG
     if _spaced(texts[0]) == _spaced(texts[1]):
-        return PassedOver.IDENTICAL
+        return SkipReason.IDENTICAL
     # as `data.split.deduplicated` has it: a reader would take the second one out, paid for or not
     mark = (_spaced(question.body).casefold(), frozenset(map(_spaced, texts)))
     if mark in seen:
-        return PassedOver.DUPLICATE
+        return SkipReason.DUPLICATE
     seen.add(mark)
     return None
 

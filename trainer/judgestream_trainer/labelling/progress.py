@@ -7,7 +7,7 @@ from time import monotonic
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from judgestream_trainer.labelling.asking import Tally
+from judgestream_trainer.labelling.run import RunProgress
 
 LINE_EVERY_S = 30.0
 """Where no bar can be drawn (a log file), a line as often as this takes its place."""
@@ -15,8 +15,8 @@ LINE_EVERY_S = 30.0
 
 @contextmanager
 def shown(
-    console: Console, tally: Tally, budget: float | None
-) -> Iterator[Callable[[Tally], None]]:
+    console: Console, tally: RunProgress, budget: float | None
+) -> Iterator[Callable[[RunProgress], None]]:
     """A progress bar; the function that it gives takes the tally at every change."""
     limit = "" if budget is None else f" of {budget:g}"
     columns = (
@@ -34,7 +34,7 @@ def shown(
 
         told = monotonic()
 
-        def show(now: Tally) -> None:
+        def show(now: RunProgress) -> None:
             nonlocal told
             spent = (
                 f"{now.input_tokens:,} + {now.output_tokens:,} tokens, cost {now.cost:.4f}{limit}"

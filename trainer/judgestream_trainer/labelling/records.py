@@ -8,9 +8,9 @@ from typing import Any
 
 from judgestream.core.templates.base import Grammar
 from judgestream_trainer.data.example import Judgement
-from judgestream_trainer.labelling.asks import Keyed
 from judgestream_trainer.labelling.journal import Entry
 from judgestream_trainer.labelling.pairing import Pair
+from judgestream_trainer.labelling.prompts import KeyedPair
 from judgestream_trainer.labelling.usable import judgement_of
 
 UNASKED = "unasked"
@@ -32,7 +32,7 @@ class Records:
     dropped: Counter[str] = field(default_factory=Counter)
 
 
-def collect(pairs: Sequence[Keyed], answers: Mapping[str, Entry], grammar: Grammar) -> Records:
+def collect(pairs: Sequence[KeyedPair], answers: Mapping[str, Entry], grammar: Grammar) -> Records:
     """Make a row of every pair that has a usable judgement."""
     found = Records()
     for one in pairs:

@@ -39,12 +39,12 @@ class Sources:
     """Everything that was read.
 
     answers   per model, how many answers to these questions
-    strangers answers and references whose question is not among the seeds: left out, and counted
+    unmatched answers and references whose question is not among the seeds: left out, and counted
     """
 
     questions: tuple[Question, ...]
     answers: Mapping[str, int]
-    strangers: int
+    unmatched: int
 
 
 @dataclass(kw_only=True, slots=True)
@@ -66,8 +66,8 @@ def read_sources(seeds: Path, answers: Sequence[Path], references: Path | None) 
     """
     try:
         found = _seeds(seeds)
-        strangers = sum(_add_answers(path, found) for path in answers)
-        strangers += _add_references(references, found) if references is not None else 0
+        unmatched = sum(_add_answers(path, found) for path in answers)
+        unmatched += _add_references(references, found) if references is not None else 0
     except InvalidRecord as exc:
         raise ConfigurationError(str(exc)) from exc
     counts = Counter(model for seed in found.values() for model in seed.answers)
@@ -85,7 +85,7 @@ def read_sources(seeds: Path, answers: Sequence[Path], references: Path | None) 
         )
         for seed in found.values()
     )
-    return Sources(questions=questions, answers=dict(counts), strangers=strangers)
+    return Sources(questions=questions, answers=dict(counts), unmatched=unmatched)
 
 
 def _fields(path: Path) -> Iterator[Fields]:
@@ -110,7 +110,7 @@ def _seeds(path: Path) -> dict[str, _Seed]:
 
 def _add_answers(path: Path, seeds: Mapping[str, _Seed]) -> int:
     """Put one file's answers to their seeds. Returns how many belong to none."""
-    strangers, seen = 0, set[tuple[str, str]]()
+    unmatched, seen = 0, set[tuple[str, str]]()
     for fields in _fields(path):
         name, model = _id(fields), fields.optional_text("model") or path.stem
         if (name, model) in seen:
@@ -119,19 +119,19 @@ def _add_answers(path: Path, seeds: Mapping[str, _Seed]) -> int:
         text = fields.text("text")
         seed = seeds.get(name)
         if seed is None:
-            strangers += 1
+            unmatched += 1
             continue
         _check_body(fields, seed)
         if model in seed.answers:
             fields.reject("model", f"another file has {model}'s answer to {name!r}: rename one")
         decoding = fields.optional_text("decoding_method") or ""
         seed.answers[model] = Answer(model=model, text=text, decoding=decoding)
-    return strangers
+    return unmatched
 
 
 def _add_references(path: Path, seeds: Mapping[str, _Seed]) -> int:
     """Put the references to their seeds. Returns how many belong to none."""
-    strangers, seen = 0, set[str]()
+    unmatched, seen = 0, set[str]()
     for fields in _fields(path):
         name = _id(fields)
         if name in seen:
@@ -142,13 +142,13 @@ def _add_references(path: Path, seeds: Mapping[str, _Seed]) -> int:
             fields.reject("reference", "is missing: write it as text or as an object with text")
         seed = seeds.get(name)
         if seed is None:
-            strangers += 1
+            unmatched += 1
             continue
         _check_body(fields, seed)
         if seed.reference not in (None, reference):
             fields.reject("reference", f"differs from the one that seed {name!r} brings: keep one")
         seed.reference = reference
-    return strangers
+    return unmatched
 
 
 def _id(fields: Fields) -> str:

@@ -14,7 +14,7 @@ from judgestream_trainer.tasks.base import HIGHEST_SCORE, LOWEST_SCORE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lopsided:
+class SimulatedBias:
     """Shares of the examples, 0 to 1; 0 leaves them as they are.
 
     better_first  of those whose worse answer stands first, how many are turned round: 0.5 puts the better
@@ -26,7 +26,7 @@ class Lopsided:
     favour_first: float = 0.0
 
 
-def lopsided(example: Example, how: Lopsided, *, seed: int) -> Example:
+def with_simulated_bias(example: Example, how: SimulatedBias, *, seed: int) -> Example:
     """The example as such a teacher's collection would hold it. A pure function of its arguments."""
     rng = derived("lopsided", seed, example.id)
     turn, favour = rng.random(), rng.random()

@@ -17,7 +17,7 @@ from judgestream_trainer.randomness import derived
 from judgestream_trainer.recipe import Recipe
 from judgestream_trainer.tasks import FAMILIES
 from judgestream_trainer.tasks.base import Item
-from judgestream_trainer.tasks.simulated_bias import lopsided
+from judgestream_trainer.tasks.simulated_bias import with_simulated_bias
 from judgestream_trainer.training.sequences import Row, prepared
 
 Source = Callable[[int], tuple[Example, int]]
@@ -42,7 +42,7 @@ def task_item(recipe: Recipe, position: int) -> Item:
 def task_example(recipe: Recipe, position: int) -> Example:
     """That item as the recipe's teacher judges it."""
     example = task_item(recipe, position).example
-    return lopsided(example, recipe.lopsided, seed=recipe.seed)
+    return with_simulated_bias(example, recipe.lopsided, seed=recipe.seed)
 
 
 def endless(recipe: Recipe) -> Source:

@@ -15,38 +15,38 @@ from judgestream.core.errors import (
 )
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply
-from judgestream_trainer.labelling.asks import Ask, Phrasing
-from judgestream_trainer.labelling.budget import Purse, most, taken
-from judgestream_trainer.labelling.interrupts import Halt
+from judgestream_trainer.labelling.budget import Budget, upper_bound, usage
+from judgestream_trainer.labelling.interrupts import Interrupt
 from judgestream_trainer.labelling.journal import Entry, Journal
+from judgestream_trainer.labelling.prompts import PendingPrompt, PromptBuilder
 from judgestream_trainer.labelling.teacher import Teacher
 from judgestream_trainer.labelling.usable import is_readable
 
-ROUNDS = 3
+MAX_ATTEMPTS = 3
 """A prompt that gets no answer is put back so often; each round has the teacher's own tries and deadline."""
 
-SILENT = 16
+MAX_CONSECUTIVE_FAILURES = 16
 """So many prompts in a row without an answer, and the teacher is taken to be down."""
 
-PROBATION = 10
+MIN_READABLE_AFTER = 10
 """A teacher of whose first so many answers none is readable is not asked on: it costs, and gives nothing."""
 
 GRACE_S = 20.0
 """How long what is under way may take to arrive when we are asked to stop; it may have been paid for."""
 
 
-class Ended(StrEnum):
+class EndReason(StrEnum):
     """Why the asking ended."""
 
     DONE = "done"
     BUDGET = "the budget is used up"
-    HALTED = "interrupted"
-    SILENT = "the teacher does not answer"
-    UNANSWERED = "some prompts got no answer"
+    INTERRUPTED = "interrupted"
+    NO_RESPONSE = "the teacher does not answer"
+    INCOMPLETE = "some prompts got no answer"
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
+class RunProgress:
     """What a progress bar shows. Tokens and cost are all that this folder has ever spent.
 
     unread   answers without a score line; last_failure: why a prompt got no answer, the last time
@@ -64,11 +64,11 @@ class Tally:
 @dataclass(kw_only=True, slots=True)
 class _Open:
     key: str
-    ask: Ask
-    rounds: int = 0
+    ask: PendingPrompt
+    attempts: int = 0
 
 
-class Questioner:
+class LabellingRun:
     """One run of asking. `show` is called with the tally at every change.
 
     todo   keys and asks that the journal has no answer to
@@ -77,31 +77,31 @@ class Questioner:
     def __init__(
         self,
         teacher: Teacher,
-        phrasing: Phrasing,
-        todo: Sequence[tuple[str, Ask]],
+        builder: PromptBuilder,
+        todo: Sequence[tuple[str, PendingPrompt]],
         *,
         journal: Journal,
-        purse: Purse,
-        tally: Tally,
-        halt: Halt,
-        show: Callable[[Tally], None],
+        budget: Budget,
+        tally: RunProgress,
+        interrupt: Interrupt,
+        show: Callable[[RunProgress], None],
     ) -> None:
         self._teacher = teacher
-        self._phrasing = phrasing
+        self._builder = builder
         self._todo = deque(_Open(key=key, ask=ask) for key, ask in todo)
         self._journal = journal
-        self._purse = purse
+        self._budget = budget
         self._tally = tally
-        self._halt = halt
+        self._interrupt = interrupt
         self._show = show
         self._grammar = teacher.template.forms["pair"].grammar
-        self._ended: Ended | None = None
+        self._ended: EndReason | None = None
         self._under_way = 0
         self._silent = 0
         self._unreadable: list[Entry] = []
         self._trusted = False
 
-    async def run(self, known: Sequence[Entry] = ()) -> Ended:
+    async def run(self, known: Sequence[Entry] = ()) -> EndReason:
         """Ask until everything is answered or there is a reason to stop; what came is in the journal.
 
         known   answers that the journal has already: they count for the teacher's probation
@@ -120,7 +120,7 @@ class Questioner:
 
     async def _ask(self) -> None:
         workers = [asyncio.create_task(self._work()) for _ in range(self._teacher.concurrency)]
-        halted = asyncio.create_task(self._halt.wait())
+        halted = asyncio.create_task(self._interrupt.wait())
         crowd = asyncio.gather(*workers)
         try:
             await asyncio.wait((crowd, halted), return_when=asyncio.FIRST_COMPLETED)
@@ -133,38 +133,38 @@ class Questioner:
                 task.cancel()
             await asyncio.gather(*workers, halted, crowd, return_exceptions=True)
 
-    def _reason(self) -> Ended:
+    def _reason(self) -> EndReason:
         if self._tally.done == self._tally.total:
-            return Ended.DONE
-        if self._halt.by is not None:
-            return Ended.HALTED
-        return self._ended or Ended.UNANSWERED
+            return EndReason.DONE
+        if self._interrupt.signal is not None:
+            return EndReason.INTERRUPTED
+        return self._ended or EndReason.INCOMPLETE
 
     async def _work(self) -> None:
-        while self._todo and self._ended is None and self._halt.by is None:
+        while self._todo and self._ended is None and self._interrupt.signal is None:
             opened, prompts, held = self._open()
             if not opened:
                 # what others have set aside may come back; the last one to find nothing ends the run
                 if not self._under_way:
-                    self._ended = Ended.BUDGET
+                    self._ended = EndReason.BUDGET
                 return
             self._under_way += 1
             try:
                 replies = await self._teacher.read(prompts)
             finally:
                 self._under_way -= 1
-                self._purse.release(held)
+                self._budget.refund(held)
             for one, prompt, reply in zip(opened, prompts, replies, strict=True):
                 self._take(one, prompt, reply)
 
     def _open(self) -> tuple[list[_Open], list[Prompt], float]:
-        """The next batch, its prompts, and what is set aside for it; empty when the purse is."""
+        """The next batch, its prompts, and what is set aside for it; empty when the budget is."""
         opened: list[_Open] = []
         prompts: list[Prompt] = []
         held = 0.0
         while self._todo and len(opened) < self._teacher.batch:
-            prompt = self._phrasing.prompt(self._todo[0].ask)
-            amount = self._purse.hold(prompt)
+            prompt = self._builder.prompt(self._todo[0].ask)
+            amount = self._budget.reserve(prompt)
             if amount is None:
                 break
             held += amount
@@ -176,7 +176,7 @@ class Questioner:
         if isinstance(reply, ConfigurationError):
             raise reply
         if isinstance(reply, Reply):
-            tokens = taken(prompt, reply)
+            tokens = usage(prompt, reply)
             entry = Entry(
                 key=one.key,
                 text=reply.text,
@@ -199,7 +199,7 @@ class Questioner:
         """Put it back, a few times; it stays unanswered then."""
         self._tally.last_failure = str(error)
         if isinstance(error, JudgeDeadlineExceeded):  # it was at work, and may send a bill
-            bound = most(prompt)
+            bound = upper_bound(prompt)
             self._keep(
                 Entry(
                     key=one.key,
@@ -210,19 +210,19 @@ class Questioner:
                 )
             )
         self._silent += 1
-        if self._silent >= SILENT and self._halt.by is None:
-            self._ended = self._ended or Ended.SILENT
-        one.rounds += 1
-        if one.rounds < ROUNDS:
+        if self._silent >= MAX_CONSECUTIVE_FAILURES and self._interrupt.signal is None:
+            self._ended = self._ended or EndReason.NO_RESPONSE
+        one.attempts += 1
+        if one.attempts < MAX_ATTEMPTS:
             self._todo.append(one)
         self._show(self._tally)
 
     def _keep(self, entry: Entry) -> None:
         self._journal.append(entry)
-        self._purse.spend(entry.input_tokens, entry.output_tokens)
+        self._budget.spend(entry.input_tokens, entry.output_tokens)
         self._tally.input_tokens += entry.input_tokens
         self._tally.output_tokens += entry.output_tokens
-        self._tally.cost = self._purse.spent
+        self._tally.cost = self._budget.spent
         self._show(self._tally)
 
     def _judge_teacher(self, entry: Entry) -> None:
@@ -236,11 +236,13 @@ class Questioner:
         if self._trusted:
             return
         self._unreadable.append(entry)
-        if len(self._unreadable) >= PROBATION:
-            raise ConfigurationError(_mute(self._unreadable[-1], len(self._unreadable)))
+        if len(self._unreadable) >= MIN_READABLE_AFTER:
+            raise ConfigurationError(
+                _unreadable_teacher_message(self._unreadable[-1], len(self._unreadable))
+            )
 
 
-def _mute(entry: Entry, count: int) -> str:
+def _unreadable_teacher_message(entry: Entry, count: int) -> str:
     said = f"it refused: {entry.text[:200]}" if entry.refused else f"it wrote: {entry.text[:200]!r}"
     return (
         f"none of the teacher's first {count} answers has a line with two scores from 1 to 10; {said}."

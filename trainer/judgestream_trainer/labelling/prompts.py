@@ -11,7 +11,7 @@ from judgestream_trainer.labelling.pairing import Pair
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Phrasing:
+class PromptBuilder:
     """How pairs become prompts: the teacher's template, the explanation's length, and who is asked.
 
     identity   what names the teacher; it enters the keys and the manifest
@@ -21,7 +21,7 @@ class Phrasing:
     max_tokens: int
     identity: Mapping[str, str | int]
 
-    def prompt(self, ask: "Ask") -> Prompt:
+    def prompt(self, ask: "PendingPrompt") -> Prompt:
         form = self.template.forms["pair"]
         question = ask.pair.question
         return Prompt(
@@ -34,7 +34,7 @@ class Phrasing:
             max_tokens=self.max_tokens,
         )
 
-    def key(self, ask: "Ask") -> str:
+    def key(self, ask: "PendingPrompt") -> str:
         """64 hex digits that name this question to this teacher: what the journal is searched by.
 
         Another teacher, template or length of the explanation is another question.
@@ -44,7 +44,7 @@ class Phrasing:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ask:
+class PendingPrompt:
     """One prompt to come. It is rendered when it is needed: a large build's prompts do not fit in memory."""
 
     pair: Pair
@@ -52,25 +52,25 @@ class Ask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Keyed:
+class KeyedPair:
     """A pair with the keys of its judgements; `informed` is None without a reference."""
 
     pair: Pair
     blind: str
     informed: str | None
 
-    def asks(self) -> Iterator[tuple[str, Ask]]:
-        yield self.blind, Ask(pair=self.pair, informed=False)
+    def prompts(self) -> Iterator[tuple[str, PendingPrompt]]:
+        yield self.blind, PendingPrompt(pair=self.pair, informed=False)
         if self.informed is not None:
-            yield self.informed, Ask(pair=self.pair, informed=True)
+            yield self.informed, PendingPrompt(pair=self.pair, informed=True)
 
 
-def keyed(pairs: Sequence[Pair], phrasing: Phrasing) -> list[Keyed]:
+def key_pairs(pairs: Sequence[Pair], builder: PromptBuilder) -> list[KeyedPair]:
     return [
-        Keyed(
+        KeyedPair(
             pair=pair,
-            blind=phrasing.key(Ask(pair=pair, informed=False)),
-            informed=phrasing.key(Ask(pair=pair, informed=True))
+            blind=builder.key(PendingPrompt(pair=pair, informed=False)),
+            informed=builder.key(PendingPrompt(pair=pair, informed=True))
             if pair.question.reference is not None
             else None,
         )

@@ -13,12 +13,12 @@ import pytest
 from judgestream.backends.chat.endpoint import Endpoint
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT
-from judgestream_trainer.labelling.asking import Ended, Questioner, Tally
-from judgestream_trainer.labelling.asks import Ask, Phrasing
-from judgestream_trainer.labelling.budget import FRAME_TOKENS, Purse
-from judgestream_trainer.labelling.interrupts import Halt
-from judgestream_trainer.labelling.journal import Journal, opened
+from judgestream_trainer.labelling.budget import FRAME_TOKENS, Budget
+from judgestream_trainer.labelling.interrupts import Interrupt
+from judgestream_trainer.labelling.journal import Journal, open_journal
 from judgestream_trainer.labelling.pairing import Pair
+from judgestream_trainer.labelling.prompts import PendingPrompt, PromptBuilder
+from judgestream_trainer.labelling.run import EndReason, LabellingRun, RunProgress
 from judgestream_trainer.labelling.sources import Answer as Written
 from judgestream_trainer.labelling.sources import Question
 from judgestream_trainer.labelling.teacher import endpoint_teacher
@@ -39,36 +39,38 @@ def ask(
     *,
     count: int = 12,
     pairs: Sequence[Pair] = (),
-    purse: Purse | None = None,
-    halt: Halt | None = None,
+    budget: Budget | None = None,
+    interrupt: Interrupt | None = None,
     **options: Any,
-) -> tuple[Ended, Tally, Server]:
+) -> tuple[EndReason, RunProgress, Server]:
     """Ask for `count` judgements; what the folder's journal has is not asked again."""
     settings = {"concurrency": 4, "backoff_s": 0.01, "deadline_s": 10.0, **options}
-    with serving(answer) as server, opened(folder) as journal:
+    with serving(answer) as server, open_journal(folder) as journal:
         endpoint = Endpoint(url=server.url, model="teacher", top_logprobs=0, **settings)
         teacher = endpoint_teacher(endpoint, "chat-v1")
-        phrasing = Phrasing(template=teacher.template, max_tokens=50, identity={"model": "teacher"})
+        builder = PromptBuilder(
+            template=teacher.template, max_tokens=50, identity={"model": "teacher"}
+        )
         chosen = pairs or [pair(number) for number in range(count)]
-        asks = [Ask(pair=one, informed=False) for one in chosen]
-        keyed = [(phrasing.key(one), one) for one in asks]
+        asks = [PendingPrompt(pair=one, informed=False) for one in chosen]
+        keyed = [(builder.key(one), one) for one in asks]
         todo = [one for one in keyed if one[0] not in journal.answers]
-        tally = Tally(total=count, done=count - len(todo))
-        questioner = Questioner(
+        tally = RunProgress(total=count, done=count - len(todo))
+        labelling_run = LabellingRun(
             teacher,
-            phrasing,
+            builder,
             todo,
             journal=journal,
-            purse=purse or Purse(),
+            budget=budget or Budget(),
             tally=tally,
-            halt=halt or Halt(),
+            interrupt=interrupt or Interrupt(),
             show=lambda now: None,
         )
-        return asyncio.run(questioner.run(list(journal.answers.values())[::-1])), tally, server
+        return asyncio.run(labelling_run.run(list(journal.answers.values())[::-1])), tally, server
 
 
 def kept(folder: Path) -> Journal:
-    with opened(folder) as journal:
+    with open_journal(folder) as journal:
         return journal
 
 
@@ -78,12 +80,12 @@ def test_every_judgement_is_asked_once_and_kept_with_its_tokens(tmp_path: Path) 
         return by_length(body)
 
     ended, tally, server = ask(slow, tmp_path)
-    assert (ended, tally.done, len(server.requests)) == (Ended.DONE, 12, 12)
+    assert (ended, tally.done, len(server.requests)) == (EndReason.DONE, 12, 12)
     assert (tally.input_tokens, tally.output_tokens) == (12 * 321, 12 * 4)
     assert 2 <= server.most_at_once <= 4
     assert {entry.text for entry in kept(tmp_path).answers.values()} == {"3 8\nBy itself."}
     ended, tally, server = ask(by_length, tmp_path, count=15)
-    assert (ended, tally.done, len(server.requests)) == (Ended.DONE, 15, 3)
+    assert (ended, tally.done, len(server.requests)) == (EndReason.DONE, 15, 3)
 
 
 @pytest.mark.parametrize("fault", [429, 500, 503, 0], ids=str)
@@ -98,7 +100,7 @@ def test_what_may_pass_is_asked_again_after_the_pause_that_was_asked_for(
         return by_length(body) if len(times) > 1 else (fault, {"retry-after": "0.2"}, "later")
 
     ended, tally, _ = ask(flaky, tmp_path, count=4)
-    assert (ended, tally.done) == (Ended.DONE, 4)
+    assert (ended, tally.done) == (EndReason.DONE, 4)
     assert [len(times) for times in seen.values()] == [2] * 4
     if fault:
         assert all(second - first >= 0.2 for first, second in seen.values())
@@ -115,21 +117,21 @@ def test_a_hang_is_cut_asked_again_and_reckoned_as_paid_for(tmp_path: Path) -> N
             release.wait(20)
         return by_length(body)
 
-    purse = Purse(price_in=1.0)
+    budget = Budget(price_in=1.0)
     try:
-        ended, tally, _ = ask(hangs_once, tmp_path, count=4, purse=purse, deadline_s=1.0)
+        ended, tally, _ = ask(hangs_once, tmp_path, count=4, budget=budget, deadline_s=1.0)
     finally:
         release.set()
-    assert (ended, tally.done) == (Ended.DONE, 4)
+    assert (ended, tally.done) == (EndReason.DONE, 4)
     lost = [entry for entry in kept(tmp_path).all_entries if entry.lost]
     assert len(lost) == 1 and lost[0].estimated
-    assert purse.spent == pytest.approx((4 * 321 + lost[0].input_tokens) / 1e6)
+    assert budget.spent == pytest.approx((4 * 321 + lost[0].input_tokens) / 1e6)
 
 
 def test_a_teacher_that_is_down_ends_the_run_and_says_why(tmp_path: Path) -> None:
     down = (503, {}, {"error": {"message": "out for lunch"}})
     ended, tally, _ = ask(lambda body: down, tmp_path, count=40, deadline_s=1.0, concurrency=16)
-    assert (ended, tally.done) == (Ended.SILENT, 0)
+    assert (ended, tally.done) == (EndReason.NO_RESPONSE, 0)
     assert "out for lunch" in tally.last_failure
 
 
@@ -139,7 +141,7 @@ def test_one_prompt_without_an_answer_is_left_and_the_others_are_done(tmp_path: 
         return (500, {}, "broken") if bad else by_length(body)
 
     ended, tally, _ = ask(some, tmp_path, deadline_s=0.5)
-    assert (ended, tally.done) == (Ended.UNANSWERED, 11)
+    assert (ended, tally.done) == (EndReason.INCOMPLETE, 11)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,7 @@ def test_a_prompt_that_is_refused_for_good_is_kept_as_such_and_not_asked_again(
         bad = "Q3?" in body["messages"][-1]["content"]
         return (400, {}, "maximum context length is 10") if bad else by_length(body)
 
-    assert ask(some, tmp_path)[0] is Ended.DONE
+    assert ask(some, tmp_path)[0] is EndReason.DONE
     assert [e.refused for e in kept(tmp_path).answers.values() if e.refused] == ["prompt_too_long"]
     assert ask(some, tmp_path)[2].requests == []
 
@@ -202,7 +204,7 @@ def test_a_trusted_teachers_bad_answers_do_not_stop_the_next_run(tmp_path: Path)
 
     assert ask(some, tmp_path, count=13, concurrency=1)[1].unread == 12
     ended, tally, server = ask(by_length, tmp_path, count=14)
-    assert (ended, tally.unread, len(server.requests)) == (Ended.DONE, 12, 1)
+    assert (ended, tally.unread, len(server.requests)) == (EndReason.DONE, 12, 1)
 
 
 def test_some_garbage_among_good_answers_is_kept_and_counted(tmp_path: Path) -> None:
@@ -211,7 +213,7 @@ def test_some_garbage_among_good_answers_is_kept_and_counted(tmp_path: Path) -> 
         return by_length(body) if good else (200, {}, completion("\u0000\ufffd{{{"))
 
     ended, tally, _ = ask(some, tmp_path, count=9)
-    assert (ended, tally.done, tally.unread) == (Ended.DONE, 9, 8)
+    assert (ended, tally.done, tally.unread) == (EndReason.DONE, 9, 8)
 
 
 def test_another_kind_of_server_is_told_as_one(tmp_path: Path) -> None:
@@ -224,15 +226,17 @@ def test_a_budget_is_never_exceeded_and_a_raised_one_goes_on(
     tmp_path: Path, concurrency: int
 ) -> None:
     """A reply costs 321 + 4 * 10 = 361 of a millionth; 20 of them cost 0.00722."""
-    budget = 0.005
-    purse = Purse(price_in=1.0, price_out=10.0, budget=budget)
-    ended, tally, server = ask(by_length, tmp_path, count=20, purse=purse, concurrency=concurrency)
-    assert ended is Ended.BUDGET
+    limit = 0.005
+    budget = Budget(price_in=1.0, price_out=10.0, limit=limit)
+    ended, tally, server = ask(
+        by_length, tmp_path, count=20, budget=budget, concurrency=concurrency
+    )
+    assert ended is EndReason.BUDGET
     assert 0 < tally.done < 14 and tally.done == len(server.requests)
-    assert purse.spent == pytest.approx(tally.done * 361 / 1e6) and purse.spent <= budget
-    more = Purse(price_in=1.0, price_out=10.0, budget=0.02, spent=purse.spent)
-    ended, tally, server = ask(by_length, tmp_path, count=20, purse=more)
-    assert (ended, tally.done) == (Ended.DONE, 20)
+    assert budget.spent == pytest.approx(tally.done * 361 / 1e6) and budget.spent <= limit
+    more = Budget(price_in=1.0, price_out=10.0, limit=0.02, spent=budget.spent)
+    ended, tally, server = ask(by_length, tmp_path, count=20, budget=more)
+    assert (ended, tally.done) == (EndReason.DONE, 20)
     assert more.spent == pytest.approx(20 * 361 / 1e6)
 
 
@@ -255,9 +259,9 @@ def test_the_end_of_a_budget_is_told_as_such_whatever_the_sums(tmp_path: Path) -
 
     assert 0.1 + 0.2 + 0.3 - 0.1 - 0.2 - 0.3 > 0
     pairs = [padded(k, tokens) for k, tokens in enumerate((2000, 4000, 6000, 18_000))]
-    purse = Purse(price_in=50.0, budget=0.65)
-    ended, tally, _ = ask(in_turn, tmp_path, pairs=pairs, count=4, purse=purse, concurrency=3)
-    assert (ended, tally.done) == (Ended.BUDGET, 3)
+    budget = Budget(price_in=50.0, limit=0.65)
+    ended, tally, _ = ask(in_turn, tmp_path, pairs=pairs, count=4, budget=budget, concurrency=3)
+    assert (ended, tally.done) == (EndReason.BUDGET, 3)
 
 
 def test_a_budget_holds_for_an_endpoint_that_counts_no_tokens(tmp_path: Path) -> None:
@@ -265,23 +269,23 @@ def test_a_budget_holds_for_an_endpoint_that_counts_no_tokens(tmp_path: Path) ->
         status, headers, data = by_length(body)
         return status, headers, {"choices": data["choices"]}
 
-    purse = Purse(price_in=1.0, budget=0.01)
-    ended, tally, _ = ask(silent, tmp_path, count=20, purse=purse)
-    assert ended is Ended.BUDGET and 0 < purse.spent <= 0.01
+    budget = Budget(price_in=1.0, limit=0.01)
+    ended, tally, _ = ask(silent, tmp_path, count=20, budget=budget)
+    assert ended is EndReason.BUDGET and 0 < budget.spent <= 0.01
     assert all(entry.estimated for entry in kept(tmp_path).answers.values())
 
 
 def test_a_signal_stops_asking_and_keeps_what_is_under_way(tmp_path: Path) -> None:
-    halt = Halt()
+    interrupt = Interrupt()
     seen: list[int] = []
 
     def slow(body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
         seen.append(1)
         if len(seen) == 6:
-            halt(15)
+            interrupt(15)
         time.sleep(0.1)
         return by_length(body)
 
-    ended, tally, server = ask(slow, tmp_path, count=40, halt=halt)
-    assert ended is Ended.HALTED
+    ended, tally, server = ask(slow, tmp_path, count=40, interrupt=interrupt)
+    assert ended is EndReason.INTERRUPTED
     assert tally.done == len(server.requests) == len(kept(tmp_path).answers) < 15
