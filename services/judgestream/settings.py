@@ -108,23 +108,32 @@ class Triton(Group):
     )
 
 
-class Judging(Group):
-    group: str = Field("judgestream-judging", description="consumer group of the judging workers")
+class Consumer(Group):
+    """One kind of worker as a Kafka consumer: its group, and how much it takes at a time."""
+
+    group: str
     start: str = Field(
         "earliest",
         description="where a group without commits starts: earliest, latest or an ISO time",
     )
+    inflight: int = Field(64, ge=1, description="records handled at the same time, per worker")
+    outstanding: int = Field(
+        512, ge=1, description="records taken but not yet committed, per worker"
+    )
+    buffer_records: int = Field(
+        4096, ge=1, description="records buffered ahead, per worker; at most 1 MiB each"
+    )
+    commit_interval_s: float = Field(0.5, gt=0, description="between offset commits")
+
+    _check_start = field_validator("start")(_start)
+
+
+class Judging(Consumer):
+    group: str = Field("judgestream-judging", description="consumer group of the judging workers")
     accept_backlog: int = Field(
         1000,
         ge=0,
         description="records that a new group may begin with at an endpoint that is paid for",
-    )
-    inflight: int = Field(64, ge=1, description="requests in flight at Triton, per worker")
-    outstanding: int = Field(
-        512, ge=1, description="requests taken but not yet committed, per worker"
-    )
-    buffer_records: int = Field(
-        4096, ge=1, description="records buffered ahead, per worker; at most 1 MiB each"
     )
     deadline_s: float = Field(30.0, gt=0, description="one call to the judge")
     max_age_s: float = Field(
@@ -135,7 +144,6 @@ class Judging(Group):
     published_ttl_s: int = Field(
         86_400, ge=1, description="how long Redis remembers that a verdict was published"
     )
-    commit_interval_s: float = Field(0.5, gt=0, description="between offset commits")
     too_long: Literal["refuse", "cut"] = Field(
         "refuse",
         description="a request that exceeds the judge's context: a dead letter, or all answers cut evenly",
@@ -144,14 +152,12 @@ class Judging(Group):
         "application/protobuf", description="content type of published verdicts"
     )
 
-    _check_start = field_validator("start")(_start)
 
-
-class Bias(Group):
+class Bias(Consumer):
     group: str = Field("judgestream-bias", description="consumer group of the bias workers")
-    start: str = Field(
-        "earliest",
-        description="where a group without commits starts: earliest, latest or an ISO time",
+    inflight: int = Field(256, ge=1, description="verdicts counted at the same time, per worker")
+    outstanding: int = Field(
+        2048, ge=1, description="verdicts taken but not yet committed, per worker"
     )
     window_s: int = Field(60, ge=1, description="length of a tumbling window")
     lateness_s: int = Field(
@@ -159,8 +165,6 @@ class Bias(Group):
     )
     retention_s: int = Field(86_400, ge=60, description="how long a window can still be corrected")
     publish_interval_s: float = Field(2.0, gt=0, description="between reports of a growing window")
-
-    _check_start = field_validator("start")(_start)
 
 
 class Worker(Group):

@@ -8,7 +8,7 @@ import pytest
 
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.metrics_ports import metrics_port, with_metrics_port
-from judgestream.apps.worker.readiness import ready_file
+from judgestream.apps.worker.readiness import ignore_ready, ready_file
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Settings, load
 
@@ -16,10 +16,10 @@ from judgestream.settings import Settings, load
 def test_the_ready_file_holds_the_pid(tmp_path: Path) -> None:
     ready_file(tmp_path / "ready")()
     assert (tmp_path / "ready").read_text() == f"{os.getpid()}\n"
-    ready_file(None)()
+    assert ready_file(None) is ignore_ready
 
 
-def test_a_ready_file_that_cannot_be_written_ends_nothing(
+def test_a_ready_file_that_cannot_be_written_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     ready_file(tmp_path / "none" / "ready")()

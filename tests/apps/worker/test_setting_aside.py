@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from judgestream.apps.worker.offset_tracker import Abandoned
-from judgestream.apps.worker.record_handling import Streak
+from judgestream.apps.worker.record_handling import FailureStreak
 from judgestream.apps.worker.setting_aside import SetAside
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.contracts.events import Header
@@ -76,19 +76,19 @@ def test_a_stopping_worker_leaves_the_record_for_later() -> None:
     assert topic.letters == [] and status.entry().counts == {}
 
 
-def test_errors_of_ours_in_a_row_are_slowed_down_and_shown() -> None:
+def test_unexpected_errors_in_a_row_are_slowed_down_and_shown() -> None:
     status, pauses = WorkerStatus(kind="judging", slot=0), []
-    streak = Streak(status)
+    streak = FailureStreak(status)
 
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
 
     async def go() -> None:
         for _ in range(9):
-            await streak.another(InternalError("KeyError: 'x'"), pause)
+            await streak.add(InternalError("KeyError: 'x'"), pause)
 
     asyncio.run(go())
     assert pauses == [2, 4, 8, 16, 30, 30]
     assert status.state == "waiting" and "KeyError" in status.reason
-    streak.broken()
+    streak.end()
     assert status.state == "working"

@@ -8,7 +8,10 @@ is counted and nothing is committed: the verdicts wait in Kafka.
 import asyncio
 import hashlib
 import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 from uuid import uuid4
 
@@ -19,10 +22,10 @@ from judgestream.adapters.redis.bias_store import BiasStore, Counted, OpenWindow
 from judgestream.apps.worker import faust_app, metrics
 from judgestream.apps.worker.backlog import place_group
 from judgestream.apps.worker.board_keeper import on_board
-from judgestream.apps.worker.readiness import Ready, nobody_waits
+from judgestream.apps.worker.faust_app import OpenWorker, WorkerSpec
+from judgestream.apps.worker.readiness import Ready, ignore_ready
 from judgestream.apps.worker.setting_aside import Pause, SetAside
 from judgestream.apps.worker.status import WorkerStatus
-from judgestream.apps.worker.watchdog import Movement
 from judgestream.contracts.codecs import timestamp, verdict_from_message
 from judgestream.contracts.events import JSON, header
 from judgestream.contracts.outgoing import outgoing
@@ -49,8 +52,6 @@ log = logging.getLogger(__name__)
 
 SOURCE = "judgestream/bias"
 NO_REDIS = "the bias worker counts in Redis: set JUDGESTREAM_REDIS__URL"
-INFLIGHT = 256
-OUTSTANDING = 2048
 RETRY_S = 1.0
 SHOWN_RELEASES = 200
 """Gauges are for this many releases: anybody may publish verdicts under new names."""
@@ -238,50 +239,8 @@ def bias_report(window: OpenWindow, *, final: bool, now: datetime) -> BiasReport
     )
 
 
-class _Worker:
-    def __init__(self, settings: Settings, slot: int, status: WorkerStatus) -> None:
-        self._settings = settings
-        self._slot = slot
-        self._status = status
-        self._counter: VerdictCounter | None = None
-
-    async def open(self) -> None:
-        settings = self._settings
-        redis = connect(settings.redis)
-        if redis is None:
-            raise ConfigurationError(NO_REDIS)
-        self._batch = Batch(redis, scripts=scripts())
-        store = BiasStore(
-            self._batch,
-            prefix=settings.redis.prefix,
-            lateness=timedelta(seconds=settings.bias.lateness_s),
-            retention=timedelta(seconds=settings.bias.retention_s),
-        )
-        self._publisher = Publisher(settings.kafka, client_id=f"judgestream-bias-{self._slot}")
-        await self._publisher.start()
-        self._aside = SetAside(self._publisher, group=settings.bias.group, status=self._status)
-        self._counter = VerdictCounter(store, settings.bias, self._status)
-        self._reports = ReportPublisher(store, self._publisher, self._counter, settings.bias)
-
-    async def close(self) -> None:
-        if self._counter is not None:
-            await self._publisher.stop()
-            await self._batch.close()
-
-    def aside(self) -> SetAside:
-        return self._aside
-
-    async def report(self) -> None:
-        await self._reports.run()
-
-    async def handle(self, record: Record, pause: Pause) -> None:
-        if self._counter is None:
-            raise RuntimeError("a record came before the worker was open")
-        await self._counter.handle(record, pause)
-
-
-def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
-    """Check, then run until told to stop. Returns the exit code.
+def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
+    """Check everything, then run until stopped. Returns the exit code.
 
     Raises:
         JudgestreamError: something is missing; the message says what, and how to fix it.
@@ -290,39 +249,51 @@ def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
         raise ConfigurationError(NO_REDIS)
     status = WorkerStatus(kind="bias", slot=slot, group=settings.bias.group)
     with on_board(settings.redis, status):
-        return _run(settings, slot, status, ready)
+        check_kafka(
+            settings.kafka, group=settings.bias.group, topics=(VERDICTS, BIAS, DEAD_LETTERS)
+        )
+        place_group(settings.kafka, consumer=settings.bias, topic=VERDICTS)
+        try:
+            warning = check_redis(settings.redis)
+        except StoreUnavailable as exc:
+            warning = f"{exc}; nothing is counted until it does"
+        if warning:
+            log.warning("%s", warning)
+        spec = WorkerSpec(
+            settings=settings,
+            consumer=settings.bias,
+            slot=slot,
+            topic=VERDICTS,
+            open=partial(_opened, settings, slot, status),
+            status=status,
+            ready=ready,
+        )
+        return faust_app.run(spec)
 
 
-def _run(settings: Settings, slot: int, status: WorkerStatus, ready: Ready) -> int:
-    check_kafka(settings.kafka, group=settings.bias.group, topics=(VERDICTS, BIAS, DEAD_LETTERS))
-    place_group(
-        settings.kafka, group=settings.bias.group, topic=VERDICTS, start=settings.bias.start
-    )
-    try:
-        odd = check_redis(settings.redis)
-    except StoreUnavailable as exc:
-        odd = f"{exc}; nothing is counted until it does"
-    if odd:
-        log.warning("%s", odd)
-    faust_app.use_uvloop()
-    worker = _Worker(settings, slot, status)
-    movement = Movement()
-    app = faust_app.build(
-        settings=settings,
-        group=settings.bias.group,
-        slot=slot,
-        topic=VERDICTS,
-        inflight=INFLIGHT,
-        outstanding=OUTSTANDING,
-        handle=worker.handle,
-        opening=worker.open,
-        closing=worker.close,
-        movement=movement,
-        status=status,
-        aside=worker.aside,
-        background={"bias report": worker.report},
-        ready=ready,
-    )
-    return faust_app.run(
-        app, settings=settings, group=settings.bias.group, movement=movement, status=status
-    )
+@asynccontextmanager
+async def _opened(settings: Settings, slot: int, status: WorkerStatus) -> AsyncIterator[OpenWorker]:
+    """The worker with its connections: Redis and the producer."""
+    async with AsyncExitStack() as stack:
+        redis = connect(settings.redis)
+        if redis is None:
+            raise ConfigurationError(NO_REDIS)
+        batch = Batch(redis, scripts=scripts())
+        stack.push_async_callback(batch.close)
+        store = BiasStore(
+            batch,
+            prefix=settings.redis.prefix,
+            lateness=timedelta(seconds=settings.bias.lateness_s),
+            retention=timedelta(seconds=settings.bias.retention_s),
+        )
+        publisher = Publisher(settings.kafka, client_id=f"judgestream-bias-{slot}")
+        await publisher.start()
+        stack.push_async_callback(publisher.stop)
+        counter = VerdictCounter(store, settings.bias, status)
+        yield OpenWorker(
+            handle=counter.handle,
+            aside=SetAside(publisher, group=settings.bias.group, status=status),
+            background={
+                "bias report": ReportPublisher(store, publisher, counter, settings.bias).run
+            },
+        )

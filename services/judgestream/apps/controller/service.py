@@ -22,7 +22,7 @@ from judgestream.adapters.triton import TritonJudge
 from judgestream.adapters.triton_control import ModelState, TritonControl
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.board_keeper import on_board
-from judgestream.apps.worker.readiness import Ready, nobody_waits
+from judgestream.apps.worker.readiness import Ready, ignore_ready
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import (
     ConfigurationError,
@@ -261,7 +261,7 @@ async def _run(settings: Settings, status: WorkerStatus, ready: Ready) -> None:
                 store.let_go()
 
 
-def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
+def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code.
 
     Raises:

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.preflight import check_kafka
@@ -11,12 +13,12 @@ from judgestream.adapters.redis.published import Published
 from judgestream.adapters.triton import TritonJudge
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.worker import faust_app, metrics
-from judgestream.apps.worker.backlog import paid, place_group
+from judgestream.apps.worker.backlog import paid_judge, place_group
 from judgestream.apps.worker.board_keeper import on_board
-from judgestream.apps.worker.readiness import Ready, nobody_waits
+from judgestream.apps.worker.faust_app import OpenWorker, WorkerSpec
+from judgestream.apps.worker.readiness import Ready, ignore_ready
 from judgestream.apps.worker.setting_aside import Pause, SetAside
 from judgestream.apps.worker.status import WorkerStatus
-from judgestream.apps.worker.watchdog import Movement
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS
 from judgestream.core.errors import ReleaseNotLoaded
@@ -25,67 +27,93 @@ from judgestream.settings import Settings
 
 log = logging.getLogger(__name__)
 
-
-class _Worker:
-    """Holds what lives as long as the event loop: the judge's channel, the producer, Redis."""
-
-    def __init__(self, settings: Settings, slot: int, status: WorkerStatus, *, output: str) -> None:
-        """`output` tells this verdict topic from an earlier one of the same name."""
-        self._settings = settings
-        self._slot = slot
-        self._status = status
-        self._output = output
-        self._requests: RequestJudge | None = None
-        self._published: Published | None = None
-
-    async def open(self) -> None:
-        settings = self._settings
-        self._judge = await TritonJudge.connect(
-            settings.triton.grpc, settings.triton.release, deadline_s=settings.judging.deadline_s
-        )
-        self._publisher = Publisher(settings.kafka, client_id=f"judgestream-judging-{self._slot}")
-        await self._publisher.start()
-        self._aside = SetAside(self._publisher, group=settings.judging.group, status=self._status)
-        redis = connect(settings.redis)
-        self._published = Published(
-            None if redis is None else Batch(redis),
-            prefix=f"{settings.redis.prefix}:{self._output}",
-            ttl_s=settings.judging.published_ttl_s,
-        )
-        self._requests = RequestJudge(
-            judge=self._judge,
-            publisher=self._publisher,
-            published=self._published,
-            settings=settings.judging,
-            status=self._status,
-        )
-        self._status.release = self._judge.release.name
-        log.info("judging with release %s", self._judge.release.name)
-
-    async def close(self) -> None:
-        if self._published is not None:
-            await self._published.close()
-            await self._publisher.stop()
-            await self._judge.close()
-
-    def aside(self) -> SetAside:
-        return self._aside
-
-    async def handle(self, record: Record, pause: Pause) -> None:
-        if self._requests is None or self._published is None:
-            raise RuntimeError("a record came before the worker was open")
-        await self._requests.handle(record, pause)
-        metrics.redis_available.set(self._published.available)
+FIRST_LOOK_S = 0.5
+LONGEST_LOOK_S = 5.0
+"""Between two looks for a release that is not loaded; doubles from the first to the longest."""
 
 
-async def _find_judge(settings: Settings, status: WorkerStatus) -> Mapping[str, str]:
-    """The parameters of the release to ask. One that Triton has not loaded is waited for, visibly: the
-    controller loads it, or somebody does.
+def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
+    """Check everything, then run until stopped. Returns the exit code.
 
     Raises:
-        JudgeUnavailable, ConfigurationError: no Triton, or no judge of ours.
+        JudgestreamError: something is missing; the message says what, and how to fix it.
     """
-    pause = 0.5
+    status = WorkerStatus(kind="judging", slot=slot, group=settings.judging.group)
+    with on_board(settings.redis, status):
+        topic_id = check_kafka(
+            settings.kafka, group=settings.judging.group, topics=(VERDICTS, REQUESTS, DEAD_LETTERS)
+        )
+        parameters = asyncio.run(_wait_for_release(settings, status))
+        place_group(
+            settings.kafka,
+            consumer=settings.judging,
+            topic=REQUESTS,
+            judge=paid_judge(parameters),
+            accepted=settings.judging.accept_backlog,
+        )
+        spec = WorkerSpec(
+            settings=settings,
+            consumer=settings.judging,
+            slot=slot,
+            topic=REQUESTS,
+            open=partial(_opened, settings, slot, status, topic_id=topic_id),
+            status=status,
+            ready=ready,
+        )
+        return faust_app.run(spec)
+
+
+@asynccontextmanager
+async def _opened(
+    settings: Settings, slot: int, status: WorkerStatus, *, topic_id: str
+) -> AsyncIterator[OpenWorker]:
+    """The worker with its connections: the judge, the producer, Redis.
+
+    topic_id  of the verdict topic: what was published on an earlier topic of its name does not count
+    """
+    async with AsyncExitStack() as stack:
+        judge = await TritonJudge.connect(
+            settings.triton.grpc, settings.triton.release, deadline_s=settings.judging.deadline_s
+        )
+        stack.push_async_callback(judge.close)
+        publisher = Publisher(settings.kafka, client_id=f"judgestream-judging-{slot}")
+        await publisher.start()
+        stack.push_async_callback(publisher.stop)
+        redis = connect(settings.redis)
+        published = Published(
+            None if redis is None else Batch(redis),
+            prefix=f"{settings.redis.prefix}:{topic_id}",
+            ttl_s=settings.judging.published_ttl_s,
+        )
+        stack.push_async_callback(published.close)
+        requests = RequestJudge(
+            judge=judge,
+            publisher=publisher,
+            published=published,
+            settings=settings.judging,
+            status=status,
+        )
+
+        async def handle(record: Record, pause: Pause) -> None:
+            await requests.handle(record, pause)
+            metrics.redis_available.set(published.available)
+
+        status.release = judge.release.name
+        log.info("judging with release %s", judge.release.name)
+        yield OpenWorker(
+            handle=handle,
+            aside=SetAside(publisher, group=settings.judging.group, status=status),
+        )
+
+
+async def _wait_for_release(settings: Settings, status: WorkerStatus) -> Mapping[str, str]:
+    """The release's parameters. A release that is not loaded is waited for, and the status says so: the
+    controller or a person loads it.
+
+    Raises:
+        JudgeUnavailable, ConfigurationError: no Triton, or the model is not one of our judges.
+    """
+    pause = FIRST_LOOK_S
     while True:
         try:
             judge = await TritonJudge.connect(
@@ -97,55 +125,8 @@ async def _find_judge(settings: Settings, status: WorkerStatus) -> Mapping[str, 
             status.release = settings.triton.release
             status.paused(f"{exc.code}: {exc}")
             await asyncio.sleep(pause)
-            pause = min(5.0, pause * 2)
+            pause = min(LONGEST_LOOK_S, pause * 2)
             continue
         await judge.close()
         template(judge.release.template_id)
         return judge.parameters
-
-
-def main(settings: Settings, slot: int, ready: Ready = nobody_waits) -> int:
-    """Check everything, then run until told to stop. Returns the exit code.
-
-    Raises:
-        JudgestreamError: something is missing; the message says what, and the mend.
-    """
-    status = WorkerStatus(kind="judging", slot=slot, group=settings.judging.group)
-    with on_board(settings.redis, status):
-        return _run(settings, slot, status, ready)
-
-
-def _run(settings: Settings, slot: int, status: WorkerStatus, ready: Ready) -> int:
-    output = check_kafka(
-        settings.kafka, group=settings.judging.group, topics=(VERDICTS, REQUESTS, DEAD_LETTERS)
-    )
-    parameters = asyncio.run(_find_judge(settings, status))
-    place_group(
-        settings.kafka,
-        group=settings.judging.group,
-        topic=REQUESTS,
-        start=settings.judging.start,
-        judge=paid(parameters),
-        accepted=settings.judging.accept_backlog,
-    )
-    faust_app.use_uvloop()
-    worker = _Worker(settings, slot, status, output=output)
-    movement = Movement()
-    app = faust_app.build(
-        settings=settings,
-        group=settings.judging.group,
-        slot=slot,
-        topic=REQUESTS,
-        inflight=settings.judging.inflight,
-        outstanding=settings.judging.outstanding,
-        handle=worker.handle,
-        opening=worker.open,
-        closing=worker.close,
-        movement=movement,
-        status=status,
-        aside=worker.aside,
-        ready=ready,
-    )
-    return faust_app.run(
-        app, settings=settings, group=settings.judging.group, movement=movement, status=status
-    )

@@ -1,4 +1,4 @@
-"""Where a new group starts, said with its backlog before anything is spent."""
+"""The start of a new consumer group: its backlog is shown before any money is spent."""
 
 import logging
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from judgestream.adapters.kafka.starting import EARLIEST, Start, commit_start, f
 from judgestream.adapters.releases.endpoint import FAMILY
 from judgestream.contracts.topics import Topic
 from judgestream.core.errors import ConfigurationError
-from judgestream.settings import Kafka
+from judgestream.settings import Consumer, Kafka
 
 log = logging.getLogger(__name__)
 
@@ -16,72 +16,77 @@ PROMPTS = 2
 """Prompts of a typical request: both orders of a pair."""
 
 FRAME_TOKENS = 200
-"""What a template adds to a request's own text, about."""
+"""Tokens that a template adds to a request's own text, roughly."""
 
 LINE_TOKENS = 16
 BYTES_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Paid:
-    """A judge that costs money per prompt; prices per million tokens, 0 where they were not stated."""
+class PaidJudge:
+    """A judge that costs money per prompt. Prices per million tokens; 0 where none is stated."""
 
     price_in: float = 0.0
     price_out: float = 0.0
 
     def cost(self, start: Start) -> float:
-        """Of the whole backlog, in the currency of the prices; 0 if it cannot be told."""
+        """Estimated cost of the whole backlog, in the currency of the prices; 0 when it is unknown."""
         tokens_in = start.mean_bytes / BYTES_PER_TOKEN + FRAME_TOKENS
         each = (tokens_in * self.price_in + LINE_TOKENS * self.price_out) / 1e6
         return start.records * PROMPTS * each
 
 
-def paid(parameters: Mapping[str, str]) -> Paid | None:
-    """What a release's configuration says of its price: an endpoint with a key or with prices is paid for,
-    one without either is somebody's own server."""
+def paid_judge(parameters: Mapping[str, str]) -> PaidJudge | None:
+    """The price of a release, from its model configuration. None: it costs nothing.
+
+    An endpoint with a key or with prices is paid; one with neither is the user's own server.
+    """
     if parameters.get("family") != FAMILY:
         return None
     price_in, price_out = (_number(parameters.get(name)) for name in ("price_in", "price_out"))
     if not parameters.get("key_variable") and not price_in and not price_out:
         return None
-    return Paid(price_in=price_in, price_out=price_out)
+    return PaidJudge(price_in=price_in, price_out=price_out)
 
 
 def place_group(
     kafka: Kafka,
     *,
-    group: str,
+    consumer: Consumer,
     topic: Topic,
-    start: str,
-    judge: Paid | None = None,
+    judge: PaidJudge | None = None,
     accepted: int = 0,
 ) -> None:
-    """Let a group without commits begin where the settings say; nothing happens to one that has any.
+    """Let a group without commits begin where the settings say. A group with commits is left alone.
 
-    judge     of a group that asks one that is paid for
-    accepted  records that such a group may begin with
+    Args:
+        judge: the paid judge that the group asks, if it asks one.
+        accepted: records that such a group may begin with.
 
     Raises:
         ConfigurationError: there are more; the message says how many and what to choose.
         BrokerUnavailable: the broker does not answer.
     """
+    group, start = consumer.group, consumer.start
     found = find_start(kafka, group=group, topic=topic, start=start, sample=judge is not None)
     if not found.new:
         return
-    said = told(found, judge)
+    backlog = describe(found, judge)
     if judge is not None and found.records > accepted:
         raise ConfigurationError(
-            f"group {group} is new and would start {_where(start)} on {topic.name}, with {said}, at an"
-            f" endpoint that is paid for. Choose: JUDGESTREAM_JUDGING__START=latest (only what comes from"
-            " now on) or an ISO time to start from, or accept it:"
-            f" JUDGESTREAM_JUDGING__ACCEPT_BACKLOG={found.records} or more"
+            f"group {group} is new and would start {_position(start)} on {topic.name}, with {backlog}, at a"
+            " paid endpoint. Choose: JUDGESTREAM_JUDGING__START=latest (only new records) or an ISO time"
+            f" to start from, or accept the backlog: JUDGESTREAM_JUDGING__ACCEPT_BACKLOG={found.records}"
+            " or more"
         )
-    log.info("group %s is new: it starts %s on %s, with %s", group, _where(start), topic.name, said)
+    log.info(
+        "group %s is new: it starts %s on %s, with %s", group, _position(start), topic.name, backlog
+    )
     if start != EARLIEST:
         commit_start(kafka, group=group, topic=topic, start=found)
 
 
-def told(start: Start, judge: Paid | None) -> str:
+def describe(start: Start, judge: PaidJudge | None) -> str:
     """The backlog in words."""
     if judge is None:
         return f"{start.records:,} records before it"
@@ -90,11 +95,11 @@ def told(start: Start, judge: Paid | None) -> str:
         return prompts
     cost = judge.cost(start)
     if not cost:
-        return f"{prompts} (what they cost is not known: the release states no prices)"
+        return f"{prompts} (at an unknown cost: the release states no prices)"
     return f"{prompts}, about {cost:,.2f} in the currency of its prices"
 
 
-def _where(start: str) -> str:
+def _position(start: str) -> str:
     return f"at its {start} record" if start in (EARLIEST, "latest") else f"at {start}"
 
 

@@ -1,9 +1,10 @@
-"""The Faust shell that both workers share: one topic in, one prefix window, nothing lost."""
+"""The Faust app of the judging and the bias worker: one topic in, an offset tracker, a handler per record."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from types import MappingProxyType
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field
 from typing import Any
 
 import faust
@@ -14,60 +15,97 @@ from judgestream.adapters.kafka.faust_transport import Transport, Trouble
 from judgestream.adapters.kafka.lag import GroupLag
 from judgestream.adapters.redis.worker_board import WorkerState
 from judgestream.apps.worker import logs, metrics
-from judgestream.apps.worker.offset_tracker import Window
-from judgestream.apps.worker.readiness import Ready, nobody_waits
-from judgestream.apps.worker.record_handling import RecordHandling
-from judgestream.apps.worker.setting_aside import Pause, SetAside
+from judgestream.apps.worker.offset_tracker import Event, OffsetTracker
+from judgestream.apps.worker.readiness import Ready
+from judgestream.apps.worker.record_handling import Handle, RecordHandling
+from judgestream.apps.worker.setting_aside import SetAside
 from judgestream.apps.worker.status import WorkerStatus
-from judgestream.apps.worker.watchdog import Movement, Watchdog
-from judgestream.contracts.records import Record
+from judgestream.apps.worker.watchdog import Activity, Watchdog
 from judgestream.contracts.topics import Topic
-from judgestream.settings import Kafka, Settings
+from judgestream.settings import Consumer, Kafka, Settings
 
 log = logging.getLogger(__name__)
 
+Background = Callable[[], Awaitable[None]]
 
-class App(faust.App):
-    """A Faust app that tells its window when partitions are about to go, and opens what the worker needs.
 
-    `opening` and `closing` run in the worker's own event loop, before the first and after the last record.
-    `background` are tasks by name; one that ends by itself ends the worker, so that its supervisor starts it
-    again.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenWorker:
+    """What a worker does while its event loop runs.
+
+    handle      handles one record
+    aside       dead-letters a record that `handle` cannot handle
+    background  tasks beside the records, by name. One that ends by itself ends the worker, so that its
+                supervisor restarts it
     """
 
-    window: Window
-    kafka: Kafka
+    handle: Handle
+    aside: SetAside
+    background: Mapping[str, Background] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerSpec:
+    """One worker, before it is started.
+
+    consumer  its consumer group and limits
+    slot      its place in the group: a worker that returns under its slot rejoins without a rebalance
+              (static membership)
+    open      entered in the worker's event loop before the first record, left after the last
+    ready     called whenever partitions have been assigned
+    """
+
+    settings: Settings
+    consumer: Consumer
+    slot: int
+    topic: Topic
+    open: Callable[[], AbstractAsyncContextManager[OpenWorker]]
+    status: WorkerStatus
+    ready: Ready
+
+
+class App(faust.App):
+    """A Faust app that tells its tracker before partitions are revoked, and opens what the worker needs."""
+
+    spec: WorkerSpec
+    tracker: OffsetTracker
+    handling: RecordHandling
+    activity: Activity
+    resources: AsyncExitStack
     trouble: Trouble
-    opening: Callable[[], Awaitable[None]]
-    closing: Callable[[], Awaitable[None]]
-    background: Mapping[str, Callable[[], Awaitable[None]]]
-    _beside: Sequence["asyncio.Task[None]"] = ()
+    _background: Sequence["asyncio.Task[None]"] = ()
 
     def _new_transport(self) -> Transport:
-        return Transport(self.conf.broker_consumer, self, settings=self.kafka, trouble=self.trouble)
+        kafka: Kafka = self.spec.settings.kafka
+        return Transport(self.conf.broker_consumer, self, settings=kafka, trouble=self.trouble)
 
     def on_rebalance_start(self) -> None:
-        self.window.drain()
+        self.tracker.on_revoke()
         super().on_rebalance_start()
 
     async def on_start(self) -> None:
-        await self.opening()
-        self._beside = [
+        worker = await self.resources.enter_async_context(self.spec.open())
+        self.handling = RecordHandling(
+            worker.handle, aside=worker.aside, activity=self.activity, status=self.spec.status
+        )
+        self._background = [
             asyncio.create_task(self._supervise(name, task), name=name)
-            for name, task in self.background.items()
+            for name, task in worker.background.items()
         ]
         await super().on_start()
 
     async def on_stop(self) -> None:
-        self.window.drain()
+        self.tracker.on_revoke()
         await super().on_stop()
-        tasks = self._beside
-        for task in tasks:
+        for task in self._background:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self.closing()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.resources.aclose()
 
-    async def _supervise(self, name: str, task: Callable[[], Awaitable[None]]) -> None:
+    async def handle(self, event: Event, tracker: OffsetTracker) -> None:
+        await self.handling(event, tracker)
+
+    async def _supervise(self, name: str, task: Background) -> None:
         try:
             await task()
             problem: BaseException = RuntimeError("it returned")
@@ -76,62 +114,41 @@ class App(faust.App):
         except Exception as exc:
             problem = exc
         metrics.background_failures.labels(name).inc()
-        log.critical("the task %r has ended, and ends this worker: %r", name, problem)
+        log.critical("background task %r ended, ending this worker: %r", name, problem)
         await self.crash(problem)
 
 
-def build(
-    *,
-    settings: Settings,
-    group: str,
-    slot: int,
-    topic: Topic,
-    inflight: int,
-    outstanding: int,
-    handle: Callable[[Record, Pause], Awaitable[None]],
-    opening: Callable[[], Awaitable[None]],
-    closing: Callable[[], Awaitable[None]],
-    movement: Movement,
-    status: WorkerStatus,
-    aside: Callable[[], SetAside],
-    background: Mapping[str, Callable[[], Awaitable[None]]] = MappingProxyType({}),
-    ready: Ready = nobody_waits,
-    wait_for_inflight: bool = True,
-) -> App:
-    """A Faust app that hands every record of `topic` to `handle`, many at a time.
-
-    Args:
-        slot: this worker's place in its group. A worker that comes back under its slot rejoins without a
-            rebalance (static membership).
-        aside: what sets a record aside; asked for when it is needed, after `opening`.
-        background: tasks beside the records, by name. None of them may end by itself.
-        ready: called whenever partitions have been assigned.
-        wait_for_inflight: whether a rebalance waits for handlers that are at work.
-    """
-    options = _options(settings, wait_for_inflight=wait_for_inflight)
-    app = App(group, consumer_group_instance_id=f"{group}-{slot}", **options)
-    app.kafka, app.trouble = settings.kafka, _trouble(status)
-    app.opening, app.closing, app.background = opening, closing, background
-    app.window = window = Window(
-        inflight=inflight,
-        outstanding=outstanding,
-        handle=RecordHandling(handle, aside=aside, movement=movement, status=status),
+def build(spec: WorkerSpec) -> App:
+    """A Faust app that hands every record of the topic to the worker's handler, many at a time."""
+    group = spec.consumer.group
+    app = App(
+        group,
+        consumer_group_instance_id=f"{group}-{spec.slot}",
+        **_options(spec.settings, spec.consumer),
+    )
+    app.spec, app.activity, app.resources = spec, Activity(), AsyncExitStack()
+    app.trouble = _trouble(spec.status)
+    app.tracker = tracker = OffsetTracker(
+        inflight=spec.consumer.inflight,
+        outstanding=spec.consumer.outstanding,
+        handle=app.handle,
         crash=app.crash,
         forget=lambda message: app.consumer.unacked.discard(message),
     )
-    _follow_assignments(app, movement, status, ready)
+    activity = app.activity
+    _follow_assignments(app)
 
-    @app.agent(app.topic(topic.name, key_type=bytes, value_type=bytes))
+    @app.agent(app.topic(spec.topic.name, key_type=bytes, value_type=bytes))
     async def take(stream: Any) -> None:
         async for event in stream.noack().events():
-            movement.moves += 1
-            await window.submit(event)
+            activity.events += 1
+            await tracker.submit(event)
 
     return app
 
 
-def _options(settings: Settings, *, wait_for_inflight: bool) -> dict[str, Any]:
-    """What `faust.App` is told, but for its names in the group."""
+def _options(settings: Settings, consumer: Consumer) -> dict[str, Any]:
+    """The options of `faust.App`, except its names in the group."""
     kafka = settings.kafka
     return {
         **faust_options(kafka),
@@ -141,9 +158,10 @@ def _options(settings: Settings, *, wait_for_inflight: bool) -> dict[str, Any]:
         "web_enabled": False,
         "topic_allow_declare": False,
         "topic_disable_leader": True,
-        "stream_wait_empty": wait_for_inflight,
-        "stream_buffer_maxsize": settings.judging.buffer_records,
-        "broker_commit_interval": settings.judging.commit_interval_s,
+        # a rebalance waits for handlers that are inside a call
+        "stream_wait_empty": True,
+        "stream_buffer_maxsize": consumer.buffer_records,
+        "broker_commit_interval": consumer.commit_interval_s,
         "broker_commit_every": 2000,
         "broker_max_poll_records": 500,
         "broker_session_timeout": kafka.session_timeout_s,
@@ -159,13 +177,13 @@ def _options(settings: Settings, *, wait_for_inflight: bool) -> dict[str, Any]:
 
 
 def _trouble(status: WorkerStatus) -> Trouble:
-    """What is told of a broker that cannot serve a partition: counts it and logs it."""
+    """Counts and logs a partition that the broker cannot serve."""
 
     def trouble(topic_name: str, partition: int, offset: int, error: str) -> None:
         metrics.fetch_troubles.labels(error).inc()
         status.count("fetch_troubles")
         log.error(
-            "the broker cannot serve %s[%d]@%d: %s; if it stays so, `judgestream dlq skip` passes it over",
+            "the broker cannot serve %s[%d]@%d: %s; if this persists, skip it with `judgestream dlq skip`",
             topic_name,
             partition,
             offset,
@@ -175,38 +193,40 @@ def _trouble(status: WorkerStatus) -> Trouble:
     return trouble
 
 
-def _follow_assignments(app: App, movement: Movement, status: WorkerStatus, ready: Ready) -> None:
-    """Tell all whom it concerns whenever partitions have been assigned."""
+def _follow_assignments(app: App) -> None:
+    """Tell the tracker, the watchdog, the board and the starter about every assignment."""
+    activity, status = app.activity, app.spec.status
 
     @app.on_partitions_assigned.connect
-    async def assigned(_: Any, /, *found: Any, **__: Any) -> None:
-        app.window.resume()
-        movement.assigned = frozenset((tp.topic, tp.partition) for tp in found[0])
-        movement.moves += 1
-        status.assigned(movement.assigned)
+    async def assigned(_: Any, /, *arguments: Any, **__: Any) -> None:
+        app.tracker.on_assign()
+        activity.assigned = frozenset((tp.topic, tp.partition) for tp in arguments[0])
+        activity.events += 1
+        status.assigned(activity.assigned)
         if status.state is WorkerState.STARTING:
             status.working()
-        log.info("assigned: %s", sorted(movement.assigned))
-        ready()
+        log.info("assigned: %s", sorted(activity.assigned))
+        app.spec.ready()
 
 
-def run(
-    app: App, *, settings: Settings, group: str, movement: Movement, status: WorkerStatus
-) -> int:
-    """Run until SIGTERM or SIGINT. Returns the process's exit code."""
-    metrics.serve(settings.worker.metrics_host, settings.worker.metrics_port)
+def run(spec: WorkerSpec) -> int:
+    """Run a worker until SIGTERM or SIGINT. Returns the process's exit code."""
+    _use_uvloop()
+    app = build(spec)
+    worker_settings = spec.settings.worker
+    metrics.serve(worker_settings.metrics_host, worker_settings.metrics_port)
     watchdog = Watchdog(
-        movement,
-        GroupLag(settings.kafka, group),
-        stall_s=settings.worker.stall_s,
-        startup_s=settings.worker.startup_s,
-        measured=status.measured,
+        app.activity,
+        GroupLag(spec.settings.kafka, spec.consumer.group),
+        stall_s=worker_settings.stall_s,
+        startup_s=worker_settings.startup_s,
+        measured=spec.status.measured,
     )
     watchdog.start()
     worker = faust.Worker(
         app,
-        loglevel=settings.worker.log_level,
-        logging_config=logs.config(settings.worker.log_level),
+        loglevel=worker_settings.log_level,
+        logging_config=logs.config(worker_settings.log_level),
         redirect_stdouts=False,
         loop=asyncio.get_event_loop(),
         quiet=True,
@@ -221,7 +241,7 @@ def run(
     return 0
 
 
-def use_uvloop() -> None:
+def _use_uvloop() -> None:
     """Set the loop that the app will run on: a fifth less CPU per record than asyncio's own (measured)."""
     uvloop.install()
     asyncio.set_event_loop(asyncio.new_event_loop())

@@ -1,47 +1,65 @@
-"""Many records in flight, offsets committed for finished prefixes only.
+"""Records in flight, with offsets committed for finished prefixes only.
 
-Of the shapes that Faust offers, acknowledging the finished prefix of each partition, in order, is the one
-that loses nothing under SIGKILL, SIGTERM, rebalances and exceptions (measured; see the README). A record is
-finished when its handler returns; a handler that raises ends the worker with the record unacknowledged,
-so that it is delivered again.
+`OffsetTracker` runs a handler for every record and acknowledges, per partition, the longest prefix of
+finished records. Faust commits what is acknowledged. Queues are kept per generation of the consumer group.
+
+    event            the record                                       what is committed
+    handler returns  FINISHED                                         the finished prefix of its partition
+    handler waits    PENDING; up to `outstanding` records follow it   the prefix before it
+    handler raises   ABANDONED; the worker crashes                    the prefix before it
+    revoke, SIGTERM  a waiting handler ends as ABANDONED; a handler   the prefix before the ABANDONED one
+                     inside a call finishes the call
+    assign           what is left of earlier generations is dropped   nothing more of what was abandoned
+    SIGKILL          lost with the worker                             what was committed before
+
+Everything behind the committed offset is delivered again, so no record is lost (docs/delivery.md).
 """
 
 import asyncio
 import logging
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 log = logging.getLogger(__name__)
 
 Event = Any  # faust ships no types: an event with `.message` (topic, tp, offset, ...) and `.ack()`
-Queue = tuple[int, Any]
+PartitionKey = tuple[int, Any]
+"""Generation of the consumer group, and the partition."""
 
 
 class Abandoned(Exception):
-    """Raised inside a handler that waits while its partitions are taken away: the record comes again."""
+    """Raised inside a waiting handler whose partitions are revoked: the record is delivered again."""
+
+
+class State(Enum):
+    PENDING = auto()
+    """Its handler runs."""
+    FINISHED = auto()
+    """Its handler returned. Acknowledged once every record before it is finished, too."""
+    ABANDONED = auto()
+    """Not acknowledged by this worker."""
+
+
+@dataclass(slots=True, eq=False)
+class PendingRecord:
+    event: Event
+    state: State = State.PENDING
 
 
 def place(message: Any) -> str:
-    """Where a record is, for a log line: topic[partition]@offset."""
+    """A record's position for a log line: topic[partition]@offset."""
     topic, partition = message.tp
     return f"{topic}[{partition}]@{message.offset}"
 
 
-class _Slot:
-    __slots__ = ("event", "finished")
-
-    def __init__(self, event: Event) -> None:
-        self.event = event
-        self.finished = False
-
-
-class Window:
-    """At most `inflight` handlers at work, at most `outstanding` records not yet acknowledged.
+class OffsetTracker:
+    """At most `inflight` handlers run, and at most `outstanding` records are not yet acknowledged.
 
     The second bound keeps one stuck record from letting memory, and the number of records judged twice
-    after a crash, grow without limit. `forget` is told of messages that will not be acknowledged by this
-    worker, so that a rebalance does not wait for them.
+    after a crash, grow without limit.
     """
 
     def __init__(
@@ -49,122 +67,135 @@ class Window:
         *,
         inflight: int,
         outstanding: int,
-        handle: Callable[[Event, "Window"], Awaitable[None]],
+        handle: Callable[[Event, "OffsetTracker"], Awaitable[None]],
         crash: Callable[[BaseException], Awaitable[None]],
         forget: Callable[[Any], None],
     ) -> None:
-        self._inflight = inflight
-        self._outstanding_most = outstanding
+        """
+        Args:
+            crash: ends the worker; called with what a handler raised.
+            forget: called with every message that this worker will not acknowledge, so that a rebalance
+                does not wait for it.
+        """
+        self._max_inflight = inflight
+        self._max_outstanding = outstanding
         self._handle = handle
         self._crash = crash
         self._forget = forget
-        self._queues: defaultdict[Queue, deque[_Slot]] = defaultdict(deque)
+        self._queues: defaultdict[PartitionKey, deque[PendingRecord]] = defaultdict(deque)
         self._tasks: set[asyncio.Task[None]] = set()
         self._outstanding = 0
+        self._any_abandoned = False
         self._room = asyncio.Event()
-        self._draining = asyncio.Event()
+        self._revoked = asyncio.Event()
 
     @property
     def inflight(self) -> int:
+        """Handlers that run now."""
         return len(self._tasks)
 
     @property
     def outstanding(self) -> int:
+        """Records submitted and not yet acknowledged."""
         return self._outstanding
 
     @property
-    def draining(self) -> bool:
-        """Whether the partitions are going, or the worker stops."""
-        return self._draining.is_set()
+    def revoked(self) -> bool:
+        """Whether the partitions are being revoked, or the worker stops."""
+        return self._revoked.is_set()
 
     async def submit(self, event: Event) -> None:
-        """Start the handler on this event, as soon as there is room. Called by one task only."""
-        while not self._draining.is_set() and (
-            len(self._tasks) >= self._inflight or self._outstanding >= self._outstanding_most
+        """Start the handler for this event as soon as there is room. Call it from one task only."""
+        while not self._revoked.is_set() and (
+            len(self._tasks) >= self._max_inflight or self._outstanding >= self._max_outstanding
         ):
             self._room.clear()
             await self._room.wait()
-        if self._draining.is_set():
-            self._forget(event.message)
-            return
-        slot = _Slot(event)
         message = event.message
+        if self._revoked.is_set():
+            self._forget(message)
+            return
+        record = PendingRecord(event)
         key = (message.generation_id, message.tp)
-        self._queues[key].append(slot)
+        self._queues[key].append(record)
         self._outstanding += 1
-        task = asyncio.create_task(self._run(slot, key))
+        task = asyncio.create_task(self._run(record, key))
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._task_done)
 
     async def pause(self, seconds: float) -> None:
         """Wait inside a handler.
 
         Raises:
-            Abandoned: the worker is losing its partitions or stopping; let it through.
+            Abandoned: the partitions are revoked or the worker stops. The handler must let it through.
         """
         try:
-            await asyncio.wait_for(self._draining.wait(), seconds)
+            await asyncio.wait_for(self._revoked.wait(), seconds)
         except TimeoutError:
             return
         raise Abandoned
 
-    def drain(self) -> None:
-        """The partitions are being taken away, or the worker stops: waiting handlers give up now.
+    def on_revoke(self) -> None:
+        """The partitions are being revoked, or the worker stops: waiting handlers end now.
 
-        Those that are inside a call to the judge finish it. What cannot be acknowledged any more is
+        Handlers inside a call to the judge finish it. Records that can no longer be acknowledged are
         forgotten and will be delivered again.
         """
-        self._draining.set()
+        self._revoked.set()
         self._room.set()
-        for queue in self._queues.values():
-            self._settle(queue)
+        for key in list(self._queues):
+            self.ack_finished(key)
 
-    def resume(self) -> None:
-        """New partitions have been assigned: forget what is left of the old ones."""
-        self._draining.clear()
-        for key, queue in list(self._queues.items()):
-            self._settle(queue)
-            if not queue:
-                del self._queues[key]
+    def on_assign(self) -> None:
+        """New partitions have been assigned: drop what is left of the earlier generations."""
+        self._revoked.clear()
+        for key in list(self._queues):
+            self.ack_finished(key)
+        self._any_abandoned = bool(self._queues)
         self._room.set()
 
-    async def _run(self, slot: _Slot, key: Queue) -> None:
-        try:
-            await self._handle(slot.event, self)
-            slot.finished = True
-        except Abandoned:
-            self._abandon(slot)
-        except Exception as exc:
-            log.critical("%s ends this worker: %r", place(slot.event.message), exc)
-            self._abandon(slot)
-            await self._crash(exc)
-            return
+    def ack_finished(self, key: PartitionKey) -> None:
+        """Acknowledge the finished prefix of a partition. Finished records behind an abandoned one are
+        abandoned, too."""
         queue = self._queues.get(key)
-        if queue is not None:
-            self._settle(queue)
-            if not queue:
-                del self._queues[key]
-
-    def _settle(self, queue: deque[_Slot]) -> None:
-        """Acknowledge the finished prefix. What is stuck behind an abandoned record is abandoned too."""
-        while queue and queue[0].finished and queue[0].event is not None:
+        if queue is None:
+            return
+        while queue and queue[0].state is State.FINISHED:
             queue.popleft().event.ack()
             self._outstanding -= 1
-        stuck = False
-        for slot in queue:
-            stuck = stuck or slot.event is None
-            if stuck and slot.finished:
-                self._abandon(slot)
-        if not self._draining.is_set() and all(slot.event is None for slot in queue):
+        if self._any_abandoned:
+            self._drop_abandoned(queue)
+        if not queue:
+            del self._queues[key]
+
+    async def _run(self, record: PendingRecord, key: PartitionKey) -> None:
+        try:
+            await self._handle(record.event, self)
+            record.state = State.FINISHED
+        except Abandoned:
+            self._abandon(record)
+        except Exception as exc:
+            log.critical("%s ends this worker: %r", place(record.event.message), exc)
+            self._abandon(record)
+            await self._crash(exc)
+            return
+        self.ack_finished(key)
+
+    def _drop_abandoned(self, queue: deque[PendingRecord]) -> None:
+        behind = False
+        for record in queue:
+            behind = behind or record.state is State.ABANDONED
+            if behind and record.state is State.FINISHED:
+                self._abandon(record)
+        if not self.revoked and all(record.state is State.ABANDONED for record in queue):
             self._outstanding -= len(queue)
             queue.clear()
 
-    def _abandon(self, slot: _Slot) -> None:
-        if slot.event is not None:
-            self._forget(slot.event.message)
-            slot.event = None
-            slot.finished = True
+    def _abandon(self, record: PendingRecord) -> None:
+        self._any_abandoned = True
+        record.state = State.ABANDONED
+        self._forget(record.event.message)
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
+    def _task_done(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         self._room.set()

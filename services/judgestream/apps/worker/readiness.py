@@ -1,7 +1,7 @@
-"""A worker's sign that it is ready, for whoever started it: a file that appears with the first assignment.
+"""A worker's ready file, written at its first assignment.
 
-A file and not a log line, so that it does not depend on the log level, and so that a supervisor of any kind
-can wait for it (`test -e FILE`).
+A file and not a log line: it does not depend on the log level, and any supervisor can wait for it
+(`test -e FILE`).
 """
 
 import logging
@@ -12,19 +12,20 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 Ready = Callable[[], None]
+"""Called by a worker whenever it has partitions."""
 
 
-def nobody_waits() -> None:
-    """For a worker that nobody waits for."""
+def ignore_ready() -> None:
+    """The `Ready` of a worker without a ready file."""
 
 
 def ready_file(path: Path | None) -> Ready:
-    """What the worker calls once it has its partitions: writes its pid to `path`. None: does nothing.
+    """A `Ready` that writes the worker's pid to `path`; `ignore_ready` for None.
 
-    A file that cannot be written is logged and never ends the worker.
+    A file that cannot be written is logged and does not end the worker.
     """
     if path is None:
-        return nobody_waits
+        return ignore_ready
 
     def announce() -> None:
         try:

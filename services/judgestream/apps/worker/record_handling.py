@@ -1,4 +1,4 @@
-"""What becomes of one record in the Faust shell: it is handled, or it is set aside."""
+"""Handling of one record in the Faust shell: it is handled, or set aside as a dead letter."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -6,107 +6,112 @@ from dataclasses import replace
 from typing import Any
 
 from judgestream.adapters.kafka.record_time import record_time
-from judgestream.adapters.kafka.unreadable import unreadable
+from judgestream.adapters.kafka.unreadable import Unreadable, unreadable
 from judgestream.apps.worker import metrics
-from judgestream.apps.worker.offset_tracker import Abandoned, Event, Window, place
+from judgestream.apps.worker.offset_tracker import Abandoned, Event, OffsetTracker, place
 from judgestream.apps.worker.setting_aside import Pause, SetAside
 from judgestream.apps.worker.status import WorkerStatus
-from judgestream.apps.worker.watchdog import Movement
+from judgestream.apps.worker.watchdog import Activity
 from judgestream.contracts.events import IncomingHeader
 from judgestream.contracts.records import Record
 from judgestream.core.errors import InternalError, SkippedByHand, UnreadableBatch
 
 log = logging.getLogger(__name__)
 
+Handle = Callable[[Record, Pause], Awaitable[None]]
+"""Handles a record. Waits only with the `Pause`; returns when the record is done with."""
+
 
 class RecordHandling:
-    """The handler of a window: gives a record to `handle`, or sets it aside when that cannot be done.
-
-    `aside` is asked for what sets a record aside when it is needed.
-    """
+    """The handler of an `OffsetTracker`: passes the record to `handle`, or sets it aside where that fails."""
 
     def __init__(
-        self,
-        handle: Callable[[Record, Pause], Awaitable[None]],
-        *,
-        aside: Callable[[], SetAside],
-        movement: Movement,
-        status: WorkerStatus,
+        self, handle: Handle, *, aside: SetAside, activity: Activity, status: WorkerStatus
     ) -> None:
         self._handle = handle
         self._aside = aside
-        self._movement = movement
+        self._activity = activity
         self._status = status
-        self._streak = Streak(status)
+        self._streak = FailureStreak(status)
 
-    async def __call__(self, event: Event, window: Window) -> None:
+    async def __call__(self, event: Event, tracker: OffsetTracker) -> None:
         """Returns when the record is done with.
 
         Raises:
-            Abandoned: the record comes again.
+            Abandoned: the record will be delivered again.
         """
 
         async def pause(seconds: float) -> None:
-            self._movement.moves += 1
-            await window.pause(seconds)
+            self._activity.events += 1
+            await tracker.pause(seconds)
 
         record = _record(event.message)
-        stands = unreadable(record.headers)
-        if stands is not None:
-            where = replace(record, offset=stands.first_offset, headers=())
-            await self._aside()(where, UnreadableBatch(str(stands)), pause, reason=stands.fault)
-        elif (at := (record.topic, record.partition, record.offset)) in self._status.skips:
+        position = (record.topic, record.partition, record.offset)
+        if (damage := unreadable(record.headers)) is not None:
+            await self._set_aside_damage(record, damage, pause)
+        elif position in self._status.skips:
             error = SkippedByHand("set aside by hand: judgestream dlq skip")
-            await self._aside()(record, error, pause)
-            self._status.skipped.append(at)
+            await self._aside(record, error, pause)
+            self._status.skipped.append(position)
         else:
-            await self._try(record, event, window, pause)
-        self._movement.moves += 1
-        metrics.inflight.set(window.inflight)
-        metrics.outstanding.set(window.outstanding)
+            await self._try(record, event, tracker, pause)
+        self._activity.events += 1
+        metrics.inflight.set(tracker.inflight)
+        metrics.outstanding.set(tracker.outstanding)
 
-    async def _try(self, record: Record, event: Event, window: Window, pause: Pause) -> None:
-        """Handle the record; one that ends in an error of ours is set aside."""
+    async def _set_aside_damage(self, record: Record, damage: Unreadable, pause: Pause) -> None:
+        start = replace(record, offset=damage.first_offset, headers=())
+        await self._aside(start, UnreadableBatch(str(damage)), pause, reason=damage.fault)
+
+    async def _try(
+        self, record: Record, event: Event, tracker: OffsetTracker, pause: Pause
+    ) -> None:
+        """Handle the record. One that ends in an unexpected error is set aside."""
         try:
             await self._handle(record, pause)
-            self._streak.broken()
+            self._streak.end()
         except Abandoned:
             raise
         except Exception as exc:
-            if window.draining:
-                # what the handler uses may be closed already: the record comes again
+            if tracker.revoked:
+                # what the handler uses may be closed already: the record is delivered again
                 raise Abandoned from exc
             log.exception("%s could not be handled", place(event.message))
             error = InternalError(f"{type(exc).__name__}: {exc}")
-            await self._aside()(record, error, pause)
-            await self._streak.another(error, pause)
+            await self._aside(record, error, pause)
+            await self._streak.add(error, pause)
 
 
-class Streak:
-    """Records in a row that ended in an error of ours. A few are odd records; many are a fault of the worker,
-    which must not burn the queue: each one more is waited for longer, and the board says why.
+class FailureStreak:
+    """Records in a row that ended in an unexpected error.
+
+    A few are odd records. Many are a fault of the worker, which must not dead-letter the whole queue: each
+    further one waits longer, and the worker's state says why.
     """
 
-    AT_ONCE = 3
-    LONGEST_S = 30.0
+    WITHOUT_PAUSE = 3
+    MAX_PAUSE_S = 30.0
 
     def __init__(self, status: WorkerStatus) -> None:
         self._status = status
         self._count = 0
 
-    def broken(self) -> None:
-        if self._count > self.AT_ONCE:
+    def end(self) -> None:
+        """A record was handled."""
+        if self._count > self.WITHOUT_PAUSE:
             self._status.working()
         self._count = 0
 
-    async def another(self, error: InternalError, pause: Pause) -> None:
+    async def add(self, error: InternalError, pause: Pause) -> None:
+        """Another record failed: wait, if there were too many in a row."""
         self._count += 1
-        if self._count > self.AT_ONCE:
-            self._status.waiting(f"one record after the other ends in an error of ours: {error}")
-            await pause(min(self.LONGEST_S, 2.0 ** (self._count - self.AT_ONCE)))
+        if self._count > self.WITHOUT_PAUSE:
+            self._status.waiting(f"every record ends in an unexpected error: {error}")
+            await pause(min(self.MAX_PAUSE_S, 2.0 ** (self._count - self.WITHOUT_PAUSE)))
 
 
 def _record(message: Any) -> Record:
+    """A Faust message as a record."""
     return Record(
         topic=message.topic,
         partition=message.partition,

@@ -1,7 +1,7 @@
-"""Ends a worker that has lag and does not move, so that its supervisor starts it again.
+"""A watchdog that ends a worker which has lag but makes no progress, so that its supervisor restarts it.
 
-Faust consumers are known to stop silently (open upstream issues), with the event loop still alive. So this
-runs in a thread of its own, asks the broker about the lag itself, and ends the process the hard way: nothing
+Faust consumers are known to stop silently (open upstream issues) while the event loop still runs. So the
+watchdog is a separate thread, asks the broker for the lag, and ends the process with `os._exit`. No record
 is lost, because nothing unfinished was committed.
 """
 
@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 
 from judgestream.apps.worker import metrics
@@ -22,25 +22,30 @@ Partition = tuple[str, int]
 
 
 @dataclass(slots=True)
-class Movement:
-    """What the worker tells the watchdog. Written by the event loop, read by the thread.
+class Activity:
+    """The worker's progress. Written by the event loop, read by the watchdog's thread.
 
-    moves      grows whenever a record is taken, finished, or tried again
+    events     grows whenever a record is taken, finished or retried
     assigned   the partitions that this worker holds; None before the first assignment
     """
 
-    moves: int = 0
-    assigned: frozenset[Partition] | None = field(default=None)
+    events: int = 0
+    assigned: frozenset[Partition] | None = None
 
 
 class Watchdog:
-    """`lag(partitions)` is the number of records behind; it may raise while the broker is away. `measured` is
-    told of each number.
+    """Checks a worker's activity and lag.
+
+    activity   written by the event loop
+    lag        partitions -> records behind; may raise while the broker is away
+    stall_s    a worker with lag and without activity for longer is ended
+    startup_s  a worker without an assignment for longer is ended
+    measured   called with every lag that was measured
     """
 
     def __init__(
         self,
-        movement: Movement,
+        activity: Activity,
         lag: Callable[[Iterable[Partition]], int],
         *,
         stall_s: float,
@@ -49,15 +54,15 @@ class Watchdog:
         end: Callable[[int], object] = os._exit,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._movement = movement
+        self._activity = activity
         self._lag = lag
         self._stall_s = stall_s
         self._startup_s = startup_s
         self._measured = measured
         self._end = end
         self._clock = clock
-        self._started = self._moved_at = clock()
-        self._moves = movement.moves
+        self._started_at = self._active_at = clock()
+        self._events = activity.events
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -66,34 +71,34 @@ class Watchdog:
     def stop(self) -> None:
         self._stopped.set()
 
-    def look(self) -> None:
-        """One look: end the process if it is stuck."""
+    def check(self) -> None:
+        """Check once, and end the process if it is stuck."""
         now = self._clock()
-        movement = self._movement
-        if movement.assigned is None:
-            if now - self._started > self._startup_s:
+        activity = self._activity
+        if activity.assigned is None:
+            if now - self._started_at > self._startup_s:
                 log.critical(
-                    "no partitions were assigned within %.0f s: the group may be forbidden to this user"
-                    " (Kafka says nothing then) or the broker be away; ending this worker",
+                    "no partitions were assigned within %.0f s: the broker may be away, or this user may"
+                    " not read the group (Kafka does not report that); ending this worker",
                     self._startup_s,
                 )
                 self._end(EXIT_STALLED)
             return
-        lag = self._measure(movement.assigned)
-        if movement.moves != self._moves or lag == 0:
-            self._moves = movement.moves
-            self._moved_at = now
-        elif lag is None:
-            self._moved_at = now  # the broker is away: waiting is right
-        elif now - self._moved_at > self._stall_s:
+        lag = self._measure(activity.assigned)
+        # None: the broker is away, so waiting is right
+        if activity.events != self._events or not lag:
+            self._events = activity.events
+            self._active_at = now
+        elif now - self._active_at > self._stall_s:
             log.critical(
-                "%d records behind and nothing done for %.0f s: ending this worker",
+                "%d records behind and no progress for %.0f s: ending this worker",
                 lag,
-                now - self._moved_at,
+                now - self._active_at,
             )
             self._end(EXIT_STALLED)
 
     def _measure(self, partitions: frozenset[Partition]) -> int | None:
+        """The lag; None while it cannot be measured."""
         try:
             lag = self._lag(partitions)
         except Exception as exc:
@@ -107,7 +112,7 @@ class Watchdog:
         every = min(10.0, self._stall_s / 4, self._startup_s / 4)
         while not self._stopped.wait(every):
             try:
-                self.look()
+                self.check()
             except Exception:
                 metrics.background_failures.labels("watchdog").inc()
-                log.exception("the watchdog could not look")
+                log.exception("the watchdog's check failed")
