@@ -10,6 +10,7 @@ from math import comb
 from statistics import fmean
 
 import numpy as np
+from numpy.typing import NDArray
 
 from judgestream.evaluation.brier import brier
 from judgestream.evaluation.calibration import calibration
@@ -207,21 +208,25 @@ def settling(_: int, pairs: int = 200_000) -> None:
     table("Settling both orders (not in %)", "judge", head, rows, digits=3)
 
 
+Array = NDArray[np.float64]
 SHOWN = ("accuracy", "confidence", "ece")
 
 
-def shares_of(odds: np.ndarray) -> np.ndarray:
+def shares_of(odds: Array) -> Array:
     """P(win), P(tie), P(lose) of a judge whose win has these log-odds over its loss."""
     scores = np.exp(np.stack([odds / 2, np.full(len(odds), -0.3), -odds / 2], 1))
-    return scores / scores.sum(1, keepdims=True)
+    shares: Array = scores / scores.sum(1, keepdims=True)
+    return shares
 
 
-def told(shares: np.ndarray, least: float | None) -> np.ndarray:
+def told(shares: Array, least: float | None) -> Array:
     """What an endpoint tells: every share, none below `least`, or only the likeliest outcome."""
     if least is None:
-        return np.eye(3)[shares.argmax(1)]
+        likeliest: Array = np.eye(3)[shares.argmax(1)]
+        return likeliest
     kept = np.where(shares < least, 0.0, shares)
-    return kept / kept.sum(1, keepdims=True)
+    normalised: Array = kept / kept.sum(1, keepdims=True)
+    return normalised
 
 
 def gate(rounds: int) -> None:

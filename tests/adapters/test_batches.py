@@ -55,7 +55,7 @@ def by_kafka_python(raw: bytes) -> Read:
 
 
 def aiokafka_offsets(piece: bytes) -> list[int]:
-    return [r.offset for r in aio.MemoryRecords(piece).next_batch()]  # type: ignore[union-attr]
+    return [r.offset for r in aio.MemoryRecords(piece).next_batch()]
 
 
 def kafka_python_offsets(piece: bytes) -> list[int]:

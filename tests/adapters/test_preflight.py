@@ -42,7 +42,7 @@ class FakeAdmin:
 
 
 def test_a_missing_permission_is_not_a_missing_topic() -> None:
-    differences = check(FakeAdmin(), (REQUESTS, VERDICTS))  # type: ignore[arg-type]
+    differences = check(FakeAdmin(), (REQUESTS, VERDICTS))
     assert [one.found for one in differences] == [FORBIDDEN, MISSING]
     assert all(one.absent for one in differences)
     assert "grant DESCRIBE" in str(differences[0]) and "topics apply" in str(differences[1])

@@ -56,7 +56,7 @@ def test_a_wrong_url_is_told_by_its_setting_and_never_quoted(
 @pytest.mark.parametrize("url", URLS)
 def test_a_server_that_does_not_answer_is_told_without_it(url: str) -> None:
     with pytest.raises(StoreUnavailable) as refused:
-        preflight.check_redis(Redis(url=url))  # type: ignore[arg-type]
+        preflight.check_redis(Redis(url=url))
     assert PASSWORD not in str(refused.value)
 
 

@@ -12,8 +12,8 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from tritonclient.grpc.aio import InferenceServerClient, InferInput, InferRequestedOutput
 
-from judgestream.adapters.triton import OUTPUTS
 from judgestream.contracts.topics import REQUESTS, VERDICTS
+from judgestream.contracts.triton_interface import OUTPUTS
 from judgestream.core.templates import JUDGELM
 from judgestream.v1.judging_pb2 import JudgeRequest, PassReading, Verdict
 

@@ -69,7 +69,8 @@ def random_model(size: Size, dtype: torch.dtype) -> LlamaForCausalLM:
         )
     )
     torch.nn.Module.to(model, dtype)
-    return model.eval()
+    model.eval()
+    return model
 
 
 @cache
@@ -150,7 +151,7 @@ class Sides:
         for p in self.prompts:
             stop = StoppingCriteriaList([_StopAtText(len(p))])
             ids = torch.tensor([p])
-            self.model.generate(
+            self.model.generate(  # type: ignore[misc]
                 ids,
                 attention_mask=torch.ones_like(ids),
                 do_sample=True,
@@ -161,7 +162,7 @@ class Sides:
             )
 
     def _generate(self, ids: Tensor, mask: Tensor, new: int) -> None:
-        self.model.generate(
+        self.model.generate(  # type: ignore[misc]
             ids,
             attention_mask=mask,
             do_sample=False,
@@ -177,7 +178,7 @@ class _StopAtText(StoppingCriteria):
     def __init__(self, prompt: int) -> None:
         self._prompt = prompt
 
-    def __call__(self, input_ids: Tensor, scores: Tensor, **_: object) -> bool:  # type: ignore[override]
+    def __call__(self, input_ids: Tensor, scores: Tensor, **_: object) -> bool:
         return "\n" in tokens().tokenizer.decode(input_ids[0, self._prompt :].tolist())[-1:]
 
 

@@ -162,7 +162,9 @@ class Bench:
             pad_token_id=0,
         )
         with _default_dtype(torch.bfloat16), self.device:
-            return LlamaForCausalLM(config).eval()
+            model = LlamaForCausalLM(config)
+        model.eval()
+        return model
 
     def _peak(self) -> tuple[float, str]:
         """FLOP/s to hold figures against, and its name."""

@@ -7,6 +7,7 @@ on a CPU with a toy of the same shape, to show that the script is whole; its fig
 
 import argparse
 import statistics
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -57,9 +58,7 @@ def budgets(bench: Bench, decoder: Decoder, name: str) -> tuple[int, float]:
     """Every row budget; the best one and its seconds."""
     found: dict[int, float] = {}
     for budget in bench.size.budgets:
-        found[budget] = bench.seconds(
-            lambda budget=budget: bench.judged(decoder, bench.prompts, budget)
-        )
+        found[budget] = bench.seconds(partial(bench.judged, decoder, bench.prompts, budget))
         bench.judge_line(
             f"{name}-rows-of-{budget}",
             found[budget],
@@ -76,7 +75,7 @@ class _StopAtNewline(StoppingCriteria):
     def __init__(self, prompt: int) -> None:
         self._prompt = prompt
 
-    def __call__(self, input_ids: Tensor, scores: Tensor, **_: object) -> bool:  # type: ignore[override]
+    def __call__(self, input_ids: Tensor, scores: Tensor, **_: object) -> bool:
         written = [
             n % 800 for n in input_ids[0, self._prompt :].tolist()
         ]  # ids that have a text here
@@ -90,7 +89,7 @@ def judgelm_loop(bench: Bench, ours: float) -> None:
     def loop() -> None:
         for prompt in bench.prompts[: bench.size.loop_prompts]:
             ids = torch.tensor([prompt], device=bench.device)
-            bench.model.generate(
+            bench.model.generate(  # type: ignore[misc]
                 ids,
                 attention_mask=torch.ones_like(ids),
                 do_sample=True,

@@ -10,6 +10,7 @@ import argparse
 import random
 import sys
 import time
+from typing import Any
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -25,8 +26,8 @@ from judgestream_trainer.training.optimisers import optimizers, set_rate
 from judgestream_trainer.training.sequences import Row
 from tests.benchmarks.report import Line
 
-SEVEN = {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32}
-TINY = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2}
+SEVEN: dict[str, Any] = {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32}
+TINY: dict[str, Any] = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2}
 
 
 def model_of(tiny: bool, context: int, device: torch.device) -> LlamaForCausalLM:
@@ -73,7 +74,7 @@ def main(arguments: list[str]) -> int:
         device,
         torch.bfloat16,
         config.num_attention_heads,
-        config.num_key_value_heads,
+        config.num_key_value_heads or config.num_attention_heads,
         config.hidden_size // config.num_attention_heads,
     )
     trainee = Trainee(model, None, training_attention.LADDER[kernel])

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from google.protobuf import descriptor
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from judgestream.contracts import codecs, events
 from judgestream.contracts.topics import MAX_REQUEST_BYTES, TOPICS, Topic
@@ -42,6 +44,10 @@ SCALARS = {
 }
 
 
+def message_class(kind: Any) -> type[Message]:
+    return GetMessageClass(kind)
+
+
 def filled(record: type[Message]) -> Message:
     """A message of this type with every field set."""
     message = record()
@@ -52,14 +58,14 @@ def filled(record: type[Message]) -> Message:
             target["k"] = SCALARS[value.cpp_type]
         elif field.is_repeated:
             if field.message_type:
-                target.add().CopyFrom(filled(field.message_type._concrete_class))
+                target.add().CopyFrom(filled(message_class(field.message_type)))
             else:
                 target.append(SCALARS[field.cpp_type])
         elif field.message_type:
             if field.message_type.full_name == "google.protobuf.Timestamp":
                 target.FromDatetime(NOON)
             else:
-                target.CopyFrom(filled(field.message_type._concrete_class))
+                target.CopyFrom(filled(message_class(field.message_type)))
         elif field.type == descriptor.FieldDescriptor.TYPE_BYTES:
             setattr(message, field.name, b"\x00\xff")
         else:
@@ -209,7 +215,7 @@ def test_headers_follow_cloudevents_binary_mode() -> None:
     assert events.event_time(headers) == NOON.replace(microsecond=123000)
 
 
-NOT_VERDICTS = {
+NOT_VERDICTS: dict[str, dict[str, object]] = {
     "no id": {"verdict_id": ""},
     "no request": {"request_id": " "},
     "no status": {"status": 0},

@@ -15,6 +15,11 @@ OK = request()
 LABEL = Label(label_id="l", request_id="r", annotator="ann", labelled_at=NOON, winner="a")
 
 
+def changed(record: Any = OK, **changes: Any) -> Any:
+    """A copy with fields of types that the annotations forbid."""
+    return replace(record, **changes)
+
+
 def candidates(**changes: Any) -> Any:
     return replace(OK, candidates=(replace(OK.candidates[0], **changes), OK.candidates[1]))
 
@@ -23,8 +28,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "no id": (replace(OK, request_id=""), "request_id is empty"),
     "blank id": (replace(OK, request_id=" \n"), "request_id is empty"),
     "long id": (replace(OK, request_id="é" * 257), "request_id has 514 bytes; at most 512"),
-    "id a number": (replace(OK, request_id=7), "request_id must be text, not int"),
-    "question missing": (replace(OK, question=None), "question must be text, not NoneType"),
+    "id a number": (changed(request_id=7), "request_id must be text, not int"),
+    "question missing": (changed(question=None), "question must be text, not NoneType"),
     "question too long": (
         replace(OK, question="x" * (limits.TEXT + 1)),
         "question has 1048577 bytes",
@@ -39,7 +44,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         replace(OK, candidates=(Candidate(id="a", text=""),) * 65),
         "65 candidates; at most 64",
     ),
-    "reference not text": (replace(OK, reference=4), "reference must be text, not int"),
+    "reference not text": (changed(reference=4), "reference must be text, not int"),
     "time without a zone": (
         replace(OK, requested_at=datetime(2026, 1, 1)),  # noqa: DTZ001 - the fault
         "requested_at has no time zone",
@@ -53,14 +58,14 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "options.max_explanation_tokens is 0; 1 to 2048",
     ),
     "orders not of the table": (
-        replace(OK, options=Options(orders="both ways")),  # type: ignore[arg-type]
+        changed(options=changed(OK.options, orders="both ways")),
         "options.orders is 'both ways'",
     ),
     "metadata a number": (
-        replace(OK, metadata={"n": 1}),
+        changed(metadata={"n": 1}),
         "metadata 'n' must be text, not int",
     ),
-    "metadata a list": (replace(OK, metadata=["n"]), "metadata must be a mapping"),
+    "metadata a list": (changed(metadata=["n"]), "metadata must be a mapping"),
     "metadata key long": (replace(OK, metadata={"k" * 257: ""}), "a metadata key has 257 bytes"),
     "metadata value long": (
         replace(OK, metadata={"k": "v" * 16_385}),
@@ -118,7 +123,7 @@ LABELS_REFUSED: dict[str, tuple[Any, str]] = {
     "nobody": (replace(LABEL, annotator=" "), "annotator is empty"),
     "of no request": (replace(LABEL, request_id=""), "request_id is empty"),
     "long": (replace(LABEL, winner="w" * 513), "winner has 513 bytes"),
-    "time": (replace(LABEL, labelled_at="today"), "labelled_at must be a datetime, not str"),
+    "time": (changed(LABEL, labelled_at="today"), "labelled_at must be a datetime, not str"),
 }
 
 

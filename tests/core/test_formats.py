@@ -1,6 +1,7 @@
 """Every input format: small literal rows, what becomes of them, and what bad rows are told."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +22,8 @@ ALONE = [name for name, form in FORMATS.items() if form.alone]
 GIVING = [name for name in ALONE if name not in SET_ASIDE]
 
 
-def convert(name: str, row: dict[str, object], prefix: str = "") -> Converted:
-    return finish(draft(name, row), at=NOON, prefix=prefix)
+def convert(name: str, row: Mapping[str, object], prefix: str = "") -> Converted:
+    return finish(draft(name, dict(row)), at=NOON, prefix=prefix)
 
 
 def draft(name: str, row: dict[str, object]) -> Draft:

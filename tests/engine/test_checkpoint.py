@@ -53,7 +53,7 @@ def test_a_prompt_is_its_text_behind_what_the_tokenizer_puts_in_front(
 
 def test_line_ends_are_newlines_and_eos(checkpoint: Checkpoint) -> None:
     for end in checkpoint.tokens.ends - checkpoint.tokens.eos:
-        assert checkpoint.tokenizer.decode([end]).startswith("\n")
+        assert str(checkpoint.tokenizer.decode([end])).startswith("\n")
     newline = checkpoint.tokens.continuation(tiny.PROMPTS[0], "8 7\n")[-1]
     assert newline in checkpoint.tokens.ends
 

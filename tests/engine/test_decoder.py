@@ -1,6 +1,7 @@
 """Our forward equals transformers' own, for every model family that it takes."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ from judgestream.engine.attention import Round, attend
 from judgestream.engine.decoder import Decoder, Mix
 from judgestream.engine.linear import dense
 
-SIZE = {
+SIZE: dict[str, Any] = {
     "vocab_size": 97,
     "hidden_size": 32,
     "intermediate_size": 48,
@@ -33,7 +34,7 @@ SIZE = {
     "max_position_embeddings": 256,
     "initializer_range": 0.3,
 }
-LLAMA3 = {
+LLAMA3: dict[str, Any] = {
     "rope_type": "llama3",
     "rope_theta": 10000.0,
     "factor": 4.0,

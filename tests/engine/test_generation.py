@@ -50,7 +50,7 @@ def written(
 
 def generated(checkpoint: Checkpoint, prompt: str, count: int) -> list[int]:
     ids = torch.tensor([checkpoint.tokens.prompt(prompt)])
-    output = checkpoint.model.generate(
+    output = checkpoint.model.generate(  # type: ignore[operator]
         ids,
         attention_mask=torch.ones_like(ids),
         do_sample=False,

@@ -1,7 +1,7 @@
 """Lanes keep the order, take little work ahead, and leave torch's threads as they were."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 import torch
@@ -50,6 +50,7 @@ def test_one_item_at_most_waits_for_a_lane() -> None:
     running = Lanes(CPU).run(lambda number: number, items())
     assert next(running) == 0
     assert len(taken) == 3
+    assert isinstance(running, Generator)
     running.close()
     assert torch.get_num_threads() == 2
     assert len(taken) == 3
@@ -81,6 +82,7 @@ def test_torch_has_its_threads_back_when_the_last_of_two_runs_ends() -> None:
     lanes = Lanes(CPU)
     long, short = (lanes.run(lambda number: number, range(4)) for _ in range(2))
     assert (next(long), next(short)) == (0, 0)
+    assert isinstance(short, Generator)
     short.close()
     assert torch.get_num_threads() == 1
     assert list(long) == [1, 2, 3]

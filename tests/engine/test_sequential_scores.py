@@ -51,8 +51,10 @@ def brute(checkpoint: Checkpoint, text: str, grammar: Grammar) -> Tensor:
             total = total + steps[len(line), ending].logsumexp(-1)
         return total.exp()
 
-    found, inside = [], torch.ones(()).double()
-    reached = {(): (torch.ones(()).double(), torch.ones(()).double())}  # weight, mass
+    found: list[Tensor] = []
+    inside = torch.ones(()).double()
+    one = torch.ones(()).double()
+    reached: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {(): (one, one)}  # weight, mass
     for _ in range(grammar.count):
         level = {c: torch.stack([mass((*c, label)) for label in labels]) for c in reached}
         inside = inside * sum(w * level[c].sum() / m for c, (w, m) in reached.items())

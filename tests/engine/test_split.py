@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from transformers import PreTrainedModel
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.prompt import Prompt
+from judgestream.core.types import Reply
 from judgestream.engine.attention import Round, attend
 from judgestream.engine.checkpoint import Checkpoint, load
 from judgestream.engine.decoder import Decoder, Mix
@@ -24,7 +26,8 @@ def made(name: str) -> PreTrainedModel:
     with torch.inference_mode():
         for parameter in model.parameters():  # biases and norms too, which start as zeros and ones
             parameter.add_(torch.randn_like(parameter) * 0.1)
-    return model.eval()
+    model.eval()
+    return model
 
 
 @pytest.mark.parametrize("shards", [1, 2, 4], ids=["one", "two", "four on two key heads"])
@@ -105,10 +108,10 @@ def every(decoder: Decoder, rows: int) -> Mix:
 
 
 @pytest.fixture
-def split(folder_of: Callable[[str], object], taught_of: Callable[[str], Checkpoint]) -> Checkpoint:
+def split(folder_of: Callable[[str], Path], taught_of: Callable[[str], Checkpoint]) -> Checkpoint:
     """The taught judge "split", over two devices."""
     taught = taught_of("split")
-    again = load(folder_of("split"))  # type: ignore[arg-type]
+    again = load(folder_of("split"))
     again.model.load_state_dict(taught.model.state_dict())
     return replace(again, decoder=SplitDecoder(again.model, ["cpu", "cpu"]))
 
@@ -123,6 +126,7 @@ def test_a_split_judge_reads_and_writes_the_same(
     ]
     whole = Judge(taught_of("split")).read(prompts)
     for expected, found in zip(whole, Judge(split).read(prompts), strict=True):
-        assert found.text == expected.text  # type: ignore[union-attr]
-        assert found.finish_reason == expected.finish_reason  # type: ignore[union-attr]
-        assert found.score_probs == pytest.approx(expected.score_probs, abs=1e-5)  # type: ignore[union-attr]
+        assert isinstance(found, Reply) and isinstance(expected, Reply)
+        assert found.text == expected.text
+        assert found.finish_reason == expected.finish_reason
+        assert found.score_probs == pytest.approx(expected.score_probs, abs=1e-5)

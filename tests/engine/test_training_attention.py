@@ -1,7 +1,10 @@
 """Packed attention that is trained through: sequences never meet, and every kernel is plain attention."""
 
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 from transformers import (
     DynamicCache,
     LlamaConfig,
@@ -11,7 +14,7 @@ from transformers import (
 )
 
 from judgestream.engine import training_attention
-from judgestream.engine.training_attention import LADDER, choose, plan, prepare, sequences
+from judgestream.engine.training_attention import LADDER, Plan, choose, plan, prepare, sequences
 
 CPU = torch.device("cpu")
 LENGTHS = (9, 1, 30, 7, 31, 8)
@@ -95,7 +98,7 @@ def test_loss_and_gradient_of_a_sequence_do_not_change_with_its_neighbours(
 def test_a_packed_row_refuses_a_cache_a_mask_and_a_missing_plan(model: LlamaForCausalLM) -> None:
     ids = torch.arange(8)[None]
     how = plan(LADDER["buckets"], (5, 3), CPU)
-    wrong = (
+    wrong: tuple[dict[str, Any], ...] = (
         {"plan": how, "use_cache": True},
         {"plan": how, "past_key_values": DynamicCache()},
         {"plan": how, "attention_mask": torch.ones_like(ids)},
@@ -129,7 +132,7 @@ def test_a_sequence_beyond_a_sliding_window_is_refused() -> None:
 def test_the_ladder_falls_to_the_next_rung_when_one_is_wrong(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def without_gradient(q, k, v, how, scale):  # type: ignore[no-untyped-def]
+    def without_gradient(q: Tensor, k: Tensor, v: Tensor, how: Plan, scale: float) -> Tensor:
         return sequences(q, k.detach(), v, how, scale) + 0 * k.sum()
 
     assert choose(CPU, torch.float32, 4, 2, 16) == "buckets"

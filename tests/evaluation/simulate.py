@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from judgestream.evaluation.delta import IMAGINED, IMAGINED_FOR_KAPPA, Figure, Row, figure
 from judgestream.evaluation.intervals import Interval
@@ -12,6 +13,9 @@ from judgestream.evaluation.macro import Table, macro
 CLASSES = (1, 0, -1)
 
 Statistic = Callable[[Table], float | None]
+
+Cells = NDArray[np.float64]
+"""Share of every (gold, predicted), 3 x 3."""
 
 
 def coverage(intervals: Iterable[Interval | None], truth: float) -> float:
@@ -42,11 +46,12 @@ def confident(
     return confidences.tolist(), (draw.random(n) < confidences - error).tolist()
 
 
-def world(shares: tuple[float, float, float], right: tuple[float, float, float]) -> np.ndarray:
+def world(shares: tuple[float, float, float], right: tuple[float, float, float]) -> Cells:
     """Share of every (gold, predicted): what is not right falls evenly on the other two."""
     cells = np.array([[(1 - right[k]) / 2] * 3 for k in range(3)])
     np.fill_diagonal(cells, right)
-    return cells * np.array(shares)[:, None]
+    result: Cells = cells * np.array(shares)[:, None]
+    return result
 
 
 FEW_TIES = world((0.48, 0.045, 0.475), (0.85, 0.5, 0.85))
@@ -65,7 +70,7 @@ STATISTICS: dict[str, Callable[[tuple[int, ...]], Statistic]] = {
 
 
 def figure_and_truth(
-    draw: np.random.Generator, cells: np.ndarray, n: int, name: str
+    draw: np.random.Generator, cells: Cells, n: int, name: str
 ) -> tuple[Figure, float]:
     """A figure of `n` rows drawn from a world, and its value in that world over the classes which the
     sample's gold has: the set that is printed with it."""

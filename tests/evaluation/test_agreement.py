@@ -74,7 +74,7 @@ def test_one_stray_tie_costs_one_verdict_and_not_a_third_of_the_figure() -> None
 
 def test_declared_classes_stay_the_same_whatever_the_sample_holds() -> None:
     found = agreement([1, -1], [1, -1], classes=(1, 0, -1))
-    assert (found.classes, found.f1) == ((1, 0, -1), pytest.approx(2 / 3))
+    assert found.classes == (1, 0, -1) and found.f1 == pytest.approx(2 / 3)
     with pytest.raises(ValueError, match="at least one class"):
         agreement([1], [1], classes=())
 

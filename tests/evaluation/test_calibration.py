@@ -1,3 +1,4 @@
+from collections.abc import Hashable
 from statistics import fmean
 
 import numpy as np
@@ -12,7 +13,7 @@ def test_worked_by_hand() -> None:
     # bin 0.6: .6 hit, .6 miss: |1.2 - 1| = .2; bin 0.9: .9 hit, .9 hit: |1.8 - 2| = .2; ece = .4 / 4 = .1
     found = calibration([0.6, 0.6, 0.9, 0.9], [True, False, True, True])
     assert found is not None
-    assert (found.n, found.ece) == (4, pytest.approx(0.1))
+    assert (found.n, found.ece) == pytest.approx((4, 0.1))
     # noise: sqrt(2/pi) (sqrt(2 * .24) + sqrt(2 * .09)) / 4 = .7979 (.6928 + .4243) / 4
     assert found.if_calibrated == pytest.approx(0.2228, abs=1e-4)
     assert found.debiased == 0.0
@@ -80,7 +81,7 @@ def test_the_interval_covers_the_true_error_wherever_it_lies(
         assert fmean(one.debiased for one in found if one) == pytest.approx(error, abs=0.012)
 
 
-THREE = {1: 0.7, 0: 0.2, -1: 0.1}
+THREE: dict[Hashable, float] = {1: 0.7, 0: 0.2, -1: 0.1}
 
 
 def test_brier_worked_by_hand() -> None:
@@ -88,8 +89,9 @@ def test_brier_worked_by_hand() -> None:
     found = brier([THREE, THREE], [1, -1])
     assert found is not None
     assert found.value == pytest.approx(0.74)
-    assert brier([{1: 1.0}], [1]).value == 0.0
-    assert brier([{1: 1.0}], [-1]).value == 2.0
+    right, wrong = brier([{1: 1.0}], [1]), brier([{1: 1.0}], [-1])
+    assert right is not None and right.value == 0.0
+    assert wrong is not None and wrong.value == 2.0
     assert brier([], []) is None
 
 

@@ -2,6 +2,8 @@
 
 import random
 from collections import Counter
+from collections.abc import Hashable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from tests.evaluation.simulate import (
     NO_TIES,
     RARE_TIES,
     STATISTICS,
+    Cells,
     coverage,
     figure_and_truth,
 )
@@ -32,7 +35,7 @@ WORLDS = [
 
 @pytest.mark.parametrize("name", STATISTICS)
 @pytest.mark.parametrize(("cells", "n"), WORLDS)
-def test_the_interval_covers_with_rare_classes(name: str, cells: np.ndarray, n: int) -> None:
+def test_the_interval_covers_with_rare_classes(name: str, cells: Cells, n: int) -> None:
     draw = np.random.default_rng([n, len(name), int(1000 * cells[1].sum())])
     found = [figure_and_truth(draw, cells, n, name) for _ in range(300)]
     given = [(one.interval, truth) for one, truth in found if one.interval is not None]
@@ -59,9 +62,9 @@ def test_the_interval_covers_with_many_verdicts_on_a_prompt(correlated: bool) ->
             for g, row in zip(gold, hits, strict=True)
             for hit in row
         ]
-        options = {"imagined": IMAGINED_FOR_KAPPA, "lowest": -1.0}
-        found.append(figure(kappa_of, rows, clusters, **options))
-        naive.append(figure(kappa_of, rows, **options))
+        kappa = partial(figure, kappa_of, rows, imagined=IMAGINED_FOR_KAPPA, lowest=-1.0)
+        found.append(kappa(clusters))
+        naive.append(kappa())
     assert coverage((one.interval for one in found), 0.6) >= 0.92
     if correlated:
         assert coverage((one.interval for one in naive), 0.6) < 0.8
@@ -74,7 +77,7 @@ def test_the_estimate_is_that_of_the_rows_and_lies_inside() -> None:
         rows = [(draw.choice((1, 0, -1)), draw.choice((1, 0, -1))) for _ in range(n)]
         found = figure(lambda t: macro(t).f1, rows)
         assert found.value == macro(Counter(rows)).f1
-        assert found.interval is not None
+        assert found.interval is not None and found.value is not None
         assert 0.0 <= found.interval.low <= found.value <= found.interval.high <= 1.0
         assert found.interval.low < found.interval.high
 
@@ -109,7 +112,9 @@ def test_kappa_and_pi_of_a_confusion_are_those_of_the_lists(seed: int) -> None:
     draw = random.Random(seed)
     first, second = draw.choices(CLASSES, k=30), draw.choices(CLASSES, k=30)
     confusion = Counter(zip(first, second, strict=True))
-    tenth = {pair: count / 10 for pair, count in confusion.items()}
+    tenth: dict[tuple[Hashable, Hashable], float] = {
+        pair: count / 10 for pair, count in confusion.items()
+    }
     assert kappa_of(tenth) == pytest.approx(cohen_kappa(first, second).value)
     assert pi_of(tenth) == pytest.approx(scott_pi(first, second).value)
     assert kappa_of({}) is None and pi_of({(1, 1): 3.0}) is None

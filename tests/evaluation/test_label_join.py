@@ -1,6 +1,7 @@
 """The join of verdicts and labels, against counts worked by hand."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -180,7 +181,7 @@ def test_two_releases_are_compared_on_the_requests_that_both_judged() -> None:
         0,
         1,
     )
-    assert (found.difference, found.p_value) == (pytest.approx(1 / 3), 1.0)
+    assert (found.difference, found.p_value) == pytest.approx((1 / 3, 1.0))
     assert (only_first, only_second) == (1, 1)
     assert paired(first, join("t", [], ballots)) == (None, 4, 0)
 
@@ -238,7 +239,7 @@ class TestJudged:
         ids=str,
     )
     def test_a_scored_verdict_without_a_clear_outcome_is_malformed(
-        self, change: dict[str, object]
+        self, change: dict[str, Any]
     ) -> None:
         one = of(replace(scored(), **change))
         assert (one.outcome, one.malformed) == (None, True)

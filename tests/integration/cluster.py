@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
@@ -122,7 +123,7 @@ class Cluster:
         producer.close()
         return [request_id for request_id, _ in sent]
 
-    def records(self, topic: Topic) -> Iterator[tuple[TopicPartition, object]]:
+    def records(self, topic: Topic) -> Iterator[tuple[TopicPartition, Any]]:
         """Everything on a topic now."""
         consumer = KafkaConsumer(
             bootstrap_servers=self.kafka.bootstrap, enable_auto_commit=False, group_id=None
@@ -143,7 +144,7 @@ class Cluster:
     def count(self, topic: Topic) -> int:
         client = KafkaConsumer(bootstrap_servers=self.kafka.bootstrap, group_id=None)
         partitions = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
-        total = sum(client.end_offsets(partitions).values())
+        total: int = sum(client.end_offsets(partitions).values())
         client.close()
         return total
 

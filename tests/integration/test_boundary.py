@@ -60,7 +60,7 @@ def test_a_record_set_aside_by_hand_is_a_dead_letter_and_the_others_are_judged(
     shared.work()
     shared.wait_verdicts(["skip-1", "skip-3"], seconds=30)
     wait(lambda: shared.count(DEAD_LETTERS) == 2, what="two dead letters", seconds=20)
-    letters = [DeadLetter.FromString(record.value) for _, record in shared.records(DEAD_LETTERS)]  # type: ignore[attr-defined]
+    letters = [DeadLetter.FromString(record.value) for _, record in shared.records(DEAD_LETTERS)]
     assert {(one.offset, one.error_class) for one in letters} == {
         (0, "skipped_by_hand"),
         (2, "skipped_by_hand"),

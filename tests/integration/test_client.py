@@ -446,7 +446,9 @@ class TestSubmit:
 
 def _pairs(folder: Path, count: int) -> Path:
     path = folder / "pairs.jsonl"
-    rows = [ROWS["judgestream"] | {"requestId": f"r{k}"} for k in range(count)]
+    own = ROWS["judgestream"]
+    assert isinstance(own, dict)
+    rows = [{**own, "requestId": f"r{k}"} for k in range(count)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 

@@ -206,7 +206,7 @@ def test_an_endpoint_becomes_a_release(newcomer: Newcomer) -> None:
 
 def _judgelm_release(newcomer: Newcomer) -> str:
     listed = newcomer.lines("judgestream release list --format json")
-    return next(one["release"] for one in listed if one["release"].startswith("judgelm-"))
+    return next(str(one["release"]) for one in listed if one["release"].startswith("judgelm-"))
 
 
 def test_a_judge_is_fine_tuned_published_and_installed_from_the_store(newcomer: Newcomer) -> None:

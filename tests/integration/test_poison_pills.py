@@ -242,4 +242,4 @@ def board(fed: Fed) -> dict[str, int]:
 
 
 def dead_letters(cluster: Cluster) -> list[DeadLetter]:
-    return [DeadLetter.FromString(record.value) for _, record in cluster.records(DEAD_LETTERS)]  # type: ignore[attr-defined]
+    return [DeadLetter.FromString(record.value) for _, record in cluster.records(DEAD_LETTERS)]

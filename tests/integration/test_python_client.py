@@ -13,7 +13,6 @@ from typer.testing import CliRunner, Result
 from judgestream import aio
 from judgestream.apps.cli import main
 from judgestream.client import (
-    Candidate,
     Producer,
     VerdictTimeout,
     judge,
@@ -22,7 +21,7 @@ from judgestream.client import (
     read_verdicts,
     single,
 )
-from judgestream.core.types import PROBE_KEY, Status
+from judgestream.core.types import PROBE_KEY, Candidate, Status
 from judgestream.local.triton import TritonServer
 from judgestream.settings import Kafka
 from judgestream.terminal.exit_codes import ExitCode

@@ -5,9 +5,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -79,11 +81,15 @@ async def test_a_published_verdict_is_known_until_redis_goes_and_then_again(tmp_
         await published.close()
 
 
+def setting(k: int) -> Callable[[Any], Any]:
+    return lambda pipeline: pipeline.set(f"k{k}", k)
+
+
 async def test_many_commands_of_one_tick_each_get_their_own_answer(tmp_path: Path) -> None:
     with ValkeyServer(data_dir=tmp_path) as server:
         made = batch(server)
         answers = await asyncio.gather(
-            *(made.run(lambda p, k=k: p.set(f"k{k}", k)) for k in range(50)),
+            *(made.run(setting(k)) for k in range(50)),
             made.run(lambda p: p.lpush("k0", "not a list")),
             return_exceptions=True,
         )
@@ -190,7 +196,7 @@ def test_a_redis_that_would_lose_windows_is_refused_by_name(tmp_path: Path) -> N
 
 def entry(life: str, **more: object) -> WorkerEntry:
     now = datetime.now(UTC)
-    values = {
+    values: dict[str, Any] = {
         "kind": "judging",
         "slot": 0,
         "host": "there",
@@ -200,7 +206,7 @@ def entry(life: str, **more: object) -> WorkerEntry:
         "seen_at": now,
         "state": WorkerState.WORKING,
     }
-    return WorkerEntry(**{**values, **more})  # type: ignore[arg-type]
+    return WorkerEntry(**{**values, **more})
 
 
 def test_the_board_keeps_one_worker_per_slot(tmp_path: Path) -> None:

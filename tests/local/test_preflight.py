@@ -71,7 +71,7 @@ def test_missing_packages_are_named_with_the_extra(
 def test_numpy_2_is_refused_because_it_corrupts_strings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preflight.metadata, "version", lambda name: "2.1.0")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "2.1.0")
     (line,) = lacks(tmp_path)
     assert "corrupts strings under numpy 2.1.0" in line and "'numpy<2'" in line
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,10 @@ def test_flags_and_end_markers_stand_where_a_broken_marker_has_moved_them(marker
         tokens,
         explain=False,
     )
-    text = tokens.tokenizer.decode
+
+    def text(ids: Sequence[int]) -> str:
+        return str(tokens.tokenizer.decode(list(ids)))
+
     flagged = [k for k, flag in enumerate(row.wrong) if flag == 1.0]
     assert text([row.ids[k] for k in flagged]).strip() == "wrong"
     right = [k for k, flag in enumerate(row.wrong) if flag == 0.0]

@@ -69,7 +69,7 @@ def convert(folder: Path) -> PreTrainedTokenizerBase:
         backend.post_processor = processors.TemplateProcessing(
             single=f"{bos} $A", special_tokens=[(bos, model.bos_id())]
         )
-    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
         unk_token=pieces[model.unk_id()],
         bos_token=bos,

@@ -139,7 +139,11 @@ def json_change(name: str, **changes: object) -> Change:
     return change
 
 
-def tensors(dtype: str = "F32", **changes: list[int] | None) -> Change:
+NO_CHANGES: Mapping[str, list[int] | None] = {}
+
+
+def tensors(changes: Mapping[str, list[int] | None] = NO_CHANGES, dtype: str = "F32") -> Change:
+    """`changes`: a shape by tensor name, None to leave the tensor out."""
     shapes = {k: v for k, v in {**SHAPES, **changes}.items() if v is not None}
     return lambda folder: write_tensors(folder / "model.safetensors", shapes, dtype=dtype)
 
@@ -192,9 +196,9 @@ KNOWABLE: dict[str, tuple[Change, str]] = {
     "no vocabulary": (json_change("tokenizer.json", model={}, added_tokens=[]), "no vocabulary"),
     "not a tokenizer": (lambda f: (f / "tokenizer.json").write_text("["), "tokenizer.json"),
     "calibration": (json_change("calibration.json", method="magic"), "not a calibration"),
-    "a weight missing": (tensors(**{"model.norm.weight": None}), "1 weights are missing"),
-    "a weight too many": (tensors(**{"model.spy.weight": [1]}), "not config.json's"),
-    "another shape": (tensors(**{"model.norm.weight": [5]}), "promises"),
+    "a weight missing": (tensors({"model.norm.weight": None}), "1 weights are missing"),
+    "a weight too many": (tensors({"model.spy.weight": [1]}), "not config.json's"),
+    "another shape": (tensors({"model.norm.weight": [5]}), "promises"),
     "an adapter": (lambda f: write_tensors(f / "adapter_model.safetensors", {"a": [1]}), "LoRA"),
     "an empty file": (lambda f: (f / "model.safetensors").write_bytes(b""), "header"),
     "an endless header": (

@@ -15,6 +15,7 @@ from judgestream.core.types import (
     Reading,
     Reply,
     Status,
+    Unreadable,
     Verdict,
 )
 from judgestream.evaluation.judged import Judged, ambiguous
@@ -39,13 +40,20 @@ labels = st.builds(
 readings = st.just(UNREAD) | st.builds(
     Reading, means=st.just((1.0, 2.0)), greedy=st.just(()), win=share, tie=share, lose=share
 )
+
+
+def _whole(reading: Reading | Unreadable) -> bool:
+    """Its probabilities are all there, or none of them is."""
+    if isinstance(reading, Unreadable) or reading.win is None:
+        return True
+    return None not in (reading.tie, reading.lose)
+
+
 passes = st.lists(
     st.builds(
         PassResult,
         name=st.sampled_from(["straight", "swapped", "straight+reference", "swapped+", "", "+"]),
-        reading=readings.filter(
-            lambda r: r is UNREAD or r.win is None or None not in (r.tie, r.lose)
-        ),
+        reading=readings.filter(_whole),
         reply=st.just(Reply(text="")),
     ),
     max_size=3,

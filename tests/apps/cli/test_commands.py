@@ -88,7 +88,7 @@ def test_settings_are_shown_with_their_values_and_without_their_secrets() -> Non
 
 
 def test_an_address_without_a_password_is_shown_whole() -> None:
-    settings = Settings(redis=Redis(url="redis://127.0.0.1:26379/0"))  # type: ignore[arg-type]
+    settings = Settings(redis=Redis(url="redis://127.0.0.1:26379/0"))
     assert shown(settings, "redis.url") == "redis://127.0.0.1:26379/0"
     assert shown(settings, "kafka.password") == ""
 

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from judgestream.apps.cli import main
 from judgestream.apps.cli.input_files import Selection, Skipped
@@ -23,7 +22,11 @@ from judgestream.terminal.exit_codes import ExitCode
 from tests.core.format_rows import ROWS
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
-OWN = {"requestId": "r1", "question": "2 + 2?", "candidates": [{"text": "4"}, {"text": "5"}]}
+OWN: dict[str, object] = {
+    "requestId": "r1",
+    "question": "2 + 2?",
+    "candidates": [{"text": "4"}, {"text": "5"}],
+}
 
 
 def write(path: Path, *rows: Mapping[str, object]) -> Path:
@@ -194,7 +197,13 @@ class TestOwnSchema:
         }  # fmt: skip
 
     def test_labels_come_in_the_request_or_in_a_file_of_their_own(self, tmp_path: Path) -> None:
-        given = [{"winner": "2"}, {"tie": True}, {}, {"winner": "c"}, {"winner": "1", "tie": True}]
+        given: list[dict[str, object]] = [
+            {"winner": "2"},
+            {"tie": True},
+            {},
+            {"winner": "c"},
+            {"winner": "1", "tie": True},
+        ]
         labels = [{"annotator": f"h{k}"} | one for k, one in enumerate(given, start=1)]
         (one,) = read(write(tmp_path / "rows", OWN | {"labels": labels}))
         assert isinstance(one, Converted)
@@ -203,7 +212,7 @@ class TestOwnSchema:
             ("h2", ""),
         ]
         assert len(one.unlabelled) == 3
-        row = {"labelId": "l1", "requestId": "r1", "annotator": "h", "winner": "1",
+        row: dict[str, object] = {"labelId": "l1", "requestId": "r1", "annotator": "h", "winner": "1",
                "labelledAt": "2026-01-01T00:00:00Z"}  # fmt: skip
         both = [row, row | {"labelId": "l2", "winner": ""}, row | {"labelId": "l3", "tie": True}]
         found = read(write(tmp_path / "labels", *both), prefix="x-")

@@ -94,7 +94,7 @@ class Bench:
         self.topics = FakeTopics()
         self.published = FakePublished()
         self.pauses: list[float] = []
-        self.settings = Judging(**settings)  # type: ignore[arg-type]
+        self.settings = Judging(**settings)
         self.restart()
 
     def restart(self) -> None:
@@ -269,7 +269,7 @@ def test_an_abandoned_request_publishes_nothing() -> None:
     async def abandoned(_: float) -> None:
         raise Abandoned
 
-    bench.pause = abandoned  # type: ignore[method-assign]
+    bench.pause = abandoned  # type: ignore[method-assign,assignment]
     with pytest.raises(Abandoned):
         bench.handle(request())
     assert not bench.topics.records

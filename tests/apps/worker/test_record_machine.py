@@ -405,7 +405,7 @@ class RecordMachine(RuleBasedStateMachine):
         self.checked = len(self.topics.sent)
 
 
-class TestRecords(RecordMachine.TestCase):  # type: ignore[name-defined,misc]
+class TestRecords(RecordMachine.TestCase):  # type: ignore[misc,valid-type]
     @classmethod
     def setUpClass(cls) -> None:
         logging.disable(logging.ERROR)  # formatting thousands of lines would take most of the time

@@ -8,7 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import log
 from typing import Any
 
-Answer = Callable[[dict[str, Any]], tuple[int, dict[str, str], Any]]
+Sent = tuple[int, dict[str, str], Any]
+"""Status, headers and JSON body of a response."""
+
+Answer = Callable[[dict[str, Any]], Sent]
 """A request's JSON body -> status, headers, and the body to send (text as it is, else as JSON)."""
 
 
@@ -113,8 +116,8 @@ def prefers_longer(body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
     one, two = (high, low) if len(first) > len(second) else (low, high)
     if len(first) == len(second):
         one = two = high
-    pick = lambda options: max(options, key=options.get)  # noqa: E731
-    tokens = [(pick(one), one), (" ", {" ": 1.0}), (pick(two), two)]
+    first, second = (max(options, key=options.__getitem__) for options in (one, two))
+    tokens = [(first, one), (" ", {" ": 1.0}), (second, two)]
     if body["max_tokens"] > 20:
         tokens += [("\n", {"\n": 1.0}), ("Because of its length.", {"Because of its length.": 1.0})]
     return 200, {}, completion(tokens)

@@ -159,7 +159,7 @@ def test_alternatives_are_read_around_commas_and_behind_thoughts() -> None:
         reading = read(found, PAIR)
         assert isinstance(reading, Reading), content
         # P(8 then 7) = .81, (8, 8) = .09, (7, 7) = .09, (7, 8) = .01
-        assert (reading.win, reading.tie) == (pytest.approx(0.81), pytest.approx(0.18)), content
+        assert (reading.win, reading.tie) == pytest.approx((0.81, 0.18)), content
 
 
 def test_what_lies_outside_the_grammar_stays_outside_where_all_alternatives_are_shown() -> None:

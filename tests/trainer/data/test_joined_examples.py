@@ -90,7 +90,7 @@ def test_the_scores_come_from_the_label_and_the_words_from_a_verdict_that_agrees
 def test_a_verdict_that_says_otherwise_gives_no_words(
     tmp_path: Path, change: Row, group: str
 ) -> None:
-    example = one(tmp_path, [REQUEST], [LABEL], [VERDICT | change])
+    example = one(tmp_path, [REQUEST], [LABEL], [{**VERDICT, **change}])
     assert example.blind == Judgement(scores=(8, 4)) and example.group == group
 
 

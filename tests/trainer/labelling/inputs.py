@@ -48,7 +48,10 @@ def inputs(folder: Path, count: int = 10) -> Inputs:
         answers=tuple(
             lines(
                 folder / f"{model}.jsonl",
-                ({**question, "text": text(question["question_id"])} for question in questions),
+                (
+                    {**question, "text": text(int(str(question["question_id"])))}
+                    for question in questions
+                ),
             )
             for model, text in wrote.items()
         ),

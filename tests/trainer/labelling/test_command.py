@@ -16,7 +16,7 @@ from judgestream_trainer.__main__ import main
 from judgestream_trainer.data import read_examples
 from judgestream_trainer.data.split import prompt_key
 from judgestream_trainer.labelling.journal import NAME
-from tests.backends.chat.endpoint import Answer, completion, serving
+from tests.backends.chat.endpoint import Answer, Sent, completion, serving
 from tests.paths import JUDGES, PYTHONPATH, ROOT
 from tests.trainer.labelling.inputs import Inputs, by_length, inputs, lines, rows_of
 
@@ -243,7 +243,7 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
 def test_a_refused_key_ends_the_command_with_the_mend(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    refused = (401, {}, {"error": {"message": "bad key"}})
+    refused: Sent = (401, {}, {"error": {"message": "bad key"}})
     assert build(inputs(tmp_path), tmp_path / "out", lambda body: refused)[0] == 2
     told = " ".join(capsys.readouterr().err.split())
     assert "bad key" in told and "--key-variable" in told

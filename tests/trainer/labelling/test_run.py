@@ -22,7 +22,7 @@ from judgestream_trainer.labelling.run import EndReason, LabellingRun, RunProgre
 from judgestream_trainer.labelling.sources import Answer as Written
 from judgestream_trainer.labelling.sources import Question
 from judgestream_trainer.labelling.teacher import endpoint_teacher
-from tests.backends.chat.endpoint import Answer, completion, serving
+from tests.backends.chat.endpoint import Answer, Sent, completion, serving
 from tests.backends.chat.endpoint import Endpoint as Server
 from tests.trainer.labelling.inputs import by_length
 
@@ -129,7 +129,7 @@ def test_a_hang_is_cut_asked_again_and_reckoned_as_paid_for(tmp_path: Path) -> N
 
 
 def test_a_teacher_that_is_down_ends_the_run_and_says_why(tmp_path: Path) -> None:
-    down = (503, {}, {"error": {"message": "out for lunch"}})
+    down: Sent = (503, {}, {"error": {"message": "out for lunch"}})
     ended, tally, _ = ask(lambda body: down, tmp_path, count=40, deadline_s=1.0, concurrency=16)
     assert (ended, tally.done) == (EndReason.NO_RESPONSE, 0)
     assert "out for lunch" in tally.last_failure
@@ -156,7 +156,7 @@ def test_one_prompt_without_an_answer_is_left_and_the_others_are_done(tmp_path: 
 def test_a_refusal_of_everything_stops_at_once_with_the_mend(
     tmp_path: Path, status: int, mend: str
 ) -> None:
-    refused = (status, {}, {"error": {"message": "go away"}})
+    refused: Sent = (status, {}, {"error": {"message": "go away"}})
     with pytest.raises(ConfigurationError, match="go away") as raised:
         ask(lambda body: refused, tmp_path, count=200)
     assert mend in str(raised.value)
@@ -187,7 +187,7 @@ def test_a_prompt_that_is_refused_for_good_is_kept_as_such_and_not_asked_again(
 
 
 def test_a_teacher_that_writes_no_scores_is_stopped_early_with_a_sample(tmp_path: Path) -> None:
-    prose = (200, {}, completion("Both are lovely answers."))
+    prose: Sent = (200, {}, completion("Both are lovely answers."))
     with pytest.raises(ConfigurationError, match="none of the teacher's first 10") as raised:
         ask(lambda body: prose, tmp_path, count=200)
     assert "Both are lovely answers." in str(raised.value) and "--template" in str(raised.value)

@@ -42,7 +42,7 @@ def test_the_row_marks_where_answers_end_and_what_they_score(recipe: Recipe) -> 
     assert all("[The End of" in tokenizer.decode([row.ids[end]]) for end in row.ends)
     assert row.scores == shown.judgement.scores
     first, second = row.scores
-    assert tokenizer.decode(row.ids[row.prompt :]) == f"{first} {second}\n"
+    assert tokenizer.decode(list(row.ids[row.prompt :])) == f"{first} {second}\n"
 
 
 def test_training_learns_and_repeats_itself_to_the_bit(recipe: Recipe) -> None:

@@ -125,10 +125,10 @@ def test_the_completion_is_tokenised_as_the_engine_feeds_it() -> None:
     shown = visit(example, recipe.augmentation, seed=1, epoch=0)
     row = encode(shown, small.tokens(), explain=True)
     first, second = shown.judgement.scores
-    text = small.tokenizer().decode(row.ids[row.prompt :], skip_special_tokens=True)
+    text = small.tokenizer().decode(list(row.ids[row.prompt :]), skip_special_tokens=True)
     assert text == f"{first:g} {second:g}\n{shown.judgement.explanation}"
     assert row.ids[-1] == small.tokenizer().eos_token_id
-    line = small.tokenizer().decode(row.ids[row.prompt : row.prompt + row.score_tokens])
+    line = small.tokenizer().decode(list(row.ids[row.prompt : row.prompt + row.score_tokens]))
     assert line == f"{first:g} {second:g}\n"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import fsspec  # type: ignore[import-untyped]
+import fsspec
 
 from judgestream.checkpoints.inspection import inspect
 from judgestream.checkpoints.manifest import NAME, Manifest, read_manifest, verify, write_manifest

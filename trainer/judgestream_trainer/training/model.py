@@ -48,7 +48,7 @@ def fresh(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        model = LlamaForCausalLM(config)  # type: ignore[no-untyped-call]
+        model = LlamaForCausalLM(config)
     return ready(model)
 
 

@@ -7,6 +7,7 @@ import functools
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
@@ -18,7 +19,7 @@ FINISH_S = 5
 
 
 class TritonPythonModel:
-    def initialize(self, args):
+    def initialize(self, args: dict[str, str]) -> None:
         """Load, check and warm up the judge. Whatever is raised here is what `load_model` reports."""
         config = json.loads(args["model_config"])
         parameters = {key: value["string_value"] for key, value in config["parameters"].items()}
@@ -73,7 +74,7 @@ class TritonPythonModel:
             f" {torch.get_num_threads()} threads"
         )
 
-    def execute(self, requests):
+    def execute(self, requests: list[Any]) -> None:
         """Decoupled, batches take turns, so that scores do not wait for explanations; `add` waits while
         enough of them are under way, and requests queue in Triton, where the limits are."""
         from judgestream.backends.triton_requests import answer, answering
@@ -85,18 +86,18 @@ class TritonPythonModel:
         answer(requests, self.judge.stream, pb_utils, self.name)
         self._count()
 
-    def finalize(self):
+    def finalize(self) -> None:
         if self.turns is not None and not self.turns.close(FINISH_S):
             pb_utils.Logger.log_error(f"{self.name}: still writing after {FINISH_S} s; given up")
 
-    def _count(self):
+    def _count(self) -> None:
         self.counters.show(self.judge.work)
         self.shown.show(self.gauges.look())
 
-    def _failed(self, error):
+    def _failed(self, error: BaseException) -> None:
         pb_utils.Logger.log_error(f"{self.name}: {error!r}")
 
-    def _warm_up(self, template_id):
+    def _warm_up(self, template_id: str) -> None:
         """Judge one prompt of each mode: builds the score trees and fails here rather than later."""
         from judgestream.core.modes import MODES
         from judgestream.core.prompt import Prompt
@@ -135,7 +136,7 @@ GAUGES = {
 }
 
 
-def _facts(judge, agreed, labels):
+def _facts(judge: Any, agreed: Any, labels: dict[str, str]) -> list[Any]:
     """Gauges that never change; the caller keeps them alive."""
     decoder = judge.checkpoint.decoder
     facts = []
@@ -159,6 +160,6 @@ def _facts(judge, agreed, labels):
     return facts
 
 
-def _find_package(path):
+def _find_package(path: str) -> None:
     if path and Path(path).is_dir() and path not in sys.path:
         sys.path.insert(0, path)

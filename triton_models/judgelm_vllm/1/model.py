@@ -10,6 +10,7 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
@@ -32,7 +33,7 @@ OUTPUTS = ("text_output", "finish_reason", "num_input_tokens", "num_output_token
 
 
 class TritonPythonModel:
-    def initialize(self, args):
+    def initialize(self, args: dict[str, str]) -> None:
         """Whatever is raised here is what `load_model` reports."""
         config = json.loads(args["model_config"])
         parameters = {key: value["string_value"] for key, value in config["parameters"].items()}
@@ -60,14 +61,14 @@ class TritonPythonModel:
         labels = {"model": self.name, "version": args["model_version"]}
         self.counters = Counters("judgestream_vllm", COUNTERS, labels, pb_utils)
 
-    def execute(self, requests):
+    def execute(self, requests: list[Any]) -> None:
         from judgestream.backends.triton_requests import answer
 
         stream = functools.partial(self.judge.stream, partial=self.decoupled)
         answer(requests, stream, pb_utils, self.name)
         self.counters.show(self.judge.work)
 
-    async def ask(self, text, sampling):
+    async def ask(self, text: str, sampling: str) -> Any:
         """One request to the vLLM backend, not streamed: one response, with everything in it."""
         from judgestream.backends.vllm_responses import refusal
         from judgestream.core.errors import JudgeUnavailable
@@ -93,15 +94,15 @@ class TritonPythonModel:
                 return _answer(response)
         raise JudgeUnavailable(f"{self.engine} sent no response: is it loaded?")
 
-    def finalize(self):
+    def finalize(self) -> None:
         self.judge.close()
 
 
-def _bytes(name, text):
+def _bytes(name: str, text: str) -> Any:
     return pb_utils.Tensor(name, np.array([text.encode()], dtype=np.object_))
 
 
-def _answer(response):
+def _answer(response: Any) -> Any:
     from judgestream.backends.vllm_responses import Answer
 
     found = {one.name(): one.as_numpy().reshape(-1)[0] for one in response.output_tensors()}

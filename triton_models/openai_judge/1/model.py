@@ -5,8 +5,9 @@ import json
 import os
 import sys
 import threading
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from pathlib import Path
+from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
@@ -31,7 +32,7 @@ FINISH_S = 5
 
 
 class TritonPythonModel:
-    def initialize(self, args):
+    def initialize(self, args: dict[str, str]) -> None:
         parameters = {
             key: value["string_value"]
             for key, value in json.loads(args["model_config"])["parameters"].items()
@@ -70,17 +71,17 @@ class TritonPythonModel:
         )
         labels = {"model": self.name, "version": args["model_version"]}
         self.counters = Counters("judgestream_endpoint", COUNTERS, labels, pb_utils)
-        self.under_way = set()
+        self.under_way: set[Future[None]] = set()
         self.thread.start()
 
-    def execute(self, requests):
+    def execute(self, requests: list[Any]) -> None:
         """Hand each request over and return: one that waits for its endpoint keeps no other waiting."""
         for request in requests:
             self.room.acquire()
             self.under_way.add(asyncio.run_coroutine_threadsafe(self.one(request), self.loop))
         self.under_way = {one for one in self.under_way if not one.done()}
 
-    async def one(self, request):
+    async def one(self, request: Any) -> None:
         from judgestream.backends.triton_requests import answer_alone
 
         try:
@@ -89,14 +90,14 @@ class TritonPythonModel:
         finally:
             self.room.release()
 
-    def finalize(self):
+    def finalize(self) -> None:
         wait(self.under_way, timeout=FINISH_S)
         asyncio.run_coroutine_threadsafe(self.judge.close(), self.loop).result(FINISH_S)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(FINISH_S)
 
 
-def _key(variable, name):
+def _key(variable: str, name: str) -> str:
     """The endpoint's key, which is never shown."""
     if not variable:
         return ""

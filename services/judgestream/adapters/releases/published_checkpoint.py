@@ -57,7 +57,7 @@ def fetched(url: str) -> Iterator[Path]:
 
 def _opened(url: str) -> tuple[Any, str]:
     try:
-        import fsspec  # type: ignore[import-untyped]
+        import fsspec
     except ImportError as error:
         raise ConfigurationError(
             f"{masked(url)}: URLs of stores need a package: pip install 'judgestream[s3]'"

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
@@ -13,7 +14,7 @@ TOO_LONG = 100_000  # bytes
 
 
 class TritonPythonModel:
-    def execute(self, requests):
+    def execute(self, requests: list[Any]) -> list[Any]:
         responses = []
         pause = 0
         for request in requests:
@@ -35,7 +36,7 @@ class TritonPythonModel:
         return responses
 
 
-def answer(prompts, count):
+def answer(prompts: Any, count: int) -> list[Any]:
     rows = len(prompts)
     probs = np.zeros((rows, LABELS**count), dtype=np.float32)
     texts = []
@@ -45,7 +46,7 @@ def answer(prompts, count):
         scores = np.unravel_index(cell, (LABELS,) * count)
         texts.append(" ".join(str(score + 1) for score in scores).encode())
 
-    def column(values, dtype):
+    def column(values: list[Any], dtype: Any) -> Any:
         return np.array(values, dtype=dtype).reshape(rows, 1)
 
     return [

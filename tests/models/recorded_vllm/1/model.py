@@ -3,6 +3,7 @@ beside this file, from `tests/engine/record_vllm.py`). What was not recorded is 
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
@@ -16,7 +17,7 @@ FLAGS = {
 
 
 class TritonPythonModel:
-    def initialize(self, args):
+    def initialize(self, args: dict[str, str]) -> None:
         folder = Path(args["model_repository"]) / args["model_version"]
         recorded = json.loads((folder / "answers.json").read_text())
         self.refusal = recorded["refusal"]
@@ -25,12 +26,12 @@ class TritonPythonModel:
             for one in (*recorded["answers"], *recorded["behind"])
         }
 
-    def execute(self, requests):
+    def execute(self, requests: list[Any]) -> None:
         final = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
         for request in requests:
             request.get_response_sender().send(self._response(request), flags=final)
 
-    def _response(self, request):
+    def _response(self, request: Any) -> Any:
         text = _input(request, "text_input").decode()
         found = self.answers.get((text, _input(request, "sampling_parameters").decode()))
         if found is None:
@@ -50,10 +51,10 @@ class TritonPythonModel:
         return pb_utils.InferenceResponse(tensors)
 
 
-def _input(request, name):
+def _input(request: Any, name: str) -> Any:
     tensor = pb_utils.get_input_tensor_by_name(request, name)
     return None if tensor is None else tensor.as_numpy()[0]
 
 
-def _texts(name, text):
+def _texts(name: str, text: str) -> Any:
     return pb_utils.Tensor(name, np.array([text.encode()], dtype=np.object_))
