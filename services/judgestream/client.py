@@ -22,9 +22,10 @@ from typing import ClassVar, Self
 from uuid import uuid4
 
 from judgestream.adapters.kafka.following import Awaited, Follower
+from judgestream.adapters.kafka.messages import decoded
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.adapters.kafka.reading import TopicReader, never
-from judgestream.contracts.codecs import verdict_from_message
+from judgestream.adapters.kafka.verdict_topic import verdicts
 from judgestream.contracts.events import JSON, PROTOBUF
 from judgestream.contracts.topics import VERDICTS
 from judgestream.core.errors import (
@@ -33,7 +34,6 @@ from judgestream.core.errors import (
     InvalidRequest,
     JudgestreamError,
     OversizeRecord,
-    UndecodableRecord,
 )
 from judgestream.core.types import Candidate, Label, Options, Request, Verdict
 from judgestream.settings import Kafka, load
@@ -249,13 +249,8 @@ def read_verdicts(
     with TopicReader(kafka, VERDICTS, VerdictMessage) as reader:
         start = reader.beginning() if since is None else reader.since(since)
         until = None if follow else reader.end()
-        for incoming in reader.read(start, until=until, deadline_s=timeout_s, stopped=stopped):
-            if isinstance(incoming.message, UndecodableRecord):
-                continue
-            try:
-                verdict = verdict_from_message(incoming.message)
-            except ValueError:  # a time outside the calendar: somebody else's record
-                continue
+        records = reader.read(start, until=until, deadline_s=timeout_s, stopped=stopped)
+        for _, verdict in verdicts(decoded(records)):
             if not verdict.is_probe:
                 yield verdict
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.apps.cli.input_files import Selection
-from judgestream.apps.cli.understood import Understood
+from judgestream.adapters.files.import_counts import ImportCounts
+from judgestream.adapters.files.requests import Selection
 from judgestream.contracts.request_format import SUBMITTED
 from judgestream.core.formats.mapping import METADATA
 from judgestream.core.formats.pairs import TARGETS
@@ -50,13 +50,13 @@ def test_a_public_set_gives_what_the_page_says(shared_data: Path, row: list[str]
         path for name in names.replace("`", "").split() for path in sorted(shared_data.glob(name))
     ]
     assert paths, f"no files of {names} in {shared_data}"
-    understood = Understood()
+    understood = ImportCounts()
     for one in Selection(paths=paths, at=NOON, join=join.strip("`") or None).read():
         understood.add(one)
     assert list(_cells(understood)) == counts
 
 
-def _cells(understood: Understood) -> Iterator[str]:
+def _cells(understood: ImportCounts) -> Iterator[str]:
     yield str(understood.requests.total())
     yield ", ".join(f"{name} {count}" for name, count in sorted(understood.labels.items())) or "-"
     yield ", ".join(f"{why} {count}" for why, count in sorted(understood.unlabelled.items())) or "-"

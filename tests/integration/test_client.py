@@ -19,7 +19,7 @@ from judgestream.adapters.kafka.publishing import RecordPublisher, RequestPublis
 from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.adapters.kafka.topics import admin, apply, check
 from judgestream.apps.cli import doctor, main
-from judgestream.apps.cli.dlq import REPLAY_OF
+from judgestream.apps.cli.dlq.commands import REPLAY_OF
 from judgestream.client import JSON, PROTOBUF, Producer, label, pair, read_verdicts
 from judgestream.contracts.codecs import (
     label_to_message,

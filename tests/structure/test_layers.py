@@ -32,7 +32,7 @@ BASE = {
 }
 DATA = (f"{J}.core", f"{J}.contracts", f"{J}.v1", f"{J}.settings")
 ADAPTERS = {
-    f"{J}.adapters.files": (f"{J}.core",),
+    f"{J}.adapters.files": (f"{J}.core", f"{J}.contracts"),
     f"{J}.adapters.kafka": DATA,
     f"{J}.adapters.redis": (f"{J}.core", f"{J}.settings", f"{J}.evaluation"),
     f"{J}.adapters.releases": (f"{J}.core", f"{J}.checkpoints"),

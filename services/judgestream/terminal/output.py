@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from time import monotonic
-from types import TracebackType
 from typing import Self
 
 import typer
@@ -100,7 +99,7 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, max(1, width), break_long_words=False, break_on_hyphens=False)
 
 
-class Counter:
+class ProgressCounter:
     """Progress of something that is counted: a bar on a terminal, else a line every few seconds."""
 
     def __init__(self, what: str, total: int) -> None:
@@ -124,12 +123,7 @@ class Counter:
             self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
         else:

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from judgestream.adapters.releases.model_repository import bundled_models
 from judgestream.apps.cli import main
 from judgestream.apps.cli.settings_table import shown
-from judgestream.apps.cli.verdict_text import verdict_line
 from judgestream.core import errors
 from judgestream.core.formats.fields import InvalidRecord
 from judgestream.core.types import Status
+from judgestream.core.verdict_text import verdict_line
 from judgestream.settings import Redis, Settings
 from judgestream.terminal.exit_codes import ExitCode, TimeRanOut, exit_code
 from tests.core.build import verdict

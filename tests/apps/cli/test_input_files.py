@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.apps.cli.input_files import FORMATS, read_requests
+from judgestream.adapters.files.requests import FORMATS, read_requests
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.formats import detect
 from judgestream.core.formats.base import Converted

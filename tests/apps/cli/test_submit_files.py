@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
+from judgestream.adapters.files.requests import Selection, Skipped
 from judgestream.apps.cli import main
-from judgestream.apps.cli.input_files import Selection, Skipped
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.formats.base import Converted
 from judgestream.core.formats.mapping import mapped, parsed

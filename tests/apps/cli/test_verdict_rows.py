@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.apps.cli.verdict_filter import VerdictFilter
-from judgestream.apps.cli.verdict_rows import (
+from judgestream.adapters.files.verdict_rows import (
     COLUMNS,
     TEXT_COLUMNS,
     text_row,
@@ -18,9 +17,10 @@ from judgestream.apps.cli.verdict_rows import (
     write_csv,
     write_parquet,
 )
-from judgestream.apps.cli.verdict_text import details, outcome, text_lines
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import PROBE_KEY, CandidateScore, Status, Verdict
+from judgestream.core.verdict_filter import VerdictFilter
+from judgestream.core.verdict_text import details, outcome, text_lines
 from judgestream.terminal.output import printable
 from tests.core.build import EQUAL, NOON, UNREAD, request, result, verdict
 

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from judgestream.apps.cli import main
-from judgestream.apps.cli.stack import differences
-from judgestream.apps.cli.status import ranges
+from judgestream.apps.cli.stack.status import ranges
+from judgestream.apps.cli.stack.up import differences
 from judgestream.apps.machine.server_plan import plan_servers
 from judgestream.apps.machine.supervisor import snapshot
 from judgestream.core.errors import ConfigurationError

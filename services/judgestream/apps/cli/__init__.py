@@ -1,29 +1,19 @@
 """The command line: `judgestream <command>`. One file per command; this file only puts them together.
 
 A command's module imports no more than the base install has. What needs Faust, Triton's client or torch
-imports that inside the command. Exit codes: `judgestream.terminal.exit_codes`.
+imports that inside the command. Exit codes: see `exit_codes`.
 """
 
 from typing import Annotated
 
 import typer
 
-from judgestream.apps.cli import (
-    agreement,
-    bias,
-    demo,
-    dlq,
-    doctor,
-    info,
-    release,
-    settings_table,
-    stack,
-    status,
-    submit,
-    topics,
-    verdicts,
-    worker,
-)
+from judgestream.apps.cli import agreement, bias, doctor, info, settings_table, topics, worker
+from judgestream.apps.cli.dlq import commands as dlq
+from judgestream.apps.cli.release import install as release
+from judgestream.apps.cli.stack import demo, status, up
+from judgestream.apps.cli.submit import command as submit
+from judgestream.apps.cli.verdicts import commands as verdicts
 from judgestream.terminal.guard import GuardedGroup, plain_output, quieten
 
 main = typer.Typer(
@@ -77,7 +67,7 @@ main.command()(info.version)
 # Running it: workers, releases, the local stack
 main.command()(worker.worker)
 main.add_typer(release.app, name="release")
-main.command()(stack.up)
-main.command()(stack.down)
+main.command()(up.up)
+main.command()(up.down)
 main.command()(status.status)
 main.command()(demo.demo)

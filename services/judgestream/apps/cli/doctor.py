@@ -15,11 +15,11 @@ from judgestream.adapters.kafka.backlog import backlogs
 from judgestream.adapters.kafka.following import Awaited, Follower
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.adapters.kafka.topics import admin, check
-from judgestream.apps.cli.verdict_text import outcome
 from judgestream.client import pair
 from judgestream.contracts.topics import REQUESTS
 from judgestream.core.errors import ConfigurationError, JudgestreamError, StoreUnavailable
 from judgestream.core.types import PROBE_KEY, Status
+from judgestream.core.verdict_text import outcome
 from judgestream.settings import Settings, load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode, TimeRanOut, exit_code

@@ -16,7 +16,7 @@ from types import FrameType
 from pydantic import SecretStr
 
 from judgestream.apps.machine.chosen_judge import JudgeWish
-from judgestream.apps.machine.one_machine import OneMachine
+from judgestream.apps.machine.local_stack import LocalStack
 from judgestream.core.errors import JudgestreamError
 from judgestream.local.errors import DataUnusable, LocalServerError
 from judgestream.local.folder import make_folder
@@ -48,7 +48,7 @@ class Supervisor:
             raise LocalServerError("/proc is not readable: mount it, Linux servers need it too.")
         self._folder = folder
         self._tell = say
-        self._machine = OneMachine(settings, data=folder, wish=wish)
+        self._machine = LocalStack(settings, data=folder, wish=wish)
         self._owns_report = False
         self._unwritten = False
         self._report = SupervisorReport(
@@ -100,7 +100,7 @@ class Supervisor:
         """One look. Whatever goes wrong here, the servers and workers go on: a full disk is repaired one
         day, and a supervisor that ended would take everything with it."""
         try:
-            if self._machine.tend() or self._unwritten:
+            if self._machine.step() or self._unwritten:
                 self._publish(
                     release=self._machine.release_name,
                     parts=self._machine.reports(),

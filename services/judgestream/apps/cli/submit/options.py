@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from judgestream.apps.cli.input_files import FORMATS
+from judgestream.adapters.files.requests import FORMATS
 from judgestream.core.types import Orders as OrdersAsked
 from judgestream.core.types import ReferenceUse as ReferenceUsed
 

@@ -9,14 +9,14 @@ from time import monotonic
 import typer
 from google.protobuf.json_format import MessageToDict
 
+from judgestream.adapters.files.requests import Selection
 from judgestream.adapters.kafka.following import Awaited, Follower, Results
 from judgestream.adapters.kafka.publishing import RequestPublisher
-from judgestream.apps.cli import submit_options
-from judgestream.apps.cli.input_files import Selection
-from judgestream.apps.cli.submission import Source, counted, sendable
-from judgestream.apps.cli.submit_options import ContentType
-from judgestream.apps.cli.submit_summary import some, summarise
-from judgestream.apps.cli.understood import Skips
+from judgestream.apps.cli.submit import options as submit_options
+from judgestream.apps.cli.submit.options import ContentType
+from judgestream.apps.cli.submit.skips import Skips
+from judgestream.apps.cli.submit.source import Source, counted, sendable
+from judgestream.apps.cli.submit.summary import some, summarise
 from judgestream.contracts.codecs import request_to_message
 from judgestream.contracts.events import JSON, PROTOBUF
 from judgestream.core.errors import ConfigurationError
@@ -26,7 +26,7 @@ from judgestream.core.types import Label, Status
 from judgestream.settings import load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode, TimeRanOut
-from judgestream.terminal.output import Counter, OutputFormat, json_line, note
+from judgestream.terminal.output import OutputFormat, ProgressCounter, json_line, note
 
 CONTENT_TYPES = {ContentType.PROTOBUF: PROTOBUF, ContentType.JSON: JSON}
 
@@ -100,13 +100,13 @@ def _show(source: Source, content_type: str, skips: Skips, form: OutputFormat) -
             first = first or one
             if form is OutputFormat.TEXT:
                 json_line(request_to_message(one.request))
-    understood = skips.understood
+    counts = skips.counts
     if form is OutputFormat.JSON:
         shown = MessageToDict(request_to_message(first.request)) if first is not None else None
-        json_line(understood.as_json() | {"first_request": shown})
+        json_line(counts.as_json() | {"first_request": shown})
     else:
-        width = max((len(name) for name, _ in understood.rows()), default=0)
-        for name, count in understood.rows():
+        width = max((len(name) for name, _ in counts.rows()), default=0)
+        for name, count in counts.rows():
             note(f"{name.ljust(width)}  {count}")
     skips.check()
     skips.exit()
@@ -130,13 +130,13 @@ def _send(
         started = monotonic()
         sent, labels = _publish(source, publisher, content_type, skips)
         note(f"published {len(sent)} requests and {labels} labels")
-        skips.tell()
+        skips.report()
         if follower is None or wait_s is None:
             if form is OutputFormat.JSON:
                 _print_published(len(sent), labels, skips)
             skips.exit()
             return
-        with Counter("judged", len(sent)) as progress:
+        with ProgressCounter("judged", len(sent)) as progress:
             results = follower.wait(
                 sent, timeout_s=wait_s, told=progress.set, release=settings.triton.release
             )
@@ -146,7 +146,7 @@ def _send(
 
 
 def _print_published(requests: int, labels: int, skips: Skips) -> None:
-    skipped = skips.understood.skipped.total()
+    skipped = skips.counts.skipped.total()
     left_out = {"skipped": skipped} if skipped else {}
     json_line({"requests": requests, "labels": labels} | left_out)
 
@@ -171,7 +171,7 @@ def _publish(
     labels = 0
     with ExitStack() as stack:
         total = skips.expected
-        progress = stack.enter_context(Counter("published", total)) if total else None
+        progress = stack.enter_context(ProgressCounter("published", total)) if total else None
         for row in source.read():
             one = sendable(row, content_type)
             skips.add(one)

@@ -4,23 +4,26 @@ from typing import Annotated
 
 import typer
 
+from judgestream.adapters.kafka.messages import decoded
 from judgestream.adapters.kafka.reading import TopicReader
-from judgestream.apps.cli.reading import all_verdicts, decoded, everything, verdicts
-from judgestream.apps.cli.request_join import with_requests
-from judgestream.apps.cli.verdict_export import export, verdict_with_request
-from judgestream.apps.cli.verdict_filter import (
+from judgestream.adapters.kafka.request_join import with_requests
+from judgestream.adapters.kafka.verdict_topic import verdicts
+from judgestream.apps.cli.reading import all_verdicts, everything
+from judgestream.apps.cli.verdicts.export import export
+from judgestream.apps.cli.verdicts.filter_options import (
     Until,
-    VerdictFilter,
     WithFlip,
     WithMode,
     WithStatus,
     WithSystem,
     WithWinner,
 )
-from judgestream.apps.cli.verdict_text import details, text_lines, verdict_line
 from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
+from judgestream.contracts.verdict_json import verdict_with_request
 from judgestream.core.types import Verdict
+from judgestream.core.verdict_filter import VerdictFilter
 from judgestream.core.verdict_set import VerdictSet
+from judgestream.core.verdict_text import details, text_lines, verdict_line
 from judgestream.settings import Kafka, load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode
@@ -65,8 +68,8 @@ def tail(
             start = reader.since(since)
         else:
             start = reader.end() if follow else reader.beginning()
-        incoming = reader.read(start, until=None if follow else reader.end())
-        for message, verdict in verdicts(decoded(incoming), release=release):
+        records = reader.read(start, until=None if follow else reader.end())
+        for message, verdict in verdicts(decoded(records, note), release=release, on_skip=note):
             if not wanted.admits(verdict):
                 continue
             if form is OutputFormat.JSON:
@@ -110,7 +113,7 @@ def get(
             _show(message, verdict, form)
         return
     wanted = [(one.request_id, one.content_digest, (message, one)) for message, one in found]
-    for (message, verdict), request in with_requests(kafka, wanted):
+    for (message, verdict), request in with_requests(kafka, wanted, on_skip=note):
         if form is OutputFormat.JSON:
             json_line(verdict_with_request(message, request))
             continue

@@ -6,8 +6,8 @@ from judgestream.core.types import Request, Status, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Preference:
-    """What a row needs of a verdict."""
+class VerdictPreference:
+    """The fields of a verdict that a row needs."""
 
     request_id: str
     winner: str
@@ -15,11 +15,11 @@ class Preference:
     release: str
 
 
-def preference(verdict: Verdict) -> Preference | None:
-    """None for a verdict without a winner: a tie, unscored, failed, or of a single answer."""
+def preference(verdict: Verdict) -> VerdictPreference | None:
+    """None for a verdict without a winner: a tie, unscored, failed, or on a single answer."""
     if verdict.status is not Status.SCORED or not verdict.winner:
         return None
-    return Preference(
+    return VerdictPreference(
         request_id=verdict.request_id,
         winner=verdict.winner,
         confidence=verdict.confidence,
@@ -27,7 +27,7 @@ def preference(verdict: Verdict) -> Preference | None:
     )
 
 
-def trl_row(request: Request, preference: Preference) -> dict[str, object] | None:
+def trl_row(request: Request, preference: VerdictPreference) -> dict[str, object] | None:
     """`{id, prompt, chosen, rejected, confidence, release}`; None when the winner is not in the request."""
     texts = {candidate.id: candidate.text for candidate in request.candidates}
     chosen = texts.pop(preference.winner, None)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from judgestream.apps.cli import release_control
+from judgestream.apps.cli.release import control as release_control
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
 from judgestream.settings import load

@@ -7,7 +7,7 @@ import typer
 from google.protobuf import json_format
 
 from judgestream.adapters.kafka.publishing import RecordPublisher
-from judgestream.apps.cli.dlq_skip import skip
+from judgestream.apps.cli.dlq.skip import skip
 from judgestream.apps.cli.reading import everything
 from judgestream.contracts.events import Header, header
 from judgestream.contracts.topics import DEAD_LETTERS, TOPICS

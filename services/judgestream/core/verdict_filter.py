@@ -1,49 +1,17 @@
-"""Which verdicts a command shows: one filter, shared by `verdicts tail`, `get` and `export`."""
+"""Conditions on verdicts, shared by every command and service that lists them."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
-
-import typer
 
 from judgestream.core.types import Status, Verdict
-from judgestream.terminal import options
-
-WithStatus = Annotated[Status | None, typer.Option("--status", help="only verdicts of this status")]
-WithSystem = Annotated[
-    str | None,
-    typer.Option("--system", metavar="NAME", help="only verdicts on an answer of this system"),
-]
-WithWinner = Annotated[
-    str | None,
-    typer.Option(
-        "--winner", metavar="NAME", help="only verdicts won by this candidate id or system"
-    ),
-]
-WithMode = Annotated[str | None, typer.Option("--mode", help="only verdicts of this mode")]
-WithFlip = Annotated[
-    bool | None,
-    typer.Option(
-        "--flipped/--consistent", help="only verdicts whose two orders disagree, or agree"
-    ),
-]
-Until = Annotated[
-    datetime | None,
-    typer.Option(
-        "--until",
-        parser=options.moment,
-        metavar="WHEN",
-        help="judged before: as --since",
-    ),
-]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VerdictFilter:
-    """Conditions that a verdict must meet, all of them; None admits everything but probes.
+    """Conditions that a verdict must meet, all of them. None sets no condition. Probes never match.
 
-    flipped   True: the orders disagree. False: both orders were asked and agree.
-    until     admits verdicts judged before this time
+    flipped   True: the two orders disagree. False: both orders were judged and agree
+    until     matches verdicts judged before this time
     winner    the winning candidate's id or system
     """
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter as Tally
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from judgestream.adapters.files.requests import read_requests
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.adapters.kafka.reading import TopicReader
-from judgestream.apps.cli.input_files import read_requests
-from judgestream.apps.cli.verdict_text import verdict_line
 from judgestream.contracts.codecs import label_from_message, verdict_from_message
 from judgestream.contracts.events import JSON
 from judgestream.contracts.topics import BIAS, DEAD_LETTERS, REQUESTS, VERDICTS
 from judgestream.contracts.wire import decode
 from judgestream.core.errors import UndecodableRecord
+from judgestream.core.verdict_text import verdict_line
 from judgestream.settings import Kafka, load
 from judgestream.terminal.exit_codes import TimeRanOut
 from judgestream.terminal.output import line
@@ -35,7 +35,7 @@ from judgestream.v1.judging_pb2 import Label as LabelMessage
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
 if TYPE_CHECKING:
-    from judgestream.apps.machine.one_machine import OneMachine
+    from judgestream.apps.machine.local_stack import LocalStack
 
 SHOWN = 12
 JUDGED_S = 300.0
@@ -54,7 +54,7 @@ def demo(
     """
     signal.signal(signal.SIGTERM, _interrupt)
     settings = load(find_stack=False)
-    from judgestream.apps.machine.one_machine import OneMachine
+    from judgestream.apps.machine.local_stack import LocalStack
 
     started = time.monotonic()
 
@@ -65,7 +65,7 @@ def demo(
         folder = data or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="judgestream-demo-"))
         )
-        machine = OneMachine(settings, data=folder.expanduser().resolve(), free_ports=True)
+        machine = LocalStack(settings, data=folder.expanduser().resolve(), free_ports=True)
         stack.callback(_stop, machine, say)
         machine.start(say)
         os.environ.update(machine.environment)  # for us and for the commands below
@@ -74,7 +74,7 @@ def demo(
 
 
 def _show(
-    machine: "OneMachine", kafka: Kafka, say: Callable[[str], None], limit: int | None
+    machine: "LocalStack", kafka: Kafka, say: Callable[[str], None], limit: int | None
 ) -> None:
     with ExitStack() as stack:
         verdicts = stack.enter_context(TopicReader(kafka, VERDICTS, VerdictMessage))
@@ -122,7 +122,7 @@ def _publish(kafka: Kafka, limit: int | None) -> tuple[set[str], int]:
 
 
 def _follow(
-    machine: "OneMachine",
+    machine: "LocalStack",
     verdicts: TopicReader[VerdictMessage],
     letters: TopicReader[DeadLetter],
     ids: set[str],
@@ -131,7 +131,7 @@ def _follow(
 ) -> None:
     """Show the first verdicts as they come, count the others, until all are there."""
     waiting, dead, shown = set(ids), 0, 0
-    outcomes: Tally[str] = Tally()
+    outcomes: Counter[str] = Counter()
     deadline, told = time.monotonic() + JUDGED_S, time.monotonic()
     while waiting or dead < bad:
         if time.monotonic() > deadline:
@@ -139,7 +139,7 @@ def _follow(
                 f"after {JUDGED_S:.0f} s {len(waiting)} requests have no verdict and"
                 f" {bad - dead} bad records no dead letter; the logs are under {machine.data}"
             )
-        machine.tend()
+        machine.step()
         for incoming in verdicts.poll(0.3):
             if isinstance(incoming.message, UndecodableRecord):
                 continue
@@ -159,7 +159,7 @@ def _follow(
     say(f"{len(ids)} requests judged: {counts}; {dead} bad records in the dead letters")
 
 
-def _wait_for_report(machine: "OneMachine", kafka: Kafka, verdicts: int) -> None:
+def _wait_for_report(machine: "LocalStack", kafka: Kafka, verdicts: int) -> None:
     deadline = time.monotonic() + REPORTED_S
     counted: dict[str, int] = {}
     with TopicReader(kafka, BIAS, BiasReport) as reader:
@@ -170,7 +170,7 @@ def _wait_for_report(machine: "OneMachine", kafka: Kafka, verdicts: int) -> None
                     f"the bias report has {sum(counted.values())} of {verdicts} verdicts after"
                     f" {REPORTED_S:.0f} s; see the bias worker's log under {machine.data}"
                 )
-            machine.tend()
+            machine.step()
             for incoming in reader.poll(0.5):
                 report = incoming.message
                 if isinstance(report, BiasReport):
@@ -178,7 +178,7 @@ def _wait_for_report(machine: "OneMachine", kafka: Kafka, verdicts: int) -> None
                     counted[report.report_id] = max(counted.get(report.report_id, 0), done)
 
 
-def _stop(machine: "OneMachine", say: Callable[[str], None]) -> None:
+def _stop(machine: "LocalStack", say: Callable[[str], None]) -> None:
     say("stopping")
     machine.stop()
 

@@ -33,8 +33,8 @@ RELEASE = f"{PREFIX}TRITON__RELEASE"
 Say = Callable[[str], None]
 
 
-class OneMachine:
-    """Everything of one data folder. `start`, then `tend` about every second, then `stop`."""
+class LocalStack:
+    """The servers and workers of one data folder. `start`, then `step` about every second, then `stop`."""
 
     def __init__(
         self,
@@ -99,18 +99,29 @@ class OneMachine:
             self.stop()
             raise
 
-    def tend(self) -> bool:
-        """One look, which does not block: start again what has ended, and follow a wish for another release.
-        Returns whether anything has changed. Never raises for what a server or a worker did."""
-        changed = any([supervised.look() for supervised in self._supervised])
+    def step(self) -> bool:
+        """Look once, without blocking: restart dead servers and workers, and follow a change of release.
+
+        Returns whether anything has changed. Never raises for what a server or a worker did.
+        """
+        restarted = [self.restart_dead_servers(), self.restart_dead_workers()]
+        changed = any(restarted)
         self._unsaved |= changed
         if self._unsaved:
             try:
                 self._servers.running.save()
                 self._unsaved = False
             except (OSError, DataUnusable) as exc:
-                log.error("the state file cannot be written, and is tried again: %s", exc)
-        return self._follow_wish() or changed
+                log.error("the state file cannot be written, will retry: %s", exc)
+        return self._follow_choice() or changed
+
+    def restart_dead_servers(self) -> bool:
+        """Start dead servers again, each after its back-off. Returns whether anything has changed."""
+        return any([part.look() for part in self._supervised if not part.part.worker])
+
+    def restart_dead_workers(self) -> bool:
+        """Start dead workers again, each after its back-off. Returns whether anything has changed."""
+        return any([part.look() for part in self._supervised if part.part.worker])
 
     def reports(self) -> tuple[PartReport, ...]:
         """What each server and worker of ours is doing."""
@@ -157,7 +168,7 @@ class OneMachine:
             self._servers.load_others()
 
     def _supervise(self) -> None:
-        """From now on `tend` looks after what runs."""
+        """From now on `step` restarts what dies."""
         for server in self._servers.running.servers.values():
             self._look_after(self._servers.part(server), LONGEST_SERVER_PAUSE_S)
         # The pause and a start together stay below the session timeout, so that the partitions of a
@@ -178,7 +189,7 @@ class OneMachine:
         key = self._servers.control_key.get_secret_value()
         return {**self.environment, CONTROL_KEY: key}
 
-    def _follow_wish(self) -> bool:
+    def _follow_choice(self) -> bool:
         """Start, or go on with, the switch to the release that `judge.json` names."""
         if self._switch is None:
             choice = read_choice(self.data)

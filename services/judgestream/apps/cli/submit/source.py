@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from judgestream.adapters.files.opening import reads_once
+from judgestream.adapters.files.requests import Selection, Skipped
 from judgestream.adapters.kafka.publishing import encoded_request
-from judgestream.apps.cli.input_files import Selection, Skipped
-from judgestream.apps.cli.understood import Skips
+from judgestream.apps.cli.submit.skips import Skips
 from judgestream.core.errors import ConfigurationError, InvalidRequest, OversizeRecord
 from judgestream.core.formats.base import Converted
 from judgestream.core.formats.fields import InvalidRecord
@@ -61,9 +61,9 @@ def counted(source: Source, content_type: str, skipping: bool) -> int:
     for one in source.read():
         trial.add(sendable(one, content_type))
     trial.check(forgiving=skipping)
-    understood = trial.understood
-    if not understood.requests and not understood.labels:
-        trial.tell()
+    counts = trial.counts
+    if not counts.requests and not counts.labels:
+        trial.report()
         names = ", ".join(str(path) for path in source.selection.paths)
         raise ConfigurationError(f"{names}: no request can be made of these records")
-    return understood.requests.total()
+    return counts.requests.total()

@@ -1,4 +1,4 @@
-"""Verdicts as flat rows for CSV and Parquet: one row a verdict, the same columns in both."""
+"""Verdicts as flat rows for CSV and Parquet: one row per verdict, the same columns in both."""
 
 import csv
 import json
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from judgestream.adapters.files.writing import drafted
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Request, Verdict
 
 MAX_CANDIDATES = 2
-"""Candidates with columns of their own; every mode of today has one or two."""
+"""Candidates that get columns. Every mode has one or two candidates."""
 
 ROWS_PER_GROUP = 5_000
 
@@ -67,13 +68,13 @@ TEXT_COLUMNS: tuple[Column, ...] = (
     *_candidate_columns("answer", "text"),
     Column(name="reference", kind="text"),
 )
-"""What `--with-texts` adds; empty where the request has left its topic."""
+"""Columns for the request's texts; empty where the request has left its topic."""
 
 Row = dict[str, Any]
 
 
 def verdict_row(verdict: Verdict) -> Row:
-    """A verdict's row. A value that the verdict does not have is None."""
+    """A verdict's row. A value that the verdict lacks is None."""
     systems = {score.candidate_id: score.system for score in verdict.scores}
     row: Row = {column.name: getattr(verdict, column.name, None) for column in COLUMNS}
     row["status"] = verdict.status.value
@@ -141,18 +142,11 @@ def write_parquet(path: Path, columns: Iterable[Column], rows: Iterable[Row]) ->
         "time": arrow.timestamp("us", tz="UTC"),
     }
     schema = arrow.schema([(column.name, kinds[column.kind]) for column in columns])
-    draft = path.with_name(f".{path.name}.part")
     count = 0
-    try:
-        with parquet.ParquetWriter(draft, schema) as writer:
-            for group in _groups(rows):
-                writer.write_table(arrow.Table.from_pylist(group, schema=schema))
-                count += len(group)
-        draft.replace(path)
-    except OSError as exc:
-        raise ConfigurationError(f"{path} cannot be written: {exc.strerror or exc}") from exc
-    finally:
-        draft.unlink(missing_ok=True)
+    with drafted(path) as draft, parquet.ParquetWriter(draft, schema) as writer:
+        for group in _groups(rows):
+            writer.write_table(arrow.Table.from_pylist(group, schema=schema))
+            count += len(group)
     return count
 
 

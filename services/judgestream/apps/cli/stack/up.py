@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from judgestream.apps.cli.status import status
+from judgestream.apps.cli.stack.status import status
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Local, Settings, load
 from judgestream.terminal.exit_codes import ExitCode, exit_code

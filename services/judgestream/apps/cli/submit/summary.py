@@ -1,6 +1,6 @@
 """What became of submitted requests: the counts, and the reasons of those without a score."""
 
-from collections import Counter as Tally
+from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
@@ -14,9 +14,9 @@ NAMED = 5
 
 def summarise(sent: Sequence[Awaited], results: Results, took_s: float, form: OutputFormat) -> None:
     verdicts = list(results.verdicts.values())
-    by_status = Tally(verdict.status for verdict in verdicts)
+    by_status = Counter(verdict.status for verdict in verdicts)
     scored = [verdict for verdict in verdicts if verdict.status is Status.SCORED]
-    places = Tally(
+    places = Counter(
         next((k for k, s in enumerate(v.scores, start=1) if s.candidate_id == v.winner), 0)
         for v in scored
         if v.winner

@@ -1,10 +1,10 @@
-"""Verdicts joined with their requests: a verdict holds no texts, its request does."""
+"""Verdicts joined with their requests, which hold the texts."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from judgestream.apps.cli.reading import everything
+from judgestream.adapters.kafka.messages import OnSkip, everything, ignore
 from judgestream.contracts.codecs import request_from_message
 from judgestream.contracts.topics import REQUESTS
 from judgestream.core.errors import InvalidRequest
@@ -18,21 +18,21 @@ T = TypeVar("T")
 _NO_TIME = datetime.fromtimestamp(0, UTC)
 
 Wanted = tuple[str, str, T]
-"""A request id, the digest of its content ("" where it is unknown), and what the caller keeps for it."""
+"""A request id, the digest of its content ("" where it is unknown), and the value that the caller keeps."""
 
 
 def with_requests(
-    settings: Kafka, wanted: Iterable[Wanted[T]]
+    settings: Kafka, wanted: Iterable[Wanted[T]], *, on_skip: OnSkip = ignore
 ) -> Iterator[tuple[T, Request | None]]:
-    """What the caller keeps, each with its request; those whose request has left the topic come last.
+    """Each value that the caller keeps, with its request; values without a request on the topic come last.
 
-    Memory holds what the caller keeps, not the requests. A request id that was used for two contents
-    meets the verdict of its own content only.
+    Memory holds the caller's values, not the requests. Where one request id was used for two contents, a
+    value is joined with the request whose content it was made of.
     """
     waiting: dict[str, list[tuple[str, T]]] = {}
     for request_id, digest, kept in wanted:
         waiting.setdefault(request_id, []).append((digest, kept))
-    for _, message in everything(settings, REQUESTS, JudgeRequest):
+    for _, message in everything(settings, REQUESTS, JudgeRequest, on_skip=on_skip):
         if message.request_id not in waiting:
             continue
         try:

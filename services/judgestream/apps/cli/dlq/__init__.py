@@ -1,0 +1,1 @@
+"""`judgestream dlq`: dead-lettered records."""

@@ -1,0 +1,1 @@
+"""`judgestream release`: install judges as Triton models, and choose the one in use."""

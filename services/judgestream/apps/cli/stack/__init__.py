@@ -1,0 +1,1 @@
+"""`judgestream up`, `down`, `status` and `demo`: the local stack."""

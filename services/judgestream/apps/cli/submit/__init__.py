@@ -1,0 +1,1 @@
+"""`judgestream submit`: publish the requests and labels of files."""

@@ -1,0 +1,1 @@
+"""`judgestream verdicts`: show verdicts, or write them to a file."""
