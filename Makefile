@@ -6,15 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 JUDGE := tiny
-SOURCES := services trainer triton_models tests
+SOURCES := services trainer triton_models tests examples docs
 
-.PHONY: help demo test test-nightly check bench bench-engine bench-train bench-gpu judge ablation protos format clean
+.PHONY: help demo test test-nightly check docs bench bench-engine bench-train bench-gpu judge ablation protos format clean
 
 help:
 	@echo "make demo    everything on this machine: real Kafka, Valkey and Triton, a sample judged, a report"
 	@echo "make test    unit tests, and integration tests against the real servers"
 	@echo "make test-nightly  the property tests and the worker's state machine, with 20,000 examples each"
 	@echo "make check   format, lint, types, generated code, security (bandit, pip-audit)"
+	@echo "make docs    the documentation site, in build/site"
 	@echo "make bench   benchmarks of the pipeline, as JSON lines; make bench-engine: of the judge engine"
 	@echo "             make bench-engine PEERS=vllm: against vLLM on this CPU, installed into build/peers (6 GB)"
 	@echo "make bench-train  packed against padded training; make bench-gpu: both on a GPU"
@@ -65,6 +66,9 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/python tests/generated_code.py
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive services trainer triton_models
 	@$(BIN)/python tests/audit.py
+
+docs: $(VENV)/dev.stamp
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.benchmarks pipeline $(ARGS)

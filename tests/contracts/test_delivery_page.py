@@ -38,15 +38,18 @@ def test_the_tables_of_limits_are_those_of_the_code(part: str) -> None:
 def test_the_other_limits_are_those_of_the_code() -> None:
     assert f"| `max_explanation_tokens` | 1 to {limits.EXPLANATION_TOKENS:,} |" in PAGE
     kept = (records.KEPT_VALUE >> 20, records.KEPT_HEADERS >> 10, records.KEPT_KEY >> 10)
-    assert "up to {} MiB, headers up to {} KiB together, the key up to {} KiB".format(*kept) in PAGE
+    assert (
+        "up to {} MiB, headers up to {} KiB together, and the key up to {} KiB".format(*kept)
+        in PAGE
+    )
     assert f"its first {records.KEPT_BEGINNING >> 10} KiB" in PAGE
     assert f"last {REMEMBERED:,} judgements" in PAGE
-    assert f"between {limits.EARLIEST.year} and {limits.LATEST.year - 1}" in PAGE
+    assert f"outside {limits.EARLIEST.year} to {limits.LATEST.year - 1}" in PAGE
 
 
 @pytest.mark.parametrize("name", TOPICS)
 def test_the_table_of_topics_is_that_of_the_code(name: str) -> None:
     topic = TOPICS[name]
-    stays = f"{topic.retention_ms // DAY_MS} days" if topic.retention_ms > 0 else "for ever"
-    stays = "the newest of each key" if topic.cleanup == "compact" else stays
-    assert f"| `{name}` | {stays} | {topic.max_message_bytes >> 20} MiB |" in PAGE
+    retention = f"{topic.retention_ms // DAY_MS} days" if topic.retention_ms > 0 else "permanent"
+    retention = "newest record of each key" if topic.cleanup == "compact" else retention
+    assert f"| `{name}` | {retention} | {topic.max_message_bytes >> 20} MiB |" in PAGE

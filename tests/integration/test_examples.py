@@ -1,0 +1,69 @@
+"""Every program in examples/, run as a user would, against real servers and a real training."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cluster import Cluster, wait
+from tests.paths import JUDGES, PYTHONPATH, RECIPES, ROOT
+
+pytestmark = pytest.mark.integration
+
+EXAMPLES = ROOT / "examples"
+AGAINST_SERVERS = (
+    "judge_two_answers.py",
+    "produce.py",
+    "produce_plain_kafka.py",
+    "label.py",
+    "consume.py",
+)
+OFFLINE = ("train.py",)
+
+
+def run(name: str, *arguments: str, environment: dict[str, str], cwd: Path) -> str:
+    """An example's output. Fails the test if the example fails."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *arguments],
+        env=environment,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, f"{name}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout
+
+
+def test_every_example_is_run_here_and_listed_in_the_readme() -> None:
+    names = {path.name for path in EXAMPLES.glob("*.py")}
+    assert names == {*AGAINST_SERVERS, *OFFLINE}
+    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert [name for name in names if f"`{name}`" not in readme] == []
+
+
+def test_examples_publish_consume_and_label(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.work()
+    environment = cluster.environment()
+    output = {
+        name: run(name, environment=environment, cwd=tmp_path) for name in AGAINST_SERVERS[:-1]
+    }
+    assert "winner: " in output["judge_two_answers.py"]
+    assert output["produce.py"] == "published 3 requests\n"
+    ids = {"plain-1", "labelled-1", "labelled-2", *(f"example-{k}" for k in (1, 2, 3))}
+    wait(
+        lambda: ids <= {verdict.request_id for verdict in cluster.verdicts()},
+        what="verdicts on every example's requests",
+        seconds=60,
+    )
+    assert run("consume.py", environment=environment, cwd=tmp_path).startswith("7 verdicts, ")
+
+
+def test_the_training_example_leaves_a_checkpoint(tmp_path: Path) -> None:
+    recipe = RECIPES / "small-fine-tune.yaml"
+    environment = {"PYTHONPATH": PYTHONPATH, "PATH": "", "HOME": str(tmp_path)}
+    arguments = (str(JUDGES / "tiny"), str(recipe), str(tmp_path / "mine"))
+    run("train.py", *arguments, environment=environment, cwd=tmp_path)
+    assert (tmp_path / "mine" / "model.safetensors").exists()
