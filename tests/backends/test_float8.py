@@ -19,7 +19,7 @@ from judgestream.engine.decoder import Decoder
 from judgestream.engine.float8 import Float8
 from judgestream.engine.judge import Judge, Result
 from judgestream.engine.linear import dense, linear
-from judgestream.engine.split import SplitDecoder
+from judgestream.engine.tensor_parallel import SplitDecoder
 from tests.engine import tiny
 
 
@@ -91,9 +91,11 @@ def judge_of(folder: Path, state: dict[str, torch.Tensor], shards: int = 1) -> J
     checkpoint = load(folder, dtype=torch.bfloat16)
     checkpoint.model.load_state_dict(state)
     if shards > 1:
-        checkpoint = replace(checkpoint, decoder=SplitDecoder(checkpoint.model, ["cpu"] * shards))
+        checkpoint = replace(
+            checkpoint, decoder=SplitDecoder.from_model(checkpoint.model, ["cpu"] * shards)
+        )
     else:
-        checkpoint = replace(checkpoint, decoder=Decoder(checkpoint.model))
+        checkpoint = replace(checkpoint, decoder=Decoder.from_model(checkpoint.model))
     return Judge(checkpoint)
 
 
@@ -124,12 +126,12 @@ def test_a_judge_that_does_not_bear_it_is_refused_with_the_measured_agreement(
             return weight * -3
 
         decoder.layers = tuple(
-            replace(layer, down=turned(dense(layer.down))) for layer in decoder.layers
+            replace(layer, down_proj=turned(dense(layer.down_proj))) for layer in decoder.layers
         )
 
     prompts = [Prompt(text=text, grammar=tiny.PAIR) for text in tiny.PROMPTS] * 20
     monkeypatch.setattr(decoder, "quantise", ruined)
-    monkeypatch.setattr(float8_check, "release", lambda model: None)
+    monkeypatch.setattr(float8_check, "free_weights", lambda model: None)
     with pytest.raises(ConfigurationError, match=r"for \d+ of 100 prompts only .*dtype bfloat16"):
         quantise(judge, prompts)
 

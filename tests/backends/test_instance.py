@@ -13,7 +13,7 @@ from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply
 from judgestream.engine.checkpoint import Checkpoint, load
 from judgestream.engine.judge import Judge
-from judgestream.engine.split import SplitDecoder
+from judgestream.engine.tensor_parallel import SplitDecoder
 from tests.engine import tiny
 
 PARAMETERS = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from judgestream.backends.round_robin import Turns
+from judgestream.backends.round_robin import RoundRobin
 
 SOON = 10.0
 
@@ -20,7 +20,7 @@ def steps(name: str, count: int, journal: list[str], gate: threading.Event) -> I
 def test_a_new_piece_does_not_wait_for_the_end_of_an_old_one() -> None:
     journal: list[str] = []
     gate = threading.Event()
-    turns = Turns(limit=3, failed=lambda error: None)
+    turns = RoundRobin(limit=3, failed=lambda error: None)
     turns.add(steps("a", 3, journal, gate))
     turns.add(steps("b", 2, journal, gate))
     gate.set()
@@ -32,7 +32,7 @@ def test_a_new_piece_does_not_wait_for_the_end_of_an_old_one() -> None:
 def test_one_piece_too_many_waits_for_a_place() -> None:
     journal: list[str] = []
     gate = threading.Event()
-    turns = Turns(limit=1, failed=lambda error: None)
+    turns = RoundRobin(limit=1, failed=lambda error: None)
     turns.add(steps("a", 1, journal, gate))
     second = threading.Thread(target=lambda: turns.add(steps("b", 1, journal, gate)))
     second.start()
@@ -55,7 +55,7 @@ def test_what_fails_ends_alone_and_is_told() -> None:
         yield
         raise ValueError("no")
 
-    turns = Turns(limit=2, failed=told.append, between=lambda: looks.append(1))
+    turns = RoundRobin(limit=2, failed=told.append, between=lambda: looks.append(1))
     turns.add(fails())
     turns.add(steps("a", 2, journal, gate))
     assert turns.close(SOON)

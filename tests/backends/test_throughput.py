@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from judgestream.backends.throughput import Gauges, peak_flops, tflops_of
-from judgestream.backends.triton_requests import Shown
+from judgestream.backends.triton_requests import LazyGauges
 from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.judge import Judge
 
@@ -65,7 +65,7 @@ def test_a_gauge_is_there_from_its_first_value_on() -> None:
             return SimpleNamespace(set=lambda value: made.__setitem__(self.name, value))
 
     texts = {"fill": "Fill", "mfu": "MFU"}
-    shown = Shown("engine", texts, {"model": "m"}, SimpleNamespace(MetricFamily=Family))
+    shown = LazyGauges("engine", texts, {"model": "m"}, SimpleNamespace(MetricFamily=Family))
     shown.show({})
     assert made == {}
     shown.show({"fill": 0.5})

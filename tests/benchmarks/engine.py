@@ -29,7 +29,7 @@ from judgestream.engine.grammar import ScoreTree
 from judgestream.engine.judge import row_tokens_of
 from judgestream.engine.packing import pack
 from judgestream.engine.readout import prefill
-from judgestream.engine.row_threads import Lanes
+from judgestream.engine.row_threads import RowThreadPool
 from judgestream.engine.tokens import Tokens
 from tests.benchmarks.prompts import VOCABULARY, both_orders, random_prompts
 from tests.benchmarks.report import Line
@@ -89,8 +89,8 @@ class Sides:
 
     def __init__(self, model: LlamaForCausalLM, prompts: Sequence[list[int]]) -> None:
         self.model = model
-        self.decoder = Decoder(model)
-        self.lanes = Lanes(self.decoder.device)
+        self.decoder = Decoder.from_model(model)
+        self.lanes = RowThreadPool(self.decoder.device)
         self.prompts = prompts
 
     def engine(self, budget: int | None = None) -> Tensor:
@@ -101,7 +101,7 @@ class Sides:
             self.prompts, budget=budget or row_tokens_of(self.decoder), extra=len(tree.tokens)
         )
         for filled in self.lanes.run(
-            lambda row: prefill(self.decoder, row, tree, tokens().ends, remember=False), rows
+            lambda row: prefill(self.decoder, row, tree, tokens().ends, keep_kv_cache=False), rows
         ):
             found |= dict(zip(filled.row.prompts, filled.joint, strict=True))
         return torch.stack([found[at] for at in range(len(self.prompts))])

@@ -99,7 +99,7 @@ class Bench:
         tree = pair_tree()
         found: dict[int, Tensor] = {}
         for row in pack(prompts, budget=budget, extra=len(tree.tokens)):
-            filled = prefill(decoder, row, tree, tokens().ends, remember=False)
+            filled = prefill(decoder, row, tree, tokens().ends, keep_kv_cache=False)
             found |= dict(zip(row.prompts, filled.joint.cpu(), strict=True))
         return torch.stack([found[at] for at in range(len(prompts))])
 

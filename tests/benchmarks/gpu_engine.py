@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from transformers import StoppingCriteria, StoppingCriteriaList
 
-from judgestream.engine.attention import Round
+from judgestream.engine.attention import AttentionStep
 from judgestream.engine.decoder import Decoder
-from judgestream.engine.kernels import Trial, rungs
-from judgestream.engine.split import SplitDecoder
+from judgestream.engine.kernels import Trial, candidates_for
+from judgestream.engine.tensor_parallel import SplitDecoder
 from tests.benchmarks.engine import SCORE_TOKENS, tokens
 from tests.benchmarks.gpu_bench import SAMPLES, SEVEN_B, TINY, Bench
 from tests.benchmarks.report import Line
@@ -33,8 +33,8 @@ def ladder(bench: Bench) -> None:
     while ends[-1] + bench.mean < budget:
         ends.append(ends[-1] + bench.mean)
     own = tuple(zip(ends, ends[1:], strict=False))
-    one = Round(queries=own, keys=own, causal=True)
-    for name, kernel in rungs(bench.device).items():
+    one = AttentionStep(queries=own, keys=own, causal=True)
+    for name, kernel in candidates_for(bench.device).items():
         gap, milliseconds, how = float("nan"), 0.0, "works"
         try:
             gap = trial.check(kernel)
@@ -222,14 +222,14 @@ def main(arguments: list[str]) -> int:
         TINY if options.tiny else SEVEN_B, torch.device("cpu" if options.tiny else "cuda")
     )
     ladder(bench)
-    decoder = Decoder(bench.model)
+    decoder = Decoder.from_model(bench.model)
     budget, seconds = budgets(bench, decoder, "eager")
     memory(bench, decoder, budget, "eager")
     judgelm_loop(bench, seconds)
     orders(bench, decoder, budget)
     latency(bench, decoder, "eager")
     name = "split" if options.no_compile else "compiled"
-    split = SplitDecoder(bench.model, [bench.device], compiled=not options.no_compile)
+    split = SplitDecoder.from_model(bench.model, [bench.device], compiled=not options.no_compile)
     del decoder
     seconds = bench.seconds(lambda: bench.judged(split, bench.prompts, budget))
     bench.judge_line(name, seconds, f"bf16, rows of {budget}", goal=0.5)

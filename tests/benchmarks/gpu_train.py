@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
         config.num_key_value_heads or config.num_attention_heads,
         config.hidden_size // config.num_attention_heads,
     )
-    trainee = Trainee(model, None, training_attention.LADDER[kernel])
+    trainee = Trainee(model, None, training_attention.KERNELS[kernel])
     how = Optimisation(
         batch=args.batch,
         steps=args.steps,

@@ -85,7 +85,7 @@ def main(arguments: list[str]) -> int:
     plain = random_model(SIZES[args.size], torch.float32)
     model = random_model(SIZES[args.size], torch.float32)
     ready(model)
-    trainee = Trainee(model, None, training_attention.LADDER["buckets"])
+    trainee = Trainee(model, None, training_attention.KERNELS["buckets"])
     how = Optimisation(batch=len(rows), other_lr=0, warmup=0, steps=1, row_tokens=ROW_TOKENS)
     alone = World(device=torch.device("cpu"))
     sides: dict[str, Callable[[], float]] = {

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from judgestream.engine import blocks
-from judgestream.engine.blocks import Ask, Segment
+from judgestream.engine.blocks import QuerySpan, Segment
 
 
 def compare(segments: list[Segment], columns: int, heads: int = 4, kv_heads: int = 4) -> None:
@@ -20,18 +20,18 @@ def compare(segments: list[Segment], columns: int, heads: int = 4, kv_heads: int
 
 @pytest.mark.parametrize("length", [1, 2, 31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 257, 300])
 @pytest.mark.parametrize("kv_heads", [4, 2, 1])
-def test_a_causal_stretch_of_any_length(length: int, kv_heads: int) -> None:
-    whole = Segment(keys=((0, length),), asks=(Ask(queries=(0, length), before=0),))
+def test_a_causal_span_of_any_length(length: int, kv_heads: int) -> None:
+    whole = Segment(keys=((0, length),), queries=(QuerySpan(columns=(0, length), before=0),))
     compare([whole], length, kv_heads=kv_heads)
 
 
 @pytest.mark.parametrize("before", [1, 63, 64, 65, 200])
 @pytest.mark.parametrize("own", [1, 40, 130])
-def test_a_stretch_with_ancestors_that_lie_apart(before: int, own: int) -> None:
-    start = before + 7  # seven columns of somebody else between the two
+def test_a_span_with_ancestors_that_lie_apart(before: int, own: int) -> None:
+    start = before + 7  # seven columns of another prompt between the two
     segment = Segment(
         keys=((0, before), (start, start + own)),
-        asks=(Ask(queries=(start, start + own), before=before),),
+        queries=(QuerySpan(columns=(start, start + own), before=before),),
     )
     compare([segment], start + own, kv_heads=2)
 
@@ -40,9 +40,9 @@ def test_branches_see_their_prompt_and_their_own_family() -> None:
     family = torch.tensor([[1, 0, 0], [0, 1, 0], [1, 0, 1]], dtype=torch.bool)
     segment = Segment(
         keys=((0, 70), (70, 73)),
-        asks=(
-            Ask(queries=(0, 70), before=0),
-            Ask(queries=(70, 73), before=70, seen=family),
+        queries=(
+            QuerySpan(columns=(0, 70), before=0),
+            QuerySpan(columns=(70, 73), before=70, mask=family),
         ),
     )
     compare([segment], 73)
@@ -50,7 +50,9 @@ def test_branches_see_their_prompt_and_their_own_family() -> None:
 
 def test_a_query_that_sees_nothing_behind_its_prompt() -> None:
     nothing = torch.zeros((1, 0), dtype=torch.bool)
-    compare([Segment(keys=((0, 9),), asks=(Ask(queries=(0, 1), before=9, seen=nothing),))], 9)
+    compare(
+        [Segment(keys=((0, 9),), queries=(QuerySpan(columns=(0, 1), before=9, mask=nothing),))], 9
+    )
 
 
 def test_the_self_test_passes_here_and_fails_when_it_must() -> None:

@@ -20,8 +20,8 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from judgestream.engine.attention import Round, attend
-from judgestream.engine.decoder import Decoder, Mix
+from judgestream.engine.attention import AttentionStep, attend
+from judgestream.engine.decoder import AttentionFn, Decoder
 from judgestream.engine.linear import dense
 
 SIZE: dict[str, Any] = {
@@ -54,16 +54,18 @@ FAMILIES: dict[str, Callable[[], PreTrainedModel]] = {
 }
 
 
-def alone(decoder: Decoder, length: int, queries: tuple[tuple[int, int], ...] | None = None) -> Mix:
+def alone(
+    decoder: Decoder, length: int, queries: tuple[tuple[int, int], ...] | None = None
+) -> AttentionFn:
     whole = ((0, length),)
-    every = Round(queries=whole, keys=whole, causal=True)
+    every = AttentionStep(queries=whole, keys=whole, causal=True)
 
-    def mix(n: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-        last = Round(queries=((0, 1),), keys=whole)
+    def attention(n: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        last = AttentionStep(queries=((0, 1),), keys=whole)
         rounds = (last,) if len(q) == 1 and length > 1 else (every,)
         return attend(decoder.kernel, q, k, v, rounds, decoder.scale)[0]
 
-    return mix
+    return attention
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -76,7 +78,7 @@ def test_logits_equal_those_of_transformers(name: str) -> None:
     model.eval()
     ids = torch.randint(97, (150,))
     expected = model(ids[None], use_cache=False).logits[0]
-    decoder = Decoder(model)
+    decoder = Decoder.from_model(model)
     found = decoder.logits(decoder.forward(ids, torch.arange(150), alone(decoder, 150)))
     torch.testing.assert_close(found, expected, atol=2e-4, rtol=1e-4)
     after = model(ids[None], use_cache=False).logits[0]  # the model lives on over the fused weights
@@ -86,7 +88,7 @@ def test_logits_equal_those_of_transformers(name: str) -> None:
 @torch.inference_mode()
 def test_reading_one_column_equals_reading_all() -> None:
     torch.manual_seed(2)
-    decoder = Decoder(FAMILIES["qwen3"]().eval())
+    decoder = Decoder.from_model(FAMILIES["qwen3"]().eval())
     ids, positions = torch.randint(97, (40,)), torch.arange(40)
     every = decoder.forward(ids, positions, alone(decoder, 40))
     last = decoder.forward(ids, positions, alone(decoder, 40), read=torch.tensor([39]))
@@ -96,7 +98,7 @@ def test_reading_one_column_equals_reading_all() -> None:
 @torch.inference_mode()
 def test_transformers_modules_are_views_of_the_fused_weights() -> None:
     model = FAMILIES["llama"]().eval()
-    decoder = Decoder(model)
+    decoder = Decoder.from_model(model)
     fused = dense(decoder.layers[0].qkv)
     assert isinstance(fused, Tensor)
     attn = model.model.layers[0].self_attn
@@ -107,5 +109,5 @@ def test_transformers_modules_are_views_of_the_fused_weights() -> None:
 
 def test_another_architecture_is_refused() -> None:
     tiny = GPT2Config(n_layer=1, n_head=1, n_embd=8, vocab_size=11)
-    with pytest.raises(ValueError, match="'gpt2'; known: llama"):
-        Decoder(GPT2LMHeadModel(tiny))
+    with pytest.raises(ValueError, match="'gpt2'; supported: llama"):
+        Decoder.from_model(GPT2LMHeadModel(tiny))

@@ -6,7 +6,7 @@ import torch
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply
 from judgestream.engine.checkpoint import Checkpoint
-from judgestream.engine.generation import MAX_LINE_TOKENS, Writing, Written
+from judgestream.engine.generation import MAX_LINE_TOKENS, Generated, Generation
 from judgestream.engine.grammar import ScoreTree
 from judgestream.engine.judge import Judge
 from judgestream.engine.packing import pack
@@ -14,9 +14,9 @@ from judgestream.engine.readout import prefill
 from tests.engine import tiny
 
 
-def desk(checkpoint: Checkpoint, context_tokens: int | None = None) -> Writing:
+def desk(checkpoint: Checkpoint, context_tokens: int | None = None) -> Generation:
     tokens = checkpoint.tokens
-    return Writing(
+    return Generation(
         checkpoint.decoder,
         line_ends=tokens.ends,
         eos=tokens.eos,
@@ -31,7 +31,7 @@ def order(text: str, max_tokens: int) -> Prompt:
 
 def written(
     checkpoint: Checkpoint, prompts: list[str], budgets: list[int], row_tokens: int = 900
-) -> list[Written]:
+) -> list[Generated]:
     tokens = checkpoint.tokens
     tree = ScoreTree.build(tiny.PAIR, tokens, prompts[0])
     rows = pack([tokens.prompt(p) for p in prompts], budget=row_tokens)

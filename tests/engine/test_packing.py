@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from judgestream.engine.packing import Row, common, pack
+from judgestream.engine.packing import PackedBatch, common, pack
 
 
-def spelled(row: Row, k: int) -> list[int]:
+def spelled(row: PackedBatch, k: int) -> list[int]:
     """The tokens along prompt k's path."""
     path = row.nodes[row.leaves[k]].path
     return [row.ids[column] for start, stop in path for column in range(start, stop)]

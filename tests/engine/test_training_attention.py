@@ -14,7 +14,7 @@ from transformers import (
 )
 
 from judgestream.engine import training_attention
-from judgestream.engine.training_attention import LADDER, Plan, choose, plan, prepare, sequences
+from judgestream.engine.training_attention import KERNELS, Plan, choose, plan, prepare, sequences
 
 CPU = torch.device("cpu")
 LENGTHS = (9, 1, 30, 7, 31, 8)
@@ -41,7 +41,7 @@ def run(model: LlamaForCausalLM, rows: list[torch.Tensor]) -> torch.Tensor:
     states: torch.Tensor = model.model(
         input_ids=torch.cat(rows)[None],
         position_ids=torch.cat([torch.arange(len(row)) for row in rows])[None],
-        plan=plan(LADDER["buckets"], [len(row) for row in rows], CPU),
+        plan=plan(KERNELS["buckets"], [len(row) for row in rows], CPU),
         attention_mask=None,
         use_cache=False,
     ).last_hidden_state[0]
@@ -59,7 +59,7 @@ def parts_of(kv_heads: int) -> list[torch.Tensor]:
 @pytest.mark.parametrize("kv_heads", [4, 2])
 def test_output_and_gradients_in_buckets_are_those_of_plain_attention(kv_heads: int) -> None:
     parts = parts_of(kv_heads)
-    found = training_attention._outcome(LADDER["buckets"], parts, LENGTHS)
+    found = training_attention._outcome(KERNELS["buckets"], parts, LENGTHS)
     expected = training_attention._outcome(sequences, parts, LENGTHS)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
@@ -69,7 +69,7 @@ def test_output_and_gradients_in_buckets_are_those_of_plain_attention(kv_heads: 
 def test_flex_attention_sees_what_plain_attention_sees(kv_heads: int) -> None:
     """Its output only: torch has no gradient of it on CPUs."""
     parts = parts_of(kv_heads)
-    how = plan(LADDER["cuda-flex"], LENGTHS, CPU)
+    how = plan(KERNELS["cuda-flex"], LENGTHS, CPU)
     found = how.kernel(parts[0], parts[1], parts[2], how, 0.25)
     expected = sequences(parts[0], parts[1], parts[2], how, 0.25)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
@@ -97,7 +97,7 @@ def test_loss_and_gradient_of_a_sequence_do_not_change_with_its_neighbours(
 
 def test_a_packed_row_refuses_a_cache_a_mask_and_a_missing_plan(model: LlamaForCausalLM) -> None:
     ids = torch.arange(8)[None]
-    how = plan(LADDER["buckets"], (5, 3), CPU)
+    how = plan(KERNELS["buckets"], (5, 3), CPU)
     wrong: tuple[dict[str, Any], ...] = (
         {"plan": how, "use_cache": True},
         {"plan": how, "past_key_values": DynamicCache()},
@@ -125,8 +125,8 @@ def test_a_sequence_beyond_a_sliding_window_is_refused() -> None:
     prepare(mistral)
     ids = torch.arange(10)[None]
     with pytest.raises(ValueError, match="window of 6"):
-        mistral.model(ids, position_ids=ids, plan=plan(LADDER["buckets"], (7, 3), CPU))
-    mistral.model(ids, position_ids=ids, plan=plan(LADDER["buckets"], (5, 5), CPU))
+        mistral.model(ids, position_ids=ids, plan=plan(KERNELS["buckets"], (7, 3), CPU))
+    mistral.model(ids, position_ids=ids, plan=plan(KERNELS["buckets"], (5, 5), CPU))
 
 
 def test_the_ladder_falls_to_the_next_rung_when_one_is_wrong(
@@ -138,6 +138,6 @@ def test_the_ladder_falls_to_the_next_rung_when_one_is_wrong(
     assert choose(CPU, torch.float32, 4, 2, 16) == "buckets"
     assert choose(CPU, torch.bfloat16, 4, 2, 16) == "buckets"
     monkeypatch.setattr(
-        training_attention, "LADDER", {"buckets": without_gradient, "sequences": sequences}
+        training_attention, "KERNELS", {"buckets": without_gradient, "sequences": sequences}
     )
     assert choose(CPU, torch.float32, 4, 2, 16) == "sequences"

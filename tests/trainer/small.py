@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from judgestream.engine.tokens import Tokens
-from judgestream.engine.training_attention import LADDER
+from judgestream.engine.training_attention import KERNELS
 from judgestream_trainer.data.example import Example
 from judgestream_trainer.recipe import Recipe, recipe_from
 from judgestream_trainer.tasks import FAMILIES, items
@@ -65,7 +65,7 @@ def trainee(of: Recipe) -> Trainee:
     model = fresh(of, tokenizer())
     torch.nn.init.normal_(model.model.embed_tokens.weight, std=0.3)
     heads = Heads(32, 2) if of.optimisation.flag_weight else None
-    return Trainee(model, heads, LADDER["buckets"])
+    return Trainee(model, heads, KERNELS["buckets"])
 
 
 def base(folder: Path, seed: int = 3) -> Path:

@@ -15,7 +15,7 @@ from judgestream.core.parsing import read
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates.base import Template
 from judgestream.core.types import Reading, Reply, Unreadable
-from judgestream.engine.float8 import release
+from judgestream.engine.float8 import free_weights
 from judgestream.engine.judge import Judge, Result
 
 LEAST = 0.99
@@ -79,7 +79,7 @@ def quantise(judge: Judge, prompts: Sequence[Prompt], *, least: float = LEAST) -
         )
     prompts, before = [given[at] for at in kept], [replies[at] for at in kept]
     judge.checkpoint.decoder.quantise()
-    release(judge.checkpoint.model)
+    free_weights(judge.checkpoint.model)
     found = Agreement.of(prompts, before, judge.read(prompts))
     if found.share < least:
         raise ConfigurationError(

@@ -12,7 +12,8 @@ from judgestream.checkpoints.manifest import NAME, read_manifest, verify
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import template
 from judgestream.engine.checkpoint import load
-from judgestream.engine.judge import Judge, Work
+from judgestream.engine.judge import Judge
+from judgestream.engine.work import Work
 
 DTYPES: Mapping[str, torch.dtype | None] = {
     "auto": None,

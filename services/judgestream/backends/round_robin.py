@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 
-class Turns:
+class RoundRobin:
     """Runs pieces of work step by step, one step of each in turn, in a thread of its own.
 
     limit    pieces under way at once; `add` waits for a place, so that a queue forms where its limits are

@@ -197,7 +197,7 @@ class Counters:
             self._shown[key] = now
 
 
-class Shown:
+class LazyGauges:
     """Gauges on Triton's metrics port, each there from its first value on: a peak that is not known is no
     MFU of 0."""
 

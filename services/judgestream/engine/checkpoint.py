@@ -30,7 +30,7 @@ from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine import sentencepiece_bpe
 from judgestream.engine.decoder import Decoder
-from judgestream.engine.split import SplitDecoder
+from judgestream.engine.tensor_parallel import SplitDecoder
 from judgestream.engine.tokens import Tokens
 
 
@@ -102,10 +102,10 @@ def load(
         )
     model.train(False)
     if others or compiled:
-        decoder: Decoder = SplitDecoder(model, [device, *others], compiled=compiled)
+        decoder: Decoder = SplitDecoder.from_model(model, [device, *others], compiled=compiled)
     else:
         torch.nn.Module.to(model, torch.device(device))  # in place; transformers' own is untyped
-        decoder = Decoder(model)
+        decoder = Decoder.from_model(model)
     return Checkpoint(
         model=model,
         decoder=decoder,

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import AuxRequest, BlockMask, flex_attention
 from torch.nn.functional import pad
 
-from judgestream.engine.attention import Round, gather
+from judgestream.engine.attention import AttentionStep, gather
 from judgestream.engine.packing import Span
 
 BLOCK = 128
@@ -23,7 +23,7 @@ PADDED_TO = 512
 
 
 def flex(
-    query: Tensor, key: Tensor, value: Tensor, one: Round, scale: float
+    query: Tensor, key: Tensor, value: Tensor, one: AttentionStep, scale: float
 ) -> tuple[Tensor, Tensor]:
     """One launch per round. On a CPU it runs without a compiler, and is there for tests only."""
     count = sum(stop - start for start, stop in one.queries)
@@ -52,7 +52,7 @@ def _laid_out(states: Tensor, spans: tuple[Span, ...]) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _mask(one: Round, device: torch.device) -> BlockMask:
+def _mask(one: AttentionStep, device: torch.device) -> BlockMask:
     """Span k of the queries sees span k of the keys. The same in every layer, so kept.
 
     A block of queries and one of keys have something to do with each other if the numbers of their spans

@@ -66,7 +66,7 @@ class Float8:
         return product if bias is None else product.add_(bias)
 
 
-def release(model: nn.Module) -> None:
+def free_weights(model: nn.Module) -> None:
     """Take back the memory of the linear layers' weights; the head's stay. They are held in another form."""
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear) and name != "lm_head":

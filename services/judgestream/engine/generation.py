@@ -1,9 +1,9 @@
-"""What the judge writes: the score line, then an explanation if one is wanted.
+"""Greedy and sampled decoding: the score line, then an explanation where one is wanted.
 
-Both go on from a prefill's memory, so no prompt is run twice. A score line's tokens are the most probable
-ones, the lowest id among equals, as Hugging Face's `generate(do_sample=False)` chooses; an explanation's are
-too unless its prompt asks for a temperature. Writers of many rows go on side by side, each with its own
-draws, so that what one writes does not depend on its neighbours.
+Both continue from a prefill's KV cache, so no prompt runs twice. A score line's tokens are the most probable
+ones, the lowest id among equals, as Hugging Face's `generate(do_sample=False)` chooses them. So are an
+explanation's, unless its prompt has a temperature. Sequences of many rows are decoded side by side, each
+with its own random generator, so that the text of one does not depend on its neighbours.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,26 +17,26 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 from judgestream.core.prompt import Prompt
 from judgestream.engine.decoder import Decoder
 from judgestream.engine.grammar import LEAF, ROOT
-from judgestream.engine.readout import Memory, Prefill
+from judgestream.engine.readout import Prefill, PrefillKVCache
 
 MAX_LINE_TOKENS = 16
-"""A judge that has not ended its first line by then has none: what follows is all explanation."""
+"""A reply whose first line has not ended by then has no score line: the rest is explanation."""
 
-PIECE = 8
-"""Tokens that every writer goes on by between two looks at what is written."""
+CHUNK = 8
+"""Tokens decoded per sequence between two yields of `Generation.run`."""
 
 Alive = Callable[[int, int], bool]
-"""Number of the row and place in it -> whether somebody still waits for this prompt's text."""
+"""Number of the row and of the prompt in it -> whether a client still waits for this prompt's text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
-    """Token ids behind one prompt so far.
+class Generated:
+    """The token ids generated behind one prompt so far.
 
-    line     how many of them are the score line, its end included; -1: it has not ended
-    finish   "" while it goes on; "stop": a stop text, the end of what was asked or of the reply;
-             "length": the token limit or the context cut it; "cancelled": nobody waits for it
-    decoded  of the ids took a step of their own; the others were known from the prefill
+    line     number of ids that form the score line, its end included; -1: it has not ended
+    finish   "" while it is growing; "stop": a stop text, the end of what was asked or of the reply;
+             "length": the token limit or the context cut it; "cancelled": no client waits for it
+    decoded  number of ids that took a decoding step; the others were known from the prefill
     """
 
     ids: tuple[int, ...]
@@ -46,50 +46,50 @@ class Written:
 
 
 @dataclass(kw_only=True, slots=True)
-class _Writer:
-    """One prompt's writing while it grows.
+class _Sequence:
+    """One prompt's reply while it is growing.
 
-    length    tokens of the prompt
-    memory    of the prefill that it goes on from
-    columns   where in that memory the prompt and the tree tokens that it wrote stand: all of `ids`
-              but the newest, which is still to be fed
-    room      tokens that the context has left behind the prompt
-    walked    of the ids were known from the prefill
-    line      tokens of the score line, its end included, once it has ended; -1 before
+    length     tokens of the prompt
+    kv_cache   of its prefill
+    columns    of the prompt and of the tree tokens generated so far, in that cache: all of `ids` but the
+               newest, which is still to be fed
+    room       tokens that the context has left behind the prompt
+    prefilled  number of ids that were known from the prefill
+    line       tokens of the score line, its end included, once it has ended; -1 before
     """
 
     prompt: Prompt
     length: int
-    memory: Memory | None
+    kv_cache: PrefillKVCache | None
     ids: list[int]
     columns: list[int]
     room: int
-    walked: int
-    draws: torch.Generator | None
+    prefilled: int
+    random: torch.Generator | None
     line: int = -1
     finish: str = ""
 
     @property
-    def steps_left(self) -> int:
-        """No more than this many tokens can follow: rest of the line, then the explanation."""
+    def max_steps(self) -> int:
+        """At most this many tokens can follow: the rest of the line, then the explanation."""
         return min(MAX_LINE_TOKENS + self.prompt.max_tokens, self.room) - len(self.ids)
 
     @property
-    def written(self) -> Written:
-        return Written(
+    def generated(self) -> Generated:
+        return Generated(
             ids=tuple(self.ids),
             line=self.line,
             finish=self.finish,
-            decoded=len(self.ids) - self.walked,
+            decoded=len(self.ids) - self.prefilled,
         )
 
 
-class Writing:
-    """The writing of several rows. `add` every row after its prefill, then `run`.
+class Generation:
+    """The generation of several rows. `add` each row after its prefill, then `run`.
 
     line_ends, eos  ids that end a score line, and a reply
     text_of         ids -> text, for stop texts
-    context_tokens  nothing is written beyond the model's context
+    context_tokens  nothing is generated beyond the model's context
     """
 
     def __init__(
@@ -106,123 +106,136 @@ class Writing:
         self._eos = eos
         self._text_of = text_of
         self._context_tokens = context_tokens
-        self._rows: list[list[_Writer]] = []
+        self._rows: list[list[_Sequence]] = []
 
-    def add(self, filled: Prefill, prompts: Sequence[Prompt]) -> list[Written]:
-        """The row's prompts, in its order; returns what is known of them without another forward."""
-        row = [self._walk(filled, at, prompt) for at, prompt in enumerate(prompts)]
-        for writer in row:
-            self._settle(writer)
+    def add(self, prefill: Prefill, prompts: Sequence[Prompt]) -> list[Generated]:
+        """Add the row's prompts, in its order; returns what is known of them without another forward."""
+        row = [self._walk_tree(prefill, number, prompt) for number, prompt in enumerate(prompts)]
+        for sequence in row:
+            self._update_finish(sequence)
         self._rows.append(row)
-        return [writer.written for writer in row]
+        return [sequence.generated for sequence in row]
 
     @torch.inference_mode()
-    def run(self, alive: Alive = lambda row, at: True) -> Iterator[list[list[Written]]]:
-        """Write everything to its end; yields all rows as they are after each `PIECE` tokens and at last.
+    def run(self, alive: Alive = lambda row, number: True) -> Iterator[list[list[Generated]]]:
+        """Decode everything to its end; yields the state of all rows after each `CHUNK` tokens and at last.
 
         Raises:
-            ValueError: something is left to write, and its prefill kept no memory.
+            ValueError: something is left to generate, and its prefill kept no KV cache.
         """
+        # 1. Collect the unfinished sequences of all rows, with a common KV cache.
         places = {
-            id(writer): (number, at)
-            for number, row in enumerate(self._rows)
-            for at, writer in enumerate(row)
+            id(sequence): (row_number, number)
+            for row_number, row in enumerate(self._rows)
+            for number, sequence in enumerate(row)
         }
-        active = [writer for writer in chain.from_iterable(self._rows) if not writer.finish]
-        notes = _Notes.of(active) if active else None
-        while active and notes is not None:
-            for writer in active:
-                if not writer.finish and not alive(*places[id(writer)]):
-                    writer.finish = "cancelled"
-            for _ in range(PIECE):
-                still = [k for k, writer in enumerate(active) if not writer.finish]
-                if 2 * len(still) <= len(active):  # few go on: carry only theirs
-                    active = [active[k] for k in still]
+        active = [sequence for sequence in chain.from_iterable(self._rows) if not sequence.finish]
+        cache = KVCache.of(active) if active else None
+        while cache is not None and any(not sequence.finish for sequence in active):
+            # 2. Cancel what no client waits for.
+            for sequence in active:
+                if not sequence.finish and not alive(*places[id(sequence)]):
+                    sequence.finish = "cancelled"
+            for _ in range(CHUNK):
+                # 3. Drop finished sequences from the batch once they are half of it.
+                unfinished = [k for k, sequence in enumerate(active) if not sequence.finish]
+                if 2 * len(unfinished) <= len(active):
+                    active = [active[k] for k in unfinished]
                     if not active:
                         break
-                    notes.keep(torch.tensor(still, device=self._decoder.device))
-                self._step(active, notes)
-            active_left = any(not writer.finish for writer in active)
-            if active_left:
-                yield [[writer.written for writer in row] for row in self._rows]
-            else:
-                break
-        yield [[writer.written for writer in row] for row in self._rows]
+                    cache.keep(torch.tensor(unfinished, device=self._decoder.device))
+                # 4. Decode one token of each.
+                self._step(active, cache)
+            # 5. Show how far all rows are.
+            if any(not sequence.finish for sequence in active):
+                yield self._state()
+        yield self._state()
 
-    def _step(self, active: Sequence[_Writer], notes: "_Notes") -> None:
-        """Feed every writer its newest token; those that have finished write on for nothing."""
+    def _state(self) -> list[list[Generated]]:
+        return [[sequence.generated for sequence in row] for row in self._rows]
+
+    def _step(self, active: Sequence[_Sequence], cache: "KVCache") -> None:
+        """Feed every sequence its newest token. Finished sequences keep decoding; their tokens are
+        discarded."""
         decoder, device = self._decoder, self._decoder.device
-        ids = torch.tensor([writer.ids[-1] for writer in active], device=device)
+        ids = torch.tensor([sequence.ids[-1] for sequence in active], device=device)
         positions = torch.tensor(
-            [writer.length + len(writer.ids) - 1 for writer in active], device=device
+            [sequence.length + len(sequence.ids) - 1 for sequence in active], device=device
         )
-        notes.turn_page()
+        cache.advance()
         states = decoder.forward(
-            ids, positions, lambda n, q, k, v: notes.attend(n, q, k, v, decoder.scale)
+            ids, positions, lambda n, q, k, v: cache.attend(n, q, k, v, decoder.scale)
         )
-        logits = decoder.logits(states)
+        logits = decoder.logits(states)  # [B, V]
         best = logits.argmax(dim=-1).tolist()
-        for k, writer in enumerate(active):
-            if writer.finish:
+        for k, sequence in enumerate(active):
+            if sequence.finish:
                 continue
-            drawn = writer.draws is not None and writer.line >= 0
-            writer.ids.append(_draw(logits[k], writer) if drawn else best[k])
-            self._settle(writer)
+            sampled = sequence.random is not None and sequence.line >= 0
+            sequence.ids.append(_sample(logits[k], sequence) if sampled else best[k])
+            self._update_finish(sequence)
 
-    def _settle(self, writer: _Writer) -> None:
-        ids, budget = writer.ids, writer.prompt.max_tokens
-        if writer.line < 0 and ids[-1] in self._line_ends and len(ids) <= MAX_LINE_TOKENS:
-            writer.line = len(ids)
-        limit = (MAX_LINE_TOKENS if writer.line < 0 else writer.line) + budget
-        if ids[-1] in self._eos or (budget == 0 and writer.line == len(ids)):
-            writer.finish = "stop"
-        elif writer.prompt.stop and 0 <= writer.line < len(ids) and self._stops(writer):
-            writer.finish = "stop"
-        elif len(ids) >= min(limit, writer.room):
-            writer.finish = "length"
+    def _update_finish(self, sequence: _Sequence) -> None:
+        """Set `line` and `finish` after a new token."""
+        ids, budget = sequence.ids, sequence.prompt.max_tokens
+        if sequence.line < 0 and ids[-1] in self._line_ends and len(ids) <= MAX_LINE_TOKENS:
+            sequence.line = len(ids)
+        limit = (MAX_LINE_TOKENS if sequence.line < 0 else sequence.line) + budget
+        if ids[-1] in self._eos or (budget == 0 and sequence.line == len(ids)):
+            sequence.finish = "stop"
+        elif sequence.prompt.stop and 0 <= sequence.line < len(ids) and self._stops(sequence):
+            sequence.finish = "stop"
+        elif len(ids) >= min(limit, sequence.room):
+            sequence.finish = "length"
 
-    def _stops(self, writer: _Writer) -> bool:
+    def _stops(self, sequence: _Sequence) -> bool:
         """Whether a stop text has just been completed: looks at the newest tokens only.
 
-        A character takes four tokens at most (byte fallback).
+        A character takes at most four tokens (byte fallback).
         """
-        tail = 4 * max(map(len, writer.prompt.stop)) + 4
-        text = self._text_of(writer.ids[max(writer.line, len(writer.ids) - tail) :])
-        return any(stop in text for stop in writer.prompt.stop)
+        tail = 4 * max(map(len, sequence.prompt.stop)) + 4
+        text = self._text_of(sequence.ids[max(sequence.line, len(sequence.ids) - tail) :])
+        return any(stop in text for stop in sequence.prompt.stop)
 
-    def _walk(self, filled: Prefill, at: int, prompt: Prompt) -> _Writer:
+    def _walk_tree(self, prefill: Prefill, number: int, prompt: Prompt) -> _Sequence:
         """Follow the most probable tokens down the tree: they are known without another forward."""
-        row, tree, best = filled.row, filled.tree, filled.best[at].tolist()
-        path = row.nodes[row.leaves[at]].path
+        row, tree, best = prefill.row, prefill.tree, prefill.best[number].tolist()
+        path = row.nodes[row.leaves[number]].path
         columns = [column for start, stop in path for column in range(start, stop)]
         length = len(columns)
-        branches = len(row.ids) + at * len(tree.tokens)
+        branches = len(row.ids) + number * len(tree.tokens)
         room = self._context_tokens - length
         node, ids = ROOT, [best[ROOT]]
         while (child := tree.children[node].get(ids[-1], LEAF)) != LEAF and len(ids) < room:
             columns.append(branches + child - 1)
             node = child
             ids.append(best[node])
-        return _Writer(
+        seeded = prompt.temperature > 0
+        return _Sequence(
             prompt=prompt,
             length=length,
-            memory=filled.memory,
+            kv_cache=prefill.kv_cache,
             ids=ids,
             columns=columns,
             room=room,
-            walked=len(ids),
-            draws=torch.Generator().manual_seed(prompt.seed) if prompt.temperature > 0 else None,
+            prefilled=len(ids),
+            random=torch.Generator().manual_seed(prompt.seed) if seeded else None,
         )
 
 
-def _draw(logits: Tensor, writer: _Writer) -> int:
-    """A token by its probability at the writer's temperature, with the writer's own draws."""
-    probs = torch.softmax(logits.double().cpu() / writer.prompt.temperature, dim=-1)
-    return int(torch.multinomial(probs, 1, generator=writer.draws))
+def _sample(logits: Tensor, sequence: _Sequence) -> int:
+    """A token from logits [V] at the prompt's temperature, with the sequence's own random generator."""
+    probs = torch.softmax(logits.double().cpu() / sequence.prompt.temperature, dim=-1)
+    return int(torch.multinomial(probs, 1, generator=sequence.random))
 
 
-class _Notes:
-    """What every writer has seen, side by side: per attention keys and values [B, H_kv, C, D], with room."""
+class KVCache:
+    """Keys and values of a batch of B sequences, with room for C columns each.
+
+    keys, values  per attention [B, H_kv, C, D]
+    mask          [B, 1, 1, C] bool: the columns that hold something
+    column        the last column in use; `advance` moves to the next
+    """
 
     def __init__(self, keys: list[Tensor], values: list[Tensor], mask: Tensor, column: int) -> None:
         self._keys = keys
@@ -231,23 +244,25 @@ class _Notes:
         self._column = column
 
     @classmethod
-    def of(cls, writers: Sequence[_Writer]) -> "_Notes":
-        """The writers' columns of their prefills' memories, padded on the right to the longest."""
-        width = max(len(writer.columns) for writer in writers)
-        room = max(writer.steps_left for writer in writers)
-        mask = torch.zeros((len(writers), 1, 1, width + room), dtype=torch.bool)
+    def of(cls, sequences: Sequence[_Sequence]) -> "KVCache":
+        """Copy each sequence's columns of its prefill's cache, padded on the right to the longest."""
+        width = max(len(sequence.columns) for sequence in sequences)
+        capacity = width + max(sequence.max_steps for sequence in sequences)
+        mask = torch.zeros((len(sequences), 1, 1, capacity), dtype=torch.bool)
         keys: list[list[Tensor]] = []
         values: list[list[Tensor]] = []
-        for at, writer in enumerate(writers):
-            if writer.memory is None:
-                raise ValueError("nothing to go on from: run the prefill with remember=True")
-            mask[at, ..., : len(writer.columns)] = True
-            chosen = torch.tensor(writer.columns)
-            devices = {one.device for one in writer.memory.keys}
-            columns = {device: chosen.to(device) for device in devices}
-            fill = (0, 0, 0, width + room - len(writer.columns))
-            for kept, states in ((keys, writer.memory.keys), (values, writer.memory.values)):
-                kept.append([pad(one[columns[one.device]].transpose(0, 1), fill) for one in states])
+        for number, sequence in enumerate(sequences):
+            cache = sequence.kv_cache
+            if cache is None:
+                raise ValueError("needs the KV cache of the prefill: pass keep_kv_cache=True")
+            mask[number, ..., : len(sequence.columns)] = True
+            columns = torch.tensor(sequence.columns)
+            by_device = {device: columns.to(device) for device in {k.device for k in cache.keys}}
+            padding = (0, 0, 0, capacity - len(sequence.columns))
+            for copies, states in ((keys, cache.keys), (values, cache.values)):
+                copies.append(
+                    [pad(part[by_device[part.device]].transpose(0, 1), padding) for part in states]
+                )
         return cls(
             [torch.stack(layer) for layer in zip(*keys, strict=True)],
             [torch.stack(layer) for layer in zip(*values, strict=True)],
@@ -255,27 +270,28 @@ class _Notes:
             width - 1,
         )
 
-    def turn_page(self) -> None:
-        """Go on to the next free column."""
+    def advance(self) -> None:
+        """Move to the next column, into which `attend` writes."""
         self._column += 1
         self._mask[..., self._column] = True
 
     def attend(self, n: int, query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-        """One new token per writer: query [B, H, D], key and value [B, H_kv, D] -> [B, H, D]."""
+        """One new token per sequence: query [B, H, D], key and value [B, H_kv, D] -> [B, H, D]."""
         self._keys[n][:, :, self._column] = key
         self._values[n][:, :, self._column] = value
-        seen = slice(0, self._column + 1)
+        used = slice(0, self._column + 1)
         mixed = scaled_dot_product_attention(
             query[:, :, None],
-            self._keys[n][:, :, seen],
-            self._values[n][:, :, seen],
-            attn_mask=self._mask[..., seen].to(query.device),
+            self._keys[n][:, :, used],
+            self._values[n][:, :, used],
+            attn_mask=self._mask[..., used].to(query.device),
             scale=scale,
             enable_gqa=query.shape[1] != key.shape[1],
         )
         return mixed[:, :, 0]
 
     def keep(self, rows: Tensor) -> None:
+        """Keep these sequences of the batch only."""
         self._keys = [key.index_select(0, rows.to(key.device)) for key in self._keys]
-        self._values = [one.index_select(0, rows.to(one.device)) for one in self._values]
+        self._values = [value.index_select(0, rows.to(value.device)) for value in self._values]
         self._mask = self._mask.index_select(0, rows)

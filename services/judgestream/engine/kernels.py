@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from judgestream.engine.attention import Kernel, Round, attend, plain, segments, varlen
+from judgestream.engine.attention import AttentionStep, Kernel, attend, plain, segments, varlen
 from judgestream.engine.flex import flex
 from judgestream.engine.sorted_padding import sorted_padding
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
-LADDER: dict[str, Kernel] = {
+KERNELS: dict[str, Kernel] = {
     "cuda-varlen": varlen,
     "cuda-flex": flex,
     "cuda-sorted-padding": sorted_padding,
@@ -49,8 +49,8 @@ class Trial:
     def run(self, kernel: Kernel) -> tuple[Tensor, Tensor]:
         own = ((0, 40), (40, 41), (41, 96))
         rounds = (
-            Round(queries=own, keys=own, causal=True),
-            Round(queries=((40, 41), (60, 96)), keys=((0, 40), (5, 12))),
+            AttentionStep(queries=own, keys=own, causal=True),
+            AttentionStep(queries=((40, 41), (60, 96)), keys=((0, 40), (5, 12))),
         )
         scale = float(self.query.shape[-1] ** -0.5)
         return attend(kernel, self.query, self.key, self.value, rounds, scale)
@@ -68,11 +68,11 @@ class Trial:
         return max(float((a - b).abs().max()) for a, b in zip(found, expected, strict=True))
 
 
-def rungs(device: torch.device) -> dict[str, Kernel]:
+def candidates_for(device: torch.device) -> dict[str, Kernel]:
     """The kernels that are for this kind of device, best first."""
     return {
         name: kernel
-        for name, kernel in LADDER.items()
+        for name, kernel in KERNELS.items()
         if name.split("-")[0] in (device.type, "plain")
     }
 
@@ -84,7 +84,7 @@ def choose(device: torch.device, dtype: torch.dtype, heads: int, kv_heads: int, 
         RuntimeError: none does.
     """
     trial = Trial.of(device, dtype, heads, kv_heads, width)
-    for name, kernel in rungs(device).items():
+    for name, kernel in candidates_for(device).items():
         try:
             trial.check(kernel)
         except Exception as error:

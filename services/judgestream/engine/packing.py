@@ -1,16 +1,16 @@
-"""Prompts -> packed rows: no padding, and what prompts have in common only once.
+"""Prompts -> packed rows: no padding, and common prefixes run only once.
 
 The prompts of a batch form prefix trees: both orders of a request share its question, all pairs of six
-answers share much more. A row holds whole trees, one node after the other; a node is a stretch of tokens
-that sees itself and its ancestors, never its neighbours. Which rows the prompts land in changes no result
-beyond rounding. Plain integers; nothing here knows torch.
+answers share much more. A row holds whole trees, one node after the other. A node is a span of tokens that
+sees itself and its ancestors, never its neighbours. Which row a prompt is packed into changes its result by
+rounding only. Plain integers; no torch.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MIN_SHARED = 32
-"""Common prefixes shorter than this many tokens are simply repeated: a node costs more than it saves."""
+"""Common prefixes shorter than this many tokens are repeated: a node costs more than it saves."""
 
 Span = tuple[int, int]
 """First column and the one after the last."""
@@ -26,17 +26,19 @@ class Node:
 
     @property
     def path(self) -> tuple[Span, ...]:
-        """The columns that hold all tokens from the first one to the node's last."""
+        """The columns of all tokens from the first one to the node's last."""
         return (*self.above, (self.start, self.stop))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """Tokens that run in one forward.
+class PackedBatch:
+    """One row: the tokens that run in one forward.
 
-    prompts    which prompts are in it: indices into what was packed
-    leaves     per prompt: the node that it ends in
-    ids, positions   per column: the token, and where in its own prompt it stands
+    prompts    [B] indices of its prompts in what was packed
+    leaves     [B] per prompt: the index of the node that it ends in
+    nodes      one after the other, without gaps
+    ids        [T] per column: the token
+    positions  [T] per column: its position in its own prompt
     """
 
     prompts: tuple[int, ...]
@@ -48,33 +50,31 @@ class Row:
 
 def pack(
     prompts: Sequence[list[int]], *, budget: int, min_shared: int = MIN_SHARED, extra: int = 0
-) -> list[Row]:
-    """Rows of at most `budget` tokens; a prompt that is longer has a row of its own.
+) -> list[PackedBatch]:
+    """Rows of at most `budget` tokens; a longer prompt gets a row of its own.
 
     extra  tokens that will be fed behind every prompt, counted against the budget
     """
     groups = list(_groups(prompts, budget=budget, min_shared=min_shared, extra=extra))
     bins: list[tuple[int, list[list[int]]]] = []
     for size, members in sorted(groups, key=lambda group: -group[0]):  # first fit, decreasing
-        for at, (used, held) in enumerate(bins):
+        for number, (used, packed) in enumerate(bins):
             if used + size <= budget:
-                held.append(members)
-                bins[at] = (used + size, held)
+                packed.append(members)
+                bins[number] = (used + size, packed)
                 break
         else:
             bins.append((size, [members]))
-    return [_row(prompts, held) for _, held in bins]
+    return [_row(prompts, packed) for _, packed in bins]
 
 
 def common(a: Sequence[int], b: Sequence[int]) -> int:
-    """Tokens in common at the start; each keeps at least its last one, whose output is read, to itself."""
-    most = min(len(a), len(b)) - 1
-    if a[:most] == b[:most]:
-        return max(0, most)
-    low, high = (
-        0,
-        most,
-    )  # halving compares slices in C; token by token would cost more than it saves
+    """Length of the common prefix, less than either: the last token's output is read per prompt."""
+    longest = min(len(a), len(b)) - 1
+    if a[:longest] == b[:longest]:
+        return max(0, longest)
+    # bisection compares slices in C; comparing token by token would cost more than it saves
+    low, high = 0, longest
     while low < high:
         middle = (low + high + 1) // 2
         if a[low:middle] == b[low:middle]:
@@ -87,59 +87,76 @@ def common(a: Sequence[int], b: Sequence[int]) -> int:
 def _groups(
     prompts: Sequence[list[int]], *, budget: int, min_shared: int, extra: int
 ) -> Iterator[tuple[int, list[int]]]:
-    """Prompts that share a prefix, cut so that a group fits the budget; with the tokens it takes."""
+    """Number of tokens and members of each group: sorted prompts that share a prefix and fit the budget."""
     size, members = 0, list[int]()
-    for at in sorted(range(len(prompts)), key=lambda at: prompts[at]):
-        shared = common(prompts[members[-1]], prompts[at]) if members else 0
-        own = len(prompts[at]) - shared + extra
-        if members and (shared < min_shared or size + own > budget):
+    for number in sorted(range(len(prompts)), key=lambda number: prompts[number]):
+        shared = common(prompts[members[-1]], prompts[number]) if members else 0
+        added = len(prompts[number]) - shared + extra
+        if members and (shared < min_shared or size + added > budget):
             yield size, members
-            size, members, own = 0, [], len(prompts[at]) + extra
-        members.append(at)
-        size += own
+            size, members, added = 0, [], len(prompts[number]) + extra
+        members.append(number)
+        size += added
     if members:
         yield size, members
 
 
-def _row(prompts: Sequence[list[int]], groups: Sequence[list[int]]) -> Row:
-    nodes: list[Node] = []
-    ids: list[int] = []
-    positions: list[int] = []
-    order: list[int] = []
-    leaves: list[int] = []
-
-    def add(prompt: int, begin: int, end: int, above: tuple[Span, ...]) -> Node:
-        node = Node(start=len(ids), stop=len(ids) + end - begin, above=above)
-        nodes.append(node)
-        ids.extend(prompts[prompt][begin:end])
-        positions.extend(range(begin, end))
-        return node
-
-    def grow(members: list[int], depth: int, above: tuple[Span, ...]) -> None:
-        """Lay out sorted prompts that agree in their first `depth` tokens, which are in `above`."""
-        run = [members[0]]
-        shared = len(prompts[members[0]])
-        for at in [*members[1:], None]:
-            length = -1 if at is None else common(prompts[run[-1]], prompts[at])
-            if at is not None and length > depth:
-                run.append(at)
-                shared = min(shared, length)
-                continue
-            if len(run) == 1:
-                add(run[0], depth, len(prompts[run[0]]), above)
-                order.append(run[0])
-                leaves.append(len(nodes) - 1)
-            else:
-                grow(run, shared, add(run[0], depth, shared, above).path)
-            if at is not None:
-                run, shared = [at], len(prompts[at])
-
+def _row(prompts: Sequence[list[int]], groups: Sequence[list[int]]) -> PackedBatch:
+    builder = _RowBuilder(prompts)
     for members in groups:
-        grow(members, 0, ())
-    return Row(
-        prompts=tuple(order),
-        leaves=tuple(leaves),
-        nodes=tuple(nodes),
-        ids=tuple(ids),
-        positions=tuple(positions),
-    )
+        builder.add_tree(members, depth=0, above=())
+    return builder.row()
+
+
+@dataclass(slots=True)
+class _RowBuilder:
+    """Lays out prefix trees, depth first: a node's columns follow those of its parent."""
+
+    _texts: Sequence[list[int]]
+    _order: list[int] = field(default_factory=list)
+    _leaves: list[int] = field(default_factory=list)
+    _nodes: list[Node] = field(default_factory=list)
+    _ids: list[int] = field(default_factory=list)
+    _positions: list[int] = field(default_factory=list)
+
+    def row(self) -> PackedBatch:
+        return PackedBatch(
+            prompts=tuple(self._order),
+            leaves=tuple(self._leaves),
+            nodes=tuple(self._nodes),
+            ids=tuple(self._ids),
+            positions=tuple(self._positions),
+        )
+
+    def add_tree(self, members: Sequence[int], *, depth: int, above: tuple[Span, ...]) -> None:
+        """Lay out sorted prompts that agree in their first `depth` tokens, whose columns are `above`."""
+        for siblings, shared in self._branches(members, depth):
+            first = siblings[0]
+            if len(siblings) == 1:
+                self._add_node(first, depth, len(self._texts[first]), above)
+                self._order.append(first)
+                self._leaves.append(len(self._nodes) - 1)
+            else:
+                node = self._add_node(first, depth, shared, above)
+                self.add_tree(siblings, depth=shared, above=node.path)
+
+    def _branches(self, members: Sequence[int], depth: int) -> Iterator[tuple[list[int], int]]:
+        """Runs of prompts that agree beyond `depth`, each with the length of its common prefix."""
+        run, shared = [members[0]], len(self._texts[members[0]])
+        for number in members[1:]:
+            length = common(self._texts[run[-1]], self._texts[number])
+            if length > depth:
+                run.append(number)
+                shared = min(shared, length)
+            else:
+                yield run, shared
+                run, shared = [number], len(self._texts[number])
+        yield run, shared
+
+    def _add_node(self, prompt: int, begin: int, end: int, above: tuple[Span, ...]) -> Node:
+        """A node of the prompt's tokens `begin` to `end`."""
+        node = Node(start=len(self._ids), stop=len(self._ids) + end - begin, above=above)
+        self._nodes.append(node)
+        self._ids.extend(self._texts[prompt][begin:end])
+        self._positions.extend(range(begin, end))
+        return node

@@ -16,7 +16,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-class Lanes:
+class RowThreadPool:
     """As many as torch has threads here, when this is made. For one thread, whose runs may take turns."""
 
     def __init__(self, device: torch.device) -> None:

@@ -146,9 +146,9 @@ def _logits(decoder: Decoder, filled: Prefill, at: int, trie: _Trie) -> Tensor:
 
     The prompt's last token is fed again in place of the empty node.
     """
-    if filled.memory is None:
-        raise ValueError("a chain goes on from a prefill: run it with remember=True")
-    memory, row = filled.memory, filled.row
+    if filled.kv_cache is None:
+        raise ValueError("needs the KV cache of the prefill: pass keep_kv_cache=True")
+    cache, row = filled.kv_cache, filled.row
     path = row.nodes[row.leaves[at]].path
     columns = [column for start, stop in path for column in range(start, stop)]
     before = torch.tensor(columns[:-1], dtype=torch.long, device=decoder.device)
@@ -159,8 +159,8 @@ def _logits(decoder: Decoder, filled: Prefill, at: int, trie: _Trie) -> Tensor:
     mask = torch.cat((seen, trie.family), dim=1).to(decoder.device)
 
     def mix(n: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        keys = torch.cat((memory.keys[n][before], key))
-        values = torch.cat((memory.values[n][before], value))
+        keys = torch.cat((cache.keys[n][before], key))
+        values = torch.cat((cache.values[n][before], value))
         mixed = scaled_dot_product_attention(
             query.transpose(0, 1),
             keys.transpose(0, 1),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from judgestream.engine.attention import Round
+from judgestream.engine.attention import AttentionStep
 from judgestream.engine.packing import Span
 
 FILLED = 0.8
@@ -20,7 +20,7 @@ FILLED = 0.8
 
 
 def sorted_padding(
-    query: Tensor, key: Tensor, value: Tensor, one: Round, scale: float
+    query: Tensor, key: Tensor, value: Tensor, one: AttentionStep, scale: float
 ) -> tuple[Tensor, Tensor]:
     """As many launches as there are stacks."""
     starts = _starts(one.queries)
@@ -49,7 +49,7 @@ def _starts(spans: tuple[Span, ...]) -> list[int]:
     return starts
 
 
-def _stacks(one: Round) -> Iterator[list[int]]:
+def _stacks(one: AttentionStep) -> Iterator[list[int]]:
     """Which spans run together: of one number of keys, except in causal rounds, and of like lengths."""
 
     def keys(k: int) -> int:

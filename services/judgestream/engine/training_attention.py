@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
 
-from judgestream.engine.attention import Round, varlen
+from judgestream.engine.attention import AttentionStep, varlen
 from judgestream.engine.packing import Span
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ def buckets(query: Tensor, key: Tensor, value: Tensor, plan: Plan, scale: float)
 
 def flash(query: Tensor, key: Tensor, value: Tensor, plan: Plan, scale: float) -> Tensor:
     """torch's FlashAttention for CUDA, the whole row in one launch."""
-    one = Round(queries=plan.spans, keys=plan.spans, causal=True)
+    one = AttentionStep(queries=plan.spans, keys=plan.spans, causal=True)
     output, _ = varlen(
         query.transpose(0, 1), key.transpose(0, 1), value.transpose(0, 1), one, scale
     )
@@ -142,7 +142,7 @@ def flex(query: Tensor, key: Tensor, value: Tensor, plan: Plan, scale: float) ->
     return output[0, :, : plan.tokens]
 
 
-LADDER: dict[str, Kernel] = {
+KERNELS: dict[str, Kernel] = {
     "cuda-varlen": flash,
     "cuda-flex": flex,
     "buckets": buckets,
@@ -157,7 +157,7 @@ def choose(device: torch.device, dtype: torch.dtype, heads: int, kv_heads: int, 
     shapes = ((heads, 155, width), (kv_heads, 155, width), (kv_heads, 155, width))
     parts = [torch.randn(shape, generator=generator).to(device, dtype) for shape in shapes]
     expected = _outcome(sequences, [part.float() for part in parts], lengths)
-    for name, kernel in LADDER.items():
+    for name, kernel in KERNELS.items():
         if name.startswith("cuda") and device.type != "cuda":
             continue
         try:

@@ -223,7 +223,7 @@ def _kernel(recipe: Recipe, model: PreTrainedModel, world: World) -> training_at
     name = training_attention.choose(
         world.device, dtype, heads, int(config.num_key_value_heads), width
     )
-    return training_attention.LADDER[name]
+    return training_attention.KERNELS[name]
 
 
 def _trained(

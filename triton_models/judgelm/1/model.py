@@ -36,9 +36,9 @@ class TritonPythonModel:
         import transformers
 
         from judgestream.backends.instance import Setting, start
-        from judgestream.backends.round_robin import Turns
+        from judgestream.backends.round_robin import RoundRobin
         from judgestream.backends.throughput import Gauges, peak_flops
-        from judgestream.backends.triton_requests import Counters, Shown
+        from judgestream.backends.triton_requests import Counters, LazyGauges
 
         if int(parameters["threads"]) > 0:
             torch.set_num_threads(int(parameters["threads"]))
@@ -59,14 +59,14 @@ class TritonPythonModel:
         self._warm_up(parameters["template_id"])
         labels = {"model": self.name, "version": args["model_version"]}
         self.counters = Counters("judgestream_engine", COUNTERS, labels, pb_utils)
-        self.shown = Shown("judgestream_engine", GAUGES, labels, pb_utils)
+        self.shown = LazyGauges("judgestream_engine", GAUGES, labels, pb_utils)
         self.gauges = Gauges(
             self.judge, peak_flops(checkpoint.decoder, float(parameters["peak_tflops"]))
         )
         self.facts = _facts(self.judge, agreed, labels)
         self.turns = None
         if decoupled:
-            self.turns = Turns(limit=UNDER_WAY, between=self._count, failed=self._failed)
+            self.turns = RoundRobin(limit=UNDER_WAY, between=self._count, failed=self._failed)
         pb_utils.Logger.log_info(
             f"{self.name}: {checkpoint.manifest.name} on {', '.join(setting.devices)},"
             f" {setting.dtype} ({checkpoint.decoder.dtype}),"

@@ -11,11 +11,11 @@ from transformers import PreTrainedModel
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply
-from judgestream.engine.attention import Round, attend
+from judgestream.engine.attention import AttentionStep, attend
 from judgestream.engine.checkpoint import Checkpoint, load
-from judgestream.engine.decoder import Decoder, Mix
+from judgestream.engine.decoder import AttentionFn, Decoder
 from judgestream.engine.judge import Judge
-from judgestream.engine.split import ROWS_PER_OWNER, SplitDecoder, total
+from judgestream.engine.tensor_parallel import ROWS_PER_OWNER, SplitDecoder, total
 from tests.engine import tiny
 from tests.engine.test_decoder import FAMILIES, alone
 
@@ -34,8 +34,8 @@ def made(name: str) -> PreTrainedModel:
 @pytest.mark.parametrize("name", FAMILIES)
 @torch.inference_mode()
 def test_a_split_decoder_equals_the_whole_one(name: str, shards: int) -> None:
-    whole = Decoder(made(name))
-    split = SplitDecoder(made(name), ["cpu"] * shards)
+    whole = Decoder.from_model(made(name))
+    split = SplitDecoder.from_model(made(name), ["cpu"] * shards)
     ids, positions = torch.randint(97, (150,)), torch.arange(150)
     for read in (None, torch.tensor([149])):
         expected = whole.forward(ids, positions, alone(whole, 150), read=read)
@@ -49,7 +49,7 @@ def test_a_split_decoder_equals_the_whole_one(name: str, shards: int) -> None:
 
 def test_each_device_holds_its_share_and_the_model_nothing() -> None:
     model = made("llama")
-    split = SplitDecoder(model, ["cpu", "cpu"])
+    split = SplitDecoder.from_model(model, ["cpu", "cpu"])
     assert [part.heads for part in split._parts] == [2, 2]
     assert [part.kv_heads for part in split._parts] == [1, 1]
     assert [part.layers[0].gate_up.numel() for part in split._parts] == [48 * 32] * 2
@@ -58,8 +58,10 @@ def test_each_device_holds_its_share_and_the_model_nothing() -> None:
 
 @pytest.mark.parametrize("shards", [3, 8])
 def test_heads_that_do_not_divide_are_refused(shards: int) -> None:
-    with pytest.raises(ConfigurationError, match=f"over {shards} devices: this model has 4 heads"):
-        SplitDecoder(made("llama"), ["cpu"] * shards)
+    with pytest.raises(
+        ConfigurationError, match=f"over {shards} devices is not possible: this model has 4 heads"
+    ):
+        SplitDecoder.from_model(made("llama"), ["cpu"] * shards)
 
 
 @pytest.mark.parametrize("rows", [1, ROWS_PER_OWNER, 3 * ROWS_PER_OWNER + 1])
@@ -80,8 +82,11 @@ def test_compiled_pieces_compute_the_same_and_serve_any_number_of_rows(
     def traced(function: Callable[..., object]) -> object:
         return torch.compile(function, backend="eager")
 
-    monkeypatch.setattr("judgestream.engine.split._compile", traced)
-    whole, split = Decoder(made("qwen3")), SplitDecoder(made("qwen3"), ["cpu"], compiled=True)
+    monkeypatch.setattr("judgestream.engine.tensor_parallel._compile", traced)
+    whole, split = (
+        Decoder.from_model(made("qwen3")),
+        SplitDecoder.from_model(made("qwen3"), ["cpu"], compiled=True),
+    )
 
     def compare(rows: int) -> None:
         ids, positions = torch.randint(97, (rows,)), torch.arange(rows)
@@ -97,14 +102,14 @@ def test_compiled_pieces_compute_the_same_and_serve_any_number_of_rows(
             compare(rows)
 
 
-def every(decoder: Decoder, rows: int) -> Mix:
+def every(decoder: Decoder, rows: int) -> AttentionFn:
     """All queries see all columns."""
 
-    def mix(n: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-        seen = Round(queries=((0, len(q)),), keys=((0, rows),))
+    def attention(n: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        seen = AttentionStep(queries=((0, len(q)),), keys=((0, rows),))
         return attend(decoder.kernel, q, k, v, (seen,), decoder.scale)[0]
 
-    return mix
+    return attention
 
 
 @pytest.fixture
@@ -113,7 +118,7 @@ def split(folder_of: Callable[[str], Path], taught_of: Callable[[str], Checkpoin
     taught = taught_of("split")
     again = load(folder_of("split"))
     again.model.load_state_dict(taught.model.state_dict())
-    return replace(again, decoder=SplitDecoder(again.model, ["cpu", "cpu"]))
+    return replace(again, decoder=SplitDecoder.from_model(again.model, ["cpu", "cpu"]))
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
