@@ -13,6 +13,7 @@ from judgestream.contracts import codecs, events
 from judgestream.contracts.topics import MAX_REQUEST_BYTES, TOPICS, Topic
 from judgestream.contracts.wire import decode, encode
 from judgestream.core.errors import UndecodableRecord
+from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import (
     Candidate,
     CandidateScore,
@@ -159,9 +160,9 @@ VERDICT = Verdict(
     flipped=False,
     explanation="e",
     passes=(
-        PassResult(name="straight", reading=READING, reply=Reply(text="8 3", input_tokens=4)),
+        PassResult(transform=STRAIGHT, reading=READING, reply=Reply(text="8 3", input_tokens=4)),
         PassResult(
-            name="swapped",
+            transform=SWAPPED,
             reading=Unreadable(reason=Unread.OUTSIDE_GRAMMAR, detail="0.3"),
             reply=Reply(text="?", finish_reason="length", latency_s=0.5),
         ),

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from judgestream.core.transforms import Transform
 from judgestream.core.types import (
     Candidate,
     CandidateScore,
@@ -52,7 +53,10 @@ FIRST, EQUAL, SECOND = reading(0.7, 0.2, 0.1), reading(0.2, 0.6, 0.2), reading(0
 
 
 def result(name: str, of: Reading | Unreadable) -> PassResult:
-    return PassResult(name=name, reading=of, reply=Reply(text=""))
+    """A pass by its name on the wire."""
+    single = isinstance(of, Reading) and len(of.means) == 1
+    transform = Transform.from_name(name, 1 if single else 2)
+    return PassResult(transform=transform, reading=of, reply=Reply(text=""))
 
 
 def verdict(

@@ -47,16 +47,16 @@ def test_pairwise_plans(
     options = Options(orders=orders, reference_use=use, explain=explain, max_explanation_tokens=99)
     asked = request(answers=(A, B), reference="Air." if given else None, options=options)
     passes = plan(asked, PAIRWISE, JUDGELM)
-    assert [one.name for one in passes] == names
+    assert [one.transform.name for one in passes] == names
     render = JUDGELM.forms["pair"].render
     for one in passes:
-        shown = (B, A) if one.name.startswith("swapped") else (A, B)
-        reference = "Air." if one.name.endswith("+reference") else None
+        shown = (B, A) if one.transform.order == (1, 0) else (A, B)
+        reference = "Air." if one.transform.with_reference else None
         assert one.prompt == render(asked.question, shown, reference)
         assert one.grammar is JUDGELM.forms["pair"].grammar
     # only the first pass writes the explanation, and it is a straight one
     assert [one.max_tokens for one in passes] == [99 if explain else 0] + [0] * (len(names) - 1)
-    assert not passes[0].transform.swapped
+    assert passes[0].transform.straight
 
 
 @pytest.mark.parametrize("orders", Orders)
@@ -67,7 +67,7 @@ def test_single_needs_one_pass_with_its_reference_whatever_the_options(
     options = Options(orders=orders, reference_use=use)
     asked = request(mode="single", answers=(A,), reference="Air.", options=options)
     (one,) = plan(asked, SINGLE, JUDGELM)
-    assert one.name == "straight+reference"
+    assert one.transform.name == "straight+reference"
     assert one.prompt == JUDGELM.forms["single"].render(asked.question, (A,), "Air.")
     assert one.prompt.endswith("### Response:10")
     assert one.grammar.count == 1
@@ -75,7 +75,7 @@ def test_single_needs_one_pass_with_its_reference_whatever_the_options(
 
 def test_a_blank_reference_is_no_reference() -> None:
     passes = plan(request(reference=" \n "), PAIRWISE, JUDGELM)
-    assert [one.name for one in passes] == ["straight", "swapped"]
+    assert [one.transform.name for one in passes] == ["straight", "swapped"]
 
 
 def test_equal_answers_are_still_judged_in_both_orders() -> None:

@@ -2,6 +2,7 @@ import random
 
 import pytest
 
+from judgestream.core.passes import restored
 from judgestream.core.reconcile import (
     is_draw,
     preference,
@@ -140,14 +141,14 @@ def test_swapping_the_candidates_mirrors_the_verdict_exactly(
         for with_reference in references:
             for order in (STRAIGHT.order, SWAPPED.order):
                 transform = Transform(order=order, with_reference=with_reference)
-                shown = transform.show((first, second))
+                shown = transform.apply((first, second))
                 key = (shown[0], shown[1], with_reference)
                 if key not in judge:
                     judge[key] = random_reading(draw)
                 passes.append(
                     PassResult(
-                        name=transform.name,
-                        reading=transform.restore(judge[key]),
+                        transform=transform,
+                        reading=restored(judge[key], transform),
                         reply=Reply(text=""),
                     )
                 )
@@ -226,10 +227,10 @@ def test_no_pass_at_all_is_a_mistake_of_the_caller() -> None:
 def test_choices_settle_without_scores_and_swap_like_all_others() -> None:
     straight = Reading(means=(), greedy=(), win=0.7, tie=0.2, lose=0.1)
     shown = Reading(means=(), greedy=(), win=0.3, tie=0.1, lose=0.6)  # for the one shown first
-    restored = SWAPPED.restore(shown)
-    assert restored == Reading(means=(), greedy=(), win=0.6, tie=0.1, lose=0.3)
-    assert isinstance(restored, Reading)
-    found = settle_pair(request(), [result("straight", straight), result("swapped", restored)])
+    second = restored(shown, SWAPPED)
+    assert second == Reading(means=(), greedy=(), win=0.6, tie=0.1, lose=0.3)
+    assert isinstance(second, Reading)
+    found = settle_pair(request(), [result("straight", straight), result("swapped", second)])
     assert (found.winner, found.flipped) == ("a", False)
     assert found.p_win == pytest.approx(0.65)
     assert [score.score for score in found.scores] == [None, None]

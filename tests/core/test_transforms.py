@@ -1,81 +1,93 @@
+"""Orders and their inverses, and the name that a pass has on the wire."""
+
 import random
 from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from judgestream.core.transforms import STRAIGHT, SWAPPED, Transform
-from judgestream.core.types import Reading
-from tests.core.build import UNREAD
+from judgestream.core.transforms import STRAIGHT, SWAPPED, UNKNOWN, Transform
 
-ORDERS = [order for n in (1, 2, 3, 4) for order in permutations(range(n))]
-
-
-@pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_hide_is_the_exact_inverse_of_show(order: tuple[int, ...]) -> None:
-    transform = Transform(order=order)
-    items = [f"answer {k}" for k in order]
-    random.Random(len(order)).shuffle(items)
-    assert transform.hide(transform.show(items)) == tuple(items)
-    assert transform.show(transform.hide(items)) == tuple(items)
+ORDERS = [order for n in range(1, 7) for order in permutations(range(n))]
 
 
-def test_show_puts_the_named_candidate_at_each_position() -> None:
-    # position 0 shows candidate 2, position 1 shows 0, position 2 shows 1
-    assert Transform(order=(2, 0, 1)).show("abc") == ("c", "a", "b")
-    assert Transform(order=(2, 0, 1)).hide("cab") == ("a", "b", "c")
-
-
-@pytest.mark.parametrize(
-    ("transform", "name", "swapped"),
-    [
-        (STRAIGHT, "straight", False),
-        (SWAPPED, "swapped", True),
-        (Transform(order=(0, 1), with_reference=True), "straight+reference", False),
-        (Transform(order=(1, 0), with_reference=True), "swapped+reference", True),
-        (Transform(order=(0,), with_reference=True), "straight+reference", False),
-    ],
-)
-def test_names(transform: Transform, name: str, swapped: bool) -> None:
-    assert (transform.name, transform.swapped) == (name, swapped)
-
-
-SHOWN = Reading(means=(7.5, 4.0), greedy=(8.0, 4.0), win=0.7, tie=0.2, lose=0.1, outside=0.01)
-
-
-def test_a_straight_reading_is_already_in_the_requests_order() -> None:
-    assert STRAIGHT.restore(SHOWN) == SHOWN
-
-
-def test_a_swapped_reading_is_mirrored() -> None:
-    expected = Reading(
-        means=(4.0, 7.5), greedy=(4.0, 8.0), win=0.1, tie=0.2, lose=0.7, outside=0.01
-    )
-    assert SWAPPED.restore(SHOWN) == expected
-
-
-def test_restoring_a_swap_twice_changes_nothing() -> None:
+def test_invert_is_the_exact_inverse_of_apply_for_every_order_of_one_to_six() -> None:
     draw = random.Random(0)
-    for _ in range(50):
-        win, tie = draw.random() / 2, draw.random() / 2
-        one = Reading(
-            means=(draw.uniform(1, 10), draw.uniform(1, 10)),
-            greedy=(float(draw.randint(1, 10)), float(draw.randint(1, 10))),
-            win=win,
-            tie=tie,
-            lose=1 - win - tie,
-        )
-        assert SWAPPED.restore(SWAPPED.restore(one)) == one
+    for order in ORDERS:
+        transform = Transform(order=order)
+        items = draw.sample(range(100), len(order))
+        assert transform.invert(transform.apply(items)) == tuple(items)
+        assert transform.apply(transform.invert(items)) == tuple(items)
+    assert len(ORDERS) == 1 + 2 + 6 + 24 + 120 + 720
 
 
-def test_an_unreadable_reply_stays_as_it_is() -> None:
-    assert SWAPPED.restore(UNREAD) is UNREAD
+def test_apply_puts_the_named_candidate_at_each_position() -> None:
+    # position 0 shows candidate 2, position 1 shows 0, position 2 shows 1
+    assert Transform(order=(2, 0, 1)).apply("abc") == ("c", "a", "b")
+    assert Transform(order=(2, 0, 1)).invert("cab") == ("a", "b", "c")
 
 
-def test_a_single_score_has_nothing_to_mirror() -> None:
-    one = Reading(means=(7.0,), greedy=(7.0,))
-    assert Transform(order=(0,)).restore(one) == one
+NAMES = [
+    (STRAIGHT, "straight"),
+    (SWAPPED, "swapped"),
+    (Transform(order=(0, 1), with_reference=True), "straight+reference"),
+    (Transform(order=(1, 0), with_reference=True), "swapped+reference"),
+    (Transform(order=(0,)), "straight"),
+    (Transform(order=(0,), with_reference=True), "straight+reference"),
+    (Transform(order=(0, 1, 2)), "order-0-1-2"),
+    (Transform(order=(2, 0, 1)), "order-2-0-1"),
+    (Transform(order=(1, 0, 2), with_reference=True), "order-1-0-2+reference"),
+    (Transform(order=tuple(range(11))), "order-0-1-2-3-4-5-6-7-8-9-10"),
+]
 
 
-def test_a_permutation_of_three_cannot_be_restored_as_a_swap() -> None:
-    with pytest.raises(ValueError, match="two candidates, not 3"):
-        Transform(order=(2, 0, 1)).restore(Reading(means=(1.0, 2.0, 3.0), greedy=(1.0, 2.0, 3.0)))
+@pytest.mark.parametrize(("transform", "name"), NAMES)
+def test_the_name_on_the_wire_is_made_and_read_alike(transform: Transform, name: str) -> None:
+    assert transform.name == name
+    assert Transform.from_name(name, len(transform.order)) == transform
+
+
+def test_different_transforms_of_the_same_candidates_have_different_names() -> None:
+    for n in range(1, 7):
+        transforms = [
+            Transform(order=order, with_reference=reference)
+            for order in permutations(range(n))
+            for reference in (False, True)
+        ]
+        assert len({transform.name for transform in transforms}) == len(transforms)
+        assert [Transform.from_name(one.name, n) for one in transforms] == transforms
+
+
+UNREADABLE = [
+    *("", "+", "+reference", "Straight", "swapped+", "straight+reference+reference"),
+    *("order-", "order-0", "order-0-1", "order-1-0", "order-0-0-1", "order-0-1-3", "order-0-1-"),
+    *("order-00-1-2", "order-2-0-1+", "unknown", "unknown+reference", "straight+rubric"),
+    "order-" + "-".join(map(str, range(2000))),
+]
+
+
+@pytest.mark.parametrize("name", UNREADABLE, ids=lambda name: name[:40])
+def test_a_name_of_another_version_is_unknown(name: str) -> None:
+    assert Transform.from_name(name, 2) == UNKNOWN
+
+
+@given(st.text(alphabet="order-0123456789+ferncstaighwpd", max_size=30), st.integers(1, 6))
+def test_any_name_is_read_without_an_error(name: str, candidates: int) -> None:
+    transform = Transform.from_name(name, candidates)
+    assert transform == UNKNOWN or transform.name == name
+
+
+@pytest.mark.parametrize("order", [(0, 0), (1,), (0, 2), (-1, 0), (1, 2, 3)], ids=str)
+def test_an_order_names_every_candidate_once(order: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="not a permutation"):
+        Transform(order=order)
+
+
+def test_the_reversed_transform_shows_the_candidates_last_to_first() -> None:
+    assert STRAIGHT.reversed == SWAPPED
+    assert SWAPPED.reversed == STRAIGHT
+    transform = Transform(order=(2, 0, 1), with_reference=True)
+    assert transform.reversed == Transform(order=(1, 0, 2), with_reference=True)
+    for order in ORDERS:
+        assert Transform(order=order).reversed.reversed == Transform(order=order)

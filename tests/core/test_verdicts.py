@@ -4,7 +4,8 @@ import pytest
 
 from judgestream.core.errors import PromptTooLong
 from judgestream.core.identity import content_digest, verdict_id
-from judgestream.core.modes import PAIRWISE, Pass, plan
+from judgestream.core.modes import PAIRWISE, plan
+from judgestream.core.passes import Pass
 from judgestream.core.templates import JUDGELM
 from judgestream.core.types import Options, Release, Reply, Request, Status, Verdict
 from judgestream.core.verdicts import Effort, failed, settle
@@ -34,7 +35,7 @@ def test_replies_in_both_orders_become_one_verdict_in_the_requests_order() -> No
     found = settled(request(), ["8 6", "5 9"])
     assert (found.status, found.winner, found.flipped) == (Status.SCORED, "a", False)
     assert [score.score for score in found.scores] == [8.5, 5.5]
-    assert [one.name for one in found.passes] == ["straight", "swapped"]
+    assert [one.transform.name for one in found.passes] == ["straight", "swapped"]
     assert (found.input_tokens, found.output_tokens) == (200, 6)
     content = content_digest(request())
     assert found.content_digest == content

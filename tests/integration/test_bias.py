@@ -8,6 +8,7 @@ import redis
 
 from judgestream.contracts.codecs import verdict_to_message
 from judgestream.contracts.topics import BIAS, VERDICTS
+from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import CandidateScore, PassResult, Reading, Reply, Status, Verdict
 from judgestream.v1.bias_pb2 import BiasReport
 from tests.integration.cluster import Cluster, wait
@@ -38,8 +39,8 @@ def verdict(k: int, *, second: float, release: str = "judge-1") -> Verdict:
             CandidateScore(candidate_id="b", score=3, length=5),
         ),
         passes=tuple(
-            PassResult(name=name, reading=reading, reply=Reply(text=""))
-            for name, reading in zip(("straight", "swapped"), readings, strict=True)
+            PassResult(transform=transform, reading=reading, reply=Reply(text=""))
+            for transform, reading in zip((STRAIGHT, SWAPPED), readings, strict=True)
             if status is Status.SCORED
         ),
     )

@@ -44,6 +44,7 @@ from judgestream.core.errors import (
     UndecodableRecord,
 )
 from judgestream.core.identity import content_digest, verdict_id
+from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import (
     PROBE_KEY,
     CandidateScore,
@@ -137,8 +138,8 @@ def verdict(
             for c in request.candidates
         ),
         passes=(
-            PassResult(name="straight", reading=straight, reply=Reply(text="")),
-            PassResult(name="swapped", reading=swapped, reply=Reply(text="")),
+            PassResult(transform=STRAIGHT, reading=straight, reply=Reply(text="")),
+            PassResult(transform=SWAPPED, reading=swapped, reply=Reply(text="")),
         )
         if scored
         else (),

@@ -22,8 +22,9 @@ from judgestream.adapters.releases.model_repository import bundled_models
 from judgestream.adapters.releases.vllm import SUFFIX, install_vllm
 from judgestream.adapters.triton import TritonJudge
 from judgestream.core.errors import JudgeUnavailable, PromptTooLong
-from judgestream.core.modes import PAIRWISE, Pass, plan
+from judgestream.core.modes import PAIRWISE, plan
 from judgestream.core.parsing import read
+from judgestream.core.passes import Pass
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates import template
 from judgestream.core.types import Candidate, Options, Reading, Release, Reply, Request

@@ -13,7 +13,7 @@ from tritonclient.grpc.aio import InferenceServerClient, InferInput
 from judgestream.adapters.releases.model_repository import Tuning, install
 from judgestream.adapters.triton import TritonJudge
 from judgestream.core.errors import JudgestreamError, PromptTooLong
-from judgestream.core.modes import Pass
+from judgestream.core.passes import Pass
 from judgestream.core.prompt import Prompt
 from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import Release, Reply

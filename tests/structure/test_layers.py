@@ -60,7 +60,7 @@ TRAINING = {
     f"{T}.files": (),
     f"{T}.randomness": (),
     f"{T}.data": (*DATA, f"{J}.evaluation", f"{J}.adapters", f"{T}.randomness"),
-    f"{T}.tasks": (f"{T}.data", f"{T}.randomness"),
+    f"{T}.tasks": (f"{J}.core", f"{T}.data", f"{T}.randomness"),
     f"{T}.recipe": (f"{J}.core", f"{T}.data", f"{T}.tasks"),
     f"{T}.labelling": (
         *(f"{J}.core", f"{J}.backends", f"{J}.engine", f"{J}.adapters.files"),

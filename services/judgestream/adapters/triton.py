@@ -24,7 +24,7 @@ from judgestream.core.errors import (
     ReleaseChanged,
     ReleaseNotLoaded,
 )
-from judgestream.core.modes import Pass
+from judgestream.core.passes import Pass
 from judgestream.core.templates.base import Grammar
 from judgestream.core.types import Release, Reply
 

@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from judgestream.core import limits
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.limits import quoted
+from judgestream.core.transforms import Transform
 from judgestream.core.types import (
     Candidate,
     CandidateScore,
@@ -239,7 +240,9 @@ def verdict_from_message(message: pb.Verdict) -> Verdict:
         confidence=message.confidence if message.HasField("confidence") else None,
         flipped=message.flipped if message.HasField("flipped") else None,
         explanation=message.explanation,
-        passes=tuple(_pass_from_message(result) for result in message.passes),
+        passes=tuple(
+            _pass_from_message(result, len(message.scores) or 2) for result in message.passes
+        ),
         release=message.release,
         checkpoint_digest=message.checkpoint_digest,
         template_id=message.template_id,
@@ -263,7 +266,7 @@ def _uint32(count: int) -> int:
 def _pass_to_message(result: PassResult) -> pb.PassReading:
     reply = result.reply
     message = pb.PassReading(
-        name=result.name,
+        name=result.transform.name,
         text=reply.text,
         finish_reason=reply.finish_reason,
         input_tokens=_uint32(reply.input_tokens),
@@ -306,7 +309,7 @@ def _unread(reason: str) -> Unread:
         return Unread.OTHER
 
 
-def _pass_from_message(message: pb.PassReading) -> PassResult:
+def _pass_from_message(message: pb.PassReading, candidates: int) -> PassResult:
     reading: Reading | Unreadable
     if message.unreadable:
         reading = Unreadable(reason=_unread(message.unreadable), detail=message.detail)
@@ -326,7 +329,8 @@ def _pass_from_message(message: pb.PassReading) -> PassResult:
         output_tokens=message.output_tokens,
         latency_s=message.latency_s,
     )
-    return PassResult(name=message.name, reading=reading, reply=reply)
+    transform = Transform.from_name(message.name, candidates)
+    return PassResult(transform=transform, reading=reading, reply=reply)
 
 
 def label_to_message(label: Label) -> pb.Label:

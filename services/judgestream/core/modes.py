@@ -11,8 +11,9 @@ from types import MappingProxyType
 from judgestream.core.checks import request_problem
 from judgestream.core.errors import EmptyQuestion, InvalidRequest, UnknownMode
 from judgestream.core.limits import quoted
+from judgestream.core.passes import Pass
 from judgestream.core.reconcile import Settlement, settle_pair, settle_single
-from judgestream.core.templates.base import Grammar, Template
+from judgestream.core.templates.base import Template
 from judgestream.core.transforms import STRAIGHT, SWAPPED, Transform
 from judgestream.core.types import Orders, PassResult, ReferenceUse, Request
 
@@ -35,20 +36,6 @@ class Mode:
     orders: Mapping[Orders, tuple[tuple[int, ...], ...]]
     settle: Callable[[Request, Sequence[PassResult]], Settlement]
     needs_reference: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pass:
-    """One prompt to one judge. `max_tokens` is 0 unless this pass also writes the explanation."""
-
-    transform: Transform
-    prompt: str
-    grammar: Grammar
-    max_tokens: int = 0
-
-    @property
-    def name(self) -> str:
-        return self.transform.name
 
 
 PAIRWISE = Mode(
@@ -120,7 +107,7 @@ def plan(request: Request, mode: Mode, template: Template) -> tuple[Pass, ...]:
             passes.append(
                 Pass(
                     transform=transform,
-                    prompt=form.render(request.question, transform.show(answers), reference),
+                    prompt=form.render(request.question, transform.apply(answers), reference),
                     grammar=form.grammar,
                     max_tokens=request.options.max_explanation_tokens if explains else 0,
                 )

@@ -6,7 +6,8 @@ answered, the failure was that request's own.
 
 from datetime import UTC, datetime
 
-from judgestream.core.modes import PAIRWISE, Pass, plan
+from judgestream.core.modes import PAIRWISE, plan
+from judgestream.core.passes import Pass
 from judgestream.core.templates.base import Template
 from judgestream.core.types import Candidate, Options, Orders, Request
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
 
+from judgestream.core.passes import reversed_pairs
+from judgestream.core.preference import Preference
 from judgestream.core.types import (
     CandidateScore,
     PassResult,
@@ -30,16 +32,16 @@ class Settlement:
     flipped: bool | None = None
 
 
-def preference(win: float, tie: float, lose: float) -> int:
-    """+1, 0 or -1: the most probable of first better, equal, second better.
+def preference(win: float, tie: float, lose: float) -> Preference:
+    """The most probable of first better, equal, second better.
 
     Where a tie is as probable as the better side, it is a tie. An exact draw between win and lose that beats
     the tie has no single most probable outcome; it is a tie, too, since anything else would favour a
     position: see `is_draw`.
     """
     if tie >= win and tie >= lose:
-        return 0
-    return (win > lose) - (win < lose)
+        return Preference.TIE
+    return Preference.between(win, lose)
 
 
 def is_draw(win: float, tie: float, lose: float) -> bool:
@@ -50,7 +52,7 @@ def is_draw(win: float, tie: float, lose: float) -> bool:
     return win == lose and tie < win
 
 
-def reading_preference(reading: Reading) -> int:
+def reading_preference(reading: Reading) -> Preference:
     """`preference` of one pair reading."""
     if reading.win is None or reading.tie is None or reading.lose is None:
         raise ValueError("a reading of one score has no preference")
@@ -76,11 +78,10 @@ def settle_pair(request: Request, passes: Sequence[PassResult]) -> Settlement:
     tie = fsum(r.tie or 0.0 for r in readings) / count
     lose = fsum(r.lose or 0.0 for r in readings) / count
     side = preference(win, tie, lose)
-    first, second = request.candidates
     return Settlement(
         status=Status.SCORED,
-        winner={1: first.id, 0: "", -1: second.id}[side],
-        tie=side == 0,
+        winner=side.winner([candidate.id for candidate in request.candidates]),
+        tie=side is Preference.TIE,
         scores=_scores(request, readings),
         p_win=win,
         p_tie=tie,
@@ -106,7 +107,7 @@ def _readable(
         if isinstance(result.reading, Unreadable):
             unscored = Settlement(
                 status=Status.UNSCORED,
-                reason=f"{result.reading.reason}: {result.name}",
+                reason=f"{result.reading.reason}: {result.transform.name}",
                 scores=_scores(request, ()),
             )
             return [], unscored
@@ -131,13 +132,12 @@ def _scores(request: Request, readings: Sequence[Reading]) -> tuple[CandidateSco
 
 
 def _flipped(passes: Sequence[PassResult]) -> bool | None:
-    """Whether any swapped pass prefers another candidate than its straight twin; None without twins."""
-    sides = {
-        p.name: reading_preference(p.reading) for p in passes if isinstance(p.reading, Reading)
-    }
-    twins = [
-        (side, sides[name.replace("straight", "swapped")])
-        for name, side in sides.items()
-        if name.startswith("straight") and name.replace("straight", "swapped") in sides
+    """Whether any two passes in reversed orders prefer different candidates; None without two such passes."""
+    pairs = [
+        (one.reading, other.reading)
+        for one, other in reversed_pairs(passes)
+        if isinstance(one.reading, Reading) and isinstance(other.reading, Reading)
     ]
-    return any(straight != swapped for straight, swapped in twins) if twins else None
+    if not pairs:
+        return None
+    return any(reading_preference(one) != reading_preference(other) for one, other in pairs)

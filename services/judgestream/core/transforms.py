@@ -1,17 +1,19 @@
 """The rewritings that turn one request into passes, each with its exact inverse."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
-from judgestream.core.types import Reading, Unreadable
-
 T = TypeVar("T")
+
+_REFERENCE = "+reference"
+_ORDER = re.compile(r"order-(\d{1,3}(?:-\d{1,3})+)", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transform:
-    """Show the candidates in `order`, with or without the reference.
+    """Show the candidates in `order`, with or without the reference. It identifies a pass.
 
     `order[position]` is the request's index of the candidate shown at that position.
     """
@@ -19,41 +21,69 @@ class Transform:
     order: tuple[int, ...]
     with_reference: bool = False
 
+    def __post_init__(self) -> None:
+        if sorted(self.order) != list(range(len(self.order))):
+            raise ValueError(f"order {self.order} is not a permutation of the candidates' indices")
+
     @property
-    def swapped(self) -> bool:
-        return self.order != tuple(range(len(self.order)))
+    def straight(self) -> bool:
+        """Whether the candidates are shown in the request's order."""
+        return self.order == tuple(range(len(self.order)))
+
+    @property
+    def reversed(self) -> "Transform":
+        """The pass that shows the same candidates last to first, and is the same otherwise."""
+        return Transform(order=self.order[::-1], with_reference=self.with_reference)
 
     @property
     def name(self) -> str:
-        """The pass's name on the verdict: `straight`, `swapped`, `straight+reference`, ..."""
-        order = "swapped" if self.swapped else "straight"
-        return f"{order}+reference" if self.with_reference else order
+        """The pass's name on the wire and in messages; `from_name` is the inverse.
 
-    def show(self, items: Sequence[T]) -> tuple[T, ...]:
+        `straight` and `swapped` for one or two candidates, the order itself for more (`order-2-0-1`), each
+        with `+reference` if the reference is shown.
+        """
+        if not self.order:
+            order = "unknown"
+        elif len(self.order) > 2:
+            order = "-".join(("order", *map(str, self.order)))
+        else:
+            order = "straight" if self.straight else "swapped"
+        return f"{order}{_REFERENCE}" if self.with_reference else order
+
+    @classmethod
+    def from_name(cls, name: str, candidates: int) -> "Transform":
+        """The transform of that `name` on a verdict about so many candidates.
+
+        `UNKNOWN` for any other name: a newer version may have published it.
+        """
+        order_name = name.removesuffix(_REFERENCE)
+        with_reference = order_name != name
+        order: tuple[int, ...] = ()
+        if order_name == "straight":
+            order = tuple(range(candidates))
+        elif order_name == "swapped":
+            order = (1, 0)
+        elif match := _ORDER.fullmatch(order_name):
+            order = tuple(map(int, match[1].split("-")))
+        try:
+            transform = cls(order=order, with_reference=with_reference)
+        except ValueError:
+            return UNKNOWN
+        return transform if order and transform.name == name else UNKNOWN
+
+    def apply(self, items: Sequence[T]) -> tuple[T, ...]:
         """The items in the order that the judge sees."""
         return tuple(items[index] for index in self.order)
 
-    def hide(self, shown: Sequence[T]) -> tuple[T, ...]:
-        """The inverse of `show`: items by shown position, put back into the request's order."""
-        back: list[T] = list(shown)
+    def invert(self, shown: Sequence[T]) -> tuple[T, ...]:
+        """The inverse of `apply`: items by shown position, put back into the request's order."""
+        items: list[T] = list(shown)
         for position, index in enumerate(self.order):
-            back[index] = shown[position]
-        return tuple(back)
-
-    def restore(self, reading: Reading | Unreadable) -> Reading | Unreadable:
-        """A reading by shown position, put back into the request's candidate order."""
-        if isinstance(reading, Unreadable) or not self.swapped:
-            return reading
-        if len(self.order) != 2:
-            raise ValueError(f"a swap is defined for two candidates, not {len(self.order)}")
-        return replace(
-            reading,
-            means=self.hide(reading.means) if reading.means else (),
-            greedy=self.hide(reading.greedy) if reading.greedy else (),
-            win=reading.lose,
-            lose=reading.win,
-        )
+            items[index] = shown[position]
+        return tuple(items)
 
 
 STRAIGHT = Transform(order=(0, 1))
 SWAPPED = Transform(order=(1, 0))
+UNKNOWN = Transform(order=())
+"""Of a published pass whose name this version cannot read. It has no reversed pass."""

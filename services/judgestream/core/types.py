@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from judgestream.core.transforms import Transform
+
 PROBE_KEY = "judgestream.probe"
 """Metadata key of requests that only test the pipeline. Their verdicts are left out of every statistic,
 export and training set, and counted as left out. The value says who probes."""
@@ -95,7 +97,7 @@ class Reply:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
     """A reply that could be read. All per-position values are in the order that the judge was shown,
-    until `Transform.restore` puts them back into the request's order.
+    until `passes.restored` puts them back into the request's order.
 
     means            expected score per position, under the joint distribution; empty for a choice
     greedy           the scores that plain greedy decoding writes (JudgeLM's own field); empty for a choice
@@ -123,7 +125,7 @@ class Unreadable:
 class PassResult:
     """One pass as it came back: its reading in the request's candidate order, and the raw reply."""
 
-    name: str
+    transform: Transform
     reading: Reading | Unreadable
     reply: Reply
 

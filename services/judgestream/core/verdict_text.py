@@ -61,7 +61,7 @@ def details(verdict: Verdict) -> Iterator[str]:
     if verdict.answers_cut_to:
         rows["answers cut to"] = f"{verdict.answers_cut_to} characters, to fit the judge's context"
     for result in verdict.passes:
-        rows[f"pass {result.name}"] = _pass(result)
+        rows[f"pass {result.transform.name}"] = _pass(result)
     rows |= {
         "release": verdict.release,
         "checkpoint": verdict.checkpoint_digest[:12],

@@ -9,8 +9,8 @@ from judgestream.core.checks import metadata_problems
 from judgestream.core.errors import JudgestreamError
 from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.limits import cut
-from judgestream.core.modes import Mode, Pass
-from judgestream.core.parsing import read
+from judgestream.core.modes import Mode
+from judgestream.core.passes import Pass
 from judgestream.core.types import (
     PROBE_KEY,
     PassResult,
@@ -46,12 +46,7 @@ def settle(
     Args:
         replies: one per pass, in the passes' order.
     """
-    results = tuple(
-        PassResult(
-            name=one.name, reading=one.transform.restore(read(reply, one.grammar)), reply=reply
-        )
-        for one, reply in zip(passes, replies, strict=True)
-    )
+    results = tuple(planned.result(reply) for planned, reply in zip(passes, replies, strict=True))
     settlement = mode.settle(request, results)
     explanation = replies[0].text.partition("\n")[2].strip() if request.options.explain else ""
     content = content_digest(request)

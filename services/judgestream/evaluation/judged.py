@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from judgestream.core.preference import Preference
 from judgestream.core.reconcile import is_draw
 from judgestream.core.types import Status, Verdict
-from judgestream.evaluation.order_rules import RULES, OrderRule, Preference, orders_of
+from judgestream.evaluation.order_rules import RULES, OrderRule, orders_of
 from judgestream.evaluation.probes.counts import BiasCounts
 
-CLASSES = (1, 0, -1)
+CLASSES = tuple(Preference)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,7 +18,7 @@ class Judged:
     """What the join needs of a verdict.
 
     candidates     ids in the request's order; empty for a failed verdict, which does not tell them
-    outcome        +1 first better, 0 equal, -1 second better; None unless scored
+    outcome        None unless scored
     orders         what each order alone says; None where they were not both asked
     chances        probability of each outcome, of a scored verdict
     content        of what was judged: its digest, and what else tells two contents apart
@@ -29,11 +30,11 @@ class Judged:
     request_id: str
     release: str
     candidates: tuple[str, ...]
-    outcome: int | None
+    outcome: Preference | None
     counts: BiasCounts
     failed: bool = False
     template_id: str = ""
-    orders: tuple[Preference, Preference] | None = None
+    orders: tuple[Preference | None, Preference | None] | None = None
     chances: Mapping[Hashable, float] = field(default_factory=dict)
     content: tuple[str, tuple[tuple[str, int], ...]] = ("", ())
     cluster: str = ""
@@ -80,13 +81,15 @@ class Judged:
         return None if self.orders is None else RULES[rule].settle(*self.orders)
 
 
-def outcome_of(verdict: Verdict, candidates: Sequence[str]) -> int | None:
-    """A scored verdict as +1, 0 or -1; None unless it names one of two candidates, or a tie."""
+def outcome_of(verdict: Verdict, candidates: Sequence[str]) -> Preference | None:
+    """Which candidate a scored verdict prefers; None unless it names one of two candidates, or a tie."""
     if len(set(candidates)) != 2 or len(candidates) != 2:
         return None
     if verdict.tie:
-        return None if verdict.winner else 0
-    return {candidates[0]: 1, candidates[1]: -1}.get(verdict.winner)
+        return None if verdict.winner else Preference.TIE
+    if not verdict.winner:
+        return None
+    return Preference.of_winner(verdict.winner, candidates)
 
 
 def ambiguous(judged: Iterable[Judged]) -> set[str]:
@@ -116,7 +119,7 @@ def _chances(verdict: Verdict) -> dict[Hashable, float]:
     return dict(zip(CLASSES, told, strict=True))
 
 
-def _scores_differ(verdict: Verdict, outcome: int | None) -> bool:
+def _scores_differ(verdict: Verdict, outcome: Preference | None) -> bool:
     if not outcome:
         return False
     first, second = (score.score for score in verdict.scores)

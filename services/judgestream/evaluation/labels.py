@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from judgestream.core.preference import Preference
 from judgestream.core.types import Label
 from judgestream.evaluation.majority import majority
 
@@ -31,12 +32,12 @@ class NoGold(StrEnum):
 class Gold:
     """What the annotators of one request say together.
 
-    side        +1 the first candidate is better, 0 equal, -1 the second; None where `reason` says why not
+    side        in the order of the candidates; None where `reason` says why not
     annotators  whose votes were counted, sorted
     unknown     votes for a candidate that the request does not have: not counted
     """
 
-    side: int | None
+    side: Preference | None
     reason: NoGold | None
     annotators: tuple[str, ...] = ()
     unknown: int = 0
@@ -55,8 +56,8 @@ def fault(label: Label) -> LabelFault | None:
     return None
 
 
-def preference(label: Label, candidates: Sequence[str]) -> int | LabelFault:
-    """A label as +1, 0 or -1 in the order of its request's two candidate ids, or why it says nothing.
+def preference(label: Label, candidates: Sequence[str]) -> Preference | LabelFault:
+    """What a label prefers, in the order of its request's two candidate ids, or why it says nothing.
 
     Of a request that has not two candidates nobody is the winner.
     """
@@ -64,9 +65,11 @@ def preference(label: Label, candidates: Sequence[str]) -> int | LabelFault:
     if found is not None:
         return found
     if label.tie:
-        return 0
-    sides = dict(zip(candidates, (1, -1), strict=False)) if len(candidates) == 2 else {}
-    return sides.get(label.winner, LabelFault.UNKNOWN_WINNER)
+        return Preference.TIE
+    if len(candidates) != 2:
+        return LabelFault.UNKNOWN_WINNER
+    side = Preference.of_winner(label.winner, candidates)
+    return LabelFault.UNKNOWN_WINNER if side is None else side
 
 
 def is_annotator(name: str, wanted: Sequence[str]) -> bool:
@@ -144,7 +147,7 @@ class Ballots:
         A vote for an unknown candidate is left out before the majority is looked for.
         """
         votes = self._votes.get(request_id, {})
-        sides: dict[str, int] = {}
+        sides: dict[str, Preference] = {}
         for annotator, label in votes.items():
             side = preference(label, candidates)
             if not isinstance(side, LabelFault):

@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from judgestream.core.passes import reversed_pairs
+from judgestream.core.preference import Preference
 from judgestream.core.reconcile import reading_preference
 from judgestream.core.types import PassResult, Reading, Verdict
-
-Preference = int | None
-"""+1, 0 or -1 in candidate order (the swapped order restored); None for an order that was not read."""
 
 INCONSISTENT = "inconsistent"
 """The outcome of two orders that contradict each other where a rule lets them be nothing else: no label is
 equal to it, so it is never right."""
 
-Outcome = int | str | None
+Outcome = Preference | str | None
 
 
 class OrderRule(StrEnum):
@@ -32,31 +31,34 @@ class OrderRule(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """`settle(straight, swapped)` gives +1, 0, -1, `INCONSISTENT`, or None for what is left out."""
+    """`settle(straight, swapped)` gives a preference, `INCONSISTENT`, or None for what is left out.
+
+    Both arguments are in candidate order (the swapped order restored), None for an order that was not read.
+    """
 
     name: OrderRule
     meaning: str
-    settle: Callable[[Preference, Preference], Outcome]
+    settle: Callable[[Preference | None, Preference | None], Outcome]
 
 
-def _straight(straight: Preference, _: Preference) -> Outcome:
+def _straight(straight: Preference | None, _: Preference | None) -> Outcome:
     return straight
 
 
-def _mt_bench(straight: Preference, swapped: Preference) -> Outcome:
+def _mt_bench(straight: Preference | None, swapped: Preference | None) -> Outcome:
     if straight is None or swapped is None:
         return None
-    return straight if straight == swapped else 0
+    return straight if straight == swapped else Preference.TIE
 
 
-def _judgebench(straight: Preference, swapped: Preference) -> Outcome:
+def _judgebench(straight: Preference | None, swapped: Preference | None) -> Outcome:
     if straight is None and swapped is None:
         return INCONSISTENT
     counter = (straight or 0) + (swapped or 0)
-    return (counter > 0) - (counter < 0)
+    return Preference.between(counter, 0)
 
 
-def _auto_j(straight: Preference, swapped: Preference) -> Outcome:
+def _auto_j(straight: Preference | None, swapped: Preference | None) -> Outcome:
     if straight is None or swapped is None:
         return None
     return straight if straight == swapped else INCONSISTENT
@@ -89,22 +91,18 @@ RULES: Mapping[OrderRule, Rule] = MappingProxyType({row.name: row for row in _RO
 arXiv 2306.05685 (FastChat `show_result.py`), 2410.12784, 2310.05470, 2310.17631."""
 
 
-def orders_of(verdict: Verdict) -> tuple[Preference, Preference] | None:
+def orders_of(verdict: Verdict) -> tuple[Preference | None, Preference | None] | None:
     """What the straight and the swapped pass of a verdict say, each alone, in candidate order.
 
     Of a request judged with and without its reference, its first twin: with the reference. None when the
     verdict has no two passes of one kind.
     """
-    passes = {one.name: one for one in verdict.passes}
-    for name, one in passes.items():
-        order, plus, reference = name.partition("+")
-        other = passes.get(f"swapped{plus}{reference}")
-        if order == "straight" and other is not None:
-            return _preference(one), _preference(other)
+    for straight, swapped in reversed_pairs(verdict.passes):
+        return _preference(straight), _preference(swapped)
     return None
 
 
-def _preference(result: PassResult) -> Preference:
+def _preference(result: PassResult) -> Preference | None:
     reading = result.reading
     if not isinstance(reading, Reading) or reading.win is None:
         return None

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from judgestream.core.preference import Preference
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Position:
@@ -55,13 +57,13 @@ class Position:
         return count / self.n if self.n else None
 
 
-def lean(straight: int, swapped: int) -> int:
-    """+1, 0 or -1: the judge leans toward the first position, toward neither, toward the second.
+def lean(straight: int, swapped: int) -> Preference:
+    """Of the two positions: the judge leans toward the first position, toward neither, toward the second.
 
     Both preferences are in candidate order (the swapped one restored): +1 the first candidate is
     better, 0 equal, -1 the second is. A tie one way and a win the other is a lean, too.
     """
-    return (straight > swapped) - (straight < swapped)
+    return Preference.between(straight, swapped)
 
 
 def position(straight: Sequence[int | None], swapped: Sequence[int | None]) -> Position:
@@ -75,8 +77,8 @@ def position(straight: Sequence[int | None], swapped: Sequence[int | None]) -> P
     rows = list(zip(straight, swapped, strict=True))
     leans = [lean(s, w) for s, w in rows if s is not None and w is not None]
     return Position(
-        consistent=leans.count(0),
-        toward_first=leans.count(1),
-        toward_second=leans.count(-1),
+        consistent=leans.count(Preference.TIE),
+        toward_first=leans.count(Preference.FIRST),
+        toward_second=leans.count(Preference.SECOND),
         unscored=len(rows) - len(leans),
     )

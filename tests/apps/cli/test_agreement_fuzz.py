@@ -7,6 +7,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from judgestream.apps.cli import agreement_view as view
+from judgestream.core.transforms import STRAIGHT, SWAPPED, UNKNOWN, Transform
 from judgestream.core.types import (
     PROBE_KEY,
     CandidateScore,
@@ -52,7 +53,16 @@ def _whole(reading: Reading | Unreadable) -> bool:
 passes = st.lists(
     st.builds(
         PassResult,
-        name=st.sampled_from(["straight", "swapped", "straight+reference", "swapped+", "", "+"]),
+        transform=st.sampled_from(
+            [
+                STRAIGHT,
+                SWAPPED,
+                UNKNOWN,
+                Transform(order=(0, 1), with_reference=True),
+                Transform(order=(2, 0, 1)),
+                Transform(order=(1, 0, 2)),
+            ]
+        ),
         reading=readings.filter(_whole),
         reply=st.just(Reply(text="")),
     ),

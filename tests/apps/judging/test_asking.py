@@ -30,7 +30,7 @@ from judgestream.core.errors import (
     RequestsRefused,
     TooOld,
 )
-from judgestream.core.modes import Pass
+from judgestream.core.passes import Pass
 from judgestream.core.templates import JUDGELM
 from judgestream.core.transforms import STRAIGHT
 from judgestream.core.types import Release, Reply

@@ -22,7 +22,7 @@ from judgestream.core.errors import (
     OversizeRecord,
     PromptTooLong,
 )
-from judgestream.core.modes import Pass
+from judgestream.core.passes import Pass
 from judgestream.core.types import Release, Reply
 from judgestream.settings import Judging
 from judgestream.v1.judging_pb2 import Candidate, DeadLetter, JudgeRequest, Verdict
@@ -144,7 +144,7 @@ def test_a_request_becomes_one_verdict_from_both_orders() -> None:
     bench = Bench()
     bench.handle(request(), ("traceparent", TRACE))
     (passes,) = bench.judge.asked
-    assert [one.name for one in passes] == ["straight", "swapped"]
+    assert [one.transform.name for one in passes] == ["straight", "swapped"]
     (verdict,) = bench.topics.verdicts()
     # "8 3" in both orders: the judge only looks at the position, so the settled verdict is no winner
     assert verdict.status == Verdict.STATUS_SCORED and verdict.flipped

@@ -38,7 +38,7 @@ from judgestream.core.errors import (
     PromptTooLong,
     RejectedByJudge,
 )
-from judgestream.core.modes import Pass
+from judgestream.core.passes import Pass
 from judgestream.core.types import Release, Reply
 from judgestream.settings import Judging
 from judgestream.v1.judging_pb2 import Candidate, DeadLetter, JudgeRequest, Verdict

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from judgestream.checkpoints.temperature import soften
-from judgestream.core.modes import PAIRWISE, Pass, plan
+from judgestream.core.modes import PAIRWISE, plan
 from judgestream.core.parsing import read
+from judgestream.core.passes import Pass
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates import template
 from judgestream.core.types import Options, Reading, ReferenceUse, Reply

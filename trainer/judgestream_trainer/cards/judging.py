@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from judgestream.core.modes import PAIRWISE, SINGLE, Mode, plan
-from judgestream.core.parsing import UNPARSED, parse_strict, read
+from judgestream.core.parsing import UNPARSED, parse_strict
+from judgestream.core.preference import Preference
 from judgestream.core.prompt import Prompt
 from judgestream.core.reconcile import reading_preference
 from judgestream.core.templates import template
@@ -63,8 +64,8 @@ def request_of(
     )
 
 
-def truth_of(example: Example, *, with_reference: bool) -> int:
-    """+1, 0 or -1 by the scores of the judgement that belongs to the format, else of the other one.
+def truth_of(example: Example, *, with_reference: bool) -> Preference:
+    """By the scores of the judgement that belongs to the format, else of the other one.
 
     JudgeLM's ground truth with reference is a teacher who saw it, and a computed truth is one for both.
     """
@@ -72,8 +73,7 @@ def truth_of(example: Example, *, with_reference: bool) -> int:
     judgement = (informed or blind) if with_reference else (blind or informed)
     if judgement is None:  # an Example has one
         raise AssertionError(f"example {example.id!r} has no judgement")
-    first, second = judgement.scores
-    return (first > second) - (first < second)
+    return Preference.between(*judgement.scores)
 
 
 def judge_pairs(
@@ -118,13 +118,13 @@ def run_passes(
         for planned in passes:
             reply = next(replies)
             if isinstance(reply, Exception):
-                reading: Reading | Unreadable = Unreadable(
-                    reason=Unread.UNPARSABLE, detail=str(reply)
+                unread = Unreadable(reason=Unread.UNPARSABLE, detail=str(reply))
+                result = PassResult(
+                    transform=planned.transform, reading=unread, reply=Reply(text="")
                 )
-                reply = Reply(text="")
             else:
-                reading = planned.transform.restore(read(reply, planned.grammar))
-            row.append(PassResult(name=planned.name, reading=reading, reply=reply))
+                result = planned.result(reply)
+            row.append(result)
         results.append(tuple(row))
     return results
 
@@ -142,7 +142,7 @@ def judge_singles(judge: Judge, items: Sequence[Item]) -> SingleFigures:
         errors += [abs(first - item.scores[0]), abs(second - item.scores[1])]
         if item.truth:
             untied += 1
-            ranked += (first > second) - (first < second) == item.truth
+            ranked += Preference.between(first, second) is item.truth
     return SingleFigures(
         n=len(items),
         ranked=share(ranked, untied),
@@ -166,7 +166,7 @@ def _judged(
     first, second = map(len, example.answers)
     verdict = None
     if settled.status is Status.SCORED:
-        verdict = {"a": 1, "": 0, "b": -1}[settled.winner]
+        verdict = Preference.of_winner(settled.winner, ("a", "b"))
     return Judged(
         group=example.group,
         truth=truth,
@@ -176,14 +176,14 @@ def _judged(
         confidence=settled.confidence or 0.0,
         greedy_straight=first_shown,
         greedy_swapped=None if second_shown is None else -second_shown,
-        longer=(first > second) - (first < second),
+        longer=Preference.between(first, second),
         outside=max((r.outside for r in readings if r is not None), default=1.0),
         cluster=cluster,
     )
 
 
-def greedy_preference(text: str) -> int | None:
-    """What JudgeLM's own evaluator reads in a reply: +1, 0 or -1 in the order shown, None where it reads
+def greedy_preference(text: str) -> Preference | None:
+    """What JudgeLM's own evaluator reads in a reply, in the order shown, None where it reads
     nothing.
 
     From the text alone, whatever probability lies outside the grammar: its published figures are computed
@@ -192,5 +192,4 @@ def greedy_preference(text: str) -> int | None:
     scores = parse_strict(text)
     if scores == UNPARSED:
         return None
-    first, second = scores
-    return (first > second) - (first < second)
+    return Preference.between(*scores)

@@ -9,13 +9,13 @@ from judgestream.adapters.files.importing import Reading, import_files
 from judgestream.core.formats import FORMATS
 from judgestream.core.formats.base import Draft, finish
 from judgestream.core.modes import PAIRWISE, plan
+from judgestream.core.preference import Preference
 from judgestream.core.templates import JUDGELM
 from judgestream.core.types import Request, Status
 from judgestream.engine.judge import Judge
 from judgestream.evaluation.majority import majority
 from judgestream_trainer.cards.bundled import Card
 from judgestream_trainer.cards.judging import WHEN, run_passes
-from judgestream_trainer.data.pairs import winner_of
 
 
 def labelled_pairs(path: Path) -> list[tuple[Request, int]]:
@@ -28,7 +28,7 @@ def labelled_pairs(path: Path) -> list[tuple[Request, int]]:
         converted = finish(row.found, at=WHEN)
         winner = majority([label.winner for label in converted.labels])
         ids = [candidate.id for candidate in converted.request.candidates]
-        side = winner_of(winner, *ids) if winner is not None and len(ids) == 2 else None
+        side = Preference.of_winner(winner, ids) if winner is not None and len(ids) == 2 else None
         if side is not None:
             rows.append((converted.request, side))
     return rows
@@ -44,7 +44,7 @@ def measure(judge: Judge, rows: list[tuple[Request, int]], source: str) -> dict[
     results = run_passes(judge, [request for request, _ in rows], PAIRWISE)
     settled = [PAIRWISE.settle(r, passes) for (r, _), passes in zip(rows, results, strict=True)]
     scored = [
-        (winner_of(s.winner, *(candidate.id for candidate in request.candidates)), label)
+        (Preference.of_winner(s.winner, [candidate.id for candidate in request.candidates]), label)
         for s, (request, label) in zip(settled, rows, strict=True)
         if s.status is Status.SCORED
     ]

@@ -36,11 +36,10 @@ class VerdictSummary:
 
     @classmethod
     def of(cls, verdict: Verdict) -> "VerdictSummary":
-        first = verdict.passes[0].name if verdict.passes else ""
         return cls(
             winner=verdict.winner if verdict.status is Status.SCORED else None,
             explanation=verdict.explanation,
-            informed="reference" in first,
+            informed=bool(verdict.passes) and verdict.passes[0].transform.with_reference,
         )
 
 
@@ -117,13 +116,13 @@ class LabelledRequests:
             return Reason.NOT_A_PAIR
         if len(self._contents[request_id]) > 1:
             return Reason.AMBIGUOUS
-        first, second = (one.id for one in request.candidates)
-        gold = self._ballots.gold(request_id, (first, second))
+        candidates = tuple(candidate.id for candidate in request.candidates)
+        gold = self._ballots.gold(request_id, candidates)
         if gold.side is None:
             if gold.reason is NoGold.NO_LABEL and request_id in self._faulty:
                 return Reason.INVALID_LABEL
             return _REASONS[gold.reason or NoGold.NO_LABEL]
-        side, winner = gold.side, {1: first, 0: "", -1: second}[gold.side]
+        side, winner = gold.side, gold.side.winner(candidates)
         verdict = self._verdicts.get(request_id)
         by = ", ".join(gold.annotators)
         source = f"request {request_id}, labelled by {by}"

@@ -4,6 +4,7 @@ from collections import Counter
 
 from judgestream.core.formats.base import Draft, Review, digest
 from judgestream.core.formats.reasons import NoLabel
+from judgestream.core.preference import Preference
 from judgestream.evaluation.majority import majority
 from judgestream_trainer.data.example import Example, Judgement
 from judgestream_trainer.data.outcomes import Outcome, Reason, Usable
@@ -21,11 +22,6 @@ def decided(winner: int, explanation: str = "") -> Judgement:
     second."""
     scores = {1: (BETTER, WORSE), 0: (EQUAL, EQUAL), -1: (WORSE, BETTER)}[winner]
     return Judgement(scores=scores, explanation=explanation)
-
-
-def winner_of(winner: str, first: str, second: str) -> int | None:
-    """A winner's candidate id ("" for a tie) as +1, 0 or -1; None when it is none of the two."""
-    return {"": 0, first: 1, second: -1}.get(winner)
 
 
 def outcome(draft: Draft, form: str, source: str) -> Outcome:
@@ -66,7 +62,7 @@ def _by_votes(draft: Draft, *, informed: bool) -> Judgement | Reason:
     winner = majority(votes)
     if winner is None:
         return Reason.NO_MAJORITY
-    side = winner_of(winner, *(one.id for one in draft.candidates))
+    side = Preference.of_winner(winner, [candidate.id for candidate in draft.candidates])
     return Reason.UNKNOWN_WINNER if side is None else decided(side)
 
 

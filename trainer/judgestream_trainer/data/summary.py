@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from judgestream.core.preference import Preference
 from judgestream.core.templates import JUDGELM
 from judgestream_trainer.data.example import Example, Judgement
 from judgestream_trainer.data.split import Shares, Side, deduplicated, prompt_key, split
@@ -19,8 +20,12 @@ class Balance:
 
     @classmethod
     def of(cls, judgements: Iterator[Judgement]) -> "Balance":
-        signs = Counter((a > b) - (a < b) for a, b in (one.scores for one in judgements))
-        return cls(first=signs[1], tie=signs[0], second=signs[-1])
+        signs = Counter(Preference.between(*judgement.scores) for judgement in judgements)
+        return cls(
+            first=signs[Preference.FIRST],
+            tie=signs[Preference.TIE],
+            second=signs[Preference.SECOND],
+        )
 
     def __str__(self) -> str:
         total = self.first + self.tie + self.second

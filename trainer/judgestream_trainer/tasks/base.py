@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from judgestream.core.preference import Preference
 from judgestream_trainer.data.example import Example, Judgement, Mark
 
 LOWEST_SCORE, HIGHEST_SCORE = 1, 9
@@ -77,10 +78,9 @@ class Item:
         return self.never_train or digest[0] % 5 == 0
 
     @property
-    def truth(self) -> int:
-        """+1 when the first answer is better, -1 when the second is, 0 when they are equally good."""
-        first, second = self.scores
-        return (first > second) - (first < second)
+    def truth(self) -> Preference:
+        """The answer with the higher score is the better one."""
+        return Preference.between(*self.scores)
 
     @property
     def example(self) -> Example:

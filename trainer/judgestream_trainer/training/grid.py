@@ -7,6 +7,8 @@ what its own grammar does not read, so each score is moved to a label of the gra
 from collections.abc import Sequence
 from itertools import product
 
+from judgestream.core.preference import Preference
+
 Scores = tuple[float, float]
 
 
@@ -21,7 +23,7 @@ def on_grid(scores: Scores, labels: Sequence[float]) -> Scores | None:
     fitting = [
         pair
         for pair in product(_nearest(first, labels), _nearest(second, labels))
-        if _order(*pair) == _order(first, second)
+        if Preference.between(*pair) is Preference.between(first, second)
     ]
     return max(fitting, key=sum, default=None)
 
@@ -29,7 +31,3 @@ def on_grid(scores: Scores, labels: Sequence[float]) -> Scores | None:
 def _nearest(score: float, labels: Sequence[float]) -> list[float]:
     gap = min(abs(score - label) for label in labels)
     return [label for label in labels if abs(score - label) == gap]
-
-
-def _order(first: float, second: float) -> int:
-    return (first > second) - (first < second)

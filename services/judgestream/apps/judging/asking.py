@@ -38,7 +38,7 @@ from judgestream.core.errors import (
     RetryableError,
     TooOld,
 )
-from judgestream.core.modes import Pass
+from judgestream.core.passes import Pass
 from judgestream.core.probe import known_good
 from judgestream.core.templates import template
 from judgestream.core.types import Release, Reply

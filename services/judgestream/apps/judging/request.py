@@ -28,7 +28,8 @@ from judgestream.core.errors import (
 )
 from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.limits import plausible, quoted, shortened
-from judgestream.core.modes import Mode, Pass, check, plan
+from judgestream.core.modes import Mode, check, plan
+from judgestream.core.passes import Pass
 from judgestream.core.templates import template
 from judgestream.core.types import Reply, Request, Verdict
 from judgestream.core.verdicts import Effort, failed, settle

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Self
 
+from judgestream.core.passes import reversed_pairs
+from judgestream.core.preference import Preference
 from judgestream.core.reconcile import reading_preference
 from judgestream.core.types import PassResult, Reading, Status, Verdict
 from judgestream.evaluation.position import lean
-
-STRAIGHT, SWAPPED = "straight", "swapped"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,21 +97,16 @@ def _lean(verdict: Verdict) -> int | None:
     None without a twin. A request judged with and without its reference has two; only the first counts
     (with reference, unless that one is unreadable), so that one verdict is one observation.
     """
-    passes = {one.name: one for one in verdict.passes}
-    for one in verdict.passes:
-        order, plus, reference = one.name.partition("+")
-        if order != STRAIGHT:
-            continue
-        straight = _preference(one)
-        swapped = _preference(passes.get(f"{SWAPPED}{plus}{reference}"))
+    for one, other in reversed_pairs(verdict.passes):
+        straight, swapped = _preference(one), _preference(other)
         if straight is not None and swapped is not None:
             return lean(straight, swapped)
     return None
 
 
-def _preference(result: PassResult | None) -> int | None:
-    """None for a pass that is missing, unreadable, or about a single candidate."""
-    if result is None or not isinstance(result.reading, Reading) or result.reading.win is None:
+def _preference(result: PassResult) -> Preference | None:
+    """None for a pass that is unreadable, or not about two candidates."""
+    if not isinstance(result.reading, Reading) or result.reading.win is None:
         return None
     return reading_preference(result.reading)
 

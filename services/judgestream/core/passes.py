@@ -1,0 +1,53 @@
+"""Passes: one prompt to one judge each, and its reply in the request's candidate order."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from judgestream.core.parsing import read
+from judgestream.core.templates.base import Grammar
+from judgestream.core.transforms import Transform
+from judgestream.core.types import PassResult, Reading, Reply, Unreadable
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pass:
+    """One prompt to one judge. `max_tokens` is 0 unless this pass also writes the explanation."""
+
+    transform: Transform
+    prompt: str
+    grammar: Grammar
+    max_tokens: int = 0
+
+    def result(self, reply: Reply) -> PassResult:
+        """The reply to this prompt, read and put back into the request's candidate order."""
+        reading = restored(read(reply, self.grammar), self.transform)
+        return PassResult(transform=self.transform, reading=reading, reply=reply)
+
+
+def restored(reading: Reading | Unreadable, transform: Transform) -> Reading | Unreadable:
+    """A reading by shown position, put back into the request's candidate order.
+
+    Raises:
+        ValueError: a preference between two candidates, where the transform shows another number.
+    """
+    if isinstance(reading, Unreadable) or transform.straight:
+        return reading
+    means = transform.invert(reading.means) if reading.means else ()
+    greedy = transform.invert(reading.greedy) if reading.greedy else ()
+    if reading.win is None:
+        return replace(reading, means=means, greedy=greedy)
+    if len(transform.order) != 2:
+        raise ValueError(f"a preference is between two candidates, not {len(transform.order)}")
+    return replace(reading, means=means, greedy=greedy, win=reading.lose, lose=reading.win)
+
+
+def reversed_pairs(passes: Sequence[PassResult]) -> Iterator[tuple[PassResult, PassResult]]:
+    """Every two passes that show the same candidates in reversed order and are alike otherwise.
+
+    The first of the two has the smaller order: of two candidates, straight comes before swapped.
+    """
+    by_transform = {result.transform: result for result in passes}
+    for result in passes:
+        other = by_transform.get(result.transform.reversed)
+        if other is not None and result.transform.order < other.transform.order:
+            yield result, other
