@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from judgestream.core.preference import Preference
 from judgestream.core.types import PROBE_KEY, CandidateScore, Label, Status, Verdict
 from judgestream.core.verdict_set import VerdictSet
 from judgestream.evaluation.judged import Judged, ambiguous
@@ -31,7 +32,7 @@ def judged(request_id: str, outcome: int | None, *, release: str = "r", **more: 
         request_id=request_id,
         release=release,
         candidates=("a", "b"),
-        outcome=outcome,
+        outcome=None if outcome is None else Preference(outcome),
         counts=BiasCounts(
             n=1, ordered=1, consistent=int(outcome == 1), toward_first=int(outcome != 1)
         ),

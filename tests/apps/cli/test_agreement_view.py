@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from judgestream.apps.cli import agreement_view as view
 from judgestream.apps.cli import main
 from judgestream.apps.cli.agreement import _gate
+from judgestream.core.preference import Preference
 from judgestream.core.types import Label
 from judgestream.evaluation.judged import Judged
 from judgestream.evaluation.label_join import ReleaseAgreement, join, paired
@@ -46,9 +47,9 @@ def released(
             release=name,
             template_id="judgelm-v1",
             candidates=("a", "b"),
-            outcome=(-1 if k % every == 0 else 1) * (1 if k % 2 == 0 else -1),
+            outcome=Preference((-1 if k % every == 0 else 1) * (1 if k % 2 == 0 else -1)),
             counts=BiasCounts(n=1, ordered=1, consistent=1),
-            orders=(1, -1),
+            orders=(Preference.FIRST, Preference.SECOND),
             chances={1: 0.7, 0: 0.1, -1: 0.2},
         )
         for k, request in enumerate(NAMES)
@@ -131,7 +132,11 @@ def test_nothing_to_show_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_undefined_kappa_is_said() -> None:
     one = Label(label_id="l", request_id="q1", annotator="h", labelled_at=NOON, winner="a")
     verdict = Judged(
-        request_id="q1", release="r", candidates=("a", "b"), outcome=1, counts=BiasCounts()
+        request_id="q1",
+        release="r",
+        candidates=("a", "b"),
+        outcome=Preference.FIRST,
+        counts=BiasCounts(),
     )
     assert any("kappa" in text for text in view.remarks(join("r", [verdict], Ballots([one]))))
 
