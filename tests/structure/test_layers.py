@@ -35,7 +35,10 @@ ADAPTERS = {
     f"{J}.adapters.files": (f"{J}.core", f"{J}.contracts"),
     f"{J}.adapters.kafka": DATA,
     f"{J}.adapters.redis": (f"{J}.core", f"{J}.settings", f"{J}.evaluation"),
-    f"{J}.adapters.releases": (f"{J}.core", f"{J}.checkpoints"),
+    f"{J}.adapters.releases": (
+        *(f"{J}.core", f"{J}.checkpoints"),
+        f"{J}.backends.chat.base_url",
+    ),
     f"{J}.adapters.triton": (f"{J}.core", f"{J}.contracts"),
     f"{J}.adapters.triton_control": (f"{J}.core",),
     f"{J}.adapters.preflight": (*DATA, f"{J}.adapters.kafka"),

@@ -105,10 +105,18 @@ def test_the_cards_page_has_every_section_and_the_ablation_that_it_was_given(
     card: Card, recipe: Recipe
 ) -> None:
     plain = page(card, recipe, PLOTS)
-    for section in ("## Figures", "### With the reference", "### As JudgeLM measures", "### Facts"):
+    for section in (
+        "## Figures",
+        "### With reference, by group",
+        "### JudgeLM's metrics",
+        "### Facts",
+        "### Length",
+        "## Calibration",
+        "## How it was made",
+    ):
         assert section in plain
     assert "`perfer_before_rate`" in plain
-    assert "![Truth by verdict](plots/confusion.png)" in plain
+    assert "![Verdict against ground truth](plots/confusion.png)" in plain
     assert "Ablation" not in plain
     measured = replace(card, ablation=ABLATION, ablation_note="Three seeds.")
     shown = page(measured, recipe)
@@ -164,7 +172,7 @@ def test_examples_without_reference_are_not_judged_with_one(judge: Judge) -> Non
         group="plain",
     )
     report = evaluate(judge, [blind], sources=[])
-    assert set(report.skill.overall) == {"without_reference"}
+    assert set(report.results.overall) == {"without_reference"}
     assert "without reference, N = 1" in report_page(report)
 
 

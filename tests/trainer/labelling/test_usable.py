@@ -4,8 +4,8 @@ import pytest
 
 from judgestream.core.templates import CHAT
 from judgestream_trainer.data.example import Judgement
+from judgestream_trainer.data.teacher import judgement_text
 from judgestream_trainer.labelling.journal import Entry
-from judgestream_trainer.labelling.records import written
 from judgestream_trainer.labelling.usable import judgement_of
 
 GRAMMAR = CHAT.forms["pair"].grammar
@@ -47,4 +47,4 @@ def test_what_is_no_judgement_has_a_reason(entry: Entry, reason: str) -> None:
 
 
 def test_a_judgement_is_written_as_judgelms_targets_are() -> None:
-    assert written(Judgement(scores=(7.0, 10.0), explanation="So.")) == "7 10\nSo."
+    assert judgement_text(Judgement(scores=(7.0, 10.0), explanation="So.")) == "7 10\nSo."

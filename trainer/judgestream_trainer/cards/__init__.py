@@ -1,0 +1,1 @@
+"""Evaluation cards: a judge measured on held-out examples, as JSON, Markdown and plots."""

@@ -1,4 +1,4 @@
-"""The evaluation card of a judge made from the task families: what it can and cannot do, in numbers."""
+"""The evaluation card of a bundled judge, which is trained on the task families."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -8,8 +8,14 @@ from typing import Any
 from judgestream.engine.judge import Judge
 from judgestream.evaluation.summary import Figures, Judged
 from judgestream_trainer.cards.calibrate import Fitted
-from judgestream_trainer.cards.figures import FORMATS, ByFormat, Skill, by_group, skill
 from judgestream_trainer.cards.judging import SingleFigures, judge_pairs, judge_singles
+from judgestream_trainer.cards.results import (
+    FORMATS,
+    ByFormat,
+    JudgeResults,
+    by_group,
+    results_of,
+)
 from judgestream_trainer.cards.tables import Ablation
 from judgestream_trainer.recipe import Recipe
 from judgestream_trainer.tasks import FAMILIES, items
@@ -18,7 +24,7 @@ from judgestream_trainer.tasks.base import Item
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingRecord:
-    """How the judge came to be: wall time on this machine, and what it saw."""
+    """How the judge was trained. `seconds` is wall time; `date` is ISO 8601."""
 
     seconds: float
     steps: int
@@ -30,45 +36,46 @@ class TrainingRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
-    """All figures of a judge that was made from the task families; a skill's groups are the families.
+    """All figures of a bundled judge. The groups of `results` are the task families.
 
-    groups    facts by whether the judge could have learned them, by format
-    foreign   the share of unreadable replies and the agreement on human-labelled pairs from elsewhere,
-              where such a file was at hand: text that the judge was not made for
-    ablation  variant -> figure -> mean and standard deviation over seeds, where it was measured;
-              `ablation_note` says how
+    groups         facts by whether the judge was trained on them, by format
+    out_of_domain  readability and agreement on human-labelled pairs, where such a file was given
+    ablation       variant -> figure -> mean and standard deviation over seeds, where it was measured;
+                   `ablation_note` describes the experiment
     """
 
     recipe: str
     seed: int
     evaluation_seed: int
     training: TrainingRecord
-    skill: Skill
+    results: JudgeResults
     groups: Mapping[str, Mapping[str, Figures]]
     single: SingleFigures
     calibration: Fitted
-    foreign: Mapping[str, Any] | None = None
+    out_of_domain: Mapping[str, Any] | None = None
     ablation: Ablation | None = None
     ablation_note: str = ""
 
     @property
     def overall(self) -> Mapping[str, Figures]:
-        return self.skill.overall
+        return self.results.overall
 
     @property
     def families(self) -> Mapping[str, Mapping[str, Figures]]:
-        return self.skill.groups
+        return self.results.groups
 
     def data(self) -> dict[str, Any]:
-        """What `evaluation.json` holds."""
+        """The content of `evaluation.json`."""
         plain = asdict(self)
-        parts = plain.pop("skill")
-        families = parts.pop("groups")
-        return {**plain, **parts, "families": families}
+        results = plain.pop("results")
+        families = results.pop("groups")
+        out_of_domain = {"foreign": plain.pop("out_of_domain")}
+        ablation = {name: plain.pop(name) for name in ("ablation", "ablation_note")}
+        return {**plain, **out_of_domain, **ablation, **results, "families": families}
 
 
 def held_out_items(recipe: Recipe, *, per_family: int, seed: int) -> list[Item]:
-    """The evaluation set: as many held-out items of every family; prompts of any length."""
+    """The evaluation set: the same number of held-out items of every family, of any length."""
     return [
         item
         for name in recipe.families
@@ -77,7 +84,7 @@ def held_out_items(recipe: Recipe, *, per_family: int, seed: int) -> list[Item]:
 
 
 def measure(judge: Judge, recipe: Recipe, training: TrainingRecord, calibration: Fitted) -> Card:
-    """Judge the evaluation set in every format and add the figures up."""
+    """Judge the evaluation set in every format and summarise the results."""
     seed = recipe.evaluation.seed
     chosen = held_out_items(recipe, per_family=recipe.evaluation.items, seed=seed)
     judged = {
@@ -88,7 +95,7 @@ def measure(judge: Judge, recipe: Recipe, training: TrainingRecord, calibration:
         seed=recipe.seed,
         evaluation_seed=seed,
         training=training,
-        skill=skill(judged),
+        results=results_of(judged),
         groups=by_group(_facts(chosen, judged)),
         single=judge_singles(judge, chosen),
         calibration=calibration,
@@ -96,7 +103,7 @@ def measure(judge: Judge, recipe: Recipe, training: TrainingRecord, calibration:
 
 
 def _facts(chosen: Sequence[Item], judged: ByFormat) -> dict[str, list[Judged]]:
-    """The knowledge items under their finer names."""
+    """The knowledge items by group, such as `trained facts`."""
     return {
         name: [
             replace(row, group=item.group)
@@ -108,24 +115,24 @@ def _facts(chosen: Sequence[Item], judged: ByFormat) -> dict[str, list[Judged]]:
 
 
 def differences(card: Card, data: Mapping[str, Any], tolerance: float) -> list[str]:
-    """Where a card departs from an earlier card's data by more than `tolerance`; empty when it agrees.
+    """Where a card differs from an earlier card's data by more than `tolerance`; empty when they agree.
 
-    Compared are accuracy and consistency, overall with the tolerance as it is, per family with twice
-    that (its items are few).
+    Accuracy and consistency are compared: overall within `tolerance`, per family within twice that, since a
+    family has few items.
     """
-    found: list[str] = []
+    lines: list[str] = []
     now = card.data()
     for shown in FORMATS:
-        found += _apart(
+        lines += _apart(
             f"overall, {shown}", now["overall"][shown], data["overall"][shown], tolerance
         )
         for name, by_format in now["families"].items():
             if name not in data["families"]:
-                found.append(f"{name}: not in the earlier card")
+                lines.append(f"{name}: not in the earlier card")
                 continue
             earlier = data["families"][name][shown]
-            found += _apart(f"{name}, {shown}", by_format[shown], earlier, 2 * tolerance)
-    return found
+            lines += _apart(f"{name}, {shown}", by_format[shown], earlier, 2 * tolerance)
+    return lines
 
 
 def _apart(

@@ -1,9 +1,10 @@
-"""Fit a judge's temperature: the one that makes the settled verdicts' probabilities fit the truth best.
+"""Temperature fitting: the T whose verdict probabilities fit the ground truth best.
 
-Least mean negative log-likelihood of the true outcome (better, worse, equal), probabilities averaged
-over both orders, with a normal prior on log T around 0 that keeps few verdicts from deciding much. The sum
-may have several valleys, so a grid finds the deepest and golden-section search its bottom. The items are held
-out from training and are not the evaluation's. Where the verdicts cannot say, T stays 1, with the reason.
+T minimises the mean negative log-likelihood of the true outcome (first better, tie, second better), with
+probabilities averaged over both orders and a normal prior on log T around 0. The prior limits what a few
+verdicts can do. The objective may have several minima: a grid finds the lowest, golden-section search refines
+it. The items are held out from training and are not those of the evaluation. When the verdicts do not
+determine T, it stays 1, with a reason.
 """
 
 import math
@@ -31,30 +32,30 @@ from judgestream_trainer.tasks import FAMILIES, items
 
 LOWEST, HIGHEST = 0.25, 8.0
 GRID = 51
-"""Points of the grid between their logarithms."""
+"""Points of the grid, equidistant in log T."""
 
 PRIOR = 0.5
-"""Standard deviation of log T before anything was seen: two judges in three lie between .6 and 1.65."""
+"""Prior standard deviation of log T: two judges in three lie between .6 and 1.65."""
 
 LEAST_VERDICTS = 100
-"""Below, the fit is noise: of a calibrated judge, 5 % of the fits to 100 verdicts are below .57 without the
-prior, 5 % above 1.45."""
+"""With fewer verdicts the fit is noise: without the prior, 5 % of the fits to 100 verdicts of a calibrated
+judge are below .57 and 5 % above 1.45."""
 
 SEED_OFFSET = 1000
-"""Added to the evaluation's seed: other items than the card's."""
+"""Added to the evaluation's seed, so that the items are not those of the card."""
 
 LEAST = 1e-6
-"""Probability below which an outcome's log-likelihood is cut, so that one miss does not decide."""
+"""Lower bound on an outcome's probability, so that a single miss does not dominate the likelihood."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fitted:
-    """A temperature, and what it does to the `n` verdicts that it was fitted to.
+    """A temperature and its effect on the `n` verdicts that it was fitted to.
 
-    ece, nll   of the settled verdicts, before and after
-    error      standard error of log T; None where nothing was fitted
-    unread     verdicts that could not be read: left out
-    reason     why T is 1, where it was not fitted; else ""
+    nll, ece   of the final verdicts, before and after
+    error      standard error of log T; None when nothing was fitted
+    unread     unreadable verdicts, left out
+    reason     why T is 1 when it was not fitted, else ""
     """
 
     temperature: float
@@ -72,13 +73,13 @@ def fit(judge: Judge, recipe: Recipe) -> Fitted:
     """Fit on the recipe's families, with and without reference. `judge` must be uncalibrated.
 
     Raises:
-        ValueError: the judge has a temperature already, or none of the items could be read.
+        ValueError: the judge already has a temperature, or none of the items is readable.
     """
     return fit_shown(judge, family_items(recipe))
 
 
 def family_items(recipe: Recipe) -> list[tuple[Example, bool]]:
-    """Held-out items of the recipe's families, other than the card's, with and without reference."""
+    """Held-out items of the recipe's families, with and without reference; not those of the card."""
     chosen: list[tuple[Example, bool]] = []
     for name in recipe.families:
         stream = items(FAMILIES[name], seed=recipe.evaluation.seed + SEED_OFFSET, held_out=True)
@@ -90,7 +91,7 @@ def family_items(recipe: Recipe) -> list[tuple[Example, bool]]:
 
 
 def fit_examples(judge: Judge, examples: Sequence[Example]) -> Fitted:
-    """Fit on examples, each in every format that it has a judgement for. Raises as `fit` does."""
+    """Fit on examples, each in every format for which it has a judgement. Raises as `fit` does."""
     chosen = [
         (example, with_reference)
         for example in examples
@@ -107,7 +108,7 @@ def fit_shown(judge: Judge, chosen: Sequence[tuple[Example, bool]]) -> Fitted:
 
 
 def fit_temperature(joints: Tensor, truths: Sequence[int], *, unread: int = 0) -> Fitted:
-    """`joints` [N, 2, L, L]: the straight order, and the swapped one turned back; `truths` +1, 0, -1."""
+    """Fit to `joints` [N, 2, L, L] (straight order, swapped order restored) and `truths` (+1, 0, -1)."""
     if not len(truths):
         raise ValueError("nothing to fit a temperature to")
     with _one_thread():
@@ -119,16 +120,18 @@ def _fitted(joints: Tensor, truths: Sequence[int], unread: int) -> Fitted:
     reason = _unfit(joints, right)
     log_t = 0.0
     if not reason:
-        log_t = deepest(_objective(joints, right), math.log(LOWEST), math.log(HIGHEST), GRID)
+        log_t = global_minimum(_objective(joints, right), math.log(LOWEST), math.log(HIGHEST), GRID)
         if min(log_t - math.log(LOWEST), math.log(HIGHEST) - log_t) < 1e-3:
             log_t = 0.0
-            reason = f"the best temperature lies beyond {LOWEST:g} to {HIGHEST:g}"
-    found = told(joints, truths, round(math.exp(log_t), 4), unread=unread)
-    return replace(found, error=None, reason=reason) if reason else found
+            reason = f"the best temperature lies outside {LOWEST:g} to {HIGHEST:g}"
+    fitted = evaluate_temperature(joints, truths, round(math.exp(log_t), 4), unread=unread)
+    return replace(fitted, error=None, reason=reason) if reason else fitted
 
 
-def told(joints: Tensor, truths: Sequence[int], temperature: float, *, unread: int = 0) -> Fitted:
-    """What a temperature does to these verdicts, and how surely it is the one that they ask for."""
+def evaluate_temperature(
+    joints: Tensor, truths: Sequence[int], temperature: float, *, unread: int = 0
+) -> Fitted:
+    """The effect of a given temperature on these verdicts, with the standard error of a fit to them."""
     right = _indices(truths)
     log_t = math.log(temperature)
     return Fitted(
@@ -145,7 +148,7 @@ def told(joints: Tensor, truths: Sequence[int], temperature: float, *, unread: i
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """The tensors are small: on a busy machine several threads wait for each other longer than they work."""
+    """Limit torch to one thread: for tensors this small, several threads cost more than they gain."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -155,26 +158,24 @@ def _one_thread() -> Iterator[None]:
 
 
 def _unfit(joints: Tensor, right: Tensor) -> str:
-    """Why these verdicts cannot say what the temperature is; "" when they can."""
+    """Why these verdicts do not determine the temperature; "" when they do."""
     n = len(right)
     if n < LEAST_VERDICTS:
-        return f"{n} verdicts are too few to fit one: {LEAST_VERDICTS} are needed"
+        return f"{n} verdicts are too few to fit a temperature; {LEAST_VERDICTS} are needed"
     hits = int((outcomes(joints, 1.0).argmax(dim=1) == right).sum())
     if hits in (0, n):
-        return (
-            f"{'all' if hits else 'none'} of the {n} verdicts are right, so nothing shows how often"
-        )
+        return f"{'all' if hits else 'none'} of the {n} verdicts are right, which sets no bound on confidence"
     return ""
 
 
 def _objective(joints: Tensor, right: Tensor) -> Callable[[float], float]:
-    """Of log T: the negative log of likelihood times prior."""
+    """The negative log posterior, as a function of log T."""
     n = len(right)
     return lambda log_t: n * _nll(joints, right, math.exp(log_t)) + log_t**2 / (2 * PRIOR**2)
 
 
 def _standard_error(objective: Callable[[float], float], at: float, step: float = 0.05) -> float:
-    """From the curvature at the optimum; the prior's own where the data add none."""
+    """From the curvature at the optimum; at most the standard deviation of the prior."""
     curvature = (objective(at - step) - 2 * objective(at) + objective(at + step)) / step**2
     return 1.0 / math.sqrt(max(curvature, 1.0 / PRIOR**2))
 
@@ -191,29 +192,30 @@ def _nll(joints: Tensor, right: Tensor, temperature: float) -> float:
 def _ece(joints: Tensor, right: Tensor, temperature: float) -> float:
     best = outcomes(joints, temperature).max(dim=1)
     confidences = best.values.clamp(0.0, 1.0).tolist()
-    found = calibration(confidences, (best.indices == right).tolist())
-    return 0.0 if found is None else found.ece
+    measured = calibration(confidences, (best.indices == right).tolist())
+    return 0.0 if measured is None else measured.ece
 
 
 def outcomes(joints: Tensor, temperature: float) -> Tensor:
-    """P(first better), P(equal), P(second better) [N, 3], averaged over both orders."""
+    """P(first better), P(tie), P(second better) [N, 3], averaged over both orders."""
     count = joints.shape[-1]
     soft = soften(joints.flatten(2), temperature)
     soft = (soft / soft.sum(-1, keepdim=True)).view_as(joints)
-    above = torch.ones(count, count).tril(-1).bool()  # first score higher
-    win, lose = soft[..., above].sum(-1), soft[..., above.T].sum(-1)
+    first_higher = torch.ones(count, count).tril(-1).bool()
+    win, lose = soft[..., first_higher].sum(-1), soft[..., first_higher.T].sum(-1)
     return torch.stack((win, 1 - win - lose, lose), dim=-1).mean(1)
 
 
-def deepest(f: Callable[[float], float], low: float, high: float, points: int) -> float:
-    """Where a function with several valleys is least: a grid, then golden-section search in the deepest."""
+# Own code: scipy would be a new dependency of the trainer for these 20 lines.
+def global_minimum(f: Callable[[float], float], low: float, high: float, points: int) -> float:
+    """The argument of the lowest of several minima: a grid, then golden-section search around its best."""
     grid = [low + (high - low) * k / (points - 1) for k in range(points)]
     at = min(range(points), key=lambda k: f(grid[k]))
-    return least(f, grid[max(0, at - 1)], grid[min(points - 1, at + 1)])
+    return golden_section(f, grid[max(0, at - 1)], grid[min(points - 1, at + 1)])
 
 
-def least(f: Callable[[float], float], low: float, high: float, steps: int = 40) -> float:
-    """Where a function with one valley is least: golden-section search (Kiefer 1953)."""
+def golden_section(f: Callable[[float], float], low: float, high: float, steps: int = 40) -> float:
+    """The argument of the only minimum (Kiefer 1953)."""
     ratio = (math.sqrt(5) - 1) / 2
     a, b = high - ratio * (high - low), low + ratio * (high - low)
     at_a, at_b = f(a), f(b)
@@ -232,14 +234,19 @@ def least(f: Callable[[float], float], low: float, high: float, steps: int = 40)
 def read_joints(
     judge: Judge, chosen: Sequence[tuple[Example, bool]]
 ) -> tuple[Tensor, list[int], int]:
-    """What the judge gives for examples, each with or without its reference: joints [N, 2, L, L] as
-    `fit_temperature` takes them, truths, and how many could not be read in both orders.
+    """The judge's joint score distributions for examples, each with or without its reference.
+
+    Returns:
+        Joints [N, 2, L, L] as `fit_temperature` takes them, the truths, and the number of examples that are
+        not readable in both orders.
 
     Raises:
-        ValueError: the judge has a temperature already, or none could be read.
+        ValueError: the judge already has a temperature, or no example is readable.
     """
     if judge.temperature != 1.0:
-        raise ValueError(f"the judge has a temperature already: {judge.temperature}")
+        raise ValueError(
+            f"the judge already has temperature {judge.temperature}: load it with temperature=1.0"
+        )
     family = template(judge.checkpoint.manifest.template_id)
     plans = [
         plan(
@@ -255,19 +262,19 @@ def read_joints(
     joints: list[Tensor] = []
     truths: list[int] = []
     for (example, with_reference), passes in zip(chosen, plans, strict=True):
-        found = [_joint(next(replies), planned) for planned in passes]
-        readable = [joint for joint in found if joint is not None]
-        if len(readable) == len(found):
+        readings = [_joint(next(replies), planned) for planned in passes]
+        readable = [joint for joint in readings if joint is not None]
+        if len(readable) == len(passes):
             straight, swapped = readable
             joints.append(torch.stack((straight, swapped.T)))
             truths.append(truth_of(example, with_reference=with_reference))
     if not joints:
-        raise ValueError(f"none of {len(chosen)} items could be read")
+        raise ValueError(f"none of the {len(chosen)} items is readable in both orders")
     return torch.stack(joints), truths, len(chosen) - len(truths)
 
 
 def _joint(reply: Reply | Exception, planned: Pass) -> Tensor | None:
-    """The reply's joint distribution; None for one that the verdict could not use either."""
+    """The reply's joint distribution; None when a verdict could not use the reply either."""
     if isinstance(reply, Exception) or not isinstance(read(reply, planned.grammar), Reading):
         return None
     size = len(planned.grammar.labels)

@@ -1,4 +1,4 @@
-"""A trained judge -> a checkpoint folder: weights, tokenizer, card, and the manifest last."""
+"""A bundled judge's checkpoint directory: temperature, card, and the manifest, written last."""
 
 import json
 from collections.abc import Mapping
@@ -17,22 +17,23 @@ from judgestream_trainer.cards.tables import headline
 from judgestream_trainer.recipe import Recipe
 
 CARD, PAGE = "evaluation.json", "EVALUATION.md"
-"""The card's names in a checkpoint folder."""
+"""The card's file names in a checkpoint directory."""
 
 
 def write_calibration(folder: Path, fitted: Fitted) -> None:
-    """The temperature, where the engine reads it; the manifest repeats it with how it was fitted. A judge
-    whose temperature was not fitted gets no such file."""
+    """Write the temperature where the engine reads it.
+
+    No file is written when no temperature was fitted. The manifest repeats the value with the fit's record.
+    """
     if fitted.reason:
         return
     _write_json(folder / CALIBRATION, {"method": METHOD, "temperature": fitted.temperature})
 
 
 def write_card(folder: Path, card: Card, recipe: Recipe, *, name: str, created_at: str) -> Manifest:
-    """The card's files, then the manifest, which declares the folder complete."""
-    write_page(
-        folder, card.data(), page(card, recipe, write_plots(folder, card.skill, card.ablation))
-    )
+    """Write the card's files, then the manifest, which declares the directory complete."""
+    plots = write_plots(folder, card.results, card.ablation)
+    write_page(folder, card.data(), page(card, recipe, plots))
     manifest = describe(
         folder,
         name=name,
@@ -55,7 +56,7 @@ def write_card(folder: Path, card: Card, recipe: Recipe, *, name: str, created_a
 
 
 def write_page(folder: Path, data: Mapping[str, Any], text: str) -> None:
-    """The card as data and as a page, under the names that every checkpoint has them by."""
+    """Write the card as JSON and as Markdown, under the names that every checkpoint uses."""
     _write_json(folder / CARD, data)
     (folder / PAGE).write_text(text, encoding="utf-8")
 

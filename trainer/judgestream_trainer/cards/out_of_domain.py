@@ -1,4 +1,4 @@
-"""Human-labelled pairs from elsewhere: does the judge stay readable on text it was not made for?"""
+"""Readability and agreement on human-labelled pairs from outside the judge's training domain."""
 
 from collections import Counter
 from dataclasses import replace
@@ -19,8 +19,10 @@ from judgestream_trainer.cards.judging import WHEN, run_passes
 
 
 def labelled_pairs(path: Path) -> list[tuple[Request, int]]:
-    """A file's requests, as `judgestream submit` makes them, with the majority of their labels: +1 for the
-    first answer, 0 for a tie, -1 for the second. Pairs without a majority are left out."""
+    """A file's requests, as `judgestream submit` makes them, with the majority of their labels.
+
+    The majority is +1 for the first answer, 0 for a tie, -1 for the second. Pairs without one are left out.
+    """
     rows: list[tuple[Request, int]] = []
     for row in import_files([path], Reading(formats=FORMATS)):
         if not isinstance(row.found, Draft):
@@ -35,12 +37,12 @@ def labelled_pairs(path: Path) -> list[tuple[Request, int]]:
 
 
 def with_out_of_domain(card: Card, judge: Judge, path: Path) -> Card:
-    """The card with its figures on PandaLM's test set."""
-    return replace(card, foreign=measure(judge, labelled_pairs(path), "PandaLM's test set"))
+    """The card with the judge's figures on PandaLM's test set."""
+    return replace(card, out_of_domain=measure(judge, labelled_pairs(path), "PandaLM's test set"))
 
 
 def measure(judge: Judge, rows: list[tuple[Request, int]], source: str) -> dict[str, Any]:
-    """Readability and agreement on labelled requests, as plain numbers for the card."""
+    """Readability and agreement on labelled requests, as plain numbers."""
     results = run_passes(judge, [request for request, _ in rows], PAIRWISE)
     settled = [PAIRWISE.settle(r, passes) for (r, _), passes in zip(rows, results, strict=True)]
     scored = [

@@ -1,4 +1,4 @@
-"""The card's plots, drawn from its numbers alone: small PNG files, the same bytes for the same numbers."""
+"""The plots of a card: small PNG files, byte for byte the same for the same numbers."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from judgestream_trainer.cards.figures import Skill
+from judgestream_trainer.cards.results import JudgeResults
 from judgestream_trainer.cards.tables import Ablation, plain
 
 FOLDER = "plots"
@@ -16,31 +16,34 @@ _NAMES = ("first better", "equal", "second better")
 _COLOURS = {"with_reference": "tab:blue", "without_reference": "tab:orange"}
 
 
-def write_plots(folder: Path, skill: Skill, rows: Ablation | None = None) -> list[str]:
-    """Draw into `folder/plots`, an ablation too where there is one. Returns the files' names, relative to
-    `folder`."""
+def write_plots(folder: Path, results: JudgeResults, rows: Ablation | None = None) -> list[str]:
+    """Draw into `folder/plots`, with the ablation where there is one.
+
+    Returns:
+        The file names, relative to `folder`.
+    """
     (folder / FOLDER).mkdir(exist_ok=True)
     drawn = {
-        "reliability.png": reliability(skill),
-        "accuracy.png": accuracy(skill),
-        "confusion.png": confusion(skill),
+        "reliability.png": reliability(results),
+        "accuracy.png": accuracy(results),
+        "confusion.png": confusion(results),
     }
     if rows:
         drawn["ablation.png"] = ablation(rows)
     for name, figure in drawn.items():
-        # no date and no version in the file: the same card gives the same sums in the manifest
+        # no date and no version in the file, so the same card gives the same digests in the manifest
         figure.savefig(folder / FOLDER / name, dpi=DPI, metadata={"Software": None})
     return [f"{FOLDER}/{name}" for name in drawn]
 
 
-def reliability(skill: Skill) -> Figure:
-    """Share right over mean confidence, by tenths; a dot's area is the number of its verdicts."""
+def reliability(results: JudgeResults) -> Figure:
+    """Share right against mean confidence, per tenth; a dot's area shows the number of verdicts."""
     figure, (axes,) = _sheet(1, width=4.2, height=4.0)
     axes.plot((0, 1), (0, 1), color="grey", linewidth=1, linestyle="--")
-    for name, bins in skill.reliability.items():
+    for name, bins in results.reliability.items():
         total = sum(bin.n for bin in bins)
         confidence, right = [bin.confidence for bin in bins], [bin.right for bin in bins]
-        ece = skill.overall[name].ece.share
+        ece = results.overall[name].ece.share
         label = f"{name.replace('_', ' ')}, ECE {ece:.3f}"
         axes.plot(confidence, right, color=_COLOURS[name], linewidth=1, label=label)
         axes.scatter(
@@ -51,9 +54,9 @@ def reliability(skill: Skill) -> Figure:
     return figure
 
 
-def accuracy(skill: Skill) -> Figure:
-    """Accuracy of every group with its 95 % interval, both formats."""
-    rows = {"all": skill.overall, **skill.groups}
+def accuracy(results: JudgeResults) -> Figure:
+    """Accuracy of every group with its 95 % interval, in both formats."""
+    rows = {"all": results.overall, **results.groups}
     figure, (axes,) = _sheet(1, width=6.0, height=1.0 + 0.4 * len(rows))
     for shift, name in ((-0.12, "with_reference"), (0.12, "without_reference")):
         chosen = [(at, by[name].accuracy) for at, by in enumerate(rows.values()) if name in by]
@@ -78,17 +81,17 @@ def accuracy(skill: Skill) -> Figure:
     return figure
 
 
-def confusion(skill: Skill) -> Figure:
-    """Truth by verdict, counts, one square a format."""
-    figure, sheets = _sheet(len(skill.confusion), width=3.6 * len(skill.confusion), height=3.4)
-    for axes, (name, counts) in zip(sheets, skill.confusion.items(), strict=True):
+def confusion(results: JudgeResults) -> Figure:
+    """Counts of truth by verdict, one matrix per format."""
+    figure, sheets = _sheet(len(results.confusion), width=3.6 * len(results.confusion), height=3.4)
+    for axes, (name, counts) in zip(sheets, results.confusion.items(), strict=True):
         _square(axes, counts)
         axes.set_title(name.replace("_", " "), fontsize=9)
     return figure
 
 
 def ablation(rows: Ablation) -> Figure:
-    """Every measured figure of every variant: mean and standard deviation over the seeds."""
+    """Every figure of every variant: mean and standard deviation over the seeds."""
     names = list(dict.fromkeys(name for by in rows.values() for name in by))
     across = min(4, len(names))
     down = -(-len(names) // across)
@@ -109,7 +112,7 @@ def ablation(rows: Ablation) -> Figure:
 
 
 def label_of(name: str) -> str:
-    """A group's name as matplotlib may draw it: a pair of dollar signs would be read as mathematics."""
+    """A group's name, escaped for matplotlib, which reads a pair of dollar signs as mathematics."""
     return plain(name).replace("$", r"\$")
 
 
@@ -129,18 +132,18 @@ def _square(axes: Axes, counts: Sequence[Sequence[int]]) -> None:
 def _sheet(
     columns: int, *, width: float, height: float, rows: int = 1
 ) -> tuple[Figure, Sequence[Axes]]:
-    """A figure of its own canvas: no pyplot, so no state is shared and no window system is asked for."""
+    """A figure with its axes, without pyplot: no shared state and no window system."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, [figure.add_subplot(rows, columns, k + 1) for k in range(rows * columns)]
 
 
 def as_markdown(names: Sequence[str]) -> list[str]:
-    """The plots as a card shows them."""
+    """The plots as Markdown images."""
     captions: Mapping[str, str] = {
-        f"{FOLDER}/reliability.png": "How honest the verdicts' probabilities are",
+        f"{FOLDER}/reliability.png": "Reliability: share right against confidence",
         f"{FOLDER}/accuracy.png": "Accuracy by group",
-        f"{FOLDER}/confusion.png": "Truth by verdict",
-        f"{FOLDER}/ablation.png": "What each change of the augmentation does",
+        f"{FOLDER}/confusion.png": "Verdict against ground truth",
+        f"{FOLDER}/ablation.png": "Ablation of the augmentations",
     }
     return [f"![{captions[name]}]({name})" for name in names]

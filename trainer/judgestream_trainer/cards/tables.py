@@ -1,12 +1,10 @@
-"""The Markdown tables of every card."""
+"""The Markdown tables of evaluation cards."""
 
 from collections.abc import Mapping, Sequence
-from math import exp
-from typing import Any
 
 from judgestream.evaluation.bootstrap import Estimate
 from judgestream.evaluation.summary import Figures, Share
-from judgestream_trainer.cards.figures import FORMATS
+from judgestream_trainer.cards.results import FORMATS
 
 Ablation = Mapping[str, Mapping[str, Sequence[float]]]
 """Variant -> figure -> mean and standard deviation over seeds."""
@@ -28,16 +26,8 @@ NAME_CHARACTERS = 60
 _ALL = {"precision": "precision", "recall": "recall"}
 
 
-INTERVALS = (
-    "Brackets: 95 % intervals (Wilson for shares; the bias worker's for delta; smoothed delta method for"
-    " precision, recall and F1; examples of one question counted as one where several share it). The ECE of"
-    " a few verdicts is above 0 by chance alone: the next figure is what a perfectly calibrated judge would"
-    " show on as many, and the ECE's interval is that of the true error."
-)
-
-
 def overall_table(overall: Mapping[str, Figures]) -> list[str]:
-    """Every figure of the whole set, a row each, a column a format."""
+    """One row per figure of the whole set, one column per format."""
     names = {"accuracy": _COLUMNS["accuracy"], **_ALL, **_COLUMNS}
     rows = [
         [label, *(cell(getattr(figures, name)) for figures in overall.values())]
@@ -48,18 +38,18 @@ def overall_table(overall: Mapping[str, Figures]) -> list[str]:
 
 
 def group_table(groups: Mapping[str, Mapping[str, Figures]], shown: str) -> list[str]:
-    """A row a group: the figures of one format; a group that could not be read is said to be so."""
+    """One row per group with the figures of one format. A group without a readable reply says so."""
     rows = [
         [plain(name), str(by[shown].n), *(cell(getattr(by[shown], column)) for column in _COLUMNS)]
         if shown in by
-        else [plain(name), "none read", *("-" for _ in _COLUMNS)]
+        else [plain(name), "none readable", *("-" for _ in _COLUMNS)]
         for name, by in groups.items()
     ]
     return table(["group", "N", *_COLUMNS.values()], rows)
 
 
 def judgelm_table(judgelm: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """JudgeLM's metrics by its own names, in its own order."""
+    """JudgeLM's metrics under its own names, in its own order."""
     names = list(dict.fromkeys(name for by in judgelm.values() for name in by))
     rows = [
         [f"`{name}`", *(_plain(name, by.get(name)) for by in judgelm.values())] for name in names
@@ -68,7 +58,7 @@ def judgelm_table(judgelm: Mapping[str, Mapping[str, float]]) -> list[str]:
 
 
 def ablation_table(ablation: Ablation) -> list[str]:
-    """A row a variant, mean +- standard deviation."""
+    """One row per variant: mean and standard deviation of every figure."""
     names = list(dict.fromkeys(name for by in ablation.values() for name in by))
     rows = [
         [variant, *(_spread(by[name]) if name in by else "-" for name in names)]
@@ -91,36 +81,13 @@ def cell(figure: Estimate | Share | float | None) -> str:
 
 
 def plain(name: str) -> str:
-    """A group's name in a table. Groups come with the data, so it may hold anything."""
+    """A group's name, escaped for a table. It comes from the data, so it may hold any text."""
     shown = " ".join(name.split()).replace("|", "\\|").replace("<", "\\<")
     return shown if len(shown) <= NAME_CHARACTERS else shown[: NAME_CHARACTERS - 1] + "…"
 
 
-def calibration_lines(calibration: Mapping[str, Any] | None) -> list[str]:
-    """What the card says of the temperature, from the manifest's record of it."""
-    if calibration is None:
-        return ["Calibration: none; probabilities are as the model gives them."]
-    temperature, n = calibration.get("temperature"), calibration.get("n")
-    unread = calibration.get("unread") or 0
-    left_out = f"; {unread} unreadable replies left out" if unread else ""
-    reason = calibration.get("reason")
-    if reason:
-        return [
-            f"Calibration: none (temperature 1), because {reason}; {n} held-out verdicts{left_out}."
-        ]
-    error = calibration.get("error")
-    spread = ""
-    if isinstance(temperature, int | float) and isinstance(error, int | float):
-        low, high = (temperature * exp(sign * 1.96 * error) for sign in (-1, 1))
-        spread = f" [{low:.3f}, {high:.3f}]"
-    return [
-        f"Calibration: temperature {temperature}{spread} on the joint score distribution, fitted on {n} other"
-        f" held-out verdicts{left_out}, with a prior around 1. All figures but JudgeLM's are with it."
-    ]
-
-
 def headline(overall: Mapping[str, Figures]) -> dict[str, dict[str, float]]:
-    """What the manifest and the event repeat of the card: a few numbers a format."""
+    """The few numbers per format that the manifest and the checkpoint event repeat."""
     return {
         shown: {
             "n": overall[shown].n,

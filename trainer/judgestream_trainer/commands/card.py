@@ -15,7 +15,7 @@ from judgestream.core.errors import ConfigurationError
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from judgestream_trainer.cards.bundled import Card, TrainingRecord, measure
-from judgestream_trainer.cards.calibrate import family_items, read_joints, told
+from judgestream_trainer.cards.calibrate import evaluate_temperature, family_items, read_joints
 from judgestream_trainer.cards.folder import CARD, PAGE, write_card
 from judgestream_trainer.cards.out_of_domain import with_out_of_domain
 from judgestream_trainer.cards.plots import FOLDER
@@ -98,12 +98,12 @@ def _measured(
     """The card of the judge in `folder`, at the temperature that it has."""
     bare = Judge(load(folder, manifest=manifest), temperature=1.0)
     joints, truths, unread = read_joints(bare, family_items(recipe))
-    fitted = told(joints, truths, earlier.temperature, unread=unread)
+    fitted = evaluate_temperature(joints, truths, earlier.temperature, unread=unread)
     judge = Judge(load(folder, manifest=manifest))
     card = measure(judge, recipe, earlier.training, fitted)
     card = replace(
         card,
-        foreign=earlier.foreign,
+        out_of_domain=earlier.foreign,
         ablation=earlier.ablation,
         ablation_note=earlier.ablation_note,
     )

@@ -129,7 +129,7 @@ def _show(report: EvaluationReport, form: str) -> None:
     if form == "json":
         out.print_json(json.dumps(report.data()))
     else:
-        out.print(_table(report.skill.overall))
+        out.print(_table(report.results.overall))
 
 
 def _table(overall: Mapping[str, Figures]) -> Table:

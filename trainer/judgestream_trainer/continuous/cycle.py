@@ -25,9 +25,9 @@ from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from judgestream.evaluation.gates import BEST, CURRENT, Decision, Limits, decide
 from judgestream_trainer.cards.calibrate import Fitted, fit_examples
-from judgestream_trainer.cards.figures import ByFormat, judge_formats
 from judgestream_trainer.cards.folder import write_calibration
 from judgestream_trainer.cards.report import report_of, write_into
+from judgestream_trainer.cards.results import ByFormat, judge_formats
 from judgestream_trainer.cards.tables import plain
 from judgestream_trainer.data.example import Example
 from judgestream_trainer.data.split import Shares, Side, deduplicated, split

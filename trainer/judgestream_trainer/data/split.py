@@ -48,8 +48,8 @@ class Shares:
 def normalised(text: str) -> str:
     """Words in lower case with one space between: case, white space, punctuation and Unicode's ways to
     write one character are folded. A text without any word keeps its signs."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return _NO_WORD.sub(" ", folded).strip() or " ".join(folded.split())
+    lower = unicodedata.normalize("NFKC", text).casefold()
+    return _NO_WORD.sub(" ", lower).strip() or " ".join(lower.split())
 
 
 def prompt_key(question: str) -> str:
@@ -108,7 +108,7 @@ def deduplicated(examples: Iterable[Example]) -> Unique:
     kept: dict[str, Example] = {}
     duplicates = contradictory = 0
     for example in examples:
-        key = content_key(example)
+        key = content_key(example.question, example.answers)
         known = kept.setdefault(key, example)
         if known is not example:
             duplicates += 1
@@ -116,13 +116,13 @@ def deduplicated(examples: Iterable[Example]) -> Unique:
     return Unique(examples=list(kept.values()), duplicates=duplicates, contradictory=contradictory)
 
 
-def content_key(example: Example) -> str:
-    """The same for the same comparison, whichever answer comes first."""
-    question = _spaced(example.question).casefold()
-    return digest(question, *sorted(map(_spaced, example.answers)), length=32)
+def content_key(question: str, answers: Sequence[str]) -> str:
+    """32 hex digits that are equal for the same comparison, whichever answer comes first."""
+    return digest(folded(question).casefold(), *sorted(map(folded, answers)), length=32)
 
 
-def _spaced(text: str) -> str:
+def folded(text: str) -> str:
+    """The text with its Unicode composition and its white space normalised."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
@@ -133,5 +133,5 @@ def _winners(example: Example) -> set[str]:
         if one is not None:
             first, second = one.scores
             better = "" if first == second else example.answers[0 if first > second else 1]
-            found.add(_spaced(better))
+            found.add(folded(better))
     return found

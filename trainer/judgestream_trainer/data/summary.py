@@ -8,6 +8,7 @@ from judgestream.core.preference import Preference
 from judgestream.core.templates import JUDGELM
 from judgestream_trainer.data.example import Example, Judgement
 from judgestream_trainer.data.split import Shares, Side, deduplicated, prompt_key, split
+from judgestream_trainer.data.teacher import judgement_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,6 +130,5 @@ def sequences(example: Example) -> Iterator[str]:
         (example.informed, example.reference),
     ):
         if judgement is not None:
-            first, second = judgement.scores
             prompt = JUDGELM.forms["pair"].render(example.question, example.answers, reference)
-            yield f"{prompt}{first:g} {second:g}\n{judgement.explanation}"
+            yield prompt + judgement_text(judgement)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from itertools import combinations
 from operator import attrgetter
 
+from judgestream_trainer.data.split import content_key, folded
 from judgestream_trainer.labelling.sources import Answer, Question
 from judgestream_trainer.randomness import derived
 
@@ -42,7 +43,7 @@ def draw_pairs(
     """
     pairs: list[Pair] = []
     skipped: Counter[str] = Counter()
-    seen: set[tuple[str, frozenset[str]]] = set()
+    seen: set[str] = set()
     for question in questions:
         if not question.body.strip():
             skipped[SkipReason.EMPTY_QUESTION] += 1
@@ -71,9 +72,7 @@ def _shuffled(question: Question, seed: int) -> Iterator[Pair]:
         yield Pair(question=question, answers=(one, other) if rng.random() < 0.5 else (other, one))
 
 
-def _reason(
-    pair: Pair, seen: set[tuple[str, frozenset[str]]], max_characters: int
-) -> SkipReason | None:
+def _reason(pair: Pair, seen: set[str], max_characters: int) -> SkipReason | None:
     """Why this pair is skipped; None for a good one, which is `seen` from then on."""
     question = pair.question
     texts = [answer.text for answer in pair.answers]
@@ -81,15 +80,11 @@ def _reason(
         return SkipReason.EMPTY_ANSWER
     if len(question.body) + len(question.reference or "") + sum(map(len, texts)) > max_characters:
         return SkipReason.TOO_LONG
-    if _spaced(texts[0]) == _spaced(texts[1]):
+    if folded(texts[0]) == folded(texts[1]):
         return SkipReason.IDENTICAL
-    # as `data.split.deduplicated` has it: a reader would take the second one out, paid for or not
-    mark = (_spaced(question.body).casefold(), frozenset(map(_spaced, texts)))
-    if mark in seen:
+    # the rule of `deduplicated`: a reader would drop the second one after it was paid for
+    key = content_key(question.body, texts)
+    if key in seen:
         return SkipReason.DUPLICATE
-    seen.add(mark)
+    seen.add(key)
     return None
-
-
-def _spaced(text: str) -> str:
-    return " ".join(text.split())

@@ -8,6 +8,7 @@ from typing import Any
 
 from judgestream.core.templates.base import Grammar
 from judgestream_trainer.data.example import Judgement
+from judgestream_trainer.data.teacher import judgement_text
 from judgestream_trainer.labelling.journal import Entry
 from judgestream_trainer.labelling.pairing import Pair
 from judgestream_trainer.labelling.prompts import KeyedPair
@@ -65,21 +66,15 @@ def row(pair: Pair, blind: Judgement | None, informed: Judgement | None) -> dict
         "answer2_metadata": {"decoding_method": second.decoding},
     }
     if blind is not None:
-        values |= {"score": list(blind.scores), "text": written(blind)}
+        values |= {"score": list(blind.scores), "text": judgement_text(blind)}
     if question.reference is not None:
         values["reference"] = {"text": question.reference}
     if informed is not None:
         values |= {
             "score_w_reference": list(informed.scores),
-            "text_w_reference": written(informed),
+            "text_w_reference": judgement_text(informed),
         }
     return values
-
-
-def written(judgement: Judgement) -> str:
-    """A judgement as JudgeLM's targets have it: the score line, then the explanation."""
-    line = " ".join(f"{score:g}" for score in judgement.scores)
-    return f"{line}\n{judgement.explanation}"
 
 
 def _judgement(

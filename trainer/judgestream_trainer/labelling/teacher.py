@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
+from judgestream.backends.chat.base_url import check_base_url
 from judgestream.backends.chat.completions import ChatJudge
 from judgestream.backends.chat.endpoint import Endpoint
 from judgestream.core.errors import (
@@ -117,15 +117,7 @@ class ReleaseTeacher:
 
 def endpoint_teacher(endpoint: Endpoint, template_id: str) -> EndpointTeacher:
     """Raises ConfigurationError: the URL is none or holds a key, or no such template."""
-    parts = urlsplit(endpoint.url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ConfigurationError(
-            f"teacher {endpoint.url!r} is no URL such as http://host:8000/v1 (up to and with /v1)"
-        )
-    if parts.username or parts.password:
-        raise ConfigurationError(
-            "a teacher's URL must not hold a key: name its variable with --key-variable"
-        )
+    check_base_url(endpoint.url)
     return EndpointTeacher(judge=ChatJudge(endpoint), template=template(template_id))
 
 

@@ -10,7 +10,6 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from judgestream.adapters.releases.model_repository import (
     Tuning,
@@ -19,6 +18,7 @@ from judgestream.adapters.releases.model_repository import (
     package_root,
     write_file,
 )
+from judgestream.backends.chat.base_url import check_base_url
 from judgestream.core import limits
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT, template
@@ -102,20 +102,7 @@ def install_endpoint(
 
 
 def _check(judge: RemoteJudge) -> None:
-    try:
-        parts = urlsplit(judge.endpoint)
-        named = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        named = False
-    if not named or parts.scheme not in ("http", "https") or not judge.endpoint.isprintable():
-        raise ConfigurationError(
-            f"endpoint {limits.quoted(judge.endpoint)} is not a URL such as http://host:8000/v1"
-        )
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigurationError(
-            "an endpoint's URL must not hold a key, nor anything behind a question mark: give the base URL up"
-            " to and with /v1, and name the key's variable with --key-variable"
-        )
+    check_base_url(judge.endpoint)
     if judge.key_variable and not _VARIABLE.fullmatch(judge.key_variable):
         # it may be the key itself, so it is not repeated
         raise ConfigurationError(

@@ -1,11 +1,13 @@
-"""What a judge gets right on a set of examples: in both formats, in all and by group, in both readings."""
+"""A judge's results on a set of examples: by format, overall and by group, by our rule and by JudgeLM's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from judgestream.engine.judge import Judge
-from judgestream.evaluation.bootstrap import BINS, CLASSES, bin_of
+from judgestream.evaluation.agreement import agreement
+from judgestream.evaluation.bootstrap import CLASSES
+from judgestream.evaluation.reliability import Bin, reliability
 from judgestream.evaluation.summary import Figures, Judged, figures, upstream
 from judgestream_trainer.cards.judging import judge_pairs
 from judgestream_trainer.data.example import Example
@@ -17,22 +19,14 @@ ByFormat = Mapping[str, Sequence[Judged]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bin:
-    """Verdicts whose confidence falls into one tenth: how many, their mean confidence, the share right."""
-
-    n: int
-    confidence: float
-    right: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Skill:
+class JudgeResults:
     """`overall`, `judgelm`, `confusion`, `reliability` by format; `groups` by group, then format.
 
-    judgelm      JudgeLM's metrics by its own names, of its own reading: one order, greedy scores
-    confusion    truth (first better, equal, second better) by verdict: counts
-    reliability  the bins that have verdicts, from unsure to sure
-    A group that could not be read at all in a format lacks that format.
+    judgelm      JudgeLM's metrics under its own names, by its own rule: one order, greedy scores
+    confusion    counts of truth (rows: first better, tie, second better) by verdict (columns)
+    reliability  confidence bins that have verdicts, in order of confidence
+
+    A group without a readable reply in a format lacks that format.
     """
 
     overall: Mapping[str, Figures]
@@ -43,28 +37,30 @@ class Skill:
 
 
 def judge_formats(judge: Judge, examples: Sequence[Example]) -> dict[str, list[Judged]]:
-    """The examples judged in every format that they are good for: with reference where they have one; without
-    it always. A format without an example is left out."""
+    """Judge every example without its reference, and those that have one with it as well.
+
+    A format that fits no example is left out.
+    """
     chosen = {
         "with_reference": [example for example in examples if example.reference is not None],
         "without_reference": list(examples),
     }
     return {
-        name: judge_pairs(judge, some, with_reference=FORMATS[name])
-        for name, some in chosen.items()
-        if some
+        name: judge_pairs(judge, fitting, with_reference=FORMATS[name])
+        for name, fitting in chosen.items()
+        if fitting
     }
 
 
-def skill(judged: ByFormat) -> Skill:
-    """Add the judged examples up.
+def results_of(judged: ByFormat) -> JudgeResults:
+    """Summarise the judged examples.
 
     Raises:
-        ValueError: nothing was judged, or a format has no example that could be read.
+        ValueError: nothing was judged, or a format has no readable reply.
     """
     if not judged:
         raise ValueError("no example was judged")
-    return Skill(
+    return JudgeResults(
         overall={name: figures(rows) for name, rows in judged.items()},
         groups=by_group(judged),
         judgelm={name: upstream(rows) for name, rows in judged.items()},
@@ -74,38 +70,27 @@ def skill(judged: ByFormat) -> Skill:
 
 
 def by_group(judged: ByFormat) -> dict[str, dict[str, Figures]]:
-    """Figures of every group, in the order in which the groups come."""
-    groups = dict.fromkeys(j.group for rows in judged.values() for j in rows)
+    """The figures of every group, in order of first appearance."""
+    groups = dict.fromkeys(row.group for rows in judged.values() for row in rows)
     return {group: _of_group(judged, group) for group in groups}
 
 
 def _of_group(judged: ByFormat, group: str) -> dict[str, Figures]:
-    chosen = {name: [j for j in rows if j.group == group] for name, rows in judged.items()}
+    chosen = {name: [row for row in rows if row.group == group] for name, rows in judged.items()}
     return {
         name: figures(rows)
         for name, rows in chosen.items()
-        if any(j.verdict is not None for j in rows)
+        if any(row.verdict is not None for row in rows)
     }
 
 
 def _confusion(judged: Sequence[Judged]) -> list[list[int]]:
-    return [
-        [sum(j.truth == truth and j.verdict == called for j in judged) for called in CLASSES]
-        for truth in CLASSES
-    ]
+    counts = agreement([row.truth for row in judged], [row.verdict for row in judged]).confusion
+    return [[counts.get((truth, verdict), 0) for verdict in CLASSES] for truth in CLASSES]
 
 
 def _reliability(judged: Sequence[Judged]) -> list[Bin]:
-    bins: list[list[Judged]] = [[] for _ in range(BINS)]
-    for j in judged:
-        if j.verdict is not None:
-            bins[bin_of(j.confidence)].append(j)
-    return [
-        Bin(
-            n=len(rows),
-            confidence=sum(j.confidence for j in rows) / len(rows),
-            right=sum(j.verdict == j.truth for j in rows) / len(rows),
-        )
-        for rows in bins
-        if rows
-    ]
+    scored = [row for row in judged if row.verdict is not None]
+    return reliability(
+        [row.confidence for row in scored], [row.verdict == row.truth for row in scored]
+    )
