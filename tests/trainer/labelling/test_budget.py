@@ -1,4 +1,4 @@
-"""The budget holds whatever the replies turn out to cost."""
+"""The budget holds, whatever the replies cost."""
 
 import pytest
 
@@ -11,7 +11,7 @@ PROMPT = Prompt(text="ä" * 372, grammar=CHAT.forms["pair"].grammar, max_tokens=
 """744 bytes and 256 for the frame: at most 1000 tokens in; 92 and 8 for the score line: 100 out."""
 
 
-def test_the_most_that_a_prompt_can_cost_is_set_aside_first() -> None:
+def test_the_maximum_cost_of_a_prompt_is_reserved_first() -> None:
     budget = Budget(price_in=1.0, price_out=10.0, limit=0.005)
     assert upper_bound(PROMPT).input == 1000 and upper_bound(PROMPT).output == 100
     assert budget.reserve(PROMPT) == pytest.approx(0.002)
@@ -23,12 +23,12 @@ def test_the_most_that_a_prompt_can_cost_is_set_aside_first() -> None:
     assert budget.reserve(PROMPT) is not None  # 0.0002 + 0.002 + 0.002
 
 
-def test_without_a_budget_everything_may_be_asked() -> None:
+def test_without_a_limit_every_prompt_may_be_sent() -> None:
     budget = Budget(price_in=1e6)
     assert budget.reserve(PROMPT) == pytest.approx(1000.0)
 
 
-def test_a_reply_without_counts_is_taken_at_its_upper_bound() -> None:
+def test_a_reply_without_token_counts_counts_as_its_upper_bound() -> None:
     counted = usage(PROMPT, Reply(text="8 3", input_tokens=300, output_tokens=4))
     assert (counted.input, counted.output, counted.estimated) == (300, 4, False)
     assert usage(PROMPT, Reply(text="8 3")) == upper_bound(PROMPT)

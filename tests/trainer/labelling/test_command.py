@@ -190,7 +190,7 @@ def test_a_budget_stops_the_build_with_what_is_left_and_partial_writes_what_is_t
         told = " ".join(capsys.readouterr().err.split())
         done = len(server.requests)
         assert 0 < done <= 12
-        assert f"the budget is used up: {30 - done} of 30 judgements are left to do" in told
+        assert f"the budget is exhausted: {30 - done} of 30 judgements are missing" in told
         assert not (out / "dataset.json").exists()
         assert main([*arguments, "0.0085", "--partial"]) == 1  # not one cent more, over runs
         assert len(server.requests) <= 12
@@ -206,12 +206,12 @@ def test_a_budget_stops_the_build_with_what_is_left_and_partial_writes_what_is_t
     ("options", "told"),
     [
         (("--budget", "5"), "--price-in"),
-        (("--pairs", "0"), "--pairs 0"),
+        (("--pairs", "0"), "--pairs is 0"),
         (("--validation", "0.6", "--test", "0.4"), "nothing to train on"),
         (("--key-variable", "JUDGESTREAM_TEST_NO_KEY"), "has no JUDGESTREAM_TEST_NO_KEY"),
         (("--template", "none"), "unknown template 'none'"),
         (("--concurrency", "0"), "--concurrency"),
-        (("--max-characters", "10"), "gives no pair to judge: 30 too_long"),
+        (("--max-characters", "10"), "has no pair to judge: 30 too_long"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

@@ -1,4 +1,4 @@
-"""A signal is noted, and the second one does not wait."""
+"""The first signal sets a flag; the second one stops at once."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from tests.paths import JUDGES
 TINY = JUDGES / "tiny"
 
 
-def test_a_signal_wakes_who_waits_for_it() -> None:
+def test_a_signal_wakes_the_waiting_task() -> None:
     async def waiting(interrupt: Interrupt) -> None:
         asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(interrupt.wait(), timeout=30)
@@ -35,7 +35,7 @@ def test_a_second_signal_stops_at_once() -> None:
         interrupt(signal.SIGINT)
 
 
-def test_our_own_judge_leaves_its_prompts_when_it_is_not_wanted_any_more() -> None:
+def test_our_own_judge_abandons_its_prompts_when_it_is_told_to_stop() -> None:
     form = JUDGELM.forms["pair"]
     prompt = Prompt(
         text=form.render("Is ice cold?", ("Yes.", "No."), None), grammar=form.grammar, max_tokens=20

@@ -36,23 +36,25 @@ def test_a_last_line_that_was_cut_off_is_dropped(tmp_path: Path, cut: int) -> No
         assert journal.answers["b"].text == "again"
 
 
-def test_damage_elsewhere_is_told_with_its_line(tmp_path: Path) -> None:
+def test_damage_elsewhere_is_reported_with_its_line(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text('{"key": "a"}\n{"key": \n{"key": "c"}\n', "utf-8")
-    with pytest.raises(ConfigurationError, match=r"judgements\.jsonl, line 2: not an entry"):
+    with pytest.raises(
+        ConfigurationError, match=r"judgements\.jsonl, line 2: invalid journal entry"
+    ):
         with open_journal(tmp_path):
             pass
 
 
 def test_a_second_build_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     with open_journal(tmp_path):
-        with pytest.raises(ConfigurationError, match="another build is at work"):
+        with pytest.raises(ConfigurationError, match="another build is running"):
             with open_journal(tmp_path):
                 pass
     with open_journal(tmp_path):
         pass
 
 
-def test_a_full_disk_is_told_and_costs_one_line_at_most(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_costs_at_most_one_line(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         journal.append(Entry(key="a", text="8 3"))
         real = journal._file
@@ -69,7 +71,7 @@ def test_a_full_disk_is_told_and_costs_one_line_at_most(tmp_path: Path) -> None:
 
         full: Any = Full()
         journal._file = full
-        with pytest.raises(ConfigurationError, match="No space left on device; make room"):
+        with pytest.raises(ConfigurationError, match="No space left on device. Free disk space"):
             journal.append(Entry(key="b"))
         journal._file = real
     with open_journal(tmp_path) as journal:

@@ -1,4 +1,4 @@
-"""Pairs are drawn at random, the same for the same seed, and what is no use is counted and not paid for."""
+"""Pairs are random, reproducible by seed, and useless ones are skipped and counted."""
 
 from collections import Counter
 
@@ -21,7 +21,7 @@ def models(pair: Pair) -> tuple[str, str]:
     return pair.answers[0].model, pair.answers[1].model
 
 
-def test_all_pairs_of_three_models_come_once_each() -> None:
+def test_each_pair_of_three_models_occurs_once() -> None:
     pairs, skipped = drawn([question(1, "a", "b", "c")], per_question=5)
     assert {frozenset(models(pair)) for pair in pairs} == {
         frozenset(("m0", "m1")),
@@ -46,7 +46,7 @@ def test_the_seed_decides_and_other_questions_do_not() -> None:
     assert whole != drawn(questions, seed=1)[0]
 
 
-def test_what_is_no_use_is_passed_over_and_counted_by_reason() -> None:
+def test_useless_pairs_are_skipped_and_counted_by_reason() -> None:
     pairs, skipped = drawn(
         [
             question(1, "a", "b", body="   "),
@@ -70,7 +70,7 @@ def test_what_is_no_use_is_passed_over_and_counted_by_reason() -> None:
     }
 
 
-def test_a_pair_of_no_use_is_replaced_by_another_of_its_question() -> None:
+def test_a_useless_pair_is_replaced_by_another_of_its_question() -> None:
     pairs, skipped = drawn([question(n, "a", "", "c") for n in range(20)])
     assert len(pairs) == 20
     assert {frozenset(models(pair)) for pair in pairs} == {frozenset(("m0", "m2"))}

@@ -56,16 +56,20 @@ def test_answers_to_questions_that_are_no_seeds_are_left_out_and_counted(tmp_pat
         (
             "seeds",
             {"question_id": 0, "question_body": "Q?"},
-            "line 2: field question_id: '0' comes",
+            "line 2: field question_id: duplicate id '0'",
         ),
         ("seeds", {"question_id": 1}, "line 2: field question_body: is missing"),
         ("seeds", [1], "line 2: a record must be a JSON object"),
-        ("atlas", {"question_id": 0, "text": "a"}, "line 2: field question_id: atlas has answered"),
+        (
+            "atlas",
+            {"question_id": 0, "text": "a"},
+            "line 2: field question_id: second answer of atlas",
+        ),
         ("atlas", {"question_id": 9, "text": 5}, "line 2: field text: must be text, not a number"),
         (
             "birch",
             {"question_id": 0, "text": "a", "model": "atlas"},
-            "line 2: field model: another file has atlas's answer",
+            "line 2: field model: another file also holds an answer of atlas",
         ),
         (
             "birch",
@@ -75,7 +79,7 @@ def test_answers_to_questions_that_are_no_seeds_are_left_out_and_counted(tmp_pat
         (
             "references",
             {"question_id": 0, "reference": "r"},
-            "line 2: field question_id: '0' comes",
+            "line 2: field question_id: duplicate id '0'",
         ),
         ("references", {"question_id": 5}, "line 2: field reference: is missing"),
         (
@@ -86,7 +90,7 @@ def test_answers_to_questions_that_are_no_seeds_are_left_out_and_counted(tmp_pat
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_what_is_wrong_in_a_file_is_named_with_its_line_and_field(
+def test_an_invalid_record_is_reported_with_its_line_and_field(
     tmp_path: Path, name: str, row: Any, told: str
 ) -> None:
     made = inputs(tmp_path, count=1)
@@ -96,16 +100,18 @@ def test_what_is_wrong_in_a_file_is_named_with_its_line_and_field(
     assert f"{name}.jsonl, {told}" in str(raised.value)
 
 
-def test_a_reference_that_differs_from_the_seeds_own_is_told(tmp_path: Path) -> None:
+def test_a_reference_that_differs_from_that_of_the_seed_is_refused(tmp_path: Path) -> None:
     made = inputs(tmp_path, count=1)
     lines(made.seeds, [{**_first(made.seeds)[0], "reference": "another truth"}])
-    with pytest.raises(ConfigurationError, match="differs from the one that seed '0' brings"):
+    with pytest.raises(ConfigurationError, match="differs from the reference of seed '0'"):
         read_sources(made.seeds, made.answers, made.references)
 
 
 def test_one_models_answers_make_no_pair(tmp_path: Path) -> None:
     made = inputs(tmp_path, count=1)
-    with pytest.raises(ConfigurationError, match=r"a pair needs two models' answers.*atlas\.jsonl"):
+    with pytest.raises(
+        ConfigurationError, match=r"a pair needs answers of two models.*atlas\.jsonl"
+    ):
         read_sources(made.seeds, made.answers[:1], None)
 
 

@@ -1,4 +1,4 @@
-"""A teacher's reply is a judgement or has a reason why not."""
+"""A teacher's reply is a judgement, or unusable for a stated reason."""
 
 import pytest
 
@@ -23,8 +23,8 @@ GRAMMAR = CHAT.forms["pair"].grammar
 def test_scores_and_explanation_are_read(
     text: str, scores: tuple[float, float], explanation: str
 ) -> None:
-    found = judgement_of(Entry(key="k", text=text, finish="stop"), GRAMMAR)
-    assert found == Judgement(scores=scores, explanation=explanation)
+    result = judgement_of(Entry(key="k", text=text, finish="stop"), GRAMMAR)
+    assert result == Judgement(scores=scores, explanation=explanation)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_scores_and_explanation_are_read(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_judgement_has_a_reason(entry: Entry, reason: str) -> None:
+def test_an_unusable_reply_has_a_reason(entry: Entry, reason: str) -> None:
     assert judgement_of(entry, GRAMMAR) == reason
 
 

@@ -1,9 +1,9 @@
-"""What the teacher costs, and a budget that is never exceeded.
+"""The cost of a teacher, and a budget that is never exceeded.
 
-Before a prompt is sent, the most that it can cost is set aside: one token per byte of the prompt (no
-tokenizer makes more) and all output tokens that it may write. What is spent and what is set aside together
-never exceed the budget; what a reply did not need comes back. A prompt whose deadline passed is reckoned as
-paid for in full. What a provider bills for a connection that broke and was tried again, nobody here knows.
+Before a prompt is sent, its maximum cost is reserved: one input token per byte of the prompt (no tokenizer
+produces more) and every output token that it may generate. Spent and reserved amounts together never exceed
+the limit; the unused part is refunded with the reply. A prompt that missed its deadline counts as paid in
+full. Charges for a connection that broke and was retried are not observable.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply
 
 FRAME_TOKENS = 256
-"""What an endpoint's own chat template may add to a prompt."""
+"""Tokens that an endpoint's own chat template may add to a prompt."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tokens:
-    """Of one prompt and its reply. `estimated`: upper bounds, because the endpoint did not tell."""
+    """Token counts of one prompt and its reply. `estimated`: upper bounds, because no counts were sent."""
 
     input: int
     output: int
@@ -27,7 +27,7 @@ class Tokens:
 
 @dataclass(kw_only=True, slots=True)
 class Budget:
-    """price_in, price_out: per million tokens; budget: in the same currency, None for no limit."""
+    """Prices are per million tokens; `limit` is in the same currency, None for no limit."""
 
     price_in: float = 0.0
     price_out: float = 0.0
@@ -39,7 +39,7 @@ class Budget:
         return (input_tokens * self.price_in + output_tokens * self.price_out) / 1e6
 
     def reserve(self, prompt: Prompt) -> float | None:
-        """Set the most aside that the prompt can cost; None, and nothing set aside, where it is not there."""
+        """Reserve the maximum cost of the prompt. Returns it, or None if the limit does not allow it."""
         bound = upper_bound(prompt)
         amount = self.cost(bound.input, bound.output)
         if self.limit is not None and self.spent + self.reserved + amount > self.limit:
@@ -48,7 +48,7 @@ class Budget:
         return amount
 
     def refund(self, amount: float) -> None:
-        """Give back what was set aside, when the prompt is over."""
+        """Release a reserved amount once the prompt has ended."""
         self.reserved = max(0.0, self.reserved - amount)
 
     def spend(self, input_tokens: int, output_tokens: int) -> None:
@@ -56,7 +56,7 @@ class Budget:
 
 
 def upper_bound(prompt: Prompt) -> Tokens:
-    """No reply to this prompt takes more."""
+    """The most tokens that the prompt and any reply to it can take."""
     return Tokens(
         input=len(prompt.text.encode()) + FRAME_TOKENS,
         output=LINE_TOKENS + prompt.max_tokens,
@@ -65,7 +65,7 @@ def upper_bound(prompt: Prompt) -> Tokens:
 
 
 def usage(prompt: Prompt, reply: Reply) -> Tokens:
-    """What the reply took, as its teacher counts; the upper bounds where it does not."""
+    """The tokens that the teacher reports, or the upper bounds if it reports none."""
     if reply.input_tokens <= 0:
         return upper_bound(prompt)
     return Tokens(input=reply.input_tokens, output=reply.output_tokens)

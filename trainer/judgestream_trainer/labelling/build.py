@@ -1,4 +1,4 @@
-"""A build from its files to its files."""
+"""A build: input files and a teacher in, data-set files out."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -26,10 +26,10 @@ from judgestream_trainer.labelling.usable import judgement_of
 def build(
     plan: Plan, teacher: Teacher, budget: Budget, interrupt: Interrupt, console: Console
 ) -> EndReason:
-    """Ask the teacher what is not in the journal yet, and write the files once nothing is missing.
+    """Send the prompts that the journal has no reply to, and write the files once nothing is missing.
 
     Raises:
-        ConfigurationError: the inputs, the folder or the teacher are not as they must be, or no pair is left.
+        ConfigurationError: the inputs, directory or teacher are invalid, or there is no pair to judge.
     """
     sources = read_sources(plan.seeds, plan.answers, plan.references)
     pairs, skipped = draw_pairs(
@@ -40,24 +40,26 @@ def build(
     )
     if not pairs:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
-        raise ConfigurationError(f"{plan.seeds.name} gives no pair to judge: {reasons or 'empty'}")
+        raise ConfigurationError(
+            f"{plan.seeds.name} has no pair to judge: {reasons or 'no question'}"
+        )
     builder = PromptBuilder(
         template=teacher.template, max_tokens=plan.max_tokens, identity=teacher.identity
     )
     wanted = key_pairs(pairs, builder)
     with open_journal(plan.out) as journal:
-        ended = _ask(plan, teacher, builder, wanted, journal, budget, interrupt, console)
+        ended = _run(plan, teacher, builder, wanted, journal, budget, interrupt, console)
         if ended is EndReason.DONE or (plan.partial and ended is not EndReason.INTERRUPTED):
             records = collect(wanted, journal.answers, builder.template.forms["pair"].grammar)
             manifest = described_build(
                 plan, builder, sources, wanted, skipped, records, journal.answers, budget
             )
             sides = write_dataset(plan.out, records.rows, plan.shares, manifest)
-            _tell(console, plan, records, sides)
+            _report(console, plan, records, sides)
     return ended
 
 
-def _ask(
+def _run(
     plan: Plan,
     teacher: Teacher,
     builder: PromptBuilder,
@@ -67,63 +69,65 @@ def _ask(
     interrupt: Interrupt,
     console: Console,
 ) -> EndReason:
-    asks = {key: ask for one in wanted for key, ask in one.prompts()}
+    prompts = {key: pending for keyed in wanted for key, pending in keyed.prompts()}
     grammar = builder.template.forms["pair"].grammar
-    known = {key: journal.answers[key] for key in asks if key in journal.answers}
+    known = {key: journal.answers[key] for key in prompts if key in journal.answers}
     if plan.ask_again:
         known = {k: e for k, e in known.items() if isinstance(judgement_of(e, grammar), Judgement)}
     todo: list[tuple[str, PendingPrompt]] = [
-        (key, ask) for key, ask in asks.items() if key not in known
+        (key, pending) for key, pending in prompts.items() if key not in known
     ]
     for entry in journal.all_entries:
         budget.spend(entry.input_tokens, entry.output_tokens)
-    tally = RunProgress(
-        total=len(asks),
+    progress = RunProgress(
+        total=len(prompts),
         done=len(known),
         input_tokens=sum(entry.input_tokens for entry in journal.all_entries),
         output_tokens=sum(entry.output_tokens for entry in journal.all_entries),
         cost=budget.spent,
     )
-    console.print(f"{len(asks)} judgements of {len(wanted)} pairs, {len(known)} are there already")
+    console.print(
+        f"{len(prompts)} judgements of {len(wanted)} pairs, {len(known)} of them in the journal"
+    )
     if not todo:
         return EndReason.DONE
-    with shown(console, tally, budget.limit) as show:
+    with shown(console, progress, budget.limit) as show:
         labelling_run = LabellingRun(
             teacher,
             builder,
             todo,
             journal=journal,
             budget=budget,
-            tally=tally,
+            progress=progress,
             interrupt=interrupt,
             show=show,
         )
         ended = asyncio.run(labelling_run.run(list(known.values())))
     if ended is not EndReason.DONE:
-        _tell_left(console, ended, tally, budget)
+        _report_rest(console, ended, progress, budget)
     return ended
 
 
-def _tell_left(console: Console, ended: EndReason, tally: RunProgress, budget: Budget) -> None:
-    left = tally.total - tally.done
-    console.print(f"{ended}: {left} of {tally.total} judgements are left to do", style="yellow")
-    if tally.last_failure:
-        console.print(f"the last failure: {tally.last_failure}", markup=False)
-    if ended is EndReason.BUDGET and tally.done:
-        more = budget.spent / tally.done * left
+def _report_rest(console: Console, ended: EndReason, progress: RunProgress, budget: Budget) -> None:
+    left = progress.total - progress.done
+    console.print(f"{ended}: {left} of {progress.total} judgements are missing", style="yellow")
+    if progress.last_failure:
+        console.print(f"last failure: {progress.last_failure}", markup=False)
+    if ended is EndReason.BUDGET and progress.done:
+        more = budget.spent / progress.done * left
         console.print(
-            f"spent {budget.spent:.4f} of {budget.limit:g}; the rest takes about {more:.4f}"
+            f"spent {budget.spent:.4f} of {budget.limit:g}; the rest will cost about {more:.4f}"
         )
-    console.print("what is judged is kept: run the same command again to go on from here")
+    console.print("all replies are kept: run the same command again to continue")
 
 
-def _tell(console: Console, plan: Plan, records: Records, sides: Mapping[str, int]) -> None:
+def _report(console: Console, plan: Plan, records: Records, sides: Mapping[str, int]) -> None:
     for name, counts in (("without", records.blind), ("with", records.informed)):
         if counts:
-            said = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
-            console.print(f"judgements {name} reference: {said}")
-    said = ", ".join(f"{count} {side}" for side, count in sides.items())
-    console.print(f"{plan.out}: {said}", markup=False)
+            summary = ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+            console.print(f"judgements {name} reference: {summary}")
+    summary = ", ".join(f"{count} {side}" for side, count in sides.items())
+    console.print(f"{plan.out}: {summary}", markup=False)
     empty = [side for side, count in sides.items() if not count]
     if empty:
-        console.print(f"no record on the side of {' and '.join(empty)}", style="yellow")
+        console.print(f"no record on the {' and '.join(empty)} side", style="yellow")

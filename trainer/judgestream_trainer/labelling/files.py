@@ -1,4 +1,4 @@
-"""The data set's files: one per side of the split, and the manifest, written last."""
+"""The files of a data set: one per side of the split, and the manifest, written last."""
 
 import hashlib
 import json
@@ -21,8 +21,8 @@ def write_dataset(
 ) -> dict[str, int]:
     """Write `<side>.jsonl` for every side, then `dataset.json`. Returns the rows on each side.
 
-    The manifest of an earlier build goes first, so a folder that has one is whole. No time is written: the
-    same inputs and answers give the same bytes.
+    The manifest of an earlier build is removed first, so a directory with a manifest is complete. No time is
+    written: the same inputs and replies give the same bytes.
     """
     (out / MANIFEST).unlink(missing_ok=True)
     sides: dict[Side, list[Mapping[str, Any]]] = {one: [] for one in Side}
@@ -39,6 +39,6 @@ def write_dataset(
 
 
 def described(path: Path) -> dict[str, Any]:
-    """A file's name (not where it lies) and its SHA-256."""
+    """A file's name, without its directory, and its SHA-256."""
     with path.open("rb") as file:
         return {"name": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as something to look at: the work stops at a good place instead of anywhere."""
+"""SIGINT and SIGTERM as a flag, so that a run stops between prompts and keeps its replies."""
 
 import asyncio
 import signal
@@ -8,10 +8,7 @@ from types import FrameType
 
 
 class Interrupt:
-    """`by` is the signal that asked us to stop, None until one has.
-
-    A second signal does not wait for a good place: it raises KeyboardInterrupt where we stand.
-    """
+    """`signal` is the first signal received, None until then. A second one raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
@@ -24,7 +21,7 @@ class Interrupt:
         self._wake()
 
     async def wait(self) -> None:
-        """Until a signal has come."""
+        """Return once a signal has been received."""
         event = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._wake = lambda: loop.call_soon_threadsafe(event.set)
@@ -37,7 +34,7 @@ class Interrupt:
 
 @contextmanager
 def catch_signals() -> Iterator[Interrupt]:
-    """Signals go to an `Interrupt` inside the block. For the main thread."""
+    """Route the signals to an `Interrupt` inside the block. Main thread only."""
     interrupt = Interrupt()
     before = {
         number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)

@@ -1,7 +1,7 @@
-"""Everything the teacher has ever said into this folder: `judgements.jsonl`, appended to and never edited.
+"""Append-only journal of all replies of the teacher, `judgements.jsonl`.
 
-A line is in the kernel's hands as soon as its judgement is there, so it outlives the process; every few lines
-are forced to the disk, so most outlive the machine. A last line that was cut off is dropped.
+A line is written unbuffered as soon as its reply arrives, so it survives a crash of the process; fsync runs
+every `FSYNC_EVERY` lines, which bounds the loss in a power failure. An incomplete last line is dropped.
 """
 
 import fcntl
@@ -17,18 +17,18 @@ from judgestream.core.errors import ConfigurationError
 
 NAME = "judgements.jsonl"
 FSYNC_EVERY = 32
-"""Lines between two calls of fsync: what a power cut may cost."""
+"""Lines between two calls of fsync: the most that a power failure can lose."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One answer, or what took its place.
+    """One reply, or the reason why there is none.
 
     key        see `prompts.PromptBuilder.key`
-    finish     why the reply ended; "length": it was cut off
-    refused    the code of an error that will come again with this prompt; `text` is then its message
-    lost       no reply came in time, but it may have been paid for; to be asked again
-    estimated  the endpoint did not say how many tokens it took: the counts are upper bounds
+    finish     finish reason of the reply; "length": it was truncated
+    refused    code of a permanent error for this prompt; `text` holds its message
+    lost       no reply before the deadline; it may have been charged, and the prompt is sent again
+    estimated  the endpoint sent no token counts: these are upper bounds
     """
 
     key: str
@@ -42,7 +42,7 @@ class Entry:
 
 
 class Journal:
-    """The folder's `answers` by key, where the last one counts; `all_entries` tell what was spent."""
+    """`answers` holds the last reply per key; `all_entries` holds every entry, for the cost."""
 
     def __init__(self, file: FileIO, entries: list[Entry]) -> None:
         self._file = file
@@ -51,10 +51,10 @@ class Journal:
         self.answers = {entry.key: entry for entry in entries if not entry.lost}
 
     def append(self, entry: Entry) -> None:
-        """Keep an entry.
+        """Append an entry.
 
         Raises:
-            ConfigurationError: the disk does not take it. A cut line may remain; the next start drops it.
+            ConfigurationError: the write failed. A partial line may remain; the next start drops it.
         """
         given = {name: value for name, value in asdict(entry).items() if value}
         line = json.dumps(given, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
@@ -65,7 +65,7 @@ class Journal:
             whole, reason = False, exc.strerror or str(exc)
         if not whole:
             raise ConfigurationError(
-                f"{self._file.name!s} cannot be written: {reason}; make room and run the command again"
+                f"cannot write {self._file.name!s}: {reason}. Free disk space and run the command again"
             )
         self._unsynced += 1
         if self._unsynced >= FSYNC_EVERY:
@@ -81,24 +81,24 @@ class Journal:
 
 @contextmanager
 def open_journal(folder: Path) -> Iterator[Journal]:
-    """The folder's journal, for one process at a time.
+    """The directory's journal, locked against other processes.
 
     Raises:
-        ConfigurationError: the folder cannot be written to, another build is at work in it, or a line in the
-            middle of the file is damaged.
+        ConfigurationError: the directory is not writable, another build runs in it, or a line other than the
+            last is damaged.
     """
     path = folder / NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = FileIO(path, "a")  # unbuffered: a line is out of our hands when it is written
+        file = FileIO(path, "a")  # unbuffered: a written line survives a crash of the process
     except OSError as exc:
-        raise ConfigurationError(f"{path} cannot be written: {exc.strerror or exc}") from exc
+        raise ConfigurationError(f"cannot write {path}: {exc.strerror or exc}") from exc
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
             raise ConfigurationError(
-                f"another build is at work in {folder}: wait for it, or write to another folder"
+                f"another build is running in {folder}: wait for it, or choose another directory"
             ) from exc
         entries, whole = _read(path)
         file.truncate(whole)
@@ -110,7 +110,7 @@ def open_journal(folder: Path) -> Iterator[Journal]:
 
 
 def _read(path: Path) -> tuple[list[Entry], int]:
-    """The file's entries, and how many bytes they take: without a last line that was cut off."""
+    """The file's entries and their size in bytes, without an incomplete last line."""
     entries: list[Entry] = []
     whole = 0
     with path.open("rb") as file:
@@ -122,7 +122,7 @@ def _read(path: Path) -> tuple[list[Entry], int]:
                 entries.append(Entry(**json.loads(raw)))
             except (ValueError, TypeError) as exc:
                 raise ConfigurationError(
-                    f"{path}, line {number}: not an entry of a journal ({exc}): delete that line, and its"
-                    " judgement is asked again"
+                    f"{path}, line {number}: invalid journal entry ({exc}). Delete the line: its prompt is"
+                    " then sent again"
                 ) from exc
     return entries, whole

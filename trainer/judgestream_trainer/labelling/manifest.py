@@ -1,4 +1,4 @@
-"""What a data set is made of: teacher, draws, counts by reason, tokens and cost, sums of its inputs."""
+"""Manifest of a data set: teacher, draws, counts by reason, tokens, cost, and digests of the inputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -23,9 +23,9 @@ def described_build(
     answers: Mapping[str, Entry],
     budget: Budget,
 ) -> dict[str, Any]:
-    """All that decides what the data set is, and what it took; `usage` is of the answers that are used.
+    """Everything that determines the data set, and its cost. `usage` covers the replies that are used.
 
-    Reasons are sorted, because the order in which answers arrive is chance.
+    Reasons are sorted, because replies arrive in random order.
     """
     used: dict[str, Entry] = {
         key: answers[key] for one in wanted for key, _ in one.prompts() if key in answers

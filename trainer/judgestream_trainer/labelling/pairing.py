@@ -1,4 +1,4 @@
-"""Which answers meet: pairs drawn at random among each question's answers, in random order."""
+"""Random pairs of answers to each question, in random order."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from judgestream_trainer.randomness import derived
 
 
 class SkipReason(StrEnum):
-    """Why a question or a pair is not put to the teacher. Nothing is spent on it."""
+    """Why a question or a pair is not sent to the teacher. It costs nothing."""
 
     EMPTY_QUESTION = "empty_question"
     ONE_ANSWER = "fewer_than_two_answers"
@@ -25,7 +25,7 @@ class SkipReason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """Two answers to one question, in the order in which the teacher sees them."""
+    """Two answers to one question, in the order shown to the teacher."""
 
     question: Question
     answers: tuple[Answer, Answer]
@@ -34,12 +34,12 @@ class Pair:
 def draw_pairs(
     questions: Sequence[Question], *, per_question: int, seed: int, max_characters: int
 ) -> tuple[list[Pair], Counter[str]]:
-    """Up to `per_question` pairs of each question, and how many were skipped, by reason.
+    """Up to `per_question` pairs of each question, and the number skipped, by reason.
 
-    Every pair of models is equally likely, none comes twice, and each order has probability 1/2. The draws
-    of a question depend on its id, its models and the seed alone: other questions change nothing.
+    Every pair of models is equally likely, no pair occurs twice, and each order has probability 1/2. The
+    draws for a question depend only on its id, its models and the seed.
 
-    max_characters  of question, both answers and reference together
+    max_characters  limit on question, both answers and reference together
     """
     pairs: list[Pair] = []
     skipped: Counter[str] = Counter()
@@ -73,7 +73,7 @@ def _shuffled(question: Question, seed: int) -> Iterator[Pair]:
 
 
 def _reason(pair: Pair, seen: set[str], max_characters: int) -> SkipReason | None:
-    """Why this pair is skipped; None for a good one, which is `seen` from then on."""
+    """Why this pair is skipped, or None; a pair that is kept enters `seen`."""
     question = pair.question
     texts = [answer.text for answer in pair.answers]
     if not all(text.strip() for text in texts):

@@ -1,4 +1,4 @@
-"""What a build was asked to do."""
+"""The settings of a build."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ from judgestream_trainer.data.split import Shares
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What to build.
+    """Inputs, output directory and options of a build.
 
-    pairs           of each question, at most
-    max_characters  of question, both answers and reference together
-    max_tokens      of an explanation
-    shares          of the questions that are held out
-    partial         write the files even when judgements are missing; the manifest counts those as unasked
-    ask_again       what the journal has that is no judgement is asked again
+    pairs           maximum number of pairs per question
+    max_characters  limit on question, both answers and reference together
+    max_tokens      limit on an explanation
+    shares          shares of the questions that are held out
+    partial         write the files even if judgements are missing; the manifest counts those as unasked
+    ask_again       send prompts again whose reply in the journal is not a usable judgement
     """
 
     seeds: Path
@@ -34,4 +34,4 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.pairs < 1:
-            raise ConfigurationError(f"--pairs {self.pairs}: give at least 1 pair per question")
+            raise ConfigurationError(f"--pairs is {self.pairs}: use at least 1 pair per question")

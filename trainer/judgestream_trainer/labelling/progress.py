@@ -1,4 +1,4 @@
-"""The asking, as it goes: done of all, tokens, cost, time left."""
+"""Progress display of a labelling run: judgements, tokens, cost and remaining time."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,14 +10,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from judgestream_trainer.labelling.run import RunProgress
 
 LINE_EVERY_S = 30.0
-"""Where no bar can be drawn (a log file), a line as often as this takes its place."""
+"""Without a terminal, one line at this interval replaces the bar."""
 
 
 @contextmanager
 def shown(
-    console: Console, tally: RunProgress, budget: float | None
+    console: Console, initial: RunProgress, budget: float | None
 ) -> Iterator[Callable[[RunProgress], None]]:
-    """A progress bar; the function that it gives takes the tally at every change."""
+    """A progress bar. The returned function is to be called with the progress at every change."""
     limit = "" if budget is None else f" of {budget:g}"
     columns = (
         TextColumn("judgements"),
@@ -29,22 +29,22 @@ def shown(
     )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(
-            "judgements", total=tally.total, completed=tally.done, spent="", trouble=""
+            "judgements", total=initial.total, completed=initial.done, spent="", trouble=""
         )
 
-        told = monotonic()
+        last_line = monotonic()
 
         def show(now: RunProgress) -> None:
-            nonlocal told
+            nonlocal last_line
             spent = (
                 f"{now.input_tokens:,} + {now.output_tokens:,} tokens, cost {now.cost:.4f}{limit}"
             )
             trouble = f"{now.unread} unreadable " if now.unread else ""
             trouble += now.last_failure[:80]
             progress.update(task, completed=now.done, spent=spent, trouble=trouble)
-            if not console.is_terminal and monotonic() - told >= LINE_EVERY_S:
-                told = monotonic()
+            if not console.is_terminal and monotonic() - last_line >= LINE_EVERY_S:
+                last_line = monotonic()
                 console.print(f"{now.done}/{now.total}: {spent} {trouble}", markup=False)
 
-        show(tally)
+        show(initial)
         yield show

@@ -1,4 +1,4 @@
-"""What the teacher is asked: each pair without its reference, and with it where there is one."""
+"""Prompts for the teacher: each pair without its reference, and with it where there is one."""
 
 import hashlib
 import json
@@ -12,40 +12,41 @@ from judgestream_trainer.labelling.pairing import Pair
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromptBuilder:
-    """How pairs become prompts: the teacher's template, the explanation's length, and who is asked.
+    """Builds prompts from pairs for one teacher.
 
-    identity   what names the teacher; it enters the keys and the manifest
+    max_tokens  limit on an explanation
+    identity    identifies the teacher; part of the keys and of the manifest
     """
 
     template: Template
     max_tokens: int
     identity: Mapping[str, str | int]
 
-    def prompt(self, ask: "PendingPrompt") -> Prompt:
+    def prompt(self, pending: "PendingPrompt") -> Prompt:
         form = self.template.forms["pair"]
-        question = ask.pair.question
+        question = pending.pair.question
         return Prompt(
             text=form.render(
                 question.body,
-                [answer.text for answer in ask.pair.answers],
-                question.reference if ask.informed else None,
+                [answer.text for answer in pending.pair.answers],
+                question.reference if pending.informed else None,
             ),
             grammar=form.grammar,
             max_tokens=self.max_tokens,
         )
 
-    def key(self, ask: "PendingPrompt") -> str:
-        """64 hex digits that name this question to this teacher: what the journal is searched by.
+    def key(self, pending: "PendingPrompt") -> str:
+        """The prompt's key in the journal: 64 hex digits.
 
-        Another teacher, template or length of the explanation is another question.
+        It changes with the teacher, the template and the limit on the explanation.
         """
-        parts = [sorted(self.identity.items()), self.max_tokens, self.prompt(ask).text]
+        parts = [sorted(self.identity.items()), self.max_tokens, self.prompt(pending).text]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PendingPrompt:
-    """One prompt to come. It is rendered when it is needed: a large build's prompts do not fit in memory."""
+    """A prompt to be rendered when it is sent: all prompts of a large build would not fit in memory."""
 
     pair: Pair
     informed: bool
@@ -53,7 +54,7 @@ class PendingPrompt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyedPair:
-    """A pair with the keys of its judgements; `informed` is None without a reference."""
+    """A pair with the keys of its prompts; `informed` is None without a reference."""
 
     pair: Pair
     blind: str

@@ -1,4 +1,4 @@
-"""Judged pairs as rows of JudgeLM-100K (arXiv 2310.17631), its field names and all."""
+"""Judged pairs as rows of JudgeLM-100K (arXiv 2310.17631), under its field names."""
 
 import hashlib
 from collections import Counter
@@ -21,10 +21,10 @@ NO_JUDGEMENT = "no_judgement"
 
 @dataclass(kw_only=True, slots=True)
 class Records:
-    """Rows in the pairs' order, and the counts of everything that led to them.
+    """Rows in the order of the pairs, and counts of the judgements behind them.
 
     blind, informed   judgements without and with reference: usable ones, and the others by reason
-    dropped           pairs that are no row, by reason
+    dropped           pairs without a row, by reason
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -34,20 +34,20 @@ class Records:
 
 
 def collect(pairs: Sequence[KeyedPair], answers: Mapping[str, Entry], grammar: Grammar) -> Records:
-    """Make a row of every pair that has a usable judgement."""
-    found = Records()
-    for one in pairs:
-        blind = _judgement(one.blind, answers, grammar, found.blind)
-        informed = _judgement(one.informed, answers, grammar, found.informed)
+    """One row for every pair with a usable judgement."""
+    records = Records()
+    for keyed in pairs:
+        blind = _judgement(keyed.blind, answers, grammar, records.blind)
+        informed = _judgement(keyed.informed, answers, grammar, records.informed)
         if blind is None and informed is None:
-            found.dropped[NO_JUDGEMENT] += 1
+            records.dropped[NO_JUDGEMENT] += 1
         else:
-            found.rows.append(row(one.pair, blind, informed))
-    return found
+            records.rows.append(row(keyed.pair, blind, informed))
+    return records
 
 
 def row(pair: Pair, blind: Judgement | None, informed: Judgement | None) -> dict[str, Any]:
-    """One training record. A judgement that is missing leaves its two fields out."""
+    """One training record. A missing judgement leaves out its two fields."""
     question = pair.question
     first, second = pair.answers
     values: dict[str, Any] = {
@@ -80,19 +80,19 @@ def row(pair: Pair, blind: Judgement | None, informed: Judgement | None) -> dict
 def _judgement(
     key: str | None, answers: Mapping[str, Entry], grammar: Grammar, counts: Counter[str]
 ) -> Judgement | None:
-    """The usable judgement under this key, counted; None without a key is nothing to count."""
+    """The usable judgement under this key, which is counted by outcome. Without a key nothing is counted."""
     if key is None:
         return None
     entry = answers.get(key)
-    found = UNASKED if entry is None else judgement_of(entry, grammar)
-    if isinstance(found, Judgement):
+    result = UNASKED if entry is None else judgement_of(entry, grammar)
+    if isinstance(result, Judgement):
         counts[USABLE] += 1
-        return found
-    counts[str(found)] += 1
+        return result
+    counts[str(result)] += 1
     return None
 
 
 def _review_id(pair: Pair) -> str:
-    """22 characters that name the pair: question, and models in their order."""
+    """22 hex digits from the question and the two models in their order."""
     parts = [str(pair.question.id), *(answer.model for answer in pair.answers)]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:22]

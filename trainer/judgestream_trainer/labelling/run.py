@@ -1,4 +1,4 @@
-"""Ask the teacher what is missing: many prompts at once, each reply kept at once, with reasons to stop."""
+"""A labelling run: concurrent prompts to the teacher, every reply journalled, and the reasons to stop."""
 
 import asyncio
 from collections import deque
@@ -23,33 +23,34 @@ from judgestream_trainer.labelling.teacher import Teacher
 from judgestream_trainer.labelling.usable import is_readable
 
 MAX_ATTEMPTS = 3
-"""A prompt that gets no answer is put back so often; each round has the teacher's own tries and deadline."""
+"""Attempts per prompt that gets no reply. Each attempt has the teacher's own retries and deadline."""
 
 MAX_CONSECUTIVE_FAILURES = 16
-"""So many prompts in a row without an answer, and the teacher is taken to be down."""
+"""Consecutive prompts without a reply after which the teacher is considered down."""
 
 MIN_READABLE_AFTER = 10
-"""A teacher of whose first so many answers none is readable is not asked on: it costs, and gives nothing."""
+"""The run fails if none of this many first replies is readable: the rest would cost money for nothing."""
 
 GRACE_S = 20.0
-"""How long what is under way may take to arrive when we are asked to stop; it may have been paid for."""
+"""Seconds to wait, after an interrupt, for replies that may already have been charged."""
 
 
 class EndReason(StrEnum):
-    """Why the asking ended."""
+    """Why a run ended. The values are shown to the user."""
 
     DONE = "done"
-    BUDGET = "the budget is used up"
+    BUDGET = "the budget is exhausted"
     INTERRUPTED = "interrupted"
-    NO_RESPONSE = "the teacher does not answer"
-    INCOMPLETE = "some prompts got no answer"
+    NO_RESPONSE = "the teacher does not respond"
+    INCOMPLETE = "some prompts got no reply"
 
 
 @dataclass(kw_only=True, slots=True)
 class RunProgress:
-    """What a progress bar shows. Tokens and cost are all that this folder has ever spent.
+    """The state of a run for display. Tokens and cost include all earlier runs in this directory.
 
-    unread   answers without a score line; last_failure: why a prompt got no answer, the last time
+    unread        replies without a score line
+    last_failure  the latest error of a prompt without a reply
     """
 
     total: int
@@ -62,16 +63,16 @@ class RunProgress:
 
 
 @dataclass(kw_only=True, slots=True)
-class _Open:
+class _Queued:
     key: str
-    ask: PendingPrompt
+    pending: PendingPrompt
     attempts: int = 0
 
 
 class LabellingRun:
-    """One run of asking. `show` is called with the tally at every change.
+    """One run over the prompts without a reply. `show` is called with the progress at every change.
 
-    todo   keys and asks that the journal has no answer to
+    todo   journal keys and prompts to send
     """
 
     def __init__(
@@ -82,59 +83,59 @@ class LabellingRun:
         *,
         journal: Journal,
         budget: Budget,
-        tally: RunProgress,
+        progress: RunProgress,
         interrupt: Interrupt,
         show: Callable[[RunProgress], None],
     ) -> None:
         self._teacher = teacher
         self._builder = builder
-        self._todo = deque(_Open(key=key, ask=ask) for key, ask in todo)
+        self._todo = deque(_Queued(key=key, pending=pending) for key, pending in todo)
         self._journal = journal
         self._budget = budget
-        self._tally = tally
+        self._progress = progress
         self._interrupt = interrupt
         self._show = show
         self._grammar = teacher.template.forms["pair"].grammar
         self._ended: EndReason | None = None
-        self._under_way = 0
-        self._silent = 0
+        self._in_flight = 0
+        self._consecutive_failures = 0
         self._unreadable: list[Entry] = []
         self._trusted = False
 
     async def run(self, known: Sequence[Entry] = ()) -> EndReason:
-        """Ask until everything is answered or there is a reason to stop; what came is in the journal.
+        """Send prompts until all have a reply or there is a reason to stop. Replies are in the journal.
 
-        known   answers that the journal has already: they count for the teacher's probation
+        known   earlier replies from the journal; they count towards `MIN_READABLE_AFTER`
 
         Raises:
-            ConfigurationError: the teacher refuses every prompt, or none of its first answers is readable.
+            ConfigurationError: the teacher refuses every prompt, or none of its first replies is readable.
         """
         try:
             self._trusted = any(is_readable(entry, self._grammar) for entry in known)
             for entry in known:
-                self._judge_teacher(entry)
-            await self._ask()
+                self._check_readable(entry)
+            await self._send_all()
         finally:
             await self._teacher.close()
         return self._reason()
 
-    async def _ask(self) -> None:
+    async def _send_all(self) -> None:
         workers = [asyncio.create_task(self._work()) for _ in range(self._teacher.concurrency)]
-        halted = asyncio.create_task(self._interrupt.wait())
-        crowd = asyncio.gather(*workers)
+        interrupted = asyncio.create_task(self._interrupt.wait())
+        all_workers = asyncio.gather(*workers)
         try:
-            await asyncio.wait((crowd, halted), return_when=asyncio.FIRST_COMPLETED)
-            if not crowd.done():
-                await asyncio.wait((crowd,), timeout=GRACE_S)
-            if crowd.done():
-                crowd.result()
+            await asyncio.wait((all_workers, interrupted), return_when=asyncio.FIRST_COMPLETED)
+            if not all_workers.done():
+                await asyncio.wait((all_workers,), timeout=GRACE_S)
+            if all_workers.done():
+                all_workers.result()
         finally:
-            for task in (*workers, halted):
+            for task in (*workers, interrupted):
                 task.cancel()
-            await asyncio.gather(*workers, halted, crowd, return_exceptions=True)
+            await asyncio.gather(*workers, interrupted, all_workers, return_exceptions=True)
 
     def _reason(self) -> EndReason:
-        if self._tally.done == self._tally.total:
+        if self._progress.done == self._progress.total:
             return EndReason.DONE
         if self._interrupt.signal is not None:
             return EndReason.INTERRUPTED
@@ -142,43 +143,43 @@ class LabellingRun:
 
     async def _work(self) -> None:
         while self._todo and self._ended is None and self._interrupt.signal is None:
-            opened, prompts, held = self._open()
-            if not opened:
-                # what others have set aside may come back; the last one to find nothing ends the run
-                if not self._under_way:
+            batch, prompts, reserved = self._next_batch()
+            if not batch:
+                # other workers may still refund; the last one without an affordable prompt ends the run
+                if not self._in_flight:
                     self._ended = EndReason.BUDGET
                 return
-            self._under_way += 1
+            self._in_flight += 1
             try:
                 replies = await self._teacher.read(prompts)
             finally:
-                self._under_way -= 1
-                self._budget.refund(held)
-            for one, prompt, reply in zip(opened, prompts, replies, strict=True):
-                self._take(one, prompt, reply)
+                self._in_flight -= 1
+                self._budget.refund(reserved)
+            for queued, prompt, reply in zip(batch, prompts, replies, strict=True):
+                self._take(queued, prompt, reply)
 
-    def _open(self) -> tuple[list[_Open], list[Prompt], float]:
-        """The next batch, its prompts, and what is set aside for it; empty when the budget is."""
-        opened: list[_Open] = []
+    def _next_batch(self) -> tuple[list[_Queued], list[Prompt], float]:
+        """The next batch, its prompts, and the amount reserved for it; empty if none is affordable."""
+        batch: list[_Queued] = []
         prompts: list[Prompt] = []
-        held = 0.0
-        while self._todo and len(opened) < self._teacher.batch:
-            prompt = self._builder.prompt(self._todo[0].ask)
+        reserved = 0.0
+        while self._todo and len(batch) < self._teacher.batch:
+            prompt = self._builder.prompt(self._todo[0].pending)
             amount = self._budget.reserve(prompt)
             if amount is None:
                 break
-            held += amount
-            opened.append(self._todo.popleft())
+            reserved += amount
+            batch.append(self._todo.popleft())
             prompts.append(prompt)
-        return opened, prompts, held
+        return batch, prompts, reserved
 
-    def _take(self, one: _Open, prompt: Prompt, reply: Reply | JudgestreamError) -> None:
+    def _take(self, queued: _Queued, prompt: Prompt, reply: Reply | JudgestreamError) -> None:
         if isinstance(reply, ConfigurationError):
             raise reply
         if isinstance(reply, Reply):
             tokens = usage(prompt, reply)
             entry = Entry(
-                key=one.key,
+                key=queued.key,
                 text=reply.text,
                 finish=reply.finish_reason,
                 input_tokens=tokens.input,
@@ -186,53 +187,56 @@ class LabellingRun:
                 estimated=tokens.estimated,
             )
         elif isinstance(reply, PoisonError):
-            entry = Entry(key=one.key, refused=reply.code, text=str(reply))
+            entry = Entry(key=queued.key, refused=reply.code, text=str(reply))
         else:
-            self._unanswered(one, prompt, reply)
+            self._retry(queued, prompt, reply)
             return
-        self._silent = 0
-        self._tally.done += 1
+        self._consecutive_failures = 0
+        self._progress.done += 1
         self._keep(entry)
-        self._judge_teacher(entry)
+        self._check_readable(entry)
 
-    def _unanswered(self, one: _Open, prompt: Prompt, error: JudgestreamError) -> None:
-        """Put it back, a few times; it stays unanswered then."""
-        self._tally.last_failure = str(error)
-        if isinstance(error, JudgeDeadlineExceeded):  # it was at work, and may send a bill
+    def _retry(self, queued: _Queued, prompt: Prompt, error: JudgestreamError) -> None:
+        """Queue the prompt again, up to `MAX_ATTEMPTS`; after that it stays without a reply."""
+        self._progress.last_failure = str(error)
+        if isinstance(error, JudgeDeadlineExceeded):  # the teacher may charge for its work
             bound = upper_bound(prompt)
             self._keep(
                 Entry(
-                    key=one.key,
+                    key=queued.key,
                     lost=True,
                     input_tokens=bound.input,
                     output_tokens=bound.output,
                     estimated=True,
                 )
             )
-        self._silent += 1
-        if self._silent >= MAX_CONSECUTIVE_FAILURES and self._interrupt.signal is None:
+        self._consecutive_failures += 1
+        if (
+            self._consecutive_failures >= MAX_CONSECUTIVE_FAILURES
+            and self._interrupt.signal is None
+        ):
             self._ended = self._ended or EndReason.NO_RESPONSE
-        one.attempts += 1
-        if one.attempts < MAX_ATTEMPTS:
-            self._todo.append(one)
-        self._show(self._tally)
+        queued.attempts += 1
+        if queued.attempts < MAX_ATTEMPTS:
+            self._todo.append(queued)
+        self._show(self._progress)
 
     def _keep(self, entry: Entry) -> None:
         self._journal.append(entry)
         self._budget.spend(entry.input_tokens, entry.output_tokens)
-        self._tally.input_tokens += entry.input_tokens
-        self._tally.output_tokens += entry.output_tokens
-        self._tally.cost = self._budget.spent
-        self._show(self._tally)
+        self._progress.input_tokens += entry.input_tokens
+        self._progress.output_tokens += entry.output_tokens
+        self._progress.cost = self._budget.spent
+        self._show(self._progress)
 
-    def _judge_teacher(self, entry: Entry) -> None:
-        """One readable answer, and it is trusted from then on."""
+    def _check_readable(self, entry: Entry) -> None:
+        """Fail if the teacher's first replies are all unreadable. One readable reply settles it."""
         if is_readable(entry, self._grammar):
             self._trusted = True
             return
-        if entry.refused == PromptTooLong.code:  # says nothing of the teacher
+        if entry.refused == PromptTooLong.code:  # not the teacher's fault
             return
-        self._tally.unread += 1
+        self._progress.unread += 1
         if self._trusted:
             return
         self._unreadable.append(entry)
@@ -243,8 +247,9 @@ class LabellingRun:
 
 
 def _unreadable_teacher_message(entry: Entry, count: int) -> str:
-    said = f"it refused: {entry.text[:200]}" if entry.refused else f"it wrote: {entry.text[:200]!r}"
+    kind = "refusal" if entry.refused else "reply"
     return (
-        f"none of the teacher's first {count} answers has a line with two scores from 1 to 10; {said}."
-        " Check the model and the template (--template), then go on with --ask-again"
+        f"none of the teacher's first {count} replies has a line with two scores from 1 to 10. The last"
+        f" {kind} was: {entry.text[:200]!r}. Check the model and the template (--template), then continue"
+        " with --ask-again"
     )

@@ -1,4 +1,4 @@
-"""Who is asked: an OpenAI-compatible endpoint, or one of our own releases."""
+"""Teachers: an OpenAI-compatible endpoint, or one of our own checkpoints."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -26,16 +26,16 @@ from judgestream.core.types import Reply
 if TYPE_CHECKING:
     from judgestream.engine.judge import Judge
 
-TOGETHER = 64
-"""Prompts that our own engine is given at once: enough to fill its rows and to write side by side."""
+BATCH = 64
+"""Prompts per call of our own engine: enough to fill its rows and to decode in parallel."""
 
 
 class Teacher(Protocol):
-    """`read` gives a reply or an error per prompt, in order. A ConfigurationError among them is not about its
-    prompt: nothing will be answered until it is mended.
+    """`read` returns a reply or an error per prompt, in order. A ConfigurationError concerns every prompt.
 
-    identity     what names the teacher and changes what it says; enters the journal's keys
-    concurrency  calls of `read` under way at once; batch: prompts in each
+    identity     identifies the teacher and everything that changes its replies; part of the journal's keys
+    concurrency  maximum number of concurrent calls of `read`
+    batch        maximum number of prompts per call
     """
 
     @property
@@ -53,7 +53,7 @@ class Teacher(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointTeacher:
-    """An endpoint, with the judge that asks it."""
+    """An endpoint, with its client."""
 
     judge: ChatJudge
     template: Template
@@ -74,7 +74,7 @@ class EndpointTeacher:
         return self.judge.endpoint.concurrency
 
     async def read(self, prompts: Sequence[Prompt]) -> list[Reply | JudgestreamError]:
-        return [_to_act_on(found) for found in await self.judge.read(prompts)]
+        return [_with_fix(reply) for reply in await self.judge.read(prompts)]
 
     async def close(self) -> None:
         await self.judge.close()
@@ -82,16 +82,16 @@ class EndpointTeacher:
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseTeacher:
-    """One of our own checkpoints, read by the engine in a thread of its own.
+    """One of our own checkpoints, run by the engine in a separate thread.
 
-    wanted   asked between rows and tokens; once it says no, what is under way is left
+    wanted   checked between rows and tokens; once it returns False, the remaining prompts are abandoned
     """
 
     judge: "Judge"
     template: Template
     wanted: Callable[[], bool]
     concurrency: int = 1
-    batch: int = TOGETHER
+    batch: int = BATCH
 
     @property
     def identity(self) -> Mapping[str, str | int]:
@@ -107,25 +107,24 @@ class ReleaseTeacher:
         return await asyncio.to_thread(self._read, prompts)
 
     def _read(self, prompts: Sequence[Prompt]) -> list[Reply | JudgestreamError]:
-        found = dict(self.judge.stream(prompts, lambda at: self.wanted()))
-        left = JudgeUnavailable("the judge was stopped before it came to this prompt")
-        return [found.get(at, left) for at in range(len(prompts))]
+        replies = dict(self.judge.stream(prompts, lambda index: self.wanted()))
+        abandoned = JudgeUnavailable("the judge was stopped before it answered this prompt")
+        return [replies.get(index, abandoned) for index in range(len(prompts))]
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""
 
 
 def endpoint_teacher(endpoint: Endpoint, template_id: str) -> EndpointTeacher:
-    """Raises ConfigurationError: the URL is none or holds a key, or no such template."""
+    """Raises ConfigurationError: the URL is invalid or holds a key, or the template is unknown."""
     check_base_url(endpoint.url)
     return EndpointTeacher(judge=ChatJudge(endpoint), template=template(template_id))
 
 
 def release_teacher(folder: Path, *, device: str, wanted: Callable[[], bool]) -> ReleaseTeacher:
-    """Raises ConfigurationError: the folder is no judge that the engine reads."""
-    from judgestream.engine.checkpoint import (
-        load,  # torch: seconds, which an endpoint does not need
-    )
+    """Raises ConfigurationError: the directory is not a judge that the engine can load."""
+    # here, because importing torch takes seconds that an endpoint does not need
+    from judgestream.engine.checkpoint import load
     from judgestream.engine.judge import Judge
 
     judge = Judge(load(folder, device=device))
@@ -133,16 +132,16 @@ def release_teacher(folder: Path, *, device: str, wanted: Callable[[], bool]) ->
     return ReleaseTeacher(judge=judge, template=template(template_id), wanted=wanted)
 
 
-def _to_act_on(found: Reply | JudgestreamError) -> Reply | JudgestreamError:
-    """What an endpoint will refuse of every prompt ends the asking, with how to fix it."""
-    if isinstance(found, ReleaseError):
-        return ConfigurationError(f"{found}: {_FIXES.get(type(found), 'check URL and model')}")
-    return found
+def _with_fix(reply: Reply | JudgestreamError) -> Reply | JudgestreamError:
+    """An error that every prompt would get becomes a ConfigurationError with how to fix it."""
+    if isinstance(reply, ReleaseError):
+        return ConfigurationError(f"{reply}: {_FIXES.get(type(reply), 'check URL and model')}")
+    return reply
 
 
 _FIXES: Mapping[type[JudgestreamError], str] = {
-    KeyRefused: "put a valid key that may use this model into the environment and name the variable with"
-    " --key-variable, or use another key or model",
-    QuotaExhausted: "top the account up, or use another key",
+    KeyRefused: "export a valid key that may use this model and name its variable with --key-variable, or use"
+    " another key or model",
+    QuotaExhausted: "add credit to the account, or use another key",
     ModelUnknown: "give the base URL up to and with /v1, and the model's name as the endpoint lists it",
 }

@@ -1,4 +1,4 @@
-"""What the teacher wrote -> a judgement to train on, or the reason why it is none."""
+"""Teacher replies as judgements to train on, or the reason why they are unusable."""
 
 import re
 from enum import StrEnum
@@ -16,19 +16,19 @@ _DECLINES = re.compile(
 
 
 class Unusable(StrEnum):
-    """Why a reply is no judgement. Codes of `core.errors` stand beside these for what was refused."""
+    """Why a reply is not a judgement. Refused prompts are counted by their code from `core.errors`."""
 
     NO_REPLY = "empty_reply"
-    DECLINED = "teacher_declined"  # it apologises instead of grading
-    UNREADABLE = "unreadable"  # no line with two scores comes first
-    OFF_SCALE = "off_scale"  # scores that the judge to be trained cannot write
-    CUT_OFF = "cut_off"  # the explanation ends in the middle
+    DECLINED = "teacher_declined"  # an apology instead of scores
+    UNREADABLE = "unreadable"  # does not begin with a line of two scores
+    OFF_SCALE = "off_scale"  # scores that the trained judge could not generate
+    CUT_OFF = "cut_off"  # the explanation is truncated
 
 
 def judgement_of(entry: Entry, grammar: Grammar) -> Judgement | str:
-    """The judgement, or why there is none: an `Unusable`, or the code of the error that refused the prompt.
+    """The judgement, or else an `Unusable` or the code of the error that refused the prompt.
 
-    The score line may be any that a person would read (`7/10, 8/10`); the explanation is what stands below.
+    The score line may be in any readable form (`7/10, 8/10`); the lines below it are the explanation.
     """
     if entry.refused:
         return entry.refused
@@ -48,5 +48,5 @@ def judgement_of(entry: Entry, grammar: Grammar) -> Judgement | str:
 
 
 def is_readable(entry: Entry, grammar: Grammar) -> bool:
-    """Whether it has a score line at all: a teacher that never writes one is asked in vain."""
+    """Whether the reply has a score line."""
     return not entry.refused and parse_tolerant(entry.text, grammar.count) is not None
