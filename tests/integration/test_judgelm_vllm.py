@@ -20,7 +20,7 @@ from tritonclient.utils import InferenceServerException
 
 from judgestream.adapters.releases.model_repository import bundled_models
 from judgestream.adapters.releases.vllm import SUFFIX, install_vllm
-from judgestream.adapters.triton import TritonJudge
+from judgestream.adapters.triton.judge import TritonJudge
 from judgestream.core.errors import JudgeUnavailable, PromptTooLong
 from judgestream.core.modes import PAIRWISE, plan
 from judgestream.core.parsing import read

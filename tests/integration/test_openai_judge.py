@@ -11,7 +11,7 @@ from urllib.request import urlopen
 import pytest
 
 from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
-from judgestream.adapters.triton import TritonJudge
+from judgestream.adapters.triton.judge import TritonJudge
 from judgestream.core.errors import JudgestreamError, JudgeUnavailable, PromptTooLong
 from judgestream.core.modes import PAIRWISE, plan
 from judgestream.core.templates import template

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from judgestream.adapters.triton import TritonJudge
-from judgestream.adapters.triton_control import HEADER, TritonControl, restrictions
+from judgestream.adapters.triton.control import HEADER, TritonControl, restrictions
+from judgestream.adapters.triton.judge import TritonJudge
 from judgestream.core.errors import ConfigurationError, JudgeUnavailable, ReleaseNotLoaded
 from judgestream.local.triton import TritonServer
 from tests.integration.cluster import INSTANT, MODELS

@@ -11,7 +11,7 @@ import pytest
 from tritonclient.grpc.aio import InferenceServerClient, InferInput
 
 from judgestream.adapters.releases.model_repository import Tuning, install
-from judgestream.adapters.triton import TritonJudge
+from judgestream.adapters.triton.judge import TritonJudge
 from judgestream.core.errors import JudgestreamError, PromptTooLong
 from judgestream.core.passes import Pass
 from judgestream.core.prompt import Prompt

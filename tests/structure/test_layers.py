@@ -40,7 +40,6 @@ ADAPTERS = {
         f"{J}.backends.chat.base_url",
     ),
     f"{J}.adapters.triton": (f"{J}.core", f"{J}.contracts"),
-    f"{J}.adapters.triton_control": (f"{J}.core",),
     f"{J}.adapters.preflight": (*DATA, f"{J}.adapters.kafka"),
     f"{J}.client": (*DATA, f"{J}.adapters.kafka"),
     f"{J}.aio": (*DATA, f"{J}.client"),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from judgestream.adapters.redis.worker_board import WorkerEntry, WorkerState
-from judgestream.adapters.triton_control import ModelState
+from judgestream.adapters.triton.control import ModelState
 from judgestream.apps.controller.service import MOST_RELOADS, WINDOW_S, Controller
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import (

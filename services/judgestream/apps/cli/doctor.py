@@ -111,7 +111,7 @@ def _workers(settings: Settings, timeout_s: float) -> str:
 
 def _triton(settings: Settings, timeout_s: float) -> str:
     try:
-        from judgestream.adapters.triton import TritonJudge
+        from judgestream.adapters.triton.judge import TritonJudge
     except ImportError:
         return EXTRA
     wanted = _release_of_workers(settings) or settings.triton.release

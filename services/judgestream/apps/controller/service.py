@@ -18,8 +18,8 @@ from typing import Protocol
 from judgestream.adapters.redis.controller_store import LEASE_S, ControllerStore
 from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerState
 from judgestream.adapters.releases.vllm import SUFFIX
-from judgestream.adapters.triton import TritonJudge
-from judgestream.adapters.triton_control import ModelState, TritonControl
+from judgestream.adapters.triton.control import ModelState, TritonControl
+from judgestream.adapters.triton.judge import TritonJudge
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.board_keeper import on_board
 from judgestream.apps.worker.readiness import Ready, ignore_ready

@@ -10,7 +10,7 @@ from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.preflight import check_kafka
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.published import Published
-from judgestream.adapters.triton import TritonJudge
+from judgestream.adapters.triton.judge import TritonJudge
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.worker import faust_app, metrics
 from judgestream.apps.worker.backlog import paid_judge, place_group

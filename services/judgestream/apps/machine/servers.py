@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from judgestream.adapters.kafka.topics import Difference, admin, apply
 from judgestream.adapters.releases.installed import InstalledRelease, find
-from judgestream.adapters.triton_control import TritonControl, restrictions
+from judgestream.adapters.triton.control import TritonControl, restrictions
 from judgestream.apps.machine.chosen_judge import JudgeWish, choose
 from judgestream.apps.machine.server_plan import KAFKA, REDIS, TRITON, ServerPlan
 from judgestream.apps.machine.supervision import Part

@@ -230,7 +230,7 @@ def _look_at_release(found: Overview, settings: Settings, report: SupervisorRepo
             " brings them to one"
         )
     try:
-        from judgestream.adapters.triton import TritonJudge
+        from judgestream.adapters.triton.judge import TritonJudge
     except ImportError:
         return
 

@@ -17,7 +17,7 @@ from judgestream.terminal.output import OutputFormat, json_line, line, note, tab
 
 if TYPE_CHECKING:
     from judgestream.adapters.releases.installed import InstalledRelease
-    from judgestream.adapters.triton_control import ModelState
+    from judgestream.adapters.triton.control import ModelState
     from judgestream.local.supervisor_file import SupervisorReport
 
 SWITCH_S = 300.0
@@ -138,7 +138,7 @@ def use_command(
 
 def unload_command(name: Name) -> None:
     """Unload a release from the running Triton. Refused for one that workers use."""
-    from judgestream.adapters.triton_control import TritonControl
+    from judgestream.adapters.triton.control import TritonControl
     from judgestream.local.judge_choice import read_choice, write_choice
 
     place = _place()
@@ -185,7 +185,7 @@ def _place() -> _Place:
 
 def _index(settings: Settings) -> tuple[dict[str, "ModelState"], str]:
     """Model -> its state at Triton, and why that is not known."""
-    from judgestream.adapters.triton_control import TritonControl
+    from judgestream.adapters.triton.control import TritonControl
 
     async def index() -> dict[str, "ModelState"]:
         async with TritonControl(settings.triton.grpc, settings.triton.control_key) as control:
@@ -213,8 +213,8 @@ def _load(place: _Place, name: str) -> None:
         JudgestreamError: it is loaded and does not answer.
     """
     from judgestream.adapters.releases.installed import Changes, changes, find
-    from judgestream.adapters.triton import TritonJudge
-    from judgestream.adapters.triton_control import TritonControl
+    from judgestream.adapters.triton.control import TritonControl
+    from judgestream.adapters.triton.judge import TritonJudge
     from judgestream.core.probe import known_good
     from judgestream.core.templates import template
 

@@ -1,9 +1,9 @@
-"""Triton's control plane: names, keys and arguments. What the server makes of them is an integration test."""
+"""Triton's control plane: names, keys and arguments. Its calls: tests/integration/test_triton_control.py."""
 
 import pytest
 from pydantic import SecretStr
 
-from judgestream.adapters.triton_control import ModelState, require_name, restrictions
+from judgestream.adapters.triton.control import ModelState, require_name, restrictions
 from judgestream.core.errors import ConfigurationError
 
 
@@ -23,13 +23,13 @@ def test_without_a_key_nothing_is_restricted() -> None:
     "name",
     ["", "..", "../x", "a/b", "a\\b", ".hidden", "-x", "a b", "a\nb", "ä", "a" * 129, "$(id)"],
 )
-def test_what_cannot_be_a_release_is_never_asked_for(name: str) -> None:
+def test_an_invalid_release_name_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match="is not the name of a release"):
         require_name(name)
 
 
 @pytest.mark.parametrize("name", ["judgelm-0a1b2c3d", "judgelm_vllm-0a1b2c3d-engine", "instant"])
-def test_names_of_releases_pass(name: str) -> None:
+def test_valid_release_names_pass(name: str) -> None:
     require_name(name)
 
 

@@ -1,0 +1,229 @@
+"""The data plane of Triton: prompts out, replies back.
+
+It asks and reports errors. It never loads or unloads a model: see `control`.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import cache
+from time import monotonic
+from typing import Any, Self
+
+import numpy as np
+from tritonclient.grpc.aio import InferenceServerClient, InferInput, InferRequestedOutput
+
+from judgestream.adapters.triton.errors import judge_call
+from judgestream.adapters.triton.model_config import (
+    check_name,
+    model_config,
+    only_judge,
+    parameters,
+    release_of,
+)
+from judgestream.contracts.triton_interface import INPUTS, OUTPUTS
+from judgestream.core.errors import (
+    JudgeError,
+    JudgestreamError,
+    JudgeUnavailable,
+    ReleaseChanged,
+    ReleaseNotLoaded,
+)
+from judgestream.core.passes import Pass
+from judgestream.core.templates.base import Grammar
+from judgestream.core.types import Release, Reply
+
+VERIFY_S = 2.0
+"""The identity of a release is checked again after this time. Triton takes longer to restart, so no verdict
+names a checkpoint that did not give it."""
+
+_REQUESTED = [InferRequestedOutput(name) for name in OUTPUTS]
+
+
+class TritonJudge:
+    """One release behind one channel. Safe to use from many tasks of one event loop.
+
+    parameters  of the model's configuration in Triton
+    decoupled   the release answers in several responses, so it takes streaming calls only
+    """
+
+    def __init__(
+        self,
+        client: InferenceServerClient,
+        release: Release,
+        deadline_s: float,
+        *,
+        decoupled: bool = False,
+        parameters: Mapping[str, str] | None = None,
+    ) -> None:
+        self.release = release
+        self.parameters = dict(parameters or {})
+        self._client = client
+        self._decoupled = decoupled
+        self._deadline_s = deadline_s
+        self._verifying = asyncio.Lock()
+        self._verified_at = monotonic()
+
+    @classmethod
+    async def connect(cls, address: str, release: str, *, deadline_s: float) -> Self:
+        """Find the release at `address` (host:port) and read its configuration.
+
+        With an empty `release` the server must have exactly one judge loaded.
+
+        Raises:
+            JudgeUnavailable: no Triton answers.
+            ReleaseNotLoaded: Triton answers, but the release is not ready.
+            ConfigurationError: the model is not one of our judges, or there are several to choose from.
+        """
+        check_name(release)
+        client = InferenceServerClient(address)
+        try:
+            name = release or await only_judge(client)
+            with judge_call(name):
+                ready = await client.is_model_ready(name, client_timeout=deadline_s)
+            if not ready:
+                raise ReleaseNotLoaded(
+                    f"release {name} is not loaded on Triton at {address}: load it with"
+                    f" `judgestream release load {name}`, or see Triton's log"
+                )
+            config = await model_config(client, name, deadline_s)
+            policy = config.get("model_transaction_policy", {})
+            return cls(
+                client,
+                release_of(name, config),
+                deadline_s,
+                decoupled=bool(policy.get("decoupled", False)),
+                parameters=parameters(config),
+            )
+        except JudgeUnavailable as exc:
+            await client.close()
+            raise JudgeUnavailable(
+                f"Triton at {address} does not answer for release {release or '(any)'}: {exc}."
+                " Start it, or set JUDGESTREAM_TRITON__GRPC"
+            ) from exc
+        except BaseException:
+            await client.close()
+            raise
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def ask(self, passes: Sequence[Pass]) -> list[Reply]:
+        """One reply per pass, in order, from one request to Triton.
+
+        The passes of a request travel together: one release judges them at one time, they cost one round
+        trip, and they can share their common prefix inside the model.
+
+        Raises:
+            PoisonError: the judge will never accept one of these prompts.
+            ReleaseError: the release accepts no prompts until somebody acts.
+            RetryableError: the same call may succeed later.
+        """
+        started = monotonic()
+        inputs = [
+            _bytes_input(INPUTS[0], [one.prompt for one in passes]),
+            _bytes_input(INPUTS[1], [_sampling(one.max_tokens) for one in passes]),
+            _bytes_input(INPUTS[2], [_grammar(one.grammar) for one in passes]),
+        ]
+        await self._verify()
+        try:
+            with judge_call(self.release.name):
+                responses = await self._responses(inputs)
+        except JudgestreamError:
+            self._verified_at = 0.0  # another model may answer the next call
+            raise
+        return self._replies(responses, len(passes), latency_s=monotonic() - started)
+
+    async def _verify(self) -> None:
+        """Check that the release's name still stands for its checkpoint.
+
+        Raises:
+            ReleaseChanged: it does not.
+            ReleaseError, RetryableError: Triton does not return the configuration.
+        """
+        if monotonic() - self._verified_at < VERIFY_S:
+            return
+        async with self._verifying:
+            if monotonic() - self._verified_at < VERIFY_S:
+                return
+            name, ours = self.release.name, self.release.checkpoint_digest
+            config = await model_config(self._client, name, self._deadline_s)
+            theirs = parameters(config).get("checkpoint_digest", "")
+            if theirs != ours:
+                raise ReleaseChanged(
+                    f"Triton now has checkpoint {theirs[:8] or 'without a digest'} under the name {name},"
+                    f" which was {ours[:8]} when this worker started: load the release that belongs"
+                    " there, or restart the worker to judge with the new one"
+                )
+            self._verified_at = monotonic()
+
+    async def _responses(self, inputs: list[InferInput]) -> list[Any]:
+        """All responses to one request: a single one, or those of a stream up to its end."""
+        name = self.release.name
+        if not self._decoupled:
+            return [
+                await self._client.infer(
+                    name, inputs, outputs=_REQUESTED, client_timeout=self._deadline_s
+                )
+            ]
+
+        async def once() -> AsyncIterator[dict[str, Any]]:
+            yield {"model_name": name, "inputs": inputs, "outputs": _REQUESTED}
+
+        stream = self._client.stream_infer(
+            once(),
+            stream_timeout=self._deadline_s,
+            # without it errors carry no status
+            headers={"triton_grpc_error": "true"},
+        )
+        responses: list[Any] = []
+        try:
+            async for result, error in stream:
+                if error is not None:
+                    raise error
+                responses.append(result)
+        finally:
+            stream.cancel()  # stops the work for a caller that no longer waits
+        return responses
+
+    def _replies(self, responses: Sequence[Any], rows: int, latency_s: float) -> list[Reply]:
+        """One reply per row. Texts are joined over all responses; the last response has the rest."""
+        columns = [[response.as_numpy(name) for name in OUTPUTS] for response in responses]
+        if not columns or any(c is None or len(c) != rows for part in columns for c in part):
+            raise JudgeError(f"release {self.release.name}: the reply lacks some of {OUTPUTS}")
+        _, reasons, tokens_in, tokens_out, probs = columns[-1]
+        return [
+            Reply(
+                text=b"".join(part[0][k].item() for part in columns).decode(errors="replace"),
+                score_probs=tuple(probs[k].tolist()),
+                finish_reason=reasons[k].item().decode(errors="replace"),
+                input_tokens=int(tokens_in[k].item()),
+                output_tokens=int(tokens_out[k].item()),
+                latency_s=latency_s,
+            )
+            for k in range(rows)
+        ]
+
+
+def _bytes_input(name: str, rows: Sequence[str]) -> InferInput:
+    """A BYTES tensor of shape (rows, 1)."""
+    tensor = InferInput(name, [len(rows), 1], "BYTES")
+    tensor.set_data_from_numpy(np.array([[row.encode()] for row in rows], dtype=np.object_))
+    return tensor
+
+
+def _sampling(max_tokens: int) -> str:
+    return f'{{"max_tokens":{max_tokens},"temperature":0}}'
+
+
+@cache
+def _grammar(grammar: Grammar) -> str:
+    """The grammar as the model expects it. There are few, so each is serialised once."""
+    return json.dumps(
+        {
+            "labels": list(grammar.labels),
+            "count": grammar.count,
+            "separator": grammar.separator,
+            "lead": grammar.lead,
+        }
+    )

@@ -1,0 +1,90 @@
+"""A judge's release, read from its model configuration in Triton."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tritonclient.grpc.aio import InferenceServerClient
+
+from judgestream.adapters.triton.errors import judge_call
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.types import Release
+
+CALL_S = 10.0
+MAX_NAME_BYTES = 255
+
+
+def check_name(release: str) -> None:
+    """Raise ConfigurationError for a name that no model directory can have."""
+    if (
+        not release.isprintable()
+        or "/" in release
+        or release in (".", "..")
+        or release != release.strip()
+        or len(release.encode()) > MAX_NAME_BYTES
+    ):
+        raise ConfigurationError(
+            f"JUDGESTREAM_TRITON__RELEASE is {release[:80]!r}, which is not a valid model name;"
+            " `judgestream release list` shows the releases"
+        )
+
+
+async def model_config(
+    client: InferenceServerClient, name: str, deadline_s: float = CALL_S
+) -> dict[str, Any]:
+    """The model's configuration as Triton has loaded it. Raises as `judge_call` does."""
+    with judge_call(name):
+        answer = await client.get_model_config(name, as_json=True, client_timeout=deadline_s)
+    config: dict[str, Any] = answer.get("config", {})
+    return config
+
+
+def parameters(config: Mapping[str, Any]) -> dict[str, str]:
+    """The string parameters of a model configuration."""
+    values = config.get("parameters", {})
+    return {key: str(value.get("string_value", "")) for key, value in values.items()}
+
+
+def release_of(name: str, config: Mapping[str, Any]) -> Release:
+    """The release that the configuration describes.
+
+    Raises:
+        ConfigurationError: the model is not one of our judges.
+    """
+    values = parameters(config)
+    try:
+        return Release(
+            name=name,
+            checkpoint_digest=values["checkpoint_digest"],
+            template_id=values["template_id"],
+            max_input_tokens=int(values["max_input_tokens"]),
+        )
+    except (KeyError, ValueError) as exc:
+        raise ConfigurationError(
+            f"Triton model {name} is not a judge: parameter {exc} is missing or invalid in its"
+            " config.pbtxt; install it with `judgestream release install`"
+        ) from exc
+
+
+async def only_judge(client: InferenceServerClient) -> str:
+    """The name of the one judge that is loaded.
+
+    Reads the statistics, which name every loaded model. The repository's index needs the control key, which a
+    worker does not have.
+
+    Raises:
+        ConfigurationError: none is loaded, or several are.
+    """
+    with judge_call("(any)"):
+        statistics = await client.get_inference_statistics(as_json=True, client_timeout=CALL_S)
+    loaded = sorted({model["name"] for model in statistics.get("model_stats", [])})
+    judges = [
+        name
+        for name in loaded
+        if "checkpoint_digest" in parameters(await model_config(client, name))
+    ]
+    if len(judges) == 1:
+        return str(judges[0])
+    listed = ", ".join(judges) if judges else "none"
+    raise ConfigurationError(
+        f"set JUDGESTREAM_TRITON__RELEASE to the judge to ask (loaded and ready: {listed})"
+    )

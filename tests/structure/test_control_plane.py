@@ -1,0 +1,35 @@
+"""Only the control plane loads, unloads or reloads models: the data path asks and reports."""
+
+import ast
+
+from tests.paths import ROOT, SERVICES
+from tests.structure.imports import imports, within
+
+PACKAGE = SERVICES / "judgestream"
+CONTROL = "judgestream.adapters.triton.control"
+MAY_CONTROL = {
+    "apps/controller/service.py",
+    # a person at the command line, and the start of the local stack
+    "apps/cli/release_control.py",
+    "apps/machine/servers.py",
+}
+CHANGES_MODELS = {"load_model", "unload_model", "get_model_repository_index"}
+
+
+def test_only_the_controller_and_the_command_line_control_models() -> None:
+    importers = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if any(within(module, CONTROL) for module in imports(path))
+    }
+    assert importers == MAY_CONTROL
+
+
+def test_only_the_control_adapter_calls_tritons_repository() -> None:
+    callers = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in CHANGES_MODELS
+    }
+    assert callers == {"adapters/triton/control.py"}, f"under {PACKAGE.relative_to(ROOT)}"
