@@ -9,7 +9,10 @@ from google.protobuf import descriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from judgestream.contracts import codecs, events
+from judgestream.contracts import events
+from judgestream.contracts.codecs.labels import label_from_message, label_to_message
+from judgestream.contracts.codecs.requests import request_from_message, request_to_message
+from judgestream.contracts.codecs.verdicts import verdict_from_message, verdict_to_message
 from judgestream.contracts.topics import MAX_REQUEST_BYTES, TOPICS, Topic
 from judgestream.contracts.wire import decode, encode
 from judgestream.core.errors import UndecodableRecord
@@ -179,17 +182,17 @@ VERDICT = Verdict(
 
 
 def test_values_survive_the_wire() -> None:
-    assert codecs.request_from_message(codecs.request_to_message(REQUEST), NOON) == REQUEST
-    assert codecs.verdict_from_message(codecs.verdict_to_message(VERDICT)) == VERDICT
+    assert request_from_message(request_to_message(REQUEST), NOON) == REQUEST
+    assert verdict_from_message(verdict_to_message(VERDICT)) == VERDICT
     label = Label(label_id="l", request_id="r", annotator="a1", labelled_at=NOON, tie=True)
-    assert codecs.label_from_message(codecs.label_to_message(label)) == label
+    assert label_from_message(label_to_message(label)) == label
 
 
 def test_a_request_of_ids_and_texts_alone_gets_its_defaults() -> None:
     message = decode(
         JudgeRequest, b'{"requestId":"r","question":"q","candidates":[{"text":"x"},{"text":"y"}]}'
     )
-    request = codecs.request_from_message(message, NOON)
+    request = request_from_message(message, NOON)
     assert request.mode == "pairwise" and request.options == Options()
     assert [candidate.id for candidate in request.candidates] == ["1", "2"]
     assert request.requested_at == NOON and request.reference is None
@@ -230,30 +233,30 @@ NOT_VERDICTS: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("name", NOT_VERDICTS)
 def test_what_is_no_verdict_is_a_value_error(name: str) -> None:
-    message = codecs.verdict_to_message(VERDICT)
+    message = verdict_to_message(VERDICT)
     for field, value in NOT_VERDICTS[name].items():
         setattr(message, field, value)
     with pytest.raises(ValueError, match=r"\w+ .*\w+"):
-        codecs.verdict_from_message(message)
+        verdict_from_message(message)
 
 
 def test_an_infinite_score_and_a_time_off_the_calendar_are_value_errors() -> None:
-    score, time = (codecs.verdict_to_message(VERDICT) for _ in range(2))
+    score, time = (verdict_to_message(VERDICT) for _ in range(2))
     score.passes[0].means[0] = float("inf")
     time.requested_at.seconds = -(10**12)
     for message in (score, time):
         with pytest.raises(ValueError, match=r"finite|between 1970"):
-            codecs.verdict_from_message(message)
+            verdict_from_message(message)
 
 
 def test_a_newer_reason_for_no_reading_is_read_as_other() -> None:
-    message = codecs.verdict_to_message(VERDICT)
+    message = verdict_to_message(VERDICT)
     message.passes[1].unreadable = "added_next_version"
-    reading = codecs.verdict_from_message(message).passes[1].reading
+    reading = verdict_from_message(message).passes[1].reading
     assert isinstance(reading, Unreadable) and reading.reason is Unread.OTHER
 
 
 def test_counts_that_no_server_should_report_are_written_all_the_same() -> None:
     odd = replace(VERDICT, input_tokens=-1, output_tokens=1 << 40)
-    message = codecs.verdict_to_message(odd)
+    message = verdict_to_message(odd)
     assert (message.input_tokens, message.output_tokens) == (0, 0xFFFFFFFF)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from judgestream.contracts.codecs import moment, timestamp
+from judgestream.contracts.codecs.times import moment, timestamp
 from judgestream.contracts.events import (
     IncomingHeader,
     event_headers,

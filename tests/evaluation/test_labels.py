@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import json_format
 
-from judgestream.contracts.codecs import label_from_message
+from judgestream.contracts.codecs.labels import label_from_message
 from judgestream.core.types import Label
 from judgestream.evaluation.labels import (
     Ballots,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redis
 
-from judgestream.contracts.codecs import verdict_to_message
+from judgestream.contracts.codecs.verdicts import verdict_to_message
 from judgestream.contracts.topics import BIAS, VERDICTS
 from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import CandidateScore, PassResult, Reading, Reply, Status, Verdict

@@ -21,11 +21,9 @@ from judgestream.adapters.kafka.topics import admin, apply, check
 from judgestream.apps.cli import doctor, main
 from judgestream.apps.cli.dlq.commands import REPLAY_OF
 from judgestream.client import JSON, PROTOBUF, Producer, label, pair, read_verdicts
-from judgestream.contracts.codecs import (
-    label_to_message,
-    request_from_message,
-    verdict_to_message,
-)
+from judgestream.contracts.codecs.labels import label_to_message
+from judgestream.contracts.codecs.requests import request_from_message
+from judgestream.contracts.codecs.verdicts import verdict_to_message
 from judgestream.contracts.events import event_headers, header
 from judgestream.contracts.records import Record, dead_letter
 from judgestream.contracts.topics import (

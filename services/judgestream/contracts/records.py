@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from judgestream.contracts.codecs import timestamp
+from judgestream.contracts.codecs.times import timestamp
 from judgestream.contracts.events import IncomingHeader
 from judgestream.core import limits
 from judgestream.core.errors import JudgestreamError

@@ -5,10 +5,10 @@ They stand here and not in `core.formats`, because the core does not know the pr
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from types import MappingProxyType
 
-from judgestream.contracts.codecs import label_from_message, request_from_message
+from judgestream.contracts.codecs.labels import label_from_message
+from judgestream.contracts.codecs.requests import request_from_message
 from judgestream.contracts.json_mapping import parsed
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.formats import FORMATS
@@ -20,7 +20,6 @@ from judgestream.core.types import Label
 from judgestream.v1.judging_pb2 import JudgeRequest
 from judgestream.v1.judging_pb2 import Label as LabelMessage
 
-_NO_TIME = datetime.fromtimestamp(0, UTC)
 _ID = ("requestId", "request_id")
 
 
@@ -34,7 +33,7 @@ def convert(fields: Fields) -> Draft:
     values = {name: value for name, value in fields.values.items() if name != "labels"}
     message = parsed(Fields(_eased(values), fields.place), JudgeRequest)
     try:
-        request = request_from_message(message, _NO_TIME)
+        request = request_from_message(message)
     except (InvalidRequest, ValueError) as exc:
         raise InvalidRecord(f"{fields.place}: {exc}") from exc
     votes, lost = _votes(fields)

@@ -4,7 +4,7 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from judgestream.contracts.codecs import request_to_message
+from judgestream.contracts.codecs.requests import request_to_message
 from judgestream.core.types import Request
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 

@@ -21,7 +21,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.worker.offset_tracker import Abandoned
-from judgestream.contracts.codecs import verdict_from_message
+from judgestream.contracts.codecs.verdicts import verdict_from_message
 from judgestream.contracts.events import Header, header
 from judgestream.contracts.outgoing import record_size
 from judgestream.contracts.records import Record

@@ -3,14 +3,11 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from types import MappingProxyType
 
-from judgestream.contracts.codecs import (
-    label_from_message,
-    request_from_message,
-    verdict_from_message,
-)
+from judgestream.contracts.codecs.labels import label_from_message
+from judgestream.contracts.codecs.requests import request_from_message
+from judgestream.contracts.codecs.verdicts import verdict_from_message
 from judgestream.contracts.json_mapping import parsed
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.formats.fields import Fields, InvalidRecord
@@ -21,8 +18,6 @@ from judgestream.v1 import judging_pb2 as pb
 from judgestream_trainer.data.example import Example, Judgement
 from judgestream_trainer.data.outcomes import Kind, Outcome, Reason, Usable
 from judgestream_trainer.data.pairs import decided
-
-_NO_TIME = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +62,7 @@ class LabelledRequests:
     def add_request(self, fields: Fields) -> None:
         message = parsed(fields, pb.JudgeRequest)
         try:
-            request = request_from_message(message, _NO_TIME)
+            request = request_from_message(message)
         except InvalidRequest as exc:
             raise InvalidRecord(f"{fields.place}: {exc}") from exc
         request_id = _id(fields, request.request_id)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from google.protobuf import json_format
 
-from judgestream.contracts.codecs import timestamp
+from judgestream.contracts.codecs.times import timestamp
 from judgestream.contracts.json_mapping import parsed
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.formats.fields import Fields, InvalidRecord

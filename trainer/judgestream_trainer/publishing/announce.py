@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from judgestream.adapters.kafka.publishing import RecordPublisher
-from judgestream.contracts.codecs import timestamp
+from judgestream.contracts.codecs.times import timestamp
 from judgestream.contracts.outgoing import outgoing
 from judgestream.contracts.topics import CHECKPOINTS
 from judgestream.settings import Kafka

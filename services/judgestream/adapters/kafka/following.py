@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 
 from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.adapters.kafka.reading import Offsets, TopicReader
-from judgestream.contracts.codecs import verdict_from_message
+from judgestream.contracts.codecs.verdicts import verdict_from_message
 from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
 from judgestream.core.errors import UndecodableRecord
 from judgestream.core.identity import content_digest

@@ -12,7 +12,8 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from judgestream.adapters.kafka.connection import client_options
 from judgestream.adapters.kafka.failures import broker_failed, no_broker, no_topic
-from judgestream.contracts.codecs import label_to_message, request_to_message
+from judgestream.contracts.codecs.labels import label_to_message
+from judgestream.contracts.codecs.requests import request_to_message
 from judgestream.contracts.events import PROTOBUF, Header, trace_headers
 from judgestream.contracts.outgoing import Outgoing, outgoing
 from judgestream.contracts.topics import LABELS, MAX_REQUEST_BYTES, REQUESTS

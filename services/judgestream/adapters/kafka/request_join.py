@@ -1,11 +1,10 @@
 """Verdicts joined with their requests, which hold the texts."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from judgestream.adapters.kafka.messages import OnSkip, everything, ignore
-from judgestream.contracts.codecs import request_from_message
+from judgestream.contracts.codecs.requests import request_from_message
 from judgestream.contracts.topics import REQUESTS
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.identity import content_digest
@@ -15,7 +14,6 @@ from judgestream.v1.judging_pb2 import JudgeRequest
 
 T = TypeVar("T")
 
-_NO_TIME = datetime.fromtimestamp(0, UTC)
 
 Wanted = tuple[str, str, T]
 """A request id, the digest of its content ("" where it is unknown), and the value that the caller keeps."""
@@ -36,7 +34,7 @@ def with_requests(
         if message.request_id not in waiting:
             continue
         try:
-            request = request_from_message(message, _NO_TIME)
+            request = request_from_message(message)
         except InvalidRequest:
             continue  # another record under the same id, which the judge could not read either
         left = []

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.adapters.kafka.messages import OnSkip, everything, ignore, report_skip
-from judgestream.contracts.codecs import verdict_from_message
+from judgestream.contracts.codecs.verdicts import verdict_from_message
 from judgestream.contracts.topics import VERDICTS
 from judgestream.core.types import Verdict
 from judgestream.core.verdict_filter import VerdictFilter

@@ -26,7 +26,8 @@ from judgestream.apps.worker.faust_app import OpenWorker, WorkerSpec
 from judgestream.apps.worker.readiness import Ready, ignore_ready
 from judgestream.apps.worker.setting_aside import Pause, SetAside
 from judgestream.apps.worker.status import WorkerStatus
-from judgestream.contracts.codecs import timestamp, verdict_from_message
+from judgestream.contracts.codecs.times import timestamp
+from judgestream.contracts.codecs.verdicts import verdict_from_message
 from judgestream.contracts.events import JSON, header
 from judgestream.contracts.outgoing import outgoing
 from judgestream.contracts.records import Record

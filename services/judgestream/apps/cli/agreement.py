@@ -19,7 +19,7 @@ from judgestream.apps.cli.agreement_options import (
     Rule,
 )
 from judgestream.apps.cli.reading import all_verdicts, everything
-from judgestream.contracts.codecs import label_from_message
+from judgestream.contracts.codecs.labels import label_from_message
 from judgestream.contracts.topics import LABELS, REQUESTS
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Label

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from judgestream.apps.judging.asking import Backoff, Pause
 from judgestream.apps.worker import metrics
-from judgestream.contracts.codecs import verdict_to_message
+from judgestream.contracts.codecs.verdicts import verdict_to_message
 from judgestream.contracts.events import Header
 from judgestream.contracts.outgoing import Outgoing, outgoing
 from judgestream.contracts.records import RECORD_KEY, smallest

@@ -13,7 +13,7 @@ from judgestream.apps.judging.published_before import Known, Published, Publishe
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.contracts import salvage
-from judgestream.contracts.codecs import request_from_message
+from judgestream.contracts.codecs.requests import request_from_message
 from judgestream.contracts.events import Header, event_time, header, trace_headers
 from judgestream.contracts.records import Record, dead_letter
 from judgestream.contracts.topics import MAX_REQUEST_BYTES

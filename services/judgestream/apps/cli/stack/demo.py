@@ -20,7 +20,8 @@ import typer
 from judgestream.adapters.files.requests import read_requests
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.adapters.kafka.reading import TopicReader
-from judgestream.contracts.codecs import label_from_message, verdict_from_message
+from judgestream.contracts.codecs.labels import label_from_message
+from judgestream.contracts.codecs.verdicts import verdict_from_message
 from judgestream.contracts.events import JSON
 from judgestream.contracts.topics import BIAS, DEAD_LETTERS, REQUESTS, VERDICTS
 from judgestream.contracts.wire import decode

@@ -17,7 +17,7 @@ from judgestream.apps.cli.submit.options import ContentType
 from judgestream.apps.cli.submit.skips import Skips
 from judgestream.apps.cli.submit.source import Source, counted, sendable
 from judgestream.apps.cli.submit.summary import some, summarise
-from judgestream.contracts.codecs import request_to_message
+from judgestream.contracts.codecs.requests import request_to_message
 from judgestream.contracts.events import JSON, PROTOBUF
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.formats.base import Converted

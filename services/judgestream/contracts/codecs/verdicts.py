@@ -1,25 +1,15 @@
-"""Protobuf messages <-> the values that the core works with."""
+"""`Verdict` messages <-> verdicts, with a `PassReading` for each pass."""
 
-from datetime import UTC, datetime
 from math import isfinite
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from judgestream.core import limits
-from judgestream.core.errors import InvalidRequest
+from judgestream.contracts.codecs.times import moment, timestamp
 from judgestream.core.limits import quoted
 from judgestream.core.transforms import Transform
 from judgestream.core.types import (
-    Candidate,
     CandidateScore,
-    Label,
-    Options,
-    Orders,
     PassResult,
     Reading,
-    ReferenceUse,
     Reply,
-    Request,
     Status,
     Unread,
     Unreadable,
@@ -27,137 +17,15 @@ from judgestream.core.types import (
 )
 from judgestream.v1 import judging_pb2 as pb
 
-DEFAULT_EXPLANATION_TOKENS = 256
-DEFAULT_MODE = "pairwise"
 ROUNDING = 1e-6
-"""By so much a probability may exceed 0 to 1."""
+"""By this much a probability may lie outside 0 to 1."""
 
-_ORDERS = {
-    pb.JudgeOptions.ORDERS_UNSPECIFIED: Orders.BOTH,
-    pb.JudgeOptions.ORDERS_BOTH: Orders.BOTH,
-    pb.JudgeOptions.ORDERS_STRAIGHT: Orders.STRAIGHT,
-}
-_REFERENCE_USE = {
-    pb.JudgeOptions.REFERENCE_USE_UNSPECIFIED: ReferenceUse.AUTO,
-    pb.JudgeOptions.REFERENCE_USE_AUTO: ReferenceUse.AUTO,
-    pb.JudgeOptions.REFERENCE_USE_NEVER: ReferenceUse.NEVER,
-    pb.JudgeOptions.REFERENCE_USE_BOTH: ReferenceUse.BOTH,
-}
 _STATUS = {
     pb.Verdict.STATUS_SCORED: Status.SCORED,
     pb.Verdict.STATUS_UNSCORED: Status.UNSCORED,
     pb.Verdict.STATUS_FAILED: Status.FAILED,
 }
-_ORDERS_OUT = {
-    Orders.BOTH: pb.JudgeOptions.ORDERS_BOTH,
-    Orders.STRAIGHT: pb.JudgeOptions.ORDERS_STRAIGHT,
-}
-_REFERENCE_USE_OUT = {
-    ReferenceUse.AUTO: pb.JudgeOptions.REFERENCE_USE_AUTO,
-    ReferenceUse.NEVER: pb.JudgeOptions.REFERENCE_USE_NEVER,
-    ReferenceUse.BOTH: pb.JudgeOptions.REFERENCE_USE_BOTH,
-}
 _STATUS_OUT = {status: number for number, status in _STATUS.items()}
-
-
-def timestamp(time: datetime) -> Timestamp:
-    """A protobuf timestamp, exact to the microsecond. `time` must carry a zone.
-
-    A time that leaves the calendar when it is moved to UTC becomes the nearest event time there is.
-    """
-    stamp = Timestamp()
-    try:
-        stamp.FromDatetime(time)
-    except (ValueError, OverflowError):
-        stamp.FromDatetime(limits.EARLIEST if time.year < limits.EARLIEST.year else limits.LATEST)
-    return stamp
-
-
-def moment(stamp: Timestamp) -> datetime:
-    """A timestamp as a UTC datetime.
-
-    Raises:
-        ValueError: outside `limits.EARLIEST` and `limits.LATEST`, or nanoseconds out of range.
-    """
-    try:
-        time = limits.plausible(stamp.ToDatetime(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        time = None
-    if time is None:
-        raise ValueError(
-            f"{stamp.seconds} s after 1970 is not a time between {limits.EARLIEST.year}"
-            f" and {limits.LATEST.year - 1}"
-        )
-    return time
-
-
-def request_from_message(message: pb.JudgeRequest, event_time: datetime) -> Request:
-    """A request with its defaults filled in. `event_time` counts when the message has no time of its own.
-
-    Raises:
-        InvalidRequest: an option or a time is out of range, or there are too many candidates. Everything
-            else that a request and its mode need is checked by `modes.check`.
-    """
-    options = message.options
-    where = f"request {quoted(message.request_id)}"
-    if len(message.candidates) > limits.CANDIDATES:
-        raise InvalidRequest(
-            f"{where}: {len(message.candidates)} candidates; at most {limits.CANDIDATES}"
-        )
-    explanation_tokens = options.max_explanation_tokens or DEFAULT_EXPLANATION_TOKENS
-    if explanation_tokens > limits.EXPLANATION_TOKENS:
-        raise InvalidRequest(
-            f"{where}: options.max_explanation_tokens is {explanation_tokens};"
-            f" at most {limits.EXPLANATION_TOKENS}"
-        )
-    try:
-        orders = _ORDERS[options.orders]
-        reference_use = _REFERENCE_USE[options.reference_use]
-        if message.HasField("requested_at"):
-            event_time = moment(message.requested_at)
-    except KeyError as exc:
-        raise InvalidRequest(f"{where}: unknown option value {exc}") from exc
-    except ValueError as exc:
-        raise InvalidRequest(f"{where}: requested_at: {exc}") from exc
-    unnamed = all(not candidate.id for candidate in message.candidates)
-    return Request(
-        request_id=message.request_id,
-        mode=message.mode or DEFAULT_MODE,
-        question=message.question,
-        candidates=tuple(
-            Candidate(id=str(k) if unnamed else c.id, text=c.text, system=c.system)
-            for k, c in enumerate(message.candidates, start=1)
-        ),
-        requested_at=event_time,
-        reference=message.reference if message.HasField("reference") else None,
-        options=Options(
-            orders=orders,
-            reference_use=reference_use,
-            explain=options.explain,
-            max_explanation_tokens=explanation_tokens,
-        ),
-        metadata=dict(message.metadata),
-    )
-
-
-def request_to_message(request: Request) -> pb.JudgeRequest:
-    return pb.JudgeRequest(
-        request_id=request.request_id,
-        mode=request.mode,
-        question=request.question,
-        candidates=[
-            pb.Candidate(id=c.id, text=c.text, system=c.system) for c in request.candidates
-        ],
-        reference=request.reference,
-        options=pb.JudgeOptions(
-            orders=_ORDERS_OUT[request.options.orders],
-            reference_use=_REFERENCE_USE_OUT[request.options.reference_use],
-            explain=request.options.explain,
-            max_explanation_tokens=request.options.max_explanation_tokens,
-        ),
-        requested_at=timestamp(request.requested_at),
-        metadata=request.metadata,
-    )
 
 
 def verdict_to_message(verdict: Verdict) -> pb.Verdict:
@@ -331,30 +199,3 @@ def _pass_from_message(message: pb.PassReading, candidates: int) -> PassResult:
     )
     transform = Transform.from_name(message.name, candidates)
     return PassResult(transform=transform, reading=reading, reply=reply)
-
-
-def label_to_message(label: Label) -> pb.Label:
-    return pb.Label(
-        label_id=label.label_id,
-        request_id=label.request_id,
-        annotator=label.annotator,
-        winner=label.winner,
-        tie=label.tie,
-        labelled_at=timestamp(label.labelled_at),
-    )
-
-
-def label_from_message(message: pb.Label) -> Label:
-    """The label that was published, valid or not (`checks.label_problem`).
-
-    Raises:
-        ValueError: a time off the calendar.
-    """
-    return Label(
-        label_id=message.label_id,
-        request_id=message.request_id,
-        annotator=message.annotator,
-        winner=message.winner,
-        tie=message.tie,
-        labelled_at=moment(message.labelled_at),
-    )

@@ -1,0 +1,1 @@
+"""Protobuf messages <-> the values that the core works with: a module for each kind of message."""

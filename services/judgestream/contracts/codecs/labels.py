@@ -1,0 +1,32 @@
+"""`Label` messages <-> labels."""
+
+from judgestream.contracts.codecs.times import moment, timestamp
+from judgestream.core.types import Label
+from judgestream.v1 import judging_pb2 as pb
+
+
+def label_to_message(label: Label) -> pb.Label:
+    return pb.Label(
+        label_id=label.label_id,
+        request_id=label.request_id,
+        annotator=label.annotator,
+        winner=label.winner,
+        tie=label.tie,
+        labelled_at=timestamp(label.labelled_at),
+    )
+
+
+def label_from_message(message: pb.Label) -> Label:
+    """The label that was published, valid or not (`checks.label_problem`).
+
+    Raises:
+        ValueError: a time off the calendar.
+    """
+    return Label(
+        label_id=message.label_id,
+        request_id=message.request_id,
+        annotator=message.annotator,
+        winner=message.winner,
+        tie=message.tie,
+        labelled_at=moment(message.labelled_at),
+    )

@@ -1,0 +1,105 @@
+"""`JudgeRequest` <-> `Request`."""
+
+from datetime import datetime
+
+from judgestream.contracts.codecs.times import moment, timestamp
+from judgestream.core import limits
+from judgestream.core.errors import InvalidRequest
+from judgestream.core.limits import quoted
+from judgestream.core.types import Candidate, Options, Orders, ReferenceUse, Request
+from judgestream.v1 import judging_pb2 as pb
+
+DEFAULT_EXPLANATION_TOKENS = 256
+DEFAULT_MODE = "pairwise"
+NO_TIME = limits.EARLIEST
+"""The event time of a request whose record states none, where no result depends on it."""
+
+_ORDERS = {
+    pb.JudgeOptions.ORDERS_UNSPECIFIED: Orders.BOTH,
+    pb.JudgeOptions.ORDERS_BOTH: Orders.BOTH,
+    pb.JudgeOptions.ORDERS_STRAIGHT: Orders.STRAIGHT,
+}
+_REFERENCE_USE = {
+    pb.JudgeOptions.REFERENCE_USE_UNSPECIFIED: ReferenceUse.AUTO,
+    pb.JudgeOptions.REFERENCE_USE_AUTO: ReferenceUse.AUTO,
+    pb.JudgeOptions.REFERENCE_USE_NEVER: ReferenceUse.NEVER,
+    pb.JudgeOptions.REFERENCE_USE_BOTH: ReferenceUse.BOTH,
+}
+_ORDERS_OUT = {
+    Orders.BOTH: pb.JudgeOptions.ORDERS_BOTH,
+    Orders.STRAIGHT: pb.JudgeOptions.ORDERS_STRAIGHT,
+}
+_REFERENCE_USE_OUT = {
+    ReferenceUse.AUTO: pb.JudgeOptions.REFERENCE_USE_AUTO,
+    ReferenceUse.NEVER: pb.JudgeOptions.REFERENCE_USE_NEVER,
+    ReferenceUse.BOTH: pb.JudgeOptions.REFERENCE_USE_BOTH,
+}
+
+
+def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIME) -> Request:
+    """A request with its defaults filled in. `event_time` counts when the message has no time of its own.
+
+    Raises:
+        InvalidRequest: an option or a time is out of range, or there are too many candidates. Everything
+            else that a request and its mode need is checked by `modes.check`.
+    """
+    options = message.options
+    where = f"request {quoted(message.request_id)}"
+    if len(message.candidates) > limits.CANDIDATES:
+        raise InvalidRequest(
+            f"{where}: {len(message.candidates)} candidates; at most {limits.CANDIDATES}"
+        )
+    explanation_tokens = options.max_explanation_tokens or DEFAULT_EXPLANATION_TOKENS
+    if explanation_tokens > limits.EXPLANATION_TOKENS:
+        raise InvalidRequest(
+            f"{where}: options.max_explanation_tokens is {explanation_tokens};"
+            f" at most {limits.EXPLANATION_TOKENS}"
+        )
+    try:
+        orders = _ORDERS[options.orders]
+        reference_use = _REFERENCE_USE[options.reference_use]
+        if message.HasField("requested_at"):
+            event_time = moment(message.requested_at)
+    except KeyError as exc:
+        raise InvalidRequest(f"{where}: unknown option value {exc}") from exc
+    except ValueError as exc:
+        raise InvalidRequest(f"{where}: requested_at: {exc}") from exc
+    unnamed = all(not candidate.id for candidate in message.candidates)
+    return Request(
+        request_id=message.request_id,
+        mode=message.mode or DEFAULT_MODE,
+        question=message.question,
+        candidates=tuple(
+            Candidate(id=str(k) if unnamed else c.id, text=c.text, system=c.system)
+            for k, c in enumerate(message.candidates, start=1)
+        ),
+        requested_at=event_time,
+        reference=message.reference if message.HasField("reference") else None,
+        options=Options(
+            orders=orders,
+            reference_use=reference_use,
+            explain=options.explain,
+            max_explanation_tokens=explanation_tokens,
+        ),
+        metadata=dict(message.metadata),
+    )
+
+
+def request_to_message(request: Request) -> pb.JudgeRequest:
+    return pb.JudgeRequest(
+        request_id=request.request_id,
+        mode=request.mode,
+        question=request.question,
+        candidates=[
+            pb.Candidate(id=c.id, text=c.text, system=c.system) for c in request.candidates
+        ],
+        reference=request.reference,
+        options=pb.JudgeOptions(
+            orders=_ORDERS_OUT[request.options.orders],
+            reference_use=_REFERENCE_USE_OUT[request.options.reference_use],
+            explain=request.options.explain,
+            max_explanation_tokens=request.options.max_explanation_tokens,
+        ),
+        requested_at=timestamp(request.requested_at),
+        metadata=request.metadata,
+    )
