@@ -12,7 +12,6 @@ from judgestream.evaluation.judged import Judged, ambiguous
 from judgestream.evaluation.label_join import SetAside, join, paired
 from judgestream.evaluation.labels import Ballots, LabelFault
 from judgestream.evaluation.order_rules import INCONSISTENT, OrderRule
-from judgestream.evaluation.probes.counts import BiasCounts
 from tests.core.build import EQUAL, FIRST, NOON, SECOND, UNREAD, result, verdict
 
 
@@ -33,9 +32,7 @@ def judged(request_id: str, outcome: int | None, *, release: str = "r", **more: 
         release=release,
         candidates=("a", "b"),
         outcome=None if outcome is None else Preference(outcome),
-        counts=BiasCounts(
-            n=1, ordered=1, consistent=int(outcome == 1), toward_first=int(outcome != 1)
-        ),
+        lean=Preference.TIE if outcome == 1 else Preference.FIRST,
         **more,  # type: ignore[arg-type]
     )
 

@@ -7,7 +7,7 @@ from judgestream.evaluation.time_windows import (
     EARLIEST,
     EPOCH,
     LATEST,
-    Window,
+    TimeWindow,
     is_expired,
     is_final,
     window_of,
@@ -22,7 +22,7 @@ def at(hour: int, minute: int = 0, second: int = 0) -> datetime:
     return datetime(2026, 3, 1, hour, minute, second, tzinfo=UTC)
 
 
-NOON = Window(start=at(12), end=at(13))
+NOON = TimeWindow(start=at(12), end=at(13))
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,13 @@ NOON = Window(start=at(12), end=at(13))
         (at(12), NOON),  # the start belongs to it
         (at(12, 59, 59), NOON),
         (at(13) - TICK, NOON),
-        (at(13), Window(start=at(13), end=at(14))),  # the end does not
+        (at(13), TimeWindow(start=at(13), end=at(14))),  # the end does not
         (datetime(2026, 3, 1, 14, 30, tzinfo=timezone(timedelta(hours=2))), NOON),  # 12:30 UTC
-        (EPOCH, Window(start=EPOCH, end=EPOCH + HOUR)),
-        (EPOCH - TICK, Window(start=EPOCH - HOUR, end=EPOCH)),  # before 1970: rounds down, too
+        (EPOCH, TimeWindow(start=EPOCH, end=EPOCH + HOUR)),
+        (EPOCH - TICK, TimeWindow(start=EPOCH - HOUR, end=EPOCH)),  # before 1970: rounds down, too
     ],
 )
-def test_windows_of_an_hour(timestamp: datetime, window: Window) -> None:
+def test_windows_of_an_hour(timestamp: datetime, window: TimeWindow) -> None:
     assert window_of(timestamp, HOUR) == window
 
 
@@ -49,7 +49,7 @@ def test_windows_are_utc_whatever_zone_the_event_came_in() -> None:
 def test_a_size_that_does_not_divide_the_day_is_aligned_to_the_epoch() -> None:
     # 7 h windows: 1970-01-02T00:00Z is 24 h after the epoch, in the window from 21 h to 28 h
     found = window_of(EPOCH + timedelta(hours=24), timedelta(hours=7))
-    assert found == Window(start=EPOCH + timedelta(hours=21), end=EPOCH + timedelta(hours=28))
+    assert found == TimeWindow(start=EPOCH + timedelta(hours=21), end=EPOCH + timedelta(hours=28))
 
 
 @pytest.mark.parametrize("seed", range(20))

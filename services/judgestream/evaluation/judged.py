@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from judgestream.core.preference import Preference
 from judgestream.core.reconcile import is_draw
 from judgestream.core.types import Status, Verdict
-from judgestream.evaluation.order_rules import RULES, OrderRule, orders_of
-from judgestream.evaluation.probes.counts import BiasCounts
+from judgestream.evaluation.order_rules import RULES, OrderRule
+from judgestream.evaluation.position import lean_of, order_preferences
 
 CLASSES = tuple(Preference)
 
@@ -19,7 +19,8 @@ class Judged:
 
     candidates     ids in the request's order; empty for a failed verdict, which does not tell them
     outcome        None unless scored
-    orders         what each order alone says; None where they were not both asked
+    lean           toward the first or second position, see `position.lean`; None unless both orders were read
+    orders         the preference of each order alone; None where they were not both asked
     chances        probability of each outcome, of a scored verdict
     content        of what was judged: its digest, and what else tells two contents apart
     cluster        of the metadata key that names one; "" without
@@ -31,7 +32,7 @@ class Judged:
     release: str
     candidates: tuple[str, ...]
     outcome: Preference | None
-    counts: BiasCounts
+    lean: Preference | None = None
     failed: bool = False
     template_id: str = ""
     orders: tuple[Preference | None, Preference | None] | None = None
@@ -57,10 +58,10 @@ class Judged:
             release=verdict.release,
             candidates=candidates,
             outcome=outcome,
-            counts=BiasCounts.from_verdict(verdict),
+            lean=lean_of(verdict),
             failed=verdict.status is Status.FAILED,
             template_id=verdict.template_id,
-            orders=orders_of(verdict),
+            orders=next(order_preferences(verdict), None),
             chances=chances,
             content=(
                 verdict.content_digest,

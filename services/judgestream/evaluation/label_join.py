@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from judgestream.evaluation.agreement import Agreement, agreement
@@ -11,11 +11,11 @@ from judgestream.evaluation.brier import brier
 from judgestream.evaluation.calibration import Calibration, calibration
 from judgestream.evaluation.clusters import Mean, clustered_share
 from judgestream.evaluation.delta import Figure, Row
-from judgestream.evaluation.intervals import magnitude
 from judgestream.evaluation.judged import Judged
 from judgestream.evaluation.labels import Ballots, NoGold
 from judgestream.evaluation.order_rules import OrderRule
-from judgestream.evaluation.paired import PairedDifference, compare, signed_mean
+from judgestream.evaluation.paired import PairedDifference, compare
+from judgestream.evaluation.position import position_means
 
 
 class SetAside(StrEnum):
@@ -190,28 +190,13 @@ def _hits(read: Sequence[_Compared]) -> Mean | None:
     return clustered_share([one.gold == one.outcome for one in read], [one.group for one in read])
 
 
-def _position(labelled: Sequence[Judged], groups: Sequence[Hashable]) -> dict[str, Mean]:
-    rows = [(one.counts, group) for one, group in zip(labelled, groups, strict=True)]
-    ordered = [(counts, group) for counts, group in rows if counts.ordered]
-    clusters = [group for _, group in ordered]
-    found = {
-        "flip_consistency": clustered_share([bool(c.consistent) for c, _ in ordered], clusters),
-        "bias_toward_first": clustered_share([bool(c.toward_first) for c, _ in ordered], clusters),
-        "bias_toward_second": clustered_share(
-            [bool(c.toward_second) for c, _ in ordered], clusters
-        ),
-        "delta_bias": _magnitude(
-            signed_mean([c.toward_first - c.toward_second for c, _ in ordered], clusters)
-        ),
-    }
-    return {name: mean for name, mean in found.items() if mean is not None}
-
-
-def _magnitude(signed: Mean | None) -> Mean | None:
-    if signed is None:
-        return None
-    interval = None if signed.interval is None else magnitude(signed.interval)
-    return replace(signed, value=abs(signed.value), interval=interval)
+def _position(labelled: Sequence[Judged], groups: Sequence[Hashable]) -> Mapping[str, Mean]:
+    both = [
+        (one.lean, group)
+        for one, group in zip(labelled, groups, strict=True)
+        if one.lean is not None
+    ]
+    return position_means([lean for lean, _ in both], [group for _, group in both])
 
 
 def _calibration(read: Sequence[_Compared]) -> Calibration | None:

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from judgestream.core.passes import reversed_pairs
 from judgestream.core.preference import Preference
-from judgestream.core.reconcile import reading_preference
-from judgestream.core.types import PassResult, Reading, Verdict
 
 INCONSISTENT = "inconsistent"
 """The outcome of two orders that contradict each other where a rule lets them be nothing else: no label is
@@ -89,21 +86,3 @@ _ROWS = (
 RULES: Mapping[OrderRule, Rule] = MappingProxyType({row.name: row for row in _ROWS})
 """Every rule but `AVERAGED`, which is the verdict itself: the orders' probabilities, averaged. Sources:
 arXiv 2306.05685 (FastChat `show_result.py`), 2410.12784, 2310.05470, 2310.17631."""
-
-
-def orders_of(verdict: Verdict) -> tuple[Preference | None, Preference | None] | None:
-    """What the straight and the swapped pass of a verdict say, each alone, in candidate order.
-
-    Of a request judged with and without its reference, its first twin: with the reference. None when the
-    verdict has no two passes of one kind.
-    """
-    for straight, swapped in reversed_pairs(verdict.passes):
-        return _preference(straight), _preference(swapped)
-    return None
-
-
-def _preference(result: PassResult) -> Preference | None:
-    reading = result.reading
-    if not isinstance(reading, Reading) or reading.win is None:
-        return None
-    return reading_preference(reading)

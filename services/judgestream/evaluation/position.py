@@ -1,9 +1,15 @@
 """Position bias: the same pairs, judged in both orders."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from judgestream.core.passes import reversed_pairs
 from judgestream.core.preference import Preference
+from judgestream.core.reconcile import reading_preference
+from judgestream.core.types import PassResult, Reading, Verdict
+from judgestream.evaluation.clusters import Mean, clustered_share
+from judgestream.evaluation.intervals import magnitude
+from judgestream.evaluation.paired import signed_mean
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,3 +88,55 @@ def position(straight: Sequence[int | None], swapped: Sequence[int | None]) -> P
         toward_second=leans.count(Preference.SECOND),
         unscored=len(rows) - len(leans),
     )
+
+
+def position_means(
+    leans: Sequence[int], clusters: Sequence[Hashable] | None = None
+) -> Mapping[str, Mean]:
+    """The measures of `Position` with their intervals, under the bias report's names; empty without leans.
+
+    Args:
+        leans: of every pair, as `lean` gives them.
+        clusters: which pairs belong together, see `clusters`.
+    """
+    signed = signed_mean(leans, clusters)
+    if signed is None:
+        return {}
+    interval = None if signed.interval is None else magnitude(signed.interval)
+    means = {
+        "flip_consistency": clustered_share([lean == 0 for lean in leans], clusters),
+        "bias_toward_first": clustered_share([lean == 1 for lean in leans], clusters),
+        "bias_toward_second": clustered_share([lean == -1 for lean in leans], clusters),
+        "delta_bias": replace(signed, value=abs(signed.value), interval=interval),
+    }
+    return {name: mean for name, mean in means.items() if mean is not None}
+
+
+def order_preferences(
+    verdict: Verdict,
+) -> Iterator[tuple[Preference | None, Preference | None]]:
+    """The preferences of every straight pass and its swapped one, in candidate order; None for one without.
+
+    A request that is judged with and without its reference has two such pairs: with the reference first.
+    """
+    for straight, swapped in reversed_pairs(verdict.passes):
+        yield _preference(straight), _preference(swapped)
+
+
+def lean_of(verdict: Verdict) -> Preference | None:
+    """`lean` of the verdict's first pair of passes that were both read; None without one.
+
+    Only one pair counts, so that one verdict is one observation.
+    """
+    for straight, swapped in order_preferences(verdict):
+        if straight is not None and swapped is not None:
+            return lean(straight, swapped)
+    return None
+
+
+def _preference(result: PassResult) -> Preference | None:
+    """None for a pass that could not be read, and for one about a single candidate."""
+    reading = result.reading
+    if not isinstance(reading, Reading) or reading.win is None:
+        return None
+    return reading_preference(reading)

@@ -12,14 +12,14 @@ LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Window:
+class TimeWindow:
     """From `start` up to, not including, `end`; both UTC."""
 
     start: datetime
     end: datetime
 
 
-def window_of(timestamp: datetime, size: timedelta) -> Window:
+def window_of(timestamp: datetime, size: timedelta) -> TimeWindow:
     """The window of this size that holds the timestamp. Windows are aligned to 1970-01-01T00:00Z.
 
     Any time that a `datetime` can hold has a window, before 1970 too; the calendar's first and last window
@@ -32,10 +32,10 @@ def window_of(timestamp: datetime, size: timedelta) -> Window:
         raise ValueError(f"a window's size must be positive and within the calendar, not {size}")
     since = _aware(timestamp) - EPOCH
     first = since - since % size  # exact: a timedelta is a whole number of microseconds
-    return Window(start=_calendar(first), end=_calendar(first + size))
+    return TimeWindow(start=_calendar(first), end=_calendar(first + size))
 
 
-def is_final(window: Window, watermark: datetime, allowed_lateness: timedelta) -> bool:
+def is_final(window: TimeWindow, watermark: datetime, allowed_lateness: timedelta) -> bool:
     """Whether the window counts as complete: the watermark is `allowed_lateness` past its end.
 
     A verdict for a final window is late. It still corrects the counts, as a further revision.
@@ -43,7 +43,7 @@ def is_final(window: Window, watermark: datetime, allowed_lateness: timedelta) -
     return _aware(watermark) - window.end >= allowed_lateness
 
 
-def is_expired(window: Window, watermark: datetime, retention: timedelta) -> bool:
+def is_expired(window: TimeWindow, watermark: datetime, retention: timedelta) -> bool:
     """Whether the window may be forgotten: the watermark is `retention` past its end.
 
     Keep retention longer than the allowed lateness, and longer than a redelivery can take.

@@ -14,7 +14,6 @@ from judgestream.evaluation.judged import Judged
 from judgestream.evaluation.label_join import ReleaseAgreement, join, paired
 from judgestream.evaluation.labels import Ballots
 from judgestream.evaluation.order_rules import OrderRule
-from judgestream.evaluation.probes.counts import BiasCounts
 from judgestream.terminal.exit_codes import ExitCode
 from tests.core.build import NOON
 
@@ -48,7 +47,7 @@ def released(
             template_id="judgelm-v1",
             candidates=("a", "b"),
             outcome=Preference((-1 if k % every == 0 else 1) * (1 if k % 2 == 0 else -1)),
-            counts=BiasCounts(n=1, ordered=1, consistent=1),
+            lean=Preference.TIE,
             orders=(Preference.FIRST, Preference.SECOND),
             chances={1: 0.7, 0: 0.1, -1: 0.2},
         )
@@ -131,13 +130,7 @@ def test_nothing_to_show_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_undefined_kappa_is_said() -> None:
     one = Label(label_id="l", request_id="q1", annotator="h", labelled_at=NOON, winner="a")
-    verdict = Judged(
-        request_id="q1",
-        release="r",
-        candidates=("a", "b"),
-        outcome=Preference.FIRST,
-        counts=BiasCounts(),
-    )
+    verdict = Judged(request_id="q1", release="r", candidates=("a", "b"), outcome=Preference.FIRST)
     assert any("kappa" in text for text in view.remarks(join("r", [verdict], Ballots([one]))))
 
 

@@ -1,8 +1,9 @@
-"""The bias windows' counters, shared by all bias workers.
+"""Counters of the bias windows, shared by all bias workers.
 
-Every verdict is counted in one atomic step that first asks whether its id was counted before: a
-redelivered verdict, or a second worker, changes nothing, and a verdict that settles takes the place of the
-failed one under its id. Everything here can be rebuilt from `judge.verdicts.v1`.
+Every verdict is counted in one atomic step that first checks whether its id was counted before, so a
+redelivered verdict or a second worker changes nothing. A scored or unscored verdict replaces the failed one
+of the same id, which counted as `n` and `failed` only; the other count names are the probes'. Everything
+here can be rebuilt from `judge.verdicts.v1`.
 
 Keys, below the prefix: `counts:<release>|<start>|<end>` a hash of counters, `id:<verdict id>` where and how
 an id was counted, `open` the windows still to be reported (scored by their end), `watermark`,
@@ -21,10 +22,11 @@ from enum import IntEnum
 
 from judgestream.adapters.redis.batch import Batch
 from judgestream.core.errors import StoreUnavailable
-from judgestream.evaluation.probes.counts import BiasCounts
-from judgestream.evaluation.time_windows import EPOCH, Window
+from judgestream.evaluation.time_windows import EPOCH, TimeWindow
 
 LATE, CHANGES = "late", "changes"
+RESERVED = frozenset({LATE, CHANGES})
+"""Fields of a window's hash that no probe may use as a count name."""
 
 NOW = """
 local clock = redis.call('TIME')
@@ -94,8 +96,8 @@ class Counted(IntEnum):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OpenWindow:
     release: str
-    window: Window
-    counts: BiasCounts
+    window: TimeWindow
+    counts: Mapping[str, int]
     late: int
     changes: int
     """Grows with every change of the counts: the revision of the report."""
@@ -118,9 +120,9 @@ class BiasStore:
         *,
         verdict_key: str,
         release: str,
-        window: Window,
+        window: TimeWindow,
         time_ms: int,
-        counts: BiasCounts,
+        counts: Mapping[str, int],
         failed: bool = False,
         ahead: timedelta = timedelta(days=1),
     ) -> Counted:
@@ -131,7 +133,7 @@ class BiasStore:
             ahead: how far its time may lie in the future.
         """
         member = _member(release, window)
-        increments = [str(part) for item in counts.as_mapping().items() if item[1] for part in item]
+        increments = [str(part) for item in counts.items() if item[1] for part in item]
         answer = await self._batch.run(
             lambda p: p.evalsha(
                 self._sha,
@@ -185,8 +187,8 @@ class BiasStore:
             found.append(
                 OpenWindow(
                     release=release,
-                    window=Window(start=_time(int(start)), end=_time(int(end))),
-                    counts=BiasCounts.from_mapping(fields),
+                    window=TimeWindow(start=_time(int(start)), end=_time(int(end))),
+                    counts={k: v for k, v in fields.items() if k not in RESERVED},
                     late=fields.get(LATE, 0),
                     changes=fields.get(CHANGES, fields.get("n", 0)),
                 )
@@ -201,7 +203,7 @@ class BiasStore:
             lambda p: p.eval(CLOSE, 2, counts, open_, member, str(window.changes))
         )
 
-    async def keep_report(self, release: str, window: Window, report_json: bytes) -> bool:
+    async def keep_report(self, release: str, window: TimeWindow, report_json: bytes) -> bool:
         """Keep the report for whoever asks Redis, unless one of a later window is there. Whether it was."""
         ending = str(_milliseconds(window.end - EPOCH))
         kept = await self._batch.run(
@@ -229,7 +231,7 @@ def scripts() -> tuple[str, ...]:
     return (COUNT,)
 
 
-def _member(release: str, window: Window) -> str:
+def _member(release: str, window: TimeWindow) -> str:
     return "|".join(
         [
             release,

@@ -42,9 +42,8 @@ from judgestream.core.errors import (
     UndecodableRecord,
 )
 from judgestream.core.types import Status, Verdict
-from judgestream.evaluation.probes.counts import BiasCounts
-from judgestream.evaluation.probes.metrics import report
-from judgestream.evaluation.time_windows import EPOCH, Window, is_final, window_of
+from judgestream.evaluation.probes import complete, observe, report
+from judgestream.evaluation.time_windows import EPOCH, TimeWindow, is_final, window_of
 from judgestream.settings import Bias, Settings
 from judgestream.v1.bias_pb2 import BiasMetric, BiasReport, Interval
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
@@ -121,7 +120,7 @@ class VerdictCounter:
             release=verdict.release,
             window=window_of(time, self._size),
             time_ms=(time - EPOCH) // timedelta(milliseconds=1),
-            counts=BiasCounts.from_verdict(verdict),
+            counts=observe(verdict),
             failed=verdict.status is Status.FAILED,
             ahead=self._ahead,
         )
@@ -182,7 +181,7 @@ class ReportPublisher:
                 self._told.pop(message.report_id)
                 await self._store.close_window(window)
 
-    async def _publish(self, message: BiasReport, window: Window) -> None:
+    async def _publish(self, message: BiasReport, window: TimeWindow) -> None:
         record = outgoing(
             BIAS,
             message,
@@ -216,7 +215,7 @@ def bias_report(window: OpenWindow, *, final: bool, now: datetime) -> BiasReport
         release=window.release,
         window_start=start,
         window_end=end,
-        counts=window.counts.as_mapping(),
+        counts=complete(window.counts),
         metrics=[
             BiasMetric(
                 name=metric.name,

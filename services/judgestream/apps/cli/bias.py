@@ -1,5 +1,6 @@
 """`judgestream bias report|recompute`: what the verdict stream says about the judge itself."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
@@ -8,8 +9,7 @@ import typer
 from judgestream.apps.cli.reading import all_verdicts, everything
 from judgestream.contracts.topics import BIAS
 from judgestream.core.verdict_set import VerdictSet
-from judgestream.evaluation.probes.counts import BiasCounts
-from judgestream.evaluation.probes.metrics import Metric, report
+from judgestream.evaluation.probes import Metric, N, complete, observe, report
 from judgestream.settings import load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode
@@ -62,25 +62,25 @@ def recompute(
 
     Needs neither the bias worker nor Redis. Exits 1 when there are no verdicts.
     """
-    counted: VerdictSet[tuple[str, BiasCounts]] = VerdictSet()
+    counted: VerdictSet[tuple[str, dict[str, int]]] = VerdictSet()
     for _, verdict in all_verdicts(load().kafka, release=release, since=since):
         if not verdict.is_probe:
-            counted.add(verdict, (verdict.release, BiasCounts.from_verdict(verdict)))
-    totals: dict[str, BiasCounts] = {}
+            counted.add(verdict, (verdict.release, observe(verdict)))
+    totals: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for name, counts in counted:
-        totals[name] = totals.get(name, BiasCounts()) + counts
+        totals[name].update(counts)
     for name, counts in sorted(totals.items()):
         metrics = report(counts)
         if form is OutputFormat.JSON:
             json_line(
                 {
                     "release": name,
-                    "counts": counts.as_mapping(),
+                    "counts": complete(counts),
                     "metrics": [_as_json(metric) for metric in metrics],
                 }
             )
         else:
-            line(f"release {name or '(none)'}, {counts.n} verdicts")
+            line(f"release {name or '(none)'}, {counts[N]} verdicts")
             table(HEAD, [_row(m.name, m.value, _ends(m), m.n) for m in metrics])
             line()
     if not totals:

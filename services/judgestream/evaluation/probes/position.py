@@ -1,0 +1,61 @@
+"""Position bias: whether the judge prefers an answer for the place where it is shown."""
+
+from judgestream.core.preference import Preference
+from judgestream.core.types import Verdict
+from judgestream.evaluation.intervals import Interval, magnitude, paired_difference
+from judgestream.evaluation.position import lean_of
+from judgestream.evaluation.probes.base import Counts, MetricDefinition, Probe
+
+ORDERED = "ordered"
+"""Verdicts with both candidate orders read: consistent + toward_first + toward_second."""
+
+BY_LEAN = {
+    Preference.TIE: "consistent",
+    Preference.FIRST: "toward_first",
+    Preference.SECOND: "toward_second",
+}
+
+
+def observe(verdict: Verdict) -> Counts:
+    """One observation a verdict, even where it was judged with and without its reference."""
+    leaning = lean_of(verdict)
+    return {} if leaning is None else {ORDERED: 1, BY_LEAN[leaning]: 1}
+
+
+def _delta_interval(counts: Counts) -> Interval:
+    first, second = counts["toward_first"], counts["toward_second"]
+    return magnitude(paired_difference(first, second, counts[ORDERED]))
+
+
+POSITION = Probe(
+    name="position",
+    counts=(ORDERED, *BY_LEAN.values()),
+    observe=observe,
+    definitions=(
+        MetricDefinition(
+            name="flip_consistency",
+            meaning="both candidate orders lead to the same preference",
+            count=lambda c: c["consistent"],
+            n=lambda c: c[ORDERED],
+        ),
+        MetricDefinition(
+            name="bias_toward_first",
+            meaning="each candidate fares better when it is shown first",
+            count=lambda c: c["toward_first"],
+            n=lambda c: c[ORDERED],
+        ),
+        MetricDefinition(
+            name="bias_toward_second",
+            meaning="each candidate fares better when it is shown second",
+            count=lambda c: c["toward_second"],
+            n=lambda c: c[ORDERED],
+        ),
+        MetricDefinition(
+            name="delta_bias",
+            meaning="absolute difference of bias_toward_first and bias_toward_second",
+            count=lambda c: abs(c["toward_first"] - c["toward_second"]),
+            n=lambda c: c[ORDERED],
+            interval=_delta_interval,
+        ),
+    ),
+)

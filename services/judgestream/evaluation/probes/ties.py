@@ -1,0 +1,26 @@
+"""Tie rate: how often the judge calls two candidates equal."""
+
+from judgestream.core.types import Status, Verdict
+from judgestream.evaluation.probes.base import Counts, MetricDefinition, Probe
+
+
+def observe(verdict: Verdict) -> Counts:
+    """`tied` or `untied` for a scored verdict; neither for a single answer, which has no winner."""
+    if verdict.status is not Status.SCORED:
+        return {}
+    return {"tied": int(verdict.tie), "untied": int(verdict.winner != "")}
+
+
+TIES = Probe(
+    name="ties",
+    counts=("tied", "untied"),
+    observe=observe,
+    definitions=(
+        MetricDefinition(
+            name="tie_rate",
+            meaning="scored verdicts of two candidates that call them equal",
+            count=lambda c: c["tied"],
+            n=lambda c: c["tied"] + c["untied"],
+        ),
+    ),
+)
