@@ -108,7 +108,7 @@ async def test_a_verdict_counts_once_also_after_the_script_was_lost(tmp_path: Pa
         assert await count(at, "v2") is Counted.FRESH
         (window,) = await at.open_windows()
         assert (window.release, window.window, window.late) == ("j|1", WINDOW, 0)
-        assert window.counts == COUNTS + COUNTS
+        assert window.counts == {name: 2 * count for name, count in COUNTS.items()}
         await made.close()
 
 
