@@ -3,7 +3,6 @@ import re
 import pytest
 
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.modes import MODES
 from judgestream.core.templates import (
     CHAT,
     CHAT_CHOICE,
@@ -13,7 +12,7 @@ from judgestream.core.templates import (
     messages,
     template,
 )
-from judgestream.core.templates.base import Grammar, defuser
+from judgestream.core.templates.base import Grammar, marker_escaper
 
 # Typed from shared/facts/judgelm.md 3.1. A released checkpoint has seen exactly these characters.
 PAIR = """You are a helpful and precise assistant for checking the quality of the answer.
@@ -158,15 +157,15 @@ def test_innocent_text_is_shown_byte_for_byte(text: str) -> None:
     assert pair(text, "a", "b") == expected.replace("\u0001", text)
 
 
-def test_a_defused_marker_stays_legible() -> None:
-    defuse = defuser(("[System]", "### Response:"))
-    assert defuse("see [system] and ###  response: 3") == "see [ system] and # ##  response: 3"
+def test_an_escaped_marker_stays_legible() -> None:
+    escape = marker_escaper(("[System]", "### Response:"))
+    assert escape("see [system] and ###  response: 3") == "see [ system] and # ##  response: 3"
 
 
-def test_defusing_twice_is_defusing_once() -> None:
-    defuse = defuser(JUDGELM.markers)
+def test_escaping_twice_is_escaping_once() -> None:
+    escape = marker_escaper(JUDGELM.markers)
     for forged in FORGERIES:
-        assert defuse(defuse(forged)) == defuse(forged)
+        assert escape(escape(forged)) == escape(forged)
 
 
 def test_templates_are_found_by_the_id_that_a_release_names() -> None:
@@ -175,15 +174,12 @@ def test_templates_are_found_by_the_id_that_a_release_names() -> None:
         template("judgelm-v9")
 
 
-@pytest.mark.parametrize("template_id", TEMPLATES)
-def test_every_template_has_the_form_of_every_mode(template_id: str) -> None:
-    known = TEMPLATES[template_id]
-    assert known.id == template_id
-    assert {mode.form for mode in MODES.values()} <= known.forms.keys()
+def test_templates_are_keyed_by_their_id() -> None:
+    assert all(known.id == template_id for template_id, known in TEMPLATES.items())
 
 
 @pytest.mark.parametrize("template_id", TEMPLATES)
-def test_every_template_defuses_its_own_frame(template_id: str) -> None:
+def test_every_template_escapes_its_own_frame(template_id: str) -> None:
     known = TEMPLATES[template_id]
     for form in known.forms.values():
         answers = 2 if form is known.forms["pair"] else 1

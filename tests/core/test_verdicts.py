@@ -2,13 +2,14 @@ from collections.abc import Sequence
 
 import pytest
 
+from judgestream.core import limits
 from judgestream.core.errors import PromptTooLong
 from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.modes import PAIRWISE, plan
 from judgestream.core.passes import Pass
 from judgestream.core.templates import JUDGELM
 from judgestream.core.types import Options, Release, Reply, Request, Status, Verdict
-from judgestream.core.verdicts import Effort, failed, settle
+from judgestream.core.verdicts import Effort, build_verdict, failed, limited
 from tests.core.build import NOON, request
 
 RELEASE = Release(
@@ -20,13 +21,16 @@ EFFORT = Effort(attempts=2, latency_s=0.5, ended_at=NOON)
 def settled(asked: Request, texts: Sequence[str]) -> Verdict:
     passes: tuple[Pass, ...] = plan(asked, PAIRWISE, JUDGELM)
     replies = [Reply(text=text, input_tokens=100, output_tokens=3) for text in texts]
-    return settle(
+    content = content_digest(asked)
+    return build_verdict(
         request=asked,
         mode=PAIRWISE,
         release=RELEASE,
         passes=passes,
         replies=replies,
         effort=EFFORT,
+        verdict_id=verdict_id(asked.request_id, RELEASE.name, asked.mode, content),
+        content_digest=content,
     )
 
 
@@ -86,3 +90,20 @@ def test_a_failed_request_has_the_id_that_its_scored_verdict_would_have() -> Non
     assert found.status is Status.FAILED
     assert (found.error_class, found.error_message) == ("prompt_too_long", str(error))
     assert (found.winner, found.tie, found.scores) == ("", False, ())
+
+
+def test_a_verdict_within_its_limits_is_not_copied() -> None:
+    whole = settled(request(options=Options(explain=True)), ["8 6\nA is right – mostly.", "5 9"])
+    kept, count = limited(whole)
+    assert kept is whole
+    assert count == 0
+
+
+def test_only_the_texts_that_are_too_long_are_cut() -> None:
+    whole = settled(request(), ["8 6\n" + "x" * limits.REPLIES, "5 9"])
+    kept, count = limited(whole)
+    assert count == 1
+    assert len(kept.passes[0].reply.text.encode()) <= limits.REPLY
+    assert kept.passes[0].reading == whole.passes[0].reading
+    assert kept.passes[1] is whole.passes[1]
+    assert limited(kept) == (kept, 0)

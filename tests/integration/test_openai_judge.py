@@ -13,10 +13,11 @@ import pytest
 from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
 from judgestream.adapters.triton.judge import TritonJudge
 from judgestream.core.errors import JudgestreamError, JudgeUnavailable, PromptTooLong
+from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.modes import PAIRWISE, plan
 from judgestream.core.templates import template
 from judgestream.core.types import Candidate, Options, Release, Request, Verdict
-from judgestream.core.verdicts import Effort, settle
+from judgestream.core.verdicts import Effort, build_verdict
 from judgestream.local.triton import TritonServer
 from tests.backends.chat.endpoint import Endpoint, prefers_longer
 
@@ -80,13 +81,16 @@ def judge(server: TritonServer, release: Release, wanted: Request) -> Verdict:
         try:
             passes = plan(wanted, PAIRWISE, template(client.release.template_id))
             replies = await client.ask(passes)
-            return settle(
+            content = content_digest(wanted)
+            return build_verdict(
                 request=wanted,
                 mode=PAIRWISE,
                 release=client.release,
                 passes=passes,
                 replies=replies,
                 effort=Effort(attempts=1, latency_s=0.0, ended_at=datetime.now(UTC)),
+                verdict_id=verdict_id(wanted.request_id, client.release.name, wanted.mode, content),
+                content_digest=content,
             )
         finally:
             await client.close()

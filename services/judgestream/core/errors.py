@@ -9,6 +9,7 @@ JudgestreamError
 │   ├── OversizeRecord           more bytes than a request may have
 │   ├── InvalidRequest           decoded, but a field is missing or contradicts another
 │   │   ├── UnknownMode          no such mode
+│   │   ├── UnsupportedMode      the release's template has no prompt form for the mode
 │   │   └── EmptyQuestion        nothing was asked
 │   ├── PromptTooLong            more tokens than the judge's context holds
 │   ├── RejectedByJudge          the judge refuses this input for another reason, or its reply is garbage
@@ -79,6 +80,10 @@ class InvalidRequest(PoisonError):
 
 class UnknownMode(InvalidRequest):
     code = "unknown_mode"
+
+
+class UnsupportedMode(InvalidRequest):
+    code = "unsupported_mode"
 
 
 class EmptyQuestion(InvalidRequest):

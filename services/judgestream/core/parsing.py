@@ -1,10 +1,11 @@
 """From a judge's reply to a reading: score line parsers, and the joint distribution's summary."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
+from itertools import product
 from math import fsum, nan
-from operator import eq, gt, itemgetter, lt, mul
+from operator import mul
 
 from judgestream.core.score_line import scores_of
 from judgestream.core.templates.base import JOINT_UP_TO, Grammar
@@ -150,7 +151,9 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
         greedy = (values[cell // size], values[cell % size])
     first = [fsum(probs[k * size : (k + 1) * size]) for k in range(size)]
     second = [fsum(probs[k::size]) for k in range(size)]
-    win, tie, lose = (fsum(pick(probs)) / inside for pick in _regions(values))
+    win, tie, lose = (
+        fsum([probs[cell] for cell in cells]) / inside for cells in _cells_by_outcome(values)
+    )
     pair = (_mean(first, values), _mean(second, values))
     return _pair(pair, greedy, win, tie, lose, outside)
 
@@ -160,10 +163,11 @@ def _mean(weights: Sequence[float], values: Sequence[float]) -> float:
 
 
 @cache
-def _regions(values: tuple[float, ...]) -> tuple[Callable[[Sequence[float]], Sequence[float]], ...]:
-    """What picks, from a row-major joint, the cells with first > second, equal, and first < second."""
-    cells = [(a, b) for a in values for b in values]
-    wanted: tuple[Callable[[float, float], bool], ...] = (gt, eq, lt)
-    return tuple(
-        itemgetter(*(k for k, cell in enumerate(cells) if holds(*cell))) for holds in wanted
+def _cells_by_outcome(values: tuple[float, ...]) -> tuple[list[int], list[int], list[int]]:
+    """Indices into a row-major joint distribution: first > second, equal, first < second."""
+    cells = list(enumerate(product(values, repeat=2)))
+    return (
+        [index for index, (first, second) in cells if first > second],
+        [index for index, (first, second) in cells if first == second],
+        [index for index, (first, second) in cells if first < second],
     )

@@ -6,8 +6,10 @@ answered, the failure was that request's own.
 
 from datetime import UTC, datetime
 
-from judgestream.core.modes import PAIRWISE, plan
+from judgestream.core.errors import UnsupportedMode
+from judgestream.core.modes import MODES, PAIRWISE, check_template, plan
 from judgestream.core.passes import Pass
+from judgestream.core.prompt import Prompt
 from judgestream.core.templates.base import Template
 from judgestream.core.types import Candidate, Options, Orders, Request
 
@@ -25,3 +27,24 @@ KNOWN_GOOD = Request(
 def known_good(template: Template) -> tuple[Pass, ...]:
     """Its one pass, as this judge family wants its prompts."""
     return plan(KNOWN_GOOD, PAIRWISE, template)
+
+
+def warm_up_prompts(template: Template) -> tuple[Prompt, ...]:
+    """One prompt of each mode that the template supports."""
+    prompts: list[Prompt] = []
+    for mode in MODES.values():
+        try:
+            check_template(mode, template)
+        except UnsupportedMode:
+            continue
+        answers = ["Yes."] * mode.candidates.least
+        for name in mode.forms_required:
+            form = template.forms[name]
+            prompts.append(
+                Prompt(
+                    text=form.render("Ready?", answers, "Yes."),
+                    grammar=form.grammar_for(len(answers)),
+                    max_tokens=1,
+                )
+            )
+    return tuple(prompts)

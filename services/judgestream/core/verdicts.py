@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, TypeVar
 
-from judgestream.core import limits
+from judgestream.core import identity, limits
 from judgestream.core.checks import metadata_problems
 from judgestream.core.errors import JudgestreamError
-from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.limits import cut
 from judgestream.core.modes import Mode
 from judgestream.core.passes import Pass
@@ -22,6 +22,8 @@ from judgestream.core.types import (
     Verdict,
 )
 
+D = TypeVar("D", Verdict, PassResult, Reply, Unreadable)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Effort:
@@ -32,7 +34,7 @@ class Effort:
     ended_at: datetime
 
 
-def settle(
+def build_verdict(
     *,
     request: Request,
     mode: Mode,
@@ -40,18 +42,20 @@ def settle(
     passes: Sequence[Pass],
     replies: Sequence[Reply],
     effort: Effort,
+    verdict_id: str,
+    content_digest: str,
 ) -> Verdict:
     """Read every reply, put it back into the request's order, and settle.
 
     Args:
         replies: one per pass, in the passes' order.
+        verdict_id, content_digest: of this request and release, by `core.identity`.
     """
     results = tuple(planned.result(reply) for planned, reply in zip(passes, replies, strict=True))
     settlement = mode.settle(request, results)
     explanation = replies[0].text.partition("\n")[2].strip() if request.options.explain else ""
-    content = content_digest(request)
     return Verdict(
-        verdict_id=verdict_id(request.request_id, release.name, request.mode, content),
+        verdict_id=verdict_id,
         request_id=request.request_id,
         mode=request.mode,
         status=settlement.status,
@@ -76,7 +80,7 @@ def settle(
         requested_at=request.requested_at,
         judged_at=effort.ended_at,
         metadata=request.metadata,
-        content_digest=content,
+        content_digest=content_digest,
     )
 
 
@@ -87,13 +91,13 @@ def limited(verdict: Verdict) -> tuple[Verdict, int]:
     within `limits.REPLIES`, so a mode of many passes fits the topic, too.
     """
     share = min(limits.REPLY, limits.REPLIES // max(1, len(verdict.passes)))
-    passes = tuple(_limited_pass(one, share) for one in verdict.passes)
+    passes = tuple(_limited_pass(result, share) for result in verdict.passes)
     explanation = cut(verdict.explanation, limits.REPLY)
     count = sum(
         new.reply.text != old.reply.text for new, old in zip(passes, verdict.passes, strict=True)
     )
     return (
-        replace(
+        _changed(
             verdict,
             passes=passes,
             explanation=explanation,
@@ -108,15 +112,21 @@ def limited(verdict: Verdict) -> tuple[Verdict, int]:
 
 
 def _limited_pass(result: PassResult, share: int) -> PassResult:
-    reply = replace(
+    reply = _changed(
         result.reply,
         text=cut(result.reply.text, share),
         finish_reason=cut(result.reply.finish_reason, limits.DETAIL),
     )
     reading = result.reading
     if isinstance(reading, Unreadable):
-        reading = replace(reading, detail=cut(reading.detail, limits.DETAIL))
-    return replace(result, reply=reply, reading=reading)
+        reading = _changed(reading, detail=cut(reading.detail, limits.DETAIL))
+    return _changed(result, reply=reply, reading=reading)
+
+
+def _changed(value: D, **fields: Any) -> D:
+    """The value with these fields: itself where all of them are equal, since a copy costs more."""
+    changes = {name: field for name, field in fields.items() if field != getattr(value, name)}
+    return replace(value, **changes) if changes else value
 
 
 def _limited_metadata(verdict: Verdict) -> Mapping[str, str]:
@@ -148,9 +158,9 @@ def failed(
         raw_digest: of the record's bytes, for when there is no request.
     """
     mode = request.mode if request is not None else ""
-    content = content_digest(request) if request is not None else ""
+    content = identity.content_digest(request) if request is not None else ""
     return Verdict(
-        verdict_id=verdict_id(request_id, release.name, mode, content or raw_digest),
+        verdict_id=identity.verdict_id(request_id, release.name, mode, content or raw_digest),
         request_id=request_id,
         mode=mode,
         status=Status.FAILED,

@@ -2,7 +2,7 @@
 
 `<|im_end|>`, `<|eot_id|>`, `</s>` or `[INST]` in an answer are tokenised as the letters that they are made
 of, in training and in judging alike. Only the markers that the templates themselves write keep tokens of
-their own; text under judgement cannot hold these (`core.templates.base.defuser`).
+their own; text under judgement cannot hold these (`core.templates.base.marker_escaper`).
 """
 
 import json

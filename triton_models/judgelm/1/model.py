@@ -99,22 +99,11 @@ class TritonPythonModel:
 
     def _warm_up(self, template_id: str) -> None:
         """Judge one prompt of each mode: builds the score trees and fails here rather than later."""
-        from judgestream.core.modes import MODES
-        from judgestream.core.prompt import Prompt
+        from judgestream.core.probe import warm_up_prompts
         from judgestream.core.templates import template
         from judgestream.core.types import Reply
 
-        forms = template(template_id).forms
-        prompts = [
-            Prompt(
-                text=forms[mode.form].render("Ready?", ["Yes."] * mode.candidates, "Yes."),
-                grammar=forms[mode.form].grammar,
-                max_tokens=1,
-            )
-            for mode in MODES.values()
-            if mode.form in forms
-        ]
-        for reply in self.judge.read(prompts):
+        for reply in self.judge.read(warm_up_prompts(template(template_id))):
             if not isinstance(reply, Reply):
                 raise pb_utils.TritonModelException(f"{self.name}: warm-up failed: {reply}")
 

@@ -3,7 +3,7 @@
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 
-from judgestream.core.modes import MODES
+from judgestream.core.modes import MODES, Count
 from judgestream.terminal import options
 from judgestream.terminal.output import OutputFormat, json_line, line, table
 
@@ -14,7 +14,12 @@ def modes(form: options.Format = OutputFormat.TEXT) -> None:
         table(
             ("mode", "candidates", "reference", "meaning"),
             [
-                (m.name, m.candidates, "needed" if m.needs_reference else "optional", m.summary)
+                (
+                    m.name,
+                    str(m.candidates),
+                    "needed" if m.needs_reference else "optional",
+                    m.summary,
+                )
                 for m in MODES.values()
             ],
         )
@@ -23,11 +28,17 @@ def modes(form: options.Format = OutputFormat.TEXT) -> None:
         json_line(
             {
                 "mode": mode.name,
-                "candidates": mode.candidates,
+                "candidates": _count(mode.candidates),
                 "needs_reference": mode.needs_reference,
                 "meaning": mode.summary,
             }
         )
+
+
+def _count(candidates: Count) -> int | dict[str, int]:
+    if candidates.least == candidates.most:
+        return candidates.least
+    return {"least": candidates.least, "most": candidates.most}
 
 
 def version() -> None:

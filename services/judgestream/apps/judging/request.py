@@ -32,7 +32,7 @@ from judgestream.core.modes import Mode, check, plan
 from judgestream.core.passes import Pass
 from judgestream.core.templates import template
 from judgestream.core.types import Reply, Request, Verdict
-from judgestream.core.verdicts import Effort, failed, settle
+from judgestream.core.verdicts import Effort, build_verdict, failed
 from judgestream.settings import Judging
 from judgestream.v1.judging_pb2 import JudgeRequest
 
@@ -67,6 +67,7 @@ class _Task:
     mode: Mode
     passes: tuple[Pass, ...]
     verdict_id: str
+    content_digest: str
 
 
 class RequestJudge:
@@ -135,6 +136,7 @@ class RequestJudge:
             progress.request = request
             progress.requested_at = request.requested_at
             mode = check(request)
+            content = content_digest(request)
             return _Task(
                 request=request,
                 mode=mode,
@@ -143,8 +145,9 @@ class RequestJudge:
                     request.request_id,
                     self._judge.release.name,
                     request.mode,
-                    content_digest(request),
+                    content,
                 ),
+                content_digest=content,
             )
         except JudgestreamError:
             raise
@@ -160,8 +163,8 @@ class RequestJudge:
             # twins carry one id, so they tell one time: the first one's
             request = replace(request, requested_at=known.requested_at)
         if not cut_to:
-            return self._settle(request, task, replies, progress)
-        verdict = self._settle(request, replace(task, passes=passes), replies, progress)
+            return self._build_verdict(request, task, replies, progress)
+        verdict = self._build_verdict(request, replace(task, passes=passes), replies, progress)
         return replace(verdict, answers_cut_to=cut_to)
 
     async def _asked(
@@ -188,17 +191,19 @@ class RequestJudge:
             cut_request = truncation.with_answers_cut(request, cut_to)
             passes = plan(cut_request, task.mode, self._template)
 
-    def _settle(
+    def _build_verdict(
         self, request: Request, task: _Task, replies: Sequence[Reply], progress: _Progress
     ) -> Verdict:
         try:
-            verdict = settle(
+            verdict = build_verdict(
                 request=request,
                 mode=task.mode,
                 release=self._judge.release,
                 passes=task.passes,
                 replies=replies,
                 effort=progress.effort(),
+                verdict_id=task.verdict_id,
+                content_digest=task.content_digest,
             )
         except Exception as exc:
             raise _internal(exc) from exc

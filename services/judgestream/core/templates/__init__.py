@@ -11,21 +11,21 @@ from judgestream.core.templates.base import (
     Layout,
     Render,
     Template,
-    defuser,
     framed,
+    marker_escaper,
 )
 
-_defuse = defuser(judgelm.MARKERS)
+_escape = marker_escaper(judgelm.MARKERS)
 
 
 def _judgelm_pair(question: str, answers: Sequence[str], reference: str | None) -> Layout:
-    before = judgelm.SYSTEM + judgelm.QUESTION.replace("{question}", _defuse(question))
+    before = judgelm.SYSTEM + judgelm.QUESTION.replace("{question}", _escape(question))
     if reference is not None:
-        before += judgelm.REFERENCE.replace("{reference}", _defuse(reference))
+        before += judgelm.REFERENCE.replace("{reference}", _escape(reference))
     return framed(
         before,
         lambda k: judgelm.ANSWER.replace("{k}", str(k)),
-        [_defuse(answer) for answer in answers],
+        [_escape(answer) for answer in answers],
         judgelm.INSTRUCTION + judgelm.RESPONSE,
     )
 
@@ -51,17 +51,17 @@ def _judgelm(template_id: str, labels: tuple[str, ...]) -> Template:
 JUDGELM = _judgelm("judgelm-v1", judgelm.SCORE_LABELS)
 JUDGELM_HALVES = _judgelm("judgelm-halves-v1", judgelm.HALF_LABELS)
 
-_defuse_chat = defuser(chat.MARKERS)
+_escape_chat = marker_escaper(chat.MARKERS)
 
 
 def _chat(question: str, answers: Sequence[str], reference: str | None, task: str) -> Layout:
-    asked = chat.QUESTION.replace("{question}", _defuse_chat(question))
+    asked = chat.QUESTION.replace("{question}", _escape_chat(question))
     if reference is not None:
-        asked += chat.REFERENCE.replace("{reference}", _defuse_chat(reference))
+        asked += chat.REFERENCE.replace("{reference}", _escape_chat(reference))
     return framed(
         chat.SYSTEM + chat.USER + asked,
         lambda k: chat.ANSWER.replace("{k}", str(k)),
-        [_defuse_chat(answer) for answer in answers],
+        [_escape_chat(answer) for answer in answers],
         chat.CLOSE + task,
     )
 

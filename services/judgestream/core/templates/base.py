@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 JOINT_UP_TO = 2
 """Labels whose joint distribution is told; of more there is one distribution per position."""
@@ -61,8 +61,8 @@ class Layout:
     """A rendered prompt, and where each answer slot's text stands in it.
 
     slots   per slot, in shown order: the first character in `text`, and the one after the last. What stands
-            there is the answer as it is shown, with its markers broken: see `defuser`. JudgeLM's single
-            form shows the reference in the first slot.
+            there is the answer as it is shown, with its markers escaped. JudgeLM's single form shows the
+            reference in the first slot.
     """
 
     text: str
@@ -75,10 +75,18 @@ Render = Callable[[str, Sequence[str], str | None], Layout]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Form:
-    """One prompt form of a family: how it lays a request out, and its score grammar."""
+    """One prompt form of a family: how it lays a request out, and its score grammar.
+
+    score_per_answer   the score line has one score for each answer shown, whatever their number
+    """
 
     layout: Render
     grammar: Grammar
+    score_per_answer: bool = False
+
+    def grammar_for(self, answers: int) -> Grammar:
+        """The grammar of a prompt that shows this number of answers."""
+        return replace(self.grammar, count=answers) if self.score_per_answer else self.grammar
 
     def render(self, question: str, answers: Sequence[str], reference: str | None) -> str:
         """The prompt's text."""
@@ -109,7 +117,7 @@ def framed(before: str, frame: Callable[[int], str], shown: Sequence[str], after
     return Layout(text="".join([*parts, after]), slots=tuple(spans))
 
 
-def defuser(markers: Sequence[str]) -> Callable[[str], str]:
+def marker_escaper(markers: Sequence[str]) -> Callable[[str], str]:
     """A function that breaks every marker inside text under judgement, so that it cannot forge a frame.
 
     A space goes in after the marker's first character (`[System]` becomes `[ System]`). Letter case and
@@ -120,7 +128,7 @@ def defuser(markers: Sequence[str]) -> Callable[[str], str]:
     )
     pattern = re.compile(alternatives, re.IGNORECASE)
 
-    def defuse(text: str) -> str:
+    def escape(text: str) -> str:
         return pattern.sub(lambda found: found[0][0] + " " + found[0][1:], text)
 
-    return defuse
+    return escape

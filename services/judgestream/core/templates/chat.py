@@ -40,7 +40,7 @@ MARKERS = (
     "===== end of the material",
     "<<<user message>>>",
 )
-"""Text under judgement that contains one of these is defused before rendering."""
+"""Text under judgement that contains one of these is escaped before rendering."""
 
 SCORE_LABELS = tuple(str(n) for n in range(1, 11))
 CHOICE_LABELS = {"A": 1, "B": -1, "C": 0}

@@ -40,7 +40,7 @@ MARKERS = (
     "</s>",
     "<unk>",
 )
-"""What frames the prompt. Text under judgement that contains one of these is defused before rendering."""
+"""What frames the prompt. Text under judgement that contains one of these is escaped before rendering."""
 
 SCORE_LABELS = tuple(str(n) for n in range(1, 11))
 HALF_LABELS = tuple(f"{n / 2:g}" for n in range(2, 21))
