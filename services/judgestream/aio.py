@@ -18,8 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from judgestream import client
 from judgestream.contracts.events import PROTOBUF
@@ -66,14 +65,9 @@ class Producer:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *details: Any) -> None:
         try:
-            await self._run(lambda: self._connected().__exit__(kind, error, trace))
+            await self._run(lambda: self._connected().__exit__(*details))
         finally:
             self._thread.shutdown(wait=False)
 

@@ -17,8 +17,7 @@ Every error is a `JudgestreamError`; see `judgestream.core.errors` for the tree.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 from uuid import uuid4
 
 from judgestream.adapters.kafka.following import Awaited, Follower
@@ -214,13 +213,8 @@ class Producer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._publisher.__exit__(kind, error, trace)
+    def __exit__(self, *details: Any) -> None:
+        self._publisher.__exit__(*details)
 
 
 def read_verdicts(

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from judgestream.adapters.releases.model_repository import bundled_models
+from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.backends.vllm_responses import explanation_sampling, line_sampling, score_line
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates import JUDGELM

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from judgestream.adapters.releases.model_repository import bundled_models
+from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.backends.label_logprobs import Step
 from judgestream.backends.vllm_responses import (
     Answer,

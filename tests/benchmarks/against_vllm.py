@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from judgestream.adapters.releases.model_repository import bundled_models
+from judgestream.adapters.releases.model_config import bundled_models
 from tests.benchmarks.engine import (
     SCORE_TOKENS,
     SIZES,

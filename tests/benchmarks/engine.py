@@ -21,7 +21,7 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from judgestream.adapters.releases.model_repository import bundled_models
+from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.core.templates import JUDGELM
 from judgestream.engine.checkpoint import load_tokens
 from judgestream.engine.decoder import Decoder

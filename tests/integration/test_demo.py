@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.adapters.releases.model_repository import bundled_models
+from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.local.ports import free_port
 from judgestream.local.state import read_state
 from judgestream.local.variables import read_variables

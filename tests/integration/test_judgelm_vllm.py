@@ -18,7 +18,7 @@ import pytest
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from judgestream.adapters.releases.model_repository import bundled_models
+from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.vllm import SUFFIX, install_vllm
 from judgestream.adapters.triton.judge import TritonJudge
 from judgestream.core.errors import JudgeUnavailable, PromptTooLong

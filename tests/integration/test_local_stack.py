@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from judgestream.adapters.releases.model_repository import bundled_models
+from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.local.ports import free_port
 from judgestream.local.supervisor_file import PartState, read_report
 from tests.integration.cluster import wait

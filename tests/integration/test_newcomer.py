@@ -24,7 +24,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaProducer
 
-from judgestream.adapters.releases.model_repository import bundled_models
+from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.local.ports import free_port
 from tests.backends.chat.endpoint import prefers_longer, serving
 from tests.paths import RECIPES

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from tritonclient.grpc.aio import InferenceServerClient, InferInput
 
-from judgestream.adapters.releases.model_repository import Tuning, install
+from judgestream.adapters.releases.model_repository import install
+from judgestream.adapters.releases.tuning import Tuning
 from judgestream.adapters.triton.judge import TritonJudge
 from judgestream.core.errors import JudgestreamError, PromptTooLong
 from judgestream.core.passes import Pass

@@ -12,7 +12,8 @@ import pytest
 from tritonclient.grpc import InferenceServerClient, InferInput, InferResult
 from tritonclient.utils import InferenceServerException
 
-from judgestream.adapters.releases.model_repository import Tuning, install
+from judgestream.adapters.releases.model_repository import install
+from judgestream.adapters.releases.tuning import Tuning
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Release, Reply
 from judgestream.engine.checkpoint import load

@@ -1,11 +1,13 @@
-"""Which process exactly: a pid alone is reused, a pid with its start time is not."""
+"""Exact process identity: a pid together with its start time, since pids alone are reused."""
 
 import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-_PPID, _PGRP, _START = 1, 2, 19  # places in /proc/<pid>/stat, counted after the closing parenthesis
+import psutil
+
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,29 +18,32 @@ class ProcessId:
     started: int
 
 
-def _stat(pid: int) -> list[str] | None:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return None
-    # The program's name stands in parentheses and may itself contain blanks and parentheses.
-    fields = text.rpartition(")")[2].split()
-    return fields if fields and fields[0] not in "ZX" else None
-
-
 def identify(pid: int) -> ProcessId | None:
-    """The process that has this pid now, or None: a zombie has ended and counts as none."""
-    fields = _stat(pid)
-    return None if fields is None else ProcessId(pid=pid, started=int(fields[_START]))
+    """The process that has this pid now, or None. A zombie has ended and counts as none."""
+    try:
+        return _identity(psutil.Process(pid))
+    except (psutil.Error, ValueError):
+        return None
+
+
+def _identity(process: psutil.Process) -> ProcessId | None:
+    if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+        return None
+    # psutil adds the boot time, which moves when the machine's clock is set: take it off again
+    boot = psutil.boot_time()
+    return ProcessId(pid=process.pid, started=round((process.create_time() - boot) * _TICKS))
 
 
 def alive(process: ProcessId) -> bool:
-    """Whether this very process still runs, and not a stranger who got its pid."""
+    """Whether this very process still runs, and not another one that got its pid."""
     return identify(process.pid) == process
 
 
 def boot_id() -> str:
-    """This boot of the machine: start times of two boots cannot be compared."""
+    """Identifies this boot of the machine: start times of two boots cannot be compared.
+
+    psutil has the boot time only, which moves when the machine's clock is set.
+    """
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -48,21 +53,22 @@ def boot_id() -> str:
 def group_members(leader: ProcessId) -> list[ProcessId]:
     """Living members of the process group that `leader` founded, the leader included.
 
-    Empty when the leader's pid belongs to a stranger now: the kernel does not give a pid away
-    while a group of that number lives, so a stranger there means that the old group is gone.
+    Empty when another process has the leader's pid: the kernel does not give a pid away while a group of
+    that number lives, so the old group is gone.
     """
     current = identify(leader.pid)
     if current is not None and current != leader:
         return []
     members = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
+    for pid in psutil.pids():
+        try:
+            if os.getpgid(pid) != leader.pid:
+                continue
+        except (ProcessLookupError, PermissionError):
             continue
-        fields = _stat(int(entry))
-        if fields is None or int(fields[_PGRP]) != leader.pid:
-            continue
-        if int(fields[_START]) >= leader.started:
-            members.append(ProcessId(pid=int(entry), started=int(fields[_START])))
+        member = identify(pid)
+        if member is not None and member.started >= leader.started:
+            members.append(member)
     return members
 
 
@@ -75,7 +81,7 @@ def kill_group(leader: ProcessId) -> int:
 
 
 def send(process: ProcessId, signum: signal.Signals) -> bool:
-    """Signal this very process; False when it has ended already."""
+    """Signal this very process. False when it has ended already."""
     if not alive(process):
         return False
     try:
@@ -87,17 +93,17 @@ def send(process: ProcessId, signum: signal.Signals) -> bool:
 
 def children(pid: int) -> list[ProcessId]:
     """The living child processes of `pid`."""
-    found = []
-    for entry in os.listdir("/proc"):
-        fields = _stat(int(entry)) if entry.isdigit() else None
-        if fields is not None and int(fields[_PPID]) == pid:
-            found.append(ProcessId(pid=int(entry), started=int(fields[_START])))
-    return found
+    try:
+        processes = psutil.Process(pid).children()
+    except psutil.Error:
+        return []
+    identities = (identify(process.pid) for process in processes)
+    return [identity for identity in identities if identity is not None]
 
 
 def program_name(pid: int) -> str:
-    """The first 15 characters of the program's name; "" when there is no such process."""
+    """The program's name; "" when there is no such process."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
+        return psutil.Process(pid).name()
+    except psutil.Error:
         return ""

@@ -1,7 +1,6 @@
 """What the three servers have in common: a folder that is locked, one process, start and stop."""
 
 from pathlib import Path
-from types import TracebackType
 from typing import ClassVar, Self
 
 from judgestream.local.errors import ServerDied
@@ -84,10 +83,5 @@ class LocalServer:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()

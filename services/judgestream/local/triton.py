@@ -15,7 +15,8 @@ from judgestream.local.process import Command
 from judgestream.local.server import LocalServer
 
 _EXIT_SECONDS = 5
-_STUB_NAME = "triton_python_b"  # the kernel keeps 15 characters of a program's name
+# The kernel keeps 15 characters of a program's name.
+_STUB_NAME = "triton_python_b"
 
 
 class TritonServer(LocalServer):
@@ -164,7 +165,7 @@ class TritonServer(LocalServer):
         if self._process is None:
             return []
         own = children(self._process.pid)
-        return [child for child in own if program_name(child.pid) == _STUB_NAME]
+        return [child for child in own if program_name(child.pid).startswith(_STUB_NAME)]
 
     def lost_stubs(self) -> int:
         """How many stubs fewer live than when the server became ready. Triton does not notice

@@ -11,12 +11,10 @@ from typing import Any
 
 import pytest
 
-from judgestream.adapters.releases.model_repository import (
-    CHECKPOINT,
-    changed,
-    install,
-    pbtxt_quoted,
-)
+from judgestream.adapters.releases.installed import changes, find
+from judgestream.adapters.releases.model_config import pbtxt_quoted
+from judgestream.adapters.releases.model_folder import CHECKPOINT
+from judgestream.adapters.releases.model_repository import install
 from judgestream.adapters.releases.vllm import install_vllm
 from judgestream.checkpoints.manifest import FORMAT, NAME, describe, digest_of, write_manifest
 from judgestream.core.errors import ConfigurationError
@@ -329,8 +327,8 @@ def test_what_does_not_belong_to_the_judge_is_named_and_not_copied(
 def test_the_same_weights_cannot_become_another_judge_under_the_same_name(world: Path) -> None:
     install(world / "hostile", world / "models")
     before = state(world)
-    for changes in ({"template_id": "judgelm-halves-v1"}, {"max_input_tokens": 5}):
-        forge(world / "hostile", **changes)
+    for forged in ({"template_id": "judgelm-halves-v1"}, {"max_input_tokens": 5}):
+        forge(world / "hostile", **forged)
         with pytest.raises(ConfigurationError, match="Remove that release first"):
             install(world / "hostile", world / "models")
         assert state(world) == before
@@ -348,21 +346,26 @@ def test_a_window_smaller_than_the_positions_bounds_prompts_and_is_told(
     assert not (world / "other").exists()
 
 
-def test_a_release_changed_by_hand_is_told(world: Path) -> None:
-    release = install(world / "hostile", world / "models")
-    folder = world / "models" / release.name
-    assert changed(folder) == []
+def test_changes_by_hand_to_a_release_are_reported(world: Path) -> None:
+    repository = world / "models"
+    release = install(world / "hostile", repository)
+    folder = repository / release.name
+
+    def reported() -> list[str]:
+        return changes(repository, find(repository, release.name))
+
+    assert reported() == []
     config = (folder / "config.pbtxt").read_text()
     (folder / "config.pbtxt").write_text(config.replace("max_batch_size: 64", "max_batch_size: 8"))
-    assert changed(folder) == [], "how Triton runs it is the operator's business"
+    assert reported() == [], "how Triton runs it is the operator's business"
     (folder / "config.pbtxt").write_text(config.replace(release.checkpoint_digest, "0" * 64))
     (folder / "1" / "model.py").write_text("import os")
     os.truncate(folder / CHECKPOINT / "card.md", 1)
-    told = "; ".join(changed(folder))
-    assert "model.py" in told and "card.md has changed" in told
-    write = (world / "hostile" / "card.md").read_bytes()
-    (folder / CHECKPOINT / "card.md").write_bytes(write)
-    assert "config.pbtxt does not name the checkpoint's checkpoint_digest" in changed(folder)
+    text = "; ".join(reported())
+    assert "model.py" in text and "card.md has changed" in text
+    original = (world / "hostile" / "card.md").read_bytes()
+    (folder / CHECKPOINT / "card.md").write_bytes(original)
+    assert "config.pbtxt does not name the checkpoint's checkpoint_digest" in reported()
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.adapters.releases.model_repository import (
-    CHECKPOINT,
-    TRIAL_PROMPTS,
-    Tuning,
-    bundled_models,
-    install,
-)
+from judgestream.adapters.releases.model_config import bundled_models
+from judgestream.adapters.releases.model_folder import CHECKPOINT
+from judgestream.adapters.releases.model_repository import TRIAL_PROMPTS, install
+from judgestream.adapters.releases.tuning import Dtype, Tuning
 from judgestream.checkpoints.manifest import NAME, describe, read_manifest, write_manifest
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
@@ -58,7 +55,7 @@ def test_the_configuration_says_what_the_release_is(checkpoint: Path, tmp_path: 
         tmp_path / "models",
         instances=3,
         device="gpu",
-        tuning=Tuning(threads=2, max_queue_size=7, dtype="bfloat16"),
+        tuning=Tuning(threads=2, max_queue_size=7, dtype=Dtype.BFLOAT16),
     )
     config = (tmp_path / "models" / release.name / "config.pbtxt").read_text()
     assert f'name: "{release.name}"' in config
@@ -83,7 +80,7 @@ def test_a_release_over_several_gpus_names_them(checkpoint: Path, tmp_path: Path
         tmp_path / "models",
         device="gpu",
         gpus=(4, 5, 6, 7),
-        tuning=Tuning(tensor_parallel=2, dtype="float8", compile=True, peak_tflops=500.0),
+        tuning=Tuning(tensor_parallel=2, dtype=Dtype.FLOAT8, compile=True, peak_tflops=500.0),
         trial_prompts=prompts,
     )
     folder = tmp_path / "models" / release.name

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.adapters.releases.model_repository import bundled_models
+from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.published_checkpoint import fetched
 from judgestream.checkpoints.manifest import read_manifest
 from judgestream.core.errors import ConfigurationError

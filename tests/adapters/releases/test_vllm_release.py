@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.adapters.releases.model_repository import CHECKPOINT, bundled_models
+from judgestream.adapters.releases.model_config import bundled_models
+from judgestream.adapters.releases.model_folder import CHECKPOINT
+from judgestream.adapters.releases.tuning import Dtype
 from judgestream.adapters.releases.vllm import VllmServing, install_vllm
 from judgestream.checkpoints.manifest import read_manifest
 from judgestream.checkpoints.temperature import read_temperature
@@ -42,7 +44,7 @@ def test_two_models_share_one_digest(tmp_path: Path) -> None:
 
 def test_engine_arguments_point_at_the_checkpoint(tmp_path: Path) -> None:
     serving = VllmServing(
-        dtype="bfloat16",
+        dtype=Dtype.BFLOAT16,
         tensor_parallel=2,
         max_model_len=2048,
         arguments={"gpu_memory_utilization": 0.8, "enable_prefix_caching": False},
@@ -69,7 +71,7 @@ def test_installing_again_rewrites_what_differs_and_leaves_the_weights(tmp_path:
     release = install_vllm(TINY, tmp_path)
     weights = tmp_path / f"{release.name}-engine" / CHECKPOINT / "model.safetensors"
     before = weights.stat().st_mtime_ns
-    assert install_vllm(TINY, tmp_path, serving=VllmServing(dtype="float32")) == release
+    assert install_vllm(TINY, tmp_path, serving=VllmServing(dtype=Dtype.FLOAT32)) == release
     assert weights.stat().st_mtime_ns == before
     assert arguments(tmp_path, release.name)["dtype"] == "float32"
 

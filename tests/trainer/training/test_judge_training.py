@@ -6,7 +6,7 @@ from itertools import islice
 import pytest
 import torch
 
-from judgestream.adapters.releases.model_repository import bundled_models
+from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.checkpoints.manifest import read_manifest, verify
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge

@@ -11,13 +11,13 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from judgestream.adapters.releases.model_repository import (
-    Tuning,
+from judgestream.adapters.releases.model_config import (
     bundled_models,
     model_files,
     package_root,
     write_file,
 )
+from judgestream.adapters.releases.tuning import Tuning
 from judgestream.backends.chat.base_url import check_base_url
 from judgestream.core import limits
 from judgestream.core.errors import ConfigurationError

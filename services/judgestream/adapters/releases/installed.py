@@ -7,8 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from judgestream.adapters.releases import vllm
-from judgestream.adapters.releases.model_repository import CHECKPOINT, bundled_models
-from judgestream.checkpoints.manifest import NAME, read_manifest, verify
+from judgestream.adapters.releases.model_config import bundled_models
+from judgestream.adapters.releases.model_folder import CHECKPOINT
+from judgestream.checkpoints.manifest import read_manifest, verify
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
 
@@ -94,8 +95,16 @@ def changes(repository: Path, release: InstalledRelease, how: Changes = Changes.
     if how is Changes.FILES and not release.endpoint:
         try:
             manifest = read_manifest(checkpoint)
-            if manifest.digest != release.release.checkpoint_digest:
-                found.append(f"{NAME} is another checkpoint's ({manifest.short})")
+            identity = {
+                "checkpoint_digest": manifest.digest,
+                "template_id": manifest.template_id,
+                "max_input_tokens": manifest.max_input_tokens,
+            }
+            found += [
+                f"config.pbtxt does not name the checkpoint's {name}"
+                for name, value in identity.items()
+                if getattr(release.release, name) != value
+            ]
             verify(checkpoint, manifest)
         except (ConfigurationError, OSError) as error:
             found.append(str(error))

@@ -9,19 +9,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from judgestream.adapters.releases.model_repository import (
-    CHECKPOINT,
-    Tuning,
+from judgestream.adapters.releases.model_config import (
     bundled_models,
-    inspected,
     model_config,
     model_files,
     package_root,
-    place,
     write_file,
 )
+from judgestream.adapters.releases.model_folder import CHECKPOINT, place
+from judgestream.adapters.releases.model_repository import inspected
+from judgestream.adapters.releases.tuning import Dtype, Tuning
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
@@ -43,7 +42,7 @@ class VllmServing:
     start                text in front of every prompt, on top of what the folder's tokenizer puts there
     """
 
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    dtype: Dtype = Dtype.AUTO
     tensor_parallel: int = 1
     max_model_len: int = 0
     served_from: Path | None = None
@@ -120,6 +119,11 @@ def _engine_arguments(serving: VllmServing, repository: Path, name: str) -> str:
     vLLM looks for a relative `model` where Triton was started, then on the Internet: so an absolute path.
     Prefix caching serves both orders of a request, and the explanation after the scores.
     """
+    if serving.dtype is Dtype.FLOAT8:
+        raise ConfigurationError(
+            "vLLM has no dtype float8: name a quantization in the engine arguments, such as"
+            ' \'{"quantization": "fp8"}\''
+        )
     if MODEL_ARGUMENT in serving.arguments:
         raise ConfigurationError(
             f"the engine argument {MODEL_ARGUMENT!r} is the release's own checkpoint; leave it out"

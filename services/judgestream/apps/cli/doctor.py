@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 from uuid import uuid4
 
@@ -25,15 +26,25 @@ from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode, TimeRanOut, exit_code
 from judgestream.terminal.output import OutputFormat, json_line, line
 
-EXTRA = "not looked at from here: pip install 'judgestream[judge]' brings what that needs"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One thing that must work. `look` returns what it found, and raises what is wrong and how to fix it."""
+    """One thing that must work.
+
+    look   returns a description of its state. Raises JudgestreamError with the problem and its fix, and
+           ModuleNotFoundError where this installation lacks the packages for the step
+    """
 
     name: str
     look: Callable[[Settings, float], str]
+
+
+class State(StrEnum):
+    """The outcome of a step. A step is skipped where this installation lacks the packages for it."""
+
+    OK = "ok"
+    SKIPPED = "skipped"
+    FAILED = "failed"
 
 
 class NoVerdict(JudgestreamError):
@@ -64,22 +75,17 @@ def _topics(settings: Settings, timeout_s: float) -> str:
 
 def _redis(settings: Settings, timeout_s: float) -> str:
     if not settings.redis.url.get_secret_value():
-        return "none is set: workers go without one"
-    try:
-        from judgestream.adapters.preflight import check_redis
+        return "not set: workers run without it"
+    from judgestream.adapters.preflight import check_redis
 
-        odd = check_redis(settings.redis)
-    except ImportError:
-        return EXTRA
-    return f"answers, but {odd}" if odd else "answers, and keeps what it is given"
+    warning = check_redis(settings.redis)
+    return f"answers, but {warning}" if warning else "answers, and keeps its data"
 
 
 def _workers(settings: Settings, timeout_s: float) -> str:
     """What the workers say on their board. Without Redis, or before the first worker, nothing is known."""
-    try:
-        from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerState
-    except ImportError:
-        return EXTRA
+    from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerState
+
     board = WorkerBoard.connect(settings.redis)
     if board is None:
         return "not known: without Redis there is no worker board"
@@ -110,10 +116,8 @@ def _workers(settings: Settings, timeout_s: float) -> str:
 
 
 def _triton(settings: Settings, timeout_s: float) -> str:
-    try:
-        from judgestream.adapters.triton.judge import TritonJudge
-    except ImportError:
-        return EXTRA
+    from judgestream.adapters.triton.judge import TritonJudge
+
     wanted = _release_of_workers(settings) or settings.triton.release
 
     async def release() -> str:
@@ -205,23 +209,26 @@ def doctor(
     metric, bias window, export or training set.
     """
     settings = load()
-    _tell("settings", "ok", "read and valid", form)
+    _print("settings", State.OK, "read and valid", form)
     for step in STEPS:
         try:
-            found = step.look(settings, timeout)
+            description = step.look(settings, timeout)
+        except ModuleNotFoundError:
+            _print(step.name, State.SKIPPED, "needs pip install 'judgestream[judge]'", form)
         except JudgestreamError as exc:
-            _tell(step.name, "failed", str(exc), form)
+            _print(step.name, State.FAILED, str(exc), form)
             code = ExitCode.NO if isinstance(exc, NoVerdict | NoWorker) else exit_code(exc)
             raise typer.Exit(code) from exc
-        _tell(step.name, "ok" if found != EXTRA else "skipped", found, form)
+        else:
+            _print(step.name, State.OK, description, form)
 
 
-def _tell(step: str, state: str, found: str, form: OutputFormat) -> None:
+def _print(step: str, state: State, description: str, form: OutputFormat) -> None:
     if form is OutputFormat.JSON:
-        json_line({"step": step, "state": state, "found": found})
+        json_line({"step": step, "state": state.value, "found": description})
     else:
         first, *rest = textwrap.wrap(
-            found,
+            description,
             max(30, shutil.get_terminal_size((80, 24)).columns - 20),
             break_long_words=False,
             break_on_hyphens=False,

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from judgestream.adapters.releases import model_repository
 from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
 from judgestream.adapters.releases.installed import InstalledRelease, find, installed
+from judgestream.adapters.releases.model_config import bundled_models
+from judgestream.adapters.releases.model_repository import install
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT
 from judgestream.local.judge_choice import read_choice
@@ -87,7 +88,7 @@ def _install(settings: Settings, data: Path, repository: Path, wish: JudgeWish) 
     last = read_choice(data)
     if last is not None and any(one.name == last.release for one in installed(repository)):
         return find(repository, last.release)
-    return _install_folder(model_repository.bundled_models() / BUNDLED, repository)
+    return _install_folder(bundled_models() / BUNDLED, repository)
 
 
 def install_judge(wish: JudgeWish, repository: Path) -> InstalledRelease:
@@ -124,4 +125,4 @@ def install_judge(wish: JudgeWish, repository: Path) -> InstalledRelease:
 def _install_folder(checkpoint: Path, repository: Path) -> InstalledRelease:
     if not checkpoint.is_dir():
         raise ConfigurationError(f"{checkpoint} is not a checkpoint folder: correct the path")
-    return find(repository, model_repository.install(checkpoint, repository).name)
+    return find(repository, install(checkpoint, repository).name)

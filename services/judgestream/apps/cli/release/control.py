@@ -1,12 +1,12 @@
 """`judgestream release list|load|use|unload`: which releases are loaded, and which one the workers use."""
 
 import asyncio
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import psutil
 import typer
 
 from judgestream.core.errors import ConfigurationError, JudgestreamError, ReleaseNotLoaded
@@ -255,11 +255,9 @@ def _require_key(place: _Place, release: "InstalledRelease") -> None:
     if part is None or part.pid is None or not release.key_variable:
         return
     try:
-        raw = Path(f"/proc/{part.pid}/environ").read_bytes()
-    except OSError:
+        environment = psutil.Process(part.pid).environ()
+    except psutil.Error:
         return
-    pairs = (entry.partition(b"=") for entry in raw.split(b"\0") if entry)
-    environment = {os.fsdecode(key): os.fsdecode(value) for key, _, value in pairs}
     require_key(release, environment, "the running Triton")
 
 

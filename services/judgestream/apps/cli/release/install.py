@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from judgestream.adapters.releases.tuning import Dtype, Tuning
 from judgestream.apps.cli.release import control as release_control
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
@@ -22,23 +23,6 @@ app = typer.Typer(no_args_is_help=True, help="Judges as Triton models.")
 class Device(StrEnum):
     CPU = "cpu"
     GPU = "gpu"
-
-
-class Dtype(StrEnum):
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
-
-
-class JudgeDtype(StrEnum):
-    """What our own engine takes."""
-
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
-    FLOAT8 = "float8"
 
 
 Repository = Annotated[
@@ -59,9 +43,9 @@ def install_command(
         int, typer.Option(min=1, help="processes, each with its own weights; on GPUs: per GPU")
     ] = 1,
     dtype: Annotated[
-        JudgeDtype,
-        typer.Option(help="of the weights; float8 only where the verdicts stay the same"),
-    ] = JudgeDtype.AUTO,
+        Dtype,
+        typer.Option(help="arithmetic; float8 is refused where it changes the verdicts"),
+    ] = Dtype.AUTO,
     tensor_parallel: Annotated[
         int, typer.Option(min=1, help="GPUs that share one copy of the weights")
     ] = 1,
@@ -69,6 +53,13 @@ def install_command(
     compile_: Annotated[
         bool, typer.Option("--compile", help="torch.compile: slower to load, faster on GPUs")
     ] = False,
+    row_tokens: Annotated[
+        int, typer.Option(min=0, help="tokens per forward pass; 0: the device's default")
+    ] = 0,
+    peak_tflops: Annotated[
+        float,
+        typer.Option(min=0, help="peak of one device, for the MFU gauge; 0: by the GPU's name"),
+    ] = 0.0,
     trial_prompts: Annotated[
         Path | None,
         typer.Option(help="JSON lines with question and answers, to measure float8 on"),
@@ -87,7 +78,7 @@ def install_command(
     The model appears whole or not at all; nothing that is there is changed. `release use` puts it into
     service on the local stack; elsewhere Triton is told to load it.
     """
-    from judgestream.adapters.releases.model_repository import Tuning, install
+    from judgestream.adapters.releases.model_repository import install
 
     place = _repository(repository)
     with _checkpoint(checkpoint) as folder:
@@ -98,9 +89,11 @@ def install_command(
             device=device.value,
             gpus=_numbers(gpus),
             tuning=Tuning(
-                dtype=dtype.value,
+                dtype=dtype,
+                row_tokens=row_tokens,
                 tensor_parallel=tensor_parallel,
                 compile=compile_,
+                peak_tflops=peak_tflops,
                 decoupled=decoupled,
             ),
             trial_prompts=trial_prompts,
@@ -131,7 +124,7 @@ def vllm_command(
         raise ConfigurationError(f"{checkpoint} is not a checkpoint folder")
     place = _repository(repository)
     serving = VllmServing(
-        dtype=dtype.value,
+        dtype=dtype,
         tensor_parallel=tensor_parallel,
         served_from=served_from,
         arguments=_object(arguments),

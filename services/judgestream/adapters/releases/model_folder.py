@@ -1,0 +1,101 @@
+"""The folder of a release in Triton's model repository, which appears complete or not at all."""
+
+import os
+import shutil
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from judgestream.adapters.releases.model_config import write_file
+from judgestream.checkpoints.files import opened
+from judgestream.checkpoints.manifest import Manifest, read_manifest, verify, write_manifest
+from judgestream.core.errors import ConfigurationError
+
+CHECKPOINT = "1/checkpoint"
+"""Where the weights are inside the model's folder: beside model.py, since Triton warns of every folder
+that is not a version."""
+
+_BLOCK = 1 << 20
+
+
+def place(
+    checkpoint: Path, target: Path, manifest: Manifest, files: Mapping[str, str], *, link: bool
+) -> None:
+    """Make the model's folder, complete or not at all; where it is there, verify the weights and write
+    what differs of `files` (relative path -> text).
+
+    Raises:
+        ConfigurationError: the weights there are damaged, or another checkpoint's.
+    """
+    if target.is_symlink():
+        raise ConfigurationError(f"{target} is a link; remove it, then install again")
+    if not target.exists():
+        _build(checkpoint, target, manifest, files, link=link)
+    installed = read_manifest(target / CHECKPOINT)
+    if installed.digest != manifest.digest:
+        raise ConfigurationError(
+            f"{target} holds another checkpoint ({installed.digest}); remove it or choose another"
+            " repository"
+        )
+    for name in ("template_id", "max_input_tokens"):
+        stands, wanted = getattr(installed, name), getattr(manifest, name)
+        if stands != wanted:
+            raise ConfigurationError(
+                f"{target} holds the same weights with {name} {stands}, and this checkpoint's manifest says"
+                f" {wanted}: under one name they would be two judges. Remove that release first"
+            )
+    verify(target / CHECKPOINT, installed)
+    for path, text in files.items():
+        write_file(target / path, text)
+
+
+def _build(
+    checkpoint: Path, target: Path, manifest: Manifest, files: Mapping[str, str], *, link: bool
+) -> None:
+    """Everything under a hidden name first, then one rename."""
+    existed = target.parent.exists()
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        for path in manifest.files:
+            copy = draft / CHECKPOINT / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            _copy(checkpoint, path, copy, link=link)
+        verify(draft / CHECKPOINT, manifest)
+        write_manifest(draft / CHECKPOINT, manifest)
+        for name, text in files.items():
+            write_file(draft / name, text)
+        try:
+            draft.rename(target)
+        except OSError:
+            if not target.exists():  # else another process was faster: its folder is as good
+                raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        if not existed:
+            with suppress(OSError):  # it holds something, so it stays
+                target.parent.rmdir()
+
+
+def _copy(checkpoint: Path, path: str, target: Path, *, link: bool) -> None:
+    """A copy that nobody may read who may not read the original, which is never a link."""
+    if link and path.endswith((".safetensors", ".bin")):
+        try:
+            os.link(checkpoint / path, target, follow_symlinks=False)
+            return
+        except OSError:
+            pass  # another file system, or one without links
+    try:
+        with opened(checkpoint, path) as source, target.open("xb") as copy:
+            os.fchmod(
+                copy.fileno(), stat.S_IMODE(os.fstat(source.fileno()).st_mode) & 0o644 | 0o600
+            )
+            shutil.copyfileobj(source, copy, _BLOCK)
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"checkpoint file {checkpoint / path} is missing; publish the checkpoint again"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"checkpoint file {checkpoint / path} cannot be copied to {target}: {error}"
+        ) from error
