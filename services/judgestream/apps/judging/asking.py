@@ -1,17 +1,16 @@
-"""Asking the judge for one request until it answers, refuses, or the request is given up.
+"""One request at the judge: asked until the judge answers, refuses it, or the request is given up.
 
-What fails has one of three classes (see `core.errors`). Where it is not certain whether a failure is this
-request's or everybody's, the known good prompt decides: a request becomes a dead letter only while that is
-answered.
+A failure has one of three classes (see `core.errors`). Where it is uncertain whether a failure concerns only
+this request, the known good prompt decides: a request is dead-lettered only while that prompt is answered.
 
-- `PoisonError`: raised, for it is this request's only. Of several in a row, without an answer between them,
-  each needs the known good prompt answered first.
-- `ReleaseError`: the request waits at the gate, without growing older.
-- `RetryableError`: again after a pause, until the request is older than `judging.max_age_s` and the known
-  good prompt is answered.
-- `JudgeError` and `JudgeUnhealthy`, where the model fails with some requests inside: each of them is asked
-  again alone, one at a time, so that it can be told which one it is. Twice alone, and the known good prompt
-  answered: `JudgeFailed`.
+- `PoisonError`: raised, because it concerns only this request. After several in a row without an answer, the
+  known good prompt must be answered first.
+- `ReleaseError`: the request waits at the closed gate of `ReleaseHealth`. This does not count as age.
+- `RetryableError`: asked again after a back-off, until the request is older than `judging.max_age_s` and the
+  known good prompt is answered.
+- `JudgeError` and `JudgeUnhealthy`: the model failed with several requests in flight. Each of them is asked
+  again alone, one at a time, to find the culprit. After two failures alone, and an answer to the known good
+  prompt, the request is given up with `JudgeFailed`.
 """
 
 import asyncio
@@ -26,6 +25,7 @@ from typing import Protocol
 from judgestream.apps.judging.release_health import ReleaseHealth
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.status import WorkerStatus
+from judgestream.core.backoff import Backoff
 from judgestream.core.errors import (
     JudgeBroken,
     JudgeError,
@@ -46,11 +46,11 @@ from judgestream.settings import Judging
 
 Pause = Callable[[float], Awaitable[None]]
 
-FAILED_ALONE = 2
-"""Failures of the model on a request asked alone, after which the failure is the request's."""
+MAX_FAILURES_ALONE = 2
+"""After this many failures of the model on a request asked alone, the request is the cause."""
 
-REFUSED_IN_A_ROW = 3
-"""Refusals without an answer between them, after which the known good prompt is asked before the next."""
+MAX_REFUSALS_IN_A_ROW = 3
+"""After this many refusals without an answer between them, the known good prompt is asked before the next."""
 
 
 class Judge(Protocol):
@@ -61,12 +61,13 @@ class Judge(Protocol):
 
 @dataclass(kw_only=True, slots=True)
 class Tries:
-    """How often a request was tried, since when, and since when without success.
+    """The tries of one request so far.
 
-    held_s        seconds spent at the gate of a paused release: they do not age the request
-    suspect       the model failed while this request was with it
-    failed_alone  how often it failed on this request with no other suspect there
-    breakdowns    how often the model had failed on everything by then, see `ReleaseHealth`
+    started       `monotonic` time of the first try
+    held_s        seconds spent at the gate of a paused release; they do not count as age
+    suspect       the model failed while this request was in flight
+    failed_alone  failures of the model on this request while no other suspect was in flight
+    breakdowns    `ReleaseHealth.breakdowns` at the last failure
     """
 
     started: float = field(default_factory=monotonic)
@@ -78,25 +79,22 @@ class Tries:
     breakdowns: int = 0
 
 
-class Backoff:
-    """Seconds before the next try: exponential with jitter, so that waiting requests spread."""
-
-    def __init__(self, settings: Judging) -> None:
-        self._settings = settings
-        self._jitter = random.Random()  # noqa: S311 - spreads retries, keeps no secret
-
-    def __call__(self, attempt: int) -> float:
-        doubled = self._settings.backoff_s * 2.0 ** min(attempt - 1, 30)
-        return min(self._settings.max_backoff_s, doubled) * (0.5 + 0.5 * self._jitter.random())
+def backoff_of(settings: Judging) -> Backoff:
+    """The back-off that the settings state, with jitter."""
+    return Backoff(
+        first_s=settings.backoff_s,
+        longest_s=settings.max_backoff_s,
+        draw=random.Random().random,  # noqa: S311 - spreads retries, keeps no secret
+    )
 
 
 class Asking:
-    """The judge of one worker, with the patience that the settings state."""
+    """Asks the judge of one worker, with retries as the settings state."""
 
     def __init__(self, judge: Judge, settings: Judging, status: WorkerStatus | None = None) -> None:
         self._judge = judge
         self._settings = settings
-        self._backoff = Backoff(settings)
+        self._backoff = backoff_of(settings)
         self._known_good = known_good(template(judge.release.template_id))
         status = status or WorkerStatus(kind="judging", slot=0)
         self.health = ReleaseHealth(status, self._probe)
@@ -107,22 +105,21 @@ class Asking:
         """One reply per pass.
 
         Raises:
-            PoisonError: the judge will never take one of these prompts, or the request is given up.
+            PoisonError: the judge will never accept one of these prompts, or the request is given up.
         """
         error: JudgestreamError
         while True:
             tries.held_s += await self.health.enter(pause)
             if tries.breakdowns != self.health.breakdowns:
-                tries.failed_alone = (
-                    0  # the model failed on everything: that says nothing about this
-                )
-            if tries.failed_alone >= FAILED_ALONE:
+                # the model failed on everything, which is no evidence against this request
+                tries.failed_alone = 0
+            if tries.failed_alone >= MAX_FAILURES_ALONE:
                 if not await self.health.prove():
                     await pause(self._backoff(tries.attempts))
                     continue
                 raise JudgeFailed(
-                    f"the judge failed on this request {tries.attempts} times, {FAILED_ALONE} of them"
-                    " with no other, and answers a known good prompt; see Triton's log"
+                    f"the judge failed on this request {tries.attempts} times, {MAX_FAILURES_ALONE} of them"
+                    " while it was asked alone, and it answers a known good prompt: see Triton's log"
                 )
             async with self._turn(tries):
                 if self.health.paused:
@@ -132,9 +129,9 @@ class Asking:
                 try:
                     replies = await self._judge.ask(passes)
                 except PoisonError as exc:
-                    if await self._stands(exc):
+                    if await self._concerns_only_this(exc):
                         raise
-                    error = JudgeError(f"not sure whether it refuses everything: {exc}")
+                    error = JudgeError(f"the judge may refuse every request: {exc}")
                 except (ReleaseError, RetryableError) as exc:
                     error = exc
                 else:
@@ -149,10 +146,10 @@ class Asking:
         return self._alone if tries.suspect else nullcontext()
 
     async def _failed(self, error: JudgestreamError, tries: Tries, pause: Pause) -> None:
-        """Tell, and wait before the next try.
+        """Report the failure, and wait before the next try.
 
         Raises:
-            TooOld: there shall be none.
+            TooOld: the request is given up.
         """
         self.health.failed(error)
         tries.first_failed_at = tries.first_failed_at or datetime.now(UTC)
@@ -166,16 +163,16 @@ class Asking:
         if age >= self._settings.max_age_s and await self.health.prove():
             raise TooOld(
                 f"no judgement after {age:.0f} s and {tries.attempts} tries, while a known good prompt is"
-                f" answered; the last one: {error.code}: {error}"
+                f" answered; last failure: {error.code}: {error}"
             ) from error
         await pause(self._backoff(tries.attempts))
 
-    async def _stands(self, error: PoisonError) -> bool:
-        """Whether a refusal is this request's: not where the judge refuses everything."""
+    async def _concerns_only_this(self, error: PoisonError) -> bool:
+        """Whether a refusal concerns only this request, and the judge does not refuse everything."""
         if isinstance(error, PromptTooLong):
             return True
         self._refused += 1
-        if self._refused > REFUSED_IN_A_ROW:
+        if self._refused > MAX_REFUSALS_IN_A_ROW:
             if not await self.health.prove():
                 return False
             self._refused = 0

@@ -1,4 +1,4 @@
-"""What a worker publishes of a request: its verdict, or its dead letter, each within what its topic takes."""
+"""Publishing of verdicts and dead letters, each within the size limit of its topic."""
 
 import logging
 from collections.abc import Sequence
@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import UTC
 from typing import Protocol
 
-from judgestream.apps.judging.asking import Backoff, Pause
+from judgestream.apps.judging.asking import Pause
 from judgestream.apps.worker import metrics
 from judgestream.contracts.codecs.verdicts import verdict_to_message
 from judgestream.contracts.events import Header
 from judgestream.contracts.outgoing import Outgoing, outgoing
 from judgestream.contracts.records import RECORD_KEY, smallest
 from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
+from judgestream.core.backoff import Backoff
 from judgestream.core.errors import BrokerUnavailable, OversizeRecord
 from judgestream.core.types import Verdict
 from judgestream.core.verdicts import limited
@@ -30,10 +31,10 @@ class Publisher(Protocol):
 
 
 class Outbox:
-    """Publishes until Kafka confirms; a broker that is away is waited for without limit.
+    """Publishes until Kafka confirms. An unavailable broker is waited for without limit.
 
-    Every record fits its topic as the topic table has it. On a topic that was set up with less, a record
-    that is refused for its size is published again in its smallest form.
+    Every record fits its topic as the topic table defines it. On a topic with a lower limit, a record that
+    is refused for its size is published again in its smallest form.
     """
 
     def __init__(self, publisher: Publisher, backoff: Backoff, *, verdict_format: str) -> None:
@@ -45,34 +46,32 @@ class Outbox:
         """Publish a verdict, its texts cut to their limits.
 
         Raises:
-            OversizeRecord: the topic does not even take the verdict without its texts.
+            OversizeRecord: the topic refuses the verdict even without its texts.
         """
         published, cuts = limited(verdict)
         metrics.texts_cut.inc(cuts)
         try:
             await self._send(self._verdict_record(published, trace), pause)
         except OversizeRecord as exc:
-            log.warning("a verdict goes out without its texts: %s", exc)
+            log.warning("publishing a verdict without its texts: %s", exc)
             await self._send(self._verdict_record(_without_texts(published), trace), pause)
 
     async def letter(self, letter: DeadLetter, trace: Sequence[Header], pause: Pause) -> None:
-        """Publish a dead letter; does not return before one form of it is confirmed."""
+        """Publish a dead letter. Returns when one form of it is confirmed."""
         tries = 0
         try:
             await self._send(_letter_record(letter, trace), pause)
             return
         except OversizeRecord as exc:
-            log.warning("a dead letter goes out in its smallest form: %s", exc)
+            log.warning("publishing a dead letter in its smallest form: %s", exc)
         while True:
             tries += 1
             try:
                 await self._send(_letter_record(smallest(letter), ()), pause)
                 return
             except OversizeRecord as exc:
-                # not the record's doing: a topic that takes next to nothing is waited for like a lost one
-                log.error(
-                    "%s takes no dead letter at all, trying again: %s", DEAD_LETTERS.name, exc
-                )
+                # a topic that refuses the smallest form is misconfigured: wait as for a lost broker
+                log.error("%s refuses every dead letter, retrying: %s", DEAD_LETTERS.name, exc)
                 await pause(self._backoff(tries))
 
     def _verdict_record(self, verdict: Verdict, trace: Sequence[Header]) -> Outgoing:
@@ -98,7 +97,7 @@ class Outbox:
                 return
             except BrokerUnavailable as exc:
                 metrics.retries.labels(exc.code).inc()
-                log.warning("not published, trying again: %s", exc)
+                log.warning("not published, retrying: %s", exc)
                 await pause(self._backoff(tries))
 
 
@@ -115,5 +114,7 @@ def _letter_record(letter: DeadLetter, trace: Sequence[Header]) -> Outgoing:
 
 
 def _without_texts(verdict: Verdict) -> Verdict:
-    passes = tuple(replace(one, reply=replace(one.reply, text="")) for one in verdict.passes)
+    passes = tuple(
+        replace(result, reply=replace(result.reply, text="")) for result in verdict.passes
+    )
     return replace(verdict, passes=passes, explanation="", metadata={})

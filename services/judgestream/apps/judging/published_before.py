@@ -1,12 +1,12 @@
-"""Whether a judgement was published before, and how twins are kept apart.
+"""Suppression of judgements that were published before.
 
-A judgement is known by its verdict id. The newest are remembered by the worker itself, all of them by Redis
-for as long as the settings say.
+A judgement is identified by its verdict id. The worker remembers the newest ones, and Redis remembers all of
+them for `judging.published_ttl_s`.
 
-    a redelivery (the same record again)                 is suppressed
-    a resend (the same content under the same id)        is suppressed where it was scored
-    a resend of what could not be read (unscored)        is judged again: the reply may be readable this time
-    anything about a failed request                      is judged again: failures are not remembered
+    redelivery (the same record again)                 suppressed
+    resend (same content, same id) of a scored one     suppressed
+    resend of an unscored one                          judged again: the reply may be readable this time
+    any record of a failed request                     judged again: failures are not remembered
 """
 
 from asyncio import Event
@@ -22,11 +22,11 @@ from judgestream.contracts.records import Record
 from judgestream.core.types import Status, Verdict
 
 REMEMBERED = 10_000
-"""Judgements that the worker itself remembers, whatever Redis does."""
+"""Judgements that the worker remembers without Redis."""
 
 
 class Published(Protocol):
-    """Redis' memory: a note under a verdict id."""
+    """The memory in Redis: a note per verdict id."""
 
     async def note(self, verdict_id: str) -> str: ...
 
@@ -35,7 +35,7 @@ class Published(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """What is known of a judgement that was published."""
+    """A judgement that was published."""
 
     scored: bool
     place: str
@@ -46,31 +46,31 @@ class Known:
 
 
 class PublishedBefore:
-    """The judgements that this worker and, through Redis, its fellows have published."""
+    """The judgements that this worker and, through Redis, the other workers have published."""
 
     def __init__(self, published: Published) -> None:
         self._published = published
         self._recent: OrderedDict[str, str] = OrderedDict()
-        self._at_work: dict[str, Event] = {}
+        self._in_progress: dict[str, Event] = {}
 
     @asynccontextmanager
     async def alone(self, verdict_id: str) -> AsyncIterator[Known | None]:
-        """Work on a judgement while no twin of it is at work here; yields what is known of it by then.
+        """Hold a judgement exclusively; yields what was published of it by then.
 
-        Twins have one key, hence one partition, hence one worker.
+        Records with the same verdict id have the same key, so the same partition and worker.
         """
-        while (busy := self._at_work.get(verdict_id)) is not None:
+        while (busy := self._in_progress.get(verdict_id)) is not None:
             await busy.wait()
-        self._at_work[verdict_id] = done = Event()
+        self._in_progress[verdict_id] = done = Event()
         try:
             note = self._recent.get(verdict_id) or await self._published.note(verdict_id)
             yield _known(note) if note else None
         finally:
-            del self._at_work[verdict_id]
+            del self._in_progress[verdict_id]
             done.set()
 
     def remember(self, verdict: Verdict, record: Record) -> None:
-        """This verdict's delivery is confirmed."""
+        """Call when the delivery of the verdict is confirmed."""
         note = f"{verdict.status} {record.place} {verdict.requested_at.isoformat()}"
         self._recent[verdict.verdict_id] = note
         if len(self._recent) > REMEMBERED:
@@ -79,7 +79,7 @@ class PublishedBefore:
 
 
 def _known(note: str) -> Known:
-    """A note of an earlier version of ours says no more than that there was one."""
+    """Parse a note. Notes of earlier versions have neither place nor time."""
     status, _, rest = note.partition(" ")
     place, _, time = rest.partition(" ")
     return Known(scored=status != Status.UNSCORED, place=place, requested_at=instant(time))

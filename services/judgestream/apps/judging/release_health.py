@@ -1,8 +1,8 @@
-"""Whether a worker's release answers, and what the worker shows of it.
+"""Health of a worker's release: a gate for its requests, and its state for log, metrics and board.
 
-While the release answers, the gate is open. A `ReleaseError` closes it: requests wait at the gate, unjudged
-and uncommitted, and one of them asks a known good prompt now and then; the first answer opens it again.
-Everything that fails is visible: in the log, in the metrics, and in the worker's state on the board.
+The gate is open while the release answers. A `ReleaseError` closes it: requests wait at the gate, unjudged
+and uncommitted, and one of them asks the known good prompt at growing intervals. The first answer opens the
+gate. Every failure is visible in the log, in the metrics, and in the worker's state on the board.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from time import monotonic
 
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.status import WorkerStatus
+from judgestream.core.backoff import Backoff
 from judgestream.core.errors import (
     JudgeBroken,
     JudgestreamError,
@@ -29,27 +30,27 @@ Probe = Callable[[], Awaitable[None]]
 
 FIRST_PROBE_S = 1.0
 LONGEST_PROBE_S = 60.0
-"""Between two probes of a paused release; the time doubles from the first to the longest."""
+"""Between two probes of a paused release; doubles from the first to the longest."""
 
 LONGEST_LOCAL_PROBE_S = 5.0
-"""The same where the probe costs nobody anything, and the controller is about to act."""
+"""The same where probes are free, and the controller is about to act."""
 
-LOOK_S = 0.5
-"""How long a request waits at the gate before it looks again."""
+GATE_POLL_S = 0.5
+"""Between two checks of the gate by a waiting request."""
 
-NOTICE_S = 30.0
-"""One line per cause in this time, however often it happens."""
+LOG_INTERVAL_S = 30.0
+"""At most one line per kind of failure in this time."""
 
 SILENT_S = 2.0
-"""Failures are the worker's state, and not only some requests', when there was no answer for so long."""
+"""Without an answer for this long, failures are the worker's state and not only some requests'."""
 
 
 class ReleaseHealth:
     """Shared by all requests of one worker.
 
-    probe  asks the known good prompt; raises what the judge's `ask` raises
-    clock  seconds; all times here are its own
-    breakdowns  how often the known good prompt failed in the model, too
+    probe       asks the known good prompt; raises as the judge's `ask` does
+    clock       seconds; every time in this class is read from it
+    breakdowns  failures of the model on the known good prompt
     """
 
     def __init__(
@@ -69,34 +70,30 @@ class ReleaseHealth:
         self._proving = asyncio.Lock()
         self._good_since = self._bad_since = -inf
         self._probe_at = 0.0
-        self._probe_pause = FIRST_PROBE_S
+        self._failed_probes = 0
         self._shown = ""
-        self._told: dict[str, float] = {}
-        self._untold: Counter[str] = Counter()
+        self._logged_at: dict[str, float] = {}
+        self._unlogged: Counter[str] = Counter()
 
     @property
     def paused(self) -> bool:
         return self._closed is not None
 
     async def enter(self, pause: Pause) -> float:
-        """Wait until the gate is open. Returns the seconds that this took.
-
-        Raises:
-            whatever `pause` raises: the record is abandoned and will come again.
-        """
+        """Wait until the gate is open. Returns the seconds waited. Raises what `pause` raises."""
         came = self.clock()
         while self._closed is not None:
             now = self.clock()
             if now >= self._probe_at and not self._proving.locked():
                 await self.prove()
             if self._closed is not None:
-                await pause(LOOK_S)
+                await pause(GATE_POLL_S)
         return self.clock() - came
 
     async def prove(self) -> bool:
-        """Ask the known good prompt; whether it was answered. What it meets is told like any failure.
+        """Ask the known good prompt. Returns whether it was answered; a failure is reported like any other.
 
-        Of many that want to know at once, one asks; an answer to anything asked after the call will do.
+        Concurrent calls share one probe. An answer to any prompt asked after the call counts, too.
         """
         came = self.clock()
         async with self._proving:
@@ -110,19 +107,20 @@ class ReleaseHealth:
                 local = isinstance(exc, JudgeUnhealthy | ReleaseNotLoaded)
                 longest = LONGEST_LOCAL_PROBE_S if local else LONGEST_PROBE_S
                 self.failed(exc)
-                self._probe_at = self.clock() + self._probe_pause
-                self._probe_pause = min(longest, self._probe_pause * 2)
+                self._failed_probes += 1
+                pause = Backoff(first_s=FIRST_PROBE_S, longest_s=longest)(self._failed_probes)
+                self._probe_at = self.clock() + pause
                 return False
             self.answered(asked_at)
             return True
 
     def answered(self, asked_at: float) -> None:
-        """A prompt that was asked at this time was answered."""
+        """Report an answer to a prompt that was asked at this time."""
         self._answered_at = self.clock()
         self._good_since = max(self._good_since, asked_at)
         if self._closed is not None:
             if asked_at < self._closed_at:
-                return  # asked before the trouble began, so it says nothing about now
+                return  # asked before the gate closed, so it is no evidence
             metrics.release_paused.labels(self._closed.code).set(0)
             self._closed = None
         if self._shown:
@@ -130,7 +128,7 @@ class ReleaseHealth:
             self._status.working()
 
     def failed(self, error: JudgestreamError) -> None:
-        """A try failed that will be made again."""
+        """Report a failure that will be retried."""
         self._status.count("retries")
         metrics.retries.labels(error.code).inc()
         new = False
@@ -140,12 +138,12 @@ class ReleaseHealth:
             new = self._show(self._status.paused, error)
         elif self._closed is None and self.clock() - self._answered_at > SILENT_S:
             new = self._show(self._status.waiting, error)
-        self._tell(error, logged=new)
+        self._log(error, logged=new)
 
     def _close(self, error: ReleaseError) -> None:
         if self._closed is None:
             self._closed_at = self.clock()
-            self._probe_pause = FIRST_PROBE_S
+            self._failed_probes = 0
             self._probe_at = self._closed_at + FIRST_PROBE_S
         elif self._closed.code != error.code:
             metrics.release_paused.labels(self._closed.code).set(0)
@@ -153,21 +151,23 @@ class ReleaseHealth:
         metrics.release_paused.labels(error.code).set(1)
 
     def _show(self, state: Callable[[str], None], error: JudgestreamError) -> bool:
-        """Set the board's state, once per kind of failure; the state is logged when it is set."""
+        """Set the board's state once per kind of failure. Returns whether it was set, and so logged."""
         if self._shown == error.code:
             return False
         self._shown = error.code
         state(f"{error.code}: {error}")
         return True
 
-    def _tell(self, error: JudgestreamError, *, logged: bool) -> None:
-        """A line per cause and `NOTICE_S`, where the state's own line does not say it already."""
+    def _log(self, error: JudgestreamError, *, logged: bool) -> None:
+        """Log at most one line per kind of failure and `LOG_INTERVAL_S`, unless the state was just logged."""
         now = self.clock()
-        self._untold[error.code] += 1
-        if not logged and now - self._told.get(error.code, -inf) < NOTICE_S:
+        self._unlogged[error.code] += 1
+        if not logged and now - self._logged_at.get(error.code, -inf) < LOG_INTERVAL_S:
             return
-        self._told[error.code] = now
-        times = self._untold.pop(error.code)
+        self._logged_at[error.code] = now
+        times = self._unlogged.pop(error.code)
         if not logged:
-            state = "still paused" if self._closed is not None else "trying again"
-            log.warning("%s, %d times since last said: %s: %s", state, times, error.code, error)
+            state = "still paused" if self._closed is not None else "retrying"
+            log.warning(
+                "%s, %d failures since the last line: %s: %s", state, times, error.code, error
+            )

@@ -1,4 +1,4 @@
-"""One request's way to its verdict: understand, ask, settle, publish. Nothing here knows Faust."""
+"""Judging of one request: parse, ask, build the verdict, publish. Independent of Faust."""
 
 import hashlib
 import logging
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 
-from judgestream.apps.judging.asking import Asking, Backoff, Judge, Pause, Tries
+from judgestream.apps.judging.asking import Asking, Judge, Pause, Tries, backoff_of
 from judgestream.apps.judging.outbox import Outbox, Publisher
 from judgestream.apps.judging.published_before import Known, Published, PublishedBefore
 from judgestream.apps.worker import metrics
@@ -39,12 +39,12 @@ from judgestream.v1.judging_pb2 import JudgeRequest
 log = logging.getLogger(__name__)
 
 LOGGED = 500
-"""Characters of an error that a log line repeats; the dead letter has more."""
+"""Characters of an error that a log line repeats. The dead letter has more."""
 
 
 @dataclass(kw_only=True, slots=True)
 class _Progress(Tries):
-    """What is known of a record so far; its dead letter and its failed verdict tell it."""
+    """What is known of a record so far, for its dead letter and its failed verdict."""
 
     request_id: str = ""
     request: Request | None = None
@@ -61,7 +61,7 @@ class _Progress(Tries):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Task:
-    """A request that can be judged, and what that takes."""
+    """A valid request with its mode and passes."""
 
     request: Request
     mode: Mode
@@ -73,9 +73,8 @@ class _Task:
 class RequestJudge:
     """Turns records of `judge.requests.v1` into verdicts and dead letters.
 
-    `handle` returns only when the verdict, or the dead letter, is confirmed by Kafka: then the record may
-    be committed. Whatever is wrong with a record ends as its dead letter; `handle` raises only what `pause`
-    raises.
+    `handle` returns when Kafka has confirmed the verdict or the dead letter, so that the record may be
+    committed. Every problem of a record ends as its dead letter. `handle` raises only what `pause` raises.
     """
 
     def __init__(
@@ -92,7 +91,9 @@ class RequestJudge:
         self._template = template(judge.release.template_id)
         self._asking = Asking(judge, settings, status)
         self._before = PublishedBefore(published)
-        self._outbox = Outbox(publisher, Backoff(settings), verdict_format=settings.verdict_format)
+        self._outbox = Outbox(
+            publisher, backoff_of(settings), verdict_format=settings.verdict_format
+        )
 
     async def handle(self, record: Record, pause: Pause) -> None:
         progress = _Progress(
@@ -100,7 +101,7 @@ class RequestJudge:
             trace=trace_headers(record.headers),
         )
         try:
-            task = self._understand(record, progress)
+            task = self._parse(record, progress)
         except PoisonError as exc:
             await self._give_up(record, progress, exc, pause)
             return
@@ -118,8 +119,8 @@ class RequestJudge:
         metrics.requests.labels(verdict.status.value).inc()
         metrics.verdict_seconds.observe(monotonic() - progress.started)
 
-    def _understand(self, record: Record, progress: _Progress) -> _Task:
-        """Decode and check. Fills in what is known of the record, as far as it comes."""
+    def _parse(self, record: Record, progress: _Progress) -> _Task:
+        """Decode and check the record. Fills in `progress` as far as it gets, also when it raises."""
         try:
             if record.value is not None and len(record.value) > MAX_REQUEST_BYTES:
                 raise OversizeRecord(
@@ -160,7 +161,7 @@ class RequestJudge:
         passes, replies, cut_to = await self._asked(task, progress, pause)
         request = task.request
         if known is not None and known.requested_at is not None:
-            # twins carry one id, so they tell one time: the first one's
+            # verdicts with one id carry one time: that of the first request
             request = replace(request, requested_at=known.requested_at)
         if not cut_to:
             return self._build_verdict(request, task, replies, progress)
@@ -170,10 +171,10 @@ class RequestJudge:
     async def _asked(
         self, task: _Task, progress: _Progress, pause: Pause
     ) -> tuple[tuple[Pass, ...], list[Reply], int]:
-        """The passes that the judge took, its replies, and what the answers were cut to (0: nothing).
+        """The accepted passes, the judge's replies, and the characters that answers were cut to (0: uncut).
 
         Raises:
-            PromptTooLong: and `judging.too_long` is `refuse`, or what is left would not be worth judging.
+            PromptTooLong: `judging.too_long` is `refuse`, or too little would be left of the answers.
             PoisonError: as `Asking.ask`.
         """
         request = task.request
@@ -214,7 +215,7 @@ class RequestJudge:
     async def _give_up(
         self, record: Record, progress: _Progress, error: PoisonError, pause: Pause
     ) -> None:
-        """Set the record aside and, where it has a request id, tell its producer.
+        """Dead-letter the record and, where it has a request id, publish a failed verdict for its producer.
 
         The failed verdict is not remembered as published, so that a replay of the request is judged.
         """
@@ -256,12 +257,12 @@ class RequestJudge:
 
 
 def _time_of(record: Record) -> datetime | None:
-    """When the request was made, as far as its record says so."""
+    """The time of the request according to its record; None where the record has none."""
     if (time := event_time(record.headers)) is not None:
         return time
     return plausible(record.time) if record.time is not None else None
 
 
 def _internal(exc: Exception) -> InternalError:
-    log.exception("unexpected error")
+    log.exception("unexpected error while judging")
     return InternalError(f"{type(exc).__name__}: {shortened(str(exc), 400)}")

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from itertools import count
 
 from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.preflight import check_kafka
@@ -21,15 +22,15 @@ from judgestream.apps.worker.setting_aside import Pause, SetAside
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS
+from judgestream.core.backoff import Backoff
 from judgestream.core.errors import ReleaseNotLoaded
 from judgestream.core.templates import template
 from judgestream.settings import Settings
 
 log = logging.getLogger(__name__)
 
-FIRST_LOOK_S = 0.5
-LONGEST_LOOK_S = 5.0
-"""Between two looks for a release that is not loaded; doubles from the first to the longest."""
+LOOKS = Backoff(first_s=0.5, longest_s=5.0)
+"""Pauses between two looks for a release that is not loaded."""
 
 
 def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
@@ -113,8 +114,7 @@ async def _wait_for_release(settings: Settings, status: WorkerStatus) -> Mapping
     Raises:
         JudgeUnavailable, ConfigurationError: no Triton, or the model is not one of our judges.
     """
-    pause = FIRST_LOOK_S
-    while True:
+    for look in count(1):
         try:
             judge = await TritonJudge.connect(
                 settings.triton.grpc,
@@ -124,9 +124,9 @@ async def _wait_for_release(settings: Settings, status: WorkerStatus) -> Mapping
         except ReleaseNotLoaded as exc:
             status.release = settings.triton.release
             status.paused(f"{exc.code}: {exc}")
-            await asyncio.sleep(pause)
-            pause = min(LONGEST_LOOK_S, pause * 2)
+            await asyncio.sleep(LOOKS(look))
             continue
         await judge.close()
         template(judge.release.template_id)
         return judge.parameters
+    raise AssertionError("count never ends")

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from judgestream.core.backoff import Backoff
 from judgestream.local.supervisor_file import PartReport, PartState
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,7 @@ class Supervised:
         self.state = PartState.RUNNING
         self.restarts = 0
         self.error = ""
-        self._first_pause_s = first_pause_s
-        self._longest_pause_s = longest_pause_s
+        self._backoff = Backoff(first_s=first_pause_s, longest_s=longest_pause_s)
         self._failures = 0
         self._since = time.time()
         self._steady_from = time.monotonic()
@@ -122,7 +122,7 @@ class Supervised:
         now = time.monotonic()
         steady = self.state is PartState.RUNNING and now - self._steady_from >= STEADY_S
         self._failures = 1 if steady else self._failures + 1
-        pause = min(self._longest_pause_s, self._first_pause_s * 2.0 ** min(20, self._failures - 1))
+        pause = self._backoff(self._failures)
         self.error = str(error) or type(error).__name__
         self._restart_at = now + pause
         self._enter(PartState.RESTARTING)

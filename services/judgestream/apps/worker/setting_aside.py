@@ -86,5 +86,5 @@ class SetAside:
                 return
             except BrokerUnavailable as exc:
                 metrics.retries.labels(exc.code).inc()
-                log.warning("a dead letter is not published yet, trying again: %s", exc)
+                log.warning("a dead letter is not published yet, retrying: %s", exc)
                 await pause(RETRY_S)

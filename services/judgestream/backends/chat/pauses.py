@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from time import monotonic
 
 from judgestream.backends.chat.endpoint import Endpoint
+from judgestream.core.backoff import Backoff
 from judgestream.core.errors import JudgeOverloaded, JudgestreamError, JudgeUnavailable
 
 LONGEST_PAUSE_S = 20.0
@@ -16,7 +17,11 @@ class Pauses:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._jitter = random.Random()  # noqa: S311 - spreads retries, keeps no secret
+        self._backoff = Backoff(
+            first_s=endpoint.backoff_s,
+            longest_s=LONGEST_PAUSE_S,
+            draw=random.Random().random,  # noqa: S311 - spreads retries, keeps no secret
+        )
         self._quiet_until = 0.0
         self._quiet_words = ""
 
@@ -43,7 +48,7 @@ class Pauses:
         Raises:
             JudgeUnavailable, JudgeOverloaded: patience would end before the pause does.
         """
-        pause = self._length(len(failures) - 1)
+        pause = self._backoff(len(failures))
         if monotonic() + pause - started > self._endpoint.patience_s:
             raise self.given_up(failures, monotonic() - started)
         await asyncio.sleep(pause)
@@ -55,7 +60,3 @@ class Pauses:
         return kind(
             f"{self._endpoint.url} failed {len(failures)} times in {seconds:.1f} s; the last time: {last}"
         )
-
-    def _length(self, failures: int) -> float:
-        doubled: float = self._endpoint.backoff_s * 2.0 ** min(failures, 20)
-        return min(LONGEST_PAUSE_S, doubled) * (0.5 + 0.5 * self._jitter.random())
