@@ -12,7 +12,7 @@ finished records. Faust commits what is acknowledged. Queues are kept per genera
     assign           what is left of earlier generations is dropped   nothing more of what was abandoned
     SIGKILL          lost with the worker                             what was committed before
 
-Everything behind the committed offset is delivered again, so no record is lost (docs/delivery.md).
+Everything behind the committed offset is delivered again, so no record is lost (docs/reference/delivery.md).
 """
 
 import asyncio
