@@ -22,6 +22,7 @@ from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerEntry, Wo
 from judgestream.apps.worker.board_keeper import on_board
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import ConfigurationError, StoreUnavailable
+from judgestream.core.types import Status
 from judgestream.evaluation.time_windows import EPOCH, window_of
 from judgestream.local.valkey import ValkeyServer
 from judgestream.settings import Redis
@@ -58,7 +59,9 @@ async def count(
         window=window_of(NOON + timedelta(seconds=window_s), timedelta(minutes=1)),
         time_ms=int((NOON.timestamp() + time_s) * 1000),
         counts=counts,
-        failed="failed" in counts,
+        status=next(
+            (Status(name) for name in ("failed", "unscored") if name in counts), Status.SCORED
+        ),
         ahead=timedelta(seconds=90),
     )
 
@@ -128,25 +131,33 @@ async def test_late_verdicts_count_and_expired_ones_do_not(tmp_path: Path) -> No
         await made.close()
 
 
-FAILED = {"n": 1, "failed": 1}
+BY_STATUS = {
+    "f": {"n": 1, "failed": 1},
+    "u": {"n": 1, "unscored": 1, "odd_probe": 2},
+    "s": COUNTS,
+}
 
 
-@pytest.mark.parametrize("order", ["fs", "sf", "ffss", "fsfs", "sffs"])
-@pytest.mark.parametrize("failed_window_s", [0, 60], ids=["same window", "another window"])
-async def test_failed_and_then_scored_under_one_id_counts_once(
-    tmp_path: Path, order: str, failed_window_s: int
+@pytest.mark.parametrize(
+    ("order", "best"),
+    [
+        *((order, "s") for order in ("fs", "sf", "ffss", "fsfs", "us", "su", "uus", "fus", "ufsu")),
+        *((order, "u") for order in ("u", "fu", "uf", "uu", "fuf")),
+    ],
+)
+@pytest.mark.parametrize("other_s", [0, 60], ids=["same window", "another window"])
+async def test_of_the_verdicts_with_one_id_the_best_is_counted_once(
+    tmp_path: Path, order: str, best: str, other_s: int
 ) -> None:
     with ValkeyServer(data_dir=tmp_path) as server:
         made = batch(server)
         at = store(made)
         for kind in order:
-            if kind == "f":
-                await count(at, "v", window_s=failed_window_s, counts=FAILED)
-            else:
-                await count(at, "v")
+            window_s = 0 if kind == best else other_s
+            await count(at, "v", window_s=window_s, counts=BY_STATUS[kind])
         found = [one for one in await at.open_windows() if one.counts["n"]]
         counted = [(one.window, {k: v for k, v in one.counts.items() if v}) for one in found]
-        assert counted == [(WINDOW, COUNTS)]
+        assert counted == [(WINDOW, BY_STATUS[best])]
         await made.close()
 
 

@@ -1,9 +1,10 @@
 """Counters of the bias windows, shared by all bias workers.
 
 Every verdict is counted in one atomic step that first checks whether its id was counted before, so a
-redelivered verdict or a second worker changes nothing. A scored or unscored verdict replaces the failed one
-of the same id, which counted as `n` and `failed` only; the other count names are the probes'. Everything
-here can be rebuilt from `judge.verdicts.v1`.
+redelivered verdict or a second worker changes nothing. Of the verdicts with one id the best is counted:
+scored before unscored before failed. The counts of the one that it replaces are taken back. A failed verdict
+counts as `n` and `failed` only; what an unscored one counted is kept beside its id. Everything here can be
+rebuilt from `judge.verdicts.v1`.
 
 Keys, below the prefix: `counts:<release>|<start>|<end>` a hash of counters, `id:<verdict id>` where and how
 an id was counted, `open` the windows still to be reported (scored by their end), `watermark`,
@@ -22,6 +23,7 @@ from enum import IntEnum
 
 from judgestream.adapters.redis.batch import Batch
 from judgestream.core.errors import StoreUnavailable
+from judgestream.core.types import Status
 from judgestream.evaluation.time_windows import EPOCH, TimeWindow
 
 LATE, CHANGES = "late", "changes"
@@ -46,17 +48,23 @@ if mark - retention >= ending then return 2 end
 local outcome = 1
 local held = redis.call('GET', id)
 if held then
-  if held:sub(1, 1) ~= 'f' or kind == 'f' then return 0 end
-  local before = held:sub(2)
-  if redis.call('EXISTS', prefix .. before) == 1 then
-    redis.call('HINCRBY', prefix .. before, 'n', -1)
-    redis.call('HINCRBY', prefix .. before, 'failed', -1)
+  local rank = {f = 1, u = 2, s = 3}
+  local was = held:sub(1, 1)
+  if (rank[was] or 3) >= rank[kind] then return 0 end
+  local before, counted = held:sub(2), 'n 1 failed 1'
+  if was == 'u' then before, counted = held:match('^u(.*)\\n([^\\n]*)$') end
+  if before and redis.call('EXISTS', prefix .. before) == 1 then
+    for name, count in counted:gmatch('(%S+) (%d+)') do
+      redis.call('HINCRBY', prefix .. before, name, -tonumber(count))
+    end
     redis.call('HINCRBY', prefix .. before, 'changes', 1)
     redis.call('ZADD', open, tonumber(before:match('|(-?%d+)$')), before)
   end
   outcome = 5
 end
-redis.call('SET', id, kind .. member, 'PX', retention)
+local note = kind .. member
+if kind == 'u' then note = note .. '\\n' .. table.concat(ARGV, ' ', 9) end
+redis.call('SET', id, note, 'PX', retention)
 for k = 9, #ARGV, 2 do redis.call('HINCRBY', counts, ARGV[k], ARGV[k + 1]) end
 redis.call('HINCRBY', counts, 'changes', 1)
 if mark - lateness >= ending then
@@ -83,6 +91,9 @@ if changes == ARGV[2] then return redis.call('ZREM', KEYS[2], ARGV[1]) end
 return 0
 """
 
+_KINDS = {Status.FAILED: "f", Status.UNSCORED: "u", Status.SCORED: "s"}
+"""The first letter of what is kept beside an id."""
+
 
 class Counted(IntEnum):
     DUPLICATE = 0
@@ -90,7 +101,7 @@ class Counted(IntEnum):
     EXPIRED = 2  # the window was dropped long ago
     LATE = 3  # fresh, after the window's final report
     AHEAD = 4  # its time lies ahead of the clock: not counted
-    REPLACED = 5  # fresh, in place of the failed verdict of the same id
+    REPLACED = 5  # fresh, in place of a failed or unscored verdict of the same id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,13 +134,13 @@ class BiasStore:
         window: TimeWindow,
         time_ms: int,
         counts: Mapping[str, int],
-        failed: bool = False,
+        status: Status = Status.SCORED,
         ahead: timedelta = timedelta(days=1),
     ) -> Counted:
         """Count one verdict once. Its `time_ms` moves the watermark on, as far as Redis' clock.
 
         Args:
-            failed: it says that the request was never judged; another verdict of its id replaces it.
+            status: a verdict of a better status replaces this one's counts.
             ahead: how far its time may lie in the future.
         """
         member = _member(release, window)
@@ -148,7 +159,7 @@ class BiasStore:
                 str(self._lateness_ms),
                 str(self._retention_ms),
                 str(_milliseconds(ahead)),
-                "f" if failed else "s",
+                _KINDS[status],
                 *increments,
             )
         )

@@ -1,4 +1,4 @@
-"""What a worker tells Prometheus. Release and tenant names stay off the hot counters."""
+"""Prometheus metrics of the workers. Counters of the hot path have no release or tenant labels."""
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
@@ -6,43 +6,43 @@ from judgestream.core.errors import ConfigurationError
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
-requests = Counter(
-    "judgestream_requests_total", "Requests finished, by how they ended", ["outcome"]
-)
+requests = Counter("judgestream_requests_total", "Requests finished, by outcome", ["outcome"])
 dead_letters = Counter("judgestream_dead_letters_total", "Records dead-lettered", ["error_class"])
 set_aside = Counter(
     "judgestream_set_aside_total", "Records that could not be handled, by reason", ["reason"]
 )
 fetch_troubles = Counter(
-    "judgestream_fetch_troubles_total", "Fetches that the broker itself could not serve", ["error"]
+    "judgestream_fetch_troubles_total", "Fetches that the broker could not serve", ["error"]
 )
 background_failures = Counter(
-    "judgestream_background_failures_total", "Background tasks that ended by themselves", ["task"]
+    "judgestream_background_failures_total", "Background tasks that ended unexpectedly", ["task"]
 )
 retries = Counter(
-    "judgestream_retries_total", "Tries that failed and were repeated", ["error_class"]
+    "judgestream_retries_total", "Attempts that failed and were retried", ["error_class"]
 )
 texts_cut = Counter(
-    "judgestream_texts_cut_total", "Replies and explanations published with a cut, for their size"
+    "judgestream_texts_cut_total", "Replies and explanations that were cut to their size limit"
 )
 release_paused = Gauge(
     "judgestream_release_paused",
-    "1 while the release takes no requests until somebody acts, by why",
+    "1 while the release accepts no requests until somebody acts, by reason",
     ["reason_class"],
 )
 reloads = Counter(
-    "judgestream_release_reloads_total", "Releases loaded again by the controller", ["outcome"]
+    "judgestream_release_reloads_total", "Releases reloaded by the controller", ["outcome"]
 )
 passes = Counter("judgestream_passes_total", "Prompts answered by the judge")
 tokens = Counter("judgestream_tokens_total", "Tokens of the judge", ["direction"])
-judge_seconds = Histogram("judgestream_judge_seconds", "One call to the judge", buckets=SECONDS)
+judge_seconds = Histogram(
+    "judgestream_judge_seconds", "Seconds of one call to the judge", buckets=SECONDS
+)
 verdict_seconds = Histogram(
     "judgestream_verdict_seconds",
-    "From reading a request to its verdict's delivery",
+    "Seconds from reading a request to the delivery of its verdict",
     buckets=SECONDS,
 )
-inflight = Gauge("judgestream_inflight_requests", "Requests at the judge now")
-outstanding = Gauge("judgestream_outstanding_requests", "Requests taken and not yet committed")
+inflight = Gauge("judgestream_inflight_requests", "Requests in flight")
+outstanding = Gauge("judgestream_outstanding_requests", "Requests taken but not yet committed")
 redis_available = Gauge("judgestream_redis_available", "1 while Redis answers, else 0")
 lag = Gauge(
     "judgestream_lag_records", "Records of the worker's topic not yet committed by its group"
@@ -51,13 +51,15 @@ bias_value = Gauge("judgestream_bias", "A bias metric of the newest window", ["r
 bias_low = Gauge("judgestream_bias_low", "Lower end of its interval", ["release", "metric"])
 bias_high = Gauge("judgestream_bias_high", "Upper end of its interval", ["release", "metric"])
 bias_verdicts = Gauge("judgestream_bias_verdicts", "Verdicts in the newest window", ["release"])
-bias_counted = Counter(
-    "judgestream_bias_counted_total",
-    "Verdict records read for the windows, by outcome",
+bias_verdicts_counted = Counter(
+    "judgestream_bias_verdicts_counted_total",
+    "Verdicts that the bias worker read, by outcome",
     ["outcome"],
 )
-bias_late = Counter("judgestream_bias_late_total", "Verdicts after their window was final")
-bias_expired = Counter("judgestream_bias_expired_total", "Verdicts after their window was dropped")
+bias_late = Counter("judgestream_bias_late_total", "Verdicts counted after their window was final")
+bias_expired = Counter(
+    "judgestream_bias_expired_total", "Verdicts that came after their window was dropped"
+)
 
 
 def serve(host: str, port: int) -> None:

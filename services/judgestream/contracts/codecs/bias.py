@@ -1,0 +1,84 @@
+"""Bias reports as protobuf messages."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from judgestream.contracts.codecs.times import timestamp
+from judgestream.v1 import bias_pb2
+
+
+class Interval(Protocol):
+    """A confidence interval, as `evaluation.intervals` computes it."""
+
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def level(self) -> float: ...
+    @property
+    def method(self) -> str: ...
+
+
+class Metric(Protocol):
+    """A published metric, as `evaluation.probes` computes it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def interval(self) -> Interval | None: ...
+
+
+def bias_report_to_message(
+    *,
+    release: str,
+    start: datetime,
+    end: datetime,
+    counts: Mapping[str, int],
+    metrics: Iterable[Metric],
+    revision: int,
+    final: bool,
+    late: int,
+    published_at: datetime,
+) -> bias_pb2.BiasReport:
+    """The report of one release and window.
+
+    Args:
+        start, end: of the window. With the release they make the report's id.
+        revision: grows with every change of the counts.
+        late: verdicts that were counted after the window was final.
+    """
+    window_start, window_end = timestamp(start), timestamp(end)
+    name = f"{release}|{window_start.ToJsonString()}|{window_end.ToJsonString()}"
+    return bias_pb2.BiasReport(
+        report_id=hashlib.sha256(name.encode()).hexdigest()[:32],
+        release=release,
+        window_start=window_start,
+        window_end=window_end,
+        counts=counts,
+        metrics=[_metric_to_message(metric) for metric in metrics],
+        revision=revision,
+        final=final,
+        late=late,
+        published_at=timestamp(published_at),
+    )
+
+
+def _metric_to_message(metric: Metric) -> bias_pb2.BiasMetric:
+    interval = metric.interval
+    return bias_pb2.BiasMetric(
+        name=metric.name,
+        value=metric.value,
+        n=metric.n,
+        interval=None
+        if interval is None
+        else bias_pb2.Interval(
+            low=interval.low, high=interval.high, level=interval.level, method=interval.method
+        ),
+    )
