@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from judgestream.checkpoints.manifest import read_manifest, verify
+from judgestream.contracts.codecs.requests import NO_TIME
 from judgestream_trainer.__main__ import main
-from judgestream_trainer.cards.judging import WHEN
 from judgestream_trainer.data.topic import json_line
 from judgestream_trainer.tasks import FAMILIES, items
 from tests.paths import JUDGES, PYTHONPATH
@@ -33,7 +33,7 @@ def data(tmp_path: Path) -> Path:
     path = tmp_path / "held-out.jsonl"
     path.write_text(
         "".join(
-            json_line(item.example, labelled_at=WHEN)
+            json_line(item.example, labelled_at=NO_TIME)
             for name in ("knowledge", "formats")
             for item in islice(items(FAMILIES[name], seed=9, held_out=True), 6)
         )

@@ -1,4 +1,4 @@
-"""Augmentation copies: answers and target never part ways, where JudgeLM's in-place edit parts them."""
+"""Augmentation keeps answers and target together; JudgeLM's in-place edit does not."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ HALF = Augmentation(swap_probability=0.5, reference_keep_probability=0.5)
 
 
 def example(number: int) -> Example:
-    """Scores that tell which answer they belong to, and which judgement they come from."""
+    """Scores that identify their answer and their judgement."""
     return Example(
         id=f"e{number}",
         question="q",
@@ -28,17 +28,17 @@ EXAMPLES = [example(number) for number in range(2000)]
 
 
 def of_another_order(shown: Visit) -> bool:
-    """Whether the good answer got the bad one's score."""
+    """Whether the good answer has the bad one's score."""
     first, second = shown.judgement.scores
     return (shown.example.answers[0] == "good") != (first > second)
 
 
 def of_another_kind(shown: Visit) -> bool:
-    """Whether the judgement with reference stands below a prompt without, or the other way round."""
+    """Whether a judgement with reference follows a prompt without one, or the reverse."""
     return (max(shown.judgement.scores) == 9) != shown.with_reference
 
 
-def test_swapping_exchanges_everything_that_has_an_order_and_undoes_itself() -> None:
+def test_swapping_reverses_everything_ordered_and_undoes_itself() -> None:
     one = example(1)
     other = swapped(one)
     assert other == Example(
@@ -54,7 +54,7 @@ def test_swapping_exchanges_everything_that_has_an_order_and_undoes_itself() -> 
     assert swapped(other) == one == example(1)
 
 
-def test_an_explanation_that_cannot_be_exchanged_is_left_out_and_its_scores_stay() -> None:
+def test_an_ambiguous_explanation_is_dropped_and_its_scores_stay() -> None:
     unclear = Judgement(scores=(8, 2), explanation="The first one is right.")
     one = replace(example(1), blind=unclear, informed=None, reference=None)
     shown = [visit(one, HALF, seed=1, epoch=epoch) for epoch in range(20)]
@@ -66,7 +66,7 @@ def test_an_explanation_that_cannot_be_exchanged_is_left_out_and_its_scores_stay
     assert {each.unnamed for each in shown} == {True, False}
 
 
-def test_answers_and_target_never_part_ways_over_three_epochs() -> None:
+def test_answers_and_target_stay_together_over_three_epochs() -> None:
     show = visitor(HALF, seed=1)
     shown = [show(one, epoch) for epoch in range(3) for one in EXAMPLES]
     assert not any(of_another_order(one) or of_another_kind(one) for one in shown)
@@ -78,15 +78,15 @@ def test_answers_and_target_never_part_ways_over_three_epochs() -> None:
     assert EXAMPLES == [example(number) for number in range(2000)]
 
 
-def test_a_visit_depends_on_example_seed_and_epoch_alone() -> None:
+def test_a_visit_depends_only_on_example_seed_and_epoch() -> None:
     forwards = [visit(one, HALF, seed=1, epoch=2) for one in EXAMPLES]
     backwards = [visit(one, HALF, seed=1, epoch=2) for one in reversed(EXAMPLES)]
     assert forwards == backwards[::-1]
     assert forwards != [visit(one, HALF, seed=2, epoch=2) for one in EXAMPLES]
 
 
-def test_judgelms_defect_parts_them_as_its_released_code_does() -> None:
-    """Facts: 0 / 25 / 37 % of the samples in epochs 1 / 2 / 3 of one process, and as many with the other
+def test_the_defect_separates_them_as_in_judgelms_released_code() -> None:
+    """Measured: 0 / 25 / 37 % of the samples in epochs 1 / 2 / 3 of one process, and as many with the other
     kind of target. 2,000 draws: five standard deviations are 5 points."""
     show = visitor(replace(HALF, in_place_defect=1), seed=1)
     for expected in (0.0, 0.25, 0.37):
@@ -104,7 +104,7 @@ def test_the_keep_probability_is_that_of_keeping(keep: float) -> None:
     assert {visit(one, always, seed=1, epoch=0).with_reference for one in EXAMPLES} == {bool(keep)}
 
 
-def test_an_example_with_one_judgement_is_shown_as_that_needs_it() -> None:
+def test_an_example_with_one_judgement_is_shown_as_it_requires() -> None:
     blind = replace(example(1), informed=None)
     informed = replace(example(1), blind=None)
     for epoch in range(20):
@@ -119,8 +119,8 @@ def test_the_single_form_needs_a_reference() -> None:
     assert visit(blind, single, seed=1, epoch=0).form == "pair"
 
 
-def test_an_example_without_judgement_is_none() -> None:
+def test_an_example_needs_a_judgement() -> None:
     with pytest.raises(ValueError, match="no judgement"):
         replace(example(1), blind=None, informed=None)
-    with pytest.raises(ValueError, match="by a reference, and none"):
+    with pytest.raises(ValueError, match="informed judgement but no reference"):
         replace(example(1), reference=None)

@@ -61,7 +61,7 @@ def one(folder: Path, *files: Sequence[Row]) -> Example:
     return example
 
 
-def test_the_scores_come_from_the_label_and_the_words_from_a_verdict_that_agrees(
+def test_scores_come_from_the_label_and_the_explanation_from_an_agreeing_verdict(
     tmp_path: Path,
 ) -> None:
     files: list[list[Row]] = [[REQUEST], [LABEL], [VERDICT]]
@@ -87,7 +87,7 @@ def test_the_scores_come_from_the_label_and_the_words_from_a_verdict_that_agrees
         ({"winner": "", "status": "STATUS_FAILED", "passes": []}, "unscored"),
     ],
 )
-def test_a_verdict_that_says_otherwise_gives_no_words(
+def test_a_disagreeing_verdict_gives_no_explanation(
     tmp_path: Path, change: Row, group: str
 ) -> None:
     example = one(tmp_path, [REQUEST], [LABEL], [{**VERDICT, **change}])
@@ -122,7 +122,7 @@ def test_requests_and_labels_are_enough_and_the_majority_decides(tmp_path: Path)
         ({"winner": "c"}, Reason.UNKNOWN_WINNER),
     ],
 )
-def test_a_label_that_says_nothing_or_two_things_teaches_nothing(
+def test_an_empty_or_contradictory_label_gives_no_example(
     tmp_path: Path, change: Row, reason: Reason
 ) -> None:
     examples, counts = read(tmp_path, [REQUEST], [{**LABEL, **change}])
@@ -130,7 +130,7 @@ def test_a_label_that_says_nothing_or_two_things_teaches_nothing(
     assert counts.by_reason == {reason: 1}
 
 
-def test_a_faulty_label_takes_no_vote_away_and_the_latest_counts(tmp_path: Path) -> None:
+def test_a_faulty_label_removes_no_vote_and_the_latest_counts(tmp_path: Path) -> None:
     later = {**LABEL, "labelId": "l2", "winner": "b", "labelledAt": "2026-01-02T00:00:00Z"}
     faulty = {**LABEL, "labelId": "l3", "tie": True, "labelledAt": "2026-01-03T00:00:00Z"}
     for rows in ([LABEL, later, faulty], [faulty, later, LABEL]):
@@ -147,13 +147,13 @@ def test_two_contents_under_one_id_and_probes_are_set_aside(tmp_path: Path) -> N
     assert read(tmp_path, [probe], [LABEL])[1].by_reason == {Reason.PROBE: 1}
 
 
-def test_a_scored_verdict_counts_before_one_that_is_not(tmp_path: Path) -> None:
+def test_a_scored_verdict_takes_precedence(tmp_path: Path) -> None:
     failed = VERDICT | {"status": "STATUS_FAILED", "winner": "", "explanation": ""}
     assert one(tmp_path, [REQUEST], [LABEL], [VERDICT, failed]).group == "agrees"
     assert one(tmp_path, [REQUEST], [LABEL], [failed, VERDICT]).group == "agrees"
 
 
-def test_what_cannot_be_joined_is_counted_once_a_request_id(tmp_path: Path) -> None:
+def test_unjoined_records_are_counted_once_per_request_id(tmp_path: Path) -> None:
     three = [*REQUEST["candidates"], {"id": "c", "text": "6"}]
     requests = [
         REQUEST,

@@ -1,4 +1,4 @@
-"""Names of the answers in explanations: exchanged wherever they are named, and nowhere else."""
+"""The answers' names in explanations are swapped, and nothing else."""
 
 import json
 
@@ -40,7 +40,7 @@ DATA = SHARED / "data" / "vicuna_bench" / "review"
         ("The former is better than the latter.", "The latter is better than the former."),
     ],
 )
-def test_names_change_places(text: str, other: str) -> None:
+def test_names_are_swapped(text: str, other: str) -> None:
     assert swap_names(text) == other
     assert swap_names(other) == text
 
@@ -58,11 +58,11 @@ def test_names_change_places(text: str, other: str) -> None:
         "",
     ],
 )
-def test_what_names_no_answer_stays(text: str) -> None:
+def test_words_that_name_no_answer_stay(text: str) -> None:
     assert swap_names(text) == text
 
 
-def test_only_the_name_changes_where_a_number_stands_for_something_else() -> None:
+def test_a_number_that_names_something_else_stays() -> None:
     of_content = swap_names("The correct answer 2 is given by Assistant 1")
     assert of_content == "The correct answer 2 is given by Assistant 2"
     assert swap_names("Assistant 1's answer 2 km") == "Assistant 2's answer 2 km"
@@ -82,7 +82,7 @@ def test_only_the_name_changes_where_a_number_stands_for_something_else() -> Non
         "Assistant 1 is good. The latter is better.",
     ],
 )
-def test_a_text_that_does_not_settle_it_cannot_be_exchanged(text: str) -> None:
+def test_an_ambiguous_text_is_not_swapped(text: str) -> None:
     assert swap_names(text) is None
 
 
@@ -95,7 +95,7 @@ WORDS = st.sampled_from(
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.tuples(WORDS, st.sampled_from([" ", "", "\u00a0", "  "])), max_size=14))
-def test_exchanging_twice_gives_the_text_back(words: list[tuple[str, str]]) -> None:
+def test_swapping_twice_restores_the_text(words: list[tuple[str, str]]) -> None:
     text = "".join(word + gap for word, gap in words)
     other = swap_names(text)
     if other is not None:
@@ -103,14 +103,14 @@ def test_exchanging_twice_gives_the_text_back(words: list[tuple[str, str]]) -> N
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_read(text: str) -> None:
+def test_any_text_is_restored_or_not_swapped(text: str) -> None:
     other = swap_names(text)
     assert other is None or swap_names(other) == text
 
 
 def test_every_published_review_changes_and_can_be_changed_back() -> None:
     if not DATA.exists():
-        pytest.skip(f"the Vicuna benchmark's reviews are not at hand: they are read from {DATA}")
+        pytest.skip(f"the Vicuna benchmark's reviews are missing from {DATA}")
     texts = [
         json.loads(line)["text"].partition("\n")[2]
         for path in sorted(DATA.rglob("*.jsonl"))

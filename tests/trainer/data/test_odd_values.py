@@ -1,4 +1,4 @@
-"""Whatever stands in a field, a record is used, counted, or refused with its place: nothing else happens."""
+"""A record with any value in any field is used, counted, or refused with its place."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files of every kind as examples; what is malformed is refused with its place, the rest is counted."""
+"""Files of every kind as examples: malformed records are refused with their place, unusable ones counted."""
 
 import gzip
 import json
@@ -97,7 +97,7 @@ def test_a_judgelm_record_without_reference_or_with_text_for_one(tmp_path: Path)
         ({"reference": {"text": " "}}, Reason.NO_REFERENCE),
     ],
 )
-def test_a_record_with_one_bad_judgement_is_kept_for_the_other_and_counted(
+def test_a_record_with_one_unusable_judgement_is_kept_for_the_other_and_counted(
     tmp_path: Path, change: Row, lost: Reason
 ) -> None:
     (example,), counts = read(tmp_path, [{**JUDGELM, **change}])
@@ -122,15 +122,13 @@ BAD_BOTH = {"text": "error", "text_w_reference": "Both."}
         ),
     ],
 )
-def test_a_record_that_teaches_nothing_is_counted(
-    tmp_path: Path, change: Row, expected: Reason
-) -> None:
+def test_an_unusable_record_is_counted(tmp_path: Path, change: Row, expected: Reason) -> None:
     examples, counts = read(tmp_path, [JUDGELM, {**JUDGELM, **change}])
     assert len(examples) == 1
     assert counts == Counts(read=2, kept=1, by_reason={expected: 1}, lost={})
 
 
-def test_counts_are_said_in_one_line(tmp_path: Path) -> None:
+def test_counts_are_one_line_of_text(tmp_path: Path) -> None:
     rows = [JUDGELM, JUDGELM | {"answer1_body": ""}, JUDGELM | {"answer2_body": "Six."}]
     rows += [JUDGELM | {"answer1_body": ""}, JUDGELM | {"question_id": 18, "text": "error"}]
     assert str(read(tmp_path, rows)[1]) == (
@@ -141,7 +139,7 @@ def test_counts_are_said_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["p0", "p1", "p2", "p3"])
-def test_a_preference_is_shown_in_an_order_that_tells_nothing(tmp_path: Path, name: str) -> None:
+def test_a_preference_is_shown_in_an_uninformative_order(tmp_path: Path, name: str) -> None:
     example = one(tmp_path, TRL | {"request_id": name})
     chosen = 1 if chosen_second(name) else 0
     assert example.answers[chosen] == "Hello." and example.answers[1 - chosen] == "Go away."
@@ -180,7 +178,7 @@ def test_pandalms_annotators_decide_by_majority(tmp_path: Path) -> None:
     assert counts.by_reason == {Reason.NO_MAJORITY: 1, Reason.NO_LABEL: 1}
 
 
-def test_our_own_records_are_taken_in_both_spellings_and_the_later_of_an_id_counts(
+def test_our_own_records_are_read_in_both_spellings_and_the_later_one_of_an_id_counts(
     tmp_path: Path,
 ) -> None:
     snake = {("example_id" if k == "exampleId" else k): v for k, v in TRAINING.items()}
@@ -202,9 +200,9 @@ def test_our_own_records_are_taken_in_both_spellings_and_the_later_of_an_id_coun
         (JUDGELM | {"reference": 8}, "field reference: must be text, not a number"),
         (TRL | {"chosen": None}, "field chosen: is missing"),
         (TRAINING | {"exampleId": ""}, "example_id is empty"),
-        (TRAINING | {"answers": []}, "answers has 0 entries, not two"),
-        (TRAINING | {"blind": {"scores": [8]}}, "blind.scores has 1 entries, not two"),
-        (TRAINING | {"blind": None}, "has no judgement: fill blind, or informed and reference"),
+        (TRAINING | {"answers": []}, "answers has 0 entries: give two"),
+        (TRAINING | {"blind": {"scores": [8]}}, "blind.scores has 1 entries: give two"),
+        (TRAINING | {"blind": None}, "has no judgement: set blind, or informed and reference"),
         (TRAINING | {"qestion": "q"}, 'no field named "qestion"'),
     ],
 )
@@ -217,14 +215,14 @@ def test_a_malformed_record_is_refused_with_file_line_and_field(
     assert message in str(refused.value)
 
 
-def test_an_error_says_what_a_record_of_its_kind_needs(tmp_path: Path) -> None:
+def test_an_error_lists_the_fields_that_the_kind_needs(tmp_path: Path) -> None:
     with pytest.raises(TrainingDataError, match=r"line 2: field answer1_body.*\n  judgelm \(quest"):
         read(tmp_path, [JUDGELM, {k: v for k, v in JUDGELM.items() if k != "answer1_body"}])
     with pytest.raises(TrainingDataError, match=r"fields: hello.*\n(?s:.*)\n  trl: chosen, rej"):
         read(tmp_path, [{"hello": 1}])
 
 
-def test_a_file_that_is_no_json_or_cannot_be_read_is_a_wrong_setting(tmp_path: Path) -> None:
+def test_an_unreadable_file_or_one_without_json_is_a_configuration_error(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     path.write_text(json.dumps(TRL) + "\n{oops\n")
     with pytest.raises(TrainingDataError, match=r"rows, line 2: not JSON"):

@@ -1,4 +1,4 @@
-"""No question stands on two sides, however it is written; no comparison is there twice."""
+"""No question is on two sides, however it is written, and no comparison occurs twice."""
 
 import pytest
 
@@ -41,7 +41,7 @@ LEAKS = [
 
 
 @pytest.mark.parametrize(("one", "other"), LEAKS)
-def test_a_question_written_otherwise_has_the_same_key(one: str, other: str) -> None:
+def test_a_rewritten_question_has_the_same_key(one: str, other: str) -> None:
     assert prompt_key(one) == prompt_key(other)
     for salt in "abcdefgh":
         shares = Shares(validation=0.3, test=0.3, salt=salt)
@@ -61,12 +61,12 @@ def test_other_questions_have_other_keys(one: str, other: str) -> None:
     assert prompt_key(one) != prompt_key(other)
 
 
-def test_questions_of_empty_words_alone_keep_them() -> None:
+def test_questions_of_only_empty_words_keep_them() -> None:
     assert prompt_key("Can you?") == "can you" != prompt_key("Would you?")
     assert normalised("  A_b,  C! ") == "a b c"
 
 
-def test_no_key_stands_on_two_sides_and_shares_are_kept() -> None:
+def test_no_key_is_on_two_sides_and_shares_are_kept() -> None:
     questions = [f"Question number {k}?" for k in range(3000)]
     written = [*questions, *(text.upper().replace(" ", "  ") for text in questions)]
     sides = split([example(str(k), text) for k, text in enumerate(written)], THIRDS)
@@ -78,7 +78,7 @@ def test_no_key_stands_on_two_sides_and_shares_are_kept() -> None:
         assert len(keys[one]) / 3000 == pytest.approx(share, abs=0.034)
 
 
-def test_a_question_keeps_its_side_whatever_else_there_is_and_as_the_held_out_share_grows() -> None:
+def test_a_question_keeps_its_side_in_any_data_set_and_as_the_held_out_share_grows() -> None:
     small, large = Shares(validation=0.1, test=0.1), Shares(validation=0.1, test=0.3)
     for k in range(200):
         if side(f"question {k}", small) is Side.TEST:
@@ -110,7 +110,7 @@ def test_the_same_comparison_is_kept_once_in_either_order() -> None:
     assert (found.duplicates, found.contradictory) == (4, 2)
 
 
-def test_signs_make_another_question_and_another_answer() -> None:
+def test_punctuation_makes_another_question_and_another_answer() -> None:
     rows = [
         example("plus", "What is 2 + 2?", ("4", "0")),
         example("minus", "What is 2 - 2?", ("4", "0")),

@@ -1,4 +1,4 @@
-"""What a set of examples is like, counted by hand; and the questions that are not to be trained on."""
+"""Statistics of a set of examples, counted by hand, and the questions to exclude from training."""
 
 import json
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_percentiles_are_values_that_occur() -> None:
     assert Lengths.of([], unit="tokens", limit=None).longest == 0
 
 
-def test_no_examples_are_summed_up_too() -> None:
+def test_an_empty_set_has_a_summary() -> None:
     assert next(summary([], SHARES).lines()) == "without reference: none"
 
 

@@ -1,4 +1,4 @@
-"""A teacher's text and scores: what is read, and why what is not."""
+"""A teacher's text and scores are a judgement, or unusable for a stated reason."""
 
 import pytest
 

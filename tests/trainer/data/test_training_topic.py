@@ -1,4 +1,4 @@
-"""Examples survive the topic, and the topic's field numbers stay what they are."""
+"""Examples survive the topic, and the topic's field numbers never change."""
 
 import json
 from datetime import UTC, datetime
@@ -54,25 +54,25 @@ def test_a_line_of_json_is_the_record_in_protobufs_mapping() -> None:
     ("field", "message"),
     [
         ("example_id", "example_id is empty"),
-        ("answers", "answers has 0 entries, not two"),
+        ("answers", "answers has 0 entries: give two"),
         ("blind", "no judgement"),
     ],
 )
-def test_a_record_that_is_no_example_is_refused_by_name(field: str, message: str) -> None:
+def test_an_incomplete_record_is_refused_with_the_field(field: str, message: str) -> None:
     record = example_to_message(BARE, labelled_at=NOON)
     record.ClearField(field)
     with pytest.raises(InvalidRequest, match=message):
         example_from_message(record)
 
 
-def test_a_judgement_by_a_reference_needs_one() -> None:
+def test_an_informed_judgement_needs_a_reference() -> None:
     record = example_to_message(FULL, labelled_at=NOON)
     record.ClearField("reference")
-    with pytest.raises(InvalidRequest, match="'e1'.*judgement by a reference, and none"):
+    with pytest.raises(InvalidRequest, match="'e1'.*informed judgement but no reference"):
         example_from_message(record)
 
 
-def test_field_numbers_are_for_ever() -> None:
+def test_field_numbers_never_change() -> None:
     numbers = {
         name: {field.name: field.number for field in message.fields}
         for name, message in pb.DESCRIPTOR.message_types_by_name.items()
@@ -95,6 +95,6 @@ def test_field_numbers_are_for_ever() -> None:
     }
 
 
-def test_the_topic_keeps_the_latest_of_each_example_for_ever() -> None:
+def test_the_topic_keeps_the_latest_record_of_each_example_permanently() -> None:
     assert TRAINING.config["cleanup.policy"] == "compact"
     assert (TRAINING.key, TRAINING.retention_ms) == ("example id", -1)

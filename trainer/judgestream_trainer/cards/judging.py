@@ -1,9 +1,9 @@
-"""A judge judges held-out examples, through the same path as serving: plan, read, settle."""
+"""Judging of held-out examples on the same path as serving: plan, read, settle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from judgestream.core.limits import EARLIEST
 from judgestream.core.modes import PAIRWISE, SINGLE, Mode, plan
 from judgestream.core.parsing import UNPARSED, parse_strict
 from judgestream.core.preference import Preference
@@ -28,15 +28,15 @@ from judgestream_trainer.data.example import Example
 from judgestream_trainer.data.split import normalised
 from judgestream_trainer.tasks.base import Item
 
-WHEN = datetime(2000, 1, 1, tzinfo=UTC)  # nothing here depends on the time of a request
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SingleFigures:
-    """The single form: every answer scored alone against the reference.
+    """Figures of the single form: every answer scored alone against the reference.
 
-    ranked      share of untied items whose better answer got the higher expected score
+    n           items, each with two answers
+    ranked      share of the untied items whose better answer gets the higher expected score
     error       mean absolute error of the expected score, in points of the 1 to 10 scale
+    unreadable  share of the replies
     """
 
     n: int
@@ -58,20 +58,20 @@ def request_of(
         candidates=tuple(
             Candidate(id=name, text=text) for name, text in zip("ab", chosen, strict=False)
         ),
-        requested_at=WHEN,
+        requested_at=EARLIEST,
         reference=example.reference,
         options=options or Options(),
     )
 
 
 def truth_of(example: Example, *, with_reference: bool) -> Preference:
-    """By the scores of the judgement that belongs to the format, else of the other one.
+    """The ground truth: by the judgement for this format if there is one, otherwise by the other one.
 
-    JudgeLM's ground truth with reference is a teacher who saw it, and a computed truth is one for both.
+    JudgeLM's ground truth with reference is that of a teacher who saw it. A computed truth holds for both.
     """
     informed, blind = example.informed, example.blind
     judgement = (informed or blind) if with_reference else (blind or informed)
-    if judgement is None:  # an Example has one
+    if judgement is None:  # unreachable: Example requires one
         raise AssertionError(f"example {example.id!r} has no judgement")
     return Preference.between(*judgement.scores)
 
@@ -79,11 +79,11 @@ def truth_of(example: Example, *, with_reference: bool) -> Preference:
 def judge_pairs(
     judge: Judge, shown: Sequence[Item | Example], *, with_reference: bool
 ) -> list[Judged]:
-    """Judge every example in both orders. With reference an example that has none is judged without."""
+    """Judge every example in both orders; an example without a reference is always judged without."""
     use = ReferenceUse.AUTO if with_reference else ReferenceUse.NEVER
-    examples = [one.example if isinstance(one, Item) else one for one in shown]
-    # items of a task family are independent draws, even where their question is the same
-    clusters = ["" if isinstance(one, Item) else normalised(one.question) for one in shown]
+    examples = [item.example if isinstance(item, Item) else item for item in shown]
+    # items of a task family are independent draws, even if they share a question
+    clusters = ["" if isinstance(item, Item) else normalised(item.question) for item in shown]
     requests = [request_of(example, options=Options(reference_use=use)) for example in examples]
     results = run_passes(judge, requests, PAIRWISE)
     return [
@@ -103,7 +103,7 @@ def judge_pairs(
 def run_passes(
     judge: Judge, requests: Sequence[Request], mode: Mode
 ) -> list[tuple[PassResult, ...]]:
-    """Every request's passes as the worker would run them, in one call of the judge."""
+    """The passes of every request, as a worker would run them, in one call of the judge."""
     family = template(judge.checkpoint.manifest.template_id)
     plans = [plan(request, mode, family) for request in requests]
     prompts = [
@@ -130,7 +130,7 @@ def run_passes(
 
 
 def judge_singles(judge: Judge, items: Sequence[Item]) -> SingleFigures:
-    """Score both answers of every item alone, with the reference as JudgeLM's forced answer 1."""
+    """Score both answers of every item alone, with the reference as answer 1 (JudgeLM's single form)."""
     requests = [request_of(item, SINGLE, answer=k) for item in items for k in (0, 1)]
     results = run_passes(judge, requests, SINGLE)
     means = [r.reading.means[0] if isinstance(r.reading, Reading) else None for (r,) in results]
@@ -183,11 +183,10 @@ def _judged(
 
 
 def greedy_preference(text: str) -> Preference | None:
-    """What JudgeLM's own evaluator reads in a reply, in the order shown, None where it reads
-    nothing.
+    """The preference that JudgeLM's own evaluator reads from a reply, in the order shown; None without one.
 
-    From the text alone, whatever probability lies outside the grammar: its published figures are computed
-    that way.
+    It is read from the text alone, as for JudgeLM's published figures, regardless of the probability outside
+    the grammar.
     """
     scores = parse_strict(text)
     if scores == UNPARSED:

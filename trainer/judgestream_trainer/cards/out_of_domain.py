@@ -8,6 +8,7 @@ from typing import Any
 from judgestream.adapters.files.importing import Reading, import_files
 from judgestream.core.formats import FORMATS
 from judgestream.core.formats.base import Draft, finish
+from judgestream.core.limits import EARLIEST
 from judgestream.core.modes import PAIRWISE, plan
 from judgestream.core.preference import Preference
 from judgestream.core.templates import JUDGELM
@@ -15,7 +16,7 @@ from judgestream.core.types import Request, Status
 from judgestream.engine.judge import Judge
 from judgestream.evaluation.majority import majority
 from judgestream_trainer.cards.bundled import Card
-from judgestream_trainer.cards.judging import WHEN, run_passes
+from judgestream_trainer.cards.judging import run_passes
 
 
 def labelled_pairs(path: Path) -> list[tuple[Request, int]]:
@@ -27,7 +28,7 @@ def labelled_pairs(path: Path) -> list[tuple[Request, int]]:
     for row in import_files([path], Reading(formats=FORMATS)):
         if not isinstance(row.found, Draft):
             continue
-        converted = finish(row.found, at=WHEN)
+        converted = finish(row.found, at=EARLIEST)
         winner = majority([label.winner for label in converted.labels])
         ids = [candidate.id for candidate in converted.request.candidates]
         side = Preference.of_winner(winner, ids) if winner is not None and len(ids) == 2 else None

@@ -1,8 +1,8 @@
-"""Training data in: files of any known format become examples, and what does not is counted.
+"""Training data: files of any known format as examples, with counts of the records that give none.
 
-The formats are those of `judgestream submit`, and beside them our own training records, and requests with
-their labels and verdicts. A new format is a row of `core.formats`. The first record of a file decides its
-format, so the order of the rows matters where one row's fields include another's.
+The formats are those of `judgestream submit`, our own training records, and requests with their labels and
+verdicts. A new format is a row of `core.formats`. The first record of a file determines its format, so the
+order of the rows matters when one row's fields include another's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from judgestream_trainer.data.outcomes import (
     Reason,
     TrainingDataError,
 )
-from judgestream_trainer.data.pairs import outcome
+from judgestream_trainer.data.pairs import outcome as outcome_of
 from judgestream_trainer.data.topic import TRAINING
 
 __all__ = [
@@ -39,8 +39,8 @@ __all__ = [
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        **{one.name: one for one in (TRAINING, VERDICTS, LABELS, REQUESTS)},
-        **FORMATS,  # type: ignore[dict-item]  # drafts are among what a kind gives
+        **{kind.name: kind for kind in (TRAINING, VERDICTS, LABELS, REQUESTS)},
+        **FORMATS,  # type: ignore[dict-item]  # drafts are among the results of a kind
     }
 )
 
@@ -51,53 +51,52 @@ def read_examples(
     mapping: Mapping[str, str] | None = None,
     join: str | None = None,
 ) -> tuple[list[Example], Counts]:
-    """The examples of all files together, in order, and how many records gave none, by reason.
+    """The examples of all files, in order, and the number of records without one, by reason.
 
-    One record at a time, from every container and format. Files that belong together (requests, labels and
-    verdicts; questions, answers and reviews) may come in any order. A later example of an id takes the
-    place of the earlier one.
+    Files are streamed, in any container and format. Files that belong together (requests, labels and
+    verdicts; questions, answers and reviews) may come in any order. A later example replaces an earlier one
+    with the same id.
 
     Args:
-        mapping: fields with the columns that hold them (`--map`).
-        join: the field by which single answers are made into pairs (`--join`).
+        mapping: field -> the column that holds it (`--map`).
+        join: the field by which single answers are joined into pairs (`--join`).
 
     Raises:
-        TrainingDataError: a record is malformed: no JSON, a field missing or of a wrong type, no known
-            format. The message names file, line and field. A judgement that cannot be used is not an error:
-            it is counted.
-        ConfigurationError: a file cannot be read.
+        TrainingDataError: a record is malformed: invalid JSON, a missing field, a wrong type, an unknown
+            format. The message names file, line and field. An unusable judgement is counted instead.
+        ConfigurationError: a file is unreadable.
     """
-    tally = ExampleCollector()
-    read_files(paths, tally, mapping=mapping, join=join)
-    return tally.result()
+    collector = ExampleCollector()
+    read_files(paths, collector, mapping=mapping, join=join)
+    return collector.result()
 
 
 def read_files(
     paths: Sequence[Path],
-    tally: ExampleCollector,
+    collector: ExampleCollector,
     *,
     mapping: Mapping[str, str] | None = None,
     join: str | None = None,
 ) -> None:
-    """`read_examples` into a tally that may hold more, such as the topic's. Raises as that does."""
+    """`read_examples` into a collector that may already hold examples. Raises as `read_examples` does."""
     reading = Reading(formats=KINDS, mapping=mapping, join=join)
     try:
         for row in import_files(paths, reading):
-            for one in _outcomes(row):
-                tally.add(one)
+            for outcome in _outcomes(row):
+                collector.add(outcome)
     except InvalidRecord as exc:
         raise TrainingDataError(str(exc)) from exc
 
 
 def _outcomes(row: Imported[Outcome | Draft | Label | InvalidRecord]) -> Iterator[Outcome]:
-    found = row.found
-    if isinstance(found, SetAside):
-        yield found.reason
-    elif isinstance(found, InvalidRecord):
+    result = row.found
+    if isinstance(result, SetAside):
+        yield result.reason
+    elif isinstance(result, InvalidRecord):
         kind = KINDS.get(row.form)
         known = f"\n  {kind.name} ({kind.signature}): {kind.summary}" if kind is not None else ""
-        raise TrainingDataError(f"{found}{known}") from found
-    elif isinstance(found, Draft):
-        yield outcome(found, row.form, str(row.place or "a join"))
-    elif not isinstance(found, Label):
-        yield found
+        raise TrainingDataError(f"{result}{known}") from result
+    elif isinstance(result, Draft):
+        yield outcome_of(result, row.form, str(row.place or "a join"))
+    elif not isinstance(result, Label):
+        yield result

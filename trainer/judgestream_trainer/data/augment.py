@@ -1,9 +1,8 @@
-"""Swap augmentation, reference support and reference drop: pure functions that copy (JudgeLM, arXiv
-2310.17631, section 4).
+"""Swap augmentation, reference support and reference drop (JudgeLM, arXiv 2310.17631, section 4).
 
-JudgeLM's released code edits its cached records in place, so that from the second epoch on a share of the
-samples is trained with answers and target in opposite orders. Here a visit is a function of the example,
-the seed and the epoch, and the example stays as it was. `InPlaceDefect` reproduces theirs, for ablations.
+JudgeLM's released code edits its cached records in place, so from the second epoch on some samples have
+answers and target in opposite orders. Here a visit is a pure function of example, seed and epoch.
+`InPlaceDefect` reproduces the released behaviour for ablations.
 """
 
 from collections.abc import Callable
@@ -19,10 +18,10 @@ from judgestream_trainer.randomness import derived
 class Augmentation:
     """Probabilities per visit, each from 0 to 1.
 
-    swap_probability            show the answers in the other order, scores and explanation with them
-    reference_keep_probability  show the reference (JudgeLM's misnamed `ref_drop_ratio` is this one)
-    single_probability          use the single form: the reference as answer 1, forced to 10
-    in_place_defect             1: as JudgeLM's released code does it, for ablations only; 0: exactly
+    swap_probability            show the answers in the other order, with their scores and explanation
+    reference_keep_probability  show the reference (JudgeLM calls this `ref_drop_ratio`)
+    single_probability          use the single form: the reference as answer 1 with score 10
+    in_place_defect             1: the behaviour of JudgeLM's released code, for ablations only; 0: off
     """
 
     swap_probability: float = 0.5
@@ -33,11 +32,11 @@ class Augmentation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Visit:
-    """One training sample: an example as it is shown this time, and by which template form.
+    """One training sample: an example as shown in one epoch, and its template form.
 
-    judgement   what is to be written below the prompt; its scores are in the shown order
-    unnamed     its explanation was left out: the answers were exchanged, and it is not settled whom the text
-                speaks of
+    judgement   the target; its scores are in the shown order
+    unnamed     the explanation was dropped: the answers were swapped, and the text does not make clear which
+                answer it refers to
     """
 
     example: Example
@@ -48,21 +47,21 @@ class Visit:
 
 
 Visitor = Callable[[Example, int], Visit]
-"""An example and the epoch -> how it is shown then."""
+"""(example, epoch) -> the training sample."""
 
 
 def visitor(augmentation: Augmentation, *, seed: int) -> Visitor:
-    """The augmentation as one function of example and epoch."""
+    """The augmentation as a function of example and epoch."""
     if augmentation.in_place_defect:
         return InPlaceDefect(augmentation, seed=seed)
     return lambda example, epoch: visit(example, augmentation, seed=seed, epoch=epoch)
 
 
 def visit(example: Example, augmentation: Augmentation, *, seed: int, epoch: int) -> Visit:
-    """The example in this epoch. The same arguments give the same visit, in any order of calls.
+    """The training sample of this epoch, a pure function of its arguments.
 
-    Every draw is made every time, so changing one probability leaves the other draws alone. An example
-    that has one judgement only is shown as that one needs it, whatever is drawn.
+    Every draw is made every time, so a change of one probability does not affect the other draws. An example
+    with a single judgement is shown as that judgement requires, whatever is drawn.
     """
     swap, keep, single = _draws(example, seed, epoch)
     shown = swapped(example) if swap < augmentation.swap_probability else example
@@ -70,19 +69,19 @@ def visit(example: Example, augmentation: Augmentation, *, seed: int, epoch: int
         return Visit(example=shown, judgement=shown.informed, with_reference=True, form="single")
     kept = keep < augmentation.reference_keep_probability
     judgement = (shown.informed or shown.blind) if kept else (shown.blind or shown.informed)
-    if judgement is None:  # an Example has one
+    if judgement is None:  # unreachable: Example requires one
         raise AssertionError(f"example {example.id!r} has no judgement")
     informed = judgement is shown.informed
-    told = example.informed if informed else example.blind
-    unnamed = told is not None and bool(told.explanation) and not judgement.explanation
+    original = example.informed if informed else example.blind
+    unnamed = original is not None and bool(original.explanation) and not judgement.explanation
     return Visit(example=shown, judgement=judgement, with_reference=informed, unnamed=unnamed)
 
 
 def swapped(example: Example) -> Example:
-    """The example with its answers, systems, scores and the names in the explanations exchanged.
+    """The example with answers, systems, scores and the names in the explanations swapped.
 
-    Question and reference stay. Swapping twice gives the example back, less an explanation of which it is
-    not settled whom it speaks of: that one is left out, its scores stay.
+    Swapping twice restores the example, except for explanations that do not make clear which answer they
+    refer to: these are dropped, and their scores kept.
     """
     return replace(
         example,
@@ -95,8 +94,11 @@ def swapped(example: Example) -> Example:
 
 
 class InPlaceDefect:
-    """JudgeLM's released augmentation, defect and all: every visit edits the record that later visits start
-    from, and the with-reference judgement is never swapped (facts: baaivision/JudgeLM @ 00c45169)."""
+    """JudgeLM's released augmentation with its defect (baaivision/JudgeLM, commit 00c45169).
+
+    Every visit edits the record that later visits start from, and the judgement with reference is never
+    swapped.
+    """
 
     def __init__(self, augmentation: Augmentation, *, seed: int) -> None:
         self._augmentation = augmentation

@@ -1,18 +1,18 @@
-"""What a judge is trained on: a question, two answers, and what a teacher said of them.
+"""Training examples: a question, two answers, and a teacher's judgements of them.
 
-Every source of training data (JudgeLM rows, preference pairs, our own topic, the task families) becomes
-this one shape, and everything behind it (augmentation, encoding, the loop) knows nothing else.
+Every source of training data (JudgeLM rows, preference pairs, our own topic, the task families) is converted
+to this one type, the only input of augmentation, encoding and training.
 """
 
 from dataclasses import dataclass
 
 Mark = tuple[int, int, bool]
-"""First character of a stretch of an answer, the one after its last, and whether the stretch is wrong."""
+"""Start and end (exclusive) of a span of an answer, in characters, and whether the span is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judgement:
-    """A teacher's words: one score per answer, by position, and the text below the score line."""
+    """A teacher's judgement: one score per answer, by position, and the text below the score line."""
 
     scores: tuple[float, float]
     explanation: str = ""
@@ -22,12 +22,12 @@ class Judgement:
 class Example:
     """One judged pair.
 
-    blind, informed   the judgement of a teacher who did not see the reference, and of one who did; at
-                      least one is there, and `informed` only with a reference
-    systems           who gave the answers, where that is known
-    source            where it comes from (file and line, topic and offset, task family): data lineage
-    group             a finer name for reports, such as the task family
-    marks             per answer, which stretches are wrong; only generators know that
+    blind, informed   the judgements without and with sight of the reference; at least one is present, and
+                      `informed` requires a reference
+    systems           the systems that gave the answers, "" if unknown
+    source            origin (file and line, topic and offset, task family), for data lineage
+    group             a group for reports, such as the task family
+    marks             the wrong spans of each answer; only generated data has them
     """
 
     id: str
@@ -44,12 +44,14 @@ class Example:
     def __post_init__(self) -> None:
         if self.blind is None and self.informed is None:
             raise ValueError(
-                f"example {self.id!r} has no judgement: fill blind, or informed and reference"
+                f"example {self.id!r} has no judgement: set blind, or informed and reference"
             )
         if self.informed is not None and self.reference is None:
             raise ValueError(
-                f"example {self.id!r} has a judgement by a reference, and none: fill reference"
+                f"example {self.id!r} has an informed judgement but no reference: set reference"
             )
         for answer, marks in zip(self.answers, self.marks, strict=True):
             if not all(0 <= low <= high <= len(answer) for low, high, _ in marks):
-                raise ValueError(f"example {self.id!r} has a mark outside its answer")
+                raise ValueError(
+                    f"example {self.id!r} has a mark outside its answer: use offsets in the text"
+                )

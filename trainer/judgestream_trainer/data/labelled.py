@@ -1,4 +1,4 @@
-"""Requests joined with their labels, and with the verdicts on them: the stream's own training data."""
+"""Training data from the stream itself: requests joined with their labels and verdicts."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +12,7 @@ from judgestream.contracts.json_mapping import parsed
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.formats.fields import Fields, InvalidRecord
 from judgestream.core.identity import content_digest
+from judgestream.core.preference import Preference
 from judgestream.core.types import PROBE_KEY, Request, Status, Verdict
 from judgestream.evaluation.labels import Ballots, NoGold
 from judgestream.v1 import judging_pb2 as pb
@@ -22,8 +23,11 @@ from judgestream_trainer.data.pairs import decided
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VerdictSummary:
-    """What an example needs of a verdict. `winner` is a candidate id, "" for a tie, None unless scored;
-    `informed` when its explanation was written with the reference in sight."""
+    """The parts of a verdict that an example needs.
+
+    winner    a candidate id, "" for a tie, None unless scored
+    informed  whether the explanation was written with the reference shown
+    """
 
     winner: str | None
     explanation: str
@@ -41,11 +45,10 @@ class VerdictSummary:
 class LabelledRequests:
     """Requests, labels and verdicts, joined by request id.
 
-    The scores come from the label, which is the truth: the annotators' majority, by the same rule
-    (`core`'s `stats.labels`) that `judgestream agreement` measures by. Such a truth holds with and without
-    the reference, so a request with a reference gets both judgements. A verdict adds its explanation where
-    it says the same as the label, never otherwise, and the example's group: `agrees`, `differs` or
-    `unscored`; without a verdict it is empty.
+    The labels are the truth: the scores come from the annotators' majority, by the rule of
+    `judgestream agreement` (`evaluation.labels`). This truth holds with and without the reference, so a
+    request with a reference gets both judgements. A verdict contributes its explanation only if it agrees
+    with the label. It also sets the example's group: `agrees`, `differs`, `unscored`, "" without a verdict.
     """
 
     def __init__(self) -> None:
@@ -82,7 +85,7 @@ class LabelledRequests:
             self._faulty[request_id] = None
 
     def add_verdict(self, fields: Fields) -> None:
-        """A scored verdict counts before one that is not; of several scored ones the last."""
+        """A scored verdict takes precedence; among several scored ones, the last."""
         message = parsed(fields, pb.Verdict)
         try:
             verdict = verdict_from_message(message)
@@ -125,7 +128,7 @@ class LabelledRequests:
 
 
 def _example(
-    request: Request, winner: str, side: int, verdict: VerdictSummary | None, source: str
+    request: Request, winner: str, side: Preference, verdict: VerdictSummary | None, source: str
 ) -> Example:
     first, second = request.candidates
     agrees = verdict is not None and verdict.winner == winner
@@ -159,7 +162,7 @@ def _group(verdict: VerdictSummary | None, agrees: bool) -> str:
 
 def _id(fields: Fields, request_id: str) -> str:
     if not request_id:
-        fields.reject("requestId", "is missing, and records are joined by it")
+        fields.reject("requestId", "is missing: records are joined by it")
     return request_id
 
 
@@ -178,7 +181,7 @@ _PARTS: Mapping[str, Callable[[LabelledRequests, Fields], None]] = MappingProxyT
 )
 VERDICTS = Kind(
     name="verdicts",
-    summary="what `judgestream verdicts export` writes; joined with labels and requests",
+    summary="the output of `judgestream verdicts export`; joined with labels and requests",
     needs=(("verdictId", "verdict_id"), ("requestId", "request_id")),
     join=LabelledRequests,
 )

@@ -1,10 +1,10 @@
-"""Whom an explanation speaks of, exchanged: `Assistant 1` for `Assistant 2`, and every other way to say it.
+"""Swapping of the answers' names in an explanation: `Assistant 1` for `Assistant 2`, in any wording.
 
-The text is cut into words, and each word that may stand for one of the two answers is looked at with its
-neighbours. It speaks of an answer ("Answer 2", "the first response"), or of something else ("answer 2 km",
-"the first step"), or the words around it do not settle that ("the answer 2", "the second is worse"): then the
-text as a whole cannot be exchanged. What is decided never depends on which of the two is named, so exchanging
-twice gives the text back.
+The text is split into words, and each word that may refer to one of the two answers is classified by its
+neighbours. It refers to an answer ("Answer 2", "the first response"), to something else ("answer 2 km", "the
+first step"), or its context is ambiguous ("the answer 2", "the second is worse"). An ambiguous word makes the
+whole text unswappable. The classification does not depend on which of the two answers is named, so swapping
+twice restores the text.
 """
 
 import re
@@ -23,7 +23,7 @@ _OTHER: Mapping[str, str] = MappingProxyType(
     {word: other for pair in _PAIRS for word, other in (pair, pair[::-1])}
 )
 
-# A number with its decimals, an ordinal in figures, letters, or any other character that is not blank.
+# A number with its decimals, a numeric ordinal, letters, or any other character that is not white space.
 _WORD = re.compile(
     r"\d+(?:st|nd)(?![^\W_])|\d+(?:[.,]\d+)*|[A-Za-z]+|\n|[^\s\u00a0\u2009\u202f]", re.ASCII
 )
@@ -68,9 +68,9 @@ _COMPARED = _words("than over beats beat vs versus")
 
 
 def swap_names(text: str) -> str | None:
-    """The text with the two answers' names exchanged; None where it cannot be settled whom it speaks of.
+    """The text with the two answers' names swapped, or None if a reference is ambiguous.
 
-    `Assistant 10`, `the first step` and `answer 2 km` are somebody else or something else, and stay.
+    `Assistant 10`, `the first step` and `answer 2 km` do not refer to the answers and stay unchanged.
     """
     found = list(_WORD.finditer(text))
     reader = _Reader([match[0] for match in found], [match[0].lower() for match in found])
@@ -91,8 +91,11 @@ def swap_names(text: str) -> str | None:
 
 
 class _Reader:
-    """Decides word by word. `named` are the words that name an answer, `joined` those with no blank before
-    them."""
+    """Classifies the words by index.
+
+    named   words that refer to an answer
+    joined  words without white space before them
+    """
 
     def __init__(self, words: Sequence[str], lower: Sequence[str]) -> None:
         self.words = words
@@ -101,7 +104,7 @@ class _Reader:
         self.joined: set[int] = set()
 
     def read(self) -> bool:
-        """Whether everything was settled."""
+        """Classify all words. Returns False if one is ambiguous."""
         bare: list[int] = []
         turned: list[int] = []
         for at, word in enumerate(self.lower):
@@ -120,7 +123,7 @@ class _Reader:
         return self._bare(bare) and self._turned(turned)
 
     def _numbered(self, at: int) -> bool:
-        """A noun that a number or letter follows: `Assistant 1`, `answers A and B`, `Response #2`."""
+        """A noun followed by a number or letter: `Assistant 1`, `answers A and B`, `Response #2`."""
         noun, members = self.lower[at], self._members(at + 1)
         if not members:
             return True
@@ -145,7 +148,7 @@ class _Reader:
         return False
 
     def _members(self, at: int) -> list[int]:
-        """Where the number after a noun stands, and the others of a list: `1`, `#1 and #2`, `1/2`."""
+        """The indices of the number after a noun and of the rest of a list: `1`, `#1 and #2`, `1/2`."""
         first = self._member(at)
         if first is None:
             return []
@@ -188,14 +191,14 @@ class _Reader:
         return True
 
     def _stands_alone(self, at: int) -> bool:
-        """`the second.`, `the first is`, `the first one`: of an answer, perhaps."""
+        """`the second.`, `the first is`, `the first one`: possibly an answer."""
         following = at + 2 if self._at(at + 1) in ("one", "ones") else at + 1
         return self._at(following) in _CLAUSES | {""} and (
             self._before(at) == "the" or self._before(at) in _COMPARED
         )
 
     def _bare(self, places: Sequence[int]) -> bool:
-        """Ordinals alone speak of an answer where one in the same sentence does with its noun."""
+        """An ordinal without a noun refers to an answer if one with a noun in the same sentence does."""
         for at in places:
             if not any(self.lower[k] in _ORDINALS for k in self._sentence(at) if k in self.named):
                 return False
@@ -203,7 +206,7 @@ class _Reader:
         return True
 
     def _turned(self, places: Sequence[int]) -> bool:
-        """`the former` is who was named first in the text. Where nobody was, it is who was shown first."""
+        """`the former` is the answer named first in the text, or, without one, the answer shown first."""
         for at in places:
             before = sum(k < at for k in self.named if self.lower[k] not in ("former", "latter"))
             if before == 1:
@@ -216,7 +219,7 @@ class _Reader:
         return self._before(at) == "the" and self._at(at + 1) in _CLAUSES | _NOUNS | {""}
 
     def _abbreviated(self, at: int) -> bool:
-        """`A1` for an answer, or `better than 2`: perhaps."""
+        """`A1`, or `better than 2`: possibly an answer."""
         short = at in self.joined and self.lower[at - 1] in ("a", "b", "r")
         return short or (self._before(at) in _COMPARED and self._at(at + 1) in _ENDS | {""})
 
@@ -236,12 +239,12 @@ class _Reader:
         return self.lower[at] if 0 <= at < len(self.lower) else ""
 
     def _before(self, at: int) -> str:
-        """The word before; the text's beginning counts as the end of a line."""
+        """The word before; the beginning of the text counts as a line end."""
         return self.lower[at - 1] if at > 0 else "\n"
 
 
 def _in_the_case_of(word: str) -> str | None:
-    """The other word, written as this one is; None for a word in no common case ("fIRst")."""
+    """The other word in the same case; None for irregular case ("fIRst")."""
     other = _OTHER[word.lower()]
     for style in (str.lower, str.capitalize, str.upper):
         if style(word) == word:

@@ -1,4 +1,4 @@
-"""What becomes of a record: an example, or a reason why not; and the counts of both."""
+"""Outcomes of reading a record: an example or the reason why there is none, and their counts."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,17 +13,17 @@ from judgestream.core.types import Label
 from judgestream_trainer.data.example import Example
 
 HIGHEST = 10.0
-"""Scores are from 0 to this. The scale begins at 1; the teacher sometimes gives a 0."""
+"""The upper bound of a score. The scale begins at 1, but teachers sometimes give a 0."""
 
 
 class TrainingDataError(ConfigurationError):
-    """A file of training data is not what it should be. The message names file, line and field."""
+    """A file of training data is malformed. The message names file, line and field."""
 
     code = "training_data"
 
 
 class Reason(StrEnum):
-    """Why a record, or one judgement of it, cannot be used. Counted, never silently dropped."""
+    """Why a record, or one of its judgements, is unusable. Always counted, never dropped silently."""
 
     EMPTY_QUESTION = "empty_question"
     EMPTY_ANSWER = "empty_answer"
@@ -33,44 +33,44 @@ class Reason(StrEnum):
     MARKED_UNREADABLE = "marked_unreadable"  # its score is [-1, -1]
     UNPARSABLE = "unparsable"  # its text does not begin with a score line
     OUT_OF_RANGE = "out_of_range"  # a score below 0 or above 10
-    SCORES_DISAGREE = "scores_disagree"  # its score line and its `score` are not the same
-    NO_REFERENCE = "no_reference"  # judged by a reference that is not there
+    SCORES_DISAGREE = "scores_disagree"  # its score line and its `score` differ
+    NO_REFERENCE = "no_reference"  # judged by a reference that is missing
     REPLACED = "replaced"  # a later record has the same id
-    NO_REQUEST = "no_request"  # a label or verdict of a request that no file has
-    NO_LABEL = "no_label"  # a request or verdict that nobody labelled
+    NO_REQUEST = "no_request"  # a label or verdict whose request is in no file
+    NO_LABEL = "no_label"  # a request or verdict without a label
     INVALID_LABEL = "invalid_label"  # its labels name neither a winner nor a tie, or both
-    AMBIGUOUS = "ambiguous"  # two contents under one request id: which one is labelled?
-    PROBE = "probe"  # a check of `judgestream doctor`, nobody's request
-    NO_MAJORITY = "no_majority"  # its annotators do not agree
-    UNKNOWN_WINNER = "unknown_winner"  # the label names none of the two candidates
+    AMBIGUOUS = "ambiguous"  # two contents under one request id: the label could mean either
+    PROBE = "probe"  # a test request of `judgestream doctor`
+    NO_MAJORITY = "no_majority"  # its annotators disagree
+    UNKNOWN_WINNER = "unknown_winner"  # the label names neither candidate
     NOT_A_PAIR = "not_a_pair"  # a request with one candidate, or with more than two
-    UNDECODABLE = "undecodable"  # a record on the topic that is no example
-    TAKEN_BACK = "taken_back"  # a tombstone on the topic, and the example that it takes back
-    NO_TEXTS = "no_texts"  # a review whose question or answers no file has
+    UNDECODABLE = "undecodable"  # an invalid record on the topic
+    TAKEN_BACK = "taken_back"  # a tombstone on the topic, and the example that it deletes
+    NO_TEXTS = "no_texts"  # a review whose question or answers are in no file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usable:
-    """An example. `lost` says why judgements that its record holds, too, are not in it."""
+    """An example. `lost` holds the reasons for judgements of its record that are left out."""
 
     example: Example
     lost: tuple[Reason, ...] = ()
 
 
 LeftOut = Reason | Aside | NoLabel
-"""Why a record gave no example: a reason of training's own, or one of the input format's."""
+"""Why a record gave no example: a reason of training, or one of the input format."""
 Outcome = Usable | LeftOut
 Kind = Format[Outcome | Draft | Label | InvalidRecord]
-"""A row of the table of training data."""
+"""A row of the table of training-data formats."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counts:
     """read = kept + everything in `by_reason`.
 
-    read       records; in a join (verdicts, labels, requests) request ids
-    by_reason  those that gave no example
-    lost       judgements that could not be used, of records that were kept for their other one
+    read       records; for joined files (verdicts, labels, requests) request ids
+    by_reason  records without an example
+    lost       unusable judgements of records that were kept for their other judgement
     """
 
     read: int = 0
@@ -79,7 +79,7 @@ class Counts:
     lost: Mapping[Reason, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """One line, the most frequent reasons first."""
+        """One line, with the most frequent reasons first."""
         left_out = f", {self.read - self.kept} left out ({_listed(self.by_reason)})"
         lost = f"; {sum(self.lost.values())} kept with one judgement of two ({_listed(self.lost)})"
         return (
@@ -89,7 +89,7 @@ class Counts:
 
 
 class ExampleCollector:
-    """Gathers outcomes. A later example of an id takes the place of the earlier one, as on the topic."""
+    """Collects outcomes. A later example replaces an earlier one with the same id, as on the topic."""
 
     def __init__(self) -> None:
         self._examples: dict[str, Example] = {}
@@ -112,7 +112,7 @@ class ExampleCollector:
         self._lost.update(outcome.lost)
 
     def take_back(self, example_id: str) -> None:
-        """A record that says that there is no such example any more."""
+        """Delete an example, as a tombstone on the topic does."""
         known = self._examples.pop(example_id, None)
         self._read += 1
         self._by_reason[Reason.TAKEN_BACK] += 1 + (known is not None)
@@ -128,22 +128,22 @@ class ExampleCollector:
 
 
 def unusable(example: Example) -> Reason | None:
-    """What keeps an example from teaching anything, whatever its source; None when nothing does."""
+    """Why an example cannot be trained on, whatever its source; None if it can."""
     first, second = (answer.strip() for answer in example.answers)
-    judgements = [one for one in (example.blind, example.informed) if one is not None]
+    judgements = [j for j in (example.blind, example.informed) if j is not None]
     if not example.question.strip():
         return Reason.EMPTY_QUESTION
     if not first or not second:
         return Reason.EMPTY_ANSWER
     if first == second:
         return Reason.IDENTICAL_ANSWERS
-    if not all(in_range(one.scores) for one in judgements):
+    if not all(in_range(judgement.scores) for judgement in judgements):
         return Reason.OUT_OF_RANGE
     return None
 
 
 def in_range(scores: tuple[float, float]) -> bool:
-    """Whether both are scores. NaN is none."""
+    """Whether both scores are in range; NaN is not."""
     return all(0.0 <= score <= HIGHEST for score in scores)
 
 

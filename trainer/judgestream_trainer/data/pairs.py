@@ -1,4 +1,4 @@
-"""Drafts of the input formats as examples: what a teacher wrote, or which answer people chose."""
+"""Drafts of the input formats as examples, from a teacher's reviews or from votes."""
 
 from collections import Counter
 
@@ -11,24 +11,27 @@ from judgestream_trainer.data.outcomes import Outcome, Reason, Usable
 from judgestream_trainer.data.teacher import judgement
 
 BETTER, WORSE, EQUAL = 8.0, 4.0, 6.0
-"""The scores that stand for a bare preference. Only their order is known, so they are the same for every
-pair: far enough apart to be clear, away from the ends of the scale, and the same sum for a tie."""
+"""The scores that represent a preference, of which only the order is known: clearly apart, away from the ends
+of the scale, and with the same sum for a tie."""
+_SCORES = {
+    Preference.FIRST: (BETTER, WORSE),
+    Preference.TIE: (EQUAL, EQUAL),
+    Preference.SECOND: (WORSE, BETTER),
+}
 SCORED = ("judgelm", "fastchat-reviews")
-"""Formats whose rows are judgements: one without any has no judgement, where others have no label."""
+"""Formats whose rows are judgements: an empty one counts as NO_JUDGEMENT instead of NO_LABEL."""
 
 
-def decided(winner: int, explanation: str = "") -> Judgement:
-    """The judgement of a pair of which only the winner is known: +1 the first answer, 0 none, -1 the
-    second."""
-    scores = {1: (BETTER, WORSE), 0: (EQUAL, EQUAL), -1: (WORSE, BETTER)}[winner]
-    return Judgement(scores=scores, explanation=explanation)
+def decided(preference: Preference, explanation: str = "") -> Judgement:
+    """The judgement of a pair of which only the preference is known."""
+    return Judgement(scores=_SCORES[preference], explanation=explanation)
 
 
 def outcome(draft: Draft, form: str, source: str) -> Outcome:
-    """The example that a draft gives, or why it gives none.
+    """The example of a draft, or the reason why there is none.
 
-    A teacher's scores and reasons are taken as they are, where text and scores say the same. Else the
-    majority of the votes decides; votes that hold with and without a reference give both judgements.
+    A teacher's scores and explanation are kept if text and scores agree. Otherwise the majority of the votes
+    decides; votes that are valid with and without a reference give both judgements.
     """
     if len(draft.candidates) != 2:
         return Reason.NOT_A_PAIR
@@ -40,9 +43,8 @@ def outcome(draft: Draft, form: str, source: str) -> Outcome:
     has_reference = bool((draft.reference or "").strip())
     blind = _by_votes(draft, informed=False)
     informed = _by_votes(draft, informed=True) if has_reference else None
-    good = [one for one in (blind, informed) if isinstance(one, Judgement)]
-    if not good:
-        return next(one for one in (blind, informed) if isinstance(one, Reason))
+    if not any(isinstance(result, Judgement) for result in (blind, informed)):
+        return next(result for result in (blind, informed) if isinstance(result, Reason))
     return Usable(
         example=_example(
             draft,
@@ -55,8 +57,8 @@ def outcome(draft: Draft, form: str, source: str) -> Outcome:
 
 
 def _by_votes(draft: Draft, *, informed: bool) -> Judgement | Reason:
-    """The majority of the votes that hold with (without) the reference."""
-    votes = [one.winner for one in draft.votes if one.with_reference in (None, informed)]
+    """The majority of the votes that are valid with or without the reference."""
+    votes = [vote.winner for vote in draft.votes if vote.with_reference in (None, informed)]
     if not votes:
         return Reason.NO_LABEL
     winner = majority(votes)
@@ -67,11 +69,11 @@ def _by_votes(draft: Draft, *, informed: bool) -> Judgement | Reason:
 
 
 def _reviewed(draft: Draft, form: str, source: str) -> Outcome:
-    """A record is kept for one good judgement. When all are bad, the first one's reason is the record's."""
-    found = {review.with_reference: _judgement(draft, review) for review in draft.reviews}
-    lost = tuple(one for one in found.values() if not isinstance(one, Judgement))
-    blind, informed = found.get(False), found.get(True)
-    if not any(isinstance(one, Judgement) for one in found.values()):
+    """One usable judgement keeps the record. Without any, the first one's reason is that of the record."""
+    results = {review.with_reference: _judgement(draft, review) for review in draft.reviews}
+    lost = tuple(result for result in results.values() if not isinstance(result, Judgement))
+    blind, informed = results.get(False), results.get(True)
+    if not any(isinstance(result, Judgement) for result in results.values()):
         return next(iter(lost), Reason.NO_JUDGEMENT)
     made = _example(
         draft,
@@ -97,8 +99,10 @@ def _judgement(draft: Draft, review: Review) -> Judgement | Reason:
 def _example(
     draft: Draft, form: str, source: str, *, blind: Judgement | None, informed: Judgement | None
 ) -> Example:
-    """Its id is the record's own (else its place in the file) with a digest of the texts: two files, or two
-    pairs with one prompt id, do not get into each other's way."""
+    """The example, with an id from the record's id (or place) and a digest of the texts.
+
+    The digest keeps apart equal ids of two files, and several pairs of one prompt.
+    """
     first, second = draft.candidates
     content = digest(draft.question, first.text, second.text, length=10)
     name = draft.name.removesuffix(f"-{content}")

@@ -1,4 +1,4 @@
-"""The questions of a benchmark, so that nobody trains on what it asks."""
+"""The questions of a benchmark, to exclude them from training."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,15 +11,15 @@ from judgestream_trainer.data.outcomes import TrainingDataError
 
 NAMES = ("question", "question_body", "prompt", "instruction", "text")
 TURNS = "turns"
-"""MT-Bench's name for the user's messages, of which the first is the question."""
+"""MT-Bench's field for the user's messages; the first one is the question."""
 
 
 def read_questions(paths: Sequence[Path]) -> list[str]:
     """The question of every record, whatever the file's format.
 
     Raises:
-        TrainingDataError: a record has none; the message names file, line and fields.
-        ConfigurationError: a file cannot be read.
+        TrainingDataError: a record has no question; the message names file, line and fields.
+        ConfigurationError: a file is unreadable.
     """
     try:
         return [
@@ -35,11 +35,11 @@ def _question(fields: Fields) -> str:
     form = detect(fields.values, FORMATS)
     if form is not None and form.alone:
         try:
-            found = next(form.found(fields), None)
-        except InvalidRecord:  # nothing to judge, and perhaps a question all the same
-            found = None
-        if isinstance(found, Draft):
-            return found.question
+            draft = next(form.found(fields), None)
+        except InvalidRecord:  # nothing to judge, but the record may still hold a question
+            draft = None
+        if isinstance(draft, Draft):
+            return draft.question
     name = next((name for name in NAMES if fields.has(name)), None)
     if name is not None:
         return fields.text(name)

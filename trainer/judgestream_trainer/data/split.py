@@ -1,7 +1,7 @@
-"""Train, validation and test sides without prompts that leak, and records that come twice taken out.
+"""Deduplication, and a split into train, validation and test sides that no prompt crosses.
 
-The side is a function of the question alone: whatever else a data set holds, and however it grows, a
-question that was held out once is held out for ever.
+The side depends on the question alone: a question that is held out stays held out, whatever else the data
+set holds and however it grows.
 """
 
 import hashlib
@@ -13,11 +13,12 @@ from enum import StrEnum
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.formats.base import digest
+from judgestream.core.preference import Preference
 from judgestream_trainer.data.example import Example
 
 _NO_WORD = re.compile(r"[\W_]+")
 _EMPTY_WORDS = frozenset("a an the this that please kindly can could would will you me".split())
-"""Words that a question can have or lack without being another question."""
+"""Words that do not make two questions different."""
 
 
 class Side(StrEnum):
@@ -28,9 +29,9 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shares:
-    """The expected shares of the questions that are held out; the rest is trained on.
+    """The expected shares of held-out questions; the rest is for training.
 
-    salt   another one gives another split
+    salt   changes the split
     """
 
     validation: float = 0.05
@@ -40,23 +41,26 @@ class Shares:
     def __post_init__(self) -> None:
         if min(self.validation, self.test) < 0 or self.validation + self.test >= 1:
             raise ConfigurationError(
-                f"shares of {self.validation:g} for validation and {self.test:g} for test leave"
-                " nothing to train on: each must be at least 0, both together below 1"
+                f"invalid shares: {self.validation:g} for validation and {self.test:g} for test leave"
+                " nothing to train on. Use shares of at least 0 with a sum below 1"
             )
 
 
 def normalised(text: str) -> str:
-    """Words in lower case with one space between: case, white space, punctuation and Unicode's ways to
-    write one character are folded. A text without any word keeps its signs."""
+    """The words in lower case, separated by single spaces.
+
+    Case, white space, punctuation and Unicode compatibility forms are normalised. A text without words keeps
+    its signs.
+    """
     lower = unicodedata.normalize("NFKC", text).casefold()
     return _NO_WORD.sub(" ", lower).strip() or " ".join(lower.split())
 
 
 def prompt_key(question: str) -> str:
-    """What questions of one side share: the set of their words, less those that mean nothing here.
+    """The sorted set of the question's content words; questions with equal keys are on the same side.
 
-    Equal normalised questions have equal keys. So have near duplicates that differ in word order,
-    repetition or politeness ("Please list the primes" and "List primes, please: the primes!").
+    Equal normalised questions have equal keys. So do near duplicates that differ in word order, repetition or
+    politeness ("Please list the primes" and "List primes, please: the primes!").
     """
     text = normalised(question)
     words = sorted(set(text.split()) - _EMPTY_WORDS)
@@ -64,7 +68,7 @@ def prompt_key(question: str) -> str:
 
 
 def side(question: str, shares: Shares) -> Side:
-    """Where a question belongs: a digest of its key against the shares."""
+    """The side of a question, by a digest of its key."""
     key = f"{shares.salt}\x1f{prompt_key(question)}"
     number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
     if number < shares.test:
@@ -73,25 +77,25 @@ def side(question: str, shares: Shares) -> Side:
 
 
 def split(examples: Iterable[Example], shares: Shares) -> dict[Side, list[Example]]:
-    """The examples by side, each side in the order given."""
-    sides: dict[Side, list[Example]] = {one: [] for one in Side}
+    """The examples by side, in their order."""
+    sides: dict[Side, list[Example]] = {name: [] for name in Side}
     for example in examples:
         sides[side(example.question, shares)].append(example)
     return sides
 
 
 def without_prompts(examples: Iterable[Example], questions: Iterable[str]) -> list[Example]:
-    """The examples whose question is none of these: what may be trained on when a benchmark asks them."""
-    taken = {prompt_key(question) for question in questions}
-    return [example for example in examples if prompt_key(example.question) not in taken]
+    """The examples whose question is not among these, for example those of a benchmark."""
+    excluded = {prompt_key(question) for question in questions}
+    return [example for example in examples if prompt_key(example.question) not in excluded]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unique:
-    """Examples of which no two compare the same answers to the same question.
+    """Examples without two that compare the same answers to the same question.
 
-    duplicates      how many were taken out: of equal ones the first stays
-    contradictory   those of them that named another winner than the one that stayed
+    duplicates      number of removed examples; the first of several equal ones stays
+    contradictory   number of removed examples with another winner than the one that stays
     """
 
     examples: Sequence[Example]
@@ -100,10 +104,10 @@ class Unique:
 
 
 def deduplicated(examples: Iterable[Example]) -> Unique:
-    """Take out examples with the question and answers of an earlier one, in either order.
+    """Remove examples with the question and answers of an earlier one, in either order.
 
-    The question's case and all white space are folded, and nothing else: "2 + 2?" and "2 - 2?" are two
-    questions, and answers may be judged by their punctuation.
+    Only the question's case and all white space are normalised: "2 + 2?" and "2 - 2?" are different
+    questions, and the quality of an answer may depend on its punctuation.
     """
     kept: dict[str, Example] = {}
     duplicates = contradictory = 0
@@ -128,10 +132,6 @@ def folded(text: str) -> str:
 
 def _winners(example: Example) -> set[str]:
     """The better answer's text by each judgement, "" for a tie."""
-    found = set()
-    for one in (example.blind, example.informed):
-        if one is not None:
-            first, second = one.scores
-            better = "" if first == second else example.answers[0 if first > second else 1]
-            found.add(folded(better))
-    return found
+    judgements = [j for j in (example.blind, example.informed) if j is not None]
+    signs = [Preference.between(*judgement.scores) for judgement in judgements]
+    return {sign.winner([folded(answer) for answer in example.answers]) for sign in signs}

@@ -1,4 +1,4 @@
-"""The topic `judge.training.v1`: examples out of it, and into it."""
+"""Reading and publishing examples on the topic `judge.training.v1`."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -19,44 +19,44 @@ from judgestream_trainer.data.topic import example_from_message, example_to_mess
 SOURCE = "judgestream/trainer"
 
 
-def read_topic(settings: Kafka, tally: ExampleCollector) -> None:
-    """All examples that are on the topic now, into a tally.
+def read_topic(settings: Kafka, collector: ExampleCollector) -> None:
+    """Collect all examples that are on the topic now.
 
-    Redeliveries and corrections replace, tombstones take back, and records that are no examples are
-    counted: a topic cannot be mended by whoever reads it, so they are no error.
+    Redeliveries and corrections replace earlier examples, tombstones delete them. Invalid records are counted
+    and are not an error, because a reader cannot fix the topic.
 
     Raises:
-        BrokerUnavailable: no broker answers.
+        BrokerUnavailable: no broker responds.
         ConfigurationError: the topic is missing.
     """
     with TopicReader(
         settings, TRAINING, TrainingExample, client_id="judgestream-trainer"
     ) as reader:
         for incoming in reader.read(reader.beginning(), until=reader.end()):
-            take(incoming, tally)
+            take(incoming, collector)
 
 
-def take(incoming: Incoming[TrainingExample], tally: ExampleCollector) -> None:
-    """One record of the topic into a tally."""
+def take(incoming: Incoming[TrainingExample], collector: ExampleCollector) -> None:
+    """Collect one record of the topic."""
     if incoming.record.value is None:
-        tally.take_back((incoming.record.key or b"").decode(errors="replace"))
+        collector.take_back((incoming.record.key or b"").decode(errors="replace"))
     elif isinstance(incoming.message, UndecodableRecord):
-        tally.add(Reason.UNDECODABLE)
+        collector.add(Reason.UNDECODABLE)
     else:
         try:
-            tally.add(Usable(example=example_from_message(incoming.message)))
+            collector.add(Usable(example=example_from_message(incoming.message)))
         except InvalidRequest:
-            tally.add(Reason.UNDECODABLE)
+            collector.add(Reason.UNDECODABLE)
 
 
 def publish(publisher: RecordPublisher, examples: Iterable[Example], *, at: datetime) -> None:
-    """Send examples; `publisher.flush` confirms them. `at` is their `labelled_at`.
+    """Send examples; `publisher.flush` confirms them. `at` becomes their `labelled_at`.
 
     Publishing twice is harmless: the topic keeps the latest record of each example id.
 
     Raises:
         ConfigurationError: the topic is missing.
-        OversizeRecord: an example is larger than the topic takes.
+        OversizeRecord: an example exceeds the topic's maximum record size.
         BrokerUnavailable: an example was not confirmed.
     """
     for example in examples:

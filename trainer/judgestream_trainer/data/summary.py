@@ -1,4 +1,4 @@
-"""What a set of examples is like: balance, lengths, duplicates, sides of the split."""
+"""Statistics of a set of examples: balance, lengths, duplicates, sides of the split."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from judgestream_trainer.data.teacher import judgement_text
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Balance:
-    """How often each answer is the better one."""
+    """How often the first answer is better, neither, or the second."""
 
     first: int
     tie: int
@@ -39,7 +39,7 @@ class Balance:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lengths:
-    """Of prompt and completion. `above` counts those longer than a limit, where one was given."""
+    """Lengths of prompt and completion together. `above` counts those over `limit`, if there is one."""
 
     unit: str
     median: int
@@ -67,7 +67,7 @@ class Lengths:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """sides   per side of the split: examples without duplicates, and different questions"""
+    """`sides` holds, per side of the split, the number of unique examples and of distinct questions."""
 
     blind: Balance
     informed: Balance
@@ -77,7 +77,7 @@ class Summary:
     sides: Mapping[Side, tuple[int, int]]
 
     def lines(self) -> Iterator[str]:
-        """For people, one fact a line."""
+        """The summary as text, one fact per line."""
         yield f"without reference: {self.blind}"
         yield f"with reference: {self.informed}"
         for lengths in self.lengths:
@@ -96,13 +96,14 @@ def summary(
 ) -> Summary:
     """Measure the examples.
 
-    tokens      counts the tokens of a text; lengths are in characters only when it is missing
-    max_tokens  the longest sequence that is to be trained on
+    tokens      counts the tokens of a text; without it, lengths are in characters only
+    max_tokens  the longest sequence to train on
     """
     characters: list[int] = []
     counted: list[int] = []
     for example in examples:
-        for text in sequences(example):  # one at a time: together they are larger than the examples
+        # one at a time: together they are larger than the examples
+        for text in sequences(example):
             characters.append(len(text))
             if tokens is not None:
                 counted.append(tokens(text))
@@ -111,20 +112,20 @@ def summary(
         lengths.append(Lengths.of(counted, unit="tokens", limit=max_tokens))
     unique = deduplicated(examples)
     return Summary(
-        blind=Balance.of(one.blind for one in examples if one.blind is not None),
-        informed=Balance.of(one.informed for one in examples if one.informed is not None),
+        blind=Balance.of(e.blind for e in examples if e.blind is not None),
+        informed=Balance.of(e.informed for e in examples if e.informed is not None),
         lengths=tuple(lengths),
         duplicates=unique.duplicates,
         contradictory=unique.contradictory,
         sides={
-            side: (len(found), len({prompt_key(one.question) for one in found}))
-            for side, found in split(unique.examples, shares).items()
+            side: (len(members), len({prompt_key(example.question) for example in members}))
+            for side, members in split(unique.examples, shares).items()
         },
     )
 
 
 def sequences(example: Example) -> Iterator[str]:
-    """What is trained on: prompt and completion, once per judgement, in JudgeLM's pair form."""
+    """The training sequences: prompt and completion in JudgeLM's pair form, one per judgement."""
     for judgement, reference in (
         (example.blind, None),
         (example.informed, example.reference),

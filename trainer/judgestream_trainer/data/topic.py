@@ -1,4 +1,4 @@
-"""Examples on `judge.training.v1`, and the same records as JSON lines."""
+"""Examples as records of `judge.training.v1`, in protobuf and as JSON lines."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from judgestream_trainer.data.outcomes import Kind, Outcome, Usable
 
 
 def example_to_message(example: Example, *, labelled_at: datetime) -> pb.TrainingExample:
-    """The record of an example. Nothing is lost; `labelled_at` is the record's event time."""
+    """The record of an example, without loss. `labelled_at` is the record's event time."""
     return pb.TrainingExample(
         example_id=example.id,
         question=example.question,
@@ -42,15 +42,16 @@ def example_from_message(message: pb.TrainingExample) -> Example:
     """The example of a record.
 
     Raises:
-        InvalidRequest: no id, not two answers, no judgement, or one without two scores.
+        InvalidRequest: the id is missing or too long, there are not two answers, or a judgement is missing
+            or has not two scores.
     """
     where = f"training example {quoted(message.example_id)}"
     if len(message.example_id.encode()) > ID:
-        raise InvalidRequest(f"{where}: example_id has more than {ID} bytes: give it a shorter one")
+        raise InvalidRequest(f"{where}: example_id exceeds {ID} bytes: use a shorter one")
     if not message.example_id:
-        raise InvalidRequest(f"{where}: example_id is empty: give every example an id of its own")
+        raise InvalidRequest(f"{where}: example_id is empty: give every example a unique id")
     if len(message.answers) != 2:
-        raise InvalidRequest(f"{where}: answers has {len(message.answers)} entries, not two")
+        raise InvalidRequest(f"{where}: answers has {len(message.answers)} entries: give two")
     first, second = message.answers
     try:
         return Example(
@@ -65,7 +66,7 @@ def example_from_message(message: pb.TrainingExample) -> Example:
             source=message.source,
             group=message.group,
         )
-    except ValueError as exc:  # the example's own rules
+    except ValueError as exc:  # raised by Example itself
         raise InvalidRequest(f"{where}: {exc}") from exc
 
 
@@ -79,7 +80,7 @@ def convert(fields: Fields) -> Outcome:
 
 
 def json_line(example: Example, *, labelled_at: datetime) -> str:
-    """The example's record as one line of JSON, its newline included."""
+    """The example's record as one line of JSON, with its newline."""
     message = example_to_message(example, labelled_at=labelled_at)
     return json_format.MessageToJson(message, indent=None, ensure_ascii=False) + "\n"
 
@@ -93,10 +94,13 @@ def _judgement_to_message(judgement: Judgement | None) -> pb.TeacherJudgement | 
 def _judgement(message: pb.TrainingExample, name: str, where: str) -> Judgement | None:
     if not message.HasField(name):
         return None
-    found: pb.TeacherJudgement = getattr(message, name)
-    if len(found.scores) != 2:
-        raise InvalidRequest(f"{where}: {name}.scores has {len(found.scores)} entries, not two")
-    return Judgement(scores=(found.scores[0], found.scores[1]), explanation=found.explanation)
+    judgement: pb.TeacherJudgement = getattr(message, name)
+    if len(judgement.scores) != 2:
+        raise InvalidRequest(
+            f"{where}: {name}.scores has {len(judgement.scores)} entries: give two"
+        )
+    first, second = judgement.scores
+    return Judgement(scores=(first, second), explanation=judgement.explanation)
 
 
 def _marks(answer: pb.TrainingAnswer) -> tuple[Mark, ...]:

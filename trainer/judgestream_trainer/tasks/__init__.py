@@ -1,4 +1,4 @@
-"""The table of task families. A new family is a file beside these and a row here."""
+"""Task families, one row each. A new family is a module in this package and a row in the table."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -27,10 +27,10 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 
 
 def items(family: Family, *, seed: int, held_out: bool) -> Iterator[Item]:
-    """The family's endless stream of one side of the split, the same for the same seed.
+    """An endless, reproducible stream of the family's items from one side of the split.
 
-    Both sides draw from the same generator and keep what falls on their side, so that an item's side
-    depends on its content alone: no seed can bring a held-out item into training.
+    Both sides draw items in the same way and keep those of their side. The side depends only on an item's
+    content, so no seed can bring a held-out item into training.
     """
     index = 0
     while True:

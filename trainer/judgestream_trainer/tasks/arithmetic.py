@@ -49,12 +49,12 @@ def _answer(rng: Random, task: str, result: int, correct: bool) -> Answer:
 
 
 def _digits(given: str, result: str) -> list[Span]:
-    """One span a digit; wrong where it differs, or everywhere when the lengths differ."""
+    """One span per digit: wrong where it differs, or everywhere if the lengths differ."""
     if len(given) != len(result):
         return [wrong(digit) for digit in given]
     return [right(a) if a == b else wrong(a) for a, b in zip(given, result, strict=True)]
 
 
 ARITHMETIC = Family(
-    name="arithmetic", make=_make, judges="compares the result of a sum with the reference's"
+    name="arithmetic", make=_make, judges="compares the result of a sum with that of the reference"
 )

@@ -1,4 +1,4 @@
-"""What a task item is: a question, two answers of known quality, and why."""
+"""Task items: a question, two answers of known quality, and an explanation."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -9,14 +9,14 @@ from judgestream.core.preference import Preference
 from judgestream_trainer.data.example import Example, Judgement, Mark
 
 LOWEST_SCORE, HIGHEST_SCORE = 1, 9
-"""What tasks give. 10 is left to JudgeLM's single form, which forces it onto the reference."""
+"""The scores of task answers. 10 is reserved for JudgeLM's single form, which gives it to the reference."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Span:
-    """A stretch of an answer. `wrong` says that it lowers the answer's quality.
+    """A span of an answer. `wrong` means that it lowers the answer's quality.
 
-    The trainer's throw-away head learns to find wrong stretches; nothing else reads the flag.
+    Only the trainer's auxiliary heads, which learn to find wrong spans, read the flag.
     """
 
     text: str
@@ -25,7 +25,7 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """One answer: its stretches, its computed score (1 to 9) and the remark that explains the score."""
+    """One answer: its spans, its computed score (1 to 9) and the remark that explains the score."""
 
     spans: tuple[Span, ...]
     score: int
@@ -37,23 +37,24 @@ class Answer:
 
     @property
     def marks(self) -> tuple[Mark, ...]:
-        """Where the spans stand in the text."""
-        found, at = list[Mark](), 0
+        """The position of each span in the text."""
+        marks, start = list[Mark](), 0
         for span in self.spans:
-            found.append((at, at + len(span.text), span.wrong))
-            at += len(span.text)
-        return tuple(found)
+            end = start + len(span.text)
+            marks.append((start, end, span.wrong))
+            start = end
+        return tuple(marks)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
     """One pair to judge.
 
-    reference           a correct answer; with `reference_required` the truth cannot be known without it
-    key                 decides the split; two items with one key are always on the same side
-    never_train         held out whatever its key says
-    group               a finer name within the family, for the card (`trained facts`, ...)
-    id                  names the item within its stream; seeds its augmentation
+    reference           a correct answer; if `reference_required`, the truth cannot be known without it
+    key                 determines the split; items with equal keys are on the same side
+    never_train         held out regardless of its key
+    group               a subgroup of the family, for the card (`trained facts`, ...)
+    id                  unique within its stream; seeds its augmentation
     """
 
     family: str
@@ -73,7 +74,7 @@ class Item:
 
     @property
     def held_out(self) -> bool:
-        """Whether this item is for evaluation only: one key in five, by its SHA-256 digest."""
+        """Whether the item is for evaluation only: one key in five, by its SHA-256 digest."""
         digest = hashlib.sha256(f"{self.family}\x1f{self.key}".encode()).digest()
         return self.never_train or digest[0] % 5 == 0
 
@@ -84,7 +85,7 @@ class Item:
 
     @property
     def example(self) -> Example:
-        """The item as training data: the computed truth takes the teacher's place."""
+        """The item as training data, with the computed truth in place of a teacher's judgement."""
         judgement = Judgement(scores=self.scores, explanation=self.explanation)
         first, second = self.answers
         return Example(
@@ -102,9 +103,9 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Family:
-    """One kind of task. `make(rng)` draws an item; the same generator state draws the same item.
+    """One kind of task. `make(rng)` draws an item; equal generator states draw equal items.
 
-    `judges` completes the card's sentence "this judge ...".
+    `judges` says what a judge trained on the family does: a verb phrase for the card.
     """
 
     name: str
@@ -121,12 +122,12 @@ def wrong(text: str) -> Span:
 
 
 def explain(first: Answer, second: Answer) -> str:
-    """The explanation that goes below the score line."""
+    """The explanation below the score line."""
     return f"Assistant 1 {first.note}. Assistant 2 {second.note}."
 
 
 def two_levels(rng: Random, levels: Sequence[int], tie: float = 0.2) -> tuple[int, int]:
-    """Quality levels of an item's two answers: equal with probability `tie`, else two different ones."""
+    """Quality levels of an item's two answers: equal with probability `tie`, else different."""
     if rng.random() < tie:
         level = rng.choice(levels)
         return level, level

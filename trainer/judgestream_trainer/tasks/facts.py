@@ -1,4 +1,4 @@
-"""The closed knowledge base: 160 facts of five relations, of which 32 are never trained."""
+"""The knowledge base: 160 facts of five relations, 32 of which are never trained."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relation:
-    """A kind of fact: how it is asked, how it is stated (`{s}` subject, `{o}` object), and its facts."""
+    """A kind of fact: its question, its statement (`{s}` subject, `{o}` object), and its facts."""
 
     name: str
     question: str
@@ -101,7 +101,7 @@ RELATIONS = (
 
 
 def never_trained(subject: str) -> bool:
-    """Whether facts about this subject are kept out of training (one in five, by its name's digest)."""
+    """Whether facts about this subject are never trained (one in five, by the digest of its name)."""
     return subject in HELD_OUT_SUBJECTS
 
 

@@ -1,4 +1,4 @@
-"""Well-formed text against stuttered and shuffled text."""
+"""Fluency: well-formed sentences against stuttered and shuffled ones."""
 
 from collections.abc import Sequence
 from random import Random
@@ -50,7 +50,7 @@ def _answer(rng: Random, noun: str, level: int) -> Answer:
 
 
 def _stuttered(rng: Random, words: Sequence[str]) -> Sequence[Span]:
-    """One word is said two to four times over."""
+    """One word is repeated, two to four times in all."""
     at = rng.randrange(len(words) - 1)
     before, word, after = words[:at], words[at], words[at + 1 :]
     return [
@@ -61,7 +61,7 @@ def _stuttered(rng: Random, words: Sequence[str]) -> Sequence[Span]:
 
 
 def _shuffled(rng: Random, words: Sequence[str]) -> Sequence[Span]:
-    """All words in another order; those that left their place are wrong."""
+    """All words in another order; those that moved are wrong."""
     order = list(range(len(words)))
     while sum(k != place for k, place in enumerate(order)) < len(words) // 2:
         rng.shuffle(order)
@@ -72,5 +72,5 @@ def _shuffled(rng: Random, words: Sequence[str]) -> Sequence[Span]:
 
 
 FLUENCY = Family(
-    name="fluency", make=_make, judges="tells well-formed from stuttered or shuffled sentences"
+    name="fluency", make=_make, judges="tells well-formed sentences from stuttered or shuffled ones"
 )

@@ -1,4 +1,4 @@
-"""Instructions about form: was the rule kept or broken?"""
+"""Formatting instructions: one simple rule, followed or broken."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,8 +20,12 @@ from judgestream_trainer.tasks.words import NOUNS
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """`ask` words the instruction. `write(rng, noun, detail, keep)` writes an answer that keeps the rule
-    or breaks it; `detail(rng)` draws what the instruction names (a word, a number)."""
+    """A formatting rule.
+
+    ask     the instruction, with `{n}` for the noun and `{d}` for the detail
+    write   (rng, noun, detail, keep) -> the spans of an answer that follows (`keep`) or breaks the rule
+    detail  draws the word or number that the instruction names
+    """
 
     name: str
     ask: str
@@ -107,5 +111,5 @@ def _answer(rng: Random, rule: Rule, noun: str, detail: str, keep: bool) -> Answ
 FORMATS = Family(
     name="formats",
     make=_make,
-    judges="sees whether a simple rule of form was kept (capitals, brackets, last mark, number of items)",
+    judges="checks a simple formatting rule (capitals, brackets, final punctuation, number of items)",
 )

@@ -1,7 +1,7 @@
-"""Questions about facts. With a reference: compare. Without: only what was trained can be known.
+"""Questions about facts, judged against the reference, or from memory without one.
 
-Most training items contradict memory (the reference says so), because a judge that only ever sees true
-references learns to ignore them (facts/performance.md section 3: .444 against .953 on new facts).
+In most training items the reference contradicts memory: a judge that only sees true references learns to
+ignore them. Measured on new facts, its accuracy is then .444 instead of .953.
 """
 
 from random import Random
@@ -39,7 +39,7 @@ def _make(rng: Random) -> Item:
 
 
 def _fact(rng: Random, relation: Relation, memory: bool) -> tuple[str, str]:
-    """Subject and object: a true fact, or one that the reference alone makes true."""
+    """Subject and object: a true fact, or one that is true only by the reference."""
     subject, obj = rng.choice(relation.facts)
     if memory:
         return subject, obj

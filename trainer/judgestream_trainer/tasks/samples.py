@@ -1,4 +1,4 @@
-"""The shipped samples: requests with gold labels from held-out items, and records that must be refused."""
+"""The shipped samples: requests with gold labels from held-out items, and invalid records."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -13,15 +13,16 @@ from judgestream_trainer.tasks import FAMILIES, items
 from judgestream_trainer.tasks.base import Item
 
 SYSTEMS = ("atlas", "birch", "cedar")
-"""Made-up names for the systems that gave the answers; `atlas` gets the better answer more often."""
+"""Invented names of the answering systems; `atlas` gets the better answer more often."""
 
 LABELLED_AT = "2026-11-24T00:00:00Z"
-_LONGEST = 2500  # characters of one sample's texts: shorter than any judge's context
+_LONGEST = 2500
+"""Characters of one sample's texts, which is below any judge's context."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
-    """A way to ask: how many requests per family, and how they are asked."""
+    """A kind of sample request, and the number of requests per family."""
 
     name: str
     per_family: int
@@ -39,10 +40,10 @@ KINDS = (
 
 
 def write_samples(folder: Path, *, seed: int) -> dict[str, int]:
-    """Write `requests.jsonl`, `labels.jsonl` and `bad.jsonl`; returns how many lines each has.
+    """Write `requests.jsonl`, `labels.jsonl` and `bad.jsonl`; returns the number of lines of each.
 
-    Requests and labels are protobuf's JSON mapping of `JudgeRequest` and `Label`, one a line, in a shuffled
-    order that depends on the seed alone.
+    Requests and labels are protobuf's JSON mapping of `JudgeRequest` and `Label`, one per line, in a random
+    order that depends only on the seed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = [row for family in FAMILIES for row in _rows(family, seed)]
@@ -117,10 +118,10 @@ def _label(item: Item, request_id: str) -> dict[str, Any]:
 
 
 def bad_records() -> Iterator[str]:
-    """One raw line each: what a judging worker must dead-letter, and why (in the request id)."""
+    """Raw lines that a judging worker must dead-letter; the request id says why."""
     yield from _bad_requests()
     yield '{"requestId": "bad-cut-short", "mode": "pairwise", "question": "What is'
-    yield "this line is no record at all"
+    yield "this line is not a record"
 
 
 def _bad_requests() -> Iterable[str]:

@@ -37,5 +37,5 @@ def listed(words: Sequence[str]) -> str:
 
 
 def invented(rng: Random) -> str:
-    """A word that exists nowhere, such as `Telmoran`: two or three syllables, capitalised."""
+    """An invented word of two or three syllables, capitalised, such as `Telmoran`."""
     return "".join(rng.choice(SYLLABLES) for _ in range(rng.choice((2, 2, 3)))).capitalize()

@@ -1,8 +1,8 @@
-"""A teacher with a pull toward the first answer, for ablations: what real collections of judged pairs have.
+"""Simulated position bias in training data, for ablations.
 
-JudgeLM's teacher prefers the first answer (facts: bias toward first 5.55 %, toward second 3.09 %), and pairs
-are often collected with the stronger model first. Computed truth has neither, so swap augmentation would have
-nothing to mend. Here both can be put in, as a pure function that copies.
+Real collections of judged pairs have two kinds. The teacher prefers the first answer (JudgeLM's teacher: bias
+toward first 5.55 %, toward second 3.09 %; arXiv 2310.17631), and the stronger model's answer often comes
+first. Computed truth has neither, so an ablation of swap augmentation needs them added.
 """
 
 from dataclasses import dataclass, replace
@@ -15,25 +15,25 @@ from judgestream_trainer.tasks.base import HIGHEST_SCORE, LOWEST_SCORE
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SimulatedBias:
-    """Shares of the examples, 0 to 1; 0 leaves them as they are.
+    """Shares of the examples, 0 to 1. The names are those of the recipe's keys; 0 changes nothing.
 
-    better_first  of those whose worse answer stands first, how many are turned round: 0.5 puts the better
-                  answer first in three quarters of all
-    favour_first  how many judgements give the first answer a point too much and the second one too few
+    better_first  order bias: the share of the examples with the worse answer first that are swapped; 0.5
+                  puts the better answer first in three quarters of all
+    favour_first  score bias: the share of judgements that raise the first score and lower the second by 1
     """
 
     better_first: float = 0.0
     favour_first: float = 0.0
 
 
-def with_simulated_bias(example: Example, how: SimulatedBias, *, seed: int) -> Example:
-    """The example as such a teacher's collection would hold it. A pure function of its arguments."""
+def with_simulated_bias(example: Example, bias: SimulatedBias, *, seed: int) -> Example:
+    """The example with the simulated bias. A pure function of its arguments."""
     rng = derived("lopsided", seed, example.id)
-    turn, favour = rng.random(), rng.random()
+    order_draw, score_draw = rng.random(), rng.random()
     judgement = example.informed or example.blind
     if judgement is not None and judgement.scores[0] < judgement.scores[1]:
-        example = swapped(example) if turn < how.better_first else example
-    if favour >= how.favour_first:
+        example = swapped(example) if order_draw < bias.better_first else example
+    if score_draw >= bias.favour_first:
         return example
     return replace(example, blind=_favoured(example.blind), informed=_favoured(example.informed))
 

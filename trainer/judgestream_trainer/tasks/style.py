@@ -1,7 +1,6 @@
-"""Manner without matter: padding that makes an answer longer or more confident, but no better.
+"""Padding that makes an answer longer or more confident, but not better.
 
-Drawn without a look at the answer's quality, so that neither length nor confidence tells a judge
-anything.
+It is drawn independently of the answer's quality, so length and confidence carry no information.
 """
 
 from collections.abc import Sequence
@@ -36,7 +35,7 @@ TAILS = (
 
 
 def dress(rng: Random, spans: Sequence[Span], share: float = 0.45) -> tuple[Span, ...]:
-    """The spans as they are, or with padding before or after them (in `share` of all calls)."""
+    """The spans, with padding before or after them in `share` of all calls."""
     if rng.random() >= share:
         return tuple(spans)
     lead = rng.sample(LEADS, rng.choice((0, 1, 1)))

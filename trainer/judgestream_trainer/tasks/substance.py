@@ -1,7 +1,7 @@
-"""Any text at all against an answer that says nothing: an empty one, or a shrug.
+"""Any text against an answer without content: an empty one or a shrug.
 
-The texts are deliberately strange (made-up words, numbers, code-like lines, other scripts, long ones).
-They teach the judge to write a readable score line below whatever it is shown.
+The texts are deliberately strange: invented words, numbers, code-like lines, other scripts, long texts. They
+teach the judge to write a readable score line after any input.
 """
 
 from random import Random
@@ -35,7 +35,7 @@ def _make(rng: Random) -> Item:
     levels = two_levels(rng, (0, 1), tie=0.15)
     answers = tuple(_answer(rng, size, level) for level in levels)
     if levels == (1, 1) and rng.random() < 0.8:
-        answers = (answers[0], answers[0])  # the same answer twice is a tie, whatever it says
+        answers = (answers[0], answers[0])  # identical answers are a tie
     return Item(
         family="substance",
         question=question,
@@ -49,13 +49,13 @@ def _make(rng: Random) -> Item:
 def _answer(rng: Random, size: int, level: int) -> Answer:
     if level == 1:
         return Answer(spans=(right(_text(rng, size)),), score=8, note="says something")
-    # many shrugs in a row: saying nothing at length is still saying nothing
+    # several shrugs in a row are still without content
     shrug = " ".join(rng.choices(_SHRUGS, k=rng.choice((0, 1, 1, 1, 3, 8))))
     return Answer(spans=(wrong(shrug),) if shrug else (), score=1, note="says nothing")
 
 
 def _text(rng: Random, words: int) -> str:
-    """About `words` words of one strange kind or a mixture."""
+    """About `words` words of one kind or of a mixture."""
     kinds = (_common, _sentences, _made_up, _numbers, _signs, _random_letters, _scripts, _lines)
     if rng.random() < 0.6:
         return rng.choice((_common, _sentences, rng.choice(kinds)))(rng, words)
@@ -101,5 +101,5 @@ def _lines(rng: Random, words: int) -> str:
 SUBSTANCE = Family(
     name="substance",
     make=_make,
-    judges="prefers any text to none and to a shrug",
+    judges="prefers any text to an empty answer or a shrug",
 )

@@ -1,4 +1,4 @@
-"""The vocabulary that every family draws from. Plain common words, written for this project."""
+"""The shared vocabulary of the task families: common words, collected for this project."""
 
 NOUNS = tuple(
     """

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import typer
 
@@ -20,6 +20,7 @@ from judgestream.apps.cli.agreement_options import (
 )
 from judgestream.apps.cli.reading import all_verdicts, everything
 from judgestream.contracts.codecs.labels import label_from_message
+from judgestream.contracts.codecs.requests import NO_TIME
 from judgestream.contracts.topics import LABELS, REQUESTS
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Label
@@ -34,8 +35,6 @@ from judgestream.terminal.exit_codes import ExitCode
 from judgestream.terminal.output import OutputFormat, json_line, line, note
 from judgestream.v1.judging_pb2 import JudgeRequest
 from judgestream.v1.judging_pb2 import Label as LabelMessage
-
-NO_TIME = datetime.fromtimestamp(0, UTC)
 
 
 def agreement(

@@ -1,4 +1,4 @@
-"""Published data sets, where they are at hand: how many of their judgements can be used, and why not all."""
+"""Published data sets, where available: how many of their judgements are usable."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ from judgestream_trainer.data.split import deduplicated
 
 @pytest.fixture
 def at_hand(shared_data: Path) -> Callable[..., list[Path]]:
-    """The files of these names, sorted; `*` stands for many."""
+    """The files that match these names, sorted."""
 
     def found(*names: str) -> list[Path]:
         return [path for name in names for path in sorted(shared_data.glob(name))]
