@@ -1,4 +1,4 @@
-"""The ablation: what each variant shows a judge, and the command, run to its end on a few examples."""
+"""The ablation: the data of each variant, and the command, run to completion on a few examples."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ def recipe() -> Recipe:
     return load_recipe(RECIPE)
 
 
-def leaning(recipe: Recipe, count: int) -> list[Example]:
+def biased_examples(recipe: Recipe, count: int) -> list[Example]:
     few = replace(recipe, optimisation=replace(recipe.optimisation, examples=count))
     source = supply(few, None).source
     return [source(position)[0] for position in range(count)]
@@ -37,28 +37,28 @@ def scores(example: Example) -> tuple[float, float]:
     return judgement.scores
 
 
-def test_the_teacher_leans_as_much_as_the_recipe_says(recipe: Recipe) -> None:
+def test_the_simulated_bias_has_the_strength_that_the_recipe_sets(recipe: Recipe) -> None:
     even = replace(recipe, lopsided=SimulatedBias())
-    told, true = leaning(recipe, 1500), leaning(even, 1500)
+    biased, true = biased_examples(recipe, 1500), biased_examples(even, 1500)
     by_id = {one.id: one for one in true}
-    decided = [one for one in told if scores(by_id[one.id])[0] != scores(by_id[one.id])[1]]
+    decided = [one for one in biased if scores(by_id[one.id])[0] != scores(by_id[one.id])[1]]
     first_better = sum(scores(one)[0] > scores(one)[1] for one in decided) / len(decided)
-    assert 0.70 < first_better < 0.82  # three quarters, and what the points add
+    assert 0.70 < first_better < 0.82  # three quarters, plus the effect of the score bias
     assert 0.45 < sum(scores(o)[0] > scores(o)[1] for o in true) / len(decided) < 0.55
     raised = sum(
         sum(scores(one)) != sum(scores(by_id[one.id]))
         or scores(one) not in (scores(by_id[one.id]), scores(by_id[one.id])[::-1])
-        for one in told
+        for one in biased
     )
-    assert 0.25 < raised / len(told) < 0.35
-    assert all(1 <= score <= 9 for one in told for score in scores(one))
+    assert 0.25 < raised / len(biased) < 0.35
+    assert all(1 <= score <= 9 for one in biased for score in scores(one))
 
 
-def test_leaning_is_pure_and_turns_answers_with_their_scores() -> None:
+def test_simulated_bias_is_pure_and_swaps_answers_with_their_scores() -> None:
     pair = Example(id="e", question="q", answers=("bad", "good"), blind=Judgement(scores=(2, 8)))
-    turned = with_simulated_bias(pair, SimulatedBias(better_first=1.0, favour_first=1.0), seed=1)
-    assert turned.answers == ("good", "bad") and scores(turned) == (9, 1)
-    assert turned == with_simulated_bias(
+    changed = with_simulated_bias(pair, SimulatedBias(better_first=1.0, favour_first=1.0), seed=1)
+    assert changed.answers == ("good", "bad") and scores(changed) == (9, 1)
+    assert changed == with_simulated_bias(
         pair, SimulatedBias(better_first=1.0, favour_first=1.0), seed=1
     )
     assert pair.answers == ("bad", "good") and scores(pair) == (2, 8)
@@ -74,32 +74,32 @@ def test_each_variant_changes_one_thing(recipe: Recipe) -> None:
     assert {varied(recipe, name, 4).seed for name in VARIANTS} == {4}
 
 
-def test_a_judge_that_never_sees_a_reference_gets_nothing_that_needs_one(recipe: Recipe) -> None:
+def test_a_judge_that_never_sees_a_reference_gets_no_item_that_requires_one(recipe: Recipe) -> None:
     never = varied(recipe, "never a reference", 1)
     assert not any(task_item(never, position).reference_required for position in range(200))
     assert any(task_item(recipe, position).reference_required for position in range(200))
 
 
-def test_new_facts_are_facts_that_nobody_trained() -> None:
-    found = new_facts(20, seed=7)
-    assert {item.group for item in found} == {NEVER_TRAINED}
-    assert all(any(never_trained(word) for word in _subjects(item.question)) for item in found)
+def test_new_facts_are_never_trained() -> None:
+    facts = new_facts(20, seed=7)
+    assert {item.group for item in facts} == {NEVER_TRAINED}
+    assert all(any(never_trained(word) for word in _subjects(item.question)) for item in facts)
 
 
 def _subjects(question: str) -> list[str]:
-    """Every stretch of words of the question: one of them is the fact's subject."""
+    """Every sequence of words in the question; one of them is the subject of the fact."""
     words = question.rstrip("?.").split()
     return [" ".join(words[a:b]) for a in range(len(words)) for b in range(a + 1, len(words) + 1)]
 
 
 def test_mean_and_deviation_over_the_seeds() -> None:
-    found = summary({"a": [{"x": 0.5}, {"x": 0.7}], "b": [{"x": 1.0}], "c": []})
-    assert found["a"]["x"] == pytest.approx((0.6, 0.1414), abs=1e-4)
-    assert found["b"]["x"] == (1.0, 0.0)
-    assert "c" not in found
+    table = summary({"a": [{"x": 0.5}, {"x": 0.7}], "b": [{"x": 1.0}], "c": []})
+    assert table["a"]["x"] == pytest.approx((0.6, 0.1414), abs=1e-4)
+    assert table["b"]["x"] == (1.0, 0.0)
+    assert "c" not in table
 
 
-def test_the_command_makes_a_table_that_a_card_takes_and_does_nothing_twice(
+def test_the_command_writes_a_table_for_the_card_and_repeats_no_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plain = yaml.safe_load(RECIPE.read_text())
@@ -121,6 +121,6 @@ def test_the_command_makes_a_table_that_a_card_takes_and_does_nothing_twice(
     assert (tmp_path / "table.json").read_bytes() == before
 
 
-def test_an_ablation_needs_a_recipe_that_starts_from_nothing(tmp_path: Path) -> None:
+def test_an_ablation_needs_a_recipe_that_trains_from_scratch(tmp_path: Path) -> None:
     recipe = RECIPE.with_name("judgelm-7b.yaml")
     assert main(["ablate", "--recipe", str(recipe), "--work", str(tmp_path)]) == 2

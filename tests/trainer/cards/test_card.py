@@ -1,4 +1,4 @@
-"""The cards of the bundled judge and of any checkpoint: whole, readable, no part of the judge's identity."""
+"""The cards of the bundled judges and of any checkpoint; they are not part of a judge's identity."""
 
 import json
 import shutil
@@ -64,19 +64,21 @@ def copy_of(folder: Path, target: Path) -> Path:
     return target
 
 
-def test_the_bundled_judges_card_agrees_with_itself_and_with_the_form_of_the_shipped_one(
+def test_the_bundled_judges_card_agrees_with_itself_and_has_the_shape_of_the_shipped_one(
     card: Card,
 ) -> None:
     data = json.loads(json.dumps(card.data()))
     assert differences(card, data, 0.0) == []
     shipped = json.loads((TINY / "evaluation.json").read_text())
-    assert differences(card, shipped, 1.0) == []  # the shapes fit; six items a family say no more
+    assert (
+        differences(card, shipped, 1.0) == []
+    )  # shapes only: six items per family are too few for more
     assert set(data["families"]) == set(shipped["families"])
     assert set(data["groups"]) <= set(shipped["groups"])
 
 
 @pytest.mark.parametrize("name", ["tiny", "default"])
-def test_a_shipped_card_has_intervals_that_its_own_counts_give(name: str) -> None:
+def test_a_shipped_cards_intervals_follow_from_its_counts(name: str) -> None:
     card = json.loads((TINY.parent / name / "evaluation.json").read_text())
     groups = [
         *card["overall"].values(),
@@ -101,9 +103,7 @@ def test_a_shipped_card_has_intervals_that_its_own_counts_give(name: str) -> Non
     assert "ECE if calibrated" in page and "bootstrap" not in page.partition("### Ablation")[0]
 
 
-def test_the_cards_page_has_every_section_and_the_ablation_that_it_was_given(
-    card: Card, recipe: Recipe
-) -> None:
+def test_the_page_has_every_section_and_the_given_ablation(card: Card, recipe: Recipe) -> None:
     plain = page(card, recipe, PLOTS)
     for section in (
         "## Figures",
@@ -124,7 +124,7 @@ def test_the_cards_page_has_every_section_and_the_ablation_that_it_was_given(
     assert "Three seeds." in shown
 
 
-def test_a_published_folder_has_card_and_plots_and_they_do_not_change_its_digest(
+def test_card_and_plots_do_not_change_the_digest_of_a_checkpoint(
     card: Card, recipe: Recipe, tmp_path: Path
 ) -> None:
     before = read_manifest(TINY)
@@ -151,8 +151,8 @@ def test_a_second_evaluation_replaces_the_first_and_is_the_same_judge(
     verify(folder, after)
     assert after.recipe == before.recipe
     assert json.loads((folder / "evaluation.json").read_text())["digest"] == before.digest
-    verify(TINY, read_manifest(TINY))  # and the folder that was copied is as it was
-    assert [path.name for path in tmp_path.iterdir()] == ["judge"]  # no draft stays behind
+    verify(TINY, read_manifest(TINY))  # the copied directory is unchanged
+    assert [path.name for path in tmp_path.iterdir()] == ["judge"]  # no draft is left behind
 
 
 def test_the_same_evaluation_writes_the_same_bytes(judge: Judge, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_nothing_to_judge_is_an_error(judge: Judge) -> None:
         evaluate(judge, [], sources=[])
 
 
-def test_the_bundled_judge_can_be_measured_anew_with_an_ablation(tmp_path: Path) -> None:
+def test_a_bundled_judge_can_be_measured_again_with_an_ablation(tmp_path: Path) -> None:
     folder = copy_of(TINY, tmp_path / "judge")
     recipe = (RECIPES / "tiny.yaml").read_text()
     (tmp_path / "recipe.yaml").write_text(recipe.replace("items: 150", "items: 4"))
@@ -200,7 +200,7 @@ def test_the_bundled_judge_can_be_measured_anew_with_an_ablation(tmp_path: Path)
     assert "](plots/ablation.png)" in page and (folder / "plots" / "ablation.png").exists()
 
 
-def test_a_card_of_another_kind_is_told_apart(
+def test_a_card_of_another_kind_is_refused(
     tmp_path: Path, judge: Judge, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = copy_of(TINY, tmp_path / "judge")
