@@ -54,15 +54,21 @@ def outgoing(
         trace: well-formed trace headers of what this came of.
 
     Raises:
-        OversizeRecord: the topic does not take a record of this size.
+        OversizeRecord: the value, or the whole record, is larger than the topic takes.
         TypeError: the message is not of this topic.
     """
     if not isinstance(message, topic.record):
         raise TypeError(f"{topic.name} holds {topic.record.__name__}, not {type(message).__name__}")
+    value = encode(message, content_type)
+    if topic.max_value_bytes is not None and len(value) > topic.max_value_bytes:
+        raise OversizeRecord(
+            f"{topic.noun} {quoted(event_id)} has {len(value)} bytes as {content_type}; it may have"
+            f" {topic.max_value_bytes}: shorten its texts"
+        )
     record = Outgoing(
         topic=topic.name,
         key=key.encode(errors="replace") if isinstance(key, str) else key,
-        value=encode(message, content_type),
+        value=value,
         headers=event_headers(
             event_type=topic.event_type,
             event_id=cut(event_id, limits.ID),
@@ -74,7 +80,7 @@ def outgoing(
     )
     if record.size > topic.max_message_bytes:
         raise OversizeRecord(
-            f"{topic.record.DESCRIPTOR.name} {quoted(event_id)} makes a record of {record.size} bytes;"
+            f"{topic.noun} {quoted(event_id)} makes a record of {record.size} bytes;"
             f" topic {topic.name} takes {topic.max_message_bytes}"
         )
     return record

@@ -26,8 +26,10 @@ class Topic:
     retention_ms      how long records stay; -1 for ever
     cleanup           "compact" keeps the latest record of each key
     record            the protobuf message of its records
+    noun              what a record is called in messages to people
     event_type        CloudEvents type
     max_message_bytes largest record that the topic takes
+    max_value_bytes   largest value that we publish or judge, where that is less
     unknown_fields    of a JSON record: "refuse" what producers write, so that a misspelt option is not
                       silently without effect; "ignore" in what we publish, so that older readers read it
     """
@@ -37,9 +39,11 @@ class Topic:
     partitions: int
     retention_ms: int
     record: type[Message]
+    noun: str
     event_type: str
     cleanup: Literal["delete", "compact"] = "delete"
     max_message_bytes: int = 2 * MIB
+    max_value_bytes: int | None = None
     unknown_fields: Literal["refuse", "ignore"] = "ignore"
 
     @property
@@ -60,7 +64,9 @@ REQUESTS = Topic(
     partitions=8,
     retention_ms=7 * DAY_MS,
     record=judging_pb2.JudgeRequest,
+    noun="request",
     event_type="judge.request.v1",
+    max_value_bytes=MAX_REQUEST_BYTES,
     unknown_fields="refuse",
 )
 VERDICTS = Topic(
@@ -69,6 +75,7 @@ VERDICTS = Topic(
     partitions=8,
     retention_ms=30 * DAY_MS,
     record=judging_pb2.Verdict,
+    noun="verdict",
     event_type="judge.verdict.v1",
 )
 DEAD_LETTERS = Topic(
@@ -77,6 +84,7 @@ DEAD_LETTERS = Topic(
     partitions=4,
     retention_ms=30 * DAY_MS,
     record=judging_pb2.DeadLetter,
+    noun="dead letter",
     event_type="judge.deadletter.v1",
     max_message_bytes=4 * MIB,  # a whole request, headers and all, inside a dead letter
 )
@@ -86,6 +94,7 @@ LABELS = Topic(
     partitions=8,
     retention_ms=-1,
     record=judging_pb2.Label,
+    noun="label",
     event_type="judge.label.v1",
 )
 BIAS = Topic(
@@ -94,6 +103,7 @@ BIAS = Topic(
     partitions=4,
     retention_ms=90 * DAY_MS,
     record=bias_pb2.BiasReport,
+    noun="bias report",
     event_type="judge.bias.v1",
 )
 TRAINING = Topic(
@@ -102,6 +112,7 @@ TRAINING = Topic(
     partitions=8,
     retention_ms=-1,
     record=training_pb2.TrainingExample,
+    noun="training example",
     event_type="judge.training.v1",
     # a corrected example replaces the earlier one, and a tombstone takes one back (licence, privacy)
     cleanup="compact",
@@ -112,6 +123,7 @@ CHECKPOINTS = Topic(
     partitions=1,
     retention_ms=-1,
     record=rollout_pb2.Checkpoint,
+    noun="checkpoint",
     event_type="judge.checkpoint.v1",
     cleanup="compact",
 )
@@ -121,6 +133,7 @@ ROLLOUTS = Topic(
     partitions=1,
     retention_ms=-1,
     record=rollout_pb2.Rollout,
+    noun="rollout",
     event_type="judge.rollout.v1",
     cleanup="compact",
 )

@@ -12,20 +12,14 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from judgestream.adapters.kafka.connection import client_options
 from judgestream.adapters.kafka.failures import broker_failed, no_broker, no_topic
-from judgestream.contracts.codecs.labels import label_to_message
-from judgestream.contracts.codecs.requests import request_to_message
-from judgestream.contracts.events import PROTOBUF, Header, trace_headers
-from judgestream.contracts.outgoing import Outgoing, outgoing
-from judgestream.contracts.topics import LABELS, MAX_REQUEST_BYTES, REQUESTS
-from judgestream.contracts.wire import encode
-from judgestream.core.checks import label_problem
-from judgestream.core.errors import BrokerUnavailable, InvalidRequest, OversizeRecord
+from judgestream.contracts.events import PROTOBUF, Header
+from judgestream.contracts.outgoing import Outgoing
+from judgestream.contracts.published import label_record, request_record
+from judgestream.core.errors import BrokerUnavailable, OversizeRecord
 from judgestream.core.limits import quoted
-from judgestream.core.modes import check
 from judgestream.core.types import Label, Request
 from judgestream.settings import Kafka
 
-SOURCE = "judgestream/client"
 MAX_RECORD_BYTES = 8 << 20
 MAX_WAITING_RECORDS = 10_000
 MAX_WAITING_BYTES = 32 << 20
@@ -197,23 +191,6 @@ class RecordPublisher:
             self.abandon()
 
 
-def encoded_request(request: Request, content_type: str = PROTOBUF) -> bytes:
-    """The record's value, once the request is known to be judgeable.
-
-    Raises:
-        InvalidRequest: the judge would refuse it; the message names the field.
-        OversizeRecord: more bytes than a request may have.
-    """
-    check(request)
-    value = encode(request_to_message(request), content_type)
-    if len(value) > MAX_REQUEST_BYTES:
-        raise OversizeRecord(
-            f"request {quoted(request.request_id)} has {len(value)} bytes as {content_type}; it may have"
-            f" {MAX_REQUEST_BYTES}: shorten its texts"
-        )
-    return value
-
-
 class RequestPublisher(RecordPublisher):
     """Requests and labels, keyed by request id, with CloudEvents headers.
 
@@ -224,39 +201,11 @@ class RequestPublisher(RecordPublisher):
     def submit(
         self, request: Request, *, content_type: str = PROTOBUF, trace: Sequence[Header] = ()
     ) -> None:
-        """Send one request; `flush` confirms it. Raises as `encoded_request` and `send` do.
-
-        A `trace` that is not well-formed is not passed on.
-        """
-        encoded_request(request, content_type)
-        record = outgoing(
-            REQUESTS,
-            request_to_message(request),
-            key=request.request_id,
-            event_id=request.request_id,
-            source=SOURCE,
-            time=request.requested_at,
-            content_type=content_type,
-            trace=trace_headers(trace),
-        )
+        """Send one request; `flush` confirms it. Raises as `request_record` and `send` do."""
+        record = request_record(request, content_type=content_type, trace=trace)
         self.send_record(record, what=f"request {quoted(request.request_id)}")
 
     def label(self, label: Label, *, content_type: str = PROTOBUF) -> None:
-        """Send one label; `flush` confirms it. Raises as `send` does.
-
-        Raises:
-            InvalidRequest: it names no winner and no tie, or both, or is over a limit.
-        """
-        what = f"label {quoted(label.label_id)}"
-        if problem := label_problem(label):
-            raise InvalidRequest(f"{what}: {problem}")
-        record = outgoing(
-            LABELS,
-            label_to_message(label),
-            key=label.request_id,
-            event_id=label.label_id,
-            source=SOURCE,
-            time=datetime.now(UTC),
-            content_type=content_type,
-        )
-        self.send_record(record, what=what)
+        """Send one label; `flush` confirms it. Raises as `label_record` and `send` do."""
+        record = label_record(label, now=datetime.now(UTC), content_type=content_type)
+        self.send_record(record, what=f"label {quoted(label.label_id)}")

@@ -3,16 +3,15 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC
 from typing import Protocol
 
 from judgestream.apps.judging.asking import Pause
 from judgestream.apps.worker import metrics
-from judgestream.contracts.codecs.verdicts import verdict_to_message
 from judgestream.contracts.events import Header
-from judgestream.contracts.outgoing import Outgoing, outgoing
-from judgestream.contracts.records import RECORD_KEY, smallest
-from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
+from judgestream.contracts.outgoing import Outgoing
+from judgestream.contracts.published import dead_letter_record, verdict_record
+from judgestream.contracts.records import smallest
+from judgestream.contracts.topics import DEAD_LETTERS
 from judgestream.core.backoff import Backoff
 from judgestream.core.errors import BrokerUnavailable, OversizeRecord
 from judgestream.core.types import Verdict
@@ -60,14 +59,14 @@ class Outbox:
         """Publish a dead letter. Returns when one form of it is confirmed."""
         tries = 0
         try:
-            await self._send(_letter_record(letter, trace), pause)
+            await self._send(dead_letter_record(letter, source=SOURCE, trace=trace), pause)
             return
         except OversizeRecord as exc:
             log.warning("publishing a dead letter in its smallest form: %s", exc)
         while True:
             tries += 1
             try:
-                await self._send(_letter_record(smallest(letter), ()), pause)
+                await self._send(dead_letter_record(smallest(letter), source=SOURCE), pause)
                 return
             except OversizeRecord as exc:
                 # a topic that refuses the smallest form is misconfigured: wait as for a lost broker
@@ -75,16 +74,7 @@ class Outbox:
                 await pause(self._backoff(tries))
 
     def _verdict_record(self, verdict: Verdict, trace: Sequence[Header]) -> Outgoing:
-        return outgoing(
-            VERDICTS,
-            verdict_to_message(verdict),
-            key=verdict.request_id,
-            event_id=verdict.verdict_id,
-            source=SOURCE,
-            time=verdict.judged_at,
-            content_type=self._format,
-            trace=trace,
-        )
+        return verdict_record(verdict, source=SOURCE, content_type=self._format, trace=trace)
 
     async def _send(self, record: Outgoing, pause: Pause) -> None:
         tries = 0
@@ -99,18 +89,6 @@ class Outbox:
                 metrics.retries.labels(exc.code).inc()
                 log.warning("not published, retrying: %s", exc)
                 await pause(self._backoff(tries))
-
-
-def _letter_record(letter: DeadLetter, trace: Sequence[Header]) -> Outgoing:
-    return outgoing(
-        DEAD_LETTERS,
-        letter,
-        key=letter.key[:RECORD_KEY] if letter.HasField("key") else None,
-        event_id=letter.dead_letter_id,
-        source=SOURCE,
-        time=letter.dead_lettered_at.ToDatetime(UTC),
-        trace=trace,
-    )
 
 
 def _without_texts(verdict: Verdict) -> Verdict:

@@ -11,10 +11,9 @@ from typing import Protocol
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.offset_tracker import Abandoned
 from judgestream.apps.worker.status import WorkerStatus
-from judgestream.contracts.events import Header, event_headers, trace_headers
+from judgestream.contracts.events import Header, trace_headers
+from judgestream.contracts.published import dead_letter_record
 from judgestream.contracts.records import Record, dead_letter
-from judgestream.contracts.topics import DEAD_LETTERS
-from judgestream.contracts.wire import encode
 from judgestream.core.errors import BrokerUnavailable, PoisonError
 
 log = logging.getLogger(__name__)
@@ -70,18 +69,18 @@ class SetAside:
             group=self._group,
             request_id="",
         )
-        headers = event_headers(
-            event_type=DEAD_LETTERS.event_type,
-            event_id=letter.dead_letter_id,
+        letter_record = dead_letter_record(
+            letter,
             source=f"judgestream/{self._status.kind}",
-            time=now,
             trace=trace_headers(record.headers),
         )
-        key, value = record.key, encode(letter)
         while True:
             try:
                 await self._publisher.publish(
-                    DEAD_LETTERS.name, key=key, value=value, headers=headers
+                    letter_record.topic,
+                    key=letter_record.key,
+                    value=letter_record.value,
+                    headers=letter_record.headers,
                 )
                 return
             except BrokerUnavailable as exc:

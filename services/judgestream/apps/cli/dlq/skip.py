@@ -12,10 +12,9 @@ from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.adapters.kafka.skipping import GroupPlace
 from judgestream.adapters.kafka.topics import admin
 from judgestream.adapters.kafka.unreadable import unreadable
-from judgestream.contracts.events import event_headers
+from judgestream.contracts.published import dead_letter_record
 from judgestream.contracts.records import Record, dead_letter
-from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, TOPICS, VERDICTS
-from judgestream.contracts.wire import encode
+from judgestream.contracts.topics import REQUESTS, TOPICS, VERDICTS
 from judgestream.core.errors import ConfigurationError, JudgestreamError, SkippedByHand
 from judgestream.settings import Settings, load
 from judgestream.terminal.output import line
@@ -113,19 +112,9 @@ def _move(at: GroupPlace, settings: Settings, group: str, record: Record) -> Non
         group=group,
         request_id="",
     )
-    headers = event_headers(
-        event_type=DEAD_LETTERS.event_type,
-        event_id=letter.dead_letter_id,
-        source="judgestream/dlq-skip",
-        time=now,
-    )
     with RecordPublisher(settings.kafka) as publisher:
-        publisher.send(
-            DEAD_LETTERS.name,
-            key=found.key,
-            value=encode(letter),
-            headers=headers,
-            what="the dead letter",
+        publisher.send_record(
+            dead_letter_record(letter, source="judgestream/dlq-skip"), what="the dead letter"
         )
     at.move(record.offset + 1)
 

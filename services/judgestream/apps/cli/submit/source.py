@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from judgestream.adapters.files.opening import reads_once
 from judgestream.adapters.files.requests import Selection, Skipped
-from judgestream.adapters.kafka.publishing import encoded_request
 from judgestream.apps.cli.submit.skips import Skips
+from judgestream.contracts.published import request_record
 from judgestream.core.errors import ConfigurationError, InvalidRequest, OversizeRecord
 from judgestream.core.formats.base import Converted
 from judgestream.core.formats.fields import InvalidRecord
@@ -48,7 +48,7 @@ def sendable(one: Converted | Label | Skipped, content_type: str) -> Converted |
     if not isinstance(one, Converted):
         return one
     try:
-        encoded_request(one.request, content_type)
+        request_record(one.request, content_type=content_type)
     except (InvalidRequest, OversizeRecord) as exc:
         return Skipped(problem=InvalidRecord(str(exc)), form="")
     return one
