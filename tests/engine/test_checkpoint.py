@@ -12,7 +12,10 @@ from sentencepiece import SentencePieceProcessor
 
 from judgestream.checkpoints.manifest import describe, write_manifest
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.prompt import Prompt
+from judgestream.core.types import Reply
 from judgestream.engine.checkpoint import Checkpoint, load, load_model, load_tokens
+from judgestream.engine.judge import Judge
 from tests.engine import tiny
 
 FolderOf = Callable[[str], Path]
@@ -92,10 +95,14 @@ def test_missing_weights_are_an_error_not_random_numbers(
 
 def test_old_rotary_frequencies_are_ignored(folder_of: FolderOf, tmp_path: Path) -> None:
     folder = copy_of(folder_of("split"), tmp_path / "c")
+    prompt = [Prompt(text=tiny.PROMPTS[0], grammar=tiny.PAIR)]
+    (expected,) = Judge(load(folder)).read(prompt)
     state = load_file(folder / "model.safetensors")
     state["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(4)
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
-    load(folder)
+    (reply,) = Judge(load(folder)).read(prompt)
+    assert isinstance(reply, Reply) and isinstance(expected, Reply)
+    assert (reply.text, reply.score_probs) == (expected.text, expected.score_probs)
 
 
 def test_weights_of_another_shape_are_an_error(folder_of: FolderOf, tmp_path: Path) -> None:
@@ -127,7 +134,7 @@ def test_code_in_a_pickle_never_runs(folder_of: FolderOf, tmp_path: Path) -> Non
     torch.save({"model.embed_tokens.weight": _Payload()}, shard)
     with pytest.raises(ConfigurationError, match=r"would call 'pathlib\.Path\.touch'|would call"):
         load(folder)
-    with pytest.raises(ConfigurationError, match="weights cannot be loaded"):
+    with pytest.raises(ConfigurationError, match="loading the weights failed"):
         load_model(folder, None)  # torch's own loader would not run it either
     assert not Path("/tmp/judgestream-unpickled").exists()  # noqa: S108
 

@@ -1,1 +1,1 @@
-"""The judge's own inference: checkpoints, score grammar, joint read-out, greedy writing (torch)."""
+"""The judge's own inference in torch: checkpoints, score grammar, joint read-out, generation."""

@@ -1,7 +1,7 @@
-"""A checkpoint folder -> a model that is ready to judge. No remote code, no network, nothing unpickled.
+"""Loading of checkpoint folders into models that are ready to judge. No remote code, no network.
 
 `.bin` shards (as JudgeLM is published) are read by torch's weights-only loader; safetensors win where a
-folder has both. The tokenizer comes from `tokenizer.json` exactly as that file says, or else from
+folder has both. The tokenizer is read from `tokenizer.json` exactly as it is, or else from
 `tokenizer.model` (see `sentencepiece_bpe`).
 """
 
@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError  # names a refusal, unpickles nothing  # nosec B403
+from pickle import UnpicklingError  # an exception class; unpickles nothing  # nosec B403
 from typing import Any
 
 import torch
@@ -36,9 +36,12 @@ from judgestream.engine.tokens import Tokens
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
-    """A loaded judge. `context_tokens` bounds prompt plus reply, `max_input_tokens` the prompt alone.
+    """A loaded judge.
 
-    `decoder` computes; `model` is transformers' own object over the same weights.
+    decoder           computes
+    model             transformers' own object over the same weights
+    context_tokens    limit for prompt and reply together; `max_input_tokens` is that of the prompt
+    temperature       the fitted one (see `checkpoints.temperature`); 1: none
     """
 
     model: PreTrainedModel
@@ -72,15 +75,15 @@ def load(
 ) -> Checkpoint:
     """Load a checkpoint: ours, or any LLaMA-family Hugging Face folder.
 
-    dtype     of the weights and the arithmetic; None: as stored, but fp32 on a CPU
-    others    devices to share the layers with, in `split`'s way; `model` then cannot compute, and no
-              device ever holds all of the weights
-    compiled  torch.compile for what lies between attentions; `model` then cannot compute
-    manifest  where the caller has it; else the folder's own, else `describe` (which reads every file)
+    dtype     of weights and arithmetic; None: as stored, but fp32 on a CPU
+    manifest  None: read from the folder, else made by `describe` (which reads every file)
+    others    more devices to split the layers over (see `tensor_parallel`); no device ever holds all
+              weights, and `model` cannot compute
+    compiled  use torch.compile between attentions; `model` cannot compute
 
     Raises:
-        ConfigurationError: not a LLaMA model, weights that do not fit the configuration, or a
-            tokenizer that cannot be used; the message names the folder and the mend.
+        ConfigurationError: not a LLaMA model, weights that do not match the configuration, or an
+            unsupported tokenizer. The message names the folder and how to fix it.
     """
     if manifest is None:
         manifest = read_manifest(folder) if (folder / NAME).exists() else describe(folder)
@@ -92,19 +95,21 @@ def load(
     if len(tokens.tokenizer) > model.config.vocab_size:
         raise ConfigurationError(
             f"checkpoint {folder}: the tokenizer has {len(tokens.tokenizer)} entries, the model"
-            f" {model.config.vocab_size}; they do not belong together"
+            f" {model.config.vocab_size}; use the tokenizer of this model"
         )
     context = _context(model)
     if not 0 < manifest.max_input_tokens < context:
         raise ConfigurationError(
-            f"checkpoint {folder}: max_input_tokens {manifest.max_input_tokens} must lie between 1 and"
+            f"checkpoint {folder}: max_input_tokens {manifest.max_input_tokens} must be between 1 and"
             f" the model's context of {context}, with room for the score line"
         )
     model.train(False)
     if others or compiled:
         decoder: Decoder = SplitDecoder.from_model(model, [device, *others], compiled=compiled)
     else:
-        torch.nn.Module.to(model, torch.device(device))  # in place; transformers' own is untyped
+        torch.nn.Module.to(
+            model, torch.device(device)
+        )  # in place; transformers' own method is untyped
         decoder = Decoder.from_model(model)
     return Checkpoint(
         model=model,
@@ -117,7 +122,7 @@ def load(
 
 
 def load_tokens(folder: Path) -> Tokens:
-    """The folder's tokenizer, with what it puts in front of a text and the ids of EOS and newlines.
+    """The folder's tokenizer, with the ids of its prefix, of EOS and of newlines.
 
     Raises:
         ConfigurationError: no tokenizer, no EOS id, or a conversion that is not exact.
@@ -131,7 +136,9 @@ def load_tokens(folder: Path) -> Tokens:
     elif (folder / "tokenizer.model").exists():
         tokenizer = sentencepiece_bpe.convert(folder)
     else:
-        raise ConfigurationError(f"checkpoint {folder}: neither tokenizer.json nor tokenizer.model")
+        raise ConfigurationError(
+            f"checkpoint {folder}: neither tokenizer.json nor tokenizer.model found"
+        )
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     eos = _ids(tokenizer.eos_token_id) | _ids(config.get("eos_token_id"))
     if (folder / "generation_config.json").exists():
@@ -139,15 +146,17 @@ def load_tokens(folder: Path) -> Tokens:
         eos |= _ids(generation.eos_token_id)
     if not eos:
         raise ConfigurationError(
-            f"checkpoint {folder}: no EOS token; name it in tokenizer_config.json (eos_token) or"
+            f"checkpoint {folder}: no EOS token; set it in tokenizer_config.json (eos_token) or"
             " config.json (eos_token_id)"
         )
     return Tokens.of(tokenizer, eos=frozenset(eos))
 
 
 def _context(model: PreTrainedModel) -> int:
-    """Tokens that the model can see at once. Up to its sliding window, if it has one: until there it is
-    full attention, which is what is computed here."""
+    """Tokens that the model can see at once: its positions, or its sliding window if that is smaller.
+
+    Within the window attention is full, which is all that the engine computes.
+    """
     windows = (model.config.max_position_embeddings, getattr(model.config, "sliding_window", None))
     return min(int(window) for window in windows if window)
 
@@ -156,7 +165,7 @@ def load_model(folder: Path, dtype: torch.dtype | None) -> PreTrainedModel:
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)  # nosec B615
     if config.model_type not in FAMILIES:
         raise ConfigurationError(
-            f"checkpoint {folder}: model type {config.model_type!r}; the engine reads"
+            f"checkpoint {folder}: unsupported model type {config.model_type!r}; the engine reads"
             f" {', '.join(FAMILIES)}"
         )
     try:
@@ -173,16 +182,16 @@ def load_model(folder: Path, dtype: torch.dtype | None) -> PreTrainedModel:
         )
     except (OSError, ValueError, RuntimeError, UnpicklingError, SafetensorError) as error:
         raise ConfigurationError(
-            f"checkpoint {folder}: weights cannot be loaded: {error}"
+            f"checkpoint {folder}: loading the weights failed: {error}"
         ) from error
     model, report = loaded
-    # Old LLaMA folders carry rotary frequencies, which are computed now: the only extra allowed.
+    # Old LLaMA folders store rotary frequencies. They are computed now, so these extras are ignored.
     extra = {key for key in report["unexpected_keys"] if not key.endswith("rotary_emb.inv_freq")}
     wrong = [*report["missing_keys"], *report["mismatched_keys"], *extra]
     if wrong:
         raise ConfigurationError(
-            f"checkpoint {folder}: {len(wrong)} weights are missing, extra or of another shape than"
-            f" config.json says, such as {sorted(map(str, wrong))[0]}; copy or publish it again"
+            f"checkpoint {folder}: {len(wrong)} weights are missing, unexpected or of another shape than in"
+            f" config.json, such as {sorted(map(str, wrong))[0]}; copy or publish it again"
         )
     if not isinstance(model, PreTrainedModel):
         raise TypeError(f"transformers loaded a {type(model).__name__}")

@@ -1,9 +1,9 @@
 """Linear layers in float8 (e4m3): weights with a scale per output, activations with one per token.
 
 A product of scaled rows and scaled columns is the scaled product, so torch's row-wise `_scaled_mm` gives
-(x / s) (w / t)^T * s t^T with nothing lost but the rounding of x / s and w / t to three bits of mantissa.
-Both scales put the largest value at the format's largest. Whether a judge bears that is measured, see
-`agreement`.
+(x / s) (w / t)^T * s t^T. Only the rounding of x / s and w / t to three bits of mantissa is lost. Both scales
+map the largest value to the format's largest. `backends.float8_check` measures whether a judge keeps its
+verdicts.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ FORMAT = torch.float8_e4m3fn
 LARGEST = float(torch.finfo(FORMAT).max)
 
 MULTIPLE = 16
-"""`_scaled_mm` takes matrices whose sides are multiples of this."""
+"""`_scaled_mm` requires sides that are multiples of this."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,12 +33,12 @@ class Float8:
     def of(cls, weight: Tensor) -> "Float8":
         """
         Raises:
-            ConfigurationError: a side of the weight does not suit `_scaled_mm`.
+            ConfigurationError: a side of the weight is not a multiple of 16.
         """
         if any(side % MULTIPLE for side in weight.shape):
             raise ConfigurationError(
-                f"float8: a weight of {' x '.join(map(str, weight.shape))} cannot be used, both sides must"
-                f" be multiples of {MULTIPLE}; take dtype bfloat16"
+                f"float8 does not support a weight of {' x '.join(map(str, weight.shape))}: both sides must"
+                f" be multiples of {MULTIPLE}; use dtype bfloat16"
             )
         values, scales = _rows(weight)
         return cls(values=values, scales=scales)
@@ -51,9 +51,8 @@ class Float8:
 
     def linear(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """x [T, K] -> x w^T + bias [T, N] in x's dtype."""
-        fused = (
-            x.device.type == "cuda" and not torch.compiler.is_compiling()
-        )  # else it is being fused
+        # inside torch.compile the quantisation is fused with its surroundings anyway
+        fused = x.device.type == "cuda" and not torch.compiler.is_compiling()
         values, scales = _compiled_rows()(x) if fused else _rows(x)
         product = torch._scaled_mm(
             values,
@@ -67,19 +66,19 @@ class Float8:
 
 
 def free_weights(model: nn.Module) -> None:
-    """Take back the memory of the linear layers' weights; the head's stay. They are held in another form."""
+    """Free the memory of all linear layers' weights but the head's. The decoder has them in another form."""
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear) and name != "lm_head":
             nn.Module.to(module, "meta")
 
 
 def _rows(x: Tensor) -> tuple[Tensor, Tensor]:
-    """[T, K] -> float8 values [T, K] and scales [T, 1]: x is about values * scales."""
+    """[T, K] -> float8 values [T, K] and fp32 scales [T, 1], such that x ~ values * scales."""
     scales = x.abs().amax(dim=1, keepdim=True).float().clamp_(min=1e-12) / LARGEST
     return (x.float() / scales).clamp_(-LARGEST, LARGEST).to(FORMAT), scales
 
 
 @cache
 def _compiled_rows() -> Any:
-    """One launch instead of six: unfused, it would cost what float8 gains."""
+    """One launch instead of six: unfused, quantising would cost what float8 gains."""
     return torch.compile(_rows, dynamic=True)

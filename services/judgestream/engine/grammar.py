@@ -1,14 +1,14 @@
-"""The score grammar as a tree of tokens, built from the tokenizer at hand: never from a list of ids.
+"""The score grammar as a tree of tokens, built with the judge's own tokenizer, never from a list of ids.
 
 A score line is `lead label separator label ...`; its tokens are those that it adds to a prompt's text.
-Tokenizers differ in how they cut it ("10" is one token or two, " 7" is one or two), and the tree follows.
+Tokenizers split it differently ("10" is one token or two, " 7" is one or two), and so the trees differ.
 
 Probability of a line = product of P(token | prompt, tokens before) along its path. Where a path ends
 inside the tree, because one line is the beginning of another ("8 1" and "8 10"), the product has one more
 factor: P(the line ends here), the sum over newline and end-of-text tokens. Elsewhere the last token
-already tells the lines apart and no factor is added. So the lines are disjoint events, their sum is at
-most 1, and what is missing is the mass outside the grammar. With integer labels "8 7.5" counts as "8 7"
-and "8.5 7" as outside; give the grammar its halves if a judge writes them.
+already distinguishes the lines and no factor is added. So the lines are disjoint events, their sum is at
+most 1, and the rest is the mass outside the grammar. With integer labels "8 7.5" counts as "8 7" and "8.5 7"
+as outside; add half points to the labels if a judge writes them.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from judgestream.core.templates.base import Grammar
 from judgestream.engine.tokens import Tokens
 
 MAX_LINES = 4096
-"""More possible score lines than this are refused: three scores of 1 to 10 are 1,000."""
+"""Largest supported number of score lines. Three scores of 1 to 10 are 1,000."""
 
 ROOT = 0
 LEAF = -1
@@ -29,7 +29,7 @@ class ScoreTree:
     """All score lines of one grammar behind one kind of prompt end.
 
     Nodes that have children are rows: row 0 is the prompt's last token, row k >= 1 is the k-th token to
-    feed behind the prompt. A token without children is a leaf: its probability is read at its
+    be fed behind the prompt. A token without children is a leaf: its probability is read at its
     parent and it is never fed.
 
     tokens, parents, depths   per fed token k (row k + 1): id, parent row, 1 for the first token of a line
@@ -54,8 +54,8 @@ class ScoreTree:
         """The tree for prompts that end like this one.
 
         Raises:
-            ValueError: an empty or too large grammar, or one that this tokenizer cannot write
-                behind this prompt; the message says which.
+            ValueError: empty or too large grammar, or one that this tokenizer cannot write behind this
+                prompt.
         """
         return cls.of(score_lines(grammar, tokens, prompt), grammar)
 
@@ -63,7 +63,7 @@ class ScoreTree:
     def of(cls, lines: list[list[int]], grammar: Grammar) -> "ScoreTree":
         """The tree of these token lines; `lines` are row-major over the labels."""
         if len({tuple(line) for line in lines}) != len(lines) or not all(lines):
-            raise ValueError(f"two score lines have the same tokens, or one has none: {grammar}")
+            raise ValueError(f"two score lines have the same tokens, or one is empty: {grammar}")
         prefixes = {tuple(line[:cut]) for line in lines for cut in range(len(line))}
         inner = sorted(prefixes, key=lambda prefix: (len(prefix), prefix))  # the root first
         row_of = {prefix: row for row, prefix in enumerate(inner)}
@@ -95,12 +95,16 @@ def score_lines(grammar: Grammar, tokens: Tokens, prompt: str) -> list[list[int]
     check(grammar)
     labels = grammar.labels
     if len(labels) ** grammar.count > MAX_LINES:
-        raise ValueError(f"{len(labels)} labels at {grammar.count} positions are too many lines")
+        raise ValueError(
+            f"{len(labels)} labels at {grammar.count} positions are too many score lines: at most"
+            f" {MAX_LINES} are supported"
+        )
     lines = [
         tokens.continuation(prompt, grammar.lead + grammar.separator.join(chosen))
         for chosen in product(labels, repeat=grammar.count)
     ]
-    for label, line in zip(labels, lines, strict=False):  # all last labels behind the first ones
+    # the first lines of the product: every last label behind the first label
+    for label, line in zip(labels, lines, strict=False):
         head = (labels[0],) * (grammar.count - 1)
         text = grammar.lead + grammar.separator.join((*head, label))
         if tokens.continuation(prompt, text + "\n")[: len(line)] != line:
@@ -109,7 +113,7 @@ def score_lines(grammar: Grammar, tokens: Tokens, prompt: str) -> list[list[int]
 
 
 def check(grammar: Grammar) -> None:
-    """ValueError for a grammar that no tokenizer could write."""
+    """Raise ValueError for a grammar that no tokenizer can write."""
     labels = grammar.labels
     if not labels or grammar.count < 1 or not all(labels) or len(set(labels)) != len(labels):
         raise ValueError(

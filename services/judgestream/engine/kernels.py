@@ -1,7 +1,8 @@
 """All attention kernels, best first, and the self-test that chooses one for this machine.
 
-What a kernel needs (a GPU, a compiler, a version of torch) cannot be told in advance, and a wrong one is
-silent. So each is tried at load, against the definition, and the first that agrees is taken.
+Whether a kernel's requirements are met (a GPU, a compiler, a version of torch) cannot be known in advance,
+and a wrong result raises no error. So at load each kernel is compared with the definition, and the first
+that agrees is used.
 """
 
 import logging
@@ -25,12 +26,12 @@ KERNELS: dict[str, Kernel] = {
     "cpu-segments": segments,
     "plain": plain,
 }
-"""Name -> kernel; a name starts with the type of device that it is for, "plain" is for any."""
+"""Name -> kernel. A name starts with the device type that the kernel is for; "plain" runs on any."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """A small row with a round of every kind: queries and keys of the heads in question."""
+    """A small row for the self-test: query [96, H, D], key and value [96, H_kv, D]."""
 
     query: Tensor
     key: Tensor
@@ -40,36 +41,38 @@ class Trial:
     def of(
         cls, device: torch.device, dtype: torch.dtype, heads: int, kv_heads: int, width: int
     ) -> "Trial":
-        """Views into one tensor, as a fused projection gives them."""
+        """Views into one tensor, as a fused projection returns them."""
         generator = torch.Generator().manual_seed(1)
         both = torch.randn(96, heads + 2 * kv_heads, width, generator=generator).to(device, dtype)
         query, key, value = torch.split(both, [heads, kv_heads, kv_heads], dim=1)
         return cls(query=query, key=key, value=value)
 
     def run(self, kernel: Kernel) -> tuple[Tensor, Tensor]:
-        own = ((0, 40), (40, 41), (41, 96))
-        rounds = (
-            AttentionStep(queries=own, keys=own, causal=True),
+        """Output and log-sum-exp of a step of every kind."""
+        nodes = ((0, 40), (40, 41), (41, 96))
+        steps = (
+            AttentionStep(queries=nodes, keys=nodes, causal=True),
             AttentionStep(queries=((40, 41), (60, 96)), keys=((0, 40), (5, 12))),
         )
         scale = float(self.query.shape[-1] ** -0.5)
-        return attend(kernel, self.query, self.key, self.value, rounds, scale)
+        return attend(kernel, self.query, self.key, self.value, steps, scale)
 
     def check(self, kernel: Kernel) -> float:
         """The largest difference from `plain`.
 
         Raises:
-            AssertionError: it is more than rounding; or whatever the kernel itself raises.
+            AssertionError: it is more than rounding.
+            Exception: whatever the kernel itself raises.
         """
         tolerance = TOLERANCE[self.query.dtype]
-        found = [part.float() for part in self.run(kernel)]
+        actual = [part.float() for part in self.run(kernel)]
         expected = [part.float() for part in self.run(plain)]
-        torch.testing.assert_close(found, expected, atol=tolerance, rtol=tolerance)
-        return max(float((a - b).abs().max()) for a, b in zip(found, expected, strict=True))
+        torch.testing.assert_close(actual, expected, atol=tolerance, rtol=tolerance)
+        return max(float((a - b).abs().max()) for a, b in zip(actual, expected, strict=True))
 
 
 def candidates_for(device: torch.device) -> dict[str, Kernel]:
-    """The kernels that are for this kind of device, best first."""
+    """The kernels for this type of device, best first."""
     return {
         name: kernel
         for name, kernel in KERNELS.items()
@@ -78,10 +81,10 @@ def candidates_for(device: torch.device) -> dict[str, Kernel]:
 
 
 def choose(device: torch.device, dtype: torch.dtype, heads: int, kv_heads: int, width: int) -> str:
-    """The name of the first kernel that agrees with `plain` here.
+    """The name of the first kernel that agrees with `plain` on this machine.
 
     Raises:
-        RuntimeError: none does.
+        RuntimeError: no kernel does.
     """
     trial = Trial.of(device, dtype, heads, kv_heads, width)
     for name, kernel in candidates_for(device).items():

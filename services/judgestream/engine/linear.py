@@ -1,4 +1,4 @@
-"""Products with weights in any of their forms: a plain tensor, float8, laid out for a CPU."""
+"""Matrix products with a weight in any form: plain tensor, float8, or prepacked for a CPU."""
 
 from torch import Tensor
 from torch.nn.functional import linear as torch_linear
@@ -12,21 +12,21 @@ Weight = Tensor | Float8 | Prepacked
 
 
 def linear(x: Tensor, weight: Weight, bias: Tensor | None = None) -> Tensor:
-    """x [T, K] times the weight -> [T, N] in x's dtype."""
+    """x [T, K] -> x w^T + bias [T, N] in x's dtype."""
     if isinstance(weight, Tensor):
         return torch_linear(x, weight, bias)
     return weight.linear(x, bias)
 
 
 def added(states: Tensor, x: Tensor, weight: Weight, bias: Tensor | None = None) -> Tensor:
-    """`states` [T, N] and on top of them x times the weight."""
+    """states [T, N] + x w^T + bias [T, N]."""
     if isinstance(weight, Prepacked):
         return weight.added(states, x, bias)
     return states + linear(x, weight, bias)
 
 
 def gated(x: Tensor, weight: Weight, bias: Tensor | None = None) -> Tensor:
-    """silu(g) * u [T, N / 2], where g and u are the halves of x times the weight."""
+    """silu(g) * u [T, N / 2], where g and u are the halves of x w^T + bias."""
     if isinstance(weight, Prepacked):
         return weight.gated(x, bias)
     gate, up = linear(x, weight, bias).chunk(2, dim=-1)
@@ -34,5 +34,5 @@ def gated(x: Tensor, weight: Weight, bias: Tensor | None = None) -> Tensor:
 
 
 def dense(weight: Weight) -> Tensor | Float8:
-    """The weight as it was before it was laid out for a device."""
+    """The weight without a CPU's layout."""
     return weight.dense if isinstance(weight, Prepacked) else weight

@@ -1,9 +1,9 @@
-"""Linear layers for CPUs: weights laid out once for oneDNN's matrix products, with what follows fused in.
+"""Linear layers for CPUs: weights prepacked for oneDNN's matrix products, with the next operation fused in.
 
-torch's own products lay a weight out anew at every call (bf16), or are MKL's, a tenth slower on an AMD core
-(fp32, 2026-11-25); a lone token against a large weight is six times slower. oneDNN also adds a residual, or
-applies the MLP's gate, while a result is still in the cache. These are the operators that torch's own
-compiler emits for CPUs; where this torch lacks them, weights stay plain tensors.
+torch's own products pack a weight anew at every call (bf16), or are MKL's, which is a tenth slower on an AMD
+core (fp32, 2026-11-25); a single token against a large weight is six times slower. oneDNN also adds a
+residual, or applies the MLP's gate, while a result is still in the cache. These are the operators that
+torch's own compiler emits for CPUs. Where this torch lacks them, weights stay plain tensors.
 """
 
 import logging
@@ -17,17 +17,17 @@ from torch import Tensor
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 1 << 30
-"""A model's layers at most: their weights are held twice, for transformers and for oneDNN."""
+"""Largest size of a model's layers: their weights are held twice, for transformers and for oneDNN."""
 
 ROWS = 1024
-"""The number of rows that a layout is chosen for; it serves any other."""
+"""The number of rows that a layout is optimised for; it is valid for any."""
 
 TYPES = (torch.float32, torch.bfloat16)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prepacked:
-    """A weight [N, K], and the layouts of its slices that have been asked for, by their first row."""
+    """A weight [N, K], and the layouts of those of its slices that have been used, by first and last row."""
 
     dense: Tensor
     _layouts: dict[tuple[int, int], Tensor] = field(default_factory=dict)
@@ -72,18 +72,18 @@ class Prepacked:
         return product
 
     def _layout(self) -> Tensor:
-        found = self._layouts.get(self._rows)
-        if found is None:  # two threads may both make it: the same layout twice, one is kept
+        layout = self._layouts.get(self._rows)
+        if layout is None:  # two threads may both build it; the layouts are equal and one is kept
             first, last = self._rows
             rows = self.dense[first:last].contiguous()
-            found = torch.ops.mkldnn._reorder_linear_weight(rows, ROWS)
-            self._layouts[self._rows] = found
-        return found
+            layout = torch.ops.mkldnn._reorder_linear_weight(rows, ROWS)
+            self._layouts[self._rows] = layout
+        return layout
 
 
 @cache
 def works(dtype: torch.dtype) -> bool:
-    """Whether these operators are here, take these numbers, and agree with plain arithmetic."""
+    """Whether these operators exist, support the dtype, and agree with plain arithmetic."""
     backend: Any = torch.backends.mkldnn  # torch has no types for it
     if dtype not in TYPES or not backend.is_available():
         return False
@@ -97,7 +97,7 @@ def works(dtype: torch.dtype) -> bool:
     tolerance = 1e-4 if dtype == torch.float32 else 0.1
     try:
         packed = Prepacked.of(w)
-        found = (
+        actual = (
             packed.linear(x, bias),
             packed[16:].linear(x, bias[16:]),
             packed.added(states, x, bias),
@@ -109,9 +109,9 @@ def works(dtype: torch.dtype) -> bool:
             states.float() + product,
             torch.nn.functional.silu(gate) * up,
         )
-        for one, other in zip(found, expected, strict=True):
-            torch.testing.assert_close(one.float(), other, atol=tolerance, rtol=tolerance)
+        for result, reference in zip(actual, expected, strict=True):
+            torch.testing.assert_close(result.float(), reference, atol=tolerance, rtol=tolerance)
     except Exception as error:
-        log.warning("linear layers laid out by oneDNN are not usable here: %s", error)
+        log.warning("prepacked linear layers are not usable here: %s", error)
         return False
     return True

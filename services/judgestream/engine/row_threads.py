@@ -1,8 +1,8 @@
-"""Rows side by side: on a CPU, every core takes a row of its own.
+"""A thread pool for packed rows: on a CPU, every core runs a row of its own.
 
-Splitting each operation over the cores makes them wait for each other some hundred times a row; a row per
-core waits once (4 M parameters, two cores: a tenth to a seventh faster, 2026-11-24). A lone row has all
-cores, and a GPU has one lane: its queue is what keeps it busy.
+If each operation is split over the cores, they wait for each other some hundred times per row; with one row
+per core they wait once (4 M parameters, two cores: a tenth to a seventh faster, docs/design/engine.md). A
+single row gets all cores. A GPU gets one thread, since its queue keeps it busy.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ Out = TypeVar("Out")
 
 
 class RowThreadPool:
-    """As many as torch has threads here, when this is made. For one thread, whose runs may take turns."""
+    """As many threads as torch uses when this is created. Not thread-safe; runs may interleave."""
 
     def __init__(self, device: torch.device) -> None:
         self._count = torch.get_num_threads() if device.type == "cpu" else 1
@@ -25,37 +25,36 @@ class RowThreadPool:
         self._runs = 0
 
     def run(self, work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-        """`work` of every item, in their order. No more items are taken than there are lanes, and one that
-        waits for the next lane.
+        """`work` of every item, in order. At most one item more than there are threads is taken ahead.
 
-        Torch has one thread in each lane, and in the caller's until no run is left that is neither at its
-        end nor closed.
+        While any run is neither at its end nor closed, torch uses one thread per operation, in the pool's
+        threads and in the caller's.
         """
-        waiting = iter(items)
-        first = next(waiting, None)
-        second = next(waiting, None) if self._count > 1 else None
+        remaining = iter(items)
+        first = next(remaining, None)
+        second = next(remaining, None) if self._count > 1 else None
         if first is None:
             return
         if second is None:
             yield work(first)
-            yield from map(work, waiting)
+            yield from map(work, remaining)
             return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(
-                self._count, "lane", initializer=lambda: torch.set_num_threads(1)
+                self._count, "row", initializer=lambda: torch.set_num_threads(1)
             )
         self._runs += 1
-        torch.set_num_threads(1)  # for all threads, where MKL is concerned
+        torch.set_num_threads(1)  # MKL has one number for all threads
         running: deque[Future[Out]] = deque()
         try:
             running.extend(self._pool.submit(work, item) for item in (first, second))
             while running:
-                while len(running) <= self._count and (item := next(waiting, None)) is not None:
+                while len(running) <= self._count and (item := next(remaining, None)) is not None:
                     running.append(self._pool.submit(work, item))
                 yield running.popleft().result()
         finally:
-            for left in running:
-                left.cancel()
+            for future in running:
+                future.cancel()
             self._runs -= 1
             if not self._runs:
                 torch.set_num_threads(self._count)

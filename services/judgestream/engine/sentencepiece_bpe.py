@@ -1,8 +1,8 @@
-"""A folder with `tokenizer.model` only, as JudgeLM is published -> a fast tokenizer with the same ids.
+"""Conversion of `tokenizer.model` (the only tokenizer that JudgeLM publishes) to a fast tokenizer.
 
-transformers converts such a file too, but by sentencepiece's generated protobuf module, which demands a
-protobuf runtime newer (7) than gRPC and our own protocols allow (6). SentencePiece's own reader knows all
-that is needed, so this reads pieces and scores from it and asks for no protobuf at all.
+transformers can convert such a file, but with sentencepiece's generated protobuf module, which needs a newer
+protobuf runtime (7) than gRPC and our own protocols allow (6). This module reads pieces and scores with
+SentencePiece's own reader instead, without protobuf.
 """
 
 import json
@@ -28,8 +28,8 @@ def convert(folder: Path) -> PreTrainedTokenizerBase:
     """The folder's SentencePiece BPE model as a LLaMA tokenizer.
 
     Raises:
-        ConfigurationError: the model cannot be read, or is of a kind that the conversion does not
-            reproduce: some probe text gets other ids than SentencePiece itself gives.
+        ConfigurationError: the model cannot be read, or the conversion is not exact: some probe text gets
+            other ids than from SentencePiece itself.
     """
     path = folder / "tokenizer.model"
     try:
@@ -52,7 +52,7 @@ def convert(folder: Path) -> PreTrainedTokenizerBase:
             byte_fallback=True,
         )
     )
-    # SentencePiece's own order of things: one space in front, then every space is a visible one.
+    # SentencePiece's order: add one space in front, then replace every space by a visible one.
     backend.normalizer = normalizers.Sequence(
         [normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)]
     )
@@ -79,15 +79,15 @@ def convert(folder: Path) -> PreTrainedTokenizerBase:
         ours, theirs = tokenizer.encode(text, add_special_tokens=False), model.encode(text)
         if ours != theirs:
             raise ConfigurationError(
-                f"checkpoint {folder}: {path.name} is not a plain BPE model: {text!r} gives {ours},"
-                f" SentencePiece gives {theirs}; add a correct tokenizer.json to the folder"
+                f"checkpoint {folder}: {path.name} is not a plain BPE model: the converted tokenizer gives"
+                f" {ours} for {text!r}, SentencePiece {theirs}; add a correct tokenizer.json to the folder"
             )
     return tokenizer
 
 
 def _adds_bos(folder: Path) -> bool:
-    """Whether prompts start with BOS: as transformers' LLaMA tokenizer, unless tokenizer_config.json says
-    that they do not."""
+    """Whether prompts start with BOS: yes, as with transformers' LLaMA tokenizer, unless
+    tokenizer_config.json has `add_bos_token: false`."""
     try:
         config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -102,7 +102,7 @@ def _adds_bos(folder: Path) -> bool:
 def merges(scores: dict[str, float]) -> list[tuple[str, str]]:
     """BPE merge rules from scored pieces: SentencePiece merges the pair whose union scores highest.
 
-    Every way to cut a piece into two pieces is a rule with the piece's score as its rank.
+    Every way to split a piece into two pieces is a rule, ranked by the piece's score.
     """
     ranked = sorted(scores, key=lambda piece: -scores[piece])
     return [

@@ -1,8 +1,8 @@
-"""Attention rounds in padded batches without a mask: for GPUs whose torch has neither varlen nor flex.
+"""Attention steps in padded batches without a mask: for GPUs whose torch has neither varlen nor flex.
 
-Spans of about one length are stacked, filled up on the right. That needs no mask: a causal query never sees
-what comes behind it, and where queries see all keys only spans with equally many keys are stacked. Any
-flash kernel will do, since none has to know of masks, and dense masks would drive torch off them.
+Spans of similar length are stacked and padded on the right. That needs no mask: a causal query never sees
+what comes behind it, and where queries see all keys, only spans with equally many keys are stacked. So any
+flash kernel can be used; torch has none for dense masks.
 """
 
 from collections.abc import Iterator
@@ -15,30 +15,30 @@ from torch.nn.functional import pad
 from judgestream.engine.attention import AttentionStep
 from judgestream.engine.packing import Span
 
-FILLED = 0.8
-"""The shortest span of a stack is at least this much of the longest: so at most a fifth is filling."""
+MIN_LENGTH_SHARE = 0.8
+"""Smallest ratio of the shortest to the longest span of a stack: at most a fifth is padding."""
 
 
 def sorted_padding(
-    query: Tensor, key: Tensor, value: Tensor, one: AttentionStep, scale: float
+    query: Tensor, key: Tensor, value: Tensor, step: AttentionStep, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """As many launches as there are stacks."""
-    starts = _starts(one.queries)
+    """One launch per stack."""
+    starts = _starts(step.queries)
     count = starts[-1]
     output = query.new_empty((count, *query.shape[1:]))
     lse = query.new_empty((count, query.shape[1]), dtype=torch.float32)
-    for stack in _stacks(one):
-        found, weight = _flash(
-            _stacked(query, [one.queries[k] for k in stack]),
-            _stacked(key, [one.keys[k] for k in stack]),
-            _stacked(value, [one.keys[k] for k in stack]),
-            one.causal,
+    for stack in _stacks(step):
+        stack_output, stack_lse = _flash(
+            _stacked(query, [step.queries[k] for k in stack]),
+            _stacked(key, [step.keys[k] for k in stack]),
+            _stacked(value, [step.keys[k] for k in stack]),
+            step.causal,
             scale,
         )
-        for at, k in enumerate(stack):
+        for number, k in enumerate(stack):
             length = starts[k + 1] - starts[k]
-            output[starts[k] : starts[k + 1]] = found[at, :, :length].transpose(0, 1)
-            lse[starts[k] : starts[k + 1]] = weight[at, :, :length].T
+            output[starts[k] : starts[k + 1]] = stack_output[number, :, :length].transpose(0, 1)
+            lse[starts[k] : starts[k + 1]] = stack_lse[number, :, :length].T
     return output, lse
 
 
@@ -49,20 +49,20 @@ def _starts(spans: tuple[Span, ...]) -> list[int]:
     return starts
 
 
-def _stacks(one: AttentionStep) -> Iterator[list[int]]:
-    """Which spans run together: of one number of keys, except in causal rounds, and of like lengths."""
+def _stacks(step: AttentionStep) -> Iterator[list[int]]:
+    """Spans that run together: similar lengths and, except in causal steps, the same number of keys."""
 
     def keys(k: int) -> int:
-        return 0 if one.causal else one.keys[k][1] - one.keys[k][0]
+        return 0 if step.causal else step.keys[k][1] - step.keys[k][0]
 
     def length(k: int) -> int:
-        return one.queries[k][1] - one.queries[k][0]
+        return step.queries[k][1] - step.queries[k][0]
 
-    order = sorted(range(len(one.queries)), key=lambda k: (keys(k), -length(k)))
-    for _, alike in groupby(order, key=keys):
+    order = sorted(range(len(step.queries)), key=lambda k: (keys(k), -length(k)))
+    for _, group in groupby(order, key=keys):
         stack: list[int] = []
-        for k in alike:
-            if stack and length(k) < FILLED * length(stack[0]):
+        for k in group:
+            if stack and length(k) < MIN_LENGTH_SHARE * length(stack[0]):
                 yield stack
                 stack = []
             stack.append(k)
@@ -91,14 +91,15 @@ def _flash(
         )
         return output, lse
     groups = query.shape[1] // key.shape[1]
-    if groups > 1:  # these two are only promised to work with as many key heads as query heads
+    if groups > 1:  # the operators below are documented only for as many key heads as query heads
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    if query.dtype == torch.float32:  # the flash operator is for halves
-        found = ops._scaled_dot_product_efficient_attention(
+    if query.dtype == torch.float32:  # the flash operator takes 16-bit numbers only
+        outputs = ops._scaled_dot_product_efficient_attention(
             query, key, value, None, True, 0.0, causal, scale=scale
         )
     else:
-        found = ops._scaled_dot_product_flash_attention(
+        outputs = ops._scaled_dot_product_flash_attention(
             query, key, value, 0.0, causal, False, scale=scale
         )
-    return found[0], found[1][:, :, : query.shape[2]]  # some versions fill up to a multiple of 32
+    # some versions pad the log-sum-exp to a multiple of 32
+    return outputs[0], outputs[1][:, :, : query.shape[2]]

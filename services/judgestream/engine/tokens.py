@@ -1,8 +1,8 @@
-"""Text to token ids and back. A prompt is text throughout: nothing in it becomes a control token.
+"""Text to token ids and back. A prompt is plain text: nothing in it becomes a control token.
 
-`<|im_end|>`, `<|eot_id|>`, `</s>` or `[INST]` in an answer are tokenised as the letters that they are made
-of, in training and in judging alike. Only the markers that the templates themselves write keep tokens of
-their own; text under judgement cannot hold these (`core.templates.base.marker_escaper`).
+`<|im_end|>`, `<|eot_id|>`, `</s>` or `[INST]` in an answer are tokenised letter by letter, in training and in
+judging. Only the markers that the templates write have their own tokens, and text under judgement cannot
+contain these (`core.templates.base.marker_escaper`).
 """
 
 import json
@@ -18,13 +18,13 @@ from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import TEMPLATES
 
 _CONTEXT = 4
-"""Prompt tokens that are decoded with a continuation, so that its first space is not lost."""
+"""Prompt tokens that are decoded together with a continuation, so that its first space is not lost."""
 
 _MARKUP = re.compile(r"\s*[<\[{].+[>\]}]\s*", re.DOTALL)
-"""Added tokens that are not flagged as special and steer a model all the same, such as `<think>`."""
+"""Added tokens that are not flagged as special but still steer a model, such as `<think>`."""
 
 _BEFORE = ("\n", " ", "a", "1", "\u3002")
-"""What a piece of text may be put behind, to tokenise it as if it stood in the middle of a text."""
+"""Texts to put before a piece, to tokenise it as in the middle of a text."""
 
 Span = tuple[int, int]
 
@@ -33,10 +33,10 @@ Span = tuple[int, int]
 class Tokens:
     """A tokenizer with the ids that matter here.
 
-    start    the ids that every prompt starts with, as the tokenizer itself says: BOS, or nothing
+    start    the ids that the tokenizer puts before every prompt: BOS, or nothing
     eos      every id that ends a reply
     ends     the ids that end a score line: `eos`, and every token whose text begins with a newline
-    control  ids that no text ever becomes
+    control  ids that no text is ever tokenised to
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -48,10 +48,10 @@ class Tokens:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, *, eos: frozenset[int]) -> "Tokens":
-        """Find the newline tokens in the vocabulary: one pass, about 10 us per entry.
+        """Wrap a tokenizer. Finds its newline tokens in one pass, about 10 us per entry.
 
         Raises:
-            ConfigurationError: the tokenizer puts something else than a start around a text.
+            ConfigurationError: the tokenizer adds something other than a prefix to a text.
         """
         size = len(tokenizer)
         texts = tokenizer.batch_decode([[i] for i in range(size)], skip_special_tokens=False)
@@ -67,25 +67,25 @@ class Tokens:
         )
 
     def prompt(self, text: str) -> list[int]:
-        """The ids of a prompt, its start first."""
+        """The ids of a prompt, `start` included."""
         return [*self.start, *self._plain(text)]
 
     def encoded(self, text: str) -> tuple[list[int], list[Span]]:
-        """The ids of a text without a start, and the characters [from, to) that each stands for."""
-        found = self._encoder.encode(text, add_special_tokens=False)
-        ids, spans = list(found.ids), list(found.offsets)
+        """The ids of a text without `start`, and per id the characters [from, to) that it covers."""
+        encoding = self._encoder.encode(text, add_special_tokens=False)
+        ids, spans = list(encoding.ids), list(encoding.offsets)
         if self.control.isdisjoint(ids):
             return ids, spans
-        return self._broken(text, ids, spans)
+        return self._without_control(text, ids, spans)
 
     def continuation(self, prompt: str, text: str) -> list[int]:
-        """The ids that `text` adds right after `prompt`: those of both together less the prompt's own.
+        """The ids that `text` adds right after `prompt`: those of both together, less the prompt's.
 
-        Never the ids of `text` alone: a SentencePiece tokenizer would put a space token in front.
+        Not the ids of `text` alone: a SentencePiece tokenizer would put a space token in front.
 
         Raises:
-            ValueError: the tokenizer merges the end of the prompt with the start of the text, so
-                that there is no such continuation.
+            ValueError: there is no continuation, because the tokenizer merges the end of the prompt with
+                the start of the text.
         """
         before = self._plain(prompt)
         both = self._plain(prompt + text)
@@ -112,11 +112,14 @@ class Tokens:
     def _plain(self, text: str) -> list[int]:
         return self.encoded(text)[0]
 
-    def _broken(
+    def _without_control(
         self, text: str, ids: Sequence[int], spans: Sequence[Span]
     ) -> tuple[list[int], list[Span]]:
-        """The same text where its vocabulary itself holds a control token as a word: such a word is cut in
-        the middle, as often as it takes."""
+        """The same text without control tokens.
+
+        A vocabulary may have a control token as an ordinary word. Such a word is cut in the middle until
+        no control token is left.
+        """
         whole: list[int] = []
         where: list[Span] = []
         for number, (left, right) in zip(ids, spans, strict=True):
@@ -126,7 +129,7 @@ class Tokens:
                 continue
             if right - left < 2:
                 raise ValueError(
-                    f"the tokenizer makes a control token of the single character {text[left:right]!r}"
+                    f"the tokenizer turns the single character {text[left:right]!r} into a control token"
                 )
             middle = (left + right) // 2
             for low, high in ((left, middle), (middle, right)):
@@ -136,7 +139,7 @@ class Tokens:
         return whole, where
 
     def _inside(self, piece: str) -> tuple[list[int], list[Span]]:
-        """The ids of a piece as it would be tokenised in the middle of a text, without a space in front."""
+        """The ids of a piece as in the middle of a text, without a space in front."""
         for before in _BEFORE:
             alone = self._encoder.encode(before, add_special_tokens=False).ids
             both = self._encoder.encode(before + piece, add_special_tokens=False)
@@ -145,19 +148,20 @@ class Tokens:
                 spans = [(max(0, a - 1), max(0, b - 1)) for a, b in both.offsets[len(alone) :]]
                 break
         else:
-            found = self._encoder.encode(piece, add_special_tokens=False)
-            ids, spans = found.ids, found.offsets
+            encoding = self._encoder.encode(piece, add_special_tokens=False)
+            ids, spans = encoding.ids, encoding.offsets
         if self.control.isdisjoint(ids):
             return list(ids), list(spans)
-        return self._broken(piece, ids, spans)
+        return self._without_control(piece, ids, spans)
 
 
 def start_of(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
-    """What the tokenizer puts in front of a text by itself: as transformers and vLLM do, whatever else
-    config.json may name as BOS.
+    """The ids that the tokenizer itself puts before a text, as transformers and vLLM use it.
+
+    The BOS token in config.json does not matter.
 
     Raises:
-        ConfigurationError: what it makes of a text is not found in what it makes of it with its frame.
+        ConfigurationError: the ids of a text are not part of its ids with special tokens.
     """
     alone: list[int] = tokenizer.encode("a", add_special_tokens=False)
     framed: list[int] = tokenizer.encode("a", add_special_tokens=True)
@@ -165,14 +169,16 @@ def start_of(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
         if alone and framed[at : at + len(alone)] == alone:
             return tuple(framed[:at])
     raise ConfigurationError(
-        f"the tokenizer frames a text in an unknown way ({alone} becomes {framed}); correct the"
+        f"unsupported tokenizer: it turns the ids {alone} of a text into {framed}; fix the"
         " post_processor of its tokenizer.json"
     )
 
 
 def _text_only(tokenizer: PreTrainedTokenizerBase) -> tuple[Tokenizer, frozenset[int]]:
-    """The same tokenizer without a frame, padding or limit, that reads no control token out of a text; and
-    the ids of these."""
+    """The same tokenizer without special tokens, padding or truncation, and the ids of its control tokens.
+
+    It never parses a control token from a text.
+    """
     data = json.loads(tokenizer.backend_tokenizer.to_str())
     data |= {"truncation": None, "padding": None, "post_processor": None}
     unknown = tokenizer.unk_token
@@ -184,7 +190,7 @@ def _text_only(tokenizer: PreTrainedTokenizerBase) -> tuple[Tokenizer, frozenset
     control = set()
     for token in data["added_tokens"]:
         content = token["content"]
-        # "special" means for the encoder below: read it as text
+        # for the encoder below, "special" means: treat it as text
         token["special"] = not _template_writes(content) and bool(
             token["special"] or content in named or _MARKUP.fullmatch(content)
         )
@@ -205,7 +211,7 @@ def _template_writes(content: str) -> bool:
 
 @cache
 def _template_texts() -> tuple[str, ...]:
-    """Everything that the templates write themselves, around nothing."""
+    """The texts that the templates write around empty answers."""
     texts = []
     for template in TEMPLATES.values():
         for name, form in template.forms.items():

@@ -1,11 +1,13 @@
-"""Attention of packed rows that can be trained through: every sequence sees itself, causally, and no other.
+"""Differentiable attention for packed rows: every sequence sees itself, causally, and no other.
 
-It is registered with transformers' own attention interface under a name of ours, for which no mask
-function exists: transformers then builds no mask, and guesses nothing about packing. Who sees whom comes
-with the call, as a `Plan`. What could bring neighbours into sight (a mask, a cache) is refused.
+It is registered with transformers' own attention interface under our own name, for which no mask function
+exists: transformers then builds no mask and does not try to detect packing. The call itself says which
+columns see each other, as a `Plan`. Whatever could make neighbours visible (a mask, a cache) is an error.
 
-Kernels form a ladder as in `attention`; `choose` takes the first whose output and gradients agree with
-plain attention, sequence by sequence, on this machine.
+`KERNELS` lists the kernels, best first. `choose` takes the first whose output and gradients agree with plain
+attention, sequence by sequence, on this machine.
+
+Symbols of shapes: T tokens of a row, H query heads, H_kv key-value heads, D head size.
 """
 
 import logging
@@ -24,21 +26,21 @@ from judgestream.engine.packing import Span
 log = logging.getLogger(__name__)
 
 NAME = "judgestream-packed"
-"""What transformers knows this attention by."""
+"""The name of this attention in transformers."""
 
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
 PADDING = 1.25
-"""How much longer than its shortest the longest sequence of a bucket may be."""
+"""Largest ratio of the longest to the shortest sequence of a bucket."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bucket:
     """Sequences of similar length, padded on the right: causal attention never sees what comes later.
 
-    take   [sequences * longest] the column that each place shows, the row's first one in the padding
-    place  [tokens] where among those places the bucket's tokens stand, by column
-    shape  sequences, longest
+    take   [sequences * longest] int64: the column in each place; in the padding, its sequence's first column
+    place  [tokens of the bucket] int64: the places that hold tokens, in the order of `take`
+    shape  (sequences, longest)
     """
 
     take: Tensor
@@ -48,17 +50,19 @@ class Bucket:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Who sees whom in one packed row: `spans`, one after the other, are its sequences.
+    """The sequences of one packed row, which see themselves only.
 
-    buckets, order   for the kernel that runs them in buckets: `order` [T] takes the buckets' outputs,
-                     one after the other, back to the row's columns
+    spans    columns of the sequences, one after the other
+    buckets  for the kernel that runs sequences of similar length together
+    order    [T] takes the buckets' outputs, one after the other, back to the row's columns
+    cache    what a kernel derives from the plan, made once
     """
 
     kernel: "Kernel"
     spans: tuple[Span, ...]
     buckets: tuple[Bucket, ...]
     order: Tensor
-    notes: dict[str, Any] = field(default_factory=dict)
+    cache: dict[str, Any] = field(default_factory=dict)
 
     @property
     def tokens(self) -> int:
@@ -74,7 +78,7 @@ Kernel = Callable[[Tensor, Tensor, Tensor, Plan, float], Tensor]
 
 
 def plan(kernel: Kernel, lengths: Sequence[int], device: torch.device) -> Plan:
-    """The plan of a row that holds sequences of these lengths."""
+    """The plan of a row with sequences of these lengths."""
     spans: list[Span] = []
     for length in lengths:
         start = spans[-1][1] if spans else 0
@@ -87,7 +91,7 @@ def plan(kernel: Kernel, lengths: Sequence[int], device: torch.device) -> Plan:
 
 
 def sequences(query: Tensor, key: Tensor, value: Tensor, plan: Plan, scale: float) -> Tensor:
-    """The definition: torch's attention, one sequence at a time. Runs anywhere."""
+    """The definition: torch's attention, one sequence at a time. Runs on any device."""
     return torch.cat(
         [
             _causal(query[None, :, a:b], key[None, :, a:b], value[None, :, a:b], scale)[0]
@@ -98,46 +102,46 @@ def sequences(query: Tensor, key: Tensor, value: Tensor, plan: Plan, scale: floa
 
 
 def buckets(query: Tensor, key: Tensor, value: Tensor, plan: Plan, scale: float) -> Tensor:
-    """The same for sequences of similar length at once: fewer, larger calls."""
+    """Sequences of similar length at once: fewer, larger calls."""
     outputs = []
-    for one in plan.buckets:
+    for bucket in plan.buckets:
         q, k, v = (
-            part.index_select(1, one.take).view(len(part), *one.shape, -1).transpose(0, 1)
+            part.index_select(1, bucket.take).view(len(part), *bucket.shape, -1).transpose(0, 1)
             for part in (query, key, value)
         )
         mixed = _causal(q, k, v, scale).transpose(0, 1).flatten(1, 2)
-        outputs.append(mixed.index_select(1, one.place))
+        outputs.append(mixed.index_select(1, bucket.place))
     return torch.cat(outputs, 1).index_select(1, plan.order)
 
 
 def flash(query: Tensor, key: Tensor, value: Tensor, plan: Plan, scale: float) -> Tensor:
     """torch's FlashAttention for CUDA, the whole row in one launch."""
-    one = AttentionStep(queries=plan.spans, keys=plan.spans, causal=True)
+    step = AttentionStep(queries=plan.spans, keys=plan.spans, causal=True)
     output, _ = varlen(
-        query.transpose(0, 1), key.transpose(0, 1), value.transpose(0, 1), one, scale
+        query.transpose(0, 1), key.transpose(0, 1), value.transpose(0, 1), step, scale
     )
     return output.transpose(0, 1)
 
 
 def flex(query: Tensor, key: Tensor, value: Tensor, plan: Plan, scale: float) -> Tensor:
-    """torch's compiled flex attention, with the sequences as documents of a block mask."""
+    """torch's compiled flex_attention, with the sequences as documents of a block mask."""
     from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
     length = -(-plan.tokens // 128) * 128
-    if "flex" not in plan.notes:
+    if "flex" not in plan.cache:
         lengths = torch.tensor([b - a for a, b in plan.spans] + [length - plan.tokens])
         document = torch.repeat_interleave(torch.arange(len(lengths)), lengths).to(query.device)
 
-        def seen(batch: Tensor, head: Tensor, row: Tensor, column: Tensor) -> Tensor:
+        def visible(batch: Tensor, head: Tensor, row: Tensor, column: Tensor) -> Tensor:
             return (document[row] == document[column]) & (row >= column)
 
-        plan.notes["flex"] = create_block_mask(
-            seen, None, None, length, length, device=str(query.device)
+        plan.cache["flex"] = create_block_mask(
+            visible, None, None, length, length, device=str(query.device)
         )
     kernel: Any = torch.compile(flex_attention) if query.is_cuda else flex_attention
     q, k, v = (pad(part, (0, 0, 0, length - plan.tokens))[None] for part in (query, key, value))
     output: Tensor = kernel(
-        q, k, v, block_mask=plan.notes["flex"], scale=scale, enable_gqa=len(query) != len(key)
+        q, k, v, block_mask=plan.cache["flex"], scale=scale, enable_gqa=len(query) != len(key)
     )
     return output[0, :, : plan.tokens]
 
@@ -161,9 +165,9 @@ def choose(device: torch.device, dtype: torch.dtype, heads: int, kv_heads: int, 
         if name.startswith("cuda") and device.type != "cuda":
             continue
         try:
-            found = _outcome(kernel, parts, lengths)
+            actual = _outcome(kernel, parts, lengths)
             torch.testing.assert_close(
-                found, expected, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype]
+                actual, expected, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype]
             )
         except Exception as error:
             log.warning("training attention %s is not usable here: %s", name, error)
@@ -173,9 +177,9 @@ def choose(device: torch.device, dtype: torch.dtype, heads: int, kv_heads: int, 
 
 
 def prepare(model: PreTrainedModel) -> None:
-    """Make a transformers model use this attention, and refuse what would break it: a cache or a mask.
+    """Make a transformers model use this attention, and raise an error for a cache or a mask.
 
-    transformers makes a cache by default, and then two calls' sequences would see each other.
+    transformers makes a cache by default; then the sequences of two calls would see each other.
     """
     AttentionInterface.register(NAME, packed)
     model.set_attn_implementation(NAME)
@@ -198,7 +202,7 @@ def packed(
     """transformers' attention function: query [1, H, T, D], key, value [1, H_kv, T, D] -> [1, T, H, D].
 
     Raises:
-        ValueError: no plan came with the call, or something that lets sequences see each other.
+        ValueError: no plan, or something that lets sequences see each other.
     """
     if plan is None or attention_mask is not None:
         raise ValueError(
@@ -207,11 +211,11 @@ def packed(
     if query.shape[0] != 1 or not query.shape[2] == key.shape[2] == plan.tokens:
         raise ValueError(
             f"packed attention got {tuple(query.shape)} queries and {key.shape[2]} keys for one row of"
-            f" {plan.tokens} tokens: a cache, or another row's plan"
+            f" {plan.tokens} tokens: do not pass a cache, or another row's plan"
         )
     if sliding_window is not None and plan.longest > sliding_window:
         raise ValueError(
-            f"a sequence of {plan.longest} tokens exceeds the model's window of {sliding_window}"
+            f"a sequence of {plan.longest} tokens exceeds the model's sliding window of {sliding_window}"
         )
     output = plan.kernel(query[0], key[0], value[0], plan, scaling)
     return output.transpose(0, 1)[None], None
@@ -223,24 +227,24 @@ def _refuse(module: nn.Module, args: tuple[object, ...], kwargs: dict[str, Any])
         named.append("use_cache")
     if named or kwargs.get("plan") is None:
         raise ValueError(
-            f"a packed row takes a plan, no cache and no mask; given: {named or 'no plan'}"
+            f"a packed row needs a plan, no cache and no mask; given: {named or 'no plan'}"
         )
 
 
 def _outcome(kernel: Kernel, parts: Sequence[Tensor], lengths: Sequence[int]) -> list[Tensor]:
     """Output and gradients, in fp32, of a fixed loss."""
     inputs = [part.detach().clone().requires_grad_() for part in parts]
-    how = plan(kernel, lengths, parts[0].device)
-    output = kernel(inputs[0], inputs[1], inputs[2], how, parts[0].shape[-1] ** -0.5)
-    slope = torch.linspace(-1, 1, output.numel(), device=output.device).view(output.shape)
-    gradients = torch.autograd.grad((output.float() * slope).sum(), inputs)
+    row_plan = plan(kernel, lengths, parts[0].device)
+    output = kernel(inputs[0], inputs[1], inputs[2], row_plan, parts[0].shape[-1] ** -0.5)
+    weights = torch.linspace(-1, 1, output.numel(), device=output.device).view(output.shape)
+    gradients = torch.autograd.grad((output.float() * weights).sum(), inputs)
     return [tensor.detach().float() for tensor in (output, *gradients)]
 
 
 def _causal(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
     grouped = query.shape[1] != key.shape[1]
     dtype = query.dtype
-    if query.device.type == "cpu":  # in bf16, torch's backward for CPUs takes 10 times as long
+    if query.device.type == "cpu":  # torch's backward for CPUs is 10 times slower in bf16
         query, key, value = query.float(), key.float(), value.float()
     return scaled_dot_product_attention(
         query, key, value, is_causal=True, scale=scale, enable_gqa=grouped
@@ -248,7 +252,7 @@ def _causal(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
 
 
 def _similar(spans: Sequence[Span]) -> list[list[Span]]:
-    """Groups of spans, by length, each short of `PADDING` times its shortest."""
+    """Groups of spans of similar length: none is longer than `PADDING` times the shortest of its group."""
     groups: list[list[Span]] = []
     for span in sorted(spans, key=lambda span: span[1] - span[0]):
         length = span[1] - span[0]
