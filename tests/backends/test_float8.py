@@ -1,4 +1,4 @@
-"""Float8 for real: torch's row-wise scaled product runs on CPUs too. And the gate that a judge must pass."""
+"""Float8 linear layers with torch's row-wise scaled product, which runs on CPUs too, and the float8 check."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from judgestream.backends import float8_check
-from judgestream.backends.float8_check import Agreement, quantise, trial_prompts
+from judgestream.backends.float8_check import Float8Check, quantise, trial_prompts
 from judgestream.core.errors import ConfigurationError, PromptTooLong
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates import JUDGELM
@@ -53,7 +53,7 @@ def test_zeros_stay_zeros() -> None:
 
 
 def test_a_weight_that_cannot_be_multiplied_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="a weight of 24 x 16 cannot be used"):
+    with pytest.raises(ConfigurationError, match="does not support a weight of 24 x 16"):
         Float8.of(torch.zeros(24, 16))
 
 
@@ -74,17 +74,17 @@ def test_agreement_counts_verdicts_and_score_differences() -> None:
     prompts = [Prompt(text="", grammar=THREE)] * 3
     before: list[Result] = [cells({0: 1.0}), cells({1: 1.0}), PromptTooLong("long")]
     after: list[Result] = [cells({0: 0.8, 3: 0.2}), cells({3: 1.0}), PromptTooLong("long")]
-    found = Agreement.of(prompts, before, after)
-    assert (found.prompts, found.same) == (3, 2)
-    assert found.difference == pytest.approx((0.2 + 0 + 1 + 1) / 4)
-    assert found.share == pytest.approx(2 / 3)
+    check = Float8Check.of(prompts, before, after)
+    assert (check.prompts, check.same) == (3, 2)
+    assert check.difference == pytest.approx((0.2 + 0 + 1 + 1) / 4)
+    assert check.share == pytest.approx(2 / 3)
 
 
 def test_an_unreadable_reply_is_a_verdict_of_its_own() -> None:
     prompts = [Prompt(text="", grammar=THREE)]
     unread, good = [cells({0: 0.1})], [cells({0: 1.0})]
-    assert Agreement.of(prompts, unread, unread).share == 1.0
-    assert Agreement.of(prompts, unread, good).share == 0.0
+    assert Float8Check.of(prompts, unread, unread).share == 1.0
+    assert Float8Check.of(prompts, unread, good).share == 0.0
 
 
 def judge_of(folder: Path, state: dict[str, torch.Tensor], shards: int = 1) -> Judge:
@@ -99,7 +99,7 @@ def judge_of(folder: Path, state: dict[str, torch.Tensor], shards: int = 1) -> J
     return Judge(checkpoint)
 
 
-def test_a_judge_that_bears_float8_is_put_into_it(
+def test_a_judge_that_keeps_its_verdicts_is_quantised(
     folder_of: Callable[[str], Path], taught_of: Callable[[str], Checkpoint]
 ) -> None:
     judge = judge_of(folder_of("split"), taught_of("split").model.state_dict())
@@ -111,7 +111,7 @@ def test_a_judge_that_bears_float8_is_put_into_it(
     assert texts == [line.split("\n", 1)[0] for line in tiny.REPLIES[:2]]
 
 
-def test_a_judge_that_does_not_bear_it_is_refused_with_the_measured_agreement(
+def test_a_judge_that_changes_its_verdicts_is_refused_with_the_measured_agreement(
     folder_of: Callable[[str], Path],
     taught_of: Callable[[str], Checkpoint],
     monkeypatch: pytest.MonkeyPatch,
@@ -136,7 +136,7 @@ def test_a_judge_that_does_not_bear_it_is_refused_with_the_measured_agreement(
         quantise(judge, prompts)
 
 
-def test_a_split_judge_is_put_into_float8_too(
+def test_a_split_judge_is_quantised_too(
     folder_of: Callable[[str], Path], taught_of: Callable[[str], Checkpoint]
 ) -> None:
     state = taught_of("split").model.state_dict()
@@ -149,7 +149,7 @@ def test_a_split_judge_is_put_into_float8_too(
         assert one.text == other.text
 
 
-def test_replies_that_nobody_can_read_measure_nothing(folder_of: Callable[[str], Path]) -> None:
+def test_unreadable_replies_measure_nothing(folder_of: Callable[[str], Path]) -> None:
     """A judge that knows no scores agrees with itself in any arithmetic."""
     with pytest.raises(ConfigurationError, match="for 0 of 144 prompts, too few to measure"):
         quantise(Judge(load(folder_of("split"))), trial_prompts(JUDGELM))

@@ -1,4 +1,4 @@
-"""From Triton's parameters to a judge: devices, arithmetic, and the gate before float8."""
+"""Instances of a judge in Triton: devices, arithmetic, and the float8 check."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -47,10 +47,14 @@ def test_an_instance_finds_its_devices(asked: Setting, devices: tuple[str, ...])
     assert asked.devices == devices
 
 
-def test_what_the_installer_cannot_have_meant_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="GPU 1 begins no group of 2 among GPUs 0,1"):
+def test_invalid_parameters_are_refused() -> None:
+    with pytest.raises(
+        ConfigurationError, match="GPU 1 is not the first of a group of 2 among GPUs 0,1"
+    ):
         setting("GPU", 1, gpus="0,1", tensor_parallel="2")
-    with pytest.raises(ConfigurationError, match="dtype 'int4'; known: auto, float32"):
+    with pytest.raises(
+        ConfigurationError, match="unsupported dtype 'int4'; supported: auto, float32"
+    ):
         setting(dtype="int4")
 
 
@@ -73,9 +77,9 @@ def texts(judge: Judge) -> list[str]:
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_a_judge_says_the_same_in_every_arithmetic(taught_folder: Path, dtype: str) -> None:
-    judge, agreed = start(taught_folder, setting(dtype=dtype))
+    judge, check = start(taught_folder, setting(dtype=dtype))
     assert judge.checkpoint.decoder.dtype == getattr(torch, dtype)
-    assert agreed is None
+    assert check is None
     assert texts(judge) == [reply.split("\n", 1)[0] for reply in tiny.REPLIES]
 
 
@@ -87,8 +91,8 @@ def test_float8_is_measured_before_it_is_served(taught_folder: Path) -> None:
     ]
     file = taught_folder.parent / "trial_prompts.jsonl"
     file.write_text("\n".join(records * 50))
-    judge, agreed = start(taught_folder, setting(dtype="float8"))
-    assert agreed is not None and agreed.prompts == 100 and agreed.share >= 0.99
+    judge, check = start(taught_folder, setting(dtype="float8"))
+    assert check is not None and check.prompts == 100 and check.share >= 0.99
     assert judge.work.prompts == 0  # the trial's are not counted
     assert texts(judge)[:2] == ["10 1", "8 7"]
     file.write_text("\n".join(records))

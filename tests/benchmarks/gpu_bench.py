@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from judgestream.backends.throughput import tflops_of
 from judgestream.engine.decoder import Decoder
+from judgestream.engine.devices import tflops_of
 from judgestream.engine.packing import pack
 from judgestream.engine.readout import prefill
 from tests.benchmarks.engine import pair_tree, tokens

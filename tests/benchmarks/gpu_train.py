@@ -16,10 +16,10 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from judgestream.engine import training_attention
+from judgestream.engine.devices import peak_flops
 from judgestream_trainer.recipe import Optimisation
 from judgestream_trainer.training.distributed import World
 from judgestream_trainer.training.loop import gradients
-from judgestream_trainer.training.metrics import peak_of
 from judgestream_trainer.training.model import flops_per_token, ready, recompute
 from judgestream_trainer.training.objective import Trainee
 from judgestream_trainer.training.optimisers import optimizers, set_rate
@@ -139,7 +139,7 @@ def _report(
 ) -> None:
     steady = sorted(seconds[1:])[len(seconds[1:]) // 2]  # the first step allocates
     tokens = args.batch * args.context / steady
-    peak = peak_of(device)
+    peak = peak_flops(device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     how = (
         f"{name}, {sum(p.numel() for p in model.parameters()) / 1e9:.2f} G parameters, attention {kernel},"

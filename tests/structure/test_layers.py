@@ -89,7 +89,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     **ADAPTERS,
     **APPS,
     **TRAINING,
-    "triton_models": (f"{J}.core", f"{J}.backends", f"{J}.engine.openmp"),
+    "triton_models": (f"{J}.backends",),
 }
 SPLIT = {f"{J}.apps", f"{J}.adapters"}
 """Packages whose parts have rows of their own."""

@@ -1,6 +1,7 @@
-"""Does a judge in a cheaper arithmetic still give the same verdicts? Measured, on the device that will judge.
+"""Float8 quantisation of a judge, checked by its verdicts on the device that will serve it.
 
-Held against itself in the arithmetic that it was loaded in: same weights, same prompts, verdict by verdict.
+The judge is compared with itself in the arithmetic that it was loaded in: same weights, same prompts, verdict
+by verdict.
 """
 
 import json
@@ -18,16 +19,21 @@ from judgestream.core.types import Reading, Reply, Unreadable
 from judgestream.engine.float8 import free_weights
 from judgestream.engine.judge import Judge, Result
 
-LEAST = 0.99
-"""Share of verdicts that must be the same: the project's performance notes, section 2.6."""
+MIN_SHARE = 0.99
+"""Share of verdicts that must not change."""
 
-FEWEST = 100
-"""With fewer readable replies, one verdict alone would be more than the share that may differ."""
+MIN_PROMPTS = 100
+"""With fewer readable replies, a single changed verdict would exceed the allowed share."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Agreement:
-    """prompts: how many were judged twice; same: verdicts alike; difference: mean |difference| of a score."""
+class Float8Check:
+    """Agreement of a judge with itself before quantisation.
+
+    prompts     judged twice
+    same        number of equal verdicts
+    difference  mean absolute difference of a score
+    """
 
     prompts: int
     same: int
@@ -40,86 +46,88 @@ class Agreement:
     @classmethod
     def of(
         cls, prompts: Sequence[Prompt], before: Sequence[Result], after: Sequence[Result]
-    ) -> "Agreement":
-        """
+    ) -> "Float8Check":
+        """Compare two results per prompt.
+
         Raises:
             ValueError: no prompts.
         """
         if not prompts:
-            raise ValueError("agreement over no prompts says nothing")
+            raise ValueError("no prompts: agreement is undefined")
         same, gaps = 0, list[float]()
-        for prompt, one, other in zip(prompts, before, after, strict=True):
-            a, b = _reading(prompt, one), _reading(prompt, other)
+        for prompt, old, new in zip(prompts, before, after, strict=True):
+            a, b = _reading(prompt, old), _reading(prompt, new)
             same += _verdict(a) == _verdict(b)
             if isinstance(a, Reading) and isinstance(b, Reading):
                 gaps.extend(abs(x - y) for x, y in zip(a.means, b.means, strict=True))
         return cls(prompts=len(prompts), same=same, difference=fsum(gaps) / max(1, len(gaps)))
 
 
-def quantise(judge: Judge, prompts: Sequence[Prompt], *, least: float = LEAST) -> Agreement:
-    """Put the judge's linear layers into float8, for good, and say how well it agrees with itself before.
+def quantise(
+    judge: Judge, prompts: Sequence[Prompt], *, min_share: float = MIN_SHARE
+) -> Float8Check:
+    """Quantise the judge's linear layers to float8, permanently, and measure its agreement with before.
 
     Raises:
-        ConfigurationError: the judge reads too few of the prompts (two unreadable replies would agree,
-            whatever the arithmetic), or too few verdicts stayed the same; the message has the measured
-            agreement.
+        ConfigurationError: too few readable replies (two unreadable ones agree in any arithmetic), or too
+            many changed verdicts. The message has the measured agreement.
     """
     name = judge.checkpoint.manifest.name
-    given, replies = prompts, judge.read(prompts)
-    kept = [
-        at
-        for at, (prompt, reply) in enumerate(zip(given, replies, strict=True))
+    replies = judge.read(prompts)
+    readable = [
+        (prompt, reply)
+        for prompt, reply in zip(prompts, replies, strict=True)
         if isinstance(_reading(prompt, reply), Reading)
     ]
-    if len(kept) < FEWEST:
+    if len(readable) < MIN_PROMPTS:
         raise ConfigurationError(
-            f"float8: {name} gives readable scores for {len(kept)} of {len(given)} prompts, too few to"
-            f" measure agreement; give {FEWEST} or more prompts of the kind that it judges, or install"
+            f"float8: {name} gives readable scores for {len(readable)} of {len(prompts)} prompts, too few to"
+            f" measure agreement; pass {MIN_PROMPTS} or more prompts of the kind that it judges, or install"
             " it with dtype bfloat16"
         )
-    prompts, before = [given[at] for at in kept], [replies[at] for at in kept]
+    kept = [prompt for prompt, _ in readable]
     judge.checkpoint.decoder.quantise()
     free_weights(judge.checkpoint.model)
-    found = Agreement.of(prompts, before, judge.read(prompts))
-    if found.share < least:
+    check = Float8Check.of(kept, [reply for _, reply in readable], judge.read(kept))
+    if check.share < min_share:
         raise ConfigurationError(
-            f"float8: {name} gives the same verdict in float8 for {found.same} of {found.prompts} prompts"
-            f" only ({found.share:.1%}, mean difference of a score {found.difference:.3f}), and"
-            f" {least:.0%} are required; install it with dtype bfloat16"
+            f"float8: {name} keeps its verdict in float8 for {check.same} of {check.prompts} prompts"
+            f" only ({check.share:.1%}, mean difference of a score {check.difference:.3f}), and"
+            f" {min_share:.0%} are required; install it with dtype bfloat16"
         )
-    return found
+    return check
 
 
-def trial_prompts(form: Template, file: Path | None = None) -> list[Prompt]:
-    """Pair prompts to measure agreement on: the file's, or all ordered pairs of the bundled answers.
+def trial_prompts(template: Template, file: Path | None = None) -> list[Prompt]:
+    """Pair prompts to measure agreement on: those of the file, or all ordered pairs of bundled answers.
 
-    file  JSON lines with `question`, `answers` (two of them) and perhaps `reference`
+    file  JSON lines with `question`, `answers` (two) and optionally `reference`
 
     Raises:
-        ConfigurationError: a line of the file is none of these; the message has its number.
+        ConfigurationError: invalid line; the message has its number.
     """
-    pair = form.forms["pair"]
-    asked = [
+    pair = template.forms["pair"]
+    bundled = [
         (question, (a, b), None)
-        for question, given in PAIRS
-        for a in given
-        for b in given
+        for question, answers in PAIRS
+        for a in answers
+        for b in answers
         if a != b
     ]
     return [
         Prompt(text=pair.render(question, answers, reference), grammar=pair.grammar)
-        for question, answers, reference in (asked if file is None else _read_file(file))
+        for question, answers, reference in (bundled if file is None else _read_file(file))
     ]
 
 
 def _read_file(file: Path) -> list[tuple[str, tuple[str, str], str | None]]:
-    found = []
+    records = []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             record = json.loads(line)
             first, second = map(str, record["answers"])
             reference = record.get("reference")
-            found.append(
+            records.append(
                 (
                     str(record["question"]),
                     (first, second),
@@ -130,7 +138,7 @@ def _read_file(file: Path) -> list[tuple[str, tuple[str, str], str | None]]:
             raise ConfigurationError(
                 f"{file}, line {number}: not a record with question and two answers ({error!r})"
             ) from error
-    return found
+    return records
 
 
 def _reading(prompt: Prompt, result: Result) -> Reading | Unreadable | None:
@@ -138,7 +146,7 @@ def _reading(prompt: Prompt, result: Result) -> Reading | Unreadable | None:
 
 
 def _verdict(reading: Reading | Unreadable | None) -> object:
-    """Win, tie or lose, the likeliest; of a single score that score; of what cannot be read, that."""
+    """The most probable of win, tie and lose; for a single score, the score; if unreadable, the reason."""
     if not isinstance(reading, Reading):
         return None if reading is None else reading.reason
     if reading.win is None or reading.tie is None or reading.lose is None:

@@ -1,4 +1,4 @@
-"""One instance of a judge inside Triton: from its parameters to devices and arithmetic, and to a judge."""
+"""One instance of a judge in Triton: its parameters parsed, and the judge loaded from them."""
 
 import os
 from collections.abc import Mapping
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from judgestream.backends.float8_check import Agreement, quantise, trial_prompts
+from judgestream.backends.float8_check import Float8Check, quantise, trial_prompts
+from judgestream.checkpoints.dtypes import Dtype
 from judgestream.checkpoints.manifest import NAME, read_manifest, verify
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import template
@@ -15,19 +16,21 @@ from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from judgestream.engine.work import Work
 
-DTYPES: Mapping[str, torch.dtype | None] = {
-    "auto": None,
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-    "float8": torch.bfloat16,
-}
-"""What the weights are loaded as; float8 is made of bfloat16 afterwards."""
+
+def loaded_as(dtype: str) -> torch.dtype | None:
+    """The dtype that weights are loaded in; None: as stored. Float8 is quantised from bfloat16 afterwards."""
+    if dtype == "auto":
+        return None
+    loaded = getattr(torch, "bfloat16" if dtype == "float8" else dtype)
+    return loaded if isinstance(loaded, torch.dtype) else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """How an instance runs. `devices`: the first, and those that share its layers."""
+    """Devices and arithmetic of an instance.
+
+    devices  the first one, and those that share its layers
+    """
 
     devices: tuple[str, ...]
     dtype: str
@@ -37,15 +40,15 @@ class Setting:
     @classmethod
     def of(cls, parameters: Mapping[str, str], *, kind: str, device_id: int) -> "Setting":
         """
-        parameters  the model's, from its config.pbtxt
-        kind        "GPU" or "CPU", and device_id: what Triton gave this instance
+        parameters       of the model, from its config.pbtxt
+        kind, device_id  "GPU" or "CPU", and the GPU that Triton assigned to this instance
 
         Raises:
-            ConfigurationError: an unknown dtype, or a GPU that is none of those that the model may use.
+            ConfigurationError: unsupported dtype, or a GPU that is not the first of a group.
         """
         dtype = parameters["dtype"]
-        if dtype not in DTYPES:
-            raise ConfigurationError(f"dtype {dtype!r}; known: {', '.join(DTYPES)}")
+        if dtype not in set(Dtype):
+            raise ConfigurationError(f"unsupported dtype {dtype!r}; supported: {', '.join(Dtype)}")
         devices: tuple[str, ...] = ("cpu",)
         if kind == "GPU":
             group = _group(parameters["gpus"], int(parameters["tensor_parallel"]), device_id)
@@ -58,12 +61,12 @@ class Setting:
         )
 
 
-def start(folder: Path, setting: Setting) -> tuple[Judge, Agreement | None]:
-    """Load the judge, and for float8 the measured agreement with itself in bfloat16.
+def start(folder: Path, setting: Setting) -> tuple[Judge, Float8Check | None]:
+    """Load the judge; for float8, also its measured agreement with itself in bfloat16.
 
     Raises:
-        ConfigurationError: a file is not as the manifest says, that is, the release was changed after it
-            was installed; else see `checkpoint.load` and `agreement.quantise`.
+        ConfigurationError: a file does not match the manifest, because the release was changed after its
+            installation; also see `checkpoint.load` and `float8_check.quantise`.
     """
     manifest = None
     if os.path.lexists(folder / NAME):
@@ -73,7 +76,7 @@ def start(folder: Path, setting: Setting) -> tuple[Judge, Agreement | None]:
     checkpoint = load(
         folder,
         device=first,
-        dtype=DTYPES[setting.dtype],
+        dtype=loaded_as(setting.dtype),
         manifest=manifest,
         others=others,
         compiled=setting.compiled,
@@ -81,21 +84,23 @@ def start(folder: Path, setting: Setting) -> tuple[Judge, Agreement | None]:
     judge = Judge(checkpoint, row_tokens=setting.row_tokens)
     if setting.dtype != "float8":
         return judge, None
-    own = folder.parent / "trial_prompts.jsonl"
-    form = template(checkpoint.manifest.template_id)
-    agreed = quantise(judge, trial_prompts(form, own if own.exists() else None))
-    judge.work = Work()  # what was asked for the trial was no one's request
-    return judge, agreed
+    file = folder.parent / "trial_prompts.jsonl"
+    prompts = trial_prompts(
+        template(checkpoint.manifest.template_id), file if file.exists() else None
+    )
+    check = quantise(judge, prompts)
+    judge.work = Work()  # trial prompts do not count as requests
+    return judge, check
 
 
 def _group(gpus: str, size: int, first: int) -> tuple[int, ...]:
-    """The GPUs of the group that begins with this one."""
+    """The GPUs of the group that starts with GPU `first`."""
     if size == 1:
         return (first,)
     listed = [int(gpu) for gpu in gpus.split(",")]
     if first not in listed[::size]:
         raise ConfigurationError(
-            f"GPU {first} begins no group of {size} among GPUs {gpus}; install the release again"
+            f"GPU {first} is not the first of a group of {size} among GPUs {gpus}: install the release again"
         )
-    at = listed.index(first)
-    return tuple(listed[at : at + size])
+    start_at = listed.index(first)
+    return tuple(listed[start_at : start_at + size])

@@ -1,4 +1,4 @@
-"""Batches that take turns: the scores of a new one do not wait for the explanations of those before it."""
+"""Batches run in turns, so that the scores of a new one do not wait for the explanations of earlier ones."""
 
 import threading
 from collections import deque
@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 
 
 class RoundRobin:
-    """Runs pieces of work step by step, one step of each in turn, in a thread of its own.
+    """Runs tasks step by step, one step of each in turn, in its own thread.
 
-    limit    pieces under way at once; `add` waits for a place, so that a queue forms where its limits are
+    limit    tasks in progress at once; `add` blocks beyond that, so that a queue forms in Triton, which has
+             the limits and the timeouts
     between  called after every step, in that thread
-    failed   called with what a piece raised, which ends that piece alone
+    failed   called with the exception of a task, which ends that task alone
     """
 
     def __init__(
@@ -23,29 +24,29 @@ class RoundRobin:
         self._limit = limit
         self._between = between
         self._failed = failed
-        self._work: deque[Iterator[None]] = deque()
-        self._under_way = 0
+        self._tasks: deque[Iterator[None]] = deque()
+        self._in_progress = 0
         self._closed = False
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="turns", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="round-robin", daemon=True)
         self._thread.start()
 
-    def add(self, work: Iterator[None]) -> None:
-        """Have the work done; it goes first. Waits while as many are under way as may be.
+    def add(self, task: Iterator[None]) -> None:
+        """Add a task; its first step is next. Blocks while `limit` tasks are in progress.
 
         Raises:
             RuntimeError: closed.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._under_way < self._limit or self._closed)
+            self._changed.wait_for(lambda: self._in_progress < self._limit or self._closed)
             if self._closed:
-                raise RuntimeError("no more work is taken")
-            self._under_way += 1
-            self._work.appendleft(work)
+                raise RuntimeError("closed: no more tasks are accepted")
+            self._in_progress += 1
+            self._tasks.appendleft(task)
             self._changed.notify_all()
 
     def close(self, timeout_s: float) -> bool:
-        """Take no more work, finish what there is; whether that was done in time."""
+        """Accept no more tasks and finish the present ones. Returns whether that was done in time."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -53,9 +54,9 @@ class RoundRobin:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while (work := self._next()) is not None:
+        while (task := self._next()) is not None:
             try:
-                next(work)
+                next(task)
             except StopIteration:
                 self._done()
             except Exception as error:
@@ -63,15 +64,15 @@ class RoundRobin:
                 self._done()
             else:
                 with self._changed:
-                    self._work.append(work)
+                    self._tasks.append(task)
             self._between()
 
     def _next(self) -> Iterator[None] | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._work or self._closed)
-            return self._work.popleft() if self._work else None
+            self._changed.wait_for(lambda: self._tasks or self._closed)
+            return self._tasks.popleft() if self._tasks else None
 
     def _done(self) -> None:
         with self._changed:
-            self._under_way -= 1
+            self._in_progress -= 1
             self._changed.notify_all()

@@ -1,10 +1,11 @@
-"""What every judge of ours does inside Triton's Python backend: tensors in, replies out.
+"""Requests in Triton's Python backend: tensors in, replies out. Shared by all of our judges.
 
-`triton_python_backend_utils` exists only there, so it is handed in. All rows of all requests of a batch go to
-the judge together, each request is answered when its own rows are done, and an error stays with its request.
+`pb_utils` (triton_python_backend_utils) exists only inside Triton, so it is passed in. All rows of all
+requests of a batch go to the judge together. Each request is answered when its own rows are done, and an
+error stays with its request.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from judgestream.core.errors import JudgeError, JudgestreamError, RejectedByJudg
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply
 
-MAX_TOKENS_TOLD = 2**32 - 1
-"""What the tensors of token counts hold."""
+MAX_TOKEN_COUNT = 2**32 - 1
+"""Largest value of the tensors with token counts."""
 
 Stream = Callable[
     [Sequence[Prompt], Callable[[int], bool]], Iterable[tuple[int, Reply | JudgestreamError]]
@@ -27,91 +28,92 @@ before."""
 
 
 def answer(requests: Sequence[Any], stream: Stream, pb_utils: Any, name: str) -> None:
-    """Send every request its response as soon as all of its rows have a reply; returns when all have theirs.
+    """Send every request its response as soon as all of its rows have a reply. Returns after the last one.
 
     A client that has gone is noticed before its rows run. Rows of one request never delay another that is
-    done, so a large batch does not drive small requests past their deadlines.
+    done, so a large batch does not push small requests past their deadlines.
     """
     for _ in answering(requests, stream, pb_utils, name):
         pass
 
 
 def answering(requests: Sequence[Any], stream: Stream, pb_utils: Any, name: str) -> Iterator[None]:
-    """The same, step by step: yields after each reply, so that the caller may let others go first.
+    """The same, step by step: yields after each reply, so that the caller can run other batches in between.
 
-    Replies that grow become several responses, which takes a decoupled model: each says what is new in
-    `text_output`, and in the other tensors how things stand. Requests are read, and wrong ones refused,
-    before this returns.
+    Replies that grow become several responses, which needs a decoupled model. Each response has the new text
+    in `text_output` and the present values in the other tensors. Requests are parsed, and malformed ones
+    are refused, before this function returns.
     """
     prompts: list[Prompt] = []
-    open_: dict[int, _Open] = {}  # by the index of its first prompt
-    owner: list[_Open] = []
+    pending: dict[int, _Pending] = {}  # by the index of its first prompt
+    owners: list[_Pending] = []  # per prompt
     for request in requests:
         try:
             rows = _prompts(request, pb_utils)
         except ValueError as error:
-            _Open(request, 0, 0).send(_failure(RejectedByJudge(str(error)), pb_utils), pb_utils)
+            _Pending(request, 0, 0).send(_failure(RejectedByJudge(str(error)), pb_utils), pb_utils)
             continue
-        except Exception as error:  # one request's reading must not cost the others their answers
-            _Open(request, 0, 0).send(_failure(JudgeError(repr(error)), pb_utils), pb_utils)
+        except Exception as error:  # must not cost the other requests their responses
+            _Pending(request, 0, 0).send(_failure(JudgeError(repr(error)), pb_utils), pb_utils)
             continue
-        one = _Open(request, len(prompts), len(rows))
-        open_[one.first] = one
-        owner.extend([one] * len(rows))
+        owner = _Pending(request, len(prompts), len(rows))
+        pending[owner.first] = owner
+        owners.extend([owner] * len(rows))
         prompts.extend(rows)
 
-    return _answering(prompts, open_, owner, stream, pb_utils, name)
+    return _answering(prompts, pending, owners, stream, pb_utils, name)
 
 
 def _answering(
     prompts: Sequence[Prompt],
-    open_: dict[int, "_Open"],
-    owner: Sequence["_Open"],
+    pending: dict[int, "_Pending"],
+    owners: Sequence["_Pending"],
     stream: Stream,
     pb_utils: Any,
     name: str,
 ) -> Iterator[None]:
-    def take(
-        found: Iterable[tuple[int, Reply | JudgestreamError]], first: int = 0
+    def deliver(
+        replies: Iterable[tuple[int, Reply | JudgestreamError]], first: int = 0
     ) -> Iterator[None]:
-        for at, reply in found:
-            one = owner[first + at]
-            if one.first in open_ and one.take(first + at, reply, pb_utils):
-                del open_[one.first]
+        for index, reply in replies:
+            owner = owners[first + index]
+            if owner.first in pending and owner.take(first + index, reply, pb_utils):
+                del pending[owner.first]
             yield
 
-    def wanted(at: int) -> bool:
-        # a request that has its last response must not be asked: Triton crashes (seen with 2.51)
-        return owner[at].first in open_ and not owner[at].request.is_cancelled()
+    def wanted(index: int) -> bool:
+        # `is_cancelled` of a request that has its last response crashes Triton (seen with 2.51)
+        return owners[index].first in pending and not owners[index].request.is_cancelled()
 
     try:
-        yield from take(stream(prompts, wanted))
+        yield from deliver(stream(prompts, wanted))
     except Exception as error:
         pb_utils.Logger.log_error(f"{name}: batch of {len(prompts)} failed: {error!r}")
-        for one in list(open_.values()):  # memory, most likely: each request gets a try of its own
+        # most likely out of memory: try each request by itself
+        for owner in list(pending.values()):
             try:
-                mine = prompts[one.first : one.first + len(one.replies)]
-                yield from take(stream(mine, lambda at: True), one.first)
-            except Exception as again:
-                one.fail(again, name, pb_utils)
-                del open_[one.first]
-    for one in open_.values():
-        gone = pb_utils.TritonError("cancelled by the client", pb_utils.TritonError.CANCELLED)
-        one.send(pb_utils.InferenceResponse(error=gone), pb_utils)
+                rows = prompts[owner.first : owner.first + len(owner.replies)]
+                yield from deliver(stream(rows, lambda index: True), owner.first)
+            except Exception as second_error:
+                owner.fail(second_error, name, pb_utils)
+                del pending[owner.first]
+    for owner in pending.values():
+        cancelled = pb_utils.TritonError("cancelled by the client", pb_utils.TritonError.CANCELLED)
+        owner.send(pb_utils.InferenceResponse(error=cancelled), pb_utils)
 
 
 Read = Callable[
     [Sequence[Prompt], Callable[[], bool]], Awaitable[Sequence[Reply | JudgestreamError]]
 ]
-"""Prompts, and whether anybody still waits for them -> a reply per prompt, in order."""
+"""Prompts, and whether a client still waits for them -> a reply per prompt, in order."""
 
 
 async def answer_alone(request: Any, read: Read, pb_utils: Any, name: str) -> None:
-    """Answer one request by itself: nothing that happens to it delays or fails another.
+    """Answer one request by itself, so that it neither delays nor fails another.
 
-    For judges that only wait, such as endpoints. Returns when the response is sent; raises nothing.
+    For judges that only wait, such as endpoints. Returns when the response is sent. Never raises.
     """
-    one = _Open(request, 0, 0)
+    pending = _Pending(request, 0, 0)
     try:
         prompts = _prompts(request, pb_utils)
         replies = await read(prompts, lambda: not request.is_cancelled())
@@ -119,13 +121,13 @@ async def answer_alone(request: Any, read: Read, pb_utils: Any, name: str) -> No
     except ValueError as error:
         response = _failure(RejectedByJudge(str(error)), pb_utils)
     except Exception as error:
-        one.fail(error, name, pb_utils)
+        pending.fail(error, name, pb_utils)
         return
-    one.send(response, pb_utils)
+    pending.send(response, pb_utils)
 
 
 def _prompts(request: Any, pb_utils: Any) -> list[Prompt]:
-    """Raises ValueError: something is malformed."""
+    """Raises ValueError: malformed input."""
     return prompts_of(
         _column(request, INPUTS[0], pb_utils) or [],
         _column(request, INPUTS[1], pb_utils),
@@ -133,120 +135,73 @@ def _prompts(request: Any, pb_utils: Any) -> list[Prompt]:
     )
 
 
-class _Open:
-    """A request that has no final response yet; its rows are the prompts from `first` on."""
+class _Pending:
+    """A request that has no final response yet. Its rows are the prompts from `first` on."""
 
     def __init__(self, request: Any, first: int, rows: int) -> None:
         self.request = request
         self.first = first
         self.replies: list[Reply | JudgestreamError | None] = [None] * rows
-        self._told = [""] * rows
-        self._stale = set(range(rows))  # rows that have had nothing new since the last response
+        self._sent = [""] * rows  # text of each row in the responses so far
+        self._unchanged = set(range(rows))  # rows without news since the last response
 
-    def take(self, at: int, reply: Reply | JudgestreamError, pb_utils: Any) -> bool:
-        """A row's news; sends them once every row has some. Returns whether that was the last of them."""
-        self.replies[at - self.first] = reply
-        self._stale.discard(at - self.first)
-        if self._stale:
+    def take(self, index: int, reply: Reply | JudgestreamError, pb_utils: Any) -> bool:
+        """Store a row's reply; send a response once every growing row has news.
+
+        Returns whether that was the final response.
+        """
+        self.replies[index - self.first] = reply
+        self._unchanged.discard(index - self.first)
+        if self._unchanged:
             return False
         growing = {
             row
-            for row, one in enumerate(self.replies)
-            if isinstance(one, Reply) and not one.finish_reason
+            for row, reply in enumerate(self.replies)
+            if isinstance(reply, Reply) and not reply.finish_reason
         }
-        refused = any(isinstance(one, JudgestreamError) for one in self.replies)
+        refused = any(isinstance(reply, JudgestreamError) for reply in self.replies)
         try:
-            response = _response(self.replies, self._told, pb_utils)
-        except Exception as error:  # a reply that no tensor holds is its own request's failure
+            response = _response(self.replies, self._sent, pb_utils)
+        except Exception as error:  # a reply that does not fit its tensor fails this request only
             self.fail(error, "reply", pb_utils)
             return True
-        self.send(response, pb_utils, final=refused or not growing)
-        self._told = [one.text if isinstance(one, Reply) else "" for one in self.replies]
-        self._stale = growing
-        return refused or not growing
+        final = refused or not growing
+        self.send(response, pb_utils, final=final)
+        self._sent = [reply.text if isinstance(reply, Reply) else "" for reply in self.replies]
+        self._unchanged = growing
+        return final
 
     def fail(self, error: Exception, name: str, pb_utils: Any) -> None:
-        """The last response of a request on which the model itself failed."""
+        """Send the final response of a request on which the model itself failed."""
         pb_utils.Logger.log_error(f"{name}: a request of {len(self.replies)} failed: {error!r}")
         self.send(_failure(JudgeError(f"{name}: {error!r}"), pb_utils), pb_utils)
 
     def send(self, response: Any, pb_utils: Any, *, final: bool = True) -> None:
-        last = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
-        self.request.get_response_sender().send(response, flags=last if final else 0)
-
-
-class Counters:
-    """Counters on Triton's metrics port; `show` brings them up to the values of an object's fields."""
-
-    def __init__(self, prefix: str, texts: dict[str, str], labels: dict[str, str], pb_utils: Any):
-        self._families = {  # kept: a metric does not outlive its family
-            key: pb_utils.MetricFamily(
-                name=f"{prefix}_{key}_total",
-                description=text,
-                kind=pb_utils.MetricFamily.COUNTER,
-            )
-            for key, text in texts.items()
-        }
-        self._metrics = {k: f.Metric(labels=labels) for k, f in self._families.items()}
-        self._shown: dict[str, float] = dict.fromkeys(texts, 0)
-
-    def show(self, values: object) -> None:
-        for key, metric in self._metrics.items():
-            now = getattr(values, key)
-            metric.increment(now - self._shown[key])
-            self._shown[key] = now
-
-
-class LazyGauges:
-    """Gauges on Triton's metrics port, each there from its first value on: a peak that is not known is no
-    MFU of 0."""
-
-    def __init__(self, prefix: str, texts: dict[str, str], labels: dict[str, str], pb_utils: Any):
-        self._prefix = prefix
-        self._texts = texts
-        self._labels = labels
-        self._pb_utils = pb_utils
-        self._metrics: dict[
-            str, tuple[Any, Any]
-        ] = {}  # families too: a metric does not outlive its own
-
-    def show(self, values: Mapping[str, float]) -> None:
-        for key, value in values.items():
-            if key not in self._metrics:
-                family = self._pb_utils.MetricFamily(
-                    name=f"{self._prefix}_{key}",
-                    description=self._texts[key],
-                    kind=self._pb_utils.MetricFamily.GAUGE,
-                )
-                self._metrics[key] = family, family.Metric(labels=self._labels)
-            self._metrics[key][1].set(value)
+        flags = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL if final else 0
+        self.request.get_response_sender().send(response, flags=flags)
 
 
 def _column(request: Any, name: str, pb_utils: Any) -> list[bytes] | None:
-    """An input's rows, or None if the request does not have it."""
+    """An input's rows; None if the request does not have this input."""
     tensor = pb_utils.get_input_tensor_by_name(request, name)
     return None if tensor is None else list(tensor.as_numpy().reshape(-1))
 
 
 def _response(
-    replies: Sequence[Reply | JudgestreamError | None], told: Sequence[str], pb_utils: Any
+    replies: Sequence[Reply | JudgestreamError | None], sent: Sequence[str], pb_utils: Any
 ) -> Any:
+    """A response with one row per reply, each text without what was `sent` before; or the gravest error."""
     errors = [reply for reply in replies if isinstance(reply, JudgestreamError)]
     if errors:
         return _failure(gravest(errors), pb_utils)
-    found = [reply for reply in replies if isinstance(reply, Reply)]
+    rows = [reply for reply in replies if isinstance(reply, Reply)]
+    texts = [reply.text.removeprefix(before) for reply, before in zip(rows, sent, strict=True)]
     columns = (
-        np.array(
-            [
-                [_utf8(reply.text.removeprefix(before))]
-                for reply, before in zip(found, told, strict=True)
-            ],
-            dtype=np.object_,
-        ),
-        np.array([[_utf8(reply.finish_reason)] for reply in found], dtype=np.object_),
-        np.array([[_told(reply.input_tokens)] for reply in found], dtype=np.uint32),
-        np.array([[_told(reply.output_tokens)] for reply in found], dtype=np.uint32),
-        np.array([reply.score_probs for reply in found], dtype=np.float32),
+        np.array([[_utf8(text)] for text in texts], dtype=np.object_),
+        np.array([[_utf8(reply.finish_reason)] for reply in rows], dtype=np.object_),
+        np.array([[_token_count(reply.input_tokens)] for reply in rows], dtype=np.uint32),
+        np.array([[_token_count(reply.output_tokens)] for reply in rows], dtype=np.uint32),
+        np.array([reply.score_probs for reply in rows], dtype=np.float32),
     )
     return pb_utils.InferenceResponse(
         [pb_utils.Tensor(name, column) for name, column in zip(OUTPUTS, columns, strict=True)]
@@ -257,12 +212,12 @@ def _utf8(text: str) -> bytes:
     return text.encode(errors="replace")
 
 
-def _told(tokens: int) -> int:
-    return max(0, min(tokens, MAX_TOKENS_TOLD))
+def _token_count(tokens: int) -> int:
+    return max(0, min(tokens, MAX_TOKEN_COUNT))
 
 
 def _failure(error: JudgestreamError, pb_utils: Any) -> Any:
-    """Our error as the status and text by which clients know it again."""
+    """Our error as the status and text from which clients restore it."""
     code, text = outgoing(error)
     return pb_utils.InferenceResponse(
         error=pb_utils.TritonError(text, getattr(pb_utils.TritonError, code))

@@ -10,7 +10,8 @@ import pytest
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_folder import CHECKPOINT
 from judgestream.adapters.releases.model_repository import TRIAL_PROMPTS, install
-from judgestream.adapters.releases.tuning import Dtype, Tuning
+from judgestream.adapters.releases.tuning import Tuning
+from judgestream.checkpoints.dtypes import Dtype
 from judgestream.checkpoints.manifest import NAME, describe, read_manifest, write_manifest
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release

@@ -8,8 +8,8 @@ import pytest
 
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_folder import CHECKPOINT
-from judgestream.adapters.releases.tuning import Dtype
 from judgestream.adapters.releases.vllm import VllmServing, install_vllm
+from judgestream.checkpoints.dtypes import Dtype
 from judgestream.checkpoints.manifest import read_manifest
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.errors import ConfigurationError

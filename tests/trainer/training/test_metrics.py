@@ -8,7 +8,6 @@ from threading import Thread
 from typing import Any, ClassVar
 
 import pytest
-import torch
 from rich.console import Console
 
 from judgestream.core.errors import ConfigurationError
@@ -167,9 +166,3 @@ def test_a_tracker_that_is_not_installed_is_named_with_its_extra(
     with pytest.raises(ConfigurationError, match=rf"pip install 'judgestream\[{tracker}\]'"):
         with recorded(tracked(tracker), tmp_path, None):
             pass
-
-
-def test_a_cpu_has_no_known_peak() -> None:
-    from judgestream_trainer.training.metrics import peak_of
-
-    assert peak_of(torch.device("cpu")) is None

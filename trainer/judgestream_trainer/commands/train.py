@@ -9,12 +9,13 @@ import torch
 from rich.console import Console
 
 from judgestream.core.errors import ConfigurationError
+from judgestream.engine.devices import peak_flops
 from judgestream_trainer.data import read_examples
 from judgestream_trainer.data.example import Example
 from judgestream_trainer.recipe import Recipe, load_recipe
 from judgestream_trainer.training.export import write_model
 from judgestream_trainer.training.loop import Report
-from judgestream_trainer.training.metrics import peak_of, recorded
+from judgestream_trainer.training.metrics import recorded
 from judgestream_trainer.training.run import STATES, fine_tune, train
 
 
@@ -39,7 +40,7 @@ def run(args: Namespace, console: Console) -> int:
     recipe = load_recipe(args.recipe)
     work = args.work or args.out.with_name(f"{args.out.name}.training")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    peak = args.peak_tflops * 1e12 if args.peak_tflops else peak_of(device)
+    peak = args.peak_tflops * 1e12 if args.peak_tflops else peak_flops(device)
     if recipe.from_nothing == (args.base is not None):
         raise ConfigurationError(
             f"{args.recipe} trains a judge from nothing: leave out --base"

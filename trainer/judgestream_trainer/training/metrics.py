@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -21,19 +20,6 @@ PLOT = "loss.png"
 
 ERROR_CHARACTERS = 200
 """Of an error on the progress line; all of it is in the error itself."""
-
-PEAKS: Mapping[str, float] = MappingProxyType(
-    {"H200": 989e12, "H100 PCIe": 756e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12}
-)
-"""Dense bf16 FLOP/s by a part of the device's name, as its maker states them."""
-
-
-def peak_of(device: torch.device) -> float | None:
-    """The device's peak in FLOP/s, where it is known."""
-    if device.type != "cuda":
-        return None
-    name = torch.cuda.get_device_name(device)
-    return next((peak for part, peak in PEAKS.items() if part in name), None)
 
 
 def metrics(step: Step, peak: float | None) -> dict[str, float]:

@@ -1,22 +1,8 @@
 """How Triton runs a release."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Dtype(StrEnum):
-    """The arithmetic of a judge.
-
-    AUTO     as the weights are stored; float32 on a CPU
-    FLOAT8   loaded in bfloat16, and refused at load unless 99 % of the verdicts stay the same. Only the
-             project's own engine has it
-    """
-
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
-    FLOAT8 = "float8"
+from judgestream.checkpoints.dtypes import Dtype
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,8 @@ from judgestream.adapters.releases.model_config import (
 )
 from judgestream.adapters.releases.model_folder import CHECKPOINT, place
 from judgestream.adapters.releases.model_repository import inspected
-from judgestream.adapters.releases.tuning import Dtype, Tuning
+from judgestream.adapters.releases.tuning import Tuning
+from judgestream.checkpoints.dtypes import Dtype
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from judgestream.adapters.releases.tuning import Dtype, Tuning
+from judgestream.adapters.releases.tuning import Tuning
 from judgestream.apps.cli.release import control as release_control
+from judgestream.checkpoints.dtypes import Dtype
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
 from judgestream.settings import load
