@@ -52,6 +52,7 @@ APPS = {
     f"{J}.apps.controller": WORKER,
     f"{J}.apps.machine": (*WORKER, f"{J}.local"),
     f"{J}.apps.cli": (
+        f"{J}.checkpoints.dtypes",
         *(*WORKER, f"{J}.local", f"{J}.evaluation", f"{J}.client", f"{J}.terminal"),
         *(f"{J}.apps.judging", f"{J}.apps.bias", f"{J}.apps.controller", f"{J}.apps.machine"),
     ),
