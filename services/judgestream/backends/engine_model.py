@@ -13,8 +13,7 @@ from judgestream.backends.round_robin import RoundRobin
 from judgestream.backends.throughput import Throughput, peak_flops
 from judgestream.backends.triton_metrics import Counters, LazyGauges
 from judgestream.backends.triton_requests import answer, answering
-from judgestream.core.modes import MODES
-from judgestream.core.prompt import Prompt
+from judgestream.core.probe import warm_up_prompts
 from judgestream.core.templates import template
 from judgestream.core.types import Reply
 
@@ -130,20 +129,6 @@ class EngineModel:
 
     def _warm_up(self, template_id: str) -> None:
         """Judge one prompt of each mode: builds the score trees, and fails here rather than later."""
-        for reply in self._judge.read(warm_up_prompts(template_id)):
+        for reply in self._judge.read(warm_up_prompts(template(template_id))):
             if not isinstance(reply, Reply):
                 raise self._pb_utils.TritonModelException(f"{self._name}: warm-up failed: {reply}")
-
-
-def warm_up_prompts(template_id: str) -> list[Prompt]:
-    """One prompt per mode that the template has a form for."""
-    forms = template(template_id).forms
-    return [
-        Prompt(
-            text=forms[mode.form].render("Ready?", ["Yes."] * mode.candidates, "Yes."),
-            grammar=forms[mode.form].grammar,
-            max_tokens=1,
-        )
-        for mode in MODES.values()
-        if mode.form in forms
-    ]
