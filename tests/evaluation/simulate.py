@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from judgestream.evaluation.delta import IMAGINED, IMAGINED_FOR_KAPPA, Figure, Row, figure
+from judgestream.evaluation.agreement import CLASSES
+from judgestream.evaluation.delta import IMAGINED, IMAGINED_FOR_KAPPA, Figure, LabelPair, figure
 from judgestream.evaluation.intervals import Interval
-from judgestream.evaluation.kappa import kappa_of, pi_of
+from judgestream.evaluation.kappa import cohen_kappa, scott_pi
 from judgestream.evaluation.macro import Table, macro
-
-CLASSES = (1, 0, -1)
 
 Statistic = Callable[[Table], float | None]
 
@@ -64,8 +63,8 @@ STATISTICS: dict[str, Callable[[tuple[int, ...]], Statistic]] = {
     "precision": lambda classes: lambda t: macro(t, classes).precision,
     "recall": lambda classes: lambda t: macro(t, classes).recall,
     "f1": lambda classes: lambda t: macro(t, classes).f1,
-    "kappa": lambda _: kappa_of,
-    "pi": lambda _: pi_of,
+    "kappa": lambda _: cohen_kappa,
+    "pi": lambda _: scott_pi,
 }
 
 
@@ -75,7 +74,7 @@ def figure_and_truth(
     """A figure of `n` rows drawn from a world, and its value in that world over the classes which the
     sample's gold has: the set that is printed with it."""
     drawn = draw.multinomial(n, cells.ravel()).reshape(3, 3)
-    rows: list[Row] = [
+    rows: list[LabelPair] = [
         (g, p)
         for i, g in enumerate(CLASSES)
         for j, p in enumerate(CLASSES)

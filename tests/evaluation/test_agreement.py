@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from judgestream.evaluation.agreement import agreement
-from judgestream.evaluation.majority import majorities
+from judgestream.evaluation.majority import majority
 
 
 def test_macro_metrics_worked_by_hand() -> None:
@@ -110,7 +110,7 @@ def test_pandalm_predictions_score_as_published(
 ) -> None:
     rows = json.loads((shared_data / "pandalm" / "testset-v1.json").read_text())
     humans = [[row[f"annotator{k}"] for k in (1, 2, 3)] for row in rows]
-    gold = {row["idx"]: label for row, label in zip(rows, majorities(humans).labels, strict=True)}
+    gold = {row["idx"]: majority(votes) for row, votes in zip(rows, humans, strict=True)}
     outcome = {"1": 1, "2": 2}  # "Tie", 0 and garbage are ties, as published
     predicted = {
         row["idx"]: outcome.get(str(row[field]), 0)

@@ -1,37 +1,36 @@
 """The table of gates: a judge passes with all of them, and each alone can stop it, saying why."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
+from judgestream.core.preference import Preference
 from judgestream.evaluation.gates import BEST, CURRENT, GATES, Decision, Limits, decide
+from judgestream.evaluation.pair_outcome import PairOutcome
 
 
-@dataclass(frozen=True)
-class Item:
-    truth: int
-    verdict: int | None
-    straight: int | None
-    swapped: int | None
-    cluster: str = ""
+def item(verdict: int | None) -> PairOutcome:
+    """An item whose truth is that the first is better, with one verdict in both orders."""
+    read = None if verdict is None else Preference(verdict)
+    return PairOutcome(truth=Preference.FIRST, verdict=read, straight=read, swapped=read)
 
 
-def items(n: int, *, right: int, flipped: int = 0, unread: int = 0) -> list[Item]:
+def items(n: int, *, right: int, flipped: int = 0, unread: int = 0) -> list[PairOutcome]:
     """The first `right` have the right verdict, the last `unread` none; of the others the last `flipped`
     change with the order."""
-    rows = [Item(1, 1, 1, 1) if k < right else Item(1, -1, -1, -1) for k in range(n)]
+    rows = [item(1) if k < right else item(-1) for k in range(n)]
     for k in range(n - unread - flipped, n - unread):
-        rows[k] = replace(rows[k], swapped=-(rows[k].straight or 0))
+        rows[k] = replace(rows[k], swapped=Preference(-(rows[k].straight or 0)))
     for k in range(n - unread, n):
-        rows[k] = Item(1, None, None, None)
+        rows[k] = item(None)
     return rows
 
 
 def decided(
-    new: list[Item],
-    current: list[Item],
+    new: list[PairOutcome],
+    current: list[PairOutcome],
     *,
-    best: list[Item] | None = None,
+    best: list[PairOutcome] | None = None,
     limits: Limits | None = None,
 ) -> Decision:
     baselines = {CURRENT: {"shown": current}} | ({BEST: {"shown": best}} if best else {})
@@ -66,7 +65,7 @@ def test_the_same_judge_passes_where_there_are_enough_prompts_and_is_not_the_bes
         (items(300, right=300, unread=300), {"examples", "unscored", "accuracy", "consistency"}),
     ],
 )
-def test_each_gate_alone_stops_a_judge(new: list[Item], gates: set[str]) -> None:
+def test_each_gate_alone_stops_a_judge(new: list[PairOutcome], gates: set[str]) -> None:
     decision = decided(new, items(len(new), right=len(new) * 14 // 15))
     assert not decision.publish
     assert failing(decision) == gates

@@ -1,3 +1,5 @@
+"""Intervals of shares, against published tables and exact coverage."""
+
 import random
 from math import comb
 
@@ -7,10 +9,8 @@ from judgestream.evaluation.intervals import (
     Interval,
     magnitude,
     paired_difference,
-    percentile_bootstrap,
     wilson_score,
 )
-from judgestream.evaluation.kappa import cohen_kappa
 
 # Newcombe (1998), Stat. Med. 17:857, table I, method 3: count, n, low, high.
 NEWCOMBE = [
@@ -37,8 +37,8 @@ def test_wilson_mirrors_and_stays_within_its_range(n: int) -> None:
 
 
 @pytest.mark.parametrize(("count", "n"), [(0, 0), (-1, 5), (6, 5)])
-def test_what_is_no_share_is_refused(count: int, n: int) -> None:
-    with pytest.raises(ValueError, match="no share"):
+def test_a_count_outside_zero_to_n_is_refused(count: int, n: int) -> None:
+    with pytest.raises(ValueError, match="not a share"):
         wilson_score(count, n)
 
 
@@ -61,7 +61,7 @@ def test_paired_difference_holds_its_estimate_mirrors_and_is_never_degenerate(
 
 
 @pytest.mark.parametrize(("first", "second", "n"), [(0, 0, 0), (-1, 0, 5), (3, 3, 5)])
-def test_what_are_no_exclusive_shares_is_refused(first: int, second: int, n: int) -> None:
+def test_counts_that_exceed_n_together_are_refused(first: int, second: int, n: int) -> None:
     with pytest.raises(ValueError, match="exclusive"):
         paired_difference(first, second, n)
 
@@ -115,51 +115,7 @@ def test_magnitude(low: float, high: float, least: float, most: float) -> None:
     assert magnitude(signed) == expected
 
 
-def test_bootstrap_repeats_with_its_seed_and_holds_the_estimate() -> None:
-    draw = random.Random(1)
-    rows = [draw.gauss(0.0, 1.0) for _ in range(200)]
-    one = percentile_bootstrap(lambda r: sum(r) / len(r), rows, seed=3)
-    assert one is not None
-    assert one == percentile_bootstrap(lambda r: sum(r) / len(r), rows, seed=3)
-    assert one != percentile_bootstrap(lambda r: sum(r) / len(r), rows, seed=4)
-    assert one.low < sum(rows) / len(rows) < one.high
-    assert one.method == "percentile bootstrap"
-
-
-def test_bootstrap_of_a_mean_is_as_wide_as_theory_says() -> None:
-    # 400 rows of 0 or 1, half each: standard error 0.5 / 20 = 0.025, width 2 * 1.96 * 0.025 = 0.098
-    rows = [0.0, 1.0] * 200
-    found = percentile_bootstrap(lambda r: sum(r) / len(r), rows, seed=11, resamples=4000)
-    assert found is not None
-    assert found.high - found.low == pytest.approx(0.098, abs=0.006)
-
-
-def test_bootstrap_leaves_each_tail_outside() -> None:
-    # A statistic that counts up: 0, 1, ..., 99. At level 0.9, five stay outside on either side.
-    ranks = iter(range(100))
-    found = percentile_bootstrap(
-        lambda _: float(next(ranks)), [0], seed=0, resamples=100, level=0.9
-    )
-    assert found is not None
-    assert (found.low, found.high) == (5.0, 94.0)
-
-
-def test_bootstrap_says_how_many_resamples_had_a_value() -> None:
-    # kappa has no value when a resample holds one label only: often, among three rows
-    found = percentile_bootstrap(
-        lambda rows: cohen_kappa([a for a, _ in rows], [b for _, b in rows]).value,
-        [(1, 1), (1, 1), (0, 0)],
-        seed=5,
-        resamples=100,
-    )
-    assert found is not None
-    assert found.method.endswith("of 100 resamples")
-    assert percentile_bootstrap(lambda _: None, [1], seed=5) is None
-
-
-def test_bootstrap_and_levels_refuse_nonsense() -> None:
-    with pytest.raises(ValueError, match="0 rows"):
-        percentile_bootstrap(lambda _: 0.0, [], seed=1)
+def test_levels_outside_zero_to_one_are_refused() -> None:
     for level in (0.0, 1.0, 95.0):
         with pytest.raises(ValueError, match="level"):
             wilson_score(1, 2, level=level)

@@ -1,66 +1,69 @@
+"""Chance-corrected agreement, worked by hand, against scikit-learn and against published numbers."""
+
 import csv
 import json
 import random
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
+from judgestream.evaluation.agreement import accuracy_of
 from judgestream.evaluation.kappa import cohen_kappa, scott_pi
+
+
+def table(
+    first: Sequence[Hashable], second: Sequence[Hashable]
+) -> Counter[tuple[Hashable, Hashable]]:
+    return Counter(zip(first, second, strict=True))
 
 
 def test_worked_by_hand() -> None:
     # first   y y y n n      observed 4/5
     # second  y y n n n      Cohen: 3/5 * 2/5 + 2/5 * 3/5 = 12/25, (20 - 12) / (25 - 12) = 8/13
     #                        Scott: pooled 5/10 and 5/10, 1/4 + 1/4 = 1/2, (0.8 - 0.5) / 0.5 = 0.6
-    first, second = list("yyynn"), list("yynnn")
-    kappa, pi = cohen_kappa(first, second), scott_pi(first, second)
-    assert kappa.observed == pi.observed == pytest.approx(0.8)
-    assert kappa.expected == pytest.approx(12 / 25)
-    assert kappa.value == pytest.approx(8 / 13)
-    assert pi.value == pytest.approx(0.6)
+    confusion = table("yyynn", "yynnn")
+    assert cohen_kappa(confusion) == pytest.approx(8 / 13)
+    assert scott_pi(confusion) == pytest.approx(0.6)
 
 
 def test_opposite_annotators_are_worse_than_chance() -> None:
     # expected 1/2, observed 0: (0 - 1/2) / (1 - 1/2) = -1
-    assert cohen_kappa([0, 1], [1, 0]).value == -1.0
-    assert scott_pi([0, 1], [1, 0]).value == -1.0
+    assert cohen_kappa(table([0, 1], [1, 0])) == -1.0
+    assert scott_pi(table([0, 1], [1, 0])) == -1.0
 
 
-def test_open_labels_are_counted_and_left_out() -> None:
-    found = cohen_kappa([1, 1, 0, None], [1, None, 0, None])
-    assert (found.n, found.unscored, found.value) == (2, 2, 1.0)
-
-
-@pytest.mark.parametrize(("first", "second"), [([], []), ([None], [1])])
-def test_nothing_compared_has_no_value(first: list[int | None], second: list[int | None]) -> None:
-    assert cohen_kappa(first, second).value is None
-    assert scott_pi(first, second).value is None
+def test_nothing_compared_has_no_value() -> None:
+    assert cohen_kappa({}) is None
+    assert scott_pi({}) is None
+    assert cohen_kappa({(1, 0): 0.0}) is None
 
 
 def test_one_label_for_all_has_no_value_because_chance_explains_it() -> None:
-    assert cohen_kappa([1, 1, 1], [1, 1, 1]).value is None
-    assert scott_pi([1, 1, 1], [1, 1, 1]).value is None
+    assert cohen_kappa(table([1, 1, 1], [1, 1, 1])) is None
+    assert scott_pi(table([1, 1, 1], [1, 1, 1])) is None
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_cohen_equals_scikit_learn_and_is_symmetric(seed: int) -> None:
     draw = random.Random(seed)
     first, second = draw.choices([-1, 0, 1], k=40), draw.choices([-1, 0, 1], k=40)
-    found = cohen_kappa(first, second).value
+    found = cohen_kappa(table(first, second))
     assert found == pytest.approx(cohen_kappa_score(first, second))
-    assert found == pytest.approx(cohen_kappa(second, first).value)
-    assert (scott_pi(first, second).value or 0.0) <= (found or 0.0) + 1e-12
+    assert found == pytest.approx(cohen_kappa(table(second, first)))
+    assert (scott_pi(table(first, second)) or 0.0) <= (found or 0.0) + 1e-12
 
 
 def test_pandalm_annotators(shared_data: Path) -> None:
     rows = json.loads((shared_data / "pandalm" / "testset-v1.json").read_text())
     by = {k: [row[f"annotator{k}"] for row in rows] for k in (1, 2, 3)}
-    found = [round(cohen_kappa(by[a], by[b]).value or 0.0, 3) for a, b in ((1, 2), (1, 3), (2, 3))]
+    found = [round(cohen_kappa(table(by[a], by[b])) or 0.0, 3) for a, b in ((1, 2), (1, 3), (2, 3))]
     assert found == [0.852, 0.879, 0.862]
 
 
-# Agreement, kappa, pi, times 100: shared/facts/judge_systems.md 9.
+# Agreement, kappa, pi, times 100, of "Judging the Judges" (arXiv 2406.12624).
 TRIVIAQA = [
     ("judgments_v1.csv", "Llama3-70B", (92.66, 81.79, 81.74)),
     ("judgments_v1.csv", "GPT-4", (91.15, 78.76, 78.75)),
@@ -77,6 +80,6 @@ def test_judges_of_triviaqa_against_humans(
     with (shared_data / "triviaqa_judges" / file).open() as lines:
         rows = list(csv.DictReader(lines))
     human, judged = ([row[name] or None for row in rows] for name in ("human", judge))
-    kappa, pi = cohen_kappa(human, judged), scott_pi(human, judged)
-    found = (kappa.observed, kappa.value, pi.value)
+    confusion = Counter({pair: n for pair, n in table(human, judged).items() if None not in pair})
+    found = (accuracy_of(confusion), cohen_kappa(confusion), scott_pi(confusion))
     assert tuple(round(100 * (value or 0.0), 2) for value in found) == expected

@@ -8,10 +8,10 @@ import pytest
 from judgestream.core.preference import Preference
 from judgestream.core.types import PROBE_KEY, CandidateScore, Label, Status, Verdict
 from judgestream.core.verdict_set import VerdictSet
-from judgestream.evaluation.judged import Judged, ambiguous
 from judgestream.evaluation.label_join import SetAside, join, paired
 from judgestream.evaluation.labels import Ballots, LabelFault
 from judgestream.evaluation.order_rules import INCONSISTENT, OrderRule
+from judgestream.evaluation.scored_verdict import ScoredVerdict, ambiguous
 from tests.core.build import EQUAL, FIRST, NOON, SECOND, UNREAD, result, verdict
 
 
@@ -26,8 +26,10 @@ def label(request_id: str, annotator: str, winner: str, *, tie: bool | None = No
     )
 
 
-def judged(request_id: str, outcome: int | None, *, release: str = "r", **more: object) -> Judged:
-    return Judged(
+def judged(
+    request_id: str, outcome: int | None, *, release: str = "r", **more: object
+) -> ScoredVerdict:
+    return ScoredVerdict(
         request_id=request_id,
         release=release,
         candidates=("a", "b"),
@@ -213,7 +215,7 @@ class TestJudged:
         assert not (one.malformed or one.failed or one.is_probe or one.drawn or one.scores_differ)
 
     def test_a_verdict_of_one_answer_compares_nothing(self) -> None:
-        assert Judged.of(replace(scored(), scores=scored().scores[:1])) is None
+        assert ScoredVerdict.of(replace(scored(), scores=scored().scores[:1])) is None
 
     def test_a_probe_is_known_by_its_metadata(self) -> None:
         assert of(replace(scored(), metadata={PROBE_KEY: "1"})).is_probe
@@ -275,8 +277,8 @@ def scored() -> Verdict:
     return replace(plain, p_win=0.45, p_tie=0.4, p_lose=0.15, release="r")
 
 
-def of(one: Verdict, *, cluster_key: str = "") -> Judged:
-    found = Judged.of(one, cluster_key=cluster_key)
+def of(one: Verdict, *, cluster_key: str = "") -> ScoredVerdict:
+    found = ScoredVerdict.of(one, cluster_key=cluster_key)
     assert found is not None
     return found
 

@@ -8,7 +8,6 @@ from judgestream.evaluation.time_windows import (
     EPOCH,
     LATEST,
     TimeWindow,
-    is_expired,
     is_final,
     window_of,
 )
@@ -110,7 +109,6 @@ def test_final_once_the_watermark_has_passed_the_allowance(
     watermark: datetime, final: bool
 ) -> None:
     assert is_final(NOON, watermark, 5 * MINUTE) is final
-    assert is_expired(NOON, watermark, 5 * MINUTE) is final  # the same rule with retention
 
 
 def test_no_allowance_is_final_at_the_end_itself() -> None:
@@ -121,4 +119,3 @@ def test_no_allowance_is_final_at_the_end_itself() -> None:
 def test_the_last_window_of_the_calendar_can_be_asked_about() -> None:
     last = window_of(LATEST, HOUR)
     assert not is_final(last, LATEST, timedelta.max)
-    assert not is_expired(last, EARLIEST, HOUR)

@@ -5,7 +5,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from judgestream.core.preference import Preference
 from judgestream.evaluation.macro import Macro, Table, judgelm_macro, macro
+
+CLASSES = tuple(Preference)
+"""The outcomes of a pair, in the order of every table: first better, tie, second better."""
 
 Confusion = Mapping[tuple[Hashable, Hashable], int]
 """How often each (gold, predicted) occurred."""

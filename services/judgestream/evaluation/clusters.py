@@ -8,9 +8,8 @@ instead of 95 %. Here a cluster, not a verdict, is the observation.
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
 
-from judgestream.evaluation.intervals import LEVEL, Interval, wilson_score
+from judgestream.evaluation.intervals import LEVEL, Interval, wilson_form, wilson_score
 from judgestream.evaluation.quantiles import student_t
 
 
@@ -88,7 +87,13 @@ def clustered_mean(
     elif count == n and set(scaled) <= {0.0, 1.0}:
         interval = wilson_score(int(sum(scaled)), n, level=level)
     else:
-        interval = _wilson(share, size, student_t(level, freedom), level)
+        interval = wilson_form(
+            share,
+            size,
+            critical=student_t(level, freedom),
+            level=level,
+            method="wilson score, clustered",
+        )
     return Mean(
         value=lowest + width * share,
         n=n,
@@ -113,14 +118,3 @@ def freedom_of(squares: Sequence[float]) -> float:
 def _scaled(interval: Interval, lowest: float, width: float) -> Interval:
     low, high = (lowest + width * end for end in (interval.low, interval.high))
     return replace(interval, low=low, high=high)
-
-
-def _wilson(share: float, n: float, z: float, level: float) -> Interval:
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Interval(
-        low=max(0.0, min(share, centre - half)),
-        high=min(1.0, max(share, centre + half)),
-        level=level,
-        method="wilson score, clustered",
-    )

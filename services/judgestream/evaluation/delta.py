@@ -15,7 +15,8 @@ from judgestream.evaluation.intervals import LEVEL, Interval
 from judgestream.evaluation.macro import Table
 from judgestream.evaluation.quantiles import student_t
 
-Row = tuple[Hashable, Hashable]
+LabelPair = tuple[Hashable, Hashable]
+"""(gold, predicted) of one item."""
 Cells = dict[tuple[Hashable, Hashable], float]
 
 LEAST_FREEDOM = 1.5
@@ -42,7 +43,7 @@ class Figure:
 
 def figure(
     statistic: Callable[[Table], float | None],
-    rows: Sequence[Row],
+    rows: Sequence[LabelPair],
     clusters: Sequence[Hashable] | None = None,
     *,
     outcomes: Sequence[Hashable] = (),
@@ -58,7 +59,7 @@ def figure(
     matters to the figure. The estimate itself is that of the rows as they are, and always inside.
 
     Source: Agresti and Coull (1998) for imagined observations, Satterthwaite (1946), Binder (1983) for the
-    clustered delta method. Coverage is simulated in tests/core/test_delta.py.
+    clustered delta method. Coverage is simulated in tests/evaluation/test_delta.py.
 
     Args:
         statistic: of a confusion of any weights; must not depend on their total.
@@ -92,7 +93,7 @@ def figure(
     return Figure(value=value, n=n, clusters=count, design_effect=effect, interval=interval)
 
 
-def _smoothed(counts: Counter[Row], outcomes: Sequence[Hashable], imagined: float) -> Cells:
+def _smoothed(counts: Counter[LabelPair], outcomes: Sequence[Hashable], imagined: float) -> Cells:
     """Shares of the cells after that many imagined labels per class of the gold, spread over the outcomes."""
     gold = {g for g, _ in counts}
     predicted = {*gold, *(p for _, p in counts), *outcomes}
@@ -118,7 +119,7 @@ def _influence(statistic: Callable[[Table], float | None], shares: Cells) -> Cel
 
 
 def _clustered(
-    members: Sequence[tuple[Row, Hashable]], slopes: Cells, count: int
+    members: Sequence[tuple[LabelPair, Hashable]], slopes: Cells, count: int
 ) -> tuple[float, float]:
     """Design effect of the clusters, at least 1, and the degrees of freedom of the variance between them."""
     n = len(members)
@@ -138,7 +139,9 @@ def _clustered(
     return max(1.0, count / (count - 1) * sum(squares) / alone), freedom_of(squares)
 
 
-def _satterthwaite(members: Sequence[tuple[Row, Hashable]], shares: Cells, slopes: Cells) -> float:
+def _satterthwaite(
+    members: Sequence[tuple[LabelPair, Hashable]], shares: Cells, slopes: Cells
+) -> float:
     """Degrees of freedom when each class of the gold contributes its part from its own few prompts."""
     parts: defaultdict[Hashable, float] = defaultdict(float)
     for (gold, predicted), slope in slopes.items():

@@ -9,26 +9,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from judgestream.evaluation.non_inferiority import NonInferiority, least_clusters, non_inferiority
-
-
-class Outcome(Protocol):
-    """One held-out item as a judge judged it. `truth`, `verdict`, `straight`, `swapped` are +1, 0 or -1 in
-    the item's order, None where a reply could not be read. Items of one `cluster` share their prompt; one
-    whose cluster is "" shares it with none."""
-
-    @property
-    def truth(self) -> int: ...
-    @property
-    def verdict(self) -> int | None: ...
-    @property
-    def straight(self) -> int | None: ...
-    @property
-    def swapped(self) -> int | None: ...
-    @property
-    def cluster(self) -> Hashable: ...
+from judgestream.evaluation.pair_outcome import PairOutcome
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,10 +136,10 @@ GATES: Mapping[str, Gate] = MappingProxyType(
     }
 )
 
-MEASURES: Mapping[str, Callable[[Outcome], bool]] = MappingProxyType(
+MEASURES: Mapping[str, Callable[[PairOutcome], bool]] = MappingProxyType(
     {
-        "accuracy": lambda row: row.verdict is not None and row.verdict == row.truth,
-        "consistency": lambda row: row.straight is not None and row.straight == row.swapped,
+        "accuracy": lambda outcome: outcome.right,
+        "consistency": lambda outcome: outcome.consistent,
     }
 )
 """Measure -> whether an item counts for it; one that could not be read never does."""
@@ -164,8 +148,8 @@ CURRENT, BEST = "the current judge", "the best judge so far"
 
 
 def decide(
-    new: Mapping[str, Sequence[Outcome]],
-    baselines: Mapping[str, Mapping[str, Sequence[Outcome]]],
+    new: Mapping[str, Sequence[PairOutcome]],
+    baselines: Mapping[str, Mapping[str, Sequence[PairOutcome]]],
     limits: Limits,
 ) -> Decision:
     """Hold every gate against the judges' verdicts on the same held-out examples.
@@ -213,7 +197,7 @@ def _is_best(evidence: Mapping[str, Evidence]) -> bool:
 
 
 def _evidence(
-    new: Sequence[Outcome], baselines: Mapping[str, Sequence[Outcome]], limits: Limits
+    new: Sequence[PairOutcome], baselines: Mapping[str, Sequence[PairOutcome]], limits: Limits
 ) -> Evidence:
     hits = {name: [counts(row) for row in new] for name, counts in MEASURES.items()}
     prompts: list[Hashable] = [row.cluster or at for at, row in enumerate(new)]

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from judgestream.evaluation.agreement import Agreement, agreement
-from judgestream.evaluation.agreement_figures import figures
 from judgestream.evaluation.brier import brier
 from judgestream.evaluation.calibration import Calibration, calibration
 from judgestream.evaluation.clusters import Mean, clustered_share
-from judgestream.evaluation.delta import Figure, Row
-from judgestream.evaluation.judged import Judged
+from judgestream.evaluation.confusion_figures import chance_corrected_figures, macro_figures
+from judgestream.evaluation.delta import Figure, LabelPair
 from judgestream.evaluation.labels import Ballots, NoGold
 from judgestream.evaluation.order_rules import OrderRule
 from judgestream.evaluation.paired import PairedDifference, compare
 from judgestream.evaluation.position import position_means
+from judgestream.evaluation.scored_verdict import ScoredVerdict
 
 
 class SetAside(StrEnum):
@@ -38,7 +38,7 @@ class ReleaseAgreement:
     set_aside              verdicts that were left out before, by reason
     alone                  compared verdicts whose prompt is not known: each counts as a prompt of its own
     position               of both orders, over the labelled verdicts
-    drawn, scores_differ   see `Judged`, over the compared verdicts
+    drawn, scores_differ   see `ScoredVerdict`, over the compared verdicts
     compared               request id -> gold, outcome, cluster
     """
 
@@ -68,7 +68,7 @@ class _Labelled:
     """The verdicts that have a gold label, and how many have none or were left out, by reason."""
 
     gold: list[int] = field(default_factory=list)
-    verdicts: list[Judged] = field(default_factory=list)
+    verdicts: list[ScoredVerdict] = field(default_factory=list)
     failed: int = 0
     reasons: Counter[NoGold] = field(default_factory=Counter)
     set_aside: Counter[SetAside] = field(default_factory=Counter)
@@ -81,12 +81,12 @@ class _Compared:
     gold: int
     outcome: Hashable
     group: tuple[str, Hashable]
-    verdict: Judged
+    verdict: ScoredVerdict
 
 
 def join(
     release: str,
-    judged: Iterable[Judged],
+    judged: Iterable[ScoredVerdict],
     ballots: Ballots,
     *,
     prompts: Mapping[str, Hashable] | None = None,
@@ -113,7 +113,8 @@ def join(
         if outcome is not None
     ]
     own = read if rule is OrderRule.AVERAGED else []
-    rows: list[Row] = [(one.gold, one.outcome) for one in read]
+    pairs: list[LabelPair] = [(one.gold, one.outcome) for one in read]
+    clusters = [one.group for one in read]
     return ReleaseAgreement(
         release=release,
         rule=rule,
@@ -121,7 +122,8 @@ def join(
         agreement=agreement(gold, outcomes, classes=classes),
         accuracy=_hits(read),
         accuracy_without_ties=_hits([one for one in read if one.gold != 0 and one.outcome != 0]),
-        figures=figures(rows, [one.group for one in read], classes, resamples),
+        figures=macro_figures(pairs, clusters, classes=classes, resamples=resamples)
+        | chance_corrected_figures(pairs, clusters, resamples=resamples),
         failed=found.failed,
         without_label=found.reasons[NoGold.NO_LABEL],
         undecided=found.reasons[NoGold.NO_MAJORITY],
@@ -150,7 +152,7 @@ def paired(
     return compare(hits[0], hits[1], clusters), *rest
 
 
-def _labelled(verdicts: Sequence[Judged], ballots: Ballots, doubtful: Set[str]) -> _Labelled:
+def _labelled(verdicts: Sequence[ScoredVerdict], ballots: Ballots, doubtful: Set[str]) -> _Labelled:
     found = _Labelled()
     last = {one.request_id: k for k, one in enumerate(verdicts) if not one.is_probe}
     for k, one in enumerate(verdicts):
@@ -169,7 +171,7 @@ def _labelled(verdicts: Sequence[Judged], ballots: Ballots, doubtful: Set[str]) 
     return found
 
 
-def _set_aside(one: Judged, doubtful: Set[str], *, repeated: bool) -> SetAside | None:
+def _set_aside(one: ScoredVerdict, doubtful: Set[str], *, repeated: bool) -> SetAside | None:
     if one.is_probe:
         return SetAside.PROBE
     if one.request_id in doubtful:
@@ -179,7 +181,7 @@ def _set_aside(one: Judged, doubtful: Set[str], *, repeated: bool) -> SetAside |
     return SetAside.MALFORMED if one.malformed else None
 
 
-def _cluster(one: Judged, prompts: Mapping[str, Hashable]) -> tuple[str, Hashable]:
+def _cluster(one: ScoredVerdict, prompts: Mapping[str, Hashable]) -> tuple[str, Hashable]:
     if one.cluster:
         return "named", one.cluster
     prompt = prompts.get(one.request_id)
@@ -190,7 +192,7 @@ def _hits(read: Sequence[_Compared]) -> Mean | None:
     return clustered_share([one.gold == one.outcome for one in read], [one.group for one in read])
 
 
-def _position(labelled: Sequence[Judged], groups: Sequence[Hashable]) -> Mapping[str, Mean]:
+def _position(labelled: Sequence[ScoredVerdict], groups: Sequence[Hashable]) -> Mapping[str, Mean]:
     both = [
         (one.lean, group)
         for one, group in zip(labelled, groups, strict=True)

@@ -3,37 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from judgestream.core.preference import Preference
 from judgestream.evaluation.agreement import agreement
-from judgestream.evaluation.bootstrap import Estimate, calibrated_shows, estimates
 from judgestream.evaluation.intervals import wilson_score
+from judgestream.evaluation.measures import Estimate, ece_if_calibrated, estimates
+from judgestream.evaluation.pair_outcome import PairOutcome
 from judgestream.evaluation.position import position
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
-    """One example as it was judged. Preferences are +1, 0, -1 in the example's order; None: unreadable.
-
-    truth              what the teacher (or the computation) says, of this format
-    verdict            settled over both orders; confidence: probability of that outcome
-    straight, swapped  what each order alone says, by its probabilities
-    greedy_straight, greedy_swapped   the same by the score line as JudgeLM's evaluator reads it; None where
-                       it reads nothing
-    longer             +1 when the first answer has more characters
-    outside            most probability that an order left outside the score grammar
-    cluster            of the examples with the same question; "" stands alone
-    """
-
-    group: str
-    truth: int
-    verdict: int | None
-    straight: int | None
-    swapped: int | None
-    confidence: float
-    greedy_straight: int | None = None
-    greedy_swapped: int | None = None
-    longer: int = 0
-    outside: float = 0.0
-    cluster: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +26,7 @@ class Share:
 class Figures:
     """What the card says about one set of items; all are shares, 0 to 1.
 
-    accuracy to unscored   see `measures`, each with its 95 % interval; of the settled verdict
+    accuracy to unscored   see `estimates`, each with its 95 % interval; of the settled verdict
     ece_if_calibrated      what a perfectly calibrated judge shows as `ece` on as many verdicts
     decided_accuracy       accuracy over the items whose truth is not a tie; None without any
     longer_is_better, shorter_is_better   accuracy where the better answer has more, or fewer, characters
@@ -74,7 +49,7 @@ class Figures:
     shorter_is_better: Share | None
 
 
-def figures(judged: Sequence[Judged]) -> Figures:
+def figures(judged: Sequence[PairOutcome]) -> Figures:
     """The figures of one set.
 
     Raises:
@@ -84,29 +59,29 @@ def figures(judged: Sequence[Judged]) -> Figures:
     return Figures(
         n=len(judged),
         **estimates(judged),
-        ece_if_calibrated=calibrated_shows(judged),
+        ece_if_calibrated=ece_if_calibrated(judged),
         decided_accuracy=_right(decided),
         longer_is_better=_right([j for j in decided if j.truth == j.longer]),
         shorter_is_better=_right([j for j in decided if j.truth == -j.longer]),
     )
 
 
-def greedy(judged: Sequence[Judged]) -> list[Judged]:
+def greedy(judged: Sequence[PairOutcome]) -> list[PairOutcome]:
     """The same items by JudgeLM's reading: the scores that the straight order writes are the verdict, and an
     unreadable reply is a tie, as its evaluator has it. There is no confidence in it."""
     return [
         replace(
             j,
-            verdict=j.greedy_straight or 0,
-            straight=j.greedy_straight or 0,
-            swapped=j.greedy_swapped or 0,
+            verdict=j.greedy_straight or Preference.TIE,
+            straight=j.greedy_straight or Preference.TIE,
+            swapped=j.greedy_swapped or Preference.TIE,
             confidence=0.0,
         )
         for j in judged
     ]
 
 
-def upstream(judged: Sequence[Judged]) -> dict[str, float]:
+def upstream(judged: Sequence[PairOutcome]) -> dict[str, float]:
     """JudgeLM's own metrics under its own names (facts: `eval_model_judgement.py`), of its own reading:
     forward run only for agreement, unreadable replies as ties.
 
@@ -138,7 +113,7 @@ def share(count: int, n: int) -> Share:
     return Share(count=count, n=n, share=count / n, low=interval.low, high=interval.high)
 
 
-def _right(judged: Sequence[Judged]) -> Share | None:
+def _right(judged: Sequence[PairOutcome]) -> Share | None:
     if not judged:
         return None
-    return share(sum(j.verdict == j.truth for j in judged), len(judged))
+    return share(sum(j.right for j in judged), len(judged))

@@ -43,14 +43,6 @@ def is_final(window: TimeWindow, watermark: datetime, allowed_lateness: timedelt
     return _aware(watermark) - window.end >= allowed_lateness
 
 
-def is_expired(window: TimeWindow, watermark: datetime, retention: timedelta) -> bool:
-    """Whether the window may be forgotten: the watermark is `retention` past its end.
-
-    Keep retention longer than the allowed lateness, and longer than a redelivery can take.
-    """
-    return _aware(watermark) - window.end >= retention
-
-
 def _calendar(since: timedelta) -> datetime:
     """EPOCH + since, or the calendar's end where that lies beyond it."""
     try:

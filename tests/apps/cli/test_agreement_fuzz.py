@@ -19,10 +19,10 @@ from judgestream.core.types import (
     Unreadable,
     Verdict,
 )
-from judgestream.evaluation.judged import Judged, ambiguous
 from judgestream.evaluation.label_join import join, paired
 from judgestream.evaluation.labels import Ballots
 from judgestream.evaluation.order_rules import OrderRule
+from judgestream.evaluation.scored_verdict import ScoredVerdict, ambiguous
 from tests.core.build import NOON, UNREAD
 
 names = st.sampled_from(["a", "b", "", "z", "a " * 300])
@@ -105,7 +105,9 @@ def test_a_report_comes_out_of_anything(
     of_people: list[Label], told: list[Verdict], rule: OrderRule, prompts: dict[str, int]
 ) -> None:
     ballots = Ballots(of_people)
-    judged = [one for one in (Judged.of(v, cluster_key="k") for v in told) if one is not None]
+    judged = [
+        one for one in (ScoredVerdict.of(v, cluster_key="k") for v in told) if one is not None
+    ]
     doubtful = ambiguous(judged)
     results = [
         join(

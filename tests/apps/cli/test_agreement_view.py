@@ -10,10 +10,10 @@ from judgestream.apps.cli import main
 from judgestream.apps.cli.agreement import _gate
 from judgestream.core.preference import Preference
 from judgestream.core.types import Label
-from judgestream.evaluation.judged import Judged
 from judgestream.evaluation.label_join import ReleaseAgreement, join, paired
 from judgestream.evaluation.labels import Ballots
 from judgestream.evaluation.order_rules import OrderRule
+from judgestream.evaluation.scored_verdict import ScoredVerdict
 from judgestream.terminal.exit_codes import ExitCode
 from tests.core.build import NOON
 
@@ -41,7 +41,7 @@ def released(
     name: str, *, every: int = 5, rule: OrderRule = OrderRule.AVERAGED
 ) -> ReleaseAgreement:
     verdicts = [
-        Judged(
+        ScoredVerdict(
             request_id=request,
             release=name,
             template_id="judgelm-v1",
@@ -130,7 +130,9 @@ def test_nothing_to_show_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_undefined_kappa_is_said() -> None:
     one = Label(label_id="l", request_id="q1", annotator="h", labelled_at=NOON, winner="a")
-    verdict = Judged(request_id="q1", release="r", candidates=("a", "b"), outcome=Preference.FIRST)
+    verdict = ScoredVerdict(
+        request_id="q1", release="r", candidates=("a", "b"), outcome=Preference.FIRST
+    )
     assert any("kappa" in text for text in view.remarks(join("r", [verdict], Ballots([one]))))
 
 

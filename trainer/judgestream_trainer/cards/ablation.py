@@ -7,8 +7,8 @@ from itertools import islice
 from types import MappingProxyType
 
 from judgestream.engine.judge import Judge
+from judgestream.evaluation.pair_outcome import PairOutcome
 from judgestream.evaluation.position import position
-from judgestream.evaluation.summary import Judged
 from judgestream_trainer.cards.bundled import held_out_items
 from judgestream_trainer.cards.judging import judge_pairs
 from judgestream_trainer.cards.results import FORMATS
@@ -58,7 +58,7 @@ def measured(judge: Judge, recipe: Recipe) -> dict[str, float]:
     return results
 
 
-def _figures(judged: Sequence[Judged]) -> dict[str, float]:
+def _figures(judged: Sequence[PairOutcome]) -> dict[str, float]:
     """Consistency is left out when no pair is readable in both orders."""
     bias = position([j.straight for j in judged], [j.swapped for j in judged])
     figures = {
@@ -69,7 +69,7 @@ def _figures(judged: Sequence[Judged]) -> dict[str, float]:
     return {name: value for name, value in figures.items() if value is not None}
 
 
-def _right(judged: Sequence[Judged]) -> float:
+def _right(judged: Sequence[PairOutcome]) -> float:
     return sum(j.verdict == j.truth for j in judged) / len(judged)
 
 

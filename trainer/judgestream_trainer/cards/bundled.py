@@ -6,7 +6,8 @@ from itertools import islice
 from typing import Any
 
 from judgestream.engine.judge import Judge
-from judgestream.evaluation.summary import Figures, Judged
+from judgestream.evaluation.pair_outcome import PairOutcome
+from judgestream.evaluation.summary import Figures
 from judgestream_trainer.cards.calibrate import Fitted
 from judgestream_trainer.cards.judging import SingleFigures, judge_pairs, judge_singles
 from judgestream_trainer.cards.results import (
@@ -102,7 +103,7 @@ def measure(judge: Judge, recipe: Recipe, training: TrainingRecord, calibration:
     )
 
 
-def _facts(chosen: Sequence[Item], judged: ByFormat) -> dict[str, list[Judged]]:
+def _facts(chosen: Sequence[Item], judged: ByFormat) -> dict[str, list[PairOutcome]]:
     """The knowledge items by group, such as `trained facts`."""
     return {
         name: [

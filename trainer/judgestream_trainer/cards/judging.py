@@ -23,7 +23,8 @@ from judgestream.core.types import (
     Unreadable,
 )
 from judgestream.engine.judge import Judge
-from judgestream.evaluation.summary import Judged, Share, share
+from judgestream.evaluation.pair_outcome import PairOutcome
+from judgestream.evaluation.summary import Share, share
 from judgestream_trainer.data.example import Example
 from judgestream_trainer.data.split import normalised
 from judgestream_trainer.tasks.base import Item
@@ -78,7 +79,7 @@ def truth_of(example: Example, *, with_reference: bool) -> Preference:
 
 def judge_pairs(
     judge: Judge, shown: Sequence[Item | Example], *, with_reference: bool
-) -> list[Judged]:
+) -> list[PairOutcome]:
     """Judge every example in both orders; an example without a reference is always judged without."""
     use = ReferenceUse.AUTO if with_reference else ReferenceUse.NEVER
     examples = [item.example if isinstance(item, Item) else item for item in shown]
@@ -156,9 +157,9 @@ def _judged(
     request: Request,
     passes: Sequence[PassResult],
     *,
-    truth: int,
+    truth: Preference,
     cluster: str,
-) -> Judged:
+) -> PairOutcome:
     settled = PAIRWISE.settle(request, passes)
     readings = [r.reading if isinstance(r.reading, Reading) else None for r in passes]
     straight, swapped = (None if r is None else reading_preference(r) for r in readings)
@@ -167,7 +168,7 @@ def _judged(
     verdict = None
     if settled.status is Status.SCORED:
         verdict = Preference.of_winner(settled.winner, ("a", "b"))
-    return Judged(
+    return PairOutcome(
         group=example.group,
         truth=truth,
         verdict=verdict,
@@ -175,7 +176,7 @@ def _judged(
         swapped=swapped,
         confidence=settled.confidence or 0.0,
         greedy_straight=first_shown,
-        greedy_swapped=None if second_shown is None else -second_shown,
+        greedy_swapped=None if second_shown is None else second_shown.mirrored,
         longer=Preference.between(first, second),
         outside=max((r.outside for r in readings if r is not None), default=1.0),
         cluster=cluster,

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from judgestream.engine.judge import Judge
-from judgestream.evaluation.agreement import agreement
-from judgestream.evaluation.bootstrap import CLASSES
+from judgestream.evaluation.agreement import CLASSES, agreement
+from judgestream.evaluation.pair_outcome import PairOutcome
 from judgestream.evaluation.reliability import Bin, reliability
-from judgestream.evaluation.summary import Figures, Judged, figures, upstream
+from judgestream.evaluation.summary import Figures, figures, upstream
 from judgestream_trainer.cards.judging import judge_pairs
 from judgestream_trainer.data.example import Example
 
 FORMATS: Mapping[str, bool] = MappingProxyType({"with_reference": True, "without_reference": False})
 """Name in cards and files -> whether the reference is shown."""
 
-ByFormat = Mapping[str, Sequence[Judged]]
+ByFormat = Mapping[str, Sequence[PairOutcome]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +36,7 @@ class JudgeResults:
     reliability: Mapping[str, Sequence[Bin]]
 
 
-def judge_formats(judge: Judge, examples: Sequence[Example]) -> dict[str, list[Judged]]:
+def judge_formats(judge: Judge, examples: Sequence[Example]) -> dict[str, list[PairOutcome]]:
     """Judge every example without its reference, and those that have one with it as well.
 
     A format that fits no example is left out.
@@ -84,12 +84,12 @@ def _of_group(judged: ByFormat, group: str) -> dict[str, Figures]:
     }
 
 
-def _confusion(judged: Sequence[Judged]) -> list[list[int]]:
+def _confusion(judged: Sequence[PairOutcome]) -> list[list[int]]:
     counts = agreement([row.truth for row in judged], [row.verdict for row in judged]).confusion
     return [[counts.get((truth, verdict), 0) for verdict in CLASSES] for truth in CLASSES]
 
 
-def _reliability(judged: Sequence[Judged]) -> list[Bin]:
+def _reliability(judged: Sequence[PairOutcome]) -> list[Bin]:
     scored = [row for row in judged if row.verdict is not None]
     return reliability(
         [row.confidence for row in scored], [row.verdict == row.truth for row in scored]

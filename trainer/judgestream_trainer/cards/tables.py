@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from judgestream.evaluation.bootstrap import Estimate
+from judgestream.evaluation.measures import Estimate
 from judgestream.evaluation.summary import Figures, Share
 from judgestream_trainer.cards.results import FORMATS
 

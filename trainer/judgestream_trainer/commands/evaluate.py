@@ -14,7 +14,7 @@ from rich.table import Table
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
-from judgestream.evaluation.bootstrap import MEASURES
+from judgestream.evaluation.measures import MEASURES
 from judgestream.evaluation.summary import Figures
 from judgestream_trainer.cards.report import EvaluationReport, evaluate, write_beside, write_into
 from judgestream_trainer.cards.tables import Ablation, cell

@@ -25,10 +25,10 @@ from judgestream.contracts.topics import LABELS, REQUESTS
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Label
 from judgestream.core.verdict_set import VerdictSet
-from judgestream.evaluation.judged import Judged, ambiguous
 from judgestream.evaluation.label_join import ReleaseAgreement, join, paired
 from judgestream.evaluation.labels import Ballots
 from judgestream.evaluation.order_rules import OrderRule
+from judgestream.evaluation.scored_verdict import ScoredVerdict, ambiguous
 from judgestream.settings import Kafka, load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode
@@ -130,16 +130,16 @@ def _label(incoming: Incoming[LabelMessage], message: LabelMessage) -> Label:
     return replace(label_from_message(message), labelled_at=recorded)
 
 
-def _judged(kafka: Kafka, since: datetime | None, cluster_key: str) -> list[Judged]:
+def _judged(kafka: Kafka, since: datetime | None, cluster_key: str) -> list[ScoredVerdict]:
     """Every judgement of two candidates once, of all releases: what is ambiguous shows across them only."""
-    kept: VerdictSet[Judged | None] = VerdictSet()
+    kept: VerdictSet[ScoredVerdict | None] = VerdictSet()
     for _, verdict in all_verdicts(kafka, since=since):
-        kept.add(verdict, Judged.of(verdict, cluster_key=cluster_key))
+        kept.add(verdict, ScoredVerdict.of(verdict, cluster_key=cluster_key))
     return [one for one in kept if one is not None]
 
 
-def _by_release(judged: Iterable[Judged]) -> dict[str, list[Judged]]:
-    found: dict[str, list[Judged]] = {}
+def _by_release(judged: Iterable[ScoredVerdict]) -> dict[str, list[ScoredVerdict]]:
+    found: dict[str, list[ScoredVerdict]] = {}
     for one in judged:
         found.setdefault(one.release, []).append(one)
     return found
@@ -157,7 +157,7 @@ def _prompts(kafka: Kafka) -> tuple[dict[str, int], set[str]]:
     return known, reused
 
 
-def _pair(by_release: dict[str, list[Judged]], release: str | None, other: str) -> list[str]:
+def _pair(by_release: dict[str, list[ScoredVerdict]], release: str | None, other: str) -> list[str]:
     """The two releases to compare: the one asked for, or the only other one there is."""
     if other not in by_release:
         raise ConfigurationError(
@@ -175,7 +175,7 @@ def _pair(by_release: dict[str, list[Judged]], release: str | None, other: str) 
     return [first, other]
 
 
-def _unanswered(ballots: Ballots, by_release: dict[str, list[Judged]]) -> None:
+def _unanswered(ballots: Ballots, by_release: dict[str, list[ScoredVerdict]]) -> None:
     answered = {one.request_id for found in by_release.values() for one in found}
     without = sum(name not in answered for name in ballots)
     if without:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from judgestream.evaluation.intervals import least_resamples
+from judgestream.evaluation.bootstrap import least_resamples
 from judgestream.evaluation.order_rules import OrderRule
 
 CLASSES = {"first": 1, "tie": 0, "second": -1}

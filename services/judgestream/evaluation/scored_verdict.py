@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from judgestream.core.preference import Preference
 from judgestream.core.reconcile import is_draw
 from judgestream.core.types import Status, Verdict
+from judgestream.evaluation.agreement import CLASSES
 from judgestream.evaluation.order_rules import RULES, OrderRule
 from judgestream.evaluation.position import lean_of, order_preferences
 
-CLASSES = tuple(Preference)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
+class ScoredVerdict:
     """What the join needs of a verdict.
 
     candidates     ids in the request's order; empty for a failed verdict, which does not tell them
@@ -45,7 +44,7 @@ class Judged:
     scores_differ: bool = False
 
     @classmethod
-    def of(cls, verdict: Verdict, *, cluster_key: str = "") -> "Judged | None":
+    def of(cls, verdict: Verdict, *, cluster_key: str = "") -> "ScoredVerdict | None":
         """None for a verdict that compares nothing: of a single answer."""
         candidates = tuple(score.candidate_id for score in verdict.scores)
         if len(candidates) == 1:
@@ -93,7 +92,7 @@ def outcome_of(verdict: Verdict, candidates: Sequence[str]) -> Preference | None
     return Preference.of_winner(verdict.winner, candidates)
 
 
-def ambiguous(judged: Iterable[Judged]) -> set[str]:
+def ambiguous(judged: Iterable[ScoredVerdict]) -> set[str]:
     """Request ids under which more than one content was judged, by any release.
 
     A verdict from before there were content digests tells its content by its candidates' ids and lengths.
