@@ -95,7 +95,7 @@ class Cluster:
             ready.exists,
             what="been assigned its partitions",
             seconds=60.0,
-            mend="see its log",
+            advice="see its log",
         )
         return process
 

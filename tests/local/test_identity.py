@@ -1,4 +1,4 @@
-"""A process is its pid and its start time: strangers are never taken for it."""
+"""A process is identified by its pid and its start time, so a reused pid is never mistaken for it."""
 
 import os
 import signal
@@ -25,7 +25,14 @@ def test_this_process_is_alive_and_has_a_name() -> None:
     assert program_name(os.getpid())
 
 
-def test_a_reused_pid_is_a_stranger_and_is_not_signalled() -> None:
+def test_a_start_time_does_not_move_with_the_clock() -> None:
+    with open(f"/proc/{os.getpid()}/stat") as stat:
+        ticks = int(stat.read().rpartition(")")[2].split()[19])
+    me = identify(os.getpid())
+    assert me is not None and me.started == ticks
+
+
+def test_a_process_with_a_reused_pid_is_not_signalled() -> None:
     child = subprocess.Popen(SLEEP)
     try:
         now = identify(child.pid)
@@ -44,9 +51,9 @@ def test_a_reused_pid_is_a_stranger_and_is_not_signalled() -> None:
 def test_a_zombie_counts_as_ended() -> None:
     child = subprocess.Popen(SLEEP)
     child.kill()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and not yet reaped
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, but not reaped yet
     assert identify(child.pid) is None
-    assert child.pid not in [one.pid for one in children(os.getpid())]
+    assert child.pid not in [process.pid for process in children(os.getpid())]
     child.wait()
 
 

@@ -1,4 +1,4 @@
-"""Pinned jars: what is not the pinned file is never used, and every failure names its mend."""
+"""Only pinned jars are used, and every failure says how to fix it."""
 
 import hashlib
 import os
@@ -59,7 +59,7 @@ def test_a_download_that_is_not_the_pinned_file_is_refused_by_name(
     maven: FakeMaven, tmp_path: Path
 ) -> None:
     maven.content["b-2.jar"] = b"evil"
-    with pytest.raises(DownloadFailed, match=r"b-2\.jar as downloaded is not the file .* pins"):
+    with pytest.raises(DownloadFailed, match=r"b-2\.jar as downloaded is not the pinned file"):
         kafka_jars.prepare(tmp_path)
     assert not list(tmp_path.rglob("*.jar"))
 
@@ -88,9 +88,9 @@ def test_a_jar_that_is_gone_is_fetched_again(maven: FakeMaven, tmp_path: Path) -
     assert maven.calls == 2
 
 
-def test_a_dependency_that_maven_no_longer_gives_is_named(maven: FakeMaven, tmp_path: Path) -> None:
+def test_a_dependency_that_maven_no_longer_has_is_named(maven: FakeMaven, tmp_path: Path) -> None:
     del maven.content["b-2.jar"]
-    with pytest.raises(DownloadFailed, match=r"gave no b-2\.jar"):
+    with pytest.raises(DownloadFailed, match=r"returned no b-2\.jar"):
         kafka_jars.prepare(tmp_path)
 
 
@@ -116,7 +116,9 @@ def test_a_dependency_that_maven_no_longer_gives_is_named(maven: FakeMaven, tmp_
         ("", DownloadFailed, "no message"),
     ],
 )
-def test_a_failed_fetch_names_its_mend(trace: str, kind: type[Exception], words: str) -> None:
+def test_a_failed_download_says_how_to_fix_it(
+    trace: str, kind: type[Exception], words: str
+) -> None:
     error = kafka_jars.explain_failure(trace)
     assert type(error) is kind
     assert words in str(error)

@@ -1,4 +1,4 @@
-"""A child under its keeper: readiness, death, stop, and nothing left behind."""
+"""A child process and its keeper: readiness, death, stop, and clean-up."""
 
 import json
 import os
@@ -59,7 +59,7 @@ def test_it_runs_in_a_group_of_its_own_and_stops_on_sigterm(tmp_path: Path) -> N
 def test_one_that_ignores_sigterm_is_killed_after_the_deadline(tmp_path: Path) -> None:
     code = f"import signal; signal.signal(15, signal.SIG_IGN); print('deaf'); {SLEEP}"
     process = ServerProcess(script(tmp_path, code, stop_seconds=0.3))
-    process.wait_ready(lambda: "deaf" in process.log_tail(), what="spoken", seconds=20, mend="")
+    process.wait_ready(lambda: "deaf" in process.log_tail(), what="spoken", seconds=20, advice="")
     process.stop()
     assert process.poll() == 128 + signal.SIGKILL
     assert "did not stop within 0.3 s" in process.log_tail()
@@ -70,9 +70,9 @@ def test_death_is_noticed_at_once_and_quotes_the_log(tmp_path: Path) -> None:
     process = ServerProcess(script(tmp_path, code))
     start = time.monotonic()
     with pytest.raises(ServerDied) as caught:
-        process.wait_ready(lambda: False, what="answered", seconds=60, mend="")
+        process.wait_ready(lambda: False, what="answered", seconds=60, advice="")
     assert time.monotonic() - start < 20
-    assert "Toy ended by itself (exit status 3)" in str(caught.value)
+    assert "Toy ended unexpectedly (exit status 3)" in str(caught.value)
     assert "  | disk is full" in str(caught.value)
     assert str(tmp_path / "toy.log") in str(caught.value)
 
@@ -84,7 +84,7 @@ def test_one_that_never_answers_says_what_was_waited_for(tmp_path: Path) -> None
             ServerNotReady, match=r"has not answered on 1:2 within 0 s\. Wait longer\."
         ):
             process.wait_ready(
-                lambda: False, what="answered on 1:2", seconds=0.1, mend="Wait longer."
+                lambda: False, what="answered on 1:2", seconds=0.1, advice="Wait longer."
             )
     finally:
         process.stop()
@@ -180,7 +180,7 @@ def test_the_environment_reaches_the_server_and_not_the_command_line(tmp_path: P
     process = ServerProcess(command)
     try:
         process.wait_ready(
-            lambda: "sesame" in process.log_tail(), what="spoken", seconds=20, mend=""
+            lambda: "sesame" in process.log_tail(), what="spoken", seconds=20, advice=""
         )
         for pid in (process.pid, process.keeper.pid):
             assert b"sesame" not in Path(f"/proc/{pid}/cmdline").read_bytes()

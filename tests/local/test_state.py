@@ -63,7 +63,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, toy: ServerProcess) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 99}', '{"format": 1, "owner": 3}'])
-def test_an_unreadable_file_is_named_with_its_mend(tmp_path: Path, text: str) -> None:
+def test_an_unreadable_file_is_named_with_a_fix(tmp_path: Path, text: str) -> None:
     (tmp_path / "stack.json").write_text(text)
     with pytest.raises(DataUnusable, match=r"stack\.json cannot be read .* delete it"):
         read_state(tmp_path)

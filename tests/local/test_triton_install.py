@@ -1,9 +1,11 @@
-"""The shipped Triton's parts, put together without touching site-packages."""
+"""The shipped Triton's parts, assembled without changing site-packages."""
 
 import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,14 +52,14 @@ def test_the_backend_is_linked_and_the_stub_is_an_executable_copy(
 
 def test_our_python_comes_first_and_a_foreign_prefix_is_dropped(install: TritonInstall) -> None:
     base = {"PATH": "/usr/bin", "LD_LIBRARY_PATH": "/cuda", "PYTHONHOME": "/wrong", "X": "1"}
-    told = triton_install.server_environment(install, Path("/run/b"), base)
-    assert told["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
-    assert told["LD_LIBRARY_PATH"] == f"/run/b/python:{install.libraries}:/cuda"
-    assert "PYTHONHOME" not in told
-    assert told["X"] == "1"
+    environment = triton_install.server_environment(install, Path("/run/b"), base)
+    assert environment["PATH"] == f"{Path(sys.executable).parent}:/usr/bin"
+    assert environment["LD_LIBRARY_PATH"] == f"/run/b/python:{install.libraries}:/cuda"
+    assert "PYTHONHOME" not in environment
+    assert environment["X"] == "1"
 
 
-def test_an_interpreter_without_a_python3_beside_it_is_told_so(
+def test_an_interpreter_without_a_python3_beside_it_is_refused(
     install: TritonInstall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "odd"))
@@ -65,14 +67,27 @@ def test_an_interpreter_without_a_python3_beside_it_is_told_so(
         triton_install.server_environment(install, tmp_path, {})
 
 
-def test_the_shipped_server_and_stub_find_all_their_libraries(tmp_path: Path) -> None:
+def test_the_shipped_server_and_stub_find_all_their_libraries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = triton_install.find()
     backends = triton_install.make_backend_directory(real, tmp_path / "backends")
-    told = triton_install.server_environment(real, backends, os.environ)
-    triton_install.check_libraries(real, told)
+    environment = triton_install.server_environment(real, backends, os.environ)
+    traced: dict[str, str] = {}
+    run = subprocess.run
+
+    def recorded(command: list[str], **options: Any) -> Any:
+        done = run(command, **options)
+        traced[command[1]] = done.stdout
+        return done
+
+    monkeypatch.setattr(subprocess, "run", recorded)
+    triton_install.check_libraries(real, environment)
+    assert set(traced) == {str(real.program), str(real.stub)}
+    assert str(backends / "python" / triton_install._libpython_name()) in traced[str(real.stub)]
 
 
-def test_a_missing_libpython_gives_one_sentence_with_ways_out(
+def test_a_missing_libpython_gives_one_sentence_with_fixes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "libpython9.99.so.1.0"
@@ -84,7 +99,7 @@ def test_a_missing_libpython_gives_one_sentence_with_ways_out(
     assert "uv venv --managed-python" in message and "apt install libpython" in message
 
 
-def test_the_dynamic_linker_tells_what_is_missing(tmp_path: Path) -> None:
+def test_a_missing_library_is_named(tmp_path: Path) -> None:
     real = triton_install.find()
     no_libraries = {"PATH": os.defpath, "LD_LIBRARY_PATH": str(tmp_path)}
     moved = tmp_path / "stub"  # away from the shipped libraries that its run path names

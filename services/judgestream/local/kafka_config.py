@@ -1,4 +1,4 @@
-"""What one Kafka node is told: its properties and its JVM flags. Pure text, no I/O."""
+"""The properties and JVM flags of one Kafka node. Pure text, no I/O."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,19 +6,19 @@ from pathlib import Path
 from judgestream.local.ports import HOST
 
 NODE_ID = 1
-# A judged request may have 8 MiB (protobuf, CloudEvents headers and the batch's frame on top).
+# A request may have 8 MiB. Protobuf, CloudEvents headers and the batch's framing come on top.
 MAX_MESSAGE_BYTES = 9 * 1024 * 1024
-# Fixed, so that a data folder keeps its cluster id; 16 bytes in URL-safe base64, as Kafka wants.
+# Fixed, so that a data folder keeps its cluster id. Kafka expects 16 bytes in URL-safe base64.
 CLUSTER_ID = "anVkZ2VzdHJlYW0tbG9jYQ"
 
 HEAP_FLAGS = ("-Xms64m", "-Xmx256m")
-# C1 and SerialGC start fastest and need least memory; only TLS, which we do not use, would suffer.
+# C1 and SerialGC start fastest and need the least memory. Only TLS would suffer; it is not used here.
 JVM_FLAGS = (
     *HEAP_FLAGS,
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
-    # Java 25 stores machine code of adapters in the class cache too, and then warns at every start
-    # that some do not fit; they gain nothing here.
+    # Java 25 also stores machine code of adapters in the class cache, and warns at every start that some
+    # of it does not fit. It has no benefit here.
     "-XX:+UnlockDiagnosticVMOptions",
     "-XX:-AOTAdapterCaching",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
@@ -42,7 +42,7 @@ def properties(*, port: int, controller_port: int, log_dir: Path) -> str:
         "auto.create.topics.enable": "false",
         "message.max.bytes": MAX_MESSAGE_BYTES,
         "replica.fetch.max.bytes": MAX_MESSAGE_BYTES,
-        # One node: everything internal has one replica.
+        # With one node, every internal topic has one replica.
         "offsets.topic.replication.factor": 1,
         "offsets.topic.num.partitions": 4,
         "transaction.state.log.replication.factor": 1,
@@ -51,7 +51,7 @@ def properties(*, port: int, controller_port: int, log_dir: Path) -> str:
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         "group.initial.rebalance.delay.ms": 0,
-        # After a SIGKILL the controller waits for this session to end: 3 s and not 11.
+        # After a SIGKILL the controller waits for this session to end: 3 s instead of 11.
         "broker.session.timeout.ms": 2000,
         "broker.heartbeat.interval.ms": 500,
         # The default of 128 MB does not fit a small heap.
@@ -61,21 +61,21 @@ def properties(*, port: int, controller_port: int, log_dir: Path) -> str:
 
 
 def _escape(value: str) -> str:
-    """A value as a Java properties file has it: a backslash in a path must stay one."""
+    """A value as a Java properties file writes it, where a backslash must be doubled."""
     return value.replace("\\", "\\\\")
 
 
 def java_command(
     *, java: Path, jars: Sequence[Path], archive: Path | None, flags: Sequence[str] = ()
 ) -> list[str]:
-    """`java` with our flags and the class path; the main class and its arguments come after."""
+    """`java` with our flags and the class path. The main class and its arguments follow."""
     cached = [] if archive is None else [f"-XX:AOTCache={archive}"]
     class_path = ":".join(str(jar) for jar in jars)
     return [str(java), *JVM_FLAGS, *cached, *flags, "-cp", class_path]
 
 
 def parse_meta(text: str) -> dict[str, str]:
-    """The entries of a `meta.properties`, Kafka's own note of whose data folder it is."""
+    """The entries of a `meta.properties`, which identifies the cluster of a data folder."""
     lines = (line.strip() for line in text.splitlines())
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return {key.strip(): value.strip() for key, _, value in pairs}

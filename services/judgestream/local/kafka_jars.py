@@ -1,4 +1,4 @@
-"""Kafka's jars: fetched once from Maven Central, held to pinned sha256 digests ever after."""
+"""Kafka's jars, downloaded once from Maven Central and verified against pinned SHA-256 digests."""
 
 import hashlib
 import json
@@ -28,14 +28,16 @@ def pinned_digests() -> dict[str, str]:
 
 
 def prepare(cache: Path, *, repository: str | None = None) -> list[Path]:
-    """The verified jars in `cache`, in class path order, fetched first if they are not there.
+    """The verified jars in `cache`, in class path order. Downloads them if they are missing.
 
-    `repository` is the address of a mirror of Maven Central. Safe when several processes call it
-    at once: the others wait for the first. Takes 15 to 30 s and 110 MB while it fetches (45 MB
-    afterwards), and about a millisecond when the jars are as they were at the last look.
+    `repository` is the address of a mirror of Maven Central. Several processes may call this at once: the
+    others wait for the first. A download takes 15 to 30 s and 110 MB of disk (45 MB afterwards). Unchanged
+    jars take about a millisecond.
 
-    Raises DownloadFailed (with the cause and the mend), ServerMissing without jgo or truststore,
-    FolderInUse when another process has been fetching for 10 minutes.
+    Raises:
+        DownloadFailed: with the cause and how to fix it.
+        ServerMissing: jgo or truststore is not installed.
+        FolderInUse: another process has been downloading for 10 minutes.
     """
     folder = cache / f"kafka-{KAFKA_VERSION}"
     pinned = pinned_digests()
@@ -48,23 +50,24 @@ def prepare(cache: Path, *, repository: str | None = None) -> list[Path]:
 
 
 def _fetch(folder: Path, pinned: dict[str, str], repository: str | None) -> None:
-    """Download into a folder aside, check every digest, and only then move it into place."""
-    for left_over in folder.glob("fetch-*"):  # of a process that was killed; we hold the lock
+    """Download into a temporary folder, check every digest, then move it into place."""
+    # Left by a process that was killed: this one holds the lock.
+    for left_over in folder.glob("fetch-*"):
         shutil.rmtree(left_over, ignore_errors=True)
     aside = folder / f"fetch-{os.getpid()}"
     aside.mkdir()
     try:
-        found = {path.name: path for path in _run_jgo(aside, repository)}
+        downloaded = {path.name: path for path in _run_jgo(aside, repository)}
         ready = aside / "jars"
         ready.mkdir()
         for name, digest in pinned.items():
-            if name not in found:
+            if name not in downloaded:
                 raise DownloadFailed(
-                    f"Maven Central gave no {name} for Kafka {KAFKA_VERSION}: its dependencies"
-                    " resolve differently now. Report this; a judgestream update must pin it."
+                    f"Maven Central returned no {name} for Kafka {KAFKA_VERSION}, because its"
+                    " dependencies resolve differently now. Report this: judgestream must pin them again."
                 )
-            _check_digest(found[name], digest, source="as downloaded")
-            shutil.move(found[name], ready / name)
+            _check_digest(downloaded[name], digest, source="as downloaded")
+            shutil.move(downloaded[name], ready / name)
         (folder / _MARKER).unlink(missing_ok=True)
         shutil.rmtree(folder / "jars", ignore_errors=True)
         ready.rename(folder / "jars")
@@ -78,8 +81,8 @@ def _run_jgo(aside: Path, repository: str | None) -> list[Path]:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_FETCH_SECONDS)
     except subprocess.TimeoutExpired:
         raise DownloadFailed(
-            f"Fetching Kafka's jars took more than {_FETCH_SECONDS} s. Check the network, and start"
-            " again: nothing half-fetched is kept."
+            f"Downloading Kafka's jars took more than {_FETCH_SECONDS} s. Check the network and"
+            " start again; partial downloads are not kept."
         ) from None
     if done.returncode != 0:
         raise explain_failure(done.stderr)
@@ -87,49 +90,51 @@ def _run_jgo(aside: Path, repository: str | None) -> list[Path]:
 
 
 def explain_failure(trace: str) -> DownloadFailed | ServerMissing:
-    """The error for a fetch that failed with this traceback: cause first, then the mend."""
+    """The error for a download that failed with this traceback: the cause, then how to fix it."""
     last = trace.strip().splitlines()[-1] if trace.strip() else "no message"
     if "ModuleNotFoundError" in last:
         return ServerMissing(
-            f"Kafka's jars cannot be fetched: {last.partition(': ')[2]}."
+            f"Kafka's jars cannot be downloaded: {last.partition(': ')[2]}."
             " Install it with: pip install 'judgestream[local]'"
         )
     if "CERTIFICATE_VERIFY_FAILED" in trace or "SSLError" in trace:
-        mend = (
+        advice = (
             "the server's certificate is not trusted on this machine. Set REQUESTS_CA_BUNDLE to a"
             " PEM file that contains your network's certificate authority (on Debian and Ubuntu"
-            " /etc/ssl/certs/ca-certificates.crt), or unset it if it points to a wrong one."
+            " /etc/ssl/certs/ca-certificates.crt), or unset it if it names a wrong one."
         )
     elif "REQUESTS_CA_BUNDLE" in os.environ and "TLS CA certificate bundle" in trace:
-        mend = (
+        advice = (
             f"REQUESTS_CA_BUNDLE names {os.environ['REQUESTS_CA_BUNDLE']}, which does not exist."
             " Correct it or unset it."
         )
     elif any(word in trace for word in ("ConnectionError", "Timeout", "ProxyError", "Max retries")):
-        mend = (
+        advice = (
             "Maven Central cannot be reached. Check the network; behind a proxy set HTTPS_PROXY;"
-            " where only a mirror is allowed, give its address as jar_repository."
+            " where only a mirror is reachable, give its address as jar_repository."
         )
     else:
-        mend = "this is unexpected. Start again; if it repeats, report it with this message."
-    return DownloadFailed(f"Kafka's jars could not be fetched: {mend}\n  | {last}")
+        advice = (
+            "the cause is unknown. Start again; if it fails again, report it with this message."
+        )
+    return DownloadFailed(f"Kafka's jars could not be downloaded: {advice}\n  | {last}")
 
 
 def _verify(folder: Path, pinned: dict[str, str]) -> None:
-    """Hash every jar whose size or time differs from those at its last good look."""
+    """Hash every jar whose size or time has changed since it was last verified."""
     marker = folder / _MARKER
     try:
-        seen = json.loads(marker.read_text())
+        verified = json.loads(marker.read_text())
     except (OSError, ValueError):
-        seen = {}
+        verified = {}
     now = {}
     for name, digest in pinned.items():
         path = folder / "jars" / name
         status = path.stat()
         now[name] = [status.st_size, status.st_mtime_ns, digest]
-        if seen.get(name) != now[name]:
+        if verified.get(name) != now[name]:
             _check_digest(path, digest, source="in the cache")
-    if now != seen:
+    if now != verified:
         aside = marker.with_suffix(".new")
         aside.write_text(json.dumps(now))
         aside.replace(marker)
@@ -140,7 +145,7 @@ def _check_digest(path: Path, digest: str, *, source: str) -> None:
         actual = hashlib.file_digest(jar, "sha256").hexdigest()
     if actual != digest:
         raise DownloadFailed(
-            f"{path.name} {source} is not the file that judgestream pins: sha256 {actual}, expected"
-            f" {digest}. Delete {path} and start again; if it repeats, something on"
-            " the way (a proxy or a mirror) changes the file: do not use it."
+            f"{path.name} {source} is not the pinned file: its SHA-256 is {actual}, expected"
+            f" {digest}. Delete {path} and start again; if it fails again, a proxy or a mirror"
+            " changes the file: do not use it."
         )

@@ -1,15 +1,17 @@
-"""A server's keeper: a small process between us and the server, so that nothing stays behind.
+"""The keeper of a server: a small process between us and the server that cleans up after it.
 
-Run as a script, with the standard library only. Its task comes as JSON on standard input, because
-other users could read a command line, and a server's environment may hold secrets. It starts the
-server in its own process group and waits until the server ends, a SIGTERM comes, or our process is
-gone (also by SIGKILL, where no clean-up code of ours runs). Then it stops the server in order,
-kills what is left of its group and of its orphans, removes the shared-memory files named for it,
-and exits with the server's status.
+It runs as a script under `python -I -S`, so that none of the user's Python settings reach it. It therefore
+uses the standard library only: psutil, which the rest of `local` uses, cannot be imported here.
 
-PR_SET_PDEATHSIG alone would not do: it is bound to the *thread* that forked, so a server started
-from a worker thread would die with that thread; it cannot stop a server gently; and it does not
-reach Triton's Python stubs. Here it only binds the server to its keeper, which has one thread.
+Its task is JSON on standard input, because other users can read a command line and a server's environment
+may contain secrets. It starts the server in its own process group and waits until the server ends, SIGTERM
+arrives, or our process is gone (also by SIGKILL, where our own clean-up code does not run). Then it
+terminates the server, kills the rest of its group and its orphans, removes the shared-memory files listed
+for it, and exits with the server's status.
+
+PR_SET_PDEATHSIG alone is not enough. It is bound to the *thread* that forked, so a server started from a
+worker thread would die with that thread; it cannot terminate a server gracefully; and it does not reach
+Triton's Python stubs. Here it only binds the server to its keeper, which has one thread.
 """
 
 import ctypes
@@ -28,9 +30,11 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PTRACE_TRACEME, _PTRACE_DETACH = 0, 17
 _POINTER = struct.calcsize("P")
-_START_STACK = 25  # field 28 of /proc/<pid>/stat, counted after the closing parenthesis
+# Field 28 of /proc/<pid>/stat, counted after the closing parenthesis.
+_START_STACK = 25
 _HIDDEN = "JUDGESTREAM_KEEPER_HIDDEN_"
-_POLL_SECONDS = 1.0  # only a safety net: a death or a signal wakes the keeper at once
+# A fallback only: a death or a signal wakes the keeper at once.
+_POLL_SECONDS = 1.0
 
 
 def _say(name: str, text: str) -> None:
@@ -39,7 +43,7 @@ def _say(name: str, text: str) -> None:
 
 
 def _children() -> list[int]:
-    """Every living child: the server, and orphans that we inherited as their subreaper."""
+    """All living children: the server, and orphans that this process inherited as their subreaper."""
     pids = []
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -55,14 +59,14 @@ def _children() -> list[int]:
 
 
 def _kill_rest(group: int) -> None:
-    """SIGKILL to the server's group and to every child, until none is left."""
+    """Send SIGKILL to the server's group and to every child until none is left."""
     try:
         os.killpg(group, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass
     give_up = time.monotonic() + 5.0
     while time.monotonic() < give_up:
-        for pid in _children():  # the children of a killed child become ours, and are next
+        for pid in _children():  # includes the children of a child killed before
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -76,14 +80,14 @@ def _kill_rest(group: int) -> None:
 
 
 def _wait_for_reason(server: "subprocess.Popen[bytes]", parent: int, wake: int) -> str:
-    """Block until the server ended ("ended"), we are told to stop ("told") or orphaned."""
+    """Block until the server has ended, a signal says "stopped", or the parent is gone: "orphaned"."""
     poller = select.poll()
     poller.register(wake, select.POLLIN)
     for pid in (parent, server.pid):
         try:
             poller.register(os.pidfd_open(pid), select.POLLIN)
         except OSError:
-            pass  # an old kernel, or it is gone already: the checks below tell
+            pass  # an old kernel, or already gone: the checks below notice
     while True:
         if server.poll() is not None:
             return "ended"
@@ -91,11 +95,11 @@ def _wait_for_reason(server: "subprocess.Popen[bytes]", parent: int, wake: int) 
             return "orphaned"
         if any(fd == wake for fd, _ in poller.poll(_POLL_SECONDS * 1000)):
             if any(number != signal.SIGCHLD for number in os.read(wake, 4096)):
-                return "told"
+                return "stopped"
 
 
 def _start(task: "dict[str, object]", libc: ctypes.CDLL) -> "subprocess.Popen[bytes]":
-    """Start the server; its hidden arguments do not show in the process list, if the system lets us."""
+    """Start the server, with its hidden arguments kept out of the process list where the system allows it."""
     hidden = [str(argument) for argument in task["hidden"]]  # type: ignore[attr-defined]
     if hidden:
         try:
@@ -128,27 +132,29 @@ def _spawn(
         env={**task["env"], **variables},  # type: ignore[dict-item]
         cwd=str(task["cwd"]),
         process_group=0,
-        preexec_fn=in_child,  # one thread here, so it is safe
+        preexec_fn=in_child,  # safe, as this process has one thread
     )
 
 
 def _start_hiding(
     task: "dict[str, object]", libc: ctypes.CDLL, hidden: "list[str]"
 ) -> "subprocess.Popen[bytes]":
-    """Everybody may read a process's arguments, its environment only its owner. So each hidden argument
-    goes in as a variable, with a dash in its place, and before the program's first instruction the
-    argument's pointer is bent to the variable's value. The variables then leave the environment, so that
-    no child of the server inherits them.
+    """Pass hidden arguments as variables.
+
+    All users can read a process's arguments, but only its owner its environment. So each hidden argument is
+    passed as a variable, with a dash in its place. Before the program's first instruction the argument's
+    pointer is redirected to the variable's value. The variables are then removed from the environment, so
+    that no child of the server inherits them.
     """
     names = [f"{_HIDDEN}{k}=" for k in range(len(hidden))]
     variables = {name[:-1]: value for name, value in zip(names, hidden, strict=True)}
     server = _spawn(task, libc, ["-"] * len(hidden), variables, trace=True)
     try:
-        _, status = os.waitpid(server.pid, 0)  # it stops as it begins to run the program
+        _, status = os.waitpid(server.pid, 0)  # a traced process stops at exec
         if not os.WIFSTOPPED(status):
-            raise OSError("it did not stop at its start")
+            raise OSError("the process did not stop at exec")
         with open(f"/proc/{server.pid}/mem", "r+b", buffering=0) as memory:
-            _bend(server.pid, memory, [os.fsencode(name) for name in names])
+            _redirect(server.pid, memory, [os.fsencode(name) for name in names])
         if libc.ptrace(_PTRACE_DETACH, server.pid, None, None) != 0:
             raise OSError(ctypes.get_errno(), "ptrace")
     except BaseException:
@@ -158,12 +164,15 @@ def _start_hiding(
     return server
 
 
-def _bend(pid: int, memory: "io.FileIO", names: "list[bytes]") -> None:
-    """At the start of a program the stack holds: how many arguments, their pointers, null, the variables'
-    pointers, null. The last of the arguments become the variables with these names."""
+def _redirect(pid: int, memory: "io.FileIO", names: "list[bytes]") -> None:
+    """Make the last arguments point to the values of the variables with these names.
 
-    def word(at: int) -> int:
-        memory.seek(at)
+    The stack of a starting program holds the number of arguments, their pointers, null, the pointers of the
+    variables, null.
+    """
+
+    def word(address: int) -> int:
+        memory.seek(address)
         return int(struct.unpack("P", memory.read(_POINTER))[0])
 
     with open(f"/proc/{pid}/stat", errors="replace") as handle:
@@ -175,7 +184,7 @@ def _bend(pid: int, memory: "io.FileIO", names: "list[bytes]") -> None:
     while pointer := word(variables + len(pointers) * _POINTER):
         pointers.append(pointer)
     kept: list[int] = []
-    found: dict[bytes, int] = {}
+    values: dict[bytes, int] = {}
     for pointer in pointers:
         memory.seek(pointer)
         text = memory.read(len(_HIDDEN) + 8)
@@ -183,13 +192,14 @@ def _bend(pid: int, memory: "io.FileIO", names: "list[bytes]") -> None:
         if name is None:
             kept.append(pointer)
         else:
-            found[name] = pointer + len(name)
-    if len(found) != len(names) or not kept:
-        raise OSError("its environment was not found")
+            values[name] = pointer + len(name)
+    if len(values) != len(names) or not kept:
+        raise OSError("the process's environment was not found")
     for k, name in enumerate(names):
         memory.seek(arguments + (count - len(names) + k) * _POINTER)
-        memory.write(struct.pack("P", found[name]))
-    # As many as before, since the linker reads on behind them: another variable takes the hidden ones' place.
+        memory.write(struct.pack("P", values[name]))
+    # The number of pointers must not change, since the linker reads what follows them: another variable
+    # takes the place of each hidden one.
     memory.seek(variables)
     memory.write(b"".join(struct.pack("P", p) for p in [*kept, *kept[:1] * len(names)]))
 
@@ -217,7 +227,7 @@ def main() -> int:
     reason = _wait_for_reason(server, parent, wake)
     if reason != "ended":
         if reason == "orphaned":
-            _say(name, f"our process {parent} is gone: stopping {name}")
+            _say(name, f"the parent process {parent} is gone: stopping {name}")
         server.send_signal(signal.SIGTERM)
         try:
             server.wait(float(task["stop_seconds"]))

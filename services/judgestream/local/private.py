@@ -1,4 +1,4 @@
-"""Files and folders for this user alone: the one writer of whatever may hold a secret."""
+"""Files and folders for this user only. Everything that may contain a secret is written here."""
 
 import os
 import secrets
@@ -13,9 +13,9 @@ _KEY_BYTES = 32
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write the file whole or not at all, readable and writable by this user only (0600).
+    """Write the file atomically, readable and writable by this user only (0600).
 
-    A link or file that stands in the way is replaced, never written through.
+    A link or file at the path is replaced, never written through.
 
     Raises:
         DataUnusable: the folder is missing, read-only or full.
@@ -35,38 +35,38 @@ def write_private(path: Path, text: str) -> None:
     except OSError as error:
         raise DataUnusable(
             f"{path} cannot be written ({error.strerror or error}). Give this user write access to its"
-            " folder, make room on its disk, or choose another data folder."
+            " folder, free some space on its disk, or choose another data folder."
         ) from error
 
 
 def private_folder(path: Path) -> Path:
-    """Make the folder, parents included, and see that only this user can enter it (0700).
+    """Create the folder and its parents, accessible to this user only (0700).
 
     Raises:
-        DataUnusable: it cannot be made, is not a folder, or belongs to another user.
+        DataUnusable: it cannot be created, is not a folder, or belongs to another user.
     """
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        found = path.stat()
-        if found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) & 0o077:
+        status = path.stat()
+        if status.st_uid == os.getuid() and stat.S_IMODE(status.st_mode) & 0o077:
             path.chmod(0o700)
     except OSError as error:
         raise DataUnusable(
             f"{path} cannot be used as a folder ({error.strerror or error}). Choose another data folder."
         ) from error
-    if found.st_uid not in (os.getuid(), 0):
+    if status.st_uid not in (os.getuid(), 0):
         raise DataUnusable(
-            f"{path} belongs to another user (uid {found.st_uid}), who could read and change what is"
-            " in it. Choose a data folder of your own."
+            f"{path} belongs to another user (uid {status.st_uid}), who could read and change its"
+            " contents. Choose a data folder that belongs to you."
         )
     return path
 
 
 def kept_secret(path: Path) -> str:
-    """The random secret kept in this file, 64 hex digits; made on the first call.
+    """The random secret in this file, 64 hex digits. Created on the first call.
 
     Raises:
-        DataUnusable: the file is another user's, is a link, or does not hold such a secret.
+        DataUnusable: the file belongs to another user, is a link, or does not contain such a secret.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -76,24 +76,24 @@ def kept_secret(path: Path) -> str:
     except OSError as error:
         raise _unusable_secret(path, error.strerror or str(error)) from error
     with os.fdopen(descriptor, encoding="ascii", errors="replace") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid():
             raise _unusable_secret(path, "it is not a file of this user")
-        if stat.S_IMODE(found.st_mode) & 0o077:
+        if stat.S_IMODE(status.st_mode) & 0o077:
             os.fchmod(file.fileno(), 0o600)
         text = file.read(1024).strip()
     if len(text) != 2 * _KEY_BYTES or any(letter not in "0123456789abcdef" for letter in text):
-        raise _unusable_secret(path, f"it does not hold {2 * _KEY_BYTES} hex digits")
+        raise _unusable_secret(path, f"it does not contain {2 * _KEY_BYTES} hex digits")
     return text
 
 
 def shell_variables(values: Mapping[str, str]) -> str:
-    """Lines `NAME=value` for `set -a; . FILE`, every value quoted: none of it is ever executed."""
+    """Lines `NAME=value` for `set -a; . FILE`, each value quoted so that the shell executes nothing."""
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
 def _unusable_secret(path: Path, why: str) -> DataUnusable:
     return DataUnusable(
-        f"The secret in {path} cannot be used: {why}. Stop the stack and delete the file; a new one is"
-        " made at the next start."
+        f"The secret in {path} cannot be used: {why}. Stop the stack and delete the file; the next start"
+        " creates a new one."
     )

@@ -1,4 +1,4 @@
-"""One server as a child process: start it, wait until it answers, stop it, quote its log."""
+"""A server as a child process: start, readiness, stop, and the end of its log."""
 
 import json
 import os
@@ -16,15 +16,19 @@ from judgestream.local.identity import ProcessId, identify, kill_group
 
 _LOGS_KEPT = 9
 _LOG_LINES = 15
-_KEEPER_SECONDS = 20.0  # for a Python process to start on a machine that is very busy
+# Enough for a Python process to start on a very busy machine.
+_KEEPER_SECONDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What to run. `name` is what messages call it; `log_path` gets stdout and stderr, and the
-    log of the start before is kept beside it with the suffix `.1`, up to `.9`. After SIGTERM the server has
-    `stop_seconds` until SIGKILL. `remove_after` are glob patterns of files that it leaves behind.
-    `hidden_arguments` follow `argv` and hold secrets: they do not show in the process list.
+    """The command of a server.
+
+    name               used in messages
+    log_path           receives stdout and stderr; logs of earlier starts have the suffixes `.1` to `.9`
+    stop_seconds       from SIGTERM to SIGKILL
+    remove_after       glob patterns of files that the server leaves behind
+    hidden_arguments   follow `argv` and contain secrets: they do not appear in the process list
     """
 
     name: str
@@ -41,13 +45,13 @@ class ServerProcess:
     """A running server and its keeper. Safe to create from any thread."""
 
     def __init__(self, command: Command, *, held_files: Sequence[int] = ()) -> None:
-        """Start it. `held_files` are lock files that the keeper holds open until all is gone.
+        """Start it. `held_files` are lock files that the keeper keeps open until all processes have ended.
 
         Raises ServerDied when the program cannot be executed.
         """
         self.command = command
         command.log_path.parent.mkdir(parents=True, exist_ok=True)
-        _keep_earlier(command.log_path)
+        _rotate(command.log_path)
         read_end, write_end = os.pipe()
         try:
             task = {
@@ -63,18 +67,18 @@ class ServerProcess:
             }
             with command.log_path.open("ab") as log:
                 self._keeper = subprocess.Popen(
-                    # -I -S: nothing of the user's Python settings may reach the keeper
+                    # -I -S: none of the user's Python settings may reach the keeper
                     [sys.executable, "-I", "-S", str(keeper.__file__)],
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,
-                    start_new_session=True,  # Ctrl-C is for us: we stop the servers in order
+                    start_new_session=True,  # Ctrl-C must not reach the servers directly
                     pass_fds=(write_end, *held_files),
                 )
         finally:
             os.close(write_end)
         try:
-            assert self._keeper.stdin is not None  # noqa: S101  # PIPE was asked for above  # nosec B101
+            assert self._keeper.stdin is not None  # noqa: S101  # stdin is PIPE above  # nosec B101
             with self._keeper.stdin as keeper_input:
                 keeper_input.write(json.dumps(task).encode())
             self.server = self._read_report(read_end)
@@ -96,7 +100,7 @@ class ServerProcess:
             chunk = os.read(read_end, 65536) if readable else b""
             if not chunk:
                 raise ServerDied(
-                    f"{self.command.name} could not be started: its keeper process gave no answer"
+                    f"{self.command.name} could not be started: its keeper process did not answer"
                     f" within {_KEEPER_SECONDS:.0f} s.{self.log_tail()}"
                 )
             text += chunk
@@ -104,18 +108,18 @@ class ServerProcess:
         if "error" in report:
             raise ServerDied(
                 f"{self.command.name} could not be started: {report['error']}."
-                f" Check that {self.command.argv[0]} exists and may be executed."
+                f" Check that {self.command.argv[0]} exists and is executable."
             )
         pid = int(report["pid"])
         return identify(pid) or ProcessId(pid=pid, started=0)
 
     @property
     def pid(self) -> int:
-        """Of the server itself, not of its keeper."""
+        """The pid of the server itself, not of its keeper."""
         return self.server.pid
 
     def poll(self) -> int | None:
-        """The exit status when server and keeper are gone (a signal counts as 128 + its number)."""
+        """The exit status once server and keeper have ended (128 + the number of a signal), else None."""
         status = self._keeper.poll()  # negative only if the keeper itself was killed
         return 128 - status if status is not None and status < 0 else status
 
@@ -124,20 +128,20 @@ class ServerProcess:
         return self.poll() is None
 
     def check(self) -> None:
-        """Raise ServerDied, with the last lines of the log, when the server has ended."""
+        """Raise ServerDied with the last lines of the log when the server has ended."""
         status = self.poll()
         if status is None:
             return
-        kill_group(self.server)  # only finds something if the keeper itself was killed
+        kill_group(self.server)  # finds processes only if the keeper itself was killed
         raise ServerDied(
-            f"{self.command.name} ended by itself ({_status_words(status)})."
+            f"{self.command.name} ended unexpectedly ({_status_words(status)})."
             f" The reason is usually in the last lines of its log.{self.log_tail()}"
         )
 
     def wait_ready(
-        self, probe: Callable[[], bool], *, what: str, seconds: float, mend: str
+        self, probe: Callable[[], bool], *, what: str, seconds: float, advice: str
     ) -> None:
-        """Call `probe` until it is true. `what` completes "has not ... within N s", `mend` follows.
+        """Call `probe` until it returns true. `what` completes "has not ... within N s", `advice` follows.
 
         Raises ServerDied as soon as the process ends, and ServerNotReady at the deadline.
         """
@@ -149,33 +153,33 @@ class ServerProcess:
             if time.monotonic() >= deadline:
                 raise ServerNotReady(
                     f"{self.command.name} runs (pid {self.pid}) but has not {what} within"
-                    f" {seconds:.0f} s. {mend}{self.log_tail()}"
+                    f" {seconds:.0f} s. {advice}{self.log_tail()}"
                 )
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """SIGTERM, a deadline, SIGKILL of the whole group. Does nothing if it has ended.
+        """Send SIGTERM, and SIGKILL to the whole group after the deadline. Does nothing after its end.
 
-        Raises LocalServerError when even SIGKILL has not ended it (a process stuck in the kernel).
+        Raises LocalServerError when SIGKILL does not end it (a process stuck in the kernel).
         """
         if self._keeper.poll() is None:
             self._keeper.terminate()
         try:
             self._keeper.wait(self.command.stop_seconds + 10.0)
         except subprocess.TimeoutExpired:
-            self._keeper.kill()  # takes the server with it (PR_SET_PDEATHSIG)
+            self._keeper.kill()  # the server dies with it (PR_SET_PDEATHSIG)
             self._keeper.wait()
         deadline = time.monotonic() + 5.0
         while kill_group(self.server):
             if time.monotonic() > deadline:
                 raise LocalServerError(
-                    f"{self.command.name} (process group {self.pid}) does not end even after"
-                    f" SIGKILL. Look at `ps -o pid,stat,wchan -g {self.pid}`."
+                    f"{self.command.name} (process group {self.pid}) does not end after"
+                    f" SIGKILL. Inspect it with `ps -o pid,stat,wchan -g {self.pid}`."
                 )
             time.sleep(0.01)
 
     def log_tail(self, lines: int = _LOG_LINES) -> str:
-        """The log's path and its last lines, ready to follow a sentence of a message."""
+        """The log's path and its last lines, to append to a message."""
         path = self.command.log_path
         try:
             with path.open("rb") as log:
@@ -189,14 +193,16 @@ class ServerProcess:
         return f"\nLast lines of {path}:\n" + "\n".join(f"  | {line}" for line in tail)
 
 
-def _keep_earlier(log_path: Path) -> None:
-    """Make room for a new life's log: `.1` is the life before, up to `.9`. When a process ends again and
-    again, its first failure tells why."""
-    lives = [
+def _rotate(log_path: Path) -> None:
+    """Rename the logs of earlier starts to `.1` (the latest) to `.9`.
+
+    When a process keeps dying, the log of its first failure names the reason.
+    """
+    logs = [
         log_path,
         *(log_path.with_name(f"{log_path.name}.{k}") for k in range(1, _LOGS_KEPT + 1)),
     ]
-    for older, newer in zip(reversed(lives), reversed(lives[:-1]), strict=False):
+    for older, newer in zip(reversed(logs), reversed(logs[:-1]), strict=False):
         if newer.exists():
             newer.replace(older)
 

@@ -1,4 +1,4 @@
-"""Where the servers of a running local stack are: settings that a command need not be told."""
+"""Settings taken from the running local stack: the addresses of its servers, its release and its key."""
 
 import contextlib
 from collections.abc import Mapping
@@ -11,15 +11,16 @@ from judgestream.local.state import read_state
 from judgestream.local.supervisor_file import read_report
 
 CONTROL_KEY_FILE = "triton-control.key"
-"""In the data folder: what opens the model control of the stack's Triton (`private.kept_secret`)."""
+"""In the data folder: the key to the model control of the stack's Triton (`private.kept_secret`)."""
 
-# a server's name in the state file: the setting that names its address
+# Server name in the state file -> setting of its address.
 _SETTINGS = {"Kafka": "kafka.bootstrap", "Valkey": "redis.url", "Triton": "triton.grpc"}
 
 
 def running_settings(data: Path) -> Mapping[str, str]:
-    """Setting -> value by which the stack of this data folder is reached; {} when none runs there, or
-    none that this user may look at. Never raises for what the folder holds."""
+    """Setting -> value, to reach the stack of this data folder. {} when none runs there, or when this user
+    may not read it. Never raises for the contents of the folder.
+    """
     try:
         folder = data_folder(data)
         state = read_state(folder)
@@ -27,7 +28,7 @@ def running_settings(data: Path) -> Mapping[str, str]:
         return {}
     if state is None or not state.owner_alive():
         return {}
-    found = {
+    values = {
         _SETTINGS[server.name]: server.address
         for server in state.servers
         if server.name in _SETTINGS and server.address
@@ -36,8 +37,8 @@ def running_settings(data: Path) -> Mapping[str, str]:
     if triton is not None and not triton.external:
         with contextlib.suppress(OSError, UnicodeDecodeError):
             key = (folder / CONTROL_KEY_FILE).read_text(encoding="ascii")
-            found["triton.control_key"] = key.strip()
+            values["triton.control_key"] = key.strip()
     report = read_report(folder)
     if report is not None and report.alive and report.release:
-        found["triton.release"] = report.release
-    return found
+        values["triton.release"] = report.release
+    return values

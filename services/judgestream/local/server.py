@@ -1,4 +1,4 @@
-"""What the three servers have in common: a folder that is locked, one process, start and stop."""
+"""The base class of the three servers: a locked folder, one process, start and stop."""
 
 from pathlib import Path
 from typing import ClassVar, Self
@@ -9,11 +9,11 @@ from judgestream.local.process import Command, ServerProcess
 
 
 class LocalServer:
-    """A server on this machine. Subclasses say in `_launch` what to run and when it is ready."""
+    """A server on this machine. Subclasses implement `_launch`: the command, and when it is ready."""
 
     name: ClassVar[str]
     log_name: ClassVar[str]
-    # The keeper of a killed parent still stops its server while the next start waits for the lock.
+    # The next start waits this long for the keeper of a killed parent to stop its server.
     lock_seconds: ClassVar[float] = 5.0
 
     def __init__(self, folder: Path) -> None:
@@ -28,19 +28,20 @@ class LocalServer:
 
     @property
     def log_path(self) -> Path:
-        """stdout and stderr of this start; the log of the start before has the suffix `.1`."""
+        """stdout and stderr of this start. The log of the previous start has the suffix `.1`."""
         return self.folder / self.log_name
 
     @property
     def address(self) -> str:
-        """What a client is given."""
+        """The address for clients."""
         raise NotImplementedError
 
     def start(self) -> None:
-        """Start and wait until it serves. Does nothing when it runs already.
+        """Start and wait until ready. Does nothing when it is running.
 
-        Raises a ConfigurationError before anything runs (port taken, folder in use, package
-        missing, ...), ServerDied or ServerNotReady after; nothing is left running then.
+        Raises:
+            ConfigurationError: before anything runs (port taken, folder in use, package missing, ...).
+            ServerDied, ServerNotReady: afterwards. Nothing is left running then.
         """
         if self._process is not None:
             return
@@ -57,19 +58,19 @@ class LocalServer:
         raise NotImplementedError
 
     def _spawn(self, command: Command) -> ServerProcess:
-        """Run the command; its keeper holds the folder's lock until everything of it is gone."""
+        """Run the command. Its keeper holds the folder's lock until all of its processes have ended."""
         held = [] if self._lock is None else [self._lock.fd]
         self._process = ServerProcess(command, held_files=held)
         return self._process
 
     def check(self) -> None:
-        """Raise ServerDied, with the end of the log, when the server is not running."""
+        """Raise ServerDied with the end of the log when the server is not running."""
         if self._process is None:
             raise ServerDied(f"{self.name} is not started: call start() first.")
         self._process.check()
 
     def stop(self) -> None:
-        """Stop in order, leave nothing behind, free the folder. Does nothing when not running."""
+        """Stop the server and its processes, and release the folder. Does nothing when not running."""
         process, self._process = self._process, None
         lock, self._lock = self._lock, None
         try:

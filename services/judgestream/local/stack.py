@@ -1,4 +1,4 @@
-"""Several servers as one: started together, stopped in reverse, one folder, one state file."""
+"""Several servers as one stack: started together, stopped in reverse, one folder, one state file."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ _REACH_SECONDS = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class External:
-    """A server that somebody else runs: it is only looked whether its address can be reached.
+    """A server that is not run by the stack. Only its address is checked.
 
     `address` is `host:port`, several of them joined by commas (Kafka), or a URL (Valkey).
     """
@@ -36,7 +36,7 @@ class External:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalKafka:
-    """A broker of our own; None stands for a free port."""
+    """A broker run by the stack. None as a port means a free one."""
 
     port: int | None = None
     controller_port: int | None = None
@@ -68,7 +68,7 @@ class LocalTriton:
 
 
 class Stack:
-    """The chosen servers of one data folder. None means: not part of this stack."""
+    """The servers of one data folder. None means: not part of this stack."""
 
     def __init__(
         self,
@@ -79,9 +79,9 @@ class Stack:
         triton: LocalTriton | External | None = None,
         lock: FolderLock | None = None,
     ) -> None:
-        """Nothing is started yet; addresses are known already.
+        """Starts nothing yet; addresses are known.
 
-        `lock` is the data folder's, where the caller holds it already; `stop` releases it.
+        `lock` is the data folder's, where the caller already holds it; `stop` releases it.
         """
         self.data_dir = data_dir.resolve()
         self._parts: dict[str, LocalServer | External] = {}
@@ -111,7 +111,7 @@ class Stack:
 
     @property
     def servers(self) -> dict[str, LocalServer]:
-        """Those that are ours, by name, in start order."""
+        """The servers that the stack runs, by name, in start order."""
         return {name: part for name, part in self._parts.items() if isinstance(part, LocalServer)}
 
     def _address(self, name: str) -> str | None:
@@ -119,17 +119,17 @@ class Stack:
         return None if part is None else part.address
 
     def start(self) -> None:
-        """Reach the external servers, start ours at the same time, write the state file.
+        """Check the external servers, start the others in parallel, and write the state file.
 
-        Raises ServerUnreachable for an external one, FolderInUse when another stack has the
-        folder, and the first error of a server that does not start; the others are stopped then.
+        Raises ServerUnreachable for an external server, FolderInUse when another stack uses the folder, and
+        the first error of a server that does not start. The other servers are stopped then.
         """
         if self._lock is not None:
             return
         self._lock = self._given_lock or lock_folder(self.data_dir)
         self._given_lock = None
         try:
-            self.save()  # from here on `down` finds us
+            self.save()  # from here on `down` finds this stack
             for name, part in self._parts.items():
                 if isinstance(part, External):
                     require_reachable(name, part.address)
@@ -149,15 +149,15 @@ class Stack:
                     start.result()
                     self.save()
             except BaseException:
-                # A server that is still starting notices at its next look that it was stopped.
+                # A server that is still starting notices at its next readiness check that it was stopped.
                 _give_up(starts)
                 raise
 
     def save(self) -> None:
-        """Write the state file anew, after a server was started again."""
+        """Rewrite the state file, for example after a restart of a server."""
         owner = identify(os.getpid())
         if owner is None:
-            raise LocalServerError("/proc is not readable: mount it, Linux servers need it too.")
+            raise LocalServerError("/proc is not readable: mount it; Linux servers need it, too.")
         write_state(
             self.data_dir,
             StackState(
@@ -169,7 +169,7 @@ class Stack:
         )
 
     def check(self) -> None:
-        """Raise ServerDied when a server of ours has ended: it names each, with its log's end."""
+        """Raise ServerDied when a server has ended, naming each with the end of its log."""
         dead = []
         for server in self.servers.values():
             try:
@@ -180,9 +180,9 @@ class Stack:
             raise ServerDied("\n".join(dead))
 
     def stop(self) -> None:
-        """Stop ours in reverse order and remove the state file. A second call does nothing.
+        """Stop the servers in reverse order and remove the state file. A second call does nothing.
 
-        An error of one server does not keep the others running; the first is raised at the end.
+        An error of one server does not keep the others running. The first error is raised at the end.
         """
         first: Exception | None = None
         for server in reversed(self.servers.values()):
@@ -207,25 +207,25 @@ class Stack:
 
 
 def lock_folder(data_dir: Path) -> FolderLock:
-    """The lock that says: this data folder is in use. Raises FolderInUse."""
+    """The lock of a data folder in use. Raises FolderInUse."""
     return FolderLock(data_dir, purpose="the data folder of a judgestream stack")
 
 
 def require_reachable(name: str, address: str) -> None:
-    """Raise ServerUnreachable unless one of the addresses takes a TCP connection.
+    """Raise ServerUnreachable unless one of the addresses accepts a TCP connection.
 
-    More is not asked: what a login or TLS needs is known to the clients and not here.
+    Logins and TLS are not checked: only the clients know their settings.
     """
     failures = []
-    for one in address.split(","):
-        parts = urlsplit(one.strip() if "://" in one else f"//{one.strip()}")
+    for text in map(str.strip, address.split(",")):
+        parts = urlsplit(text if "://" in text else f"//{text}")
         try:
             host, port = parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
         except ValueError:
             host, port = None, None
         if host is None or port is None:
             raise ConfigurationError(
-                f"{masked(one.strip())!r} is not an address of {name}. Give it as host:port."
+                f"invalid address {masked(text)!r} of {name}: give it as host:port."
             )
         try:
             socket.create_connection((host, port), timeout=_REACH_SECONDS).close()
@@ -234,7 +234,7 @@ def require_reachable(name: str, address: str) -> None:
             failures.append(f"{host}:{port} ({error.strerror or error})")
     raise ServerUnreachable(
         f"{name} cannot be reached at {'; '.join(failures)}. Start it, correct the address, or"
-        " leave the address out so that judgestream starts a server of its own."
+        " unset the address, so that judgestream starts its own server."
     )
 
 
@@ -242,11 +242,11 @@ _DEFAULT_PORTS = {"redis": 6379, "rediss": 6379}
 
 
 def _give_up(starts: Mapping["Future[None]", LocalServer]) -> None:
-    """Stop what still starts, again and again, as it may not have a process yet."""
+    """Stop the servers that are still starting. Repeat, as they may not have a process yet."""
     while not all(start.done() for start in starts):
         for start, server in starts.items():
             if not start.done() and server.process is not None:
-                with contextlib.suppress(LocalServerError):  # Stack.stop tries again and tells
+                with contextlib.suppress(LocalServerError):  # Stack.stop tries again and raises
                     server.stop()
         time.sleep(0.05)
 

@@ -1,7 +1,7 @@
-"""`stack.json`: what runs for a data folder, so that another process can look and stop it.
+"""`stack.json`: the processes of a data folder, so that other processes can inspect and stop them.
 
-A pid alone may be a stranger's by the time it is read: every process is written with its start
-time and the file with the machine's boot, and nobody is signalled who does not match.
+A pid may be reused by the time it is read. So every process is recorded with its start time, and the file
+with the boot id. A process that does not match is never signalled.
 """
 
 import json
@@ -22,8 +22,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class ServerState:
-    """One server. `server` and `keeper` are None for one that somebody else runs (external), and for one of
-    ours that is being started."""
+    """One server. `server` and `keeper` are None for an external server, and while a server starts."""
 
     name: str
     address: str
@@ -38,7 +37,7 @@ class ServerState:
 
 @dataclass(frozen=True, kw_only=True)
 class StackState:
-    """A stack, its servers in the order in which they are to be stopped last to first.
+    """A stack. Its servers are stopped in reverse order.
 
     `owner` is the process that started it, `started_at` is in seconds since 1970 (UTC).
     """
@@ -49,7 +48,7 @@ class StackState:
     servers: tuple[ServerState, ...]
 
     def running(self) -> tuple[str, ...]:
-        """Names of our servers that run now; external ones are not looked at."""
+        """Names of the stack's servers that run now, without external ones."""
         return tuple(
             server.name for server in self.servers if server.server and self._alive(server.server)
         )
@@ -62,7 +61,7 @@ class StackState:
 
 
 def write_state(data_dir: Path, state: StackState) -> None:
-    """Write the file whole or not at all, for this user only: an address may hold a password."""
+    """Write the file atomically, for this user only: an address may contain a password."""
     text = json.dumps({"format": _FORMAT, **asdict(state)}, indent=2)
     write_private(data_dir / FILE_NAME, text + "\n")
 
@@ -72,10 +71,9 @@ def remove_state(data_dir: Path) -> None:
 
 
 def read_state(data_dir: Path) -> StackState | None:
-    """The stack last started for this folder, None if it was stopped in order or never started.
+    """The stack last started for this folder. None if it was stopped properly or never started.
 
-    It may have died meanwhile: see `running` and `owner_alive`. Raises DataUnusable when the file
-    is not readable as a state.
+    It may have died since: see `running` and `owner_alive`. Raises DataUnusable when the file is invalid.
     """
     path = data_dir / FILE_NAME
     try:
@@ -105,22 +103,22 @@ def _server(entry: dict[str, object]) -> ServerState:
 
 
 def stop_from_state(data_dir: Path, *, seconds: float = 40.0, stop_owner: bool = True) -> bool:
-    """Stop the stack of this folder from another process; False if nothing of it ran.
+    """Stop the stack of this folder from another process. Returns False if none of it ran.
 
-    With `stop_owner` the process that started it gets SIGTERM first, so that it can end its own
-    work before its servers; then the servers' keepers do, last started first, and what is left
-    after `seconds` in all is killed. Without it the owner stays and sees its servers die.
-    Raises LocalServerError when something survives even that.
+    With `stop_owner` the process that started it gets SIGTERM first, so that it can finish before its
+    servers. Then the servers' keepers get it, last started first. What still runs after `seconds` in all is
+    killed. Without `stop_owner` the owner keeps running and finds its servers dead.
+    Raises LocalServerError when a process survives SIGKILL.
     """
     state = read_state(data_dir)
     if state is None:
         return False
     if state.boot != boot_id():
-        remove_state(data_dir)  # from before the machine's last start: nothing of it can run
+        remove_state(data_dir)  # from before the last boot: none of it can run
         return False
     deadline = time.monotonic() + seconds
     own_owner = stop_owner and state.owner.pid != os.getpid()
-    found = bool(_left(state.servers)) or (own_owner and alive(state.owner))
+    ran = bool(_left(state.servers)) or (own_owner and alive(state.owner))
     if own_owner and send(state.owner, signal.SIGTERM):
         half = time.monotonic() + seconds / 2
         while alive(state.owner) and time.monotonic() < half:
@@ -139,15 +137,15 @@ def stop_from_state(data_dir: Path, *, seconds: float = 40.0, stop_owner: bool =
         if time.monotonic() > give_up:
             raise LocalServerError(
                 f"Processes {', '.join(str(process.pid) for process in left)} of {data_dir} do not"
-                " end even after SIGKILL. Look at them with `ps -o pid,stat,wchan,args -p <pid>`."
+                " end after SIGKILL. Inspect them with `ps -o pid,stat,wchan,args -p <pid>`."
             )
         time.sleep(0.02)
     remove_state(data_dir)
-    return found
+    return ran
 
 
 def _left(servers: Sequence[ServerState]) -> list[ProcessId]:
-    """What still runs of our servers: keepers first, so that they are signalled first."""
+    """The processes of the stack's servers that still run: keepers first, to be signalled first."""
     keepers = [server.keeper for server in servers if server.keeper and alive(server.keeper)]
     groups = [group_members(server.server) for server in servers if server.server]
     return keepers + [process for group in groups for process in group]

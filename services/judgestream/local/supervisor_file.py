@@ -1,7 +1,7 @@
-"""`supervisor.json`: what the supervisor of a data folder is doing, for `up`, `status` and other commands.
+"""`supervisor.json`: the state of a data folder's supervisor, for `up`, `status` and other commands.
 
-The supervisor alone writes it, whole, whenever something changes. Readers treat a file that is missing or
-that they cannot read as "nothing is known".
+Only the supervisor writes it, atomically, at every change. Readers treat a missing or unreadable file as
+"nothing is known".
 """
 
 import json
@@ -29,7 +29,7 @@ class PartState(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     RESTARTING = "restarting"
-    """It ended; the next start comes at `restart_at`."""
+    """It has ended; the next start is at `restart_at`."""
 
 
 class SwitchState(StrEnum):
@@ -44,9 +44,9 @@ class PartReport:
 
     name        "Kafka", or a worker's kind and slot: "judging-0"
     pid         of the server or worker itself; None while it does not run
-    restarts    how often it has been started again since the supervisor began
+    restarts    number of restarts since the supervisor began
     since       when it entered this state, seconds since 1970 (UTC); `restart_at` likewise
-    error       why it ended last, with the last lines of its log; "" when it never did
+    error       why it ended last, with the last lines of its log; "" if it never ended
     """
 
     name: str
@@ -62,7 +62,7 @@ class PartReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SwitchReport:
-    """The last change of the release in use. `token` is the one of the wish that it answers."""
+    """The last change of the release in use. `token` identifies the choice that it answers."""
 
     token: str
     release: str
@@ -72,10 +72,12 @@ class SwitchReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SupervisorReport:
-    """messages   what has been done so far, for whoever waits
+    """The state of a supervisor.
+
+    messages           progress so far, for the command that waits
     error, exit_code   why it failed, in phase FAILED
-    release    the judge that the workers use; "" when Triton is somebody else's and none is named
-    settings   setting -> value as text, secrets as a digest, with which the workers were started
+    release            the judge that the workers use; "" when Triton is external and none is named
+    settings           setting -> value as text (secrets as a digest), with which the workers were started
     """
 
     process: ProcessId
@@ -96,13 +98,13 @@ class SupervisorReport:
 
 
 def write_report(data_dir: Path, report: SupervisorReport) -> None:
-    """Raises: DataUnusable, as when the disk is full."""
+    """Raises DataUnusable when the file cannot be written, for example on a full disk."""
     text = json.dumps({"format": _FORMAT, **asdict(report)}, indent=1)
     write_private(data_dir / FILE_NAME, text + "\n")
 
 
 def read_report(data_dir: Path) -> SupervisorReport | None:
-    """None when there is none, or none that can be read."""
+    """The last report. None if it is missing or unreadable."""
     try:
         raw = json.loads((data_dir / FILE_NAME).read_text(encoding="utf-8"))
         if raw.pop("format") != _FORMAT:

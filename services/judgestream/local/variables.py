@@ -1,4 +1,4 @@
-"""`environment`: the variables by which a shell, and programs that are not ours, find a stack's servers."""
+"""`environment`: variables that point a shell and other programs to a stack's servers."""
 
 import shlex
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ FILE_NAME = "environment"
 
 
 def write_variables(data_dir: Path, variables: Mapping[str, str]) -> Path:
-    """Write them, quoted for a shell; only this user may read them.
+    """Write the variables, quoted for a shell and readable by this user only.
 
     Raises:
-        DataUnusable: as when the disk is full.
+        DataUnusable: the file cannot be written, for example on a full disk.
     """
     path = data_dir / FILE_NAME
     write_private(path, shell_variables(variables))
@@ -22,7 +22,7 @@ def write_variables(data_dir: Path, variables: Mapping[str, str]) -> Path:
 
 
 def read_variables(data_dir: Path) -> dict[str, str]:
-    """What was written last for this folder, also after the stack has stopped; {} when there is nothing."""
+    """The variables last written for this folder, also after the stack has stopped. {} without any."""
     try:
         text = (data_dir / FILE_NAME).read_text(encoding="utf-8")
         words = shlex.split(text, comments=True)
@@ -32,7 +32,7 @@ def read_variables(data_dir: Path) -> dict[str, str]:
 
 
 def host_port(address: str) -> tuple[str, int] | None:
-    """The host and port of `host:port` or of a URL, `localhost` as 127.0.0.1; None for anything else."""
+    """Host and port of `host:port` or of a URL, with `localhost` as 127.0.0.1. None for anything else."""
     text = address.strip()
     try:
         parts = urlsplit(text if "://" in text else f"//{text}")

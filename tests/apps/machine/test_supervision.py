@@ -26,7 +26,7 @@ class Toy:
 
     def check(self) -> None:
         if self.dead:
-            raise RuntimeError("it ended by itself\nLast lines: disk full")
+            raise RuntimeError("it ended unexpectedly\nLast lines: disk full")
 
     def supervised(self) -> Supervised:
         part = Part(

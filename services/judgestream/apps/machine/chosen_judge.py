@@ -1,7 +1,7 @@
-"""Which judge a stack on one machine serves: from what the user gave to an installed release.
+"""The judge of a local stack, from the user's options to an installed release.
 
-`--judge` may be a release's name, a checkpoint folder, a URL under which a checkpoint was published, or the
-URL of an OpenAI-compatible endpoint with a model's name.
+`--judge` may be the name of a release, a checkpoint folder, the URL of a published checkpoint, or the URL of
+an OpenAI-compatible endpoint with a model's name.
 """
 
 import os
@@ -23,10 +23,10 @@ ENDPOINTS = ("http://", "https://")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class JudgeWish:
-    """What `--judge` and the options beside it said; empty: nothing was said.
+class JudgeOptions:
+    """`--judge` and its related options. An empty value was not given.
 
-    model, template, key_variable   of an endpoint only
+    model, template, key_variable   for an endpoint only
     """
 
     judge: str = ""
@@ -39,27 +39,26 @@ class JudgeWish:
         return self.judge.startswith(ENDPOINTS)
 
     def check(self) -> None:
-        """Raises ConfigurationError for options that do not go together."""
+        """Raise ConfigurationError for options that cannot be combined."""
         if self.is_endpoint and not self.model:
             raise ConfigurationError(
-                f"--judge {self.judge} is an endpoint: name its model behind the URL, as in"
+                f"--judge {self.judge} is an endpoint: name its model after the URL, as in"
                 f" --judge {self.judge} MODEL"
             )
         if not self.is_endpoint and (self.model or self.template or self.key_variable):
             raise ConfigurationError(
-                "a model's name, --template and --key-variable belong to --judge URL, an"
+                "MODEL, --template and --key-variable need --judge with the URL of an"
                 " OpenAI-compatible endpoint"
             )
 
 
-def choose(settings: Settings, data: Path, wish: JudgeWish) -> InstalledRelease:
-    """The release to serve, installed into the stack's repository if it is not there yet. The first of:
-    `--judge`, setting `triton.release`, setting `local.checkpoint`, the release last used here, the bundled
+def choose(settings: Settings, data: Path, wish: JudgeOptions) -> InstalledRelease:
+    """The release to serve, installed into the stack's repository if it is missing. The first that is given
+    of: `--judge`, setting `triton.release`, setting `local.checkpoint`, the release last used, the bundled
     judge.
 
     Raises:
-        ConfigurationError: it is none of what a judge can be, or it cannot be installed or served; the
-            message names it.
+        ConfigurationError: the judge is unknown, or cannot be installed or served; the message names it.
     """
     wish.check()
     repository = data / "models"
@@ -69,7 +68,7 @@ def choose(settings: Settings, data: Path, wish: JudgeWish) -> InstalledRelease:
 
 
 def require_key(release: InstalledRelease, environment: Mapping[str, str], whose: str) -> None:
-    """Raise ConfigurationError when the variable with the endpoint's key is not in this environment."""
+    """Raise ConfigurationError when the variable with the endpoint's key is missing from the environment."""
     variable = release.key_variable
     if variable and not environment.get(variable):
         raise ConfigurationError(
@@ -78,7 +77,9 @@ def require_key(release: InstalledRelease, environment: Mapping[str, str], whose
         )
 
 
-def _install(settings: Settings, data: Path, repository: Path, wish: JudgeWish) -> InstalledRelease:
+def _install(
+    settings: Settings, data: Path, repository: Path, wish: JudgeOptions
+) -> InstalledRelease:
     if wish.judge:
         return install_judge(wish, repository)
     if settings.triton.release:
@@ -86,13 +87,13 @@ def _install(settings: Settings, data: Path, repository: Path, wish: JudgeWish) 
     if settings.local.checkpoint is not None:
         return _install_folder(settings.local.checkpoint.expanduser(), repository)
     last = read_choice(data)
-    if last is not None and any(one.name == last.release for one in installed(repository)):
+    if last is not None and any(release.name == last.release for release in installed(repository)):
         return find(repository, last.release)
     return _install_folder(bundled_models() / BUNDLED, repository)
 
 
-def install_judge(wish: JudgeWish, repository: Path) -> InstalledRelease:
-    """What `--judge` names, as a release of the repository.
+def install_judge(wish: JudgeOptions, repository: Path) -> InstalledRelease:
+    """The judge that `--judge` names, as a release of the repository.
 
     Raises:
         ConfigurationError: as `choose`.
@@ -117,8 +118,8 @@ def install_judge(wish: JudgeWish, repository: Path) -> InstalledRelease:
         return _install_folder(folder, repository)
     names = ", ".join(release.name for release in installed(repository)) or "none yet"
     raise ConfigurationError(
-        f"--judge {wish.judge} is neither a checkpoint folder nor an installed release (installed:"
-        f" {names}) nor a URL"
+        f"--judge {wish.judge} is not a checkpoint folder, an installed release (installed: {names})"
+        " or a URL"
     )
 
 

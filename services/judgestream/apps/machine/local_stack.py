@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from judgestream.adapters.releases.installed import InstalledRelease
-from judgestream.apps.machine.chosen_judge import JudgeWish
+from judgestream.apps.machine.chosen_judge import JudgeOptions
 from judgestream.apps.machine.release_switch import ReleaseSwitch
 from judgestream.apps.machine.server_plan import plan_servers
 from judgestream.apps.machine.servers import Servers
@@ -41,20 +41,20 @@ class LocalStack:
         settings: Settings,
         *,
         data: Path,
-        wish: JudgeWish | None = None,
+        judge: JudgeOptions | None = None,
         free_ports: bool = False,
     ) -> None:
-        """Nothing is started yet.
+        """Starts nothing yet.
 
         Args:
-            settings: without what a running stack adds to them.
-            wish: the judge to serve; default: as the settings say.
-            free_ports: choose free ports, but for those that the settings name.
+            settings: without the values that a running stack adds.
+            judge: the judge to serve; default: the one of the settings.
+            free_ports: use free ports, except those that the settings name.
         """
         self._settings = settings
         self.data = data
         self._free_ports = free_ports
-        self._servers = Servers(settings, data, wish or JudgeWish())
+        self._servers = Servers(settings, data, judge or JudgeOptions())
         self._workers = Workers(settings, data, self._variables_of)
         self._supervised: list[Supervised] = []
         self._lock: FolderLock | None = None
@@ -65,29 +65,29 @@ class LocalStack:
 
     @property
     def release(self) -> InstalledRelease | None:
-        """The judge in use; None where Triton is somebody else's."""
+        """The judge in use; None with an external Triton."""
         return self._servers.release
 
     @property
     def release_name(self) -> str:
-        """The release that workers are started with; "" when none is named."""
+        """The release that workers are started with; "" if none is named."""
         return self._settings.triton.release if self.release is None else self.release.name
 
     @property
     def addresses(self) -> Mapping[str, str]:
-        """The variables by which any program finds these servers."""
+        """Variables that point any program to these servers."""
         return self._servers.addresses
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The variables of a worker: the servers, and the release to ask."""
+        """The variables of a worker: the servers and the release."""
         return {**self.addresses, RELEASE: self.release_name}
 
     def start(self, say: Say) -> None:
-        """Check the machine, start the servers, make the topics, start the workers.
+        """Check the machine, start the servers, create the topics, start the workers.
 
         Raises:
-            JudgestreamError: one clear sentence; what had been started is stopped again.
+            JudgestreamError: with one clear sentence. Everything is stopped again then.
         """
         try:
             self._take_folder(say)
@@ -124,21 +124,21 @@ class LocalStack:
         return any([part.look() for part in self._supervised if part.part.worker])
 
     def reports(self) -> tuple[PartReport, ...]:
-        """What each server and worker of ours is doing."""
+        """The state of each server and worker that the stack runs."""
         return tuple(supervised.report() for supervised in self._supervised)
 
     def stop(self) -> None:
         """Workers first, then the servers in reverse order. Nothing is left running."""
         supervised, self._supervised = self._supervised, []
         stack = self._servers.take_stack()
-        while any(one.busy for one in supervised):
+        while any(part.busy for part in supervised):
             for worker in self._workers.all:
                 worker.stop()
             for server in stack.servers.values() if stack is not None else ():
-                server.stop()  # a start that is under way fails at its next look
+                server.stop()  # makes a start in progress fail
             time.sleep(0.05)
-        for one in supervised:
-            one.close()
+        for part in supervised:
+            part.close()
         self._workers.stop()
         try:
             if stack is not None:
@@ -170,27 +170,27 @@ class LocalStack:
     def _supervise(self) -> None:
         """From now on `step` restarts what dies."""
         for server in self._servers.running.servers.values():
-            self._look_after(self._servers.part(server), LONGEST_SERVER_PAUSE_S)
-        # The pause and a start together stay below the session timeout, so that the partitions of a
-        # worker that crashes stay its own and a record that crashes it does not travel to the others.
+            self._supervise_part(self._servers.part(server), LONGEST_SERVER_PAUSE_S)
+        # Pause and start together stay below the session timeout. So a crashed worker keeps its partitions,
+        # and a record that crashes it does not move on to the other workers.
         longest = min(10.0, self._settings.kafka.session_timeout_s / 3)
         for worker in self._workers.all:
-            self._look_after(self._workers.part(worker), longest)
+            self._supervise_part(self._workers.part(worker), longest)
 
-    def _look_after(self, part: Part, longest_pause_s: float) -> None:
+    def _supervise_part(self, part: Part, longest_pause_s: float) -> None:
         self._supervised.append(
             Supervised(part, first_pause_s=FIRST_PAUSE_S, longest_pause_s=longest_pause_s)
         )
 
     def _variables_of(self, worker: Worker) -> Mapping[str, str]:
-        """What a worker is started with. Only the controller may load and unload models."""
+        """The variables of this worker. Only the controller gets the key to load and unload models."""
         if worker.kind != "controller":
             return self.environment
         key = self._servers.control_key.get_secret_value()
         return {**self.environment, CONTROL_KEY: key}
 
     def _follow_choice(self) -> bool:
-        """Start, or go on with, the switch to the release that `judge.json` names."""
+        """Start or continue the switch to the release that `judge.json` names."""
         if self._switch is None:
             choice = read_choice(self.data)
             if self.release is None or choice is None or choice.token == self._last_choice:
@@ -211,12 +211,12 @@ class LocalStack:
             choice=choice,
             before=before,
             repository=self.data / "models",
-            workers=[one for one in self._supervised if one.part.worker and one.part.name in using],
+            workers=[part for part in self._supervised if part.part.name in using],
             use=self._servers.use,
         )
 
     def _remember_choice(self, release: str) -> None:
-        """Have `judge.json` name the release that is really in use."""
+        """Record in `judge.json` the release that is in use."""
         last = read_choice(self.data)
         if last is None or last.release != release:
             last = (last or JudgeChoice(release="")).using(release)

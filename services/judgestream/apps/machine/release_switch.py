@@ -1,9 +1,9 @@
-"""From one release to another without losing a request: workers start anew one after the other.
+"""The switch from one release to another, by restarting the workers one at a time. No request is lost.
 
-A worker that is told to end finishes what it has taken and commits it; its partitions stay its own, as it
-comes back under its slot. So a request is judged by the release of the worker that has it, by one only. A
-worker that dies in the middle may leave requests that were judged and not yet committed: those are judged
-again, by the new release, and have a verdict of each.
+A stopping worker finishes and commits the requests that it has taken. It keeps its partitions, because it
+comes back under the same slot. So each request is judged by one release only. A worker that dies during the
+switch may leave judged requests uncommitted: those are judged again by the new release, and get a verdict of
+each release.
 """
 
 import logging
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class ReleaseSwitch:
     """One switch. Call `step` about every second until it is `over`; no call blocks.
 
-    When a worker does not come up with the new release, all go back to the one before.
+    When a worker does not start with the new release, all return to the previous one.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class ReleaseSwitch:
         workers: Sequence[Supervised],
         use: Callable[[InstalledRelease], None],
     ) -> None:
-        """`use` sets the release with which workers are started from then on."""
+        """`use` sets the release for all later starts of workers."""
         self._choice = choice
         self._before = before
         self._repository = repository
@@ -48,7 +48,7 @@ class ReleaseSwitch:
         self.report = self._reported(SwitchState.UNDER_WAY, "waiting for the workers")
 
     def step(self) -> bool:
-        """One look; returns whether anything has changed."""
+        """Advance the switch. Returns whether anything has changed."""
         if not self._begun:
             return self._begin()
         if self._current is not None:
@@ -74,16 +74,16 @@ class ReleaseSwitch:
 
     def _next(self) -> bool:
         if self._left[0].starting:
-            return False  # it is being started again anyway: with which release, it cannot be known
+            return False  # it is restarting, with an unknown one of the two releases
         self._current = self._left.pop(0)
         self._current.restart()
         name = self._current.part.name
-        self.report = self._reported(SwitchState.UNDER_WAY, f"starting {name} anew")
+        self.report = self._reported(SwitchState.UNDER_WAY, f"restarting {name}")
         return True
 
     def _go_back(self, failed: Supervised) -> bool:
-        self._failure = f"{failed.part.name} did not come up with it: {failed.error}"
-        log.error("%s; going back to %s", self._failure, self._before.name)
+        self._failure = f"{failed.part.name} did not start with it: {failed.error}"
+        log.error("%s; returning to %s", self._failure, self._before.name)
         self._use(self._before)
         self._left = [failed, *self._done]
         self._done = []

@@ -1,8 +1,8 @@
-"""Which servers of one machine are the stack's own, and on which ports these listen.
+"""The plan of a local stack: which servers it runs, on which ports, and which are external.
 
-A server that the settings name (`kafka.bootstrap`, `redis.url`, `triton.grpc`) is somebody else's: it is used
-and never started or stopped. An address that is the stack's own (`. environment` sets them) and at which
-nothing answers names no server of somebody else's.
+A server that the settings name (`kafka.bootstrap`, `redis.url`, `triton.grpc`) is external: it is used, and
+never started or stopped. The stack's own address (`. environment` sets it) does not make a server external
+while nothing listens there.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ TRITON = f"{PREFIX}TRITON__GRPC"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerPlan:
-    """Which servers are somebody else's (External), and on which ports ours listen (None: a free one)."""
+    """External servers, and the ports of the servers that the stack runs (None: a free port)."""
 
     kafka: External | None
     valkey: External | None
@@ -34,10 +34,10 @@ class ServerPlan:
         return [n for n in ("kafka", "valkey", "triton") if getattr(self, n) is None]
 
     def taken_ports(self, others: Mapping[str, int]) -> Mapping[str, int]:
-        """What each port that we are going to listen on is for.
+        """Purpose -> port, for each port that the stack will listen on.
 
         Raises:
-            ConfigurationError: two of them are the same.
+            ConfigurationError: two purposes share a port.
         """
         parts = {
             "Kafka (local.kafka_port)": ("kafka", "kafka"),
@@ -56,7 +56,7 @@ class ServerPlan:
         for purpose, port in wanted.items():
             if port in purposes:
                 raise ConfigurationError(
-                    f"port {port} is wanted twice, for {purposes[port]} and for {purpose}: change one"
+                    f"port {port} is used twice, for {purposes[port]} and for {purpose}: change one"
                 )
             purposes[port] = purpose
         return wanted
@@ -82,20 +82,20 @@ def plan_servers(settings: Settings, data: Path, *, free_ports: bool) -> ServerP
     ) -> External | None:
         if not _named(group, field):
             return None
-        place = host_port(address)
-        mine = (HOST, int(getattr(local, name)))
+        wanted = host_port(address)
+        own_address = (HOST, int(getattr(local, name)))
         before = host_port(last.get(variable, ""))
-        if place is not None and place in (mine, before) and is_free(place[1]):
+        if wanted is not None and wanted in (own_address, before) and is_free(wanted[1]):
             if not _named(local, name):
-                ports[own] = place[1]
+                ports[own] = wanted[1]
             return None
         return External(address=address)
 
     url = settings.redis.url.get_secret_value()
     if _named(settings.redis, "url") and not url:
         raise ConfigurationError(
-            "redis.url is empty, and the local stack needs a Redis for its bias worker and controller: unset"
-            " JUDGESTREAM_REDIS__URL to have one started"
+            "redis.url is empty, but the local stack's bias worker and controller need Redis: unset"
+            " JUDGESTREAM_REDIS__URL, so that the stack starts one"
         )
     kafka, redis, triton = settings.kafka, settings.redis, settings.triton
     return ServerPlan(
@@ -107,5 +107,5 @@ def plan_servers(settings: Settings, data: Path, *, free_ports: bool) -> ServerP
 
 
 def _named(group: object, field: str) -> bool:
-    """Whether the user gave this setting, in whatever way."""
+    """Whether the user gave this setting."""
     return field in getattr(group, "model_fields_set", ())

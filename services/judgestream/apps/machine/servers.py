@@ -1,4 +1,4 @@
-"""The servers of one machine, with what is in them: the topics of its Kafka and the judge of its Triton."""
+"""The servers of a local stack, the topics of its Kafka and the judge of its Triton."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from judgestream.adapters.kafka.topics import Difference, admin, apply
 from judgestream.adapters.releases.installed import InstalledRelease, find
 from judgestream.adapters.triton.control import TritonControl, restrictions
-from judgestream.apps.machine.chosen_judge import JudgeWish, choose
+from judgestream.apps.machine.chosen_judge import JudgeOptions, choose
 from judgestream.apps.machine.server_plan import KAFKA, REDIS, TRITON, ServerPlan
 from judgestream.apps.machine.supervision import Part
 from judgestream.core.errors import ConfigurationError, JudgestreamError
@@ -27,7 +27,7 @@ from judgestream.settings import Settings
 log = logging.getLogger(__name__)
 
 VALKEY_KEY_FILE = "valkey.key"
-"""Like the control key kept over restarts: a worker that outlives the stack still knows it."""
+"""Kept over restarts like the control key, so that a worker that outlives the stack can still log in."""
 
 Say = Callable[[str], None]
 
@@ -35,29 +35,29 @@ Say = Callable[[str], None]
 class Servers:
     """The servers of one data folder. `start`, then `load_others` and `make_topics`.
 
-    release       the judge in use; None where Triton is somebody else's
-    control_key   what Triton asks of those who load and unload models
+    release       the judge in use; None with an external Triton
+    control_key   the key to load and unload models
     """
 
-    def __init__(self, settings: Settings, data: Path, wish: JudgeWish) -> None:
-        """Nothing is started yet."""
+    def __init__(self, settings: Settings, data: Path, judge: JudgeOptions) -> None:
+        """Starts nothing yet."""
         self._settings = settings
         self._data = data
-        self._wish = wish
+        self._judge = judge
         self._stack: Stack | None = None
         self.release: InstalledRelease | None = None
         self.control_key = settings.triton.control_key
 
     @property
     def running(self) -> Stack:
-        """Raises LocalServerError when they are not started, or already taken away."""
+        """The running servers. Raises LocalServerError when they are not running."""
         if self._stack is None:
             raise LocalServerError("the local stack is not started")
         return self._stack
 
     @property
     def addresses(self) -> Mapping[str, str]:
-        """The variables by which any program finds these servers."""
+        """Variables that point any program to these servers."""
         stack = self.running
         return {
             KAFKA: stack.kafka_bootstrap or "",
@@ -66,25 +66,25 @@ class Servers:
         }
 
     def start(self, plan: ServerPlan, lock: FolderLock | None, say: Say) -> None:
-        """Choose the judge, and start what the plan says. `lock` is the data folder's.
+        """Choose the judge and start the servers of the plan. `lock` is the data folder's.
 
         Raises:
-            JudgestreamError: one clear sentence; what had been started is stopped again.
+            JudgestreamError: with one clear sentence. All servers are stopped again then.
         """
         if plan.triton is None:
             self._choose_judge(say)
-        elif self._wish.judge:
+        elif self._judge.judge:
             raise ConfigurationError(
-                f"--judge needs a Triton of the stack's own, and triton.grpc names one at"
+                f"--judge needs the stack's own Triton, but triton.grpc names another at"
                 f" {self._settings.triton.grpc}: unset JUDGESTREAM_TRITON__GRPC, or load the judge there"
             )
-        names = ", ".join(name.capitalize() for name in plan.ours) or "no server of our own"
+        names = ", ".join(name.capitalize() for name in plan.ours) or "no server"
         say(f"starting {names} (logs under {self._data})")
         self._stack = self._planned(plan, lock)
         self._stack.start()
 
     def take_stack(self) -> Stack | None:
-        """The servers, for whoever stops them. From now on they count as not started."""
+        """The servers, for the caller to stop. From now on they count as not running."""
         stack, self._stack = self._stack, None
         return stack
 
@@ -96,18 +96,18 @@ class Servers:
             triton.models = release.models
 
     def load_others(self) -> None:
-        """Load again what `release load` had loaded beside the release in use. One that cannot be loaded is
-        logged: the release in use is not held up for it."""
+        """Load the further releases again that `release load` had loaded. Failures are only logged, so that
+        they do not delay the release in use."""
         choice = read_choice(self._data)
         others = choice.loaded if choice is not None and self.release is not None else ()
         if others:
             asyncio.run(self._load(others))
 
     def make_topics(self, say: Say) -> None:
-        """Make the topics that are missing.
+        """Create the missing topics.
 
         Raises:
-            ConfigurationError: one could not be made.
+            ConfigurationError: a topic could not be created.
         """
         kafka = self._settings.kafka.model_copy(update={"bootstrap": self.running.kafka_bootstrap})
         client = admin(kafka)
@@ -115,11 +115,11 @@ class Servers:
             created, differences = apply(client, kafka)
         finally:
             client.close()
-        say(f"topics: {len(created)} created" if created else "topics: all there")
+        say(f"topics: {len(created)} created" if created else "topics: all present")
         _refuse(differences)
 
     def part(self, server: LocalServer) -> Part:
-        """What the supervisor must know of this server."""
+        """This server, as the supervisor sees it."""
 
         def start() -> None:
             server.stop()
@@ -139,7 +139,7 @@ class Servers:
     def _choose_judge(self, say: Say) -> None:
         require_plain_path(self._data / "models", "The model repository")
         self.control_key = SecretStr(kept_secret(self._data / CONTROL_KEY_FILE))
-        self.release = choose(self._settings, self._data, self._wish)
+        self.release = choose(self._settings, self._data, self._judge)
         say(f"judge {self.release.name} ({self.release.endpoint or 'served by Triton'})")
 
     def _planned(self, plan: ServerPlan, lock: FolderLock | None) -> Stack:
@@ -171,12 +171,12 @@ class Servers:
                     for model in find(self._data / "models", name).models:
                         await control.load(model)
                 except JudgestreamError as exc:
-                    log.error("release %s is not loaded again: %s", name, exc)
+                    log.error("release %s could not be loaded again: %s", name, exc)
 
 
 def _refuse(differences: list[Difference]) -> None:
-    missing = [str(one) for one in differences if one.absent]
+    missing = [str(difference) for difference in differences if difference.absent]
     if missing:
-        raise ConfigurationError("topics could not be made:\n  " + "\n  ".join(missing))
-    for one in differences:
-        log.warning("%s", one)
+        raise ConfigurationError("topics could not be created:\n  " + "\n  ".join(missing))
+    for difference in differences:
+        log.warning("%s", difference)

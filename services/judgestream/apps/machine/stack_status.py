@@ -1,6 +1,6 @@
-"""What runs and what waits: gathered from the supervisor, the worker board, Kafka and Triton.
+"""The status of servers, workers and topics, from the supervisor, the worker board, Kafka and Triton.
 
-Each source may be missing; what it would have told is left out then, and a warning says so.
+A missing source leaves out its part of the status and adds a warning.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from judgestream.settings import Settings
 
 RECENT = timedelta(hours=1)
 STALE_S = 8.0
-"""A worker that has not shown itself on the board for this long hangs or is gone."""
+"""A worker without an update on the board for this long hangs or is gone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerLine:
-    """state   running, starting, restarting, dead, or external (somebody else's, not looked at)"""
+    """A server. `state` is running, starting, restarting, dead, or external (not checked)."""
 
     name: str
     state: str
@@ -36,8 +36,12 @@ class ServerLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerLine:
-    """state        as the worker itself says (starting, working, waiting, paused), else its supervisor
-    partitions   of its topic; lag in records; seen in seconds since it showed itself; None: not known
+    """A worker. None means unknown.
+
+    state        reported by the worker (starting, working, waiting, paused), else by its supervisor
+    partitions   of its topic
+    lag          in records
+    seen_s       seconds since its last update on the board
     """
 
     name: str
@@ -60,8 +64,10 @@ class WorkerLine:
 
 @dataclass(kw_only=True, slots=True)
 class Overview:
-    """fatal      why nothing can be judged now; empty: something can
-    warnings   what somebody should look at, and how to fix it
+    """The status of everything.
+
+    fatal      why nothing can be judged now; empty if something can
+    warnings   problems, each with how to fix it
     """
 
     servers: list[ServerLine] = field(default_factory=list)
@@ -80,23 +86,23 @@ def look(
     state: StackState | None,
     report: SupervisorReport | None,
 ) -> Overview:
-    """Everything at once; takes a few seconds at most where a server does not answer.
+    """Collect the status. Takes at most a few seconds where a server does not answer.
 
     Args:
-        state, report: of the local stack, None where none runs.
+        state, report: of the local stack; None if none runs.
     """
-    found = Overview(phase="" if report is None else str(report.phase))
+    status = Overview(phase="" if report is None else str(report.phase))
     if state is not None:
-        _look_at_servers(found, folder, state, report)
-    _look_at_workers(found, settings, report)
-    _look_at_release(found, settings, report)
-    _look_at_kafka(found, settings)
-    _judge(found)
-    return found
+        _look_at_servers(status, folder, state, report)
+    _look_at_workers(status, settings, report)
+    _look_at_release(status, settings, report)
+    _look_at_kafka(status, settings)
+    _conclude(status)
+    return status
 
 
 def _look_at_servers(
-    found: Overview, folder: Path, state: StackState, report: SupervisorReport | None
+    status: Overview, folder: Path, state: StackState, report: SupervisorReport | None
 ) -> None:
     parts = {part.name: part for part in report.parts} if report is not None else {}
     running = state.running()
@@ -108,7 +114,7 @@ def _look_at_servers(
             what = "running"
         else:
             what = _state_of(part, report)
-        found.servers.append(
+        status.servers.append(
             ServerLine(
                 name=server.name,
                 state=what,
@@ -119,9 +125,9 @@ def _look_at_servers(
             )
         )
         if what in ("dead", "starting", "restarting"):
-            found.fatal.append(f"{server.name} does not run; its log is {server.log_path}")
+            status.fatal.append(f"{server.name} does not run; see its log {server.log_path}")
     alive = state.owner_alive()
-    found.servers.append(
+    status.servers.append(
         ServerLine(
             name="supervisor",
             state="running" if alive else "dead",
@@ -131,11 +137,11 @@ def _look_at_servers(
         )
     )
     if not alive:
-        found.fatal.append("the supervisor does not run: `judgestream up` starts everything again")
+        status.fatal.append("the supervisor does not run: restart everything with `judgestream up`")
 
 
 def _state_of(part: PartReport | None, report: SupervisorReport | None) -> str:
-    """The state of a server of ours whose process is not there."""
+    """The state of a server that the stack runs, but that has no process."""
     if report is not None and report.phase is Phase.STARTING:
         return "starting"
     if part is None or part.state is PartState.RUNNING:
@@ -144,18 +150,18 @@ def _state_of(part: PartReport | None, report: SupervisorReport | None) -> str:
 
 
 def _detail(part: PartReport) -> str:
-    """Why a part ended last: with its log's end while it does not run, in one line when it runs again."""
+    """Why a part last ended: with the end of its log while it is down, in one line once it runs again."""
     if part.state is not PartState.RUNNING:
         return part.error
     if not part.restarts or not part.error:
         return ""
     times = "once" if part.restarts == 1 else f"{part.restarts} times"
-    return f"{part.name} was started again {times}; last end: {part.error.splitlines()[0]}"
+    return f"{part.name} was restarted {times}; last reason: {part.error.splitlines()[0]}"
 
 
-def _look_at_workers(found: Overview, settings: Settings, report: SupervisorReport | None) -> None:
+def _look_at_workers(status: Overview, settings: Settings, report: SupervisorReport | None) -> None:
     parts = {p.name: p for p in report.parts if p.worker} if report is not None else {}
-    board = _board(found, settings)
+    board = _board(status, settings)
     for name in sorted({*parts, *board}):
         part, entry = parts.get(name), board.get(name)
         line = WorkerLine(name=name, state="unknown", pid=None)
@@ -163,7 +169,7 @@ def _look_at_workers(found: Overview, settings: Settings, report: SupervisorRepo
             line = entry
         if part is not None:
             gone = part.state is not PartState.RUNNING
-            # right after a start the board may still show the life before
+            # right after a restart the board may still show the previous process
             stale = entry is not None and part.pid is not None and entry.pid != part.pid
             state = str(part.state) if gone or entry is None or stale else line.state
             detail = _detail(part) if gone else ""
@@ -181,16 +187,16 @@ def _look_at_workers(found: Overview, settings: Settings, report: SupervisorRepo
                 reason=detail or line.reason,
                 log=part.log,
             )
-        found.workers.append(line)
+        status.workers.append(line)
 
 
-def _board(found: Overview, settings: Settings) -> dict[str, WorkerLine]:
-    """What the workers say themselves; {} without Redis."""
+def _board(status: Overview, settings: Settings) -> dict[str, WorkerLine]:
+    """The workers' own reports; {} without Redis."""
     try:
         from judgestream.adapters.redis.worker_board import WorkerBoard
     except ImportError:
-        found.warnings.append(
-            "the workers' own words are not shown: pip install 'judgestream[judge]'"
+        status.warnings.append(
+            "the workers' own reports are missing: pip install 'judgestream[judge]'"
         )
         return {}
     try:
@@ -200,7 +206,7 @@ def _board(found: Overview, settings: Settings) -> dict[str, WorkerLine]:
         with board:
             entries = board.workers()
     except (JudgestreamError, ValueError, OSError) as exc:
-        found.warnings.append(f"the worker board cannot be read: {exc}")
+        status.warnings.append(f"the worker board cannot be read: {exc}")
         return {}
     now = datetime.now(UTC)
     return {
@@ -220,14 +226,14 @@ def _board(found: Overview, settings: Settings) -> dict[str, WorkerLine]:
     }
 
 
-def _look_at_release(found: Overview, settings: Settings, report: SupervisorReport | None) -> None:
-    in_use = sorted({line.release for line in found.workers if line.judging and line.release})
+def _look_at_release(status: Overview, settings: Settings, report: SupervisorReport | None) -> None:
+    in_use = sorted({line.release for line in status.workers if line.judging and line.release})
     named = report.release if report is not None and report.release else settings.triton.release
-    found.release = named or ", ".join(in_use)
+    status.release = named or ", ".join(in_use)
     if len(in_use) > 1 and (report is None or report.switch is None):
-        found.warnings.append(
-            f"the judging workers use different releases: {', '.join(in_use)}; `judgestream release use NAME`"
-            " brings them to one"
+        status.warnings.append(
+            f"the judging workers use different releases: {', '.join(in_use)}; choose one with `judgestream"
+            " release use NAME`"
         )
     try:
         from judgestream.adapters.triton.judge import TritonJudge
@@ -235,49 +241,50 @@ def _look_at_release(found: Overview, settings: Settings, report: SupervisorRepo
         return
 
     async def ready() -> str:
-        judge = await TritonJudge.connect(settings.triton.grpc, found.release, deadline_s=5.0)
+        judge = await TritonJudge.connect(settings.triton.grpc, status.release, deadline_s=5.0)
         await judge.close()
         return judge.release.name
 
     try:
-        found.release = asyncio.run(ready())
+        status.release = asyncio.run(ready())
     except JudgestreamError as exc:
-        found.fatal.append(str(exc))
+        status.fatal.append(str(exc))
 
 
-def _look_at_kafka(found: Overview, settings: Settings) -> None:
+def _look_at_kafka(status: Overview, settings: Settings) -> None:
     groups = ((REQUESTS, settings.judging.group), (VERDICTS, settings.bias.group))
     try:
-        found.backlog = backlogs(settings.kafka, groups)
-        found.dead_letters = count_since(settings.kafka, DEAD_LETTERS, datetime.now(UTC) - RECENT)
+        status.backlog = backlogs(settings.kafka, groups)
+        status.dead_letters = count_since(settings.kafka, DEAD_LETTERS, datetime.now(UTC) - RECENT)
     except JudgestreamError as exc:
-        found.fatal.append(str(exc))
-    for entry in found.backlog:
+        status.fatal.append(str(exc))
+    for entry in status.backlog:
         if entry.records is None:
-            found.warnings.append(f"backlog of {entry.topic} for {entry.group}: {entry.problem}")
+            status.warnings.append(f"backlog of {entry.topic} for {entry.group}: {entry.problem}")
 
 
-def _judge(found: Overview) -> None:
-    """Warnings and reasons that the lines together give."""
-    judging = [line for line in found.workers if line.judging]
-    for line in found.workers:
+def _conclude(status: Overview) -> None:
+    """Derive warnings and fatal reasons from the collected status."""
+    judging = [line for line in status.workers if line.judging]
+    for line in status.workers:
         if line.set_aside:
-            found.warnings.append(
+            status.warnings.append(
                 f"{line.name} has set aside {line.set_aside} batch{'es' if line.set_aside > 1 else ''} that"
                 " could not be read: `judgestream dlq list` shows where"
             )
         if line.state in ("paused", "waiting", "restarting", "dead"):
-            found.warnings.append(
-                f"{line.name} is {line.state}: {line.reason or 'no reason is given'}"
+            status.warnings.append(
+                f"{line.name} is {line.state}: {line.reason or 'no reason given'}"
             )
         if line.seen_s is not None and line.seen_s > STALE_S and line.state == "working":
-            found.warnings.append(f"{line.name} has not shown itself for {line.seen_s:.0f} s")
+            status.warnings.append(f"{line.name} has not reported for {line.seen_s:.0f} s")
     if not judging:
-        found.fatal.append(
-            "no judging worker runs: `judgestream worker judging` starts one, `judgestream up` all"
+        status.fatal.append(
+            "no judging worker runs: start one with `judgestream worker judging`, or all with"
+            " `judgestream up`"
         )
     elif all(line.state in ("paused", "restarting", "dead") for line in judging):
-        found.fatal.append(f"no judging worker judges now: {_reasons(judging)}")
+        status.fatal.append(f"no judging worker is working: {_reasons(judging)}")
 
 
 def _reasons(lines: Sequence[WorkerLine]) -> str:

@@ -1,7 +1,8 @@
-"""Keeps the servers and workers of one machine running: who has ended is started again, after a pause.
+"""Restarts of servers and workers that have ended, with exponential back-off.
 
-One look (`Supervised.look`) never blocks: starting again happens in a thread of the part's own, so that a
-Triton that loads for a minute does not keep a worker from being restarted.
+`Supervised.look` never blocks: each part restarts in its own thread, so that a Triton that loads for a minute
+does not delay the restart of a worker. stamina sleeps between attempts, so it does not fit here: a pause must
+be visible in the report and end at once when the stack stops.
 """
 
 import logging
@@ -17,15 +18,15 @@ from judgestream.local.supervisor_file import PartReport, PartState
 log = logging.getLogger(__name__)
 
 STEADY_S = 60.0
-"""A part that has run for this long is no longer counted as one that keeps failing."""
+"""A part that has run for this long starts again with the shortest pause."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """What the supervisor must know of a server or a worker.
+    """A server or a worker, as the supervisor sees it.
 
-    start   ends what is left of the last start and starts anew; may take minutes; raises when it fails
-    check   returns while it runs, raises with the reason when it has ended
+    start   ends the rest of the last start and starts again; may take minutes; raises when it fails
+    check   raises with the reason when the part has ended
     pid     None while it does not run
     """
 
@@ -62,11 +63,11 @@ class Supervised:
 
     @property
     def busy(self) -> bool:
-        """Whether a start is under way in another thread right now."""
+        """Whether a start is in progress in its thread."""
         return self._starting is not None and not self._starting.done()
 
     def look(self) -> bool:
-        """One look; returns whether anything has changed. Never raises for what the part did."""
+        """Check the part, and restart it when due. Returns whether anything has changed."""
         if self._starting is not None:
             return self._starting.done() and self._take_result(self._starting)
         if self.state is PartState.RESTARTING:
@@ -82,7 +83,7 @@ class Supervised:
         return False
 
     def restart(self) -> None:
-        """Start anew now, without a pause. Does nothing while a start is under way."""
+        """Restart now, without a pause. Does nothing while a start is in progress."""
         if self._starting is None:
             self._enter(PartState.STARTING)
             self._starting = self._pool.submit(self.part.start)
@@ -103,7 +104,7 @@ class Supervised:
         )
 
     def close(self) -> None:
-        """Wait for a start that is under way to end. Whoever calls makes it end soon."""
+        """Wait for a start in progress. The caller must have made it fail."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _take_result(self, starting: "Future[None]") -> bool:
@@ -126,7 +127,7 @@ class Supervised:
         self.error = str(error) or type(error).__name__
         self._restart_at = now + pause
         self._enter(PartState.RESTARTING)
-        log.error("%s; starting it again in %.1f s", self.error, pause)
+        log.error("%s; restarting it in %.1f s", self.error, pause)
 
     def _enter(self, state: PartState) -> None:
         self.state = state

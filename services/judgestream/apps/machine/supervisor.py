@@ -1,6 +1,6 @@
-"""The process behind `judgestream up`: one machine, kept running until it is told to stop.
+"""The process behind `judgestream up`: keeps a local stack running until it is stopped.
 
-What it does stands in `supervisor.json` (see `local.supervisor_file`); nobody reads its log for that.
+It reports its state in `supervisor.json` (see `local.supervisor_file`). Other commands never read its log.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from types import FrameType
 
 from pydantic import SecretStr
 
-from judgestream.apps.machine.chosen_judge import JudgeWish
+from judgestream.apps.machine.chosen_judge import JudgeOptions
 from judgestream.apps.machine.local_stack import LocalStack
 from judgestream.core.errors import JudgestreamError
 from judgestream.local.errors import DataUnusable, LocalServerError
@@ -39,16 +39,16 @@ Say = Callable[[str], None]
 
 
 class Supervisor:
-    """Runs one data folder in this process."""
+    """Runs the stack of one data folder in this process."""
 
-    def __init__(self, settings: Settings, folder: Path, *, wish: JudgeWish, say: Say) -> None:
-        """`say` is told, line by line, what has been done."""
+    def __init__(self, settings: Settings, folder: Path, *, judge: JudgeOptions, say: Say) -> None:
+        """`say` is called with one line per step."""
         owner = identify(os.getpid())
         if owner is None:
             raise LocalServerError("/proc is not readable: mount it, Linux servers need it too.")
         self._folder = folder
         self._tell = say
-        self._machine = LocalStack(settings, data=folder, wish=wish)
+        self._stack = LocalStack(settings, data=folder, judge=judge)
         self._owns_report = False
         self._unwritten = False
         self._report = SupervisorReport(
@@ -56,17 +56,17 @@ class Supervisor:
         )
 
     def run(self, exit_code: Callable[[JudgestreamError], int]) -> int:
-        """Start everything and keep it running; returns the process's exit code after SIGTERM or Ctrl-C.
+        """Start everything and keep it running. Returns the process's exit code after SIGTERM or Ctrl-C.
 
         Raises:
-            JudgestreamError: it could not be started.
+            JudgestreamError: the stack could not be started.
         """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, _interrupt)
         try:
             make_folder(self._folder)
             self._claim_report()
-            self._machine.start(self._say)
+            self._stack.start(self._say)
             self._ready()
             while True:
                 time.sleep(LOOK_S)
@@ -79,35 +79,35 @@ class Supervisor:
             self._publish(phase=Phase.FAILED, error=str(exc), exit_code=exit_code(exc))
             raise
         finally:
-            self._machine.stop()
+            self._stack.stop()
             if self._owns_report and self._report.phase is not Phase.FAILED:
                 remove_report(self._folder)
 
     def _claim_report(self) -> None:
-        """The report of another supervisor that lives is left alone: the folder's lock will refuse us."""
+        """Leave the report of another running supervisor alone: the folder's lock will refuse this one."""
         other = read_report(self._folder)
         self._owns_report = other is None or not other.alive
         self._publish()
 
     def _ready(self) -> None:
-        write_variables(self._folder, self._machine.addresses)
+        write_variables(self._folder, self._stack.addresses)
         self._say("ready")
         self._publish(
-            phase=Phase.READY, release=self._machine.release_name, parts=self._machine.reports()
+            phase=Phase.READY, release=self._stack.release_name, parts=self._stack.reports()
         )
 
     def _look(self) -> None:
-        """One look. Whatever goes wrong here, the servers and workers go on: a full disk is repaired one
-        day, and a supervisor that ended would take everything with it."""
+        """Run one step. No error ends the supervisor, since all servers and workers would end with it: a full
+        disk, for example, is a passing problem."""
         try:
-            if self._machine.step() or self._unwritten:
+            if self._stack.step() or self._unwritten:
                 self._publish(
-                    release=self._machine.release_name,
-                    parts=self._machine.reports(),
-                    switch=self._machine.switch_report,
+                    release=self._stack.release_name,
+                    parts=self._stack.reports(),
+                    switch=self._stack.switch_report,
                 )
         except Exception:
-            log.exception("the supervisor goes on after an error")
+            log.exception("unexpected error; the supervisor continues")
 
     def _say(self, text: str) -> None:
         try:
@@ -125,26 +125,25 @@ class Supervisor:
             self._unwritten = False
         except (OSError, DataUnusable) as exc:
             if not self._unwritten:
-                log.error("supervisor.json cannot be written, and is tried again: %s", exc)
+                log.error("supervisor.json cannot be written, will retry: %s", exc)
             self._unwritten = True
 
 
 def snapshot(settings: Settings) -> Mapping[str, str]:
-    """Every setting as text, for a later comparison. Of a secret only a digest."""
-    found: dict[str, str] = {}
+    """Every setting as text, to compare with later. Secrets as a digest."""
+    values: dict[str, str] = {}
     for path, _, _ in names().values():
         group, name = path.split(".")
         value = getattr(getattr(settings, group), name)
         if isinstance(value, SecretStr):
             text = value.get_secret_value()
             value = hashlib.sha256(text.encode()).hexdigest()[:16] if text else ""
-        found[path] = "" if value is None else str(value)
-    return found
+        values[path] = "" if value is None else str(value)
+    return values
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
+    # Further signals are ignored: stopping has its own deadlines.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(
-            number, signal.SIG_IGN
-        )  # stopping is not interrupted: it has its own deadlines
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

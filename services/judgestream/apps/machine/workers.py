@@ -1,4 +1,4 @@
-"""The workers of one machine: processes that say when they are ready."""
+"""The worker processes of a local stack."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 
 @dataclass(kw_only=True, slots=True)
 class Worker:
-    """One worker; `process` is None while it is not started."""
+    """One worker. `process` is None while it is not running."""
 
     kind: str
     slot: int
@@ -47,8 +47,8 @@ class Workers:
     def __init__(
         self, settings: Settings, data: Path, environment: Callable[[Worker], Mapping[str, str]]
     ) -> None:
-        """Nothing is started yet. `environment` is asked at every start of a worker, for what is added to
-        the variables of this process; it raises when the servers are gone."""
+        """Starts nothing yet. `environment` is called at every start of a worker and returns the variables
+        that are added to those of this process. It raises when the servers are gone."""
         self._settings = settings
         self._data = data
         self._folder = data / "workers"
@@ -57,21 +57,21 @@ class Workers:
         self.all = _wanted(settings)
 
     def metrics_ports(self) -> Mapping[str, int]:
-        """What each port that a worker is going to listen on is for.
+        """Purpose -> port, for each port that a worker will listen on.
 
         Raises:
-            ConfigurationError: there are more workers of a kind than ports for them.
+            ConfigurationError: a kind has more workers than ports.
         """
-        found = {
+        ports = {
             f"metrics of worker {worker.name}": metrics_port(
                 self._settings, worker.kind, worker.slot
             )
             for worker in self.all
         }
-        return {purpose: port for purpose, port in found.items() if port}
+        return {purpose: port for purpose, port in ports.items() if port}
 
     def take_folder(self) -> None:
-        """Held until the last worker has ended, even when this process is killed. Raises FolderInUse."""
+        """Lock the folder until the last worker has ended, whatever ends this process."""
         self._lock = FolderLock(self._folder, purpose="the folder of a stack's workers")
 
     def leave_folder(self) -> None:
@@ -80,10 +80,10 @@ class Workers:
             lock.release()
 
     def start(self, say: Say) -> None:
-        """Returns when all have their partitions.
+        """Start all workers. Returns when all have their partitions.
 
         Raises:
-            LocalServerError: a worker does not start, not even the second time.
+            LocalServerError: a worker fails to start twice.
         """
         say("starting workers: " + ", ".join(worker.name for worker in self.all))
         for worker in self.all:
@@ -92,17 +92,17 @@ class Workers:
             try:
                 self._await(worker)
             except ServerDied as exc:
-                # Once more: members of an earlier run may have held the group for their session timeout.
-                say(f"{str(exc).splitlines()[0]} Starting it once more")
+                # Members of an earlier run may have held the group for their session timeout.
+                say(f"{str(exc).splitlines()[0]} Trying once more")
                 self._restart(worker)
 
     def stop(self) -> None:
-        """All at the same time. A second call does nothing."""
+        """Stop all in parallel. A second call does nothing."""
         with ThreadPoolExecutor(len(self.all)) as pool:
             list(pool.map(Worker.stop, self.all))
 
     def part(self, worker: Worker) -> Part:
-        """What the supervisor must know of this worker."""
+        """This worker, as the supervisor sees it."""
 
         def check() -> None:
             if worker.process is None:
@@ -149,7 +149,7 @@ class Workers:
             self._ready_path(worker).exists,
             what="been assigned its partitions",
             seconds=READY_S,
-            mend="The machine may be short of CPU: start again.",
+            advice="The machine may be busy: start again.",
         )
 
     def _ready_path(self, worker: Worker) -> Path:

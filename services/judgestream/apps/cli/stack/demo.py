@@ -1,4 +1,4 @@
-"""`judgestream demo`: the whole pipeline on this machine, with a sample, from start to a clean stop."""
+"""`judgestream demo`: the whole pipeline on this machine, on a sample, from start to a clean stop."""
 
 import os
 import signal
@@ -45,13 +45,15 @@ REPORTED_S = 60.0
 
 def demo(
     data: Annotated[
-        Path | None, typer.Option(help="keep the data here; default: a folder that is removed")
+        Path | None, typer.Option(help="keep the data in this folder; default: a temporary folder")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="only so many good requests")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="limit the number of valid requests")
+    ] = None,
 ) -> None:
-    """Start everything on free ports, judge the shipped sample, show the results, stop.
+    """Start everything on free ports, judge the shipped sample, show the results, and stop.
 
-    Servers that settings name are used instead of our own.
+    Servers that settings name are used instead of new ones.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     settings = load(find_stack=False)
@@ -69,7 +71,7 @@ def demo(
         machine = LocalStack(settings, data=folder.expanduser().resolve(), free_ports=True)
         stack.callback(_stop, machine, say)
         machine.start(say)
-        os.environ.update(machine.environment)  # for us and for the commands below
+        os.environ.update(machine.environment)  # for this process and the commands below
         _show(machine, load().kafka, say, limit)
     say("stopped; nothing is left running")
 
@@ -85,7 +87,7 @@ def _show(
         ids, bad = _publish(kafka, limit)
         say(f"published {len(ids)} requests and {bad} bad records")
         _follow(machine, verdicts, letters, ids, bad, say)
-    say("waiting for the bias report to have counted every verdict")
+    say("waiting until the bias report includes every verdict")
     _wait_for_report(machine, kafka, len(ids))
     for command in (["bias", "report"], ["agreement"], ["dlq", "list"]):
         line()
@@ -95,7 +97,7 @@ def _show(
 
 
 def _publish(kafka: Kafka, limit: int | None) -> tuple[set[str], int]:
-    """Send the shipped sample; returns the good requests' ids and the number of bad records."""
+    """Send the shipped sample. Returns the ids of the valid requests and the number of bad records."""
     sample = files("judgestream") / "samples"
     ids: set[str] = set()
     with RequestPublisher(kafka) as publisher:
@@ -130,15 +132,15 @@ def _follow(
     bad: int,
     say: Callable[[str], None],
 ) -> None:
-    """Show the first verdicts as they come, count the others, until all are there."""
+    """Print the first verdicts as they arrive and count the others, until all have arrived."""
     waiting, dead, shown = set(ids), 0, 0
     outcomes: Counter[str] = Counter()
-    deadline, told = time.monotonic() + JUDGED_S, time.monotonic()
+    deadline, reported_at = time.monotonic() + JUDGED_S, time.monotonic()
     while waiting or dead < bad:
         if time.monotonic() > deadline:
             raise TimeRanOut(
                 f"after {JUDGED_S:.0f} s {len(waiting)} requests have no verdict and"
-                f" {bad - dead} bad records no dead letter; the logs are under {machine.data}"
+                f" {bad - dead} bad records no dead letter; see the logs in {machine.data}"
             )
         machine.step()
         for incoming in verdicts.poll(0.3):
@@ -153,8 +155,8 @@ def _follow(
                 shown += 1
                 say(verdict_line(verdict))
         dead += len(letters.poll(0.0))
-        if time.monotonic() - told > 2.0:
-            told = time.monotonic()
+        if time.monotonic() - reported_at > 2.0:
+            reported_at = time.monotonic()
             say(f"{len(ids) - len(waiting)} of {len(ids)} judged")
     counts = ", ".join(f"{count} {status}" for status, count in outcomes.most_common())
     say(f"{len(ids)} requests judged: {counts}; {dead} bad records in the dead letters")
@@ -169,7 +171,7 @@ def _wait_for_report(machine: "LocalStack", kafka: Kafka, verdicts: int) -> None
             if time.monotonic() > deadline:
                 raise TimeRanOut(
                     f"the bias report has {sum(counted.values())} of {verdicts} verdicts after"
-                    f" {REPORTED_S:.0f} s; see the bias worker's log under {machine.data}"
+                    f" {REPORTED_S:.0f} s; see the bias worker's log in {machine.data}"
                 )
             machine.step()
             for incoming in reader.poll(0.5):

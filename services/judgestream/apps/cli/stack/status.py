@@ -1,4 +1,4 @@
-"""`judgestream status`: servers, workers, what waits, which release judges, and what is wrong."""
+"""`judgestream status`: servers, workers, backlog, the release in use, and problems."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,10 +20,10 @@ def status(
     ] = None,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Servers, workers with their lag, backlog, dead letters, the release in use, and warnings.
+    """Show servers, workers with their lag, backlog, dead letters, the release in use, and warnings.
 
-    Of the local stack, and of the workers of any other that the settings name. Exits 1 when nothing can be
-    judged now; the last lines say why.
+    Covers the local stack and the workers of any other servers that the settings name. Exits 1 when nothing
+    can be judged now; the last lines say why.
     """
     from judgestream.apps.machine.stack_status import look
     from judgestream.local.folder import data_folder
@@ -38,7 +38,7 @@ def status(
             note(f"the last start for {folder} failed: {report.error}")
         report = None
     if state is None and report is None and _names_no_servers():
-        note(f"nothing runs for {folder}; `judgestream up` starts it")
+        note(f"nothing is running for {folder}; start it with `judgestream up`")
         raise typer.Exit(ExitCode.NO)
     found = look(settings, folder, state, report)
     if form is OutputFormat.JSON:
@@ -82,7 +82,7 @@ def _print_text(found: "Overview", folder: Path) -> None:
         )
     if found.dead_letters is not None:
         line(f"dead letters in the last hour: {found.dead_letters}")
-    line(f"release in use: {found.release or 'not known'}")
+    line(f"release in use: {found.release or 'unknown'}")
     if found.servers:
         line(f"logs and data: {folder}")
     for text in found.warnings:
@@ -104,20 +104,20 @@ def _row(worker: "WorkerLine") -> tuple[object, ...]:
 
 
 def ranges(numbers: tuple[int, ...]) -> str:
-    """`0-2,5` for 0, 1, 2, 5; `none` for no number. The numbers are sorted."""
-    found: list[list[int]] = []
+    """Sorted numbers as text: `0-2,5` for 0, 1, 2, 5, and `none` for no numbers."""
+    runs: list[list[int]] = []
     for number in numbers:
-        if found and number == found[-1][-1] + 1:
-            found[-1].append(number)
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
         else:
-            found.append([number])
-    texts = [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in found]
+            runs.append([number])
+    texts = [str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
     return ",".join(texts) or "none"
 
 
 def _indented(text: str) -> None:
-    for one in text.splitlines():
-        line(f"    {one}")
+    for row in text.splitlines():
+        line(f"    {row}")
 
 
 def _print_json(found: "Overview") -> None:

@@ -1,4 +1,4 @@
-"""`judgestream up` and `down`: the local stack, kept running with its data in one folder."""
+"""`judgestream up` and `down`: start and stop the local stack of a data folder."""
 
 import os
 import signal
@@ -19,14 +19,14 @@ from judgestream.terminal.exit_codes import ExitCode, exit_code
 from judgestream.terminal.output import note
 
 if TYPE_CHECKING:
-    from judgestream.apps.machine.chosen_judge import JudgeWish
+    from judgestream.apps.machine.chosen_judge import JudgeOptions
 
 STOP_S = 90.0
 UP_S = 900.0
-"""A judge of many gigabytes takes minutes to load from a cold disk."""
+"""A judge of many gigabytes takes minutes to load from disk."""
 
 PORTS = frozenset(f"local.{name}" for name in Local.model_fields if name.endswith("_port"))
-"""Of the stack's own servers: commands find a running one on whatever ports it has."""
+"""Ports of the stack's own servers. Commands find a running stack on any port."""
 
 Data = Annotated[
     Path | None, typer.Option(help="data folder, kept over restarts; default: setting local.data")
@@ -35,13 +35,14 @@ Data = Annotated[
 
 def up(
     model: Annotated[
-        str, typer.Argument(help="the model's name, where --judge is an endpoint's URL")
+        str,
+        typer.Argument(help="name of the model at the endpoint, if --judge is an endpoint's URL"),
     ] = "",
     judge: Annotated[
         str,
         typer.Option(
-            help="judge to serve: a checkpoint folder, an installed release's name, the URL of a published"
-            " checkpoint, or the URL of an OpenAI-compatible endpoint, followed by MODEL"
+            help="judge to serve: a checkpoint folder, the name of an installed release, the URL of a"
+            " published checkpoint, or the URL of an OpenAI-compatible endpoint followed by MODEL"
         ),
     ] = "",
     key_variable: Annotated[
@@ -50,41 +51,41 @@ def up(
     template: Annotated[str, typer.Option(help="prompt template for an endpoint")] = "",
     data: Data = None,
     foreground: Annotated[
-        bool, typer.Option("--foreground", help="stay here and log, until Ctrl-C or SIGTERM")
+        bool, typer.Option("--foreground", help="run in the foreground until Ctrl-C or SIGTERM")
     ] = False,
 ) -> None:
     """Start Kafka, Valkey, Triton with a judge, and the workers, and keep them running.
 
     A server that a setting names (JUDGESTREAM_KAFKA__BOOTSTRAP, ..._REDIS__URL, ..._TRITON__GRPC) is used
-    as it is. What ends is started again. Without --judge: the judge that settings name, or the one that was
-    used last, or the bundled one.
+    and not started. Servers and workers that end are restarted. Without --judge, the judge is the one that
+    settings name, else the one last used, else the bundled one.
     """
     settings = load(find_stack=False)
     folder = _folder(settings, data)
-    from judgestream.apps.machine.chosen_judge import JudgeWish
+    from judgestream.apps.machine.chosen_judge import JudgeOptions
 
-    wish = JudgeWish(judge=judge, model=model, key_variable=key_variable, template=template)
-    wish.check()
+    choice = JudgeOptions(judge=judge, model=model, key_variable=key_variable, template=template)
+    choice.check()
     if foreground:
-        raise typer.Exit(_stay(settings, folder, wish))
+        raise typer.Exit(_stay(settings, folder, choice))
     from judgestream.local.state import read_state
 
     state = read_state(folder)
     if state is not None and state.owner_alive():
-        raise typer.Exit(_already_running(settings, folder, wish))
-    _detach(folder, wish)
-    note(f"ready; data is in {folder}. `judgestream status` shows it, `judgestream down` stops it")
+        raise typer.Exit(_already_running(settings, folder, choice))
+    _detach(folder, choice)
+    note(f"ready; data is in {folder}. See `judgestream status`; stop with `judgestream down`")
     _say_how_to_find(settings, folder)
     status(data=data)
 
 
 def down(data: Data = None) -> None:
-    """Stop the local stack, also one that is still starting. Its data stays."""
+    """Stop the local stack, even while it is starting. Its data stays."""
     from judgestream.local.leftovers import stop_all
 
     folder = _folder(load(find_stack=False), data)
     stopped = stop_all(folder, note, seconds=STOP_S)
-    note(f"stopped; data is in {folder}" if stopped else f"nothing runs for {folder}")
+    note(f"stopped; data is in {folder}" if stopped else f"nothing is running for {folder}")
 
 
 def _folder(settings: Settings, data: Path | None) -> Path:
@@ -94,33 +95,33 @@ def _folder(settings: Settings, data: Path | None) -> Path:
 
 
 def _say_how_to_find(settings: Settings, folder: Path) -> None:
-    """A folder that is not the setting's is found by other commands only when they are told."""
+    """Print the variable by which other commands find a folder that is not the setting's."""
     if _folder(settings, None) != folder:
         note(f"for other commands: export JUDGESTREAM_LOCAL__DATA={folder}")
 
 
-def _already_running(settings: Settings, folder: Path, wish: "JudgeWish") -> int:
-    """Say what runs, and what of it would be different if it were started now."""
+def _already_running(settings: Settings, folder: Path, choice: "JudgeOptions") -> int:
+    """Print what is running, and how it differs from the current settings."""
     from judgestream.apps.machine.supervisor import snapshot
     from judgestream.local.supervisor_file import Phase, read_report
 
     report = read_report(folder)
     if report is None or not report.alive:
-        note("already running; `judgestream status` shows it")
+        note("already running; see `judgestream status`")
         return ExitCode.OK
     if report.phase is Phase.STARTING:
-        note(f"already starting (process {report.process.pid}); `judgestream status` shows it")
+        note(f"already starting (process {report.process.pid}); see `judgestream status`")
         return ExitCode.OK
-    note(f"already running (process {report.process.pid}); `judgestream status` shows it")
+    note(f"already running (process {report.process.pid}); see `judgestream status`")
     different = differences(settings, report.settings, snapshot(settings), folder, report.release)
     if different:
         note("it runs with other settings:\n  " + "\n  ".join(different))
-        note("`judgestream down`, then `judgestream up`, applies them; the data stays")
-    wanted = wish.judge
+        note("to apply them: `judgestream down`, then `judgestream up`; the data stays")
+    wanted = choice.judge
     if wanted and wanted != report.release:
         note(
-            f"the workers use {report.release}; to change that while it runs: `judgestream release install`,"
-            " if it is not installed yet, then `judgestream release use NAME`"
+            f"the workers use {report.release}; to change it while the stack runs: `judgestream"
+            " release install` if it is not installed yet, then `judgestream release use NAME`"
         )
         return ExitCode.NO
     return ExitCode.NO if different else ExitCode.OK
@@ -133,8 +134,9 @@ def differences(
     folder: Path,
     release: str,
 ) -> list[str]:
-    """One line for every setting that the running stack does not have. An address of the stack's own is not a
-    difference, however it is given."""
+    """One line for every setting whose value differs from the running stack's. The address of one of the
+    stack's own servers is never a difference.
+    """
     from judgestream.local.variables import host_port, read_variables
     from judgestream.settings import PREFIX
 
@@ -152,19 +154,18 @@ def differences(
             continue
         if path in ("kafka.bootstrap", "redis.url", "triton.grpc"):
             current = getattr(getattr(settings, group), name)
-            text = current.get_secret_value() if path == "redis.url" else current
-            if host_port(text) in own or not named:
+            address = current.get_secret_value() if path == "redis.url" else current
+            if host_port(address) in own or not named:
                 continue
         secret = path in ("kafka.password", "redis.url")
-        told = "has changed" if secret else f"is {before or 'unset'}, wanted {value or 'unset'}"
+        text = "has changed" if secret else f"is {before or 'unset'}, wanted {value or 'unset'}"
         variable = f"{PREFIX}{path.replace('.', '__')}".upper()
-        lines.append(f"{path} {told} ({variable})")
+        lines.append(f"{path} {text} ({variable})")
     return lines
 
 
-def _detach(folder: Path, wish: "JudgeWish") -> None:
-    """Start ourselves in the background and wait until all is ready, or tell why it is not. Interrupted, it
-    is stopped again: nothing goes on that was not asked for."""
+def _detach(folder: Path, choice: "JudgeOptions") -> None:
+    """Start the supervisor in the background and wait until it is ready. Any error stops it again."""
     from judgestream.local.folder import make_folder
     from judgestream.local.lock import FolderLock
 
@@ -176,7 +177,7 @@ def _detach(folder: Path, wish: "JudgeWish") -> None:
             log.replace(log.with_name("stack.log.1"))
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
             process = subprocess.Popen(
-                [sys.executable, *_arguments(folder, wish)],
+                [sys.executable, *_arguments(folder, choice)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -186,36 +187,36 @@ def _detach(folder: Path, wish: "JudgeWish") -> None:
             _follow(process, folder, log)
         except BaseException as exc:
             if isinstance(exc, KeyboardInterrupt):
-                note("interrupted: stopping what has been started")
+                note("interrupted: stopping")
             _end(process)
             raise
 
 
-def _arguments(folder: Path, wish: "JudgeWish") -> list[str]:
+def _arguments(folder: Path, choice: "JudgeOptions") -> list[str]:
     options = {
-        "--judge": wish.judge,
-        "--key-variable": wish.key_variable,
-        "--template": wish.template,
+        "--judge": choice.judge,
+        "--key-variable": choice.key_variable,
+        "--template": choice.template,
     }
     given = [f"{option}={value}" for option, value in options.items() if value]
-    model = [wish.model] if wish.model else []
+    model = [choice.model] if choice.model else []
     command = ["-m", "judgestream.apps.cli", "up", "--foreground", f"--data={folder}", *given]
     return [*command, "--", *model]
 
 
 def _follow(process: "subprocess.Popen[bytes]", folder: Path, log: Path) -> None:
-    """Show the child's messages until it is ready. Raises Exit when it has ended, with its reason."""
+    """Print the child's messages until it is ready. Raises Exit with the reason when it has ended."""
     from judgestream.local.supervisor_file import Phase, read_report
 
     deadline = time.monotonic() + UP_S
-    told = 0
+    printed = 0
     while True:
         code = process.poll()
         report = read_report(folder)
         if report is not None and report.process.pid == process.pid:
-            for message in report.messages[told:]:
+            for message in report.messages[printed:]:
                 note(message)
-            told = len(report.messages)
+            printed = len(report.messages)
             if report.phase is Phase.READY:
                 return
         if code is not None:
@@ -232,29 +233,29 @@ def _last_words(log: Path) -> str:
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as exc:
-        return f"the supervisor has ended, and {log} cannot be read: {exc.strerror}"
+        return f"the supervisor has ended, and its log {log} cannot be read: {exc.strerror}"
     text = "\n".join(lines[-30:]).removeprefix("judgestream: ")
-    return text or f"the supervisor has ended without a word; see {log}"
+    return text or f"the supervisor has ended without a message; see {log}"
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """The child stops what it had started, and has time for it."""
+    """Stop the child, with time to stop what it has started."""
     if process.poll() is None:
         process.terminate()
         try:
             process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            process.kill()  # the keepers stop the servers then
+            process.kill()  # then the keepers stop the servers
             process.wait()
 
 
-def _stay(settings: Settings, folder: Path, wish: "JudgeWish") -> int:
-    """Run the stack in this process until told to stop."""
+def _stay(settings: Settings, folder: Path, choice: "JudgeOptions") -> int:
+    """Run the stack in this process until it is stopped."""
     from judgestream.apps.machine.supervisor import Supervisor
     from judgestream.apps.worker import logs
 
     logs.configure(settings.worker.log_level)
-    return Supervisor(settings, folder, wish=wish, say=note).run(exit_code)
+    return Supervisor(settings, folder, judge=choice, say=note).run(exit_code)
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
