@@ -68,7 +68,7 @@ def test_a_record_set_aside_by_hand_is_a_dead_letter_and_the_others_are_judged(
     assert all(one.value for one in letters)
     assert {one.request_id for one in shared.verdicts()} == {"skip-1", "skip-3"}
     running_group = skip(shared, REQUESTS.name, "0", "0")
-    assert running_group.returncode == 2 and "is past" in running_group.stderr
+    assert running_group.returncode == 2 and "already past" in running_group.stderr
 
 
 def test_every_codec_of_every_client_is_judged(shared: Cluster) -> None:

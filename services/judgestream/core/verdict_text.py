@@ -1,4 +1,4 @@
-"""A verdict for people: one line, or everything that is known of it."""
+"""A verdict as text for people: in one line, or with all details."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from judgestream.core.types import PassResult, Request, Status, Unreadable, Verd
 def verdict_line(verdict: Verdict) -> str:
     """Time, request, outcome, P(win/tie/lose), scores, flip mark, release.
 
-    A failed or unscored verdict says why in place of the numbers.
+    A failed or unscored verdict shows the reason instead of the numbers.
     """
     parts = [_time(verdict.judged_at), verdict.request_id, outcome(verdict)]
     if verdict.status is Status.SCORED:

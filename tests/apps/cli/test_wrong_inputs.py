@@ -106,13 +106,13 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
 
 def test_one_port_for_two_servers_is_refused(tmp_path: Path) -> None:
     settings = load(find_stack=False, local={"kafka_port": 4000, "redis_port": 4000})
-    with pytest.raises(ConfigurationError, match="port 4000 is wanted twice"):
+    with pytest.raises(ConfigurationError, match="port 4000 is used twice"):
         plan_servers(settings, tmp_path, free_ports=False).taken_ports({})
 
 
 def test_an_unknown_home_and_a_plain_terminal_are_no_traceback(tmp_path: Path) -> None:
     done = run(["status"], HOME=str(tmp_path), LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
-    assert done.returncode == 1 and "nothing runs" in done.stderr
+    assert done.returncode == 1 and "nothing is running" in done.stderr
     done = run(["settings"], HOME="", LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0")
     assert done.returncode == 0 and "Traceback" not in done.stderr
 

@@ -1,4 +1,4 @@
-"""`judgestream doctor`: one item end to end, saying at which step it stopped, and how to fix it."""
+"""`judgestream doctor`: check every step of the pipeline, and judge one request."""
 
 import asyncio
 import shutil
@@ -48,13 +48,13 @@ class State(StrEnum):
 
 
 class NoVerdict(JudgestreamError):
-    """The one item came back without a score."""
+    """The request came back without a score."""
 
     code = "no_verdict"
 
 
 class NoWorker(JudgestreamError):
-    """Nobody judges."""
+    """No worker is judging."""
 
     code = "no_worker"
 
@@ -67,10 +67,10 @@ def _kafka(settings: Settings, timeout_s: float) -> str:
 def _topics(settings: Settings, timeout_s: float) -> str:
     with closing(admin(settings.kafka)) as client:
         differences = check(client)
-    missing = [str(one) for one in differences if one.absent]
+    missing = [str(difference) for difference in differences if difference.absent]
     if missing:
         raise ConfigurationError("; ".join(missing))
-    return "as the table says" if not differences else "; ".join(map(str, differences))
+    return "as specified" if not differences else "; ".join(map(str, differences))
 
 
 def _redis(settings: Settings, timeout_s: float) -> str:
@@ -83,36 +83,34 @@ def _redis(settings: Settings, timeout_s: float) -> str:
 
 
 def _workers(settings: Settings, timeout_s: float) -> str:
-    """What the workers say on their board. Without Redis, or before the first worker, nothing is known."""
+    """The workers' own reports on their board in Redis."""
     from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerState
 
     board = WorkerBoard.connect(settings.redis)
     if board is None:
-        return "not known: without Redis there is no worker board"
+        return "unknown: the worker board needs Redis"
     with board:
         judging = [entry for entry in board.workers() if entry.kind == "judging"]
     if not judging:
         raise NoWorker(
-            "no judging worker shows itself on the board in Redis: start one with `judgestream worker judging"
+            "no judging worker reports on the board in Redis: start one with `judgestream worker judging"
             " --slot 0`, or the local stack with `judgestream up`"
         )
     stopped = [entry for entry in judging if entry.state is WorkerState.PAUSED]
     if len(stopped) == len(judging):
         reasons = "; ".join(dict.fromkeys(entry.reason for entry in stopped))
         raise NoWorker(f"every judging worker is paused: {reasons}")
-    releases = (
-        ", ".join(sorted({entry.release for entry in judging if entry.release})) or "not known"
-    )
-    found = [f"{len(judging)} judging, with release {releases}"]
+    releases = ", ".join(sorted({entry.release for entry in judging if entry.release})) or "unknown"
+    parts = [f"{len(judging)} judging, with release {releases}"]
     for entry in judging:
         if entry.state in (WorkerState.PAUSED, WorkerState.WAITING):
-            found.append(f"{entry.name} is {entry.state}: {entry.reason}")
+            parts.append(f"{entry.name} is {entry.state}: {entry.reason}")
         if entry.counts.get("set_aside"):
-            found.append(
-                f"{entry.name} has set aside {entry.counts['set_aside']} that could not be read:"
-                " `judgestream dlq list` shows where"
+            parts.append(
+                f"{entry.name} has set aside {entry.counts['set_aside']} unreadable batches:"
+                " see `judgestream dlq list`"
             )
-    return "; ".join(found)
+    return "; ".join(parts)
 
 
 def _triton(settings: Settings, timeout_s: float) -> str:
@@ -127,15 +125,15 @@ def _triton(settings: Settings, timeout_s: float) -> str:
         await judge.close()
         return judge.release.name
 
-    found = f"release {asyncio.run(release())} is ready at {settings.triton.grpc}"
+    text = f"release {asyncio.run(release())} is ready at {settings.triton.grpc}"
     named = settings.triton.release
     if named and wanted != named:
-        found += f"; the setting triton.release names {named}, the workers use {wanted}"
-    return found
+        text += f"; the setting triton.release names {named}, but the workers use {wanted}"
+    return text
 
 
 def _release_of_workers(settings: Settings) -> str:
-    """The one release that all judging workers use; "" when they do not say, or differ."""
+    """The release that all judging workers use; "" if it is unknown or differs."""
     try:
         from judgestream.adapters.redis.worker_board import WorkerBoard
 
@@ -165,12 +163,14 @@ def _judgement(settings: Settings, timeout_s: float) -> str:
     verdict = results.verdicts.get(request.request_id)
     letter = results.letters.get(request.request_id)
     if letter is not None:
-        raise NoVerdict(f"it was set aside: {letter.error_class}: {letter.error_message}")
+        raise NoVerdict(
+            f"the request was dead-lettered: {letter.error_class}: {letter.error_message}"
+        )
     if verdict is None:
         raise TimeRanOut(
             f"request {request.request_id} has no verdict after {timeout_s:g} s. {_backlog(settings)} Start a"
-            " worker with `judgestream worker judging`, or see its log; with much to do, wait longer"
-            " (--timeout)"
+            " worker with `judgestream worker judging`, or see its log; with a large backlog, raise"
+            " --timeout"
         )
     if verdict.status is not Status.SCORED:
         raise NoVerdict(f"the judge gave no score: {outcome(verdict)}")
@@ -178,12 +178,12 @@ def _judgement(settings: Settings, timeout_s: float) -> str:
 
 
 def _backlog(settings: Settings) -> str:
-    """How much waits before a new request, as a sentence."""
+    """The number of requests in front of a new one, as a sentence."""
     try:
-        found = backlogs(settings.kafka, [(REQUESTS, settings.judging.group)])[0]
+        backlog = backlogs(settings.kafka, [(REQUESTS, settings.judging.group)])[0]
     except JudgestreamError:
         return ""
-    return "" if found.records is None else f"{found.records} requests wait in {found.topic}."
+    return "" if backlog.records is None else f"{backlog.records} requests wait in {backlog.topic}."
 
 
 STEPS = (
@@ -194,19 +194,19 @@ STEPS = (
     Step(name="triton", look=_triton),
     Step(name="judgement", look=_judgement),
 )
-"""In the order of the data's way; a step is looked at when all before it are well."""
+"""In the order of the data flow. A step is checked only if all before it are fine."""
 
 
 def doctor(
     timeout: Annotated[
-        float, typer.Option(min=0.1, help="seconds that the one request may take")
+        float, typer.Option(min=0.1, help="time limit of the request, in seconds")
     ] = 60.0,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
     """Check settings, servers, topics and workers, then send one request and wait for its verdict.
 
-    Stops at the first step that fails, and says how to fix it. The request is marked as a probe: it is in no
-    metric, bias window, export or training set.
+    Stops at the first failed step and says how to fix it. The request is marked as a probe, which metrics,
+    bias windows, exports and training sets leave out.
     """
     settings = load()
     _print("settings", State.OK, "read and valid", form)

@@ -1,4 +1,4 @@
-"""`judgestream modes` and `judgestream version`: what this installation can do, and which it is."""
+"""`judgestream modes` and `judgestream version`."""
 
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -9,7 +9,7 @@ from judgestream.terminal.output import OutputFormat, json_line, line, table
 
 
 def modes(form: options.Format = OutputFormat.TEXT) -> None:
-    """Print the table of modes."""
+    """List the modes."""
     if form is OutputFormat.TEXT:
         table(
             ("mode", "candidates", "reference", "meaning"),
@@ -46,4 +46,4 @@ def version() -> None:
     try:
         line(installed_version("judgestream"))
     except PackageNotFoundError:
-        line("unknown: run from its source folder, not installed")
+        line("unknown: not installed, but run from a source folder")

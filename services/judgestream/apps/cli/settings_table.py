@@ -1,4 +1,4 @@
-"""`judgestream settings`: every setting, its value here and now, and what it means."""
+"""`judgestream settings`: every setting with its current value and meaning."""
 
 from pathlib import Path
 
@@ -13,16 +13,16 @@ from judgestream.terminal.output import OutputFormat, json_line, line, paragraph
 def settings(form: options.Format = OutputFormat.TEXT) -> None:
     """Print every setting with its value, secrets masked, and where the value comes from.
 
-    That is the environment, the settings file, the running local stack, or the default. Fails when one is
-    wrong, naming it.
+    The source is the environment, the settings file, the running local stack, or the default. Fails if a
+    setting is invalid, and names it.
     """
     current = load()
     sources = origins(current)
     for variable, (path, default, meaning) in names().items():
         value, source = shown(current, path), sources[path]
         if form is OutputFormat.TEXT:
-            told = "" if source is Origin.DEFAULT else f"  (from the {source})"
-            line(f"{variable} = {value}{told}")
+            origin = "" if source is Origin.DEFAULT else f"  (from the {source})"
+            line(f"{variable} = {value}{origin}")
             paragraph(meaning, indent=4)
             continue
         json_line(
@@ -37,7 +37,7 @@ def settings(form: options.Format = OutputFormat.TEXT) -> None:
 
 
 def shown(current: Settings, path: str) -> str:
-    """One setting's value as text. Of a secret address only the secrets in it are masked, else all of it."""
+    """One setting's value as text. Secrets are masked; in a secret address only its password."""
     group, name = path.split(".")
     value: object = getattr(getattr(current, group), name)
     if isinstance(value, SecretStr):

@@ -1,4 +1,4 @@
-"""`judgestream topics apply|check`: the topics on the broker against the table."""
+"""`judgestream topics apply|check`: create the topics, and compare the broker's with the specification."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,14 +14,14 @@ from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode
 from judgestream.terminal.output import OutputFormat, json_line, line
 
-app = typer.Typer(no_args_is_help=True, help="The topics on the broker against the table.")
+app = typer.Typer(no_args_is_help=True, help="Create and check the topics.")
 
 
 @app.command("apply")
 def apply_command(form: options.Format = OutputFormat.TEXT) -> None:
-    """Create the topics that are missing. Never deletes, never alters.
+    """Create the missing topics. Never deletes or alters a topic.
 
-    Exits 1 when a topic that exists differs from the table: change it with Kafka's own tools.
+    Exits 1 when an existing topic differs from the specification: change it with Kafka's own tools.
     """
     settings = load().kafka
     with closing(admin(settings)) as client:
@@ -31,26 +31,31 @@ def apply_command(form: options.Format = OutputFormat.TEXT) -> None:
             json_line({"topic": name, "created": True})
         else:
             line(f"{name}: created")
-    _tell(differences, form)
+    _print(differences, form)
 
 
 @app.command("check")
 def check_command(form: options.Format = OutputFormat.TEXT) -> None:
-    """Report how the broker differs from the table. Exits 1 when it does."""
+    """Report how the broker's topics differ from the specification. Exits 1 when they do."""
     with closing(admin(load().kafka)) as client:
         differences = check_topics(client)
-    _tell(differences, form)
+    _print(differences, form)
 
 
-def _tell(differences: Sequence[Difference], form: OutputFormat) -> None:
-    for one in differences:
+def _print(differences: Sequence[Difference], form: OutputFormat) -> None:
+    for difference in differences:
         if form is OutputFormat.JSON:
             json_line(
-                {"topic": one.topic, "what": one.what, "wanted": one.wanted, "found": one.found}
+                {
+                    "topic": difference.topic,
+                    "what": difference.what,
+                    "wanted": difference.wanted,
+                    "found": difference.found,
+                }
             )
         else:
-            line(str(one))
+            line(str(difference))
     if differences:
         raise typer.Exit(ExitCode.NO)
     if form is OutputFormat.TEXT:
-        line(f"all {len(TOPICS)} topics are as the table says")
+        line(f"all {len(TOPICS)} topics are as specified")

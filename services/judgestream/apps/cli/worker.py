@@ -16,16 +16,17 @@ class Kind(StrEnum):
 
 
 def worker(
-    kind: Annotated[Kind, typer.Argument(help="what to do")],
+    kind: Annotated[Kind, typer.Argument(help="kind of worker")],
     slot: Annotated[
-        int, typer.Option(min=0, help="this worker's place in its group: 0, 1, ...; each only once")
+        int,
+        typer.Option(min=0, help="number of this worker in its group: 0, 1, ...; each only once"),
     ] = 0,
     ready_file: Annotated[
         Path | None,
-        typer.Option(help="written with the worker's pid once it has its partitions"),
+        typer.Option(help="file to write the worker's pid to once it has its partitions"),
     ] = None,
 ) -> None:
-    """Run one worker. A supervisor should start it again whenever it ends with a code other than 0."""
+    """Run one worker. A supervisor should restart it when it exits with a code other than 0."""
     settings = load()
     from judgestream.apps.worker import logs
     from judgestream.apps.worker.metrics_ports import with_metrics_port

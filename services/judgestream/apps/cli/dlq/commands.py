@@ -1,4 +1,4 @@
-"""`judgestream dlq list|inspect|replay|skip`: records that were set aside, and their second chance."""
+"""`judgestream dlq list|inspect|replay`: show dead letters, and publish their records again."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -19,9 +19,7 @@ from judgestream.terminal.exit_codes import ExitCode
 from judgestream.terminal.output import OutputFormat, json_line, line, note
 from judgestream.v1.judging_pb2 import DeadLetter
 
-app = typer.Typer(
-    no_args_is_help=True, help="Requests that were set aside, and their second chance."
-)
+app = typer.Typer(no_args_is_help=True, help="Dead letters: records that could not be judged.")
 
 app.command("skip")(skip)
 
@@ -31,7 +29,9 @@ PREVIEW = 2000
 
 ErrorClass = Annotated[
     str | None,
-    typer.Option("--error-class", help="only these, as prompt_too_long", metavar="CLASS"),
+    typer.Option(
+        "--error-class", help="only this error class, for example prompt_too_long", metavar="CLASS"
+    ),
 ]
 
 
@@ -51,12 +51,10 @@ def list_command(
 
 @app.command()
 def inspect(
-    identity: Annotated[
-        str, typer.Argument(metavar="ID", help="a dead letter's id, or its beginning")
-    ],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="id of a dead letter, or a prefix")],
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Everything that is known of one dead letter, with its record as far as it can be read."""
+    """Show everything about one dead letter, and its record as far as it is readable."""
     (letter,) = _chosen(_letters(load().kafka), [identity])
     if form is OutputFormat.JSON:
         json_line(letter)
@@ -65,7 +63,7 @@ def inspect(
         "id": letter.dead_letter_id,
         "record": f"{letter.topic}[{letter.partition}]@{letter.offset}",
         "recorded at": letter.recorded_at.ToJsonString(),
-        "request id": letter.request_id or "(could not be read)",
+        "request id": letter.request_id or "(unreadable)",
         "error": f"{letter.error_class}: {letter.error_message}",
         "attempts": letter.attempts,
         "first failed at": letter.first_failed_at.ToJsonString(),
@@ -75,29 +73,32 @@ def inspect(
     }
     for name, value in rows.items():
         line(f"{name + ':':<17}{value}")
-    for one in letter.headers:
-        line(f"{'header:':<17}{one.key} = {one.value.decode(errors='backslashreplace')}")
+    for entry in letter.headers:
+        value = entry.value.decode(errors="backslashreplace")
+        line(f"{'header:':<17}{entry.key} = {value}")
     line(f"{'value:':<17}{_preview(letter)}")
 
 
 @app.command()
 def replay(
     identities: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="ids, or their beginnings")
+        list[str] | None, typer.Argument(metavar="[ID]...", help="ids, or prefixes")
     ] = None,
     everything_there: Annotated[bool, typer.Option("--all", help="every dead letter")] = False,
     error_class: ErrorClass = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be sent")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print what would be sent, and send nothing")
+    ] = False,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Publish the original records again: same bytes, key and headers, to the topic they were on.
+    """Publish the original records again: same bytes, key and headers, on their original topic.
 
-    They get one more header, `judgestream-replay-of`. The dead letters stay where they are. A request
-    that has been judged meanwhile is not judged again. Fix the cause first, or they come back.
+    A replayed record has one more header, `judgestream-replay-of`. The dead letters stay on their topic. A
+    request that has been judged since is not judged again. Fix the cause first, or the records fail again.
     """
     given = [bool(identities), everything_there, error_class is not None]
     if sum(given) != 1:
-        raise ConfigurationError("say which dead letters: some ids, or --all, or --error-class")
+        raise ConfigurationError("no dead letters selected: give ids, or --all, or --error-class")
     kafka = load().kafka
     letters = _letters(kafka, error_class=error_class)
     chosen = _chosen(letters, identities) if identities else letters
@@ -114,8 +115,8 @@ def replay(
                 )
     for letter in sendable:
         if form is OutputFormat.JSON:
-            told = {"dead_letter_id": letter.dead_letter_id, "topic": letter.topic}
-            json_line({**told, "request_id": letter.request_id, "replayed": not dry_run})
+            place = {"dead_letter_id": letter.dead_letter_id, "topic": letter.topic}
+            json_line({**place, "request_id": letter.request_id, "replayed": not dry_run})
         else:
             line(_as_line(letter))
     note(f"{len(sendable)} {'would be replayed' if dry_run else 'replayed'}")
@@ -124,60 +125,58 @@ def replay(
 
 
 def replay_headers(letter: DeadLetter) -> list[Header]:
-    """The original headers, and which dead letter this is. The mark of an earlier replay is left out."""
-    original = [(one.key, one.value) for one in letter.headers if one.key != REPLAY_OF]
+    """The original headers and the id of the dead letter. The header of an earlier replay is dropped."""
+    original = [(entry.key, entry.value) for entry in letter.headers if entry.key != REPLAY_OF]
     return [*original, (REPLAY_OF, letter.dead_letter_id.encode())]
 
 
 def _letters(
     kafka: Kafka, *, error_class: str | None = None, since: options.Since = None
 ) -> list[DeadLetter]:
-    """One per id, oldest first: a redelivered record is the same dead letter."""
+    """Dead letters, one per id, oldest first. A redelivered record has the same dead letter."""
     by_id = {
         message.dead_letter_id: message
         for _, message in everything(kafka, DEAD_LETTERS, DeadLetter, since=since)
         if error_class is None or message.error_class == error_class
     }
-    return sorted(by_id.values(), key=lambda one: one.dead_lettered_at.ToNanoseconds())
+    return sorted(by_id.values(), key=lambda letter: letter.dead_lettered_at.ToNanoseconds())
 
 
 def _chosen(letters: Sequence[DeadLetter], identities: Sequence[str]) -> list[DeadLetter]:
-    """The letters whose ids begin with these, each of which must name exactly one.
+    """The dead letters whose ids start with these prefixes.
 
     Raises:
-        ConfigurationError: one names none, or several.
+        ConfigurationError: a prefix matches none or several.
     """
     chosen: dict[str, DeadLetter] = {}
     for identity in identities:
-        found = [one for one in letters if one.dead_letter_id.startswith(identity)]
-        if len(found) != 1:
-            many = "no" if not found else f"{len(found)}"
+        matches = [letter for letter in letters if letter.dead_letter_id.startswith(identity)]
+        if len(matches) != 1:
+            many = "no" if not matches else f"{len(matches)}"
             raise ConfigurationError(
-                f"{many} dead letter ids begin with {identity!r}: `judgestream dlq list` shows them"
+                f"{many} dead letter ids start with {identity!r}: see `judgestream dlq list`"
             )
-        chosen[found[0].dead_letter_id] = found[0]
+        chosen[matches[0].dead_letter_id] = matches[0]
     return list(chosen.values())
 
 
 def _sendable(letter: DeadLetter) -> bool:
-    """Whether there is anything to send, and a topic of ours to send it to. Says so when not."""
+    """Whether the record can be published again. Prints the reason when it cannot."""
     if letter.topic not in TOPICS:
-        note(f"{letter.dead_letter_id}: left out: its topic {letter.topic!r} is none of ours")
+        note(f"{letter.dead_letter_id}: left out: unknown topic {letter.topic!r}")
         return False
     if letter.error_class == UnreadableBatch.code:
-        note(f"{letter.dead_letter_id}: left out: its bytes are a batch that could not be read")
+        note(f"{letter.dead_letter_id}: left out: it is an unreadable batch, not a record")
         return False
     if letter.cut:
         place = f"{letter.topic}[{letter.partition}]@{letter.offset}"
         note(
-            f"{letter.dead_letter_id}: left out: its {' and '.join(letter.cut)} did not fit and are cut;"
-            f" the whole record is at {place} as long as its topic keeps it"
+            f"{letter.dead_letter_id}: left out: its {' and '.join(letter.cut)} did not fit and were cut;"
+            f" the complete record is at {place} as long as its topic retains it"
         )
         return False
     if not letter.HasField("value"):
-        note(
-            f"{letter.dead_letter_id}: left out: its record had no value, so nothing can come of it"
-        )
+        note(f"{letter.dead_letter_id}: left out: its record has no value")
         return False
     return True
 
@@ -196,13 +195,13 @@ def _as_line(letter: DeadLetter) -> str:
 def _preview(letter: DeadLetter) -> str:
     if not letter.HasField("value"):
         return "(none)"
-    kind = header([(one.key, one.value) for one in letter.headers], "content-type")
+    kind = header([(entry.key, entry.value) for entry in letter.headers], "content-type")
     try:
         if letter.topic not in TOPICS:
-            raise UndecodableRecord("not a topic of ours")
+            raise UndecodableRecord("unknown topic")
         message = decode(TOPICS[letter.topic].record, letter.value, kind)
         text = json_format.MessageToJson(message, ensure_ascii=False)
     except UndecodableRecord:
         text = repr(letter.value[:PREVIEW])
     more = len(text) - PREVIEW
-    return text[:PREVIEW] + (f" ... and {more} characters more" if more > 0 else "")
+    return text[:PREVIEW] + (f" ... and {more} more characters" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""`judgestream dlq skip`: one record set aside by hand."""
+"""`judgestream dlq skip`: set one record aside by hand."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -23,30 +23,30 @@ READ_S = 10.0
 
 
 def skip(
-    topic: Annotated[str, typer.Argument(help="as a worker's log names it")],
+    topic: Annotated[str, typer.Argument(help="topic of the record, as in a worker's log")],
     partition: Annotated[int, typer.Argument(min=0)],
     offset: Annotated[int, typer.Argument(min=0)],
     group: Annotated[
-        str | None, typer.Option(help="consumer group; that of the topic's workers if not given")
+        str | None, typer.Option(help="consumer group; default: the one of the topic's workers")
     ] = None,
     move_group: Annotated[
         bool,
         typer.Option(
             "--move-group",
-            help="move the group's offset past the record, with its workers stopped:"
-            " for a record that cannot even be fetched, or without Redis",
+            help="move the group's offset past the record while its workers are stopped:"
+            " for a record that cannot be fetched, or without Redis",
         ),
     ] = False,
 ) -> None:
-    """Set one record aside, so that the workers of its group go on behind it.
+    """Set one record aside, so that the workers of its group continue after it.
 
-    The workers find it on their skip list in Redis within seconds, running or not, and publish its dead
-    letter. With --move-group the dead letter is written here, and the group's committed offset moved; the
-    record must be the very next one of the group.
+    The workers read their skip list in Redis every few seconds, and publish the record's dead letter. With
+    --move-group this command writes the dead letter and moves the group's committed offset; the record must
+    be the next one of the group.
     """
     settings = load()
     if topic not in TOPICS:
-        raise ConfigurationError(f"{topic} is not a topic of ours: {', '.join(TOPICS)}")
+        raise ConfigurationError(f"unknown topic {topic}: use one of {', '.join(TOPICS)}")
     group = group or _group_of(topic, settings)
     place = f"{topic}[{partition}]@{offset}"
     with closing(admin(settings.kafka)) as client:
@@ -57,27 +57,29 @@ def skip(
                 topic=topic, partition=partition, offset=offset, time=None, key=None, value=None
             )
             _move(at, settings, group, record)
-            line(f"{place}: dead letter written; group {group} goes on with {offset + 1}")
+            line(f"{place}: dead letter written; group {group} continues at {offset + 1}")
             return
     _list(settings, group, topic, partition, offset)
-    line(f"{place}: on the skip list of group {group}; its workers set it aside when they meet it")
+    line(f"{place}: on the skip list of group {group}; its workers set it aside when they reach it")
 
 
 def _group_of(topic: str, settings: Settings) -> str:
     groups = {REQUESTS.name: settings.judging.group, VERDICTS.name: settings.bias.group}
     if topic not in groups:
-        raise ConfigurationError(f"no worker of ours reads {topic}: name the group with --group")
+        raise ConfigurationError(f"no worker reads {topic}: name the group with --group")
     return groups[topic]
 
 
 def _check(at: GroupPlace, place: str, group: str, offset: int) -> None:
     first, end = at.bounds()
     if not first <= offset < end:
-        raise ConfigurationError(f"{place} is not there: offsets {first} to {end - 1} are")
+        raise ConfigurationError(
+            f"{place} does not exist: the partition has offsets {first} to {end - 1}"
+        )
     committed = at.committed()
     if committed is not None and offset < committed:
         raise ConfigurationError(
-            f"group {group} is past {place} already: it goes on with {committed}"
+            f"group {group} is already past {place}: it continues at {committed}"
         )
 
 
@@ -87,7 +89,7 @@ def _list(settings: Settings, group: str, topic: str, partition: int, offset: in
     board = WorkerBoard.connect(settings.redis)
     if board is None:
         raise ConfigurationError(
-            "the skip list is in Redis and none is set: stop the workers and use --move-group"
+            "the skip list needs Redis, and redis.url is empty: stop the workers and use --move-group"
         )
     with board:
         board.skip(group, (topic, partition, offset))
@@ -98,13 +100,13 @@ def _move(at: GroupPlace, settings: Settings, group: str, record: Record) -> Non
     begin = at.bounds()[0] if committed is None else committed
     if begin != record.offset:
         raise ConfigurationError(
-            f"group {group} goes on with offset {begin}: moving it behind {record.offset} would lose"
-            f" {record.offset - begin} records before it; without --move-group only this one is set aside"
+            f"group {group} continues at offset {begin}: moving it past {record.offset} would lose the"
+            f" {record.offset - begin} records before it; without --move-group only this record is set aside"
         )
-    found, reason = _read(settings, record)
+    content, reason = _read(settings, record)
     now = datetime.now(UTC)
     letter = dead_letter(
-        found,
+        content,
         SkippedByHand(reason),
         attempts=1,
         first_failed_at=now,
@@ -120,20 +122,20 @@ def _move(at: GroupPlace, settings: Settings, group: str, record: Record) -> Non
 
 
 def _read(settings: Settings, wanted: Record) -> tuple[Record, str]:
-    """The record itself, if it can be read, and what the dead letter says."""
+    """The record, with its content if it is readable, and the text of the dead letter."""
     reason = "set aside by hand: judgestream dlq skip"
     topic = TOPICS[wanted.topic]
     try:
         with TopicReader(settings.kafka, topic, topic.record) as reader:
             ends = reader.end()
             start = {**ends, wanted.partition: wanted.offset}
-            for one in reader.read(start, until=ends, deadline_s=READ_S):
-                record = one.record
+            for incoming in reader.read(start, until=ends, deadline_s=READ_S):
+                record = incoming.record
                 if (record.partition, record.offset) == (wanted.partition, wanted.offset):
-                    stands = unreadable(record.headers)
-                    if stands is None:
+                    problem = unreadable(record.headers)
+                    if problem is None:
                         return record, reason
-                    return replace(record, headers=()), f"{reason}; {stands}"
+                    return replace(record, headers=()), f"{reason}; {problem}"
                 if record.partition == wanted.partition:
                     break
     except JudgestreamError as exc:

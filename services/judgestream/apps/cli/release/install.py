@@ -1,4 +1,4 @@
-"""`judgestream release install|vllm|endpoint`: a judge into a Triton model repository."""
+"""`judgestream release install|vllm|endpoint`: install a judge into a Triton model repository."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,9 @@ from judgestream.settings import load
 from judgestream.terminal import options
 from judgestream.terminal.output import OutputFormat, json_line, line
 
-app = typer.Typer(no_args_is_help=True, help="Judges as Triton models.")
+app = typer.Typer(
+    no_args_is_help=True, help="Install judges as Triton models, and choose the one in use."
+)
 
 
 class Device(StrEnum):
@@ -36,7 +38,9 @@ Repository = Annotated[
 def install_command(
     checkpoint: Annotated[
         str,
-        typer.Argument(help="checkpoint folder, ours or JudgeLM's, or the URL of a published one"),
+        typer.Argument(
+            help="checkpoint folder (judgestream's or JudgeLM's), or the URL of a published checkpoint"
+        ),
     ],
     repository: Repository = None,
     device: Annotated[Device, typer.Option(help="where the judge runs")] = Device.CPU,
@@ -63,21 +67,23 @@ def install_command(
     ] = 0.0,
     trial_prompts: Annotated[
         Path | None,
-        typer.Option(help="JSON lines with question and answers, to measure float8 on"),
+        typer.Option(help="JSON lines of questions and answers that check float8"),
     ] = None,
-    link: Annotated[bool, typer.Option(help="hard links instead of copies, to save disk")] = False,
+    link: Annotated[
+        bool, typer.Option(help="use hard links instead of copies, to save disk")
+    ] = False,
     decoupled: Annotated[
         bool,
         typer.Option(
-            help="scores first, explanations as they grow; other clients must stream then"
+            help="send scores first, then explanations as they are generated; all clients must stream"
         ),
     ] = False,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Put a checkpoint into a model repository as `<family>-<digest8>`.
+    """Install a checkpoint into a model repository as `<family>-<digest8>`.
 
-    The model appears whole or not at all; nothing that is there is changed. `release use` puts it into
-    service on the local stack; elsewhere Triton is told to load it.
+    The model appears complete or not at all, and other models are not changed. `release use` puts it into
+    service on the local stack; elsewhere load it with Triton's API.
     """
     from judgestream.adapters.releases.model_repository import install
 
@@ -100,25 +106,31 @@ def install_command(
             trial_prompts=trial_prompts,
             link=link,
         )
-    _tell(release, place, form)
+    _print(release, place, form)
 
 
 @app.command("vllm")
 def vllm_command(
-    checkpoint: Annotated[Path, typer.Argument(help="checkpoint folder, ours or JudgeLM's")],
+    checkpoint: Annotated[
+        Path, typer.Argument(help="checkpoint folder (judgestream's or JudgeLM's)")
+    ],
     repository: Repository = None,
     tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs that share the weights")] = 1,
-    dtype: Annotated[Dtype, typer.Option(help="of weights and arithmetic")] = Dtype.AUTO,
+    dtype: Annotated[
+        Dtype, typer.Option(help="of weights and arithmetic; float8 is not available")
+    ] = Dtype.AUTO,
     served_from: Annotated[
-        Path | None, typer.Option(help="the repository as Triton sees it, if that is another path")
+        Path | None, typer.Option(help="the repository's path in Triton's container, if it differs")
     ] = None,
     arguments: Annotated[
-        str, typer.Option(help="further engine arguments of vLLM, as a JSON object")
+        str, typer.Option(help="further vLLM engine arguments, as a JSON object")
     ] = "{}",
-    link: Annotated[bool, typer.Option(help="hard links instead of copies, to save disk")] = False,
+    link: Annotated[
+        bool, typer.Option(help="use hard links instead of copies, to save disk")
+    ] = False,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Put a checkpoint into a model repository for Triton's vLLM backend: the engine and what asks it."""
+    """Install a checkpoint for Triton's vLLM backend: the engine, and the model that calls it."""
     from judgestream.adapters.releases.vllm import VllmServing, install_vllm
 
     if not checkpoint.is_dir():
@@ -130,30 +142,31 @@ def vllm_command(
         served_from=served_from,
         arguments=_object(arguments),
     )
-    _tell(install_vllm(checkpoint, place, serving=serving, link=link), place, form)
+    _print(install_vllm(checkpoint, place, serving=serving, link=link), place, form)
 
 
 @app.command("endpoint")
 def endpoint_command(
-    url: Annotated[str, typer.Argument(help="base URL of the endpoint, up to and with /v1")],
-    model: Annotated[str, typer.Argument(help="the model, as the endpoint calls it")],
+    url: Annotated[str, typer.Argument(help="base URL of the endpoint, up to and including /v1")],
+    model: Annotated[str, typer.Argument(help="name of the model at the endpoint")],
     repository: Repository = None,
     key_variable: Annotated[
-        str, typer.Option(help="environment variable of Triton's process that holds the key")
+        str, typer.Option(help="environment variable of Triton's process that contains the key")
     ] = "",
     template: Annotated[str, typer.Option(help="prompt template")] = "chat-v1",
-    concurrency: Annotated[int, typer.Option(min=1, help="requests under way at once")] = 16,
+    concurrency: Annotated[int, typer.Option(min=1, help="concurrent requests")] = 16,
     top_logprobs: Annotated[
-        int, typer.Option(min=0, max=20, help="alternatives per token; 0: it gives none")
+        int,
+        typer.Option(min=0, max=20, help="alternatives per token; 0: the endpoint returns none"),
     ] = 20,
     thinking_tokens: Annotated[
-        int, typer.Option(min=0, help="for a model that thinks first, on top of its reply's tokens")
+        int, typer.Option(min=0, help="extra tokens for a model that thinks before it answers")
     ] = 0,
     price_in: Annotated[float, typer.Option(min=0, help="per million prompt tokens")] = 0.0,
-    price_out: Annotated[float, typer.Option(min=0, help="per million written tokens")] = 0.0,
+    price_out: Annotated[float, typer.Option(min=0, help="per million output tokens")] = 0.0,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Put a judge behind an OpenAI-compatible endpoint (vLLM, SGLang, hosted) into a model repository."""
+    """Install a judge behind an OpenAI-compatible endpoint (vLLM, SGLang, hosted)."""
     from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
 
     judge = RemoteJudge(
@@ -168,7 +181,7 @@ def endpoint_command(
         price_out=price_out,
     )
     place = _repository(repository)
-    _tell(install_endpoint(judge, place), place, form)
+    _print(install_endpoint(judge, place), place, form)
 
 
 app.command("list")(release_control.list_command)
@@ -190,7 +203,7 @@ def _repository(given: Path | None) -> Path:
 
 @contextmanager
 def _checkpoint(given: str) -> Iterator[Path]:
-    """The folder of a checkpoint, fetched first where it is under a URL."""
+    """The folder of a checkpoint, downloaded first if it is a URL."""
     if "://" in given:
         from judgestream.adapters.releases.published_checkpoint import fetched
 
@@ -208,21 +221,21 @@ def _numbers(text: str) -> tuple[int, ...]:
         return tuple(int(number) for number in text.split(",") if number.strip())
     except ValueError:
         raise ConfigurationError(
-            f"--gpus {text!r}: give numbers with commas between, such as 0,1,2,3"
+            f"invalid --gpus {text!r}: give numbers separated by commas, such as 0,1,2,3"
         ) from None
 
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except ValueError as error:
         raise ConfigurationError(f"--arguments is not JSON: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise ConfigurationError(f"--arguments must be a JSON object, not {text}")
-    return found
+    return value
 
 
-def _tell(release: Release, repository: Path, form: OutputFormat) -> None:
+def _print(release: Release, repository: Path, form: OutputFormat) -> None:
     if form is OutputFormat.JSON:
         json_line(
             {
@@ -233,4 +246,4 @@ def _tell(release: Release, repository: Path, form: OutputFormat) -> None:
             }
         )
     else:
-        line(f"{release.name} is in {repository}")
+        line(f"installed {release.name} in {repository}")

@@ -1,4 +1,4 @@
-"""`judgestream submit FILE`: publish a file's requests and labels, and wait for the verdicts if asked to."""
+"""`judgestream submit FILE`: publish the requests and labels of files, and optionally await the verdicts."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -55,11 +55,11 @@ def submit(
     before anything is sent; requests on standard input are sent as they arrive. Sending a file twice is
     harmless: its requests keep their ids, and the judge answers the same request once.
 
-    Rows that hold nothing that can be judged with certainty are left out, and counted by reason. Malformed
-    rows stop everything, unless --skip-bad is given. Exits 1 when rows were left out.
+    Rows that cannot be judged with certainty are left out and counted by reason. Malformed rows stop the
+    command, unless --skip-bad is given. Exits 1 when rows were left out.
 
-    With --wait, exits 0 when every request is scored, 1 when one is unscored or failed, and 4 when time
-    runs out before all have a verdict.
+    With --wait, exits 0 when every request is scored, 1 when one is unscored or failed, and 4 when the time
+    limit is reached before all have a verdict.
     """
     paths, entries = _arguments(files, map_ or [])
     selection = Selection(
@@ -82,16 +82,16 @@ def submit(
 
 
 def _arguments(files: Sequence[str], entries: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """The files, and the entries of --map: those that follow it as in `--map a=b c=d` arrive as files."""
+    """The files, and the entries of --map. In `--map a=b c=d` the second entry arrives as a file."""
     rest = [name for name in files if entries and "=" in name and not Path(name).exists()]
     paths = [Path(name) for name in files if name not in rest]
     if not paths:
-        raise ConfigurationError("name a file to submit, or - for standard input")
+        raise ConfigurationError("no file given: name one, or - for standard input")
     return paths, [*entries, *rest]
 
 
 def _show(source: Source, content_type: str, skips: Skips, form: OutputFormat) -> None:
-    """The requests on standard output, what was understood on standard error; or all as one JSON object."""
+    """Print the requests on standard output and the counts on standard error; or all as one JSON object."""
     first: Converted | None = None
     for row in source.read():
         one = sendable(row, content_type)
@@ -119,7 +119,7 @@ def _send(
     form: OutputFormat,
     wait_s: float | None,
 ) -> None:
-    """Publish, and wait for the verdicts so long, if asked to."""
+    """Publish, and wait up to `wait_s` seconds for the verdicts; None does not wait."""
     settings = load()
     kafka = settings.kafka
     if not source.once_only:
@@ -152,12 +152,12 @@ def _print_published(requests: int, labels: int, skips: Skips) -> None:
 
 
 def _require_scores(sent: Sequence[Awaited], results: Results, wait_s: float) -> None:
-    """End the command when a request has no verdict, or none with a score."""
+    """Exit with an error when a request has no verdict, or no score."""
     if results.waiting:
         raise TimeRanOut(
             f"{len(results.waiting)} of {len(sent)} requests have no verdict after {wait_s:g} s"
-            f" ({some(sorted(results.waiting))}): is a judging worker running? `judgestream doctor` looks;"
-            " the verdicts can be had later with `judgestream verdicts export`"
+            f" ({some(sorted(results.waiting))}): is a judging worker running? Check with `judgestream"
+            " doctor`; get the verdicts later with `judgestream verdicts export`"
         )
     if any(v.status is not Status.SCORED for v in results.verdicts.values()) or results.letters:
         raise typer.Exit(ExitCode.NO)
@@ -166,7 +166,7 @@ def _require_scores(sent: Sequence[Awaited], results: Results, wait_s: float) ->
 def _publish(
     source: Source, publisher: RequestPublisher, content_type: str, skips: Skips
 ) -> tuple[list[Awaited], int]:
-    """The requests, in order, and the number of labels; all confirmed."""
+    """Publish everything. Returns the requests, in order, and the number of labels; all are confirmed."""
     sent: list[Awaited] = []
     labels = 0
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The options of `judgestream submit`, spelt and explained."""
+"""The options of `judgestream submit`."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -21,20 +21,22 @@ Files = Annotated[
     typer.Argument(
         metavar="FILE...",
         help="JSON, JSON lines, CSV, TSV, Parquet or Arrow, compressed or not, or a folder of these;"
-        " - reads standard input",
+        " - for standard input",
     ),
 ]
 From = Annotated[
     str | None,
-    typer.Option("--from", metavar="FORMAT", help=f"{', '.join(FORMATS)}; else by its fields"),
+    typer.Option(
+        "--from", metavar="FORMAT", help=f"{', '.join(FORMATS)}; default: recognised by the fields"
+    ),
 ]
 Map = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
         metavar="FIELD=COLUMN",
-        help="read the columns under other names: question=prompt answer_a=response1 ...;"
-        " a column may be a path, as in choices.0.text",
+        help="map fields to columns: question=prompt answer_a=response1 ...;"
+        " a column may be a path such as choices.0.text",
     ),
 ]
 Join = Annotated[
@@ -42,7 +44,7 @@ Join = Annotated[
     typer.Option(
         "--join",
         metavar="FIELD",
-        help="make pairs of single answers with the same question (or the same value of a field)",
+        help="pair single answers to the same question (or with the same value of FIELD)",
     ),
 ]
 SkipBad = Annotated[
@@ -50,23 +52,23 @@ SkipBad = Annotated[
     typer.Option(
         "--skip-bad",
         metavar="FILE",
-        help="leave out rows that cannot be read, and write place and reason to FILE",
+        help="leave out malformed rows, and write their places and reasons to FILE",
     ),
 ]
-Wait = Annotated[
-    bool, typer.Option("--wait", help="follow these requests until each has a verdict")
-]
+Wait = Annotated[bool, typer.Option("--wait", help="wait until each request has a verdict")]
 Timeout = Annotated[
     float,
-    typer.Option("--timeout", min=0.1, help="seconds to wait for the verdicts, with --wait"),
+    typer.Option("--timeout", min=0.1, help="time limit of --wait, in seconds"),
 ]
 Explain = Annotated[
     bool | None,
-    typer.Option("--explain/--no-explain", help="whether the judge writes why", show_default=False),
+    typer.Option(
+        "--explain/--no-explain", help="whether the judge writes an explanation", show_default=False
+    ),
 ]
 Orders = Annotated[
     OrdersAsked | None,
-    typer.Option("--orders", help="both is fair; straight costs half and flips unseen"),
+    typer.Option("--orders", help="both orders are fair; straight costs half, but hides flips"),
 ]
 ReferenceUse = Annotated[
     ReferenceUsed | None,
@@ -74,17 +76,19 @@ ReferenceUse = Annotated[
 ]
 Limit = Annotated[
     int | None,
-    typer.Option("--limit", min=1, help="only so many requests from the beginning"),
+    typer.Option("--limit", min=1, help="only the first N requests"),
 ]
 Prefix = Annotated[
     str,
-    typer.Option("--prefix", help="put before every request id; a new one has all judged anew"),
+    typer.Option(
+        "--prefix", help="prefix of every request id; with a new prefix everything is judged again"
+    ),
 ]
-As = Annotated[ContentType, typer.Option("--content-type", help="how the records are written")]
+As = Annotated[ContentType, typer.Option("--content-type", help="content type of the records")]
 DryRun = Annotated[
     bool,
     typer.Option(
         "--dry-run",
-        help="check all, print the requests as JSON and what was understood, send nothing",
+        help="check the files, print the requests as JSON and the counts, and send nothing",
     ),
 ]

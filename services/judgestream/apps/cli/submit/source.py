@@ -1,4 +1,4 @@
-"""What `judgestream submit` is to send: the rows of files, judged as asked, and whether all can be sent."""
+"""The requests and labels that `judgestream submit` sends: rows of files, with options, checked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from judgestream.core.types import Label, Orders, Request
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """The rows of files, and how they are to be judged. None leaves as it is."""
+    """The rows of files, and judging options that override theirs. None overrides nothing."""
 
     selection: Selection
     explain: bool | None
@@ -24,7 +24,7 @@ class Source:
     def read(self) -> Iterator[Converted | Label | Skipped]:
         for one in self.selection.read():
             if isinstance(one, Converted):
-                yield replace(one, request=self._judged_as_asked(one.request))
+                yield replace(one, request=self._with_options(one.request))
             else:
                 yield one
 
@@ -33,7 +33,7 @@ class Source:
         """Whether rows come from standard input or a pipe, which cannot be read twice."""
         return any(reads_once(path) for path in self.selection.paths)
 
-    def _judged_as_asked(self, request: Request) -> Request:
+    def _with_options(self, request: Request) -> Request:
         given = request.options
         wanted = replace(
             given,
@@ -44,7 +44,7 @@ class Source:
 
 
 def sendable(one: Converted | Label | Skipped, content_type: str) -> Converted | Label | Skipped:
-    """The same, or skipped when its record would be too large."""
+    """The row itself, or `Skipped` when its record would be too large."""
     if not isinstance(one, Converted):
         return one
     try:
@@ -55,8 +55,7 @@ def sendable(one: Converted | Label | Skipped, content_type: str) -> Converted |
 
 
 def counted(source: Source, content_type: str, skipping: bool) -> int:
-    """Read everything once, so that nothing is sent of files that are not what they should be. Returns the
-    number of requests."""
+    """Read everything once, so that nothing is sent of invalid files. Returns the number of requests."""
     trial = Skips(None)
     for one in source.read():
         trial.add(sendable(one, content_type))
@@ -65,5 +64,5 @@ def counted(source: Source, content_type: str, skipping: bool) -> int:
     if not counts.requests and not counts.labels:
         trial.report()
         names = ", ".join(str(path) for path in source.selection.paths)
-        raise ConfigurationError(f"{names}: no request can be made of these records")
+        raise ConfigurationError(f"{names}: these records contain no request")
     return counts.requests.total()

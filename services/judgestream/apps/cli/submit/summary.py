@@ -1,4 +1,4 @@
-"""What became of submitted requests: the counts, and the reasons of those without a score."""
+"""The outcome of submitted requests: counts, and reasons for missing scores."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from judgestream.core.types import Status
 from judgestream.terminal.output import OutputFormat, json_line, note, table
 
 NAMED = 5
-"""So many requests without a score are named in the summary; the topics have them all."""
+"""Requests without a score that the summary names. The topics have all of them."""
 
 
 def summarise(sent: Sequence[Awaited], results: Results, took_s: float, form: OutputFormat) -> None:
@@ -44,30 +44,30 @@ def summarise(sent: Sequence[Awaited], results: Results, took_s: float, form: Ou
         named = {"releases": ", ".join(sorted({v.release for v in verdicts if v.release}))}
         rows = [(name.replace("_", " "), value) for name, value in (summary | named).items()]
         table(("judged", ""), [(name, "-" if value is None else value) for name, value in rows])
-    _tell_reasons(results)
+    _print_reasons(results)
 
 
-def _tell_reasons(results: Results) -> None:
+def _print_reasons(results: Results) -> None:
     if results.earlier:
         note(
-            f"{len(results.earlier)} requests had been judged before, and those verdicts are counted;"
-            " --prefix has them judged anew"
+            f"{len(results.earlier)} requests had been judged before; those verdicts are counted."
+            " To judge them again, use --prefix"
         )
     reasons: dict[str, list[str]] = {}
     for identity, verdict in results.verdicts.items():
         if verdict.status is Status.UNSCORED:
             reasons.setdefault(f"unscored, {verdict.reason}", []).append(identity)
         elif verdict.status is Status.FAILED:
-            told = f"failed, {verdict.error_class}: {verdict.error_message}"
-            reasons.setdefault(told, []).append(identity)
+            reason = f"failed, {verdict.error_class}: {verdict.error_message}"
+            reasons.setdefault(reason, []).append(identity)
     for identity, letter in results.letters.items():
-        told = f"failed, {letter.error_class}: {letter.error_message}"
-        reasons.setdefault(told, []).append(identity)
+        reason = f"failed, {letter.error_class}: {letter.error_message}"
+        reasons.setdefault(reason, []).append(identity)
     for reason, identities in sorted(reasons.items(), key=lambda item: -len(item[1]))[:NAMED]:
         note(f"{reason} ({some(identities)})")
 
 
 def some(identities: Sequence[str]) -> str:
-    """The first few names, and how many more."""
+    """The first few ids, and the number of further ones."""
     more = len(identities) - NAMED
     return ", ".join(identities[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""`judgestream verdicts tail|get|export`: look at the verdicts, or take them away."""
+"""`judgestream verdicts tail|get`: show verdicts."""
 
 from typing import Annotated
 
@@ -31,7 +31,7 @@ from judgestream.terminal.output import OutputFormat, json_line, line, note
 from judgestream.v1.judging_pb2 import DeadLetter
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
-app = typer.Typer(no_args_is_help=True, help="Look at the verdicts, or take them away.")
+app = typer.Typer(no_args_is_help=True, help="Show and export verdicts.")
 app.command()(export)
 
 SHORTEST_PREFIX = 8
@@ -48,16 +48,16 @@ def tail(
     winner: WithWinner = None,
     flipped: WithFlip = None,
     follow: Annotated[
-        bool, typer.Option("--follow/--all", help="those to come, or all there are now")
+        bool, typer.Option("--follow/--all", help="print new verdicts, or all that exist now")
     ] = True,
     limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, help="end after so many")
+        int | None, typer.Option("--limit", "-n", min=1, help="stop after this many")
     ] = None,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
     """Print verdicts as they are published, redeliveries included, until interrupted.
 
-    --all prints what there is now (since --since, or from the oldest) and ends.
+    --all prints the verdicts that exist now (since --since, or from the oldest) and ends.
     """
     wanted = VerdictFilter(
         status=status, system=system, winner=winner, mode=mode, flipped=flipped, until=until
@@ -91,13 +91,13 @@ def get(
     ],
     release: options.Release = None,
     with_texts: Annotated[
-        bool, typer.Option("--with-texts", help="with the question and the answers")
+        bool, typer.Option("--with-texts", help="include the question and the answers")
     ] = False,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Print everything about one request's verdicts, one per release, or about one verdict.
+    """Print everything about the verdicts of one request, one per release, or about one verdict.
 
-    Exits 1 when there is none; a dead letter of the request is then named.
+    Exits 1 when there is none, and names the request's dead letter if it has one.
     """
     kafka = load().kafka
     kept: VerdictSet[tuple[VerdictMessage, Verdict]] = VerdictSet()
@@ -133,7 +133,7 @@ def _letters_of(kafka: Kafka, request_id: str) -> str:
         if letter.request_id == request_id
     ]
     if not ids:
-        return "; is a judging worker running? `judgestream status` tells"
+        return "; is a judging worker running? See `judgestream status`"
     return f"; its dead letter is {ids[-1]}: see `judgestream dlq inspect {ids[-1][:12]}`"
 
 
