@@ -57,7 +57,6 @@ FILES = (
 SUFFIXES = {".py", ".md", ".yaml", ".yml", ".toml", ".pbtxt", ".proto"}
 EXEMPT = (
     "services/judgestream/v1",  # generated
-    "triton_models/judges",  # written when these judges were trained
     "tests/structure/english.py",
     "tests/structure/test_english.py",
 )

@@ -1,4 +1,4 @@
-"""The command from files to files: what it writes, and that a crash, a signal or a budget cost nothing."""
+"""The command from files to files: its output, and that a crash, a signal or a budget loses nothing."""
 
 import json
 import os
@@ -26,7 +26,7 @@ PRICED = ("--price-in", "2", "--price-out", "10")
 
 
 def files(out: Path) -> dict[str, bytes]:
-    """The data set's files; the journal's order is chance."""
+    """The data set's files, without the journal, whose order is random."""
     return {
         name: (out / name).read_bytes()
         for name in (*(f"{side}.jsonl" for side in SIDES), "dataset.json")
@@ -41,7 +41,7 @@ def manifest(out: Path) -> dict[str, Any]:
 def build(
     made: Inputs, out: Path, answer: Answer, *options: str, model: str = "t"
 ) -> tuple[int, int]:
-    """Exit code, and how many requests the teacher saw."""
+    """Exit code, and the number of requests to the teacher."""
     with serving(answer) as server:
         code = main(made.arguments(out, "--teacher", server.url, model, *options))
         return code, len(server.requests)
@@ -88,7 +88,7 @@ def test_a_record_has_the_field_names_of_judgelm_100k(tmp_path: Path) -> None:
     assert rows[0]["text"].splitlines()[0] in ("8 3", "3 8")
 
 
-def test_no_prompt_stands_on_two_sides_of_the_split_however_it_is_written(tmp_path: Path) -> None:
+def test_no_prompt_is_on_two_sides_of_the_split_however_it_is_written(tmp_path: Path) -> None:
     made = inputs(tmp_path)
     questions = [
         {"question_id": f"{k}-{n}", "question_body": text}
@@ -113,7 +113,7 @@ def test_no_prompt_stands_on_two_sides_of_the_split_however_it_is_written(tmp_pa
     assert not (train & validation or train & test or validation & test)
 
 
-def test_unusable_replies_are_counted_by_reason_and_may_be_asked_again(tmp_path: Path) -> None:
+def test_unusable_replies_are_counted_by_reason(tmp_path: Path) -> None:
     """Questions 1, 3 and 5 have no reference; question 2 has, and keeps its other judgement."""
     made = inputs(tmp_path, count=12)
     replies = {
@@ -145,7 +145,7 @@ def test_unusable_replies_are_counted_by_reason_and_may_be_asked_again(tmp_path:
     assert sum(one.blind is None for one in examples) == 1
 
 
-def test_a_build_is_repeated_byte_for_byte_and_without_a_question(tmp_path: Path) -> None:
+def test_a_repeated_build_is_identical_and_sends_no_prompt(tmp_path: Path) -> None:
     made = inputs(tmp_path)
     with serving(by_length) as server:
         teacher = ("--teacher", server.url, "t")
@@ -159,15 +159,15 @@ def test_a_build_is_repeated_byte_for_byte_and_without_a_question(tmp_path: Path
         assert files(tmp_path / "c") != first
 
 
-def test_what_came_back_as_no_judgement_is_asked_again_when_wanted(tmp_path: Path) -> None:
+def test_prompts_with_unusable_replies_are_sent_again_on_request(tmp_path: Path) -> None:
     made = inputs(tmp_path)
     good = [False]
 
-    def mended(body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
+    def readable_later(body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
         bad = "number 1 " in body["messages"][-1]["content"] and not good[0]
         return (200, {}, completion("Hm.")) if bad else by_length(body)
 
-    with serving(mended) as server:
+    with serving(readable_later) as server:
         arguments = made.arguments(tmp_path / "out", "--teacher", server.url, "t")
         assert main(arguments) == 0
         asked = len(server.requests)
@@ -177,7 +177,7 @@ def test_what_came_back_as_no_judgement_is_asked_again_when_wanted(tmp_path: Pat
     assert manifest(tmp_path / "out")["counts"]["records"] == 10
 
 
-def test_a_budget_stops_the_build_with_what_is_left_and_partial_writes_what_is_there(
+def test_a_budget_stops_the_build_and_partial_writes_the_replies_so_far(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A judgement costs (321 * 2 + 4 * 10) / 1e6 = 0.000682; the budget is that of 12.5."""
@@ -192,7 +192,7 @@ def test_a_budget_stops_the_build_with_what_is_left_and_partial_writes_what_is_t
         assert 0 < done <= 12
         assert f"the budget is exhausted: {30 - done} of 30 judgements are missing" in told
         assert not (out / "dataset.json").exists()
-        assert main([*arguments, "0.0085", "--partial"]) == 1  # not one cent more, over runs
+        assert main([*arguments, "0.0085", "--partial"]) == 1  # the budget holds over several runs
         assert len(server.requests) <= 12
         assert manifest(out)["usage"]["cost"] <= 0.0085
         counts = manifest(out)["counts"]
@@ -215,7 +215,7 @@ def test_a_budget_stops_the_build_with_what_is_left_and_partial_writes_what_is_t
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_wrong_settings_are_told_before_anything_is_asked(
+def test_invalid_settings_are_refused_before_any_prompt_is_sent(
     tmp_path: Path, options: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert build(inputs(tmp_path), tmp_path / "out", by_length, *options) == (2, 0)
@@ -223,12 +223,12 @@ def test_wrong_settings_are_told_before_anything_is_asked(
 
 
 @pytest.mark.parametrize("url", ["localhost:1", "http://user:secret@127.0.0.1/v1"])
-def test_a_url_that_is_none_or_holds_a_key_is_refused(tmp_path: Path, url: str) -> None:
+def test_an_invalid_url_or_one_with_a_key_is_refused(tmp_path: Path, url: str) -> None:
     arguments = inputs(tmp_path).arguments(tmp_path / "out", "--teacher", url, "t")
     assert main(arguments) == 2
 
 
-def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
+def test_the_key_is_read_from_the_environment_and_stored_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JUDGESTREAM_TEST_KEY", "geheim")
@@ -240,7 +240,7 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
     assert not any(b"geheim" in path.read_bytes() for path in out.iterdir())
 
 
-def test_a_refused_key_ends_the_command_with_the_mend(
+def test_a_refused_key_ends_the_command_and_says_how_to_fix_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refused: Sent = (401, {}, {"error": {"message": "bad key"}})
@@ -280,7 +280,7 @@ def slowly(body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
     return by_length(body)
 
 
-def test_a_build_killed_in_the_middle_goes_on_where_it_was_and_gives_the_same_files(
+def test_a_killed_build_resumes_and_writes_the_same_files(
     tmp_path: Path,
 ) -> None:
     made = inputs(tmp_path, count=60)
@@ -294,7 +294,7 @@ def test_a_build_killed_in_the_middle_goes_on_where_it_was_and_gives_the_same_fi
             process.send_signal(signal.SIGKILL)
             process.communicate(timeout=60)
         path = tmp_path / "killed" / NAME
-        path.write_bytes(path.read_bytes()[:-9])  # and the last line is only half there
+        path.write_bytes(path.read_bytes()[:-9])  # and the last line is incomplete
         left, asked = 90 - judged(tmp_path / "killed"), len(server.requests)
         assert 0 < left <= 71 and asked < 90
         assert main(arguments) == 0
@@ -306,7 +306,7 @@ def test_a_build_killed_in_the_middle_goes_on_where_it_was_and_gives_the_same_fi
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)], ids=["SIGINT", "SIGTERM"]
 )
-def test_a_signal_stops_the_command_which_says_how_to_go_on(
+def test_a_signal_stops_the_command_which_says_how_to_continue(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     out = tmp_path / "out"
@@ -321,12 +321,12 @@ def test_a_signal_stops_the_command_which_says_how_to_go_on(
             process.kill()
             process.wait(timeout=60)
         assert process.returncode == code, told
-        assert judged(out) == len(server.requests) < 300  # what was under way is kept
+        assert judged(out) == len(server.requests) < 300  # replies in flight are kept
     assert "run the same command again" in told and "Traceback" not in told
     assert not (out / "dataset.json").exists()
 
 
-def test_the_bundled_judge_is_a_teacher_too(tmp_path: Path) -> None:
+def test_a_bundled_judge_can_be_the_teacher(tmp_path: Path) -> None:
     made = inputs(tmp_path)
     out = tmp_path / "out"
     teacher = ("--judge", str(TINY), "--max-tokens", "40")

@@ -94,14 +94,14 @@ def _single(card: Card) -> Section:
 def _out_of_domain(card: Card) -> Section:
     if card.out_of_domain is None:
         return []
-    found = card.out_of_domain
+    shown = card.out_of_domain
     return [
         "## Out-of-domain text",
         "",
-        f"The judge was not trained for text like the {found['n']} pairs of {found['source']}. The longest"
-        f" prompt has {found['longest']} tokens, and {found['unreadable']:.1%} of the requests have an"
-        f" unreadable reply. Verdicts agree with the human majority on {found['agreement']:.3f} of the pairs;"
-        f" always giving the most frequent label would reach {found['majority_class']:.3f}.",
+        f"The judge was not trained for text like the {shown['n']} pairs of {shown['source']}. The longest"
+        f" prompt has {shown['longest']} tokens, and {shown['unreadable']:.1%} of the requests have an"
+        f" unreadable reply. Verdicts agree with the human majority on {shown['agreement']:.3f} of the pairs;"
+        f" always giving the most frequent label would reach {shown['majority_class']:.3f}.",
     ]
 
 

@@ -174,9 +174,9 @@ def _objective(joints: Tensor, right: Tensor) -> Callable[[float], float]:
     return lambda log_t: n * _nll(joints, right, math.exp(log_t)) + log_t**2 / (2 * PRIOR**2)
 
 
-def _standard_error(objective: Callable[[float], float], at: float, step: float = 0.05) -> float:
+def _standard_error(objective: Callable[[float], float], log_t: float, step: float = 0.05) -> float:
     """From the curvature at the optimum; at most the standard deviation of the prior."""
-    curvature = (objective(at - step) - 2 * objective(at) + objective(at + step)) / step**2
+    curvature = (objective(log_t - step) - 2 * objective(log_t) + objective(log_t + step)) / step**2
     return 1.0 / math.sqrt(max(curvature, 1.0 / PRIOR**2))
 
 

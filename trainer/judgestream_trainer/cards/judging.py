@@ -163,7 +163,7 @@ def _judged(
     settled = PAIRWISE.settle(request, passes)
     readings = [r.reading if isinstance(r.reading, Reading) else None for r in passes]
     straight, swapped = (None if r is None else reading_preference(r) for r in readings)
-    first_shown, second_shown = (greedy_preference(one.reply.text) for one in passes)
+    first_shown, second_shown = (greedy_preference(result.reply.text) for result in passes)
     first, second = map(len, example.answers)
     verdict = None
     if settled.status is Status.SCORED:

@@ -59,13 +59,13 @@ def accuracy(results: JudgeResults) -> Figure:
     rows = {"all": results.overall, **results.groups}
     figure, (axes,) = _sheet(1, width=6.0, height=1.0 + 0.4 * len(rows))
     for shift, name in ((-0.12, "with_reference"), (0.12, "without_reference")):
-        chosen = [(at, by[name].accuracy) for at, by in enumerate(rows.values()) if name in by]
+        chosen = [(k, by[name].accuracy) for k, by in enumerate(rows.values()) if name in by]
         if not chosen:
             continue
-        shares = [one.share for _, one in chosen]
-        below = [max(0.0, one.share - one.low) for _, one in chosen]
-        above = [max(0.0, one.high - one.share) for _, one in chosen]
-        places = [at + shift for at, _ in chosen]
+        shares = [estimate.share for _, estimate in chosen]
+        below = [max(0.0, estimate.share - estimate.low) for _, estimate in chosen]
+        above = [max(0.0, estimate.high - estimate.share) for _, estimate in chosen]
+        places = [k + shift for k, _ in chosen]
         label = name.replace("_", " ")
         axes.errorbar(
             shares, places, xerr=(below, above), fmt="o", color=_COLOURS[name], label=label
@@ -98,14 +98,14 @@ def ablation(rows: Ablation) -> Figure:
     figure, sheets = _sheet(
         across, width=2.6 * across + 1.4, height=down * (0.6 + 0.3 * len(rows)), rows=down
     )
-    for at, (axes, name) in enumerate(zip(sheets, names, strict=False)):
-        found = [(k, by[name]) for k, by in enumerate(rows.values()) if name in by]
-        means, spreads = [mean for _, (mean, _) in found], [spread for _, (_, spread) in found]
-        axes.barh([k for k, _ in found], means, xerr=spreads, color="tab:blue", ecolor="k")
+    for column, (axes, name) in enumerate(zip(sheets, names, strict=False)):
+        bars = [(k, by[name]) for k, by in enumerate(rows.values()) if name in by]
+        means, spreads = [mean for _, (mean, _) in bars], [spread for _, (_, spread) in bars]
+        axes.barh([k for k, _ in bars], means, xerr=spreads, color="tab:blue", ecolor="k")
         axes.set_title(name, fontsize=8)
         axes.set(xlim=(0, 1.02), ylim=(len(rows) - 0.5, -0.5))
         axes.tick_params(labelsize=7)
-        axes.set_yticks(range(len(rows)), list(rows) if at % across == 0 else [""] * len(rows))
+        axes.set_yticks(range(len(rows)), list(rows) if column % across == 0 else [""] * len(rows))
     for axes in sheets[len(names) :]:
         axes.set_axis_off()
     return figure

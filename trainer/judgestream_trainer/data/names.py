@@ -72,21 +72,21 @@ def swap_names(text: str) -> str | None:
 
     `Assistant 10`, `the first step` and `answer 2 km` do not refer to the answers and stay unchanged.
     """
-    found = list(_WORD.finditer(text))
-    reader = _Reader([match[0] for match in found], [match[0].lower() for match in found])
-    for at, match in enumerate(found):
-        if at and match.start() == found[at - 1].end():
-            reader.joined.add(at)
+    matches = list(_WORD.finditer(text))
+    reader = _Reader([match[0] for match in matches], [match[0].lower() for match in matches])
+    for index, match in enumerate(matches):
+        if index and match.start() == matches[index - 1].end():
+            reader.joined.add(index)
     if not reader.read():
         return None
     parts: list[str] = []
     end = 0
-    for at in sorted(reader.named):
-        other = _in_the_case_of(found[at][0])
+    for index in sorted(reader.named):
+        other = _in_the_case_of(matches[index][0])
         if other is None:
             return None
-        parts += [text[end : found[at].start()], other]
-        end = found[at].end()
+        parts += [text[end : matches[index].start()], other]
+        end = matches[index].end()
     return "".join([*parts, text[end:]])
 
 
@@ -107,24 +107,24 @@ class _Reader:
         """Classify all words. Returns False if one is ambiguous."""
         bare: list[int] = []
         turned: list[int] = []
-        for at, word in enumerate(self.lower):
+        for index, word in enumerate(self.lower):
             settled = True
             if word in _NOUNS:
-                settled = self._numbered(at)
-            elif word in _ORDINALS and at not in self.named:
-                if not self._ordinal(at) and self._stands_alone(at):
-                    bare.append(at)
-            elif word in ("former", "latter") and self._is_noun(at):
-                turned.append(at)
-            elif word in ("1", "2") and at not in self.named:
-                settled = not self._abbreviated(at)
+                settled = self._numbered(index)
+            elif word in _ORDINALS and index not in self.named:
+                if not self._ordinal(index) and self._stands_alone(index):
+                    bare.append(index)
+            elif word in ("former", "latter") and self._is_noun(index):
+                turned.append(index)
+            elif word in ("1", "2") and index not in self.named:
+                settled = not self._abbreviated(index)
             if not settled:
                 return False
         return self._bare(bare) and self._turned(turned)
 
-    def _numbered(self, at: int) -> bool:
+    def _numbered(self, index: int) -> bool:
         """A noun followed by a number or letter: `Assistant 1`, `answers A and B`, `Response #2`."""
-        noun, members = self.lower[at], self._members(at + 1)
+        noun, members = self.lower[index], self._members(index + 1)
         if not members:
             return True
         last = members[-1]
@@ -132,115 +132,119 @@ class _Reader:
         listed = len(members) > 1
         if noun in _MINDS or letters or (noun.endswith("s") and listed):
             word_of_number = self.lower[members[0]] in _MEMBERS[1]
-            if not (word_of_number and not listed and self._at(last + 1) in _UNITS):
+            if not (word_of_number and not listed and self._word(last + 1) in _UNITS):
                 self.named.update(members)
             return True
-        if not listed and (self._at(last + 1) in _UNITS or self._before(at) in _CONTENT):
+        if not listed and (self._word(last + 1) in _UNITS or self._before(index) in _CONTENT):
             return True
-        if not listed and self._possessed(at):
+        if not listed and self._possessed(index):
             return True
-        if listed or self.words[at][0].isupper():
+        if listed or self.words[index][0].isupper():
             self.named.update(members)
             return True
-        if self._before(at) in _OPENERS and self._at(last + 1) in _CLAUSES:
+        if self._before(index) in _OPENERS and self._word(last + 1) in _CLAUSES:
             self.named.update(members)
             return True
         return False
 
-    def _members(self, at: int) -> list[int]:
+    def _members(self, index: int) -> list[int]:
         """The indices of the number after a noun and of the rest of a list: `1`, `#1 and #2`, `1/2`."""
-        first = self._member(at)
+        first = self._member(index)
         if first is None:
             return []
-        found = [first]
+        members = [first]
         while True:
-            link = found[-1] + 1
-            if self._at(link) == "," and self._at(link + 1) in ("and", "or"):
+            link = members[-1] + 1
+            if self._word(link) == "," and self._word(link + 1) in ("and", "or"):
                 link += 1
-            following = self._member(link + 1) if self._at(link) in _LINKS else None
+            following = self._member(link + 1) if self._word(link) in _LINKS else None
             if following is None or self._kind(following) != self._kind(first):
-                return found
-            found.append(following)
+                return members
+            members.append(following)
 
-    def _member(self, at: int) -> int | None:
-        while self._at(at) in _SIGNS or (self._at(at) == "." and self._at(at - 1) in ("no", "nr")):
-            at += 1
-        return at if self._kind(at) is not None else None
+    def _member(self, index: int) -> int | None:
+        while self._word(index) in _SIGNS or (
+            self._word(index) == "." and self._word(index - 1) in ("no", "nr")
+        ):
+            index += 1
+        return index if self._kind(index) is not None else None
 
-    def _kind(self, at: int) -> int | None:
-        word = self._at(at)
-        if at < len(self.words) and self.words[at] in ("A", "B"):
+    def _kind(self, index: int) -> int | None:
+        word = self._word(index)
+        if index < len(self.words) and self.words[index] in ("A", "B"):
             return 2
         return next((k for k, members in enumerate(_MEMBERS) if word in members), None)
 
-    def _ordinal(self, at: int) -> bool:
+    def _ordinal(self, index: int) -> bool:
         """`the first answer`, `the first and second AI assistants`."""
-        members, end = [at], at + 1
-        if self._at(end) in _LINKS and self._at(end + 1) in _ORDINALS:
+        members, end = [index], index + 1
+        if self._word(end) in _LINKS and self._word(end + 1) in _ORDINALS:
             members.append(end + 1)
             end += 2
-        while self._at(end) in _BETWEEN or (
-            self._at(end) in _MINDS and self._at(end + 1) in _NOUNS
+        while self._word(end) in _BETWEEN or (
+            self._word(end) in _MINDS and self._word(end + 1) in _NOUNS
         ):
             end += 1
-        if self._at(end) not in _NOUNS:
+        if self._word(end) not in _NOUNS:
             return False
-        if self._at(end) in _TEXTS and self._at(end + 1) in _COMPOUNDS:
+        if self._word(end) in _TEXTS and self._word(end + 1) in _COMPOUNDS:
             return True
         self.named.update(members)
         return True
 
-    def _stands_alone(self, at: int) -> bool:
+    def _stands_alone(self, index: int) -> bool:
         """`the second.`, `the first is`, `the first one`: possibly an answer."""
-        following = at + 2 if self._at(at + 1) in ("one", "ones") else at + 1
-        return self._at(following) in _CLAUSES | {""} and (
-            self._before(at) == "the" or self._before(at) in _COMPARED
+        following = index + 2 if self._word(index + 1) in ("one", "ones") else index + 1
+        return self._word(following) in _CLAUSES | {""} and (
+            self._before(index) == "the" or self._before(index) in _COMPARED
         )
 
     def _bare(self, places: Sequence[int]) -> bool:
         """An ordinal without a noun refers to an answer if one with a noun in the same sentence does."""
-        for at in places:
-            if not any(self.lower[k] in _ORDINALS for k in self._sentence(at) if k in self.named):
+        for index in places:
+            if not any(
+                self.lower[k] in _ORDINALS for k in self._sentence(index) if k in self.named
+            ):
                 return False
         self.named.update(places)
         return True
 
     def _turned(self, places: Sequence[int]) -> bool:
         """`the former` is the answer named first in the text, or, without one, the answer shown first."""
-        for at in places:
-            before = sum(k < at for k in self.named if self.lower[k] not in ("former", "latter"))
+        for index in places:
+            before = sum(k < index for k in self.named if self.lower[k] not in ("former", "latter"))
             if before == 1:
                 return False
             if before == 0:
-                self.named.add(at)
+                self.named.add(index)
         return True
 
-    def _is_noun(self, at: int) -> bool:
-        return self._before(at) == "the" and self._at(at + 1) in _CLAUSES | _NOUNS | {""}
+    def _is_noun(self, index: int) -> bool:
+        return self._before(index) == "the" and self._word(index + 1) in _CLAUSES | _NOUNS | {""}
 
-    def _abbreviated(self, at: int) -> bool:
+    def _abbreviated(self, index: int) -> bool:
         """`A1`, or `better than 2`: possibly an answer."""
-        short = at in self.joined and self.lower[at - 1] in ("a", "b", "r")
-        return short or (self._before(at) in _COMPARED and self._at(at + 1) in _ENDS | {""})
+        short = index in self.joined and self.lower[index - 1] in ("a", "b", "r")
+        return short or (self._before(index) in _COMPARED and self._word(index + 1) in _ENDS | {""})
 
-    def _possessed(self, at: int) -> bool:
+    def _possessed(self, index: int) -> bool:
         """`Assistant 1's answer`."""
-        return self._before(at) == "s" and self._at(at - 2) in ("'", "\u2019")
+        return self._before(index) == "s" and self._word(index - 2) in ("'", "\u2019")
 
-    def _sentence(self, at: int) -> range:
-        start = end = at
+    def _sentence(self, index: int) -> range:
+        start = end = index
         while start > 0 and self.lower[start - 1] not in (".", "!", "?", "\n"):
             start -= 1
         while end + 1 < len(self.lower) and self.lower[end + 1] not in (".", "!", "?", "\n"):
             end += 1
         return range(start, end + 1)
 
-    def _at(self, at: int) -> str:
-        return self.lower[at] if 0 <= at < len(self.lower) else ""
+    def _word(self, index: int) -> str:
+        return self.lower[index] if 0 <= index < len(self.lower) else ""
 
-    def _before(self, at: int) -> str:
+    def _before(self, index: int) -> str:
         """The word before; the beginning of the text counts as a line end."""
-        return self.lower[at - 1] if at > 0 else "\n"
+        return self.lower[index - 1] if index > 0 else "\n"
 
 
 def _in_the_case_of(word: str) -> str | None:

@@ -86,14 +86,14 @@ def _reviewed(draft: Draft, form: str, source: str) -> Outcome:
 
 
 def _judgement(draft: Draft, review: Review) -> Judgement | Reason:
-    found = judgement(review.text, review.scores)
+    result = judgement(review.text, review.scores)
     if (
-        isinstance(found, Judgement)
+        isinstance(result, Judgement)
         and review.with_reference
         and not (draft.reference or "").strip()
     ):
         return Reason.NO_REFERENCE
-    return found
+    return result
 
 
 def _example(

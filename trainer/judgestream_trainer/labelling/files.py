@@ -25,7 +25,7 @@ def write_dataset(
     written: the same inputs and replies give the same bytes.
     """
     (out / MANIFEST).unlink(missing_ok=True)
-    sides: dict[Side, list[Mapping[str, Any]]] = {one: [] for one in Side}
+    sides: dict[Side, list[Mapping[str, Any]]] = {name: [] for name in Side}
     for row in rows:
         sides[side(str(row["question_body"]), shares)].append(row)
     outputs = []

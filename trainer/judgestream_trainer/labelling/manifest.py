@@ -28,7 +28,7 @@ def described_build(
     Reasons are sorted, because replies arrive in random order.
     """
     used: dict[str, Entry] = {
-        key: answers[key] for one in wanted for key, _ in one.prompts() if key in answers
+        key: answers[key] for keyed in wanted for key, _ in keyed.prompts() if key in answers
     }
     tokens_in = sum(entry.input_tokens for entry in used.values())
     tokens_out = sum(entry.output_tokens for entry in used.values())

@@ -68,8 +68,9 @@ def _shuffled(question: Question, seed: int) -> Iterator[Pair]:
     rng = derived("pairs", seed, question.id)
     couples = list(combinations(sorted(question.answers, key=attrgetter("model")), 2))
     rng.shuffle(couples)
-    for one, other in couples:
-        yield Pair(question=question, answers=(one, other) if rng.random() < 0.5 else (other, one))
+    for first, second in couples:
+        answers = (first, second) if rng.random() < 0.5 else (second, first)
+        yield Pair(question=question, answers=answers)
 
 
 def _reason(pair: Pair, seen: set[str], max_characters: int) -> SkipReason | None:
