@@ -110,6 +110,7 @@ def test_publish_to_a_folder_without_an_event(
     assert "all was there already" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.integration
 def test_a_release_that_nobody_could_be_told_of_is_published_and_the_exit_code_says_so(
     checkpoint: Path, tmp_path: Path
 ) -> None:

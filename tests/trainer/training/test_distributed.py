@@ -69,6 +69,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.integration
 # Muon's Newton-Schulz runs in bf16, where the order of a sum shows
 @pytest.mark.parametrize(
     ("name", "optimizer", "rank", "tolerance"),
@@ -87,6 +88,7 @@ def test_two_processes_train_as_one(
         torch.testing.assert_close(two[key], tensor, atol=tolerance, rtol=tolerance)
 
 
+@pytest.mark.integration
 def test_a_sharded_state_goes_on_to_the_bit(folder: Path) -> None:
     assert not (folder / "stopped").exists()
     whole, resumed = weights(folder / "adamw"), weights(folder / "resumed")

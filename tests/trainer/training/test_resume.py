@@ -124,6 +124,7 @@ def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:
         go(recipe, states(tmp_path, resume=True), 5)
 
 
+@pytest.mark.integration
 def test_sigterm_finishes_the_step_saves_and_exits_with_0(tmp_path: Path) -> None:
     base = small.base(tmp_path / "base")
     recipe = {
