@@ -6,13 +6,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 JUDGE := tiny
+WORKERS := 2
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 SOURCES := services trainer triton_models tests examples docs
 
-.PHONY: help demo test test-nightly check docs bench bench-engine bench-train bench-gpu judge ablation protos format clean
+.PHONY: help demo test coverage test-nightly check docs bench bench-engine bench-train bench-gpu judge ablation protos format clean
 
 help:
 	@echo "make demo    everything on this machine: real Kafka, Valkey and Triton, a sample judged, a report"
 	@echo "make test    unit tests, and integration tests against the real servers"
+	@echo "             only the unit tests: make test ARGS=\"-m 'not integration'\""
+	@echo "make coverage  the unit tests with their branch coverage per package"
 	@echo "make test-nightly  the property tests and the worker's state machine, with 20,000 examples each"
 	@echo "make check   format, lint, types, generated code, security (bandit, pip-audit)"
 	@echo "make docs    the documentation site, in build/site"
@@ -53,11 +57,16 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 demo: $(VENV)/local.stamp
 	@$(BIN)/judgestream demo
 
+# Whole files on each worker, in the order of tests/conftest.py: servers are shared within a file.
 test: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+
+coverage: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest $(PARALLEL) -m 'not integration' --cov --cov-report= $(ARGS)
+	@$(BIN)/python tests/coverage_gate.py
 
 test-nightly: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest -m 'not integration' --hypothesis-profile=nightly $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) -m 'not integration' --hypothesis-profile=nightly $(ARGS)
 
 check: $(VENV)/dev.stamp
 	@$(BIN)/ruff format --check $(SOURCES)

@@ -1,4 +1,4 @@
-"""Fixtures of every test package. Nothing heavy, nothing that starts a server."""
+"""Fixtures of every test package, and the order of the test files. Starts no server."""
 
 import os
 from pathlib import Path
@@ -7,11 +7,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from judgestream.engine.openmp import wait_passively
-from tests.paths import SHARED
+from tests.paths import ROOT, SHARED
 
-wait_passively()  # before any test imports torch: the machine's cores are shared
+# Both before any test imports torch: two pytest workers and the servers share the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+wait_passively()
 
-# one machine in many is slow: time is never what a property test is about
+# No deadline: a loaded machine must not fail a property test.
 settings.register_profile(
     "default",
     deadline=None,
@@ -22,15 +24,43 @@ settings.load_profile("default")
 
 SHARED_DATA = "JUDGESTREAM_SHARED"
 
-# No test may find a stack that runs for the user of this machine.
+# No test may find a stack that the user of this machine runs.
 os.environ["JUDGESTREAM_LOCAL__DATA"] = "/nonexistent/judgestream-tests"
+
+
+LONGEST_FIRST = (
+    "integration/test_newcomer.py",
+    "integration/test_local_stack.py",
+    "integration/test_demo.py",
+    "integration/test_failing_judges.py",
+    "integration/test_poison_pills.py",
+    "integration/test_judging_faults.py",
+    "integration/test_local_servers.py",
+    "integration/test_client.py",
+    "integration/test_trainer_service.py",
+)
+"""By measured duration. Two workers take whole files, so a long file must not be the last."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, then the other files with servers; the order within a file stays."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(ROOT / "tests").as_posix()
+        if name in LONGEST_FIRST:
+            return LONGEST_FIRST.index(name)
+        return len(LONGEST_FIRST) + (item.get_closest_marker("integration") is None)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of published data sets: `$JUDGESTREAM_SHARED`, else `../shared/data`. Skips without."""
+    """The folder of published data sets: `$JUDGESTREAM_SHARED`, else `../shared/data`. Skips if missing."""
     beside = SHARED / "data"
     folder = Path(os.environ.get(SHARED_DATA) or beside)
     if not folder.is_dir():
-        pytest.skip(f"no published data at {folder}: set {SHARED_DATA} to the folder that has it")
+        pytest.skip(
+            f"no published data at {folder}: set {SHARED_DATA} to the folder that contains it"
+        )
     return folder
