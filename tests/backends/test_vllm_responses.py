@@ -63,18 +63,18 @@ def test_a_line_is_the_product_of_its_positions() -> None:
     found = score_line(line(EIGHT_SEVEN), PAIR)
     assert found.probs[7 * 10 + 6] == pytest.approx(0.60653 * 0.77880, rel=1e-4)
     assert found.probs[8 * 10 + 6] == pytest.approx(0.22313 * 0.77880, rel=1e-4)
-    assert (found.complete, found.goes_on) == (True, True)
+    assert (found.complete, found.continues) == (True, True)
 
 
 def test_a_line_cut_by_the_token_limit_has_no_scores() -> None:
     found = score_line(line(EIGHT_SEVEN, "length"), PAIR)
     assert found.probs == (0.0,) * 100
-    assert (found.complete, found.goes_on) == (False, False)
+    assert (found.complete, found.continues) == (False, False)
 
 
 def test_a_reply_that_ends_with_its_line_has_no_explanation() -> None:
     raw = logprobs({"8": 0.0}, {" ": 0.0}, {"7": 0.0}, {"": 0.0})
-    assert not score_line(line(raw), PAIR).goes_on
+    assert not score_line(line(raw), PAIR).continues
 
 
 @pytest.mark.parametrize("raw", [b"", b"null", b"{}", b"[{}]", b'[{"1": {}}]', b'["8"]'])

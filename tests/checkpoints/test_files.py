@@ -107,7 +107,7 @@ def test_json_is_read_strictly(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "a.json").write_text(text)
     most = 1000 if told.startswith("larger") else 10_000_000
     with pytest.raises(ValueError, match=told):
-        read_json(tmp_path, "a.json", most=most)
+        read_json(tmp_path, "a.json", max_bytes=most)
 
 
 def test_json_that_is_not_utf8_is_refused(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_verify_names_the_damaged_file(folder: Path, damage: object, message: st
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "other/2"}, "format is 'other/2'"),
+        ({"format": "other/2"}, "format 'other/2'"),
         ({"digest": None}, "'digest' is None"),
         ({"max_input_tokens": "many"}, "'max_input_tokens' is 'many'"),
         ({"max_input_tokens": True}, "'max_input_tokens' is True"),

@@ -152,7 +152,7 @@ def test_a_missing_key_keeps_the_model_from_loading(
     )
     with (
         InferenceServerClient(server.grpc_url) as client,
-        pytest.raises(InferenceServerException, match=f"{KEY} holds no key"),
+        pytest.raises(InferenceServerException, match=f"{KEY} is not set"),
     ):
         client.load_model(locked.name, client_timeout=60)
 

@@ -143,8 +143,13 @@ def test_a_single_score_has_ten_probabilities(
     [
         (["word " * 3000], None, None, r"prompt_too_long: .* \d{4} tokens, .* 2032 prompt tokens"),
         ([b"\xff"], None, None, "bad_request: text_input is not UTF-8"),
-        (["a"], ["{"], None, "bad_request: sampling_parameters is not JSON"),
-        (["a"], ['{"temperature": 11}'], None, "bad_request: .*temperature must be 0 to 10"),
+        (["a"], ["{"], None, "bad_request: sampling_parameters: Invalid JSON"),
+        (
+            ["a"],
+            ['{"temperature": 11}'],
+            None,
+            "bad_request: .*temperature: .* equal to 10, not 11",
+        ),
         (["a"], None, ['{"labels": ["1", "1"], "count": 2}'], "bad_request: score grammar: "),
         (["a", "b"], None, [PAIR_JSON, SINGLE_JSON], "bad_request: .*different numbers"),
     ],

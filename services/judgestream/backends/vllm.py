@@ -1,10 +1,9 @@
-"""A judge whose model runs in Triton's vLLM backend: every prompt is one request to it, or a few.
+"""A judge whose model runs in Triton's vLLM backend: every prompt is one or a few requests to it.
 
-The first writes the score line, greedily, and tells the alternatives of each token. Where it was not sure of
-the first score, it is asked how the line goes on behind the likeliest other ones, all at once; where an
-explanation is wanted, another request continues the line. vLLM has the prompt in its prefix cache by then. So
-scores are never sampled, whatever the temperature of the explanation. How a request reaches the backend is
-handed in.
+The first request generates the score line, greedily, with the alternatives of each token. If the model was
+unsure of the first score, concurrent requests continue the line behind the most likely other ones. If an
+explanation is wanted, another request continues the line. vLLM has the prompt in its prefix cache by then.
+So scores are never sampled, whatever the temperature of the explanation.
 """
 
 import asyncio
@@ -25,21 +24,22 @@ from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply
 
 Ask = Callable[[str, str], Awaitable[Answer]]
-"""Prompt and sampling parameters (JSON) -> the backend's answer. Raises a `JudgestreamError`."""
+"""Sends prompt and sampling parameters (JSON) to the backend; returns its answer or raises a
+`JudgestreamError`."""
 
-Tell = Callable[[Reply | JudgestreamError], None]
+Report = Callable[[Reply | JudgestreamError], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VllmSettings:
-    """How to ask, and what the release says about its checkpoint.
+    """Limits of the requests, and parameters of the release's checkpoint.
 
-    concurrency       prompts under way at the backend at once
-    top_logprobs      alternatives per token; what is less likely than all of them counts as impossible
+    concurrency       prompts in progress at the backend at once
+    top_logprobs      alternatives per token; everything less likely counts as impossible
     deadline_s        for one prompt, all its requests included
-    max_input_tokens  a prompt that turns out longer is refused, as our own engine does
-    temperature       the fitted one of the checkpoint (see `calibration`)
-    start             what stands before every prompt: the text of BOS, where vLLM's tokenizer adds none
+    max_input_tokens  a longer prompt is refused, as in our own engine
+    temperature       the checkpoint's fitted one (see `checkpoints.temperature`)
+    start             text before every prompt: BOS, where vLLM's tokenizer does not add it
     """
 
     concurrency: int = 64
@@ -52,7 +52,7 @@ class VllmSettings:
 
 @dataclass(kw_only=True, slots=True)
 class VllmWork:
-    """What was asked since the judge was made."""
+    """Counters since the judge was created."""
 
     prompts: int = 0
     requests: int = 0
@@ -62,7 +62,7 @@ class VllmWork:
 
 
 class VllmJudge:
-    """Asks through `ask`, on an event loop of its own. Not for two threads at once; `close` when done."""
+    """Sends its requests through `ask`, on its own event loop. Not thread-safe; call `close` when done."""
 
     def __init__(
         self, ask: Ask, settings: VllmSettings, loop: asyncio.AbstractEventLoop | None = None
@@ -71,7 +71,7 @@ class VllmJudge:
         self.work = VllmWork()
         self._ask = ask
         self._loop = loop or asyncio.new_event_loop()
-        self._room = asyncio.Semaphore(settings.concurrency)
+        self._slots = asyncio.Semaphore(settings.concurrency)
 
     def close(self) -> None:
         self._loop.close()
@@ -79,43 +79,45 @@ class VllmJudge:
     def stream(
         self,
         prompts: Sequence[Prompt],
-        wanted: Callable[[int], bool] = lambda at: True,
+        wanted: Callable[[int], bool] = lambda index: True,
         *,
         partial: bool = False,
     ) -> Iterator[tuple[int, Reply | JudgestreamError]]:
-        """Index and reply of every prompt as soon as it is there; an error stands in its prompt's place.
+        """Index and reply of every prompt as soon as it is complete; an error stands in its prompt's place.
 
-        What is not `wanted` when its turn comes is left out. With `partial` the scores of a prompt that
-        is to be explained come first, their `finish_reason` "".
+        A prompt that is not `wanted` when its turn comes gets no reply. With `partial` the scores of a prompt
+        with an explanation come first, with `finish_reason` "".
         """
-        news: asyncio.Queue[tuple[int, Reply | JudgestreamError] | None] = asyncio.Queue()
+        results: asyncio.Queue[tuple[int, Reply | JudgestreamError] | None] = asyncio.Queue()
 
-        async def one(at: int) -> None:
+        async def judge(index: int) -> None:
             try:
-                async with self._room:
-                    if wanted(at):
-                        tell = functools.partial(_put, news, at)
-                        await self._one(prompts[at], tell, functools.partial(wanted, at), partial)
+                async with self._slots:
+                    if wanted(index):
+                        report = functools.partial(_put, results, index)
+                        await self._judge(
+                            prompts[index], report, functools.partial(wanted, index), partial
+                        )
             finally:
-                news.put_nowait(None)
+                results.put_nowait(None)
 
-        tasks = [self._loop.create_task(one(at)) for at in range(len(prompts))]
+        tasks = [self._loop.create_task(judge(index)) for index in range(len(prompts))]
         running = len(tasks)
         try:
             while running:
-                found = self._loop.run_until_complete(news.get())
-                if found is None:
+                result = self._loop.run_until_complete(results.get())
+                if result is None:
                     running -= 1
                 else:
-                    yield found
-            self._loop.run_until_complete(asyncio.gather(*tasks))  # raises what was unexpected
+                    yield result
+            self._loop.run_until_complete(asyncio.gather(*tasks))  # raises unexpected errors
         finally:
             for task in tasks:
                 task.cancel()
             self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
-    async def _one(
-        self, prompt: Prompt, tell: Tell, wanted: Callable[[], bool], partial: bool
+    async def _judge(
+        self, prompt: Prompt, report: Report, wanted: Callable[[], bool], partial: bool
     ) -> None:
         started = monotonic()
         try:
@@ -123,28 +125,27 @@ class VllmJudge:
                 scores, text = await self._scores(prompt, started)
                 if text and wanted():
                     if partial:
-                        tell(replace(scores, finish_reason=""))
+                        report(replace(scores, finish_reason=""))
                     scores = await self._explained(prompt, scores, text, started)
                 if not text or wanted():
-                    tell(scores)
+                    report(scores)
         except TimeoutError:
-            tell(
+            report(
                 JudgeDeadlineExceeded(
                     f"Triton's vLLM backend gave no answer within {self.settings.deadline_s:g} s"
                 )
             )
         except JudgestreamError as error:
-            tell(error)
+            report(error)
         finally:
             self.work.prompts += 1
             self.work.seconds += monotonic() - started
 
     async def _scores(self, prompt: Prompt, started: float) -> tuple[Reply, str]:
-        """The reply as far as its score line, and the text that an explanation has to continue; "" if there
-        is to be none."""
+        """The reply up to its score line, and the text that an explanation continues; "" if there is none."""
         settings, text = self.settings, self.settings.start + prompt.text
         sampling = line_sampling(prompt.grammar, settings.top_logprobs)
-        answer = await self._asked(text, sampling)
+        answer = await self._send(text, sampling)
         if answer.input_tokens > settings.max_input_tokens:
             raise PromptTooLong(
                 f"the prompt has {answer.input_tokens} tokens, this release holds"
@@ -152,9 +153,9 @@ class VllmJudge:
             )
         line = score_line(answer, prompt.grammar)
         if line.others:
-            behind = [f"{text}{prompt.grammar.lead}{label}" for label in line.others]
-            found = await asyncio.gather(*(self._asked(one, sampling) for one in behind))
-            line = score_line(answer, prompt.grammar, dict(zip(line.others, found, strict=True)))
+            prefixes = [f"{text}{prompt.grammar.lead}{label}" for label in line.others]
+            answers = await asyncio.gather(*(self._send(prefix, sampling) for prefix in prefixes))
+            line = score_line(answer, prompt.grammar, dict(zip(line.others, answers, strict=True)))
         scores = Reply(
             text=line.text,
             score_probs=softened(line.probs, settings.temperature),
@@ -163,11 +164,11 @@ class VllmJudge:
             output_tokens=answer.output_tokens,
             latency_s=monotonic() - started,
         )
-        goes_on = line.goes_on and prompt.max_tokens > 0
-        return scores, f"{text}{line.text}\n" if goes_on else ""
+        explained = line.continues and prompt.max_tokens > 0
+        return scores, f"{text}{line.text}\n" if explained else ""
 
     async def _explained(self, prompt: Prompt, scores: Reply, text: str, started: float) -> Reply:
-        answer = await self._asked(text, explanation_sampling(prompt))
+        answer = await self._send(text, explanation_sampling(prompt))
         return replace(
             scores,
             text=f"{scores.text}\n{answer.text}",
@@ -176,7 +177,7 @@ class VllmJudge:
             latency_s=monotonic() - started,
         )
 
-    async def _asked(self, text: str, sampling: str) -> Answer:
+    async def _send(self, text: str, sampling: str) -> Answer:
         self.work.requests += 1
         answer = await self._ask(text, sampling)
         self.work.input_tokens += answer.input_tokens
@@ -185,8 +186,8 @@ class VllmJudge:
 
 
 def _put(
-    news: asyncio.Queue[tuple[int, Reply | JudgestreamError] | None],
-    at: int,
-    found: Reply | JudgestreamError,
+    results: asyncio.Queue[tuple[int, Reply | JudgestreamError] | None],
+    index: int,
+    result: Reply | JudgestreamError,
 ) -> None:
-    news.put_nowait((at, found))
+    results.put_nowait((index, result))

@@ -1,6 +1,6 @@
-"""What a config.json promises: numbers that can be, and the weights that its model must have.
+"""Validation of config.json, and the weights that its model must have.
 
-The four families are those that the engine computes; the names and shapes are transformers'. No torch.
+The four families are those that the engine computes; names and shapes are transformers'. No torch.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
-    """The sizes of a model. `heads` x `width` need not be `hidden`."""
+    """The sizes of a model. `heads` x `width` may differ from `hidden`."""
 
     family: str
     vocabulary: int
@@ -45,7 +45,7 @@ class Architecture:
     mlp_bias: bool
 
     def weights(self) -> Iterator[tuple[str, Shape]]:
-        """Every weight that must be there. A tied head has none of its own."""
+        """Name and shape of every required weight. A tied head has no weight."""
         yield "model.embed_tokens.weight", (self.vocabulary, self.hidden)
         yield "model.norm.weight", (self.hidden,)
         if not self.tied:
@@ -78,59 +78,65 @@ class Architecture:
 
 
 def number_problems(config: Mapping[str, Any]) -> list[str]:
-    """Numbers of a config.json that cannot be, whatever the model."""
-    found = []
+    """Invalid numbers of a config.json, for any model."""
+    problems = []
     for name, (low, high) in LIMITS.items():
         value = config.get(name)
         if value is None and name in ("head_dim", "num_key_value_heads"):
             continue
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            found.append(
+            problems.append(
                 f"config.json: {name} is {_shown(value)}, not a number from {low} to {high}"
             )
-    if not found:
+    if not problems:
         heads, kv_heads = config["num_attention_heads"], config.get("num_key_value_heads")
         if kv_heads and heads % kv_heads:
-            found.append(f"config.json: {heads} heads cannot share {kv_heads} key-value heads")
-        if not config.get("head_dim") and config["hidden_size"] % heads:
-            found.append(
-                f"config.json: hidden_size {config['hidden_size']} does not go into {heads} heads"
+            problems.append(
+                f"config.json: {heads} heads are not a multiple of {kv_heads} key-value heads"
             )
-    return found
+        if not config.get("head_dim") and config["hidden_size"] % heads:
+            problems.append(
+                f"config.json: hidden_size {config['hidden_size']} is not a multiple of {heads} heads"
+            )
+    return problems
 
 
 def engine_problems(config: Mapping[str, Any]) -> list[str]:
-    """What the engine does not compute."""
-    found = []
+    """Features of a config.json that the engine does not support."""
+    problems = []
     family = config.get("model_type")
     if family not in FAMILIES:
-        found.append(
-            f"config.json: model type {_shown(family)}; the engine reads {', '.join(FAMILIES)}"
+        problems.append(
+            f"config.json: model type {_shown(family)}; the engine supports {', '.join(FAMILIES)}"
         )
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     kind = (
         (rope.get("rope_type") or rope.get("type") or "default") if isinstance(rope, dict) else rope
     )
     if kind not in ROPE:
-        found.append(f"config.json: rope type {_shown(kind)}; the engine reads {', '.join(ROPE)}")
+        problems.append(
+            f"config.json: rope type {_shown(kind)}; the engine supports {', '.join(ROPE)}"
+        )
     activation = config.get("hidden_act", "silu")
     if activation not in ("silu", "swish"):
-        found.append(f"config.json: activation {_shown(activation)}; the engine computes silu")
+        problems.append(f"config.json: activation {_shown(activation)}; the engine computes silu")
     if config.get("quantization_config") or config.get("compression_config"):
-        found.append(
-            "config.json: the weights are quantised; the engine reads plain float32, float16 and bfloat16"
-            " weights, so take the checkpoint that this one was made of"
+        problems.append(
+            "config.json: the weights are quantised; the engine supports float32, float16 and bfloat16"
+            " weights only: use the checkpoint from which this one was made"
         )
     dtype = str(config.get("dtype") or config.get("torch_dtype") or "float32").removeprefix(
         "torch."
     )
     if dtype not in DTYPES:
-        found.append(f"config.json: dtype {_shown(dtype)}; the engine reads {', '.join(DTYPES)}")
-    return found
+        problems.append(
+            f"config.json: dtype {_shown(dtype)}; the engine supports {', '.join(DTYPES)}"
+        )
+    return problems
 
 
 def architecture(config: Mapping[str, Any]) -> Architecture:
-    """Of a config.json without `number_problems` and of a known family."""
+    """The sizes in a config.json without `number_problems` and of a supported family."""
     heads, family = config["num_attention_heads"], str(config["model_type"])
     kv_default = {"mistral": 8, "qwen2": 32, "qwen3": 32}.get(family, heads)
     width = config.get("head_dim") or (

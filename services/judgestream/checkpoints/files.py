@@ -1,7 +1,7 @@
-"""The files of a checkpoint folder: which names may be used, and how a file is opened.
+"""The files of a checkpoint folder: valid names, and safe opening.
 
-A checkpoint comes from somebody else. Its manifest and its indexes name files, and its folder may hold links:
-nothing of that leads out of the folder, and nothing that is not a plain file is ever opened.
+A checkpoint is untrusted. Its manifest and its indexes name files, and its folder may contain links. No name
+leads out of the folder, and only plain files are ever opened.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ MAX_PATH_BYTES = 512
 MAX_DEPTH = 8
 MAX_FILES = 4096
 MAX_JSON_BYTES = 64 << 20
-"""A tokenizer with a million entries has 40 MiB; nothing else in a folder comes near."""
+"""A tokenizer with a million entries has 40 MiB; all other JSON files are far smaller."""
 
 CODE = frozenset(
     (
@@ -40,14 +40,14 @@ CODE = frozenset(
         ".pbtxt",
     )
 )
-"""Suffixes of what is run or configures what is run: none of it belongs to a judge."""
+"""Suffixes of code and of what configures it: not part of a judge."""
 
 _RESERVED = frozenset(("manifest.json", "model.json", "config.pbtxt"))
-"""Names that mean something to Triton, vLLM or ourselves."""
+"""Names with a meaning for Triton, vLLM or judgestream."""
 
 
 def name_problem(name: object) -> str:
-    """Why this cannot be the name of a checkpoint's file; "" if it can.
+    """Why this is not a valid name of a checkpoint's file; "" if it is valid.
 
     A name is a relative POSIX path inside the folder: no `..`, no backslash, no drive, nothing hidden,
     printable, in Unicode's composed form (NFC), of at most `MAX_PATH_BYTES` and `MAX_DEPTH` parts.
@@ -68,11 +68,11 @@ def name_problem(name: object) -> str:
     if any(part in ("", ".", "..") for part in parts):
         return "leads out of the folder"
     if not name.isprintable() or unicodedata.normalize("NFC", name) != name:
-        return "has signs that cannot be told apart"
+        return "has characters that look like others"
     if any(part.startswith(".") for part in parts):
         return "is hidden"
     if any(part != part.strip() or part.endswith(".") for part in parts):
-        return "begins or ends with a blank or a dot"
+        return "begins with a space, or ends with a space or a dot"
     if PurePosixPath(name).suffix.lower() in CODE:
         return "is code"
     if name.casefold() in _RESERVED:
@@ -81,38 +81,42 @@ def name_problem(name: object) -> str:
 
 
 def name_problems(names: Iterable[object]) -> list[str]:
-    """What is wrong with these names, each and together: two that a file system may take for one, or one
-    that would be both a file and a folder."""
-    found: list[str] = []
-    seen: dict[str, str] = {}
+    """What is wrong with these names, alone and together.
+
+    Two names must not differ in letter case only, and no name may be both a file and a folder.
+    """
+    problems: list[str] = []
+    by_folded: dict[str, str] = {}
     folders: dict[str, str] = {}
     for number, name in enumerate(names):
         if number >= MAX_FILES:
-            return [*found, f"there are more than {MAX_FILES} files"]
+            return [*problems, f"there are more than {MAX_FILES} files"]
         problem = name_problem(name)
         if problem or not isinstance(name, str):
-            found.append(f"file name {_short(name)} {problem}")
+            problems.append(f"file name {_short(name)} {problem}")
             continue
         folded = name.casefold()
-        if folded in seen:
-            found.append(f"file names {seen[folded]!r} and {name!r} differ in letter case only")
-        seen[folded] = name
+        if folded in by_folded:
+            problems.append(
+                f"file names {by_folded[folded]!r} and {name!r} differ in letter case only"
+            )
+        by_folded[folded] = name
         for parent in PurePosixPath(folded).parents:
             folders.setdefault(str(parent), name)
-    found += [
-        f"file name {seen[name]!r} is also a folder of {folders[name]!r}"
-        for name in sorted(seen.keys() & folders.keys())
+    problems += [
+        f"file name {by_folded[name]!r} is also a folder of {folders[name]!r}"
+        for name in sorted(by_folded.keys() & folders.keys())
     ]
-    return found
+    return problems
 
 
 def walk(folder: Path) -> tuple[list[str], list[str]]:
-    """Names of the plain files in the folder, sorted, and what in it is neither file nor folder.
+    """Sorted names of the plain files in the folder, and a problem for everything else in it.
 
-    Links are never followed. Hidden files and folders are passed over, as is the manifest.
+    Links are never followed. Hidden files and folders and the manifest are skipped.
 
     Raises:
-        ConfigurationError: there is no such folder, or it cannot be read.
+        ConfigurationError: no such folder, or unreadable.
     """
     if not folder.is_dir():
         raise ConfigurationError(f"checkpoint {folder}: no such folder")
@@ -140,8 +144,8 @@ def walk(folder: Path) -> tuple[list[str], list[str]]:
                         problems.append(_not_plain(name, entry.is_symlink()))
                     if len(names) + len(problems) > MAX_FILES:
                         raise ConfigurationError(
-                            f"checkpoint {folder}: more than {MAX_FILES} files; give the folder of one"
-                            " checkpoint"
+                            f"checkpoint {folder}: more than {MAX_FILES} files; give the folder of a"
+                            " single checkpoint"
                         )
     except OSError as error:
         raise ConfigurationError(f"checkpoint {folder} cannot be read: {error}") from error
@@ -150,10 +154,10 @@ def walk(folder: Path) -> tuple[list[str], list[str]]:
 
 @contextmanager
 def opened(folder: Path, name: str) -> Iterator[BufferedReader]:
-    """A plain file of the folder, for reading. Neither the file nor a folder on its way may be a link.
+    """A plain file of the folder, opened for reading. No part of its path may be a link.
 
     Raises:
-        OSError: it is not there, cannot be read, or is something else than a plain file.
+        OSError: missing, unreadable, or not a plain file.
     """
     descriptors: list[int] = []
     try:
@@ -184,55 +188,55 @@ def size_of(folder: Path, name: str) -> int:
         return os.fstat(file.fileno()).st_size
 
 
-def read_json(folder: Path, name: str, *, most: int = MAX_JSON_BYTES) -> dict[str, Any]:
-    """A JSON object, strictly: UTF-8, no member twice, no NaN or Infinity, at most `most` bytes.
+def read_json(folder: Path, name: str, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+    """A strict JSON object: UTF-8, no duplicate members, no NaN or Infinity, at most `max_bytes`.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: anything else is wrong with it; the message says what.
+        FileNotFoundError: no such file.
+        ValueError: unreadable or invalid; the message says why.
     """
     try:
         with opened(folder, name) as file:
-            data = file.read(most + 1)
+            data = file.read(max_bytes + 1)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise ValueError(f"cannot be read: {error}") from error
-    if len(data) > most:
-        raise ValueError(f"is larger than {most} bytes")
+    if len(data) > max_bytes:
+        raise ValueError(f"is larger than {max_bytes} bytes")
     return strict_json(data)
 
 
 def strict_json(data: bytes) -> dict[str, Any]:
     """See `read_json`. Raises ValueError."""
     try:
-        found = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_no_member_twice, parse_constant=_no_constant
+        value = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique_members, parse_constant=_no_constant
         )
     except RecursionError:
         raise ValueError("is nested too deeply") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"is a JSON {type(found).__name__}, not an object")
-    return found
+    if not isinstance(value, dict):
+        raise ValueError(f"is a JSON {type(value).__name__}, not an object")
+    return value
 
 
-def _no_member_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"has the member {_short(twice)} twice")
-    return found
+    return members
 
 
 def _no_constant(text: str) -> float:
-    raise ValueError(f"holds {text}, which is not a JSON number")
+    raise ValueError(f"contains {text}, which is not a JSON number")
 
 
 def _not_plain(name: str, link: bool) -> str:
     if link:
         return (
-            f"{_short(name)} is a link; copy the folder with what its links point to (cp -rL FROM TO), or"
+            f"{_short(name)} is a link; copy the folder with its links resolved (cp -rL FROM TO), or"
             " download it without links"
         )
     return f"{_short(name)} is neither a file nor a folder; remove it"

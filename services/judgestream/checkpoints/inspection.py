@@ -1,7 +1,7 @@
-"""Everything that can be known of a checkpoint before it is loaded, told at once when it is installed.
+"""Inspection of a checkpoint before it is loaded: all problems are reported at once, at installation.
 
-No torch; nothing is unpickled or run. A checkpoint without problems can still be refused when it is loaded
-(too little memory, numbers that are not numbers); one with problems would be refused for certain, or worse.
+No torch; nothing is unpickled or run. A checkpoint without problems may still fail to load (too little
+memory, NaN weights); one with problems is certain to fail, or is unsafe.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ from judgestream.checkpoints.pickled_weights import check_pickle
 from judgestream.checkpoints.safetensors_header import FLOATS, Stored, read_header
 from judgestream.core.errors import ConfigurationError
 
-_MOST_TOLD = 20
+_MAX_REPORTED = 20
 _MAX_TOKENIZER_MODEL = 64 << 20
 _SMALL_JSON = (
     "tokenizer_config.json",
@@ -32,19 +32,18 @@ _SMALL_JSON = (
 
 
 def inspect(folder: Path, manifest: Manifest, *, engine: bool = True) -> None:
-    """Raise ConfigurationError with everything that is wrong with the checkpoint, one line each.
+    """Raise ConfigurationError with all problems of the checkpoint, one line each.
 
-    Args:
-        engine: also what our own engine could not compute; False for another engine over the same files.
+    engine  whether our own engine will load it; False for another engine over the same files
     """
     problems = list(_problems(folder, manifest, engine=engine))
     if not problems:
         return
-    told = problems[:_MOST_TOLD]
-    if len(problems) > len(told):
-        told.append(f"and {len(problems) - len(told)} more")
+    reported = problems[:_MAX_REPORTED]
+    if len(problems) > len(reported):
+        reported.append(f"and {len(problems) - len(reported)} more")
     raise ConfigurationError(
-        f"checkpoint {folder} ({manifest.name}) cannot be used:\n  " + "\n  ".join(told)
+        f"checkpoint {folder} ({manifest.name}) cannot be used:\n  " + "\n  ".join(reported)
     )
 
 
@@ -54,14 +53,14 @@ def _problems(folder: Path, manifest: Manifest, *, engine: bool) -> Iterator[str
         if name not in manifest.files:
             continue
         try:
-            known[name] = read_json(folder, name, most=4 << 20)
+            known[name] = read_json(folder, name, max_bytes=4 << 20)
         except ValueError as error:
             yield f"{name} {error}"
         except FileNotFoundError:
             yield f"{name} is missing"
     for name, content in known.items():
         if content.get("auto_map"):
-            yield f"{name}: auto_map asks for code from elsewhere, which is never run; use a plain checkpoint"
+            yield f"{name}: auto_map refers to remote code, which is never run; use a plain checkpoint"
     config = known.get("config.json")
     if config is None:
         return
@@ -84,7 +83,7 @@ def _problems(folder: Path, manifest: Manifest, *, engine: bool) -> Iterator[str
         context = context_tokens(folder)
         if manifest.max_input_tokens >= context:
             yield (
-                f"max_input_tokens {manifest.max_input_tokens} must lie between 1 and the model's context of"
+                f"max_input_tokens {manifest.max_input_tokens} must be between 1 and the model's context of"
                 f" {context} (its positions, or its sliding window), with room for the score line"
             )
 
@@ -94,19 +93,19 @@ def _weights(folder: Path, manifest: Manifest, expected: Architecture | None) ->
     tensors = [name for name in files if name.endswith(".safetensors")]
     pickles = [name for name in files if name.endswith(".bin")]
     if "adapter_config.json" in files or any(name.startswith("adapter_model") for name in files):
-        yield "this is a LoRA adapter without its base; merge them and give the result"
+        yield "this is a LoRA adapter without its base model; merge them first"
         return
-    # transformers takes safetensors where a folder has both
+    # transformers prefers safetensors if a folder has both
     found: dict[str, Stored | None] = {}
     for name in tensors:
         try:
             header = read_header(folder, name)
         except (ValueError, OSError) as error:
-            yield f"{name} is not a sound safetensors file: {error}"
+            yield f"{name} is not a valid safetensors file: {error}"
             continue
         twice = sorted(found.keys() & header.keys())
         if twice:
-            yield f"{name} has {twice[0]!r}, which another file has, too"
+            yield f"{name} has {twice[0]!r}, which another file also has"
         found |= header
     texts: set[str] = set()
     for name in pickles:
@@ -125,7 +124,7 @@ def _weights(folder: Path, manifest: Manifest, expected: Architecture | None) ->
         if lacking and not problems:
             yield f"{kind}.index.json names {len(lacking)} weights that no file has, such as {lacking[0]!r}"
     elif not single and len(tensors or pickles) > 0 and index is None:
-        yield f"neither {kind} nor {kind}.index.json is there: the weights' index is missing"
+        yield f"neither {kind} nor {kind}.index.json found: the weights' index is missing"
     if expected is not None and not problems:
         yield from _lacking(expected, found, exact=bool(tensors))
 
@@ -133,7 +132,7 @@ def _weights(folder: Path, manifest: Manifest, expected: Architecture | None) ->
 def _index(
     folder: Path, files: Iterable[str], name: str
 ) -> tuple[dict[str, str] | None, list[str]]:
-    """Which file each weight is in, by the folder's index; None without one."""
+    """The file of each weight, from the folder's index (None without one), and the index's problems."""
     if name not in files:
         return None, []
     try:
@@ -157,7 +156,7 @@ def _index(
 def _lacking(
     expected: Architecture, found: Mapping[str, Stored | None], *, exact: bool
 ) -> Iterator[str]:
-    """Weights that config.json promises and that are not there, or otherwise."""
+    """Weights that are missing or do not match config.json; with `exact`, also unexpected ones."""
     bare = "embed_tokens.weight" in found and "model.embed_tokens.weight" not in found
     missing: list[str] = []
     other: list[str] = []
@@ -169,10 +168,10 @@ def _lacking(
             continue
         stored = found[key]
         if stored is not None and stored.shape != shape:
-            other.append(f"{name} is {list(stored.shape)}, config.json promises {list(shape)}")
+            other.append(f"{name} is {list(stored.shape)}, expected {list(shape)} from config.json")
         elif stored is not None and stored.dtype not in FLOATS:
             other.append(f"{name} is stored as {stored.dtype}: a quantised checkpoint")
-    for text, names in (("are missing", missing), ("are otherwise", other)):
+    for text, names in (("are missing", missing), ("do not match config.json", other)):
         if names:
             yield f"{len(names)} weights {text}, such as {names[0]}"
     if exact:
@@ -184,7 +183,7 @@ def _lacking(
             and not (expected.tied and name == "lm_head.weight")
         ]
         if extra:
-            yield f"{len(extra)} weights are not config.json's, such as {sorted(extra)[0][:80]!a}"
+            yield f"{len(extra)} weights are unexpected, such as {sorted(extra)[0][:80]!a}"
 
 
 def _tokenizer(
@@ -197,7 +196,7 @@ def _tokenizer(
     entries: dict[str, int] = {}
     if "tokenizer.json" in manifest.files:
         try:
-            entries = _entries(read_json(folder, "tokenizer.json", most=MAX_JSON_BYTES))
+            entries = _entries(read_json(folder, "tokenizer.json", max_bytes=MAX_JSON_BYTES))
         except (ValueError, OSError) as error:
             yield f"tokenizer.json {error}"
             return

@@ -1,11 +1,10 @@
-"""What a checkpoint folder is: its manifest, its digest, and whether its files still match.
+"""The manifest of a checkpoint folder: identity, digest, and verification of its files. No torch.
 
-A checkpoint is a folder in Hugging Face's LLaMA layout (config, weights, tokenizer) plus
-`manifest.json`, which is written last: a folder that has one is complete. The digest names the judge:
-SHA-256 over the sorted lines `<sha256>  <path>\\n` of its model files (configuration, weights, tokenizer,
-temperature: whatever changes an answer). Everything else in the folder (evaluation card, notes) is listed
-with its own sum and verified like the rest, but does not enter the digest: a second evaluation of the same
-weights is the same judge. No torch is imported here, so adapters and apps may use it.
+A checkpoint is a folder in Hugging Face's LLaMA layout (config, weights, tokenizer) plus `manifest.json`,
+which is written last: a folder that has one is complete. The digest identifies the judge. It is the SHA-256
+of the sorted lines `<sha256>  <path>\\n` of the model files (configuration, weights, tokenizer, temperature:
+whatever changes a reply). All other files (evaluation card, notes) are listed with their sums and verified,
+but are not part of the digest: a second evaluation of the same weights is the same judge.
 """
 
 import hashlib
@@ -33,17 +32,17 @@ from judgestream.core.templates import TEMPLATES
 FORMAT = "judgestream-checkpoint/1"
 NAME = "manifest.json"
 CALIBRATION = "calibration.json"
-"""The fitted temperature, where there is one: it changes what a judge says, so it is part of the model."""
+"""File of the fitted temperature, if there is one. It changes replies, so it is part of the model."""
 
 FAMILIES = ("judgelm",)
-"""Kinds of judges, each with a Triton model of ours that serves it."""
+"""Families of judges, each served by a folder of `triton_models/`."""
 
 MAX_INPUT_TOKENS = 1 << 20
 MAX_BYTES = 4 << 20
-"""Of a manifest."""
+"""Limit of a manifest's size."""
 
 LINE_RESERVE = 16
-"""Tokens of the context kept free for the score line, where a folder does not say how long prompts may be."""
+"""Tokens of the context reserved for the score line, where a folder does not limit its prompts."""
 
 _MODEL_FILES = (
     "config.json",
@@ -65,17 +64,17 @@ _MODEL_FILES = (
 class Manifest:
     """One checkpoint's identity and history, as stored in `manifest.json`.
 
-    digest            64 hex digits, see the module; `short` is what model names carry
+    digest            64 hex digits, see the module; `short` is part of model names
     files             relative path -> SHA-256, for every file but the manifest
-    max_input_tokens  longest prompt in tokens, BOS included, that still leaves room for an answer
-    recipe, data      how it was trained and from what; empty for a foreign checkpoint
-    evaluation        headline numbers; the full card is a file of its own
+    max_input_tokens  longest prompt in tokens, BOS included, that leaves room for a reply
+    recipe, data      of its training; empty for a foreign checkpoint
+    evaluation        headline numbers; the full card is a separate file
     calibration       fitted probability calibration, None if there is none
     created_at        ISO 8601, given by the caller
 
     Raises:
-        ConfigurationError: a field that cannot be one, above all a file name that leads out of the folder.
-            So there is no manifest, read or made, that could do harm by its names and numbers.
+        ConfigurationError: invalid field, above all a file name that leads out of the folder. So the names
+            and numbers of every manifest, read or created, are safe to use.
     """
 
     name: str
@@ -102,7 +101,7 @@ class Manifest:
         ]
         if problems:
             raise ConfigurationError(
-                "this is not a manifest of a judge:\n  " + "\n  ".join(problems[:_MOST_TOLD])
+                "invalid manifest:\n  " + "\n  ".join(problems[:_MAX_REPORTED])
             )
 
     @property
@@ -123,14 +122,14 @@ def describe(
     calibration: Mapping[str, Any] | None = None,
     created_at: str = "",
 ) -> Manifest:
-    """The manifest that this folder has or would have. Reads every file once, writes nothing.
+    """The manifest for this folder. Reads every file once, writes nothing.
 
-    For our own checkpoints right before `write_manifest`, and for foreign ones (JudgeLM-7B as
-    published), which get the same identity without a change to their folder. The default
-    `max_input_tokens` is the model's context less `LINE_RESERVE`.
+    Used for our own checkpoints before `write_manifest`, and for foreign ones (JudgeLM-7B as published),
+    which get an identity without a change to their folder. The default `max_input_tokens` is the
+    model's context less `LINE_RESERVE`.
 
     Raises:
-        ConfigurationError: the folder has no config.json, no weights or no tokenizer, or a link in it.
+        ConfigurationError: no config.json, no weights or no tokenizer in the folder, or a link.
     """
     names, problems = walk(folder)
     if problems:
@@ -150,10 +149,10 @@ def describe(
                 f"checkpoint {folder}: no {what}; give a complete Hugging Face LLaMA folder"
             )
     if max_input_tokens is None:
-        # a context that cannot be is the inspection's to tell, with whatever else is wrong
+        # an invalid context is reported by the inspection, with all other problems
         max_input_tokens = min(max(1, context_tokens(folder) - LINE_RESERVE), MAX_INPUT_TOKENS)
     return Manifest(
-        name=name or _harmless(folder.resolve().name),
+        name=name or _valid_name(folder.resolve().name),
         family=family,
         template_id=template_id,
         digest=digest_of(model_files),
@@ -168,18 +167,18 @@ def describe(
 
 
 def unlisted(folder: Path, manifest: Manifest) -> list[str]:
-    """Names of the folder's files that do not belong to the judge: they are not copied with it."""
+    """Names of the folder's files that are not in the manifest: they are not copied with the judge."""
     return [name for name in walk(folder)[0] if name not in manifest.files]
 
 
 def digest_of(files: Mapping[str, str]) -> str:
-    """SHA-256 over the sorted lines `<sha256>  <path>` of the model files among `files`."""
+    """SHA-256 of the sorted lines `<sha256>  <path>` of the model files among `files`."""
     lines = sorted(f"{digest}  {path}\n" for path, digest in files.items() if is_model_file(path))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
-    """Write `manifest.json` into the folder, atomically. Call it last: it declares the folder complete."""
+    """Write `manifest.json` into the folder, atomically. Call it last: it marks the folder as complete."""
     target = folder / NAME
     draft = folder / f".{NAME}.{os.getpid()}"
     text = json.dumps({"format": FORMAT, **asdict(manifest)}, indent=2, sort_keys=True) + "\n"
@@ -192,25 +191,25 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The folder's manifest, its fields checked; the files themselves are `verify`'s business.
+    """The folder's manifest, its fields validated. `verify` checks the files.
 
     Raises:
-        ConfigurationError: no manifest, not JSON, an unknown format, or a field missing or of the wrong
-            kind. The message names the folder, the field and the mend.
+        ConfigurationError: missing manifest, invalid JSON, unsupported format, or a missing or invalid
+            field. The message names the folder, the field and how to fix it.
     """
     where = f"checkpoint {folder}"
     try:
-        loaded = read_json(folder, NAME, most=MAX_BYTES)
+        loaded = read_json(folder, NAME, max_bytes=MAX_BYTES)
     except FileNotFoundError:
         raise ConfigurationError(
-            f"{where}: no {NAME}; training or copying did not finish, or this is a foreign folder"
+            f"{where}: no {NAME}: training or copying did not finish, or this is a foreign folder"
             " (see judgestream.checkpoints.manifest.describe)"
         ) from None
     except ValueError as error:
         raise ConfigurationError(f"{where}: {NAME} cannot be read ({error}); restore it") from error
     if loaded.get("format") != FORMAT:
         raise ConfigurationError(
-            f"{where}: format is {_shown(loaded.get('format'))}; this version reads {FORMAT!r}"
+            f"{where}: unsupported format {_shown(loaded.get('format'))}; this version reads {FORMAT!r}"
         )
     values = {key: value for key, value in loaded.items() if key != "format"}
     for name, kinds in _KINDS.items():
@@ -240,24 +239,24 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def verify(folder: Path, manifest: Manifest) -> None:
-    """Hold every file against its sum.
+    """Compare every file with its sum.
 
     Raises:
-        ConfigurationError: naming each file that is missing, changed, or new among the model files.
+        ConfigurationError: the message names each missing, changed, or unlisted model file.
     """
     names, problems = walk(folder)
     for path, expected in sorted(manifest.files.items()):
         try:
             with opened(folder, path) as file:
                 size = os.fstat(file.fileno()).st_size
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+                actual = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             problems.append(f"{path} is missing")
         except OSError as error:
             problems.append(f"{path} cannot be read ({error.strerror or error})")
         else:
-            if found != expected:
-                problems.append(f"{path} has changed or is cut short ({size} bytes)")
+            if actual != expected:
+                problems.append(f"{path} has changed or is truncated ({size} bytes)")
     problems += [
         f"{path} is not in the manifest"
         for path in names
@@ -286,8 +285,10 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
 
 
 def _belongs(path: str) -> bool:
-    """Whether a file of a folder without a manifest goes with the judge: its model files and what is told
-    about it; not code, and not weights in forms that are never read here (optimizer states among them)."""
+    """Whether a file of a folder without a manifest belongs to the judge.
+
+    Model files and documents do; code and weights in unsupported formats (also optimizer states) do not.
+    """
     if is_model_file(path):
         return True
     return not name_problem(path) and Path(path).suffix.lower() not in _OTHER_WEIGHTS
@@ -298,22 +299,22 @@ def is_model_file(path: str) -> bool:
 
 
 def context_tokens(folder: Path) -> int:
-    """Tokens that the model sees at once: its positions, or its sliding window where that is smaller.
+    """Tokens that the model sees at once: its positions, or its sliding window if that is smaller.
 
     Raises:
-        ConfigurationError: config.json gives no such number.
+        ConfigurationError: config.json has no such number.
     """
     try:
         config = read_json(folder, "config.json")
         positions = config["max_position_embeddings"]
         window = sliding_window(config)
-        found = min(positions, window) if window else positions
-        if not isinstance(found, int) or isinstance(positions, bool):
+        context = min(positions, window) if window else positions
+        if not isinstance(context, int) or isinstance(positions, bool):
             raise TypeError(f"it is {_shown(positions)}")
-        return found
+        return context
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
-            f"checkpoint {folder}: config.json gives no max_position_embeddings ({error!r})"
+            f"checkpoint {folder}: config.json has no valid max_position_embeddings ({error!r})"
         ) from error
 
 
@@ -354,11 +355,11 @@ _OTHER_WEIGHTS = frozenset(
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[^\W_][\w .+=@()-]{0,127}")
-_MOST_TOLD = 20
+_MAX_REPORTED = 20
 
 
 def _text_problems(manifest: Manifest) -> list[str]:
-    found = []
+    problems = []
     name = manifest.name
     if (
         not isinstance(name, str)
@@ -366,29 +367,29 @@ def _text_problems(manifest: Manifest) -> list[str]:
         or ".." in name
         or name != name.strip()
     ):
-        found.append(
-            f"name {_shown(name)}: give up to 128 letters, digits, blanks and .+=@()_-, a letter or digit"
-            " first"
+        problems.append(
+            f"invalid name {_shown(name)}: use up to 128 letters, digits, spaces and .+=@()_-, with a"
+            " letter or digit first"
         )
     if manifest.family not in FAMILIES:
-        found.append(f"family {_shown(manifest.family)} is not one of {', '.join(FAMILIES)}")
+        problems.append(f"family {_shown(manifest.family)} is not one of {', '.join(FAMILIES)}")
     if manifest.template_id not in TEMPLATES:
-        found.append(
+        problems.append(
             f"unknown template {_shown(manifest.template_id)}; known: {', '.join(TEMPLATES)}"
         )
     if not isinstance(manifest.digest, str) or not _SHA256.fullmatch(manifest.digest):
-        found.append(f"digest {_shown(manifest.digest)} is not a SHA-256")
-    most = manifest.max_input_tokens
-    if not isinstance(most, int) or isinstance(most, bool) or not 1 <= most <= MAX_INPUT_TOKENS:
-        found.append(f"max_input_tokens {_shown(most)} is not between 1 and {MAX_INPUT_TOKENS}")
+        problems.append(f"digest {_shown(manifest.digest)} is not a SHA-256")
+    limit = manifest.max_input_tokens
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_INPUT_TOKENS:
+        problems.append(f"max_input_tokens {_shown(limit)} is not between 1 and {MAX_INPUT_TOKENS}")
     created = manifest.created_at
     if not isinstance(created, str) or len(created) > 64 or not (created.isprintable()):
-        found.append(f"created_at {_shown(created)} is not a time")
-    return found
+        problems.append(f"created_at {_shown(created)} is not a time")
+    return problems
 
 
-def _harmless(name: str) -> str:
-    """A folder's name as the name of a judge."""
+def _valid_name(name: str) -> str:
+    """A folder's name, turned into a valid name of a judge."""
     plain = re.sub(r"[^\w.+=@()-]+", "-", unicodedata.normalize("NFC", name)).strip("-._")
     plain = re.sub(r"\.{2,}", ".", plain)[:128]
     return plain if _NAME.fullmatch(plain) else "checkpoint"

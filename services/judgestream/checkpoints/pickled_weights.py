@@ -1,8 +1,8 @@
-"""`pytorch_model*.bin`: whether unpickling it would do anything but build tensors. Nothing is unpickled here.
+"""Check that unpickling a `pytorch_model*.bin` would only build tensors. Nothing is unpickled here.
 
-A file that `torch.save` writes is a zip archive whose `data.pkl` is a pickle and whose other members are
-numbers. A pickle is a program that may import and call anything; this reads it as a list of instructions and
-refuses every name but those that plain tensors need, as torch's weights-only loader does when it loads.
+A file written by `torch.save` is a zip archive: its `data.pkl` is a pickle and its other members are raw
+numbers. A pickle is a program that may import and call anything. This module reads it as a list of
+instructions and refuses every name that plain tensors do not need, as torch's weights-only loader does.
 """
 
 import pickletools  # reads instructions, executes none  # nosec B403
@@ -32,7 +32,7 @@ def check_pickle(folder: Path, name: str) -> frozenset[str]:
     """The texts in the file's pickle: the names of its tensors are among them.
 
     Raises:
-        ValueError: it is not an archive of `torch.save`, or unpickling it would call something else.
+        ValueError: not an archive of `torch.save`, or unpickling would call other functions.
         OSError: it cannot be opened.
     """
     with opened(folder, name) as file:
@@ -55,27 +55,29 @@ def _check_archive(archive: zipfile.ZipFile) -> frozenset[str]:
         )
     pickles = [member for member in members if member.filename.rpartition("/")[2] == "data.pkl"]
     if len(pickles) != 1 or pickles[0].file_size > MAX_PICKLE:
-        raise ValueError("has not one data.pkl of a sensible size; save the weights as safetensors")
+        raise ValueError(
+            "does not have exactly one data.pkl of a plausible size; save the weights as safetensors"
+        )
     with archive.open(pickles[0]) as pickle:
         return _texts(pickle.read(MAX_PICKLE + 1))
 
 
 def _texts(pickle: bytes) -> frozenset[str]:
-    """Raises ValueError for an instruction that names something which tensors do not need."""
+    """Raises ValueError for an instruction with a name that tensors do not need."""
     texts: list[str] = []
     try:
         for code, argument, _ in pickletools.genops(pickle):
             if code.name in ("BINUNICODE", "SHORT_BINUNICODE", "UNICODE", "BINUNICODE8"):
                 texts.append(str(argument))
             elif code.name == "STACK_GLOBAL":  # torch.save's protocol 2 does not use it
-                raise ValueError("names what it calls in a way that torch.save never does")
+                raise ValueError("calls functions in a way that torch.save never does")
             elif code.name == "GLOBAL" and argument not in ALLOWED:
                 called = str(argument)[:80].replace(" ", ".")
                 raise ValueError(
                     f"would call {called!r} when it is unpickled; do not use this checkpoint"
                 )
             elif code.name in _CALLS_BY_NAME:
-                raise ValueError("would call something else than torch's own functions")
+                raise ValueError("would call functions other than torch's own")
     except (ValueError, IndexError, KeyError, UnicodeError) as error:
         raise ValueError(f"its pickle {error}") from error
     return frozenset(texts)

@@ -1,7 +1,7 @@
-"""What a safetensors file says of itself: names, kinds and shapes of its tensors, without loading one.
+"""The header of a safetensors file: names, dtypes and shapes of its tensors, without loading them.
 
-The format: eight bytes with the header's length, the header (JSON: name -> dtype, shape, data_offsets), the
-numbers. A file is sound if its tensors fill what follows the header exactly, without gaps and overlaps
+The format is: eight bytes with the length of the header, the header (JSON: name -> dtype, shape,
+data_offsets), the data. A file is valid if its tensors fill the data exactly, without gaps and overlaps
 (https://github.com/huggingface/safetensors#format).
 """
 
@@ -22,7 +22,7 @@ BYTES = {
 }  # fmt: skip
 
 FLOATS = frozenset(("F32", "F16", "BF16", "F64"))
-"""What plain weights are stored in; whole numbers and eight bits are a quantised checkpoint's."""
+"""Dtypes of plain weights. Integers and 8-bit floats are those of a quantised checkpoint."""
 
 _MAX_DIMENSIONS = 8
 _MAX_SIZE = 1 << 40
@@ -30,7 +30,7 @@ _MAX_SIZE = 1 << 40
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stored:
-    """One tensor: its dtype in the format's words, and its shape."""
+    """One tensor: its dtype by the format's name, and its shape."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -40,7 +40,7 @@ def read_header(folder: Path, name: str) -> dict[str, Stored]:
     """Every tensor of the file by its name.
 
     Raises:
-        ValueError: the file is not a sound safetensors file; the message says where it is not.
+        ValueError: invalid safetensors file; the message says where.
         OSError: it cannot be opened.
     """
     with opened(folder, name) as file:
@@ -48,39 +48,40 @@ def read_header(folder: Path, name: str) -> dict[str, Stored]:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         if not 2 <= length <= MAX_HEADER or 8 + length > size:
-            raise ValueError(f"its header would have {length} bytes, the file has {size}")
+            raise ValueError(f"its header has {length} bytes, the file only {size}")
         header = strict_json(file.read(length))
     header.pop("__metadata__", None)
     stored: dict[str, Stored] = {}
     spans: list[tuple[int, int, str]] = []
     for tensor, value in header.items():
-        one, span = _tensor(tensor, value)
-        stored[tensor] = one
+        stored[tensor], span = _tensor(tensor, value)
         spans.append((*span, tensor))
-    at = 0
+    position = 0
     for begin, end, tensor in sorted(spans):
-        if begin != at:
+        if begin != position:
             raise ValueError(
-                f"tensor {tensor[:80]!r} begins at byte {begin}, the one before ends at {at}"
+                f"tensor {tensor[:80]!r} begins at byte {begin}, the previous one ends at {position}"
             )
-        at = end
-    left = size - 8 - length - at
+        position = end
+    left = size - 8 - length - position
     if left:
-        what = "it is cut short" if left < 0 else "something else follows them"
-        raise ValueError(f"its tensors have {at} bytes, the file holds {at + left}: {what}")
+        what = "it is truncated" if left < 0 else "unknown data follows them"
+        raise ValueError(
+            f"its tensors have {position} bytes, the file has {position + left}: {what}"
+        )
     return stored
 
 
 def _tensor(name: str, value: object) -> tuple[Stored, tuple[int, int]]:
-    found = value if isinstance(value, dict) else {}
-    dtype = str(found.get("dtype"))
-    shape, span = _numbers(found.get("shape")), _numbers(found.get("data_offsets"))
+    fields = value if isinstance(value, dict) else {}
+    dtype = str(fields.get("dtype"))
+    shape, span = _numbers(fields.get("shape")), _numbers(fields.get("data_offsets"))
     if dtype not in BYTES or shape is None or span is None or len(span) != 2:
-        raise ValueError(f"tensor {name[:80]!r} is not described by dtype, shape and data_offsets")
+        raise ValueError(f"tensor {name[:80]!r} has no valid dtype, shape and data_offsets")
     begin, end = span
     if end - begin != prod(shape) * BYTES[dtype]:
         raise ValueError(
-            f"tensor {name[:80]!r} has {end - begin} bytes, its shape needs another number"
+            f"tensor {name[:80]!r} has {end - begin} bytes, which does not match its shape"
         )
     return Stored(dtype=dtype, shape=shape), (begin, end)
 

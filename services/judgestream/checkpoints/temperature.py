@@ -1,9 +1,9 @@
-"""A release's temperature: one number, fitted on held-out pairs, that makes its confidence honest.
+"""A release's temperature: one number, fitted on held-out pairs, that calibrates its confidence.
 
-Score lines' probabilities p become p^(1/T), scaled so that the mass outside the grammar stays what it was
+The probabilities p of score lines become p^(1/T), scaled so that the mass outside the grammar does not change
 (temperature scaling, Guo et al. 2017, on the joint distribution). T > 1 softens. The most probable line and
-the greedy text stay what they are; outcomes that several lines add up to can change. The file belongs to
-the model's identity: another temperature is another release.
+the greedy text do not change; outcomes that are sums over several lines can. The file is part of the model's
+identity: another temperature is another release.
 """
 
 import json
@@ -13,30 +13,32 @@ from typing import TYPE_CHECKING
 from judgestream.checkpoints.manifest import CALIBRATION
 from judgestream.core.errors import ConfigurationError
 
-if TYPE_CHECKING:  # whoever only wants the number needs no torch
+if TYPE_CHECKING:  # reading the number needs no torch
     from torch import Tensor
 
 METHOD = "temperature"
 
 
 def read_temperature(folder: Path) -> float:
-    """The folder's temperature; 1 where nothing was fitted.
+    """The folder's temperature; 1 if none was fitted.
 
     Raises:
-        ConfigurationError: a calibration that is not understood, rather than verdicts without it.
+        ConfigurationError: unsupported calibration. It is never ignored.
     """
     path = folder / CALIBRATION
     if not path.exists():
         return 1.0
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        method, temperature = found["method"], float(found["temperature"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        method, temperature = content["method"], float(content["temperature"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ConfigurationError(f"{path}: not a calibration: {error!r}") from error
+        raise ConfigurationError(
+            f"{path}: invalid calibration ({error!r}): publish the checkpoint again"
+        ) from error
     if method != METHOD or not 0.01 <= temperature <= 100:
         raise ConfigurationError(
-            f"{path}: method {method!r} with temperature {temperature}; known is {METHOD!r} from 0.01"
-            " to 100: publish the checkpoint again, or serve it with a newer judgestream"
+            f"{path}: unsupported method {method!r} or temperature {temperature}; supported: {METHOD!r} from"
+            " 0.01 to 100. Publish the checkpoint again, or use a newer version of judgestream"
         )
     return temperature
 

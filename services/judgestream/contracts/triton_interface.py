@@ -1,8 +1,8 @@
-"""What the judging workers and the judges behind Triton agree on: tensor names, and how errors travel.
+"""The interface between the judging workers and the judges in Triton: tensor names and errors.
 
-Triton carries a status and a text. The same status means different things, so the text starts with a marker:
-`prompt_too_long: 3000 tokens, ...`. A model's error is written with `outgoing` and read back with
-`incoming`; both look it up in `TRITON_ERRORS`.
+Triton transports a status and a text. One status has several meanings, so the text starts with a marker:
+`prompt_too_long: 3000 tokens, ...`. A model's error is encoded with `outgoing` and decoded with `incoming`;
+both use `TRITON_ERRORS`.
 """
 
 import re
@@ -39,8 +39,9 @@ class Row:
     """One way in which a call fails.
 
     status   gRPC status
-    marker   what the text starts with, for errors of our own models; contains, for Triton's; "" for the rest
-    sent     our own models send it
+    error    our class
+    marker   for errors of our own models: the start of the text; for Triton's: a part of it; "" for any
+    sent     whether our own models send it
     """
 
     status: str
@@ -62,8 +63,8 @@ def _triton(status: str, error: type[JudgestreamError], marker: str = "") -> Row
     return Row(status=status, error=error, marker=marker)
 
 
-# The first row that matches counts, so a status's unmarked row stands last. JudgeError is for failures that
-# may be this request's or everybody's: the worker finds out by asking a known good prompt.
+# The first matching row counts, so a status's unmarked row is the last one. JudgeError is for failures that
+# may concern this request only or all requests: the worker finds out with a known good prompt.
 TRITON_ERRORS: tuple[Row, ...] = (
     _ours("INVALID_ARGUMENT", PromptTooLong),
     _ours("INVALID_ARGUMENT", RejectedByJudge, "bad_request: "),
@@ -82,17 +83,17 @@ TRITON_ERRORS: tuple[Row, ...] = (
     _ours("INTERNAL", JudgeError, BATCH_FAILED),
     _triton("INTERNAL", JudgeUnhealthy, "is not healthy"),
     _triton("INTERNAL", JudgeError),
-    # also while a server drains: it comes back
+    # also while a server shuts down and before it is back
     _triton("NOT_FOUND", ReleaseNotLoaded),
     _triton("DEADLINE_EXCEEDED", JudgeDeadlineExceeded),
     _triton("CANCELLED", JudgeUnavailable),
-    # one prompt or reply larger than a gRPC message may be
+    # a prompt or reply above the size limit of gRPC messages
     _triton("RESOURCE_EXHAUSTED", JudgeError, "message larger than max"),
     _triton("RESOURCE_EXHAUSTED", JudgeOverloaded),
     # a proxy in front of Triton
     _triton("PERMISSION_DENIED", RequestsRefused),
     _triton("UNAUTHENTICATED", RequestsRefused),
-    # the model answers in several responses now, or takes no such call
+    # the model is decoupled now, or does not support the call
     _triton("UNIMPLEMENTED", RequestsRefused),
     _triton("UNKNOWN", JudgeError),
     _triton("ALREADY_EXISTS", JudgeError),
@@ -113,9 +114,9 @@ _REQUEST_ID = re.compile(r"^\[request id: [^\]]*\] ")
 
 
 def incoming(status: str, text: str) -> tuple[type[JudgestreamError], str]:
-    """A call's status and text -> the class of error, and the text without its marker.
+    """The class of error of a call's status and text, and the text without its marker.
 
-    A status that is not gRPC's (a broken connection has none) means that the judge is unavailable.
+    An unknown status (a broken connection has none) means that the judge is unavailable.
     """
     text = _REQUEST_ID.sub("", text)
     for row in TRITON_ERRORS:
@@ -125,19 +126,23 @@ def incoming(status: str, text: str) -> tuple[type[JudgestreamError], str]:
 
 
 def outgoing(error: JudgestreamError) -> tuple[str, str]:
-    """A model's error -> the Python backend's code and the text. What has no row of its own is sent as its
-    branch: refused, or unavailable."""
-    found = _row(type(error)) or _row(
+    """The Python backend's code and the text for a model's error.
+
+    An error without a row is sent as refused (`PoisonError`) or as unavailable.
+    """
+    row = _row(type(error)) or _row(
         RejectedByJudge if isinstance(error, PoisonError) else JudgeUnavailable
     )
-    if found is None:  # the table has both
+    if row is None:  # the table has both
         raise LookupError(type(error).__name__)
-    return PYTHON_CODES[found.status], found.marker + str(error)
+    return PYTHON_CODES[row.status], row.marker + str(error)
 
 
 def gravest(errors: Sequence[JudgestreamError]) -> JudgestreamError:
-    """The error that decides over a request whose prompts failed differently: what is final comes first,
-    then what holds for the whole release."""
+    """The error of a request whose prompts failed differently.
+
+    Permanent errors come first, then those of the whole release.
+    """
     branches = (PoisonError, ReleaseError)
     return min(
         errors,

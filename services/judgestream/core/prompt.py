@@ -1,4 +1,4 @@
-"""What every judge is asked, whoever computes it. No torch here."""
+"""The input of every judge, whichever backend computes it. No torch."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,13 @@ from judgestream.core.templates.base import Grammar
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompt:
-    """One rendered prompt, and how its explanation is to be written. Scores are never sampled.
+    """One rendered prompt, and how its explanation is generated. Scores are never sampled.
 
-    max_tokens   bounds the explanation after the score line; 0: scores only
+    grammar      of the score line
+    max_tokens   limit of the explanation after the score line; 0: scores only
     stop         texts that end the explanation; they are not part of it
     temperature  0: the most probable token each time
-    seed         of the draws where the temperature is above 0
+    seed         of the sampling where the temperature is above 0
     """
 
     text: str

@@ -183,7 +183,10 @@ KNOWABLE: dict[str, tuple[Change, str]] = {
     "dtype": (json_change("config.json", dtype="int8"), "dtype 'int8'"),
     "no layers": (json_change("config.json", num_hidden_layers=0), "num_hidden_layers is 0"),
     "endless layers": (json_change("config.json", num_hidden_layers=10**9), "from 1 to 1000"),
-    "heads": (json_change("config.json", num_key_value_heads=3), "cannot share 3"),
+    "heads": (
+        json_change("config.json", num_key_value_heads=3),
+        "not a multiple of 3 key-value heads",
+    ),
     "no positions": (
         json_change("config.json", max_position_embeddings=-1),
         "max_position_embeddings",
@@ -193,10 +196,10 @@ KNOWABLE: dict[str, tuple[Change, str]] = {
     "no eos": (json_change("config.json", eos_token_id=None), "no EOS token"),
     "no vocabulary": (json_change("tokenizer.json", model={}, added_tokens=[]), "no vocabulary"),
     "not a tokenizer": (lambda f: (f / "tokenizer.json").write_text("["), "tokenizer.json"),
-    "calibration": (json_change("calibration.json", method="magic"), "not a calibration"),
+    "calibration": (json_change("calibration.json", method="magic"), "invalid calibration"),
     "a weight missing": (tensors({"model.norm.weight": None}), "1 weights are missing"),
-    "a weight too many": (tensors({"model.spy.weight": [1]}), "not config.json's"),
-    "another shape": (tensors({"model.norm.weight": [5]}), "promises"),
+    "a weight too many": (tensors({"model.spy.weight": [1]}), "unexpected"),
+    "another shape": (tensors({"model.norm.weight": [5]}), "expected [4]"),
     "an adapter": (lambda f: write_tensors(f / "adapter_model.safetensors", {"a": [1]}), "LoRA"),
     "an empty file": (lambda f: (f / "model.safetensors").write_bytes(b""), "header"),
     "an endless header": (
@@ -208,13 +211,13 @@ KNOWABLE: dict[str, tuple[Change, str]] = {
         lambda f: os.truncate(
             f / "model.safetensors", (f / "model.safetensors").stat().st_size - 4
         ),
-        "cut short",
+        "truncated",
     ),
     "something behind": (
         lambda f: (f / "model.safetensors").write_bytes(
             (f / "model.safetensors").read_bytes() + b"x" * 9
         ),
-        "something else",
+        "unknown data",
     ),
     "tensors over each other": (
         raw({k: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for k in "ab"}, b"\0" * 4),
@@ -222,15 +225,15 @@ KNOWABLE: dict[str, tuple[Change, str]] = {
     ),
     "a wrong size": (
         raw({"a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 4]}}, b"\0" * 4),
-        "needs another number",
+        "does not match its shape",
     ),
     "a negative size": (
         raw({"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}, b"\0" * 4),
-        "not described",
+        "no valid dtype, shape and data_offsets",
     ),
     "an unknown dtype": (
         raw({"a": {"dtype": "F4", "shape": [1], "data_offsets": [0, 4]}}, b"\0" * 4),
-        "not described",
+        "no valid dtype, shape and data_offsets",
     ),
     "an index that leads out": (index({"a": "../good/model.safetensors"}), "leads out"),
     "an index into a folder": (index({"a": "x/model.safetensors"}), "is not in the folder"),
@@ -249,8 +252,8 @@ KNOWABLE: dict[str, tuple[Change, str]] = {
     ),
     "a pickle that calls": (pickled(b"cos\nsystem\n(S'touch x'\ntR."), "would call 'os.system'"),
     "a pickle by another way": (pickled(b"\x80\x04\x8c\x02os\x8c\x06system\x93."), "never does"),
-    "a pickle of an instance": (pickled(b"(ios\nsystem\n."), "something else"),
-    "no pickle": (pickled(b"", member="archive/other"), "not one data.pkl"),
+    "a pickle of an instance": (pickled(b"(ios\nsystem\n."), "functions other than"),
+    "no pickle": (pickled(b"", member="archive/other"), "exactly one data.pkl"),
     "half a pickle": (pickled(b"\x80\x02cos"), "pickle"),
     "not an archive": (
         lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"),

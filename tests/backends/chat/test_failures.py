@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from judgestream.backends.chat.failures import Refusal, refusal, retry_after, whose
+from judgestream.backends.chat.failures import Refusal, classify, refusal, retry_after
 from judgestream.core.errors import (
     JudgeOverloaded,
     JudgestreamError,
@@ -132,7 +132,7 @@ TABLE: list[tuple[int, Any, type[JudgestreamError]]] = [
 
 @pytest.mark.parametrize(("status", "body", "kind"), TABLE, ids=lambda one: str(one)[:50])
 def test_whose_failure_a_refusal_is(status: int, body: Any, kind: type[JudgestreamError]) -> None:
-    assert whose(found(status, body)) is kind
+    assert classify(found(status, body)) is kind
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from judgestream.backends.chat.replies import NotChat, count, parsed, reply_of, spoken, steps_of
+from judgestream.backends.chat.replies import (
+    NotChat,
+    count,
+    parsed,
+    reply_of,
+    steps_of,
+    visible_text,
+)
 from judgestream.core import limits
 from judgestream.core.parsing import read
 from judgestream.core.prompt import Prompt
@@ -258,7 +265,7 @@ def test_finish_reasons_are_ours_whatever_theirs_are() -> None:
 
 
 def test_a_thought_that_is_not_closed_says_nothing() -> None:
-    assert spoken("<think>8 7") == ""
+    assert visible_text("<think>8 7") == ""
     assert steps_of({"content": [entry("8")]}, 20)[0].alternatives == {"8": pytest.approx(1.0)}
 
 

@@ -186,7 +186,7 @@ def without_manifest(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
-        (damaged, "model.safetensors has changed or is cut short"),
+        (damaged, "model.safetensors has changed or is truncated"),
         (without_card, r"no EVALUATION.md; run `python -m judgestream_trainer evaluate"),
         (without_evaluation, "no evaluation in its manifest"),
         (without_manifest, "no manifest.json"),

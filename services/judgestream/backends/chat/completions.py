@@ -1,10 +1,9 @@
-"""A judge behind any endpoint that speaks OpenAI's chat completions: vLLM, SGLang, llama.cpp, hosted models.
+"""A judge behind any endpoint with OpenAI's chat completions: vLLM, SGLang, llama.cpp, hosted models.
 
-Every prompt is one request; many are under way at once, bounded. Rate limits, overload and broken connections
-are retried with growing pauses, honouring `Retry-After`. Whatever else comes back is that prompt's reply or
-that prompt's error, never an exception: see `chat_replies` and `chat_failures`. What looks like a failure of
-the whole endpoint is believed once the known good prompt fails, too: see `chat_proof`. Tokens are counted as
-they are billed.
+Every prompt is one request; a limited number is in progress at once. Rate limits, overload and broken
+connections are retried with back-off, honouring `Retry-After`. Any other answer is that prompt's reply or
+error, never an exception (see `replies` and `failures`). A failure of the whole endpoint is assumed only if
+the known good prompt fails, too (see `proof`). Tokens are counted as they are billed.
 """
 
 import asyncio
@@ -36,9 +35,9 @@ log = logging.getLogger(__name__)
 
 
 class ChatJudge:
-    """Asks an endpoint. One event loop at a time; `close` when done.
+    """The judge. One event loop at a time; call `close` when done.
 
-    say  told in plain words what was learnt about the endpoint
+    say  called with messages for the operator about what was learnt of the endpoint
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class ChatJudge:
         self._pauses = Pauses(endpoint)
         self._proof = Proof(endpoint, self._requests, self._pauses, self.usage)
         self._kept = KeptReplies(endpoint.reuse_s)
-        self._room = asyncio.Semaphore(endpoint.concurrency)
+        self._slots = asyncio.Semaphore(endpoint.concurrency)
 
     async def close(self) -> None:
         await self._exchange.close()
@@ -65,23 +64,21 @@ class ChatJudge:
     ) -> list[Reply | JudgestreamError]:
         """A reply per prompt, in order; an error stands in its own prompt's place.
 
-        A `PoisonError` is that prompt's for good, a `ReleaseError` everybody's until somebody acts, a
-        `RetryableError` may pass. What is no longer `wanted` when its turn comes is not asked.
+        A `PoisonError` is permanent for that prompt; a `ReleaseError` concerns all prompts until an operator
+        acts; a `RetryableError` may pass. A prompt that is not `wanted` when its turn comes is not sent.
         """
         return list(await asyncio.gather(*(self._one(prompt, wanted) for prompt in prompts)))
 
     async def _one(self, prompt: Prompt, wanted: Callable[[], bool]) -> Reply | JudgestreamError:
         try:
-            async with self._room:
+            async with self._slots:
                 if not wanted():
-                    return JudgeUnavailable("nobody waits for this prompt any more")
+                    return JudgeUnavailable("no client waits for this prompt any more")
                 return self._reused(prompt) or await self._in_time(prompt)
         except JudgestreamError as error:
             return error
-        except (
-            Exception
-        ) as error:  # an unexpected error must not cost the other prompts their replies
-            log.exception("unexpected error")
+        except Exception as error:  # must not cost the other prompts their replies
+            log.exception("unexpected error while asking an endpoint")
             return JudgeError(f"{type(error).__name__}: {self.endpoint.without_key(str(error))}")
 
     def _reused(self, prompt: Prompt) -> Reply | None:
@@ -97,7 +94,7 @@ class ChatJudge:
                 reply = await self._ask(prompt, failures)
         except TimeoutError:
             if failures:
-                raise self._pauses.given_up(failures, deadline_s) from None
+                raise self._pauses.give_up(failures, deadline_s) from None
             raise JudgeDeadlineExceeded(
                 f"{self.endpoint.model} gave no answer within {deadline_s:g} s"
             ) from None
@@ -105,28 +102,28 @@ class ChatJudge:
         return reply
 
     async def _ask(self, prompt: Prompt, failures: list[JudgestreamError]) -> Reply:
-        """Ask until there is a reply; the caller bounds the time.
+        """Send the prompt until there is a reply; the caller limits the time.
 
         Raises:
-            JudgestreamError: there will be none.
+            JudgestreamError: there will be no reply.
         """
         requests, started = self._requests, monotonic()
         trying: Fix | None = None
         while True:
-            await self._pauses.quiet(started)
+            await self._pauses.wait_for_endpoint(started)
             fixes = requests.fixes | ({trying} if trying else frozenset())
             try:
                 reply = await requests.once(prompt, fixes)
             except Refused as refused:
                 if trying in fixes - requests.fixes:
-                    trying = None  # it was not that option
+                    trying = None  # the option was not the reason
                 else:
                     trying = remedy(refused.refusal, requests.body(prompt, fixes))
                     if trying is not None and trying not in fixes:
                         continue
                 failure = await self._proof.of_refusal(refused.refusal)
-            except NotChat as strange:
-                failure = await self._proof.of_strange(strange)
+            except NotChat as reason:
+                failure = await self._proof.of_not_chat(reason)
             except RetryableError as error:
                 failure = error
             else:
@@ -137,4 +134,4 @@ class ChatJudge:
                 raise failure
             failures.append(failure)
             self.usage.retries += 1
-            await self._pauses.after(failures, started)
+            await self._pauses.back_off(failures, started)

@@ -1,4 +1,4 @@
-"""An endpoint that speaks OpenAI's chat completions: where, how hard to ask, what was spent."""
+"""A chat-completions endpoint: its address, the limits of its use, and what was spent."""
 
 from dataclasses import dataclass, field
 from math import inf
@@ -8,16 +8,18 @@ from judgestream.core.types import Reply
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
-    """Where to ask, and how hard.
+    """Address and limits.
 
-    url              base, up to and with `/v1`
-    key              bearer token; empty for a server that wants none
-    top_logprobs     alternatives asked for per token; 0 for an endpoint that gives none
-    thinking_tokens  on top of the reply's, for a model that thinks before it speaks
-    deadline_s       for one prompt, all its tries included
-    patience_s       tries are made for so long; then the failure is told, for the caller to try again
-    prove            ask the known good prompt where a failure may be everybody's
-    reuse_s          a reply is kept for so long, for a prompt that is asked again since its request failed
+    url              base URL, up to and with `/v1`
+    key              bearer token; empty for a server without one
+    concurrency      prompts in progress at once
+    top_logprobs     alternatives per token to ask for; 0 for an endpoint without log-probabilities
+    thinking_tokens  added to the limit of the reply, for a model that thinks before it answers
+    deadline_s       for one prompt, retries included
+    patience_s       retries start within this time; then the failure is returned and the caller may retry
+    backoff_s        first pause between retries; doubled each time
+    prove            send the known good prompt where a failure may concern all prompts
+    reuse_s          how long a reply is kept for a prompt that is sent again because its request failed
     price_in, price_out   per million tokens, in any currency; for the cost counter
     """
 
@@ -42,7 +44,7 @@ class Endpoint:
 
 @dataclass(kw_only=True, slots=True)
 class Usage:
-    """What was spent since the judge was made. `reused` prompts cost nothing."""
+    """What was spent since the judge was created. `reused` prompts cost nothing."""
 
     prompts: int = 0
     input_tokens: int = 0

@@ -1,4 +1,4 @@
-"""One HTTP exchange with a chat endpoint: a body goes out, and a bounded answer comes back."""
+"""One HTTP exchange with a chat endpoint: a request body out, a response of limited size back."""
 
 import socket
 import ssl
@@ -13,13 +13,13 @@ from judgestream.backends.chat.replies import NotChat
 from judgestream.core.errors import EndpointUnreachable, JudgeUnavailable
 
 MAX_BODY = 16 << 20
-"""Bytes of one answer, unpacked."""
+"""Bytes of one response, unpacked."""
 MAX_ERROR_BODY = 64 << 10
 
 
 @dataclass(kw_only=True, slots=True)
 class Answer:
-    """What came back, whatever its status."""
+    """A response with any status."""
 
     status: int
     headers: Mapping[str, str]
@@ -27,7 +27,7 @@ class Answer:
 
 
 class Exchange:
-    """The connections to one endpoint. One event loop at a time; `close` when done."""
+    """The connections to one endpoint. One event loop at a time; call `close` when done."""
 
     def __init__(self, endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None) -> None:
         self._endpoint = endpoint
@@ -47,60 +47,60 @@ class Exchange:
         await self._client.aclose()
 
     async def post(self, body: Mapping[str, object]) -> Answer:
-        """One answer to one request.
+        """The response to one request.
 
         Raises:
-            NotChat: a success whose body is too large, or packed in a way that was not asked for.
-            EndpointUnreachable, JudgeUnavailable: no answer at all.
+            NotChat: a success whose body is too large, or has an unsupported content encoding.
+            EndpointUnreachable, JudgeUnavailable: no response.
         """
         try:
-            async with self._client.stream("POST", "chat/completions", json=body) as answer:
-                raw = await _bounded(answer)
-                return Answer(status=answer.status_code, headers=answer.headers, raw=raw)
+            async with self._client.stream("POST", "chat/completions", json=body) as response:
+                raw = await _body(response)
+                return Answer(status=response.status_code, headers=response.headers, raw=raw)
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            words = self._endpoint.without_key(str(error))
-            text = f"{self._endpoint.url}: {type(error).__name__}: {words}"
+            reason = self._endpoint.without_key(str(error))
+            text = f"{self._endpoint.url}: {type(error).__name__}: {reason}"
             if _unreachable(error):
                 raise EndpointUnreachable(text) from error
             raise JudgeUnavailable(text) from error
 
 
-async def _bounded(answer: httpx.Response) -> bytes:
-    """The body, unpacked, as far as it goes into memory safely. Raises: NotChat, see `Exchange.post`."""
-    success = answer.is_success
-    most = MAX_BODY if success else MAX_ERROR_BODY
+async def _body(response: httpx.Response) -> bytes:
+    """The unpacked body; of an error, the first part. Raises NotChat, see `Exchange.post`."""
+    success = response.is_success
+    limit = MAX_BODY if success else MAX_ERROR_BODY
     packed = bytearray()
-    async for part in answer.aiter_raw():
+    async for part in response.aiter_raw():
         packed += part
-        if len(packed) > most:
+        if len(packed) > limit:
             if success:
-                raise NotChat(f"more than {most >> 20} MiB")
+                raise NotChat(f"more than {limit >> 20} MiB")
             break
-    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("", "identity"):
-        return bytes(packed[:most])
+        return bytes(packed[:limit])
     try:
         if encoding not in ("gzip", "x-gzip", "deflate"):
             raise zlib.error(encoding)
-        unpacked = zlib.decompressobj(47).decompress(bytes(packed), most + 1)
+        unpacked = zlib.decompressobj(47).decompress(bytes(packed), limit + 1)
     except zlib.error as error:
         if success:
-            raise NotChat(f"content-encoding {encoding[:40]!r}, which was not asked for") from error
+            raise NotChat(f"unsupported content-encoding {encoding[:40]!r}") from error
         return b""
-    if success and len(unpacked) > most:
-        raise NotChat(f"more than {most >> 20} MiB when unpacked")
-    return unpacked[:most]
+    if success and len(unpacked) > limit:
+        raise NotChat(f"more than {limit >> 20} MiB when unpacked")
+    return unpacked[:limit]
 
 
 def _unreachable(error: BaseException) -> bool:
-    """Whether somebody has to act: the name does not resolve, or the connection cannot be trusted."""
+    """Whether an operator has to act: the name does not resolve, or the certificate is not trusted."""
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
         return True
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLError):
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
             return True
-        if isinstance(seen, socket.gaierror):
-            return seen.errno != socket.EAI_AGAIN
-        seen = seen.__cause__ or seen.__context__
+        if isinstance(cause, socket.gaierror):
+            return cause.errno != socket.EAI_AGAIN
+        cause = cause.__cause__ or cause.__context__
     return False

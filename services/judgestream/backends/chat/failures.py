@@ -1,8 +1,8 @@
-"""What a chat endpoint refuses -> whose failure it is, by status and the provider's words.
+"""Classification of a chat endpoint's error responses, by status and text.
 
-The table below is tried from the top. Providers agree on no codes, so the words are searched: `code`, `type`
-and `message` of the error, in any letter case. What is a release's failure is believed only when the known
-good prompt meets it, too; see `chat_proof`.
+The first matching row of `TABLE` counts. Providers have no common codes, so the text is searched: `code`,
+`type` and `message` of the error, in any letter case. A `ReleaseError` is raised only if the known good
+prompt fails, too; see `proof`.
 """
 
 import json
@@ -33,12 +33,12 @@ _TAG = re.compile(r"<script.*?</script>|<style.*?</style>|<[^>]{0,200}>", re.S |
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refusal:
-    """An answer that is not a success.
+    """A response that is not a success.
 
-    words      what the provider says, shortened
-    searched   the same with its codes, in small letters
-    param      the option that it names; ""
-    after_s    when to come again, as it says; 0 if it does not
+    words      the provider's message, shortened
+    searched   the same with its codes, in lower case
+    param      the option that the provider names; "" if none
+    after_s    seconds to wait before a retry, as the provider asks; 0 if it does not
     """
 
     status: int
@@ -54,7 +54,7 @@ class Refusal:
 def refusal(
     status: int, headers: Mapping[str, str], raw: bytes, *, secret: str, now: datetime
 ) -> Refusal:
-    """Read it. The secret is taken out of whatever the provider repeats."""
+    """Parse an error response. The secret is removed from everything that the provider repeats."""
     error = _error(raw)
     words = _clean(_message(error) if error is not None else _text(raw), secret)
     codes = ""
@@ -64,7 +64,7 @@ def refusal(
         param = str(error.get("param") or "")[:100]
     if 300 <= status < 400:
         target = _clean(headers.get("location", ""), secret)
-        words = f"redirects to {target}, and redirects are not followed: give the final URL"
+        words = f"redirects to {target}; redirects are not followed: give the final URL"
     return Refusal(
         status=status,
         words=words,
@@ -75,7 +75,7 @@ def refusal(
 
 
 def retry_after(value: str, now: datetime) -> float:
-    """Seconds, from seconds or an HTTP date; at most `LONGEST_RETRY_AFTER_S`."""
+    """Seconds to wait, from a `Retry-After` in seconds or as a date; at most `LONGEST_RETRY_AFTER_S`."""
     try:
         seconds = float(value)
     except ValueError:
@@ -117,7 +117,7 @@ MODEL = (
     "|deploymentnotfound|no endpoints found"
 )
 
-# statuses, what the words contain ("" for anything), whose failure it is
+# statuses, pattern in the text ("" for anything), class of error
 TABLE: tuple[tuple[frozenset[int], str, type[JudgestreamError]], ...] = (
     (frozenset({413}), "", PromptTooLong),
     (CLIENT, TOO_LONG, PromptTooLong),
@@ -133,26 +133,26 @@ TABLE: tuple[tuple[frozenset[int], str, type[JudgestreamError]], ...] = (
     (frozenset({408, 409, 425}), "", JudgeUnavailable),
     (frozenset({501, 505, 511}), "", RequestsRefused),
     (frozenset(range(500, 600)), "", JudgeUnavailable),
-    # 400 of who knows what, 405, 415, a redirect: every request's, or this one's
+    # other 400s, 405, 415, redirects: may concern every request, or this one only
     (ANY, "", RequestsRefused),
 )
 _COMPILED = tuple((statuses, re.compile(words), error) for statuses, words, error in TABLE)
 
 
-def whose(found: Refusal) -> type[JudgestreamError]:
-    """The class of error that the refusal looks like."""
+def classify(refused: Refusal) -> type[JudgestreamError]:
+    """The class of error that the response looks like."""
     return next(
         (
             error
             for statuses, words, error in _COMPILED
-            if found.status in statuses and words.search(found.searched)
+            if refused.status in statuses and words.search(refused.searched)
         ),
         RequestsRefused,
     )
 
 
 def _error(raw: bytes) -> Any:
-    """The error object, text or list in a JSON body; None where there is none."""
+    """The error object, text or list in a JSON body; None if there is none."""
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError):
@@ -163,8 +163,7 @@ def _error(raw: bytes) -> Any:
         return None
     for name in ("error", "errors", "detail", "message"):
         if body.get(name):
-            found = body[name]
-            return body if name == "message" else found
+            return body if name == "message" else body[name]
     return None
 
 

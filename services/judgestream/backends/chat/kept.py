@@ -1,4 +1,4 @@
-"""Replies kept for prompts that are asked again because another prompt of their request failed."""
+"""Replies kept for prompts that are sent again because another prompt of their request failed."""
 
 import hashlib
 from collections import OrderedDict
@@ -8,11 +8,11 @@ from time import monotonic
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply
 
-MOST_KEPT = 2048
+MAX_KEPT = 2048
 
 
 class KeptReplies:
-    """The latest replies, each for so many seconds; none at all for 0."""
+    """The latest replies, each for `reuse_s` seconds; none for 0."""
 
     def __init__(self, reuse_s: float) -> None:
         self._reuse_s = reuse_s
@@ -22,14 +22,14 @@ class KeptReplies:
         if not self._reuse_s:
             return
         self._kept[_key(prompt)] = (monotonic(), reply)
-        while len(self._kept) > MOST_KEPT:
+        while len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)
 
     def get(self, prompt: Prompt) -> Reply | None:
         if not self._reuse_s:
             return None
-        at, reply = self._kept.get(_key(prompt), (-inf, None))
-        return None if monotonic() - at > self._reuse_s else reply
+        kept_at, reply = self._kept.get(_key(prompt), (-inf, None))
+        return None if monotonic() - kept_at > self._reuse_s else reply
 
 
 def _key(prompt: Prompt) -> bytes:

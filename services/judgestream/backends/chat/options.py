@@ -1,8 +1,8 @@
-"""How an endpoint is asked: as the protocol says, until it refuses an option.
+"""Options of a request, and what to do where an endpoint refuses one.
 
-An option that only steers the writing is replaced or left out where the endpoint does not take it, which is
-tried with the same prompt and kept if it helps. Options that change what a reading is (`logprobs`) never are:
-then the release pauses, and the error says how to install it instead.
+An option that only affects generation is replaced or left out where the endpoint does not support it: the
+same prompt is sent again, and the fix is kept if it helps. Options that change the meaning of a reading
+(`logprobs`) are never left out: the release pauses, and the error says how to install it instead.
 """
 
 import re
@@ -16,7 +16,7 @@ from judgestream.core.templates import messages
 
 LINE_TOKENS = 16
 """Tokens for the score line, on top of the explanation's budget. No stop text is sent: some models begin with
-an empty line or with their thoughts, some endpoints refuse it, and the line is cut here as well."""
+an empty line or with their thoughts, some endpoints refuse it, and the line is cut on our side anyway."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +32,7 @@ class Fix:
 
 FIXES = (
     Fix(option="max_tokens", instead="max_completion_tokens"),
-    # models that think have a temperature of their own
+    # thinking models have a fixed temperature
     Fix(option="temperature"),
 )
 
@@ -60,17 +60,17 @@ def question(
     return body
 
 
-def remedy(found: Refusal, body: Mapping[str, Any]) -> Fix | None:
-    """The fix for an option of this body that the refusal names."""
-    if found.status not in (400, 422):
+def remedy(refused: Refusal, body: Mapping[str, Any]) -> Fix | None:
+    """The fix for an option of this body that the error names; None if there is none."""
+    if refused.status not in (400, 422):
         return None
-    return next((fix for fix in FIXES if fix.option in body and _names(found, fix.option)), None)
+    return next((fix for fix in FIXES if fix.option in body and _names(refused, fix.option)), None)
 
 
-def hint(found: Refusal) -> str:
-    """What to do about an option that is never left out by itself."""
-    return next((text for option, text in HINTS.items() if option in found.searched), "")
+def hint(refused: Refusal) -> str:
+    """What the operator can do about an option that is never left out; "" if nothing."""
+    return next((text for option, text in HINTS.items() if option in refused.searched), "")
 
 
-def _names(found: Refusal, option: str) -> bool:
-    return found.param == option or bool(re.search(rf"\b{option}\b", found.searched))
+def _names(refused: Refusal, option: str) -> bool:
+    return refused.param == option or bool(re.search(rf"\b{option}\b", refused.searched))

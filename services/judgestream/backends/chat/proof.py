@@ -1,6 +1,6 @@
-"""Proof of whose a failure is: one prompt's, or the whole endpoint's.
+"""The distinction between a failure of one prompt and one of the whole endpoint.
 
-The second is believed once the known good prompt fails, too.
+The whole endpoint is assumed to fail only if the known good prompt fails, too.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from math import inf
 from time import monotonic
 
 from judgestream.backends.chat.endpoint import Endpoint, Usage
-from judgestream.backends.chat.failures import Refusal, whose
+from judgestream.backends.chat.failures import Refusal, classify
 from judgestream.backends.chat.options import hint
 from judgestream.backends.chat.pauses import Pauses
 from judgestream.backends.chat.replies import NotChat
@@ -30,13 +30,13 @@ from judgestream.core.prompt import Prompt
 from judgestream.core.templates import CHAT
 
 EVIDENCE_S = 2.0
-"""After an answer the endpoint is taken to work for so long, where a body alone is strange."""
+"""After a reply the endpoint is assumed to work for this long, if only a body is not a chat completion."""
 STILL_BAD_S = 1.0
-"""After a known good prompt failed, other failures are taken to be the endpoint's for so long."""
+"""After the known good prompt failed, other failures are assumed to be the endpoint's for this long."""
 
 
 class Proof:
-    """Tells whose a failure is. Asks the known good prompt only where the endpoint's description says so."""
+    """Classifies failures. Sends the known good prompt only where `Endpoint.prove` is set."""
 
     def __init__(
         self, endpoint: Endpoint, requests: Requests, pauses: Pauses, usage: Usage
@@ -51,30 +51,30 @@ class Proof:
             text=known_good(CHAT)[0].prompt, grammar=CHAT.forms["pair"].grammar
         )
 
-    async def of_refusal(self, found: Refusal) -> JudgestreamError:
-        """Whose failure the refusal is."""
-        kind, url, model = whose(found), self._endpoint.url, self._endpoint.model
+    async def of_refusal(self, refused: Refusal) -> JudgestreamError:
+        """The error for a response that is not a success."""
+        kind, url, model = classify(refused), self._endpoint.url, self._endpoint.model
         if issubclass(kind, RetryableError):
-            if found.after_s:
-                self._pauses.ask_for_quiet(found.after_s, str(found))
-            return kind(f"{url}: {found}")
+            if refused.after_s:
+                self._pauses.pause_all(refused.after_s, str(refused))
+            return kind(f"{url}: {refused}")
         if not issubclass(kind, ReleaseError):
-            return kind(f"{model}: {found}")
+            return kind(f"{model}: {refused}")
         if kind is RequestsRefused and not self._endpoint.prove:
-            return RejectedByJudge(f"{model}: {found}")
+            return RejectedByJudge(f"{model}: {refused}")
         if self._endpoint.prove:
             try:
                 if await self._works():
-                    return RejectedByJudge(f"{model}: {found}")
+                    return RejectedByJudge(f"{model}: {refused}")
             except RetryableError as error:
                 return error
-        return kind(f"{self._words(kind)} ({found}){hint(found)}")
+        return kind(f"{self._words(kind)} ({refused}){hint(refused)}")
 
-    async def of_strange(self, strange: NotChat) -> JudgestreamError:
-        """Whose failure a success is that is not a chat completion."""
+    async def of_not_chat(self, reason: NotChat) -> JudgestreamError:
+        """The error for a success that is not a chat completion."""
         url = self._endpoint.url
         text = self._endpoint.without_key(
-            f"{url} answers, but not as a chat completions endpoint ({strange})"
+            f"{url} answers, but not as a chat completions endpoint ({reason})"
         )
         answered = monotonic() - self._requests.answered_at < EVIDENCE_S
         if not self._endpoint.prove or answered:
@@ -91,26 +91,26 @@ class Proof:
             QuotaExhausted: f"the account behind the key for {url} cannot pay",
             ModelUnknown: f"{url} has no model {self._endpoint.model!r}, or is not a chat endpoint",
         }
-        return texts.get(kind, f"{url} refuses every request, a known good one, too")
+        return texts.get(kind, f"{url} refuses every request, even a known good one")
 
     async def _works(self) -> bool:
-        """Whether the endpoint answers the known good prompt now. Of many that want to know, one asks.
+        """Whether the endpoint answers the known good prompt now. Concurrent callers share one request.
 
         Raises:
-            RetryableError: it cannot be told.
+            RetryableError: unknown, because this request failed in a way that may pass.
         """
-        came = monotonic()
+        called_at = monotonic()
         async with self._proving:
-            if self._requests.good_since >= came:
+            if self._requests.good_since >= called_at:
                 return True
-            if self._bad_since >= came - STILL_BAD_S:
+            if self._bad_since >= called_at - STILL_BAD_S:
                 return False
             sent_at = monotonic()
             self._usage.probes += 1
             try:
                 await self._requests.once(self._known_good, self._requests.fixes)
             except Refused as refused:
-                kind = whose(refused.refusal)
+                kind = classify(refused.refusal)
                 if issubclass(kind, RetryableError):
                     raise kind(f"{self._endpoint.url}: {refused.refusal}") from None
             except (NotChat, EndpointUnreachable):

@@ -1,8 +1,8 @@
-"""What a chat endpoint answers, whatever it is -> a reply.
+"""Parsing of a chat endpoint's responses into replies.
 
-Endpoints differ in all that the protocol leaves open, and some break it. Nothing in a body raises anything
-but `NotChat`, which says that it is not a chat completion at all. What cannot be read is an empty text, or a
-distribution of zeros: an unreadable reading, which is counted as such.
+Endpoints differ in everything that the protocol leaves open, and some violate it. Parsing raises only
+`NotChat`, for a body that is not a chat completion at all. What is unreadable becomes an empty text or a
+distribution of zeros, that is, an unreadable reading, which is counted as such.
 """
 
 import json
@@ -19,7 +19,7 @@ from judgestream.core.templates.base import Grammar
 from judgestream.core.types import Reply
 
 MAX_CONTENT = 1 << 20
-"""Characters of a reply that are looked at."""
+"""Characters of a reply that are parsed."""
 
 MAX_TOKENS = 2**32 - 1
 
@@ -30,19 +30,19 @@ _NOT_CLOSED = re.compile(rf"\A\s*(?:<(?:{_TAGS})>|\[THINK\]).*\Z", re.S | re.I)
 _CHANNELS = re.compile(r"\A.*<\|channel\|>final<\|message\|>|<\|(?:end|return)\|>\s*\Z", re.S)
 _FENCE = re.compile(r"^\s*(?:```|~~~)\w*\s*$", re.M)
 
-# how some servers spell white space inside their tokens
+# spellings of white space in the tokens of some servers
 _SPELLINGS = str.maketrans({"\u2581": " ", "\u0120": " ", "\u010a": "\n"})
 
 
 class NotChat(Exception):
-    """The body is not that of a chat completion; the text says what it is."""
+    """The body is not that of a chat completion; the message describes it."""
 
 
 def parsed(raw: bytes) -> Mapping[str, Any]:
     """The JSON object.
 
     Raises:
-        NotChat: it is not one.
+        NotChat: not a JSON object.
     """
     try:
         body = json.loads(raw)
@@ -56,25 +56,26 @@ def parsed(raw: bytes) -> Mapping[str, Any]:
 def reply_of(body: Mapping[str, Any], prompt: Prompt, *, asked: int, latency_s: float) -> Reply:
     """The reply to this prompt.
 
-    asked  alternatives per token that were asked for; of fewer, what is hidden is like what is shown
+    asked  alternatives per token that were requested; where fewer are shown, the hidden ones are assumed
+           to be distributed like the shown ones
 
     Raises:
-        NotChat: there is no message in it.
+        NotChat: no message in the body.
     """
     choice = _first(body.get("choices"))
     message = choice.get("message") if choice is not None else None
     if choice is None or not isinstance(message, Mapping):
         raise NotChat(f"JSON without choices and a message: {_glimpse(json.dumps(body).encode())}")
     content = content_of(message)
-    text = spoken(content)
+    text = visible_text(content)
     if not prompt.max_tokens:
         text = _first_line(text)
     grammar = prompt.grammar
     labels = parse_labels(text, grammar)
     probs = _probabilities(choice.get("logprobs"), content, text, grammar, labels, asked)
     cut = choice.get("finish_reason") == "length" and (prompt.max_tokens > 0 or labels is None)
-    spent = body.get("usage")
-    usage = spent if isinstance(spent, Mapping) else {}
+    reported = body.get("usage")
+    usage = reported if isinstance(reported, Mapping) else {}
     return Reply(
         text=limits.cut(text, limits.REPLY),
         score_probs=probs,
@@ -86,21 +87,21 @@ def reply_of(body: Mapping[str, Any], prompt: Prompt, *, asked: int, latency_s: 
 
 
 def content_of(message: Mapping[str, Any]) -> str:
-    """The text of a message: plain, in parts (thinking left out), or a refusal; "" without any."""
+    """The text of a message: plain, in parts (without thinking), or a refusal; "" if there is none."""
     content = message.get("content")
     if isinstance(content, str):
-        found = content
+        text = content
     elif isinstance(content, Sequence):
-        found = "".join(_part(part) for part in content)
+        text = "".join(_part(part) for part in content)
     else:
-        found = ""
-    if not found.strip() and isinstance(message.get("refusal"), str):
-        found = message["refusal"]
-    return limits.clean(found[:MAX_CONTENT])
+        text = ""
+    if not text.strip() and isinstance(message.get("refusal"), str):
+        text = message["refusal"]
+    return limits.clean(text[:MAX_CONTENT])
 
 
-def spoken(content: str) -> str:
-    """What is said once the thinking is done, without fences and empty first lines."""
+def visible_text(content: str) -> str:
+    """The reply after the thinking, without code fences and leading empty lines."""
     text = _CHANNELS.sub("", content)
     text = _THOUGHT.sub("", text)
     text = _OPENED_BY_THE_TEMPLATE.sub("", text)
@@ -109,17 +110,17 @@ def spoken(content: str) -> str:
 
 
 def thinking(body: Mapping[str, Any]) -> bool:
-    """Whether the reply shows that the model thinks before it speaks."""
+    """Whether the reply shows that the model thinks before it answers."""
     choice = _first(body.get("choices")) or {}
     message = choice.get("message")
     if not isinstance(message, Mapping):
         return False
-    told = message.get("reasoning_content") or message.get("reasoning")
-    return bool(told) or bool(re.match(rf"\s*<(?:{_TAGS})>", content_of(message), re.I))
+    thoughts = message.get("reasoning_content") or message.get("reasoning")
+    return bool(thoughts) or bool(re.match(rf"\s*<(?:{_TAGS})>", content_of(message), re.I))
 
 
 def count(value: object) -> int:
-    """A number of tokens; 0 for what is none."""
+    """A number of tokens; 0 if invalid."""
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -128,10 +129,9 @@ def count(value: object) -> int:
 
 
 def steps_of(logprobs: object, asked: int) -> list[Step]:
-    """The protocol's `logprobs.content`; [] where anything of it is not as the protocol says.
+    """The protocol's `logprobs.content`; [] where any part of it is malformed.
 
-    A token missing from its own alternatives is added. An entry that shows fewer alternatives than asked for
-    hides the rest, which is taken to be spread like what it shows.
+    A token that is missing from its own alternatives is added. For `asked` see `reply_of`.
     """
     content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
     if not isinstance(content, Sequence) or isinstance(content, str | bytes):
@@ -146,9 +146,9 @@ def _step(entry: object, asked: int) -> Step | None:
     token = entry["token"].translate(_SPELLINGS)
     shown = entry.get("top_logprobs")
     alternatives: dict[str, float] = {}
-    given = [one for one in shown if isinstance(one, Mapping)] if isinstance(shown, list) else []
-    for one in (*given, entry):
-        name, share = one.get("token"), _probability(one.get("logprob"))
+    given = [item for item in shown if isinstance(item, Mapping)] if isinstance(shown, list) else []
+    for item in (*given, entry):
+        name, share = item.get("token"), _probability(item.get("logprob"))
         if isinstance(name, str) and share is not None:
             alternatives.setdefault(name.translate(_SPELLINGS), share)
     total = sum(alternatives.values())
@@ -181,18 +181,18 @@ def _probabilities(
     labels: tuple[int, ...] | None,
     asked: int,
 ) -> tuple[float, ...]:
-    """From the log-probabilities where they belong to the line that was read; else all on that line."""
+    """From the log-probabilities if they belong to the line that was read; else all mass on that line."""
     steps = _at_the_line(steps_of(logprobs, asked), content, text)
     if labels is None:
         return joint(steps, grammar) if steps else certain(text, grammar)
-    told = written(steps, grammar, TOLERANT)
-    if told == tuple(grammar.labels[at] for at in labels):
+    spelled = written(steps, grammar, TOLERANT)
+    if spelled == tuple(grammar.labels[at] for at in labels):
         return joint(steps, grammar, skip=TOLERANT)
     return certain(text, grammar)
 
 
 def _at_the_line(steps: Sequence[Step], content: str, text: str) -> list[Step]:
-    """The steps from the score line on; [] if they do not spell this reply."""
+    """The steps from the score line to the end; [] if they do not spell this reply."""
     line = _first_line(text)
     whole = "".join(step.token for step in steps)
     spelt = whole.rfind(content.strip())

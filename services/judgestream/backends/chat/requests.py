@@ -1,4 +1,4 @@
-"""One prompt as one request to a chat endpoint, asked with what was learnt about its options."""
+"""One prompt as one request to a chat endpoint, with the options that the endpoint supports."""
 
 from collections.abc import Callable, Mapping, Set
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from judgestream.core.types import Reply
 
 
 class Refused(Exception):
-    """An answer that is not a success."""
+    """A response that is not a success."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(str(refusal))
@@ -23,11 +23,11 @@ class Refused(Exception):
 
 
 class Requests:
-    """Requests to one endpoint, each made once.
+    """Requests to one endpoint, without retries.
 
-    fixes         what every request is asked with, learnt from refusals
-    answered_at   when the latest chat completion came
-    good_since    when the latest request was sent that got one
+    fixes         applied to every request; learnt from earlier errors
+    answered_at   when the latest chat completion arrived
+    good_since    when the latest request that got one was sent
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class Requests:
         """One request.
 
         Raises:
-            Refused: another status than success, or an error in the body.
+            Refused: a status other than success, or an error in the body.
             NotChat: a success that is not a chat completion.
-            EndpointUnreachable, JudgeUnavailable: no answer at all.
+            EndpointUnreachable, JudgeUnavailable: no response.
         """
         sent_at = monotonic()
         answer = await self._exchange.post(self.body(prompt, fixes))
@@ -72,11 +72,11 @@ class Requests:
         self.good_since = max(self.good_since, sent_at)
         self._usage.add(reply, self._endpoint)
         if reply.finish_reason == "length" and thinking(body):
-            self._tell_thoughts_cut()
+            self._warn_thoughts_cut()
         return reply
 
     def learn(self, fix: Fix) -> None:
-        """Ask with it from now on: it has helped."""
+        """Apply the fix to all later requests."""
         if fix not in self.fixes:
             self.fixes |= {fix}
             self._say(f"{self._endpoint.url} refuses {fix.option}: from now on {fix}")
@@ -86,16 +86,16 @@ class Requests:
             status, answer.headers, answer.raw, secret=self._endpoint.key, now=datetime.now(UTC)
         )
 
-    def _tell_thoughts_cut(self) -> None:
+    def _warn_thoughts_cut(self) -> None:
         if not self._thoughts_cut:
             self._thoughts_cut = True
             self._say(
-                f"{self._endpoint.model} was cut while it still thought: install the release with"
-                " --thinking-tokens 2000, or as many as it needs"
+                f"{self._endpoint.model} was cut while it was thinking: install the release with"
+                " --thinking-tokens 2000, or more"
             )
 
 
 def _status_inside(error: object) -> int:
-    """Of an error that came with a success: its own code where that is one, else a refusal."""
+    """The status of an error in the body of a success: its own code if valid, else 400."""
     code = error.get("code") if isinstance(error, Mapping) else None
     return code if isinstance(code, int) and 400 <= code < 600 else 400
