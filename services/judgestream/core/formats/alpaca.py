@@ -1,14 +1,14 @@
 """AlpacaEval's files: annotated pairs, model outputs, and the reduced form of prompts with outputs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from judgestream.core.formats.base import (
     Draft,
     Found,
     RequestFormat,
-    Vote,
     dataset_name,
-    pair_of,
+    pair_draft,
 )
 from judgestream.core.formats.fields import Fields, SetAside
 from judgestream.core.formats.reasons import Aside, NoLabel
@@ -37,7 +37,16 @@ def convert(fields: Fields) -> Draft:
     texts = [fields.text(f"output_{k}") for k in (1, 2)]
     systems = [fields.name(f"generator_{k}") for k in (1, 2)]
     winner = side(fields.optional_number("preference"))
-    return _draft(fields, None, question, texts, systems, fields.name("annotator"), winner)
+    annotator = fields.name("annotator") or "annotator"
+    return pair_draft(
+        "alpaca-eval",
+        fields,
+        question=question,
+        texts=texts,
+        systems=systems,
+        annotator=annotator,
+        winner=winner,
+    )
 
 
 def convert_output(fields: Fields) -> Draft:
@@ -90,32 +99,17 @@ class AlpacaEval:
             question, baseline = prompt
             texts, systems = [baseline, fields.text("output")], [BASELINE, fields.name("model")]
             winner = side(fields.optional_number("preference"))
-            yield _draft(fields, number, question, texts, systems, TEACHER, winner)
-
-
-def _draft(
-    fields: Fields,
-    number: str | None,
-    question: str,
-    texts: list[str],
-    systems: list[str],
-    annotator: str,
-    winner: str | NoLabel,
-) -> Draft:
-    lost = (winner,) if isinstance(winner, NoLabel) else ()
-    votes = (
-        ()
-        if isinstance(winner, NoLabel)
-        else (Vote(annotator=annotator or "annotator", winner=winner),)
-    )
-    return Draft(
-        name=dataset_name("alpaca-eval", number, fields, question, *texts, *systems),
-        question=question,
-        candidates=pair_of(texts, systems),
-        votes=votes,
-        unlabelled=lost,
-        place=fields.place,
-    )
+            draft = pair_draft(
+                "alpaca-eval",
+                fields,
+                number=number,
+                question=question,
+                texts=texts,
+                systems=systems,
+                annotator=TEACHER,
+                winner=winner,
+            )
+            yield replace(draft, place=fields.place)
 
 
 ALPACA_EVAL = RequestFormat(

@@ -247,6 +247,35 @@ def pair_of(texts: Sequence[str], systems: Sequence[str] = ("", "")) -> tuple[Ca
     )
 
 
+def pair_draft(
+    form: str,
+    fields: Fields,
+    *,
+    question: str,
+    texts: Sequence[str],
+    systems: Sequence[str],
+    annotator: str,
+    winner: str | NoLabel,
+    number: str | None = None,
+    reference: str | None = None,
+) -> Draft:
+    """Two answers with the vote of one annotator, or the reason why it is not a label."""
+    votes: tuple[Vote, ...] = ()
+    unlabelled: tuple[NoLabel, ...] = ()
+    if isinstance(winner, NoLabel):
+        unlabelled = (winner,)
+    else:
+        votes = (Vote(annotator=annotator, winner=winner),)
+    return Draft(
+        name=dataset_name(form, number, fields, question, *texts, *systems),
+        question=question,
+        candidates=pair_of(texts, systems),
+        reference=reference,
+        votes=votes,
+        unlabelled=unlabelled,
+    )
+
+
 def digest(*parts: str, length: int) -> str:
     """Hex digits of SHA-256 over the parts, framed so that no two lists of parts run together."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:length]

@@ -7,8 +7,8 @@ from judgestream.core.formats.base import (
     Draft,
     Found,
     RequestFormat,
-    Vote,
     dataset_name,
+    pair_draft,
     pair_of,
 )
 from judgestream.core.formats.fields import Fields, SetAside
@@ -47,16 +47,16 @@ def pairs_of_solutions(fields: Fields) -> Iterator[Found]:
     texts = {name: one.text("solution") for name, one in solutions.items()}
     right = {name: one.values[_GSM8K] is True for name, one in solutions.items()}
     for first, second in combinations(solvers, 2):
-        pair = texts[first], texts[second]
-        winner = "1" if right[first] else "2"
-        decided = right[first] != right[second]
-        yield Draft(
-            name=dataset_name("gsm8k", None, fields, question, *pair, first, second),
+        winner = ("1" if right[first] else "2") if right[first] != right[second] else None
+        yield pair_draft(
+            "gsm8k",
+            fields,
             question=question,
-            candidates=pair_of(pair, (first, second)),
+            texts=(texts[first], texts[second]),
+            systems=(first, second),
+            annotator="gold",
+            winner=winner or NoLabel.EQUAL_SCORES,
             reference=truth,
-            votes=(Vote(annotator="gold", winner=winner),) if decided else (),
-            unlabelled=() if decided else (NoLabel.EQUAL_SCORES,),
         )
 
 
@@ -80,16 +80,23 @@ def pairs_of_completions(fields: Fields) -> Iterator[Found]:
         fields.set_aside(Aside.NO_PARTNER, "completions", "has fewer than two entries")
     read = [(one.text("response"), one.name("model"), _score(one)) for one in completions]
     for (first, model, high), (second, other, low) in combinations(read, 2):
-        lost = NoLabel.NO_WINNER if high is None or low is None else NoLabel.EQUAL_SCORES
-        decided = high is not None and low is not None and high != low
-        winner = "1" if decided and (high or 0) > (low or 0) else "2"
-        yield Draft(
-            name=dataset_name("ultrafeedback", None, fields, question, first, second, model, other),
+        yield pair_draft(
+            "ultrafeedback",
+            fields,
             question=question,
-            candidates=pair_of((first, second), (model, other)),
-            votes=(Vote(annotator="gpt-4", winner=winner),) if decided else (),
-            unlabelled=() if decided else (lost,),
+            texts=(first, second),
+            systems=(model, other),
+            annotator="gpt-4",
+            winner=_higher(high, low),
         )
+
+
+def _higher(first: float | None, second: float | None) -> str | NoLabel:
+    if first is None or second is None:
+        return NoLabel.NO_WINNER
+    if first == second:
+        return NoLabel.EQUAL_SCORES
+    return "1" if first > second else "2"
 
 
 def _score(completion: Fields) -> float | None:
