@@ -1,7 +1,10 @@
-import random
+"""Tumbling windows of event time, by hand and for any instant, size and zone."""
+
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from judgestream.evaluation.time_windows import (
     EARLIEST,
@@ -51,17 +54,48 @@ def test_a_size_that_does_not_divide_the_day_is_aligned_to_the_epoch() -> None:
     assert found == TimeWindow(start=EPOCH + timedelta(hours=21), end=EPOCH + timedelta(hours=28))
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_every_instant_is_in_exactly_one_window(seed: int) -> None:
-    draw = random.Random(seed)
-    size = timedelta(microseconds=draw.randrange(1, 10 ** draw.randrange(1, 12)))
-    when = EPOCH + timedelta(microseconds=draw.randrange(-(10**16), 10**16))
+SIZES = st.timedeltas(min_value=TICK, max_value=timedelta(days=400))
+INSTANTS = st.datetimes(timezones=st.just(UTC))
+
+
+@given(when=INSTANTS, size=SIZES)
+def test_every_instant_is_in_exactly_one_window(when: datetime, size: timedelta) -> None:
     found = window_of(when, size)
-    assert found.start <= when < found.end
+    assert found.start <= when <= found.end
+    assert when < found.end or found.end == LATEST
+    whole = EARLIEST < found.start and found.end < LATEST
+    if not whole:  # cut short where the calendar ends
+        return
     assert found.end - found.start == size
+    assert (found.start - EPOCH) % size == timedelta(0)
     assert window_of(found.start, size) == found
     assert window_of(found.start - TICK, size).end == found.start
     assert window_of(found.end, size).start == found.end
+
+
+@given(when=INSTANTS, size=SIZES, minutes=st.integers(-14 * 60, 14 * 60))
+def test_the_window_does_not_depend_on_the_zone(
+    when: datetime, size: timedelta, minutes: int
+) -> None:
+    zone = timezone(timedelta(minutes=minutes))
+    try:
+        shown = when.astimezone(zone)
+    except OverflowError:  # the calendar ends in that zone
+        return
+    assert window_of(shown, size) == window_of(when, size)
+
+
+@given(
+    window=st.builds(window_of, INSTANTS, SIZES),
+    earlier=INSTANTS,
+    later=INSTANTS,
+    lateness=st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=400)),
+)
+def test_a_final_window_stays_final_as_the_watermark_advances(
+    window: TimeWindow, earlier: datetime, later: datetime, lateness: timedelta
+) -> None:
+    first, second = sorted((earlier, later))
+    assert is_final(window, second, lateness) or not is_final(window, first, lateness)
 
 
 @pytest.mark.parametrize(

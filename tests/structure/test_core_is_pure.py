@@ -1,4 +1,4 @@
-"""What the core must not touch: only the standard library, no file, no clock, no hidden randomness."""
+"""Purity of `core` and `evaluation`: only the standard library, no file, no clock, no hidden randomness."""
 
 import ast
 import sys
@@ -12,11 +12,11 @@ from tests.paths import ROOT
 from tests.structure.imports import imports, within
 
 PACKAGE = ROOT / "services" / "judgestream"
-CORE = sorted((PACKAGE / "core").rglob("*.py"))
+PURE = sorted(path for name in ("core", "evaluation") for path in (PACKAGE / name).rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_the_core_imports_the_standard_library_and_itself(path: Path) -> None:
+@pytest.mark.parametrize("path", PURE, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_pure_package_imports_only_the_standard_library_and_ours(path: Path) -> None:
     tops = {module.split(".")[0] for module in imports(path)} - {"judgestream"}
     assert tops <= sys.stdlib_module_names
 
@@ -26,8 +26,8 @@ WORLD |= {"tempfile", "threading", "time", "urllib", "uuid"}
 CALLS = {"open", "print", "input", "exec", "eval", "now", "utcnow", "today"}
 
 
-@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_the_core_touches_no_file_no_clock_and_no_hidden_randomness(path: Path) -> None:
+@pytest.mark.parametrize("path", PURE, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_pure_package_touches_no_file_no_clock_and_no_hidden_randomness(path: Path) -> None:
     assert {module.split(".")[0] for module in imports(path)} & WORLD == set()
     assert [m for m in imports(path) if within(m, "random") and m != "random"] == []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

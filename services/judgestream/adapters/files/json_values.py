@@ -1,7 +1,7 @@
-"""JSON text read through a window that moves over it: memory holds one value, not the file.
+"""Incremental JSON reader: memory holds one value, not the file.
 
-`ijson` is faster on arrays, and does not replace this: it refuses the NaN that Python and pandas write, and
-cannot tell an object that is a record from one that holds the rows.
+Our own code instead of `ijson`, which rejects the NaN that Python and pandas write and cannot distinguish an
+object that is a record from one that holds the rows.
 """
 
 import codecs
