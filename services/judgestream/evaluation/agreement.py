@@ -17,15 +17,15 @@ Confusion = Mapping[tuple[Hashable, Hashable], int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agreement:
-    """How far predictions match gold. All rates are shares, 0 to 1; None when `n` is 0.
+    """Agreement of predictions with gold. All rates are shares, 0 to 1; None if `n` is 0.
 
     n           pairs compared: gold known and prediction readable
     unscored    gold known, prediction None: in no rate below, so publish it beside them
-    unlabelled  gold None: nothing to compare with
+    unlabelled  gold None
     accuracy    share of `n` that is equal
-    classes     what precision, recall and f1 are means over: those of the gold, or the declared ones
+    classes     the classes that the next three average over: those of the gold, or the declared ones
     precision, recall, f1   unweighted means over `classes`
-    judgelm     the same by JudgeLM's definition, whose class set grows with the predictions
+    judgelm     the same by JudgeLM's definition, over the classes of gold and predictions
     """
 
     n: int

@@ -1,4 +1,4 @@
-"""Brier score: how far probabilities are from what was true. Lower is better; it rewards sharpness, too."""
+"""Brier score: mean squared distance of probabilities from the truth. Lower is better."""
 
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -19,11 +19,11 @@ def brier(
     (1950). The interval is that of a mean, robust to verdicts that share a prompt. None for no verdicts.
 
     Args:
-        probabilities: per verdict the probability of each outcome; an outcome that is missing has 0.
-        clusters: which verdicts belong together, see `clusters`.
+        probabilities: per verdict the probability of each outcome; a missing outcome has 0.
+        clusters: the cluster of every verdict, see `clusters`.
 
     Raises:
-        ValueError: lists of other lengths.
+        ValueError: the lists differ in length.
     """
     scores = [
         sum((share - (outcome == truth)) ** 2 for outcome, share in of.items())

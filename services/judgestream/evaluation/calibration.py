@@ -1,4 +1,4 @@
-"""Whether confidences mean what they say: calibration error without its small-sample bias, Brier score."""
+"""Expected calibration error, with what chance alone contributes to it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ BINS = 10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calibration:
-    """Expected calibration error of `n` verdicts, 0 to 1, and what to hold it against.
+    """Expected calibration error of `n` verdicts, 0 to 1, and the values to compare it with.
 
-    ece              sum over bins of |sum of confidences - hits| / n, as published everywhere. Biased upward:
-                     a perfectly calibrated judge shows .11 at n = 50
-    if_calibrated    what a perfectly calibrated judge with these confidences shows on average
-    at_most          what such a judge exceeds in 5 % of samples
+    ece              sum over bins of |sum of confidences - hits| / n, the published measure. Biased upward:
+                     a perfectly calibrated judge has .11 at n = 50
+    if_calibrated    mean `ece` of a perfectly calibrated judge with these confidences
+    at_most          the value that such a judge exceeds in 5 % of samples
     debiased         sqrt(ece^2 - if_calibrated^2), 0 when negative: the estimate of the true error
     interval         of the true error; covers at least its level, more where the error is small
     calibrated       whether the sample is compatible with a calibrated judge: ece <= at_most
@@ -47,11 +47,11 @@ def calibration(
         hits: whether that outcome was right, in the same order.
 
     Raises:
-        ValueError: lists of other lengths, or a confidence outside 0 to 1.
+        ValueError: the lists differ in length, or a confidence outside 0 to 1.
     """
     rows = list(zip(confidences, hits, strict=True))
     if not all(0.0 <= confidence <= 1.0 for confidence, _ in rows):
-        raise ValueError("a confidence lies between 0 and 1")
+        raise ValueError("invalid confidence: use probabilities between 0 and 1")
     if not rows:
         return None
     n = len(rows)
@@ -84,7 +84,7 @@ def calibration(
 
 
 def bin_of(confidence: float, bins: int = BINS) -> int:
-    """Which of the bins of equal width a confidence falls in; 1.0 in the last."""
+    """Index of the equal-width bin of a confidence; 1.0 is in the last."""
     return min(bins - 1, int(confidence * bins))
 
 
@@ -94,9 +94,9 @@ def _mean_noise(variances: Sequence[float]) -> float:
 
 
 def _noise_quantile(variances: Sequence[float], share: float) -> float:
-    """The value that the sum of |N(0, v)| stays below with probability `share`.
+    """Quantile `share` of the sum of |N(0, v)|.
 
-    By a gamma distribution of the same mean and variance, its quantile after Wilson and Hilferty (1931):
+    From a gamma distribution of the same mean and variance, by Wilson and Hilferty (1931):
     4 % too high for a single bin, exact to the third digit for ten alike.
     """
     mean = _mean_noise(variances)

@@ -1,7 +1,7 @@
-"""Means and shares over verdicts that share a prompt, which are fewer observations than they look.
+"""Means and shares of clustered values, such as several verdicts on one prompt.
 
-Verdicts on one prompt are right or wrong together more often than by chance, so an interval that takes them
-for independent is too narrow: at an intra-prompt correlation of .2 and 15 verdicts per prompt it covers 66 %
+Verdicts on one prompt are right or wrong together more often than by chance, so an interval that assumes
+independence is too narrow: at an intra-prompt correlation of .2 and 15 verdicts per prompt it covers 66 %
 instead of 95 %. Here a cluster, not a verdict, is the observation.
 """
 
@@ -17,9 +17,9 @@ from judgestream.evaluation.quantiles import student_t
 class Mean:
     """A mean of `n` values in `clusters` clusters.
 
-    design_effect   how many times larger its variance is than that of as many independent values, at least
-                    1; `n / design_effect` independent ones would tell as much
-    interval        None where there is a single cluster with several values: nothing shows how clusters vary
+    design_effect   ratio of its variance to that of `n` independent values, at least 1; the effective sample
+                    size is `n / design_effect`
+    interval        None for a single cluster of several values: nothing shows how clusters vary
     """
 
     value: float
@@ -44,20 +44,20 @@ def clustered_mean(
     highest: float = 1.0,
     level: float = LEVEL,
 ) -> Mean | None:
-    """The mean of values from `lowest` to `highest`, with an interval that clusters do not make too narrow.
+    """The mean of values from `lowest` to `highest`, with an interval that is robust to clusters.
 
     Wilson's score interval at the effective sample size, with Student's t of (clusters - 1) degrees of
     freedom. The variance is that between cluster totals, G / (G - 1) sum of squared totals of residuals.
     Source: Kish (1965) for the design effect; Korn and Graubard (1998), Surv. Methodol. 24:193, for the
     effective size with t; Dean and Pagano (2015), J. Surv. Stat. Methodol. 3:484, for Wilson's form. Shares
-    without any two values in one cluster get Wilson's interval itself. Where every value is the same, nothing
-    shows the correlation, and a cluster counts as one value.
+    with one value a cluster get Wilson's interval itself. Where all values are equal, nothing shows the
+    correlation, and a cluster counts as one value.
 
     Args:
-        clusters: the cluster of every value; None when every value stands alone.
+        clusters: the cluster of every value; None if values are independent.
 
     Raises:
-        ValueError: lists of other lengths, or a value outside the bounds.
+        ValueError: the lists differ in length, or a value outside the bounds.
     """
     if not values:
         return None
@@ -71,7 +71,7 @@ def clustered_mean(
     for value, group in zip(scaled, groups, strict=True):
         totals[group] += value - share
     count = len(totals)
-    # every verdict alike: no variance and no correlation to be seen
+    # all values equal: no variance, so no visible correlation
     effect, freedom, size = n / count, max(1.0, count - 1.0), float(count)
     if min(scaled) < max(scaled):
         alone = sum((value - share) ** 2 for value in scaled)

@@ -1,8 +1,8 @@
-"""Intervals of figures made from a confusion (macro F1, kappa, ...) that hold with rare classes, too.
+"""Intervals for statistics of a confusion (macro F1, kappa, ...), valid with rare classes as well.
 
-The percentile bootstrap never draws what the sample lacks: with one tie in a hundred labels its "95 %"
-interval of the macro F1 covers 51 to 79 %. Here every class of the gold gets one imagined label, spread over
-the outcomes, before the delta method is applied.
+A bootstrap cannot draw what the sample lacks: with one tie in a hundred labels its 95 %
+percentile interval of the macro F1 covers 51 to 79 %. Here every class of the gold gets one pseudo-label,
+spread over the outcomes, before the delta method is applied.
 """
 
 from collections import Counter, defaultdict
@@ -31,7 +31,7 @@ IMAGINED_FOR_KAPPA = 0.5
 class Figure:
     """A figure of a confusion. `interval` is None where the figure is, and for a single cluster of many rows.
 
-    design_effect   how many times larger the variance is than that of as many independent rows, at least 1
+    design_effect   ratio of the variance to that of `n` independent rows, at least 1
     """
 
     value: float | None
@@ -63,8 +63,8 @@ def figure(
 
     Args:
         statistic: of a confusion of any weights; must not depend on their total.
-        clusters: the cluster of every row; None when every row stands alone.
-        outcomes: what else could have been predicted, beside what was.
+        clusters: the cluster of every row; None if rows are independent.
+        outcomes: possible predictions, in addition to those that occur.
     """
     n = len(rows)
     counts = Counter(rows)
@@ -104,7 +104,7 @@ def _smoothed(counts: Counter[LabelPair], outcomes: Sequence[Hashable], imagined
 
 
 def _influence(statistic: Callable[[Table], float | None], shares: Cells) -> Cells:
-    """How much one more observation in a cell moves the statistic: its slope less the mean slope.
+    """Influence of one more observation in each cell on the statistic: its slope minus the mean slope.
 
     By central differences of a ten-thousandth of each cell, far above rounding and below curvature.
     """
@@ -132,7 +132,7 @@ def _clustered(
         slope = slopes[row] - mean
         totals[group] += slope
         alone += slope * slope
-    # rows that all weigh the same show no correlation; what is left is rounding
+    # rows of equal influence show no correlation; the rest is rounding
     if alone <= 1e-18 * sum(slopes[row] ** 2 for row, _ in members):
         return n / count, count - 1.0
     squares = [total * total for total in totals.values()]

@@ -1,8 +1,8 @@
-"""Whether a new judge may take the current one's place: a table of gates, each with its evidence.
+"""Gates that decide whether a new judge may replace the current one, each with its evidence.
 
-A new gate is a function and a row in `GATES`. Every gate is asked of every format; all must hold. A judge is
-held against several baselines: the current judge, and the best one so far, so that small losses cannot add up
-from round to round.
+A new gate is a function and a row in `GATES`. Every gate applies to every format; all must hold. A judge is
+compared with several baselines: the current judge, and the best one so far, so that small losses cannot add
+up from round to round.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -17,7 +17,7 @@ from judgestream.evaluation.pair_outcome import PairOutcome
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What the gates ask for.
+    """Thresholds of the gates.
 
     least_examples  held-out examples that could be read, per format
     most_unscored   share of unreadable replies
@@ -32,11 +32,11 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """The new judge on the held-out examples of one format, and what it is against each baseline.
+    """The new judge on the held-out examples of one format, compared with each baseline.
 
     n, read, prompts   examples; those with a verdict; different prompts among them
-    right, agreeing    examples with the right verdict; examples whose two orders agree. What could not be
-                       read is neither
+    right, agreeing    examples with the right verdict; examples whose two orders agree. An unreadable one is
+                       neither
     against            baseline -> measure -> the paired comparison
     """
 
@@ -62,8 +62,8 @@ class Finding:
 class Decision:
     """`publish` is True when every gate holds.
 
-    best   True when the judge is from now on the best so far: published, surely better than the best one (by
-           more than chance explains) in accuracy in some format, and in none with fewer right
+    best   True if the judge is now the best so far: published, significantly more accurate than the best
+           one in some format, and with fewer right in none
     """
 
     publish: bool
@@ -74,7 +74,7 @@ class Decision:
 
     @property
     def reasons(self) -> list[str]:
-        """Why not, a sentence a gate that does not hold."""
+        """Why not: one sentence for each gate that does not hold."""
         return [f"{f.shown}: {f.why}" for f in self.findings if not f.holds]
 
     def data(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ Gate = Callable[[Evidence, Limits], tuple[bool, str]]
 
 
 def enough(evidence: Evidence, limits: Limits) -> tuple[bool, str]:
-    """Enough examples that a loss beyond the margin would show, and as many as the settings ask for."""
+    """Enough examples to detect a loss beyond the margin, and at least as many as the settings require."""
     least = least_clusters(limits.most_loss)
     holds = evidence.read >= limits.least_examples and evidence.prompts >= least
     return holds, (
@@ -142,7 +142,7 @@ MEASURES: Mapping[str, Callable[[PairOutcome], bool]] = MappingProxyType(
         "consistency": lambda outcome: outcome.consistent,
     }
 )
-"""Measure -> whether an item counts for it; one that could not be read never does."""
+"""Measure -> whether an item counts for it; an unreadable one never does."""
 
 CURRENT, BEST = "the current judge", "the best judge so far"
 
@@ -152,14 +152,14 @@ def decide(
     baselines: Mapping[str, Mapping[str, Sequence[PairOutcome]]],
     limits: Limits,
 ) -> Decision:
-    """Hold every gate against the judges' verdicts on the same held-out examples.
+    """Apply every gate to the judges' verdicts on the same held-out examples.
 
     Args:
         new: format -> the new judge's items.
         baselines: name -> format -> that judge's items, in the same order: `CURRENT`, and `BEST` where that
             is another judge.
 
-    No format at all, or no baseline, is a no.
+    Without any format or baseline the judge is not published.
 
     Raises:
         ValueError: a baseline lacks a format, or has another number of items.

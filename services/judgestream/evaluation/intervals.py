@@ -21,7 +21,7 @@ def wilson_score(count: int, n: int, *, level: float = LEVEL) -> Interval:
     """Interval for the share `count / n`, within 0 to 1.
 
     Source: Wilson (1927), JASA 22:209; recommended by Brown, Cai and DasGupta (2001). Never degenerate:
-    0 of 20 still says that up to 16 % is plausible. Covers at least 91.6 % where n p and n (1 - p) are 1 or
+    for 0 of 20 it reaches 16 %. Covers at least 91.6 % where n p and n (1 - p) are 1 or
     more, down to 83.6 % below. For independent trials: see `clusters` for verdicts that share a prompt.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Verdicts joined with labels: how far a release agrees with its annotators, and how steady it is."""
+"""Join of verdicts with labels: agreement of a release with its annotators, and its position bias."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
@@ -19,10 +19,10 @@ from judgestream.evaluation.scored_verdict import ScoredVerdict
 
 
 class SetAside(StrEnum):
-    """Why a verdict is compared with no label. Counted, and in no rate."""
+    """Why a verdict is not compared with labels. Counted, and in no rate."""
 
-    PROBE = "probe"  # a check of `doctor`, nobody's request
-    AMBIGUOUS = "ambiguous"  # two contents were judged under its request id: which one is labelled?
+    PROBE = "probe"  # a test request of `doctor`
+    AMBIGUOUS = "ambiguous"  # two contents share its request id, so the labelled one is unknown
     REPEATED = "repeated"  # a later verdict of the same request and release counts
     MALFORMED = "malformed"  # no two candidates, or scored and its winner is not a candidate
 
@@ -34,9 +34,9 @@ class ReleaseAgreement:
     accuracy               also among those that neither the judge nor the annotators call a tie
     figures                precision, recall, f1, kappa, scott_pi
     failed                 labelled requests that were never judged; in no rate
-    without_label, undecided, unknown_winner   verdicts that no gold label can be compared with, by reason
-    set_aside              verdicts that were left out before, by reason
-    alone                  compared verdicts whose prompt is not known: each counts as a prompt of its own
+    without_label, undecided, unknown_winner   verdicts without a gold label, by reason
+    set_aside              verdicts excluded before the join, by reason
+    alone                  compared verdicts with an unknown prompt: each counts as a separate prompt
     position               of both orders, over the labelled verdicts
     drawn, scores_differ   see `ScoredVerdict`, over the compared verdicts
     compared               request id -> gold, outcome, cluster
@@ -65,7 +65,7 @@ class ReleaseAgreement:
 
 @dataclass(kw_only=True, slots=True)
 class _Labelled:
-    """The verdicts that have a gold label, and how many have none or were left out, by reason."""
+    """The verdicts with a gold label, and the number of others by reason."""
 
     gold: list[int] = field(default_factory=list)
     verdicts: list[ScoredVerdict] = field(default_factory=list)
@@ -98,9 +98,9 @@ def join(
     """Compare one release's verdicts with the majority of each request's annotators.
 
     Args:
-        prompts: request id -> what its prompt is known by; verdicts on one prompt are one cluster.
-        doubtful: request ids that are set aside, see `ambiguous`.
-        classes: of the macro figures; those of the gold when None.
+        prompts: request id -> key of its prompt; verdicts on one prompt are one cluster.
+        doubtful: request ids to set aside, see `ambiguous`.
+        classes: of the macro figures; None for those of the gold.
         resamples: of a bootstrap by prompt in place of the closed form, 0 for none.
     """
     found = _labelled(list(judged), ballots, doubtful)

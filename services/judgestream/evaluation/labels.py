@@ -1,4 +1,4 @@
-"""Labels -> what the annotators of a request prefer. The one rule, for measurement and for training."""
+"""Majority of the annotators' labels of each request: the one rule, for measurement and for training."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,10 +11,10 @@ from judgestream.evaluation.majority import majority
 
 
 class LabelFault(StrEnum):
-    """Why a label says nothing. Counted by reason and shown; never a vote, never a tie."""
+    """Why a label is invalid. Counted by reason and shown; never a vote, never a tie."""
 
     NO_REQUEST = "no_request"  # names no request
-    NO_ANNOTATOR = "no_annotator"  # nobody said it
+    NO_ANNOTATOR = "no_annotator"  # names no annotator
     NO_CHOICE = "no_choice"  # neither a winner nor `tie`: a skipped or half-filled label
     WINNER_AND_TIE = "winner_and_tie"  # contradicts itself
     UNKNOWN_WINNER = "unknown_winner"  # names none of the request's candidates
@@ -23,14 +23,14 @@ class LabelFault(StrEnum):
 class NoGold(StrEnum):
     """Why a request has no gold label."""
 
-    NO_LABEL = "no_label"  # nobody labelled it, or only with faulty labels
+    NO_LABEL = "no_label"  # no valid label
     NO_MAJORITY = "no_majority"  # its annotators disagree
     UNKNOWN_WINNER = "unknown_winner"  # every vote names a candidate that the request does not have
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gold:
-    """What the annotators of one request say together.
+    """The majority of one request's annotators.
 
     side        in the order of the candidates; None where `reason` says why not
     annotators  whose votes were counted, sorted
@@ -44,7 +44,7 @@ class Gold:
 
 
 def fault(label: Label) -> LabelFault | None:
-    """What is wrong with a label, whatever its request's candidates are; None when nothing is."""
+    """What is wrong with a label by itself, regardless of its request's candidates; None if it is valid."""
     if not label.request_id.strip():
         return LabelFault.NO_REQUEST
     if not label.annotator.strip():
@@ -57,7 +57,7 @@ def fault(label: Label) -> LabelFault | None:
 
 
 def preference(label: Label, candidates: Sequence[str]) -> Preference | LabelFault:
-    """What a label prefers, in the order of its request's two candidate ids, or why it says nothing.
+    """What a label prefers, in the order of its request's two candidate ids, or why it is invalid.
 
     Of a request that has not two candidates nobody is the winner.
     """
@@ -73,21 +73,21 @@ def preference(label: Label, candidates: Sequence[str]) -> Preference | LabelFau
 
 
 def is_annotator(name: str, wanted: Sequence[str]) -> bool:
-    """Whether an annotator is among those wanted, by name or by kind: `human` takes `human-1`, too."""
+    """Whether an annotator is selected, by name or by kind: `human` selects `human-1` as well."""
     return not wanted or any(name == one or name.startswith(f"{one}-") for one in wanted)
 
 
 class Ballots:
     """The labels of any number of requests, one vote per request and annotator name.
 
-    An annotator's vote is the valid label with the latest `labelled_at`, wherever it stands on the topic; of
-    equal times the one added later. So three people who label under one name are one vote. A faulty label
-    takes nobody's vote away.
+    An annotator's vote is the valid label with the latest `labelled_at`, regardless of its position on the
+    topic; of equal times the one added later. Three people who label under one name are one vote. An
+    invalid label replaces no vote.
 
-    others       names of annotators who were not wanted
+    others       names of annotators who were not selected
     superseded   valid labels that a later one of the same request and annotator replaced
-    repeated     records of a label that was there before, to the letter: a redelivery
-    invalid      faulty labels by reason; `UNKNOWN_WINNER` is found out by `gold` only
+    repeated     exact copies of an earlier label: redeliveries
+    invalid      invalid labels by reason; only `gold` can detect `UNKNOWN_WINNER`
     """
 
     def __init__(self, labels: Iterable[Label] = (), *, annotators: Sequence[str] = ()) -> None:
@@ -103,7 +103,7 @@ class Ballots:
             self.add(label)
 
     def add(self, label: Label) -> LabelFault | None:
-        """Take a label in. Returns what is wrong with it, None when nothing is."""
+        """Add a label. Returns what is wrong with it, None if it is valid."""
         if not is_annotator(label.annotator, self._wanted):
             self.others.add(label.annotator)
             return None
@@ -128,7 +128,7 @@ class Ballots:
 
     @property
     def annotators(self) -> tuple[str, ...]:
-        """Everybody with a valid vote, sorted."""
+        """Every annotator with a valid vote, sorted."""
         return tuple(sorted({name for votes in self._votes.values() for name in votes}))
 
     def __iter__(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Whether one judge is no worse than another by more than a margin, on the same items."""
+"""Non-inferiority of one judge to another within a margin, on the same items."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ POWER = 0.8
 class NonInferiority:
     """A paired comparison of a new judge with an old one; shares are of `n`, -1 to 1.
 
-    gained, lost    items that only the new judge, or only the old one, has right
+    gained, lost    items that only the new judge, or only the old judge, has right
     clusters        prompts: items of one prompt are not independent
     design_effect   by how much clusters inflate the variance of the difference, at least 1
     difference      (gained - lost) / n
     lower           the difference is above this with `confidence`, one-sided
     margin          the loss that is accepted, 0 to 1
-    least           prompts below which nothing can show that a loss stays within the margin: `least_clusters`
-    needed          items at which a judge that is exactly as good passes in four of five tries, at the
-                    discordance and design effect seen here
+    least           fewest prompts that can show a loss within the margin, see `least_clusters`
+    needed          items at which an equally good judge passes with 80 % power, at this discordance and
+                    design effect
     """
 
     n: int
@@ -45,7 +45,7 @@ class NonInferiority:
 
     @property
     def better(self) -> bool:
-        """Better, by more than chance explains."""
+        """Better, with the same confidence."""
         return self.lower > 0.0
 
 
@@ -57,23 +57,23 @@ def non_inferiority(
     clusters: Sequence[Hashable] | None = None,
     confidence: float = CONFIDENCE,
 ) -> NonInferiority:
-    """Compare two judges item by item: whether each had it right (or answered both orders alike, ...).
+    """Compare two judges item by item: whether each was right (or consistent over both orders, ...).
 
     The bound is the lower end of `paired.compare`'s interval at twice the one-sided error: Bonett and
     Price's, which has width without any discordant item, and counts prompts where several items share one.
 
     Args:
         margin: the loss that is accepted, above 0 and below 1.
-        clusters: the prompt of every item; None when every item stands alone.
+        clusters: the prompt of every item; None if items are independent.
 
     Raises:
-        ValueError: lists of other lengths, no items, or a margin outside 0 to 1.
+        ValueError: the lists differ in length, no items, or a margin outside 0 to 1.
     """
     if not new or not 0.0 < margin < 1.0:
         raise ValueError(f"{len(new)} items and a margin of {margin} cannot be compared")
     found = compare(new, old, clusters, level=2.0 * confidence - 1.0)
     if found is None:
-        raise ValueError("no items cannot be compared")
+        raise ValueError("no items to compare")
     discordant = (found.only_first + found.only_second) / found.n
     smoothed = discordant + 2.0 * found.design_effect / found.n
     return NonInferiority(

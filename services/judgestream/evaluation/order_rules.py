@@ -1,7 +1,7 @@
-"""What a pair judged in both orders amounts to, by the rule of whoever published the figure.
+"""Published rules that combine the preferences of both candidate orders into one outcome.
 
-The same two judgements give different headline numbers: on Auto-J's test set 59.99 % by its first order
-alone and 54.96 % when both orders must be right. So a figure names its rule.
+The rule changes the headline number: Auto-J's test set gives 59.99 % by the first order alone and 54.96 % if
+both orders must be right. So a figure names its rule.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,8 +12,8 @@ from types import MappingProxyType
 from judgestream.core.preference import Preference
 
 INCONSISTENT = "inconsistent"
-"""The outcome of two orders that contradict each other where a rule lets them be nothing else: no label is
-equal to it, so it is never right."""
+"""The outcome of two contradicting orders under a rule that does not make them a tie. It equals no label,
+so it is never right."""
 
 Outcome = Preference | str | None
 
@@ -69,17 +69,17 @@ _ROWS = (
     ),
     Rule(
         name=OrderRule.MT_BENCH,
-        meaning="a win only if both orders say so, else a tie; left out if one was not read",
+        meaning="a win if both orders agree on it, else a tie; excluded if an order is unreadable",
         settle=_mt_bench,
     ),
     Rule(
         name=OrderRule.JUDGEBENCH,
-        meaning="the orders' sum: win and tie make a win, win and loss a tie; unread counts 0",
+        meaning="sign of the orders' sum: win and tie make a win, win and loss a tie; unreadable counts 0",
         settle=_judgebench,
     ),
     Rule(
         name=OrderRule.AUTO_J,
-        meaning="both orders must say the same, else it is wrong whatever the label",
+        meaning="both orders must agree, else the outcome is wrong whatever the label",
         settle=_auto_j,
     ),
 )

@@ -11,15 +11,15 @@ from judgestream.evaluation.quantiles import student_t
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PairedDifference:
-    """The first judge less the second, on the `n` requests that both judged.
+    """The first judge minus the second, on the `n` requests that both judged.
 
-    difference       accuracy of the first less that of the second, -1 to 1
-    both, neither    requests that both got right; that neither did
+    difference       accuracy of the first minus that of the second, -1 to 1
+    both, neither    requests that both judges, or neither, have right
     only_first, only_second   the discordant ones: they alone decide
     design_effect    of the prompts that several requests share, at least 1
     interval         of the difference; None for a single prompt with several requests
-    p_value          McNemar's exact one, two-sided; it takes requests for independent, so believe the
-                     interval where the design effect is above 1
+    p_value          McNemar's exact one, two-sided; it assumes independent requests: where the
+                     design effect is above 1, use the interval
     """
 
     n: int
@@ -44,10 +44,10 @@ def compare(
     """Compare two judges' hits, request by request; None for no requests.
 
     The interval is Bonett and Price's (2012, see `intervals.paired_difference`) at the effective sample size
-    and with Student's t of the clusters' degrees of freedom. What is hard for both judges cancels.
+    and with Student's t of the clusters' degrees of freedom. Requests that are hard for both judges cancel.
 
     Raises:
-        ValueError: lists of other lengths.
+        ValueError: the lists differ in length.
     """
     rows = list(zip(first, second, strict=True))
     found = signed_mean([int(a) - int(b) for a, b in rows], clusters, level=level)
@@ -73,10 +73,10 @@ def signed_mean(
 ) -> Mean | None:
     """The mean of +1, 0 and -1, which is a difference of two exclusive shares; None for no signs.
 
-    So it is for gains of one judge over another, and for leans toward the first or second position.
+    For example the gains of one judge over another, or leans toward the first or second position.
 
     Raises:
-        ValueError: lists of other lengths, or something else than +1, 0, -1.
+        ValueError: the lists differ in length, or a sign is not +1, 0 or -1.
     """
     if not signs:
         return None
@@ -109,7 +109,7 @@ def signed_mean(
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """McNemar's exact test: how surprising so uneven a split of the discordant requests is between equals.
+    """McNemar's exact test: probability of so uneven a split of the discordant requests between equal judges.
 
     Two-sided: twice the binomial tail at one half, at most 1. Source: McNemar (1947), exact form.
 

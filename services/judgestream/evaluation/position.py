@@ -14,7 +14,8 @@ from judgestream.evaluation.paired import signed_mean
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Position:
-    """What both orders amount to. Counts add to `n`; rates are shares of `n`, 0 to 1, None without any.
+    """Position bias of pairs judged in both orders. Counts add to `n`; rates are shares of `n`, 0 to 1,
+    None without any.
 
     The definitions are JudgeLM's (arXiv 2310.17631, table of position metrics); the names of its
     evaluator's output are given in brackets. Identities: consistency + bias_toward_first +
@@ -97,7 +98,7 @@ def position_means(
 
     Args:
         leans: of every pair, as `lean` gives them.
-        clusters: which pairs belong together, see `clusters`.
+        clusters: the cluster of every pair, see `clusters`.
     """
     signed = signed_mean(leans, clusters)
     if signed is None:

@@ -1,4 +1,4 @@
-"""A verdict as the comparison with labels needs it."""
+"""The parts of a verdict that the join with labels needs."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -14,16 +14,16 @@ from judgestream.evaluation.position import lean_of, order_preferences
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScoredVerdict:
-    """What the join needs of a verdict.
+    """A verdict of two candidates, reduced to what the join compares.
 
-    candidates     ids in the request's order; empty for a failed verdict, which does not tell them
+    candidates     ids in the request's order; empty for a failed verdict
     outcome        None unless scored
     lean           toward the first or second position, see `position.lean`; None unless both orders were read
     orders         the preference of each order alone; None where they were not both asked
     chances        probability of each outcome, of a scored verdict
-    content        of what was judged: its digest, and what else tells two contents apart
-    cluster        of the metadata key that names one; "" without
-    drawn          a tie because first and second are equally probable, and both more than a tie
+    content        identity of what was judged: its digest, and its candidates' ids and lengths
+    cluster        value of the metadata key that names clusters; "" without
+    drawn          a tie because first and second are equally probable and both beat a tie
     scores_differ  its winner has the lower expected score
     """
 
@@ -45,7 +45,7 @@ class ScoredVerdict:
 
     @classmethod
     def of(cls, verdict: Verdict, *, cluster_key: str = "") -> "ScoredVerdict | None":
-        """None for a verdict that compares nothing: of a single answer."""
+        """None for a verdict about a single answer."""
         candidates = tuple(score.candidate_id for score in verdict.scores)
         if len(candidates) == 1:
             return None
@@ -95,7 +95,7 @@ def outcome_of(verdict: Verdict, candidates: Sequence[str]) -> Preference | None
 def ambiguous(judged: Iterable[ScoredVerdict]) -> set[str]:
     """Request ids under which more than one content was judged, by any release.
 
-    A verdict from before there were content digests tells its content by its candidates' ids and lengths.
+    A verdict without a content digest (from an old version) is identified by its candidates' ids and lengths.
     """
     digests: defaultdict[str, set[str]] = defaultdict(set)
     shapes: defaultdict[str, set[tuple[tuple[str, int], ...]]] = defaultdict(set)
@@ -109,7 +109,7 @@ def ambiguous(judged: Iterable[ScoredVerdict]) -> set[str]:
 
 
 def _chances(verdict: Verdict) -> dict[Hashable, float]:
-    """The probabilities of a scored verdict; empty when they are no distribution."""
+    """The probabilities of a scored verdict; empty if they are not a distribution."""
     win, tie, lose = verdict.p_win, verdict.p_tie, verdict.p_lose
     if win is None or tie is None or lose is None:
         return {}

@@ -1,4 +1,4 @@
-"""What the card says of one set of judged items, in our names and in JudgeLM's."""
+"""Summary of one set of judged items for a card, under our names and under JudgeLM's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,10 +24,10 @@ class Share:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:
-    """What the card says about one set of items; all are shares, 0 to 1.
+    """The figures of one set of items; all are shares, 0 to 1.
 
     accuracy to unscored   see `estimates`, each with its 95 % interval; of the settled verdict
-    ece_if_calibrated      what a perfectly calibrated judge shows as `ece` on as many verdicts
+    ece_if_calibrated      mean `ece` of a perfectly calibrated judge with these confidences
     decided_accuracy       accuracy over the items whose truth is not a tie; None without any
     longer_is_better, shorter_is_better   accuracy where the better answer has more, or fewer, characters
     """
@@ -67,8 +67,8 @@ def figures(judged: Sequence[PairOutcome]) -> Figures:
 
 
 def greedy(judged: Sequence[PairOutcome]) -> list[PairOutcome]:
-    """The same items by JudgeLM's reading: the scores that the straight order writes are the verdict, and an
-    unreadable reply is a tie, as its evaluator has it. There is no confidence in it."""
+    """The same items by JudgeLM's rule: the scores written in the straight order are the verdict, and an
+    unreadable reply is a tie, as in its evaluator. There is no confidence."""
     return [
         replace(
             j,
@@ -82,8 +82,8 @@ def greedy(judged: Sequence[PairOutcome]) -> list[PairOutcome]:
 
 
 def upstream(judged: Sequence[PairOutcome]) -> dict[str, float]:
-    """JudgeLM's own metrics under its own names (facts: `eval_model_judgement.py`), of its own reading:
-    forward run only for agreement, unreadable replies as ties.
+    """JudgeLM's metrics under the names of its `eval_model_judgement.py`, by its rule: agreement of the
+    straight order only, unreadable replies as ties.
 
     Raises:
         ValueError: no items.

@@ -1,6 +1,6 @@
-"""Tumbling windows of event time, and when one is complete or may be forgotten. The clock is an argument.
+"""Tumbling windows of event time, and when one is complete. The watermark is an argument.
 
-The watermark is how far event time has come: the largest event time seen that can be believed.
+The watermark is the progress of event time: the largest plausible event time so far.
 """
 
 from dataclasses import dataclass
@@ -36,9 +36,9 @@ def window_of(timestamp: datetime, size: timedelta) -> TimeWindow:
 
 
 def is_final(window: TimeWindow, watermark: datetime, allowed_lateness: timedelta) -> bool:
-    """Whether the window counts as complete: the watermark is `allowed_lateness` past its end.
+    """Whether the window is complete: the watermark is `allowed_lateness` past its end.
 
-    A verdict for a final window is late. It still corrects the counts, as a further revision.
+    A verdict for a final window is late. It still changes the counts, as a further revision.
     """
     return _aware(watermark) - window.end >= allowed_lateness
 
@@ -53,5 +53,5 @@ def _calendar(since: timedelta) -> datetime:
 
 def _aware(timestamp: datetime) -> datetime:
     if timestamp.tzinfo is None:
-        raise ValueError(f"{timestamp.isoformat()} has no time zone: event times are UTC")
+        raise ValueError(f"{timestamp.isoformat()} has no time zone: use UTC")
     return timestamp

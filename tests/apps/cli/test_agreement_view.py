@@ -62,10 +62,10 @@ def test_every_line_fits_a_terminal_of_80_columns(
 ) -> None:
     long = "judgelm-7b-v1-0123456789abcdef"
     result = released(long, rule=rule)
-    view.tell(result)
-    view.tell_labels(ballots())
+    view.print_release(result)
+    view.print_labels(ballots())
     names = (long, long)
-    view.tell_pair(names, paired(result, released("s", every=7, rule=rule))[0], (0, 0))
+    view.print_pair(names, paired(result, released("s", every=7, rule=rule))[0], (0, 0))
     written = capsys.readouterr().out.splitlines()
     assert [text for text in written if len(text) > 80] == []
     shown = "\n".join(written)
@@ -123,7 +123,7 @@ def test_the_json_carries_everything_and_is_json() -> None:
 
 def test_nothing_to_show_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     empty = join("r", [], Ballots())
-    view.tell(empty)
+    view.print_release(empty)
     assert "compared 0" in capsys.readouterr().out
     json.dumps(view.as_json(empty, Ballots()), allow_nan=False)
 
@@ -134,6 +134,35 @@ def test_an_undefined_kappa_is_said() -> None:
         request_id="q1", release="r", candidates=("a", "b"), outcome=Preference.FIRST
     )
     assert any("kappa" in text for text in view.remarks(join("r", [verdict], Ballots([one]))))
+
+
+def of_one_kind(outcomes: list[int], winners: str) -> ReleaseAgreement:
+    """Verdicts with these outcomes, labelled "a" or "b"; each request has its own prompt."""
+    names = [f"q{k}" for k in range(len(outcomes))]
+    labels = [
+        Label(label_id=name, request_id=name, annotator="h", labelled_at=NOON, winner=winner)
+        for name, winner in zip(names, winners, strict=True)
+    ]
+    verdicts = [
+        ScoredVerdict(
+            request_id=name, release="r", candidates=("a", "b"), outcome=Preference(outcome)
+        )
+        for name, outcome in zip(names, outcomes, strict=True)
+    ]
+    return join("r", verdicts, Ballots(labels))
+
+
+def test_the_report_says_which_figure_fits_the_data() -> None:
+    balanced = [1, -1] * 20
+    assert view.remarks(of_one_kind(balanced, "ab" * 20)) == []
+    # 36 of 40 labels are "first": always saying so is 90 % accurate
+    lopsided = view.remarks(of_one_kind([1] * 36 + [-1] * 4, "a" * 36 + "b" * 4))
+    assert lopsided == ["90% of the labels are first: use kappa or f1, not accuracy"]
+    # the judge says "first" to nearly everything, the labels are balanced
+    (lenient,) = view.remarks(of_one_kind([1] * 38 + [-1] * 2, "ab" * 20))
+    assert lenient.endswith("use Scott's pi, not kappa")
+    (few,) = view.remarks(of_one_kind([1, -1] * 5, "ab" * 5))
+    assert few == "only 10 prompts: the intervals may be too narrow"
 
 
 def test_a_gate_asks_for_the_lower_end(capsys: pytest.CaptureFixture[str]) -> None:

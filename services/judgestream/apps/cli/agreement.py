@@ -1,4 +1,4 @@
-"""`judgestream agreement`: how far the judge agrees with people, a teacher, or a known truth."""
+"""`judgestream agreement`: agreement of the judge with people, a teacher, or a known truth."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -51,10 +51,14 @@ def agreement(
 ) -> None:
     """Compare each release's verdicts with the majority of the labels of the same requests.
 
-    Rates are over verdicts that are scored and have a majority label; what is left out is counted beside
-    them. Verdicts on one prompt count as one observation in every interval. Macro precision, recall and F1
-    are over the classes of the labels; see docs/design/statistics.md. Exits 1 when there is nothing
-    to compare.
+    Which figure to use: accuracy for the share of right verdicts; kappa if one outcome dominates the labels;
+    Scott's pi if the outcome shares of judge and labels differ; macro F1 if every outcome matters equally;
+    the Brier score if you act on the probabilities; --compare to choose between two judges. The report
+    notes which of these applies.
+
+    Rates are over scored verdicts with a majority label; the others are counted separately. In every interval
+    the verdicts on one prompt count as one observation. docs/design/statistics.md defines every figure.
+    Exits 1 if there is nothing to compare.
     """
     kafka = load().kafka
     ballots = Ballots(_labels(kafka), annotators=annotator or ())
@@ -94,12 +98,12 @@ def _show(
         if form is OutputFormat.JSON:
             json_line(view.as_json(result, ballots))
         else:
-            view.tell(result)
+            view.print_release(result)
     if paired_too:
         first, second = results
         _show_pair(first, second, form)
     if form is OutputFormat.TEXT:
-        view.tell_labels(ballots)
+        view.print_labels(ballots)
 
 
 def _show_pair(first: ReleaseAgreement, second: ReleaseAgreement, form: OutputFormat) -> None:
@@ -108,14 +112,14 @@ def _show_pair(first: ReleaseAgreement, second: ReleaseAgreement, form: OutputFo
     if form is OutputFormat.JSON:
         json_line(view.pair_json(names, found, rest))
     else:
-        view.tell_pair(names, found, rest)
+        view.print_pair(names, found, rest)
         line()
     if found is not None and first.templates != second.templates:
         note("the releases use different templates: their tie rates do not compare")
 
 
 def _labels(kafka: Kafka) -> Iterator[Label]:
-    """Every label on the topic. One whose time is missing or unreadable has its record's time."""
+    """Every label on the topic. One without a readable time takes its record's time."""
     for incoming, message in everything(kafka, LABELS, LabelMessage):
         yield _label(incoming, message)
 
@@ -131,7 +135,7 @@ def _label(incoming: Incoming[LabelMessage], message: LabelMessage) -> Label:
 
 
 def _judged(kafka: Kafka, since: datetime | None, cluster_key: str) -> list[ScoredVerdict]:
-    """Every judgement of two candidates once, of all releases: what is ambiguous shows across them only."""
+    """Every judgement of two candidates once, of all releases: only together do they show ambiguous ids."""
     kept: VerdictSet[ScoredVerdict | None] = VerdictSet()
     for _, verdict in all_verdicts(kafka, since=since):
         kept.add(verdict, ScoredVerdict.of(verdict, cluster_key=cluster_key))
@@ -146,8 +150,7 @@ def _by_release(judged: Iterable[ScoredVerdict]) -> dict[str, list[ScoredVerdict
 
 
 def _prompts(kafka: Kafka) -> tuple[dict[str, int], set[str]]:
-    """Request id -> its question's text, as a hash, for the requests that the topic still has; and the ids
-    that stand for two questions."""
+    """Request id -> hash of its question, for requests still on the topic; and the ids with two questions."""
     known: dict[str, int] = {}
     reused: set[str] = set()
     for _, message in everything(kafka, REQUESTS, JudgeRequest):
@@ -158,10 +161,10 @@ def _prompts(kafka: Kafka) -> tuple[dict[str, int], set[str]]:
 
 
 def _pair(by_release: dict[str, list[ScoredVerdict]], release: str | None, other: str) -> list[str]:
-    """The two releases to compare: the one asked for, or the only other one there is."""
+    """The two releases to compare: the requested one, or the only one besides `other`."""
     if other not in by_release:
         raise ConfigurationError(
-            f"release {other} has no verdict; there are {', '.join(sorted(by_release)) or 'none'}"
+            f"release {other} has no verdict: use one of {', '.join(sorted(by_release)) or 'none'}"
         )
     rest = [name for name in sorted(by_release) if name != other]
     if release is None and len(rest) != 1:
@@ -183,7 +186,7 @@ def _unanswered(ballots: Ballots, by_release: dict[str, list[ScoredVerdict]]) ->
 
 
 def _require_some(results: Iterable[ReleaseAgreement], ballots: Ballots) -> None:
-    """Exit where there is nothing to compare, and name the annotators that there are."""
+    """Exit if there is nothing to compare, and name the annotators on the topic."""
     if any(result.agreement.n for result in results):
         return
     note("nothing to compare: no scored verdict has a majority label")
@@ -193,7 +196,7 @@ def _require_some(results: Iterable[ReleaseAgreement], ballots: Ballots) -> None
 
 
 def _gate(results: Sequence[ReleaseAgreement], least: float) -> None:
-    """The lower end must reach the bound: a sample that merely happened to lie above proves nothing."""
+    """The lower end of the interval must reach the bound: a sample above it by chance proves nothing."""
     short = False
     for result in results:
         interval = None if result.accuracy is None else result.accuracy.interval

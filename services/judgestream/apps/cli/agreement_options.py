@@ -14,7 +14,7 @@ def _enough(resamples: int) -> int:
     least = least_resamples()
     if 0 < resamples < least:
         raise typer.BadParameter(
-            f"{resamples} resamples leave nothing outside a 95 % interval: at least {least}, or 0"
+            f"{resamples} resamples are too few for a 95 % interval: use at least {least}, or 0"
         )
     return resamples
 
@@ -35,7 +35,7 @@ Annotators = Annotated[
 ]
 Rule = Annotated[
     OrderRule,
-    typer.Option(help="what both orders amount to: the verdict's own average, or a published rule"),
+    typer.Option(help="how to combine both orders: the verdict's own average, or a published rule"),
 ]
 Compare = Annotated[
     str | None,

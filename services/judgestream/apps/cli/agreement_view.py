@@ -1,5 +1,6 @@
-"""What `judgestream agreement` shows: one report as text of at most 80 columns, and as JSON."""
+"""Output of `judgestream agreement`: reports as text of at most 80 columns, and as JSON."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -14,8 +15,14 @@ from judgestream.terminal.output import line, table
 
 OUTCOMES: Mapping[object, str] = {1: "first", 0: "tie", -1: "second"}
 
-FEW = 10
-"""Labels of a class; with fewer a remark says that the macro figures depend on them."""
+FEW_LABELS = 10
+"""With fewer labels of a class, figures that depend on it are uncertain."""
+FEW_PROMPTS = 20
+"""With fewer prompts intervals can cover less than they say: 88 % in the worst simulated case."""
+DOMINANT = 0.8
+"""Share of one outcome among the labels above which always guessing it looks accurate."""
+NOTABLE = 0.02
+"""Difference between kappa and pi that is worth a remark; pi is never above kappa."""
 
 Row = tuple[str, str, str, object]
 
@@ -60,7 +67,7 @@ def as_json(result: ReleaseAgreement, ballots: Ballots) -> dict[str, object]:
 
 
 def labels_json(ballots: Ballots) -> dict[str, object]:
-    """What became of the labels."""
+    """How many labels were used, superseded, repeated and invalid."""
     return {
         "requests": len(ballots),
         "annotators": list(ballots.annotators),
@@ -84,7 +91,7 @@ def pair_json(
     return shown | values
 
 
-def tell(result: ReleaseAgreement) -> None:
+def print_release(result: ReleaseAgreement) -> None:
     """The report as text."""
     found = result.agreement
     line(f"release {result.release or '(none)'}, order rule {result.rule}")
@@ -109,8 +116,8 @@ def tell(result: ReleaseAgreement) -> None:
     line()
 
 
-def tell_labels(ballots: Ballots) -> None:
-    """What became of the labels, in one or two lines."""
+def print_labels(ballots: Ballots) -> None:
+    """The same in one to three lines of text."""
     known = ballots.annotators
     shown = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
     line(
@@ -120,7 +127,7 @@ def tell_labels(ballots: Ballots) -> None:
     _counts("invalid:", {str(reason): count for reason, count in ballots.invalid.items()})
 
 
-def tell_pair(
+def print_pair(
     names: tuple[str, str], found: PairedDifference | None, alone: tuple[int, int]
 ) -> None:
     """A paired comparison as text."""
@@ -148,22 +155,40 @@ def tell_pair(
 
 
 def remarks(result: ReleaseAgreement) -> list[str]:
-    """What a reader would otherwise take for something else, one line each."""
-    found: list[str] = []
-    if result.agreement.n and result.figures["kappa"].value is None:
-        found.append("kappa and pi have no value: only one outcome occurs, chance explains it all")
-    counts = [
-        sum(c for (g, _), c in result.agreement.confusion.items() if g == one) for one in (0,)
-    ]
-    if 0 < counts[0] < 10:
-        found.append(f"only {counts[0]} labels are ties: what depends on them is uncertain")
+    """Which figure to use for this data, and what could be misread; one line each."""
+    if not result.agreement.n:
+        return []
+    lines = _choice_of_figure(result)
     if result.drawn:
-        found.append(f"{result.drawn} ties are draws: first and second are equally probable")
+        lines.append(f"{result.drawn} ties are draws: first and second are equally probable")
     if result.scores_differ:
-        found.append(f"{result.scores_differ} winners have the lower expected score")
+        lines.append(f"{result.scores_differ} winners have the lower expected score")
     if result.calibration is not None and not result.calibration.calibrated:
-        found.append("confidences are off: more than chance explains, see ece")
-    return found
+        lines.append("confidences are miscalibrated beyond chance, see ece")
+    return lines
+
+
+def _choice_of_figure(result: ReleaseAgreement) -> list[str]:
+    gold: Counter[object] = Counter()
+    for (label, _), count in result.agreement.confusion.items():
+        gold[label] += count
+    kappa, pi = (result.figures[name].value for name in ("kappa", "scott_pi"))
+    outcome, most = gold.most_common(1)[0]
+    share = most / gold.total()
+    lines: list[str] = []
+    if kappa is None or pi is None:
+        lines.append("kappa and pi are undefined: only one outcome occurs")
+    elif kappa - pi > NOTABLE:
+        lines.append("outcome shares of judge and labels differ: use Scott's pi, not kappa")
+    if share > DOMINANT:
+        lines.append(
+            f"{share:.0%} of the labels are {named(outcome)}: use kappa or f1, not accuracy"
+        )
+    if 0 < gold[0] < FEW_LABELS:
+        lines.append(f"only {gold[0]} labels are ties: accuracy without ties is more certain")
+    if result.accuracy is not None and result.accuracy.clusters < FEW_PROMPTS:
+        lines.append(f"only {result.accuracy.clusters} prompts: the intervals may be too narrow")
+    return lines
 
 
 def named(outcome: object) -> str:
@@ -186,9 +211,9 @@ def _rows(result: ReleaseAgreement) -> list[Row]:
         rows.append(_value("JudgeLM's f1", found.judgelm.f1, None, found.n))
     rows += [_share(name.replace("_", " "), one) for name, one in result.position.items()]
     if result.calibration is not None:
-        told = result.calibration
-        rows.append(_value("ece", told.ece, told.interval, told.n))
-        rows.append(_value("  of a calibrated judge", told.if_calibrated, None, told.n))
+        calibration = result.calibration
+        rows.append(_value("ece", calibration.ece, calibration.interval, calibration.n))
+        rows.append(_value("  if calibrated", calibration.if_calibrated, None, calibration.n))
     if result.brier is not None:
         rows.append(_plain("Brier score", result.brier))
     return rows
@@ -207,7 +232,7 @@ def _value(name: str, value: float | None, interval: Interval | None, n: int) ->
 
 
 def _plain(name: str, of: Mean | Figure) -> Row:
-    """A figure that is not a share."""
+    """A row of a figure that is not a share."""
     shown = "-" if of.value is None else f"{of.value:.3f}"
     ends = "" if of.interval is None else f"{of.interval.low:.3f} to {of.interval.high:.3f}"
     return name, shown, ends, of.n
@@ -215,18 +240,18 @@ def _plain(name: str, of: Mean | Figure) -> Row:
 
 def _confusion(result: ReleaseAgreement) -> None:
     confusion = result.agreement.confusion
-    said = [*OUTCOMES] + ([INCONSISTENT] if any(p == INCONSISTENT for _, p in confusion) else [])
+    columns = [*OUTCOMES] + ([INCONSISTENT] if any(p == INCONSISTENT for _, p in confusion) else [])
     table(
-        ("label \\ judge", *(named(one) for one in said)),
-        [(named(gold), *(confusion.get((gold, one), 0) for one in said)) for gold in OUTCOMES],
+        ("label \\ judge", *(named(one) for one in columns)),
+        [(named(gold), *(confusion.get((gold, one), 0) for one in columns)) for gold in OUTCOMES],
     )
 
 
 def _counts(head: str, counts: Mapping[str, int]) -> None:
-    """`head` and what is not 0; nothing where a head with a colon would stand alone."""
-    told = [f"{name} {count}".strip() for name, count in counts.items() if count]
-    if told or not head.endswith(":"):
-        line(f"{head}{' ' if head.endswith(':') else ', '}{', '.join(told)}".rstrip(", "))
+    """`head` and the counts that are not 0. Nothing is printed for a head with a colon and no count."""
+    shown = [f"{name} {count}".strip() for name, count in counts.items() if count]
+    if shown or not head.endswith(":"):
+        line(f"{head}{' ' if head.endswith(':') else ', '}{', '.join(shown)}".rstrip(", "))
 
 
 def _prompts(of: Mean, alone: int) -> None:
@@ -235,24 +260,24 @@ def _prompts(of: Mean, alone: int) -> None:
             f"on {of.clusters} prompts: intervals count prompts, design effect {of.design_effect:.1f}"
         )
     if alone:
-        line(f"prompt unknown {alone}: each of them counts as a prompt of its own")
+        line(f"{alone} verdicts have an unknown prompt: each counts as a separate prompt")
 
 
 def _shared(found: PairedDifference) -> str:
-    return "; it takes requests for independent" if found.clusters < found.n else ""
+    return "; assumes independent requests, so use the interval" if found.clusters < found.n else ""
 
 
 def _mean(of: Mean | None) -> dict[str, object]:
     if of is None:
         return {"value": None, "n": 0}
-    return _told(of.value, of.n, of.clusters, of.design_effect, of.interval)
+    return _interval_json(of.value, of.n, of.clusters, of.design_effect, of.interval)
 
 
 def _figure(of: Figure) -> dict[str, object]:
-    return _told(of.value, of.n, of.clusters, of.design_effect, of.interval)
+    return _interval_json(of.value, of.n, of.clusters, of.design_effect, of.interval)
 
 
-def _told(
+def _interval_json(
     value: float | None, n: int, clusters: int, effect: float, interval: Interval | None
 ) -> dict[str, object]:
     shown: dict[str, object] = {
@@ -267,16 +292,16 @@ def _told(
 
 
 def _calibration(result: ReleaseAgreement) -> dict[str, object] | None:
-    told = result.calibration
-    if told is None:
+    calibration = result.calibration
+    if calibration is None:
         return None
     return {
-        "ece": told.ece,
-        "debiased": told.debiased,
-        "low": told.interval.low,
-        "high": told.interval.high,
-        "if_calibrated": told.if_calibrated,
-        "at_most_if_calibrated": told.at_most,
-        "calibrated": told.calibrated,
-        "n": told.n,
+        "ece": calibration.ece,
+        "debiased": calibration.debiased,
+        "low": calibration.interval.low,
+        "high": calibration.interval.high,
+        "if_calibrated": calibration.if_calibrated,
+        "at_most_if_calibrated": calibration.at_most,
+        "calibrated": calibration.calibrated,
+        "n": calibration.n,
     }

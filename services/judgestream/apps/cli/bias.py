@@ -1,4 +1,4 @@
-"""`judgestream bias report|recompute`: what the verdict stream says about the judge itself."""
+"""`judgestream bias report|recompute`: bias metrics of the judge from live verdicts."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from judgestream.terminal.exit_codes import ExitCode
 from judgestream.terminal.output import OutputFormat, json_line, line, note, table
 from judgestream.v1.bias_pb2 import BiasReport
 
-app = typer.Typer(no_args_is_help=True, help="What the verdicts say about the judge itself.")
+app = typer.Typer(no_args_is_help=True, help="Bias metrics of the judge from live verdicts.")
 
 
 @app.command("report")
@@ -28,9 +28,9 @@ def report_command(
     since: options.Since = None,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Print the windows that the bias worker has published, oldest first, each as it stands now.
+    """Print the newest revision of every window that the bias worker published, oldest window first.
 
-    Exits 1 when there are none.
+    Exits 1 if there are none.
     """
     newest: dict[str, BiasReport] = {}
     for _, message in everything(load().kafka, BIAS, BiasReport, since=since):
@@ -46,8 +46,8 @@ def report_command(
             _tell_window(window)
     if not windows:
         note(
-            "no bias report is published yet: `judgestream worker bias` does that,"
-            " and `judgestream bias recompute` goes without it"
+            "no bias report is published yet: start `judgestream worker bias`, or use"
+            " `judgestream bias recompute`, which needs no worker"
         )
         raise typer.Exit(ExitCode.NO)
 
@@ -58,9 +58,9 @@ def recompute(
     since: options.Since = None,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Measure again, straight from the verdicts, each judgement counted once and probes not at all.
+    """Compute the metrics from the verdict topic. Every judgement counts once, test requests do not count.
 
-    Needs neither the bias worker nor Redis. Exits 1 when there are no verdicts.
+    Needs neither the bias worker nor Redis. Exits 1 if there are no verdicts.
     """
     counted: VerdictSet[tuple[str, dict[str, int]]] = VerdictSet()
     for _, verdict in all_verdicts(load().kafka, release=release, since=since):
