@@ -24,6 +24,7 @@ from judgestream.core.prompt import Prompt
 from judgestream.core.templates import template
 from judgestream.core.types import Options, Reading, ReferenceUse, Reply
 from judgestream.engine.judge import Judge
+from judgestream.evaluation.agreement import CLASSES
 from judgestream.evaluation.calibration import calibration
 from judgestream_trainer.cards.judging import request_of, truth_of
 from judgestream_trainer.data.example import Example
@@ -181,7 +182,8 @@ def _standard_error(objective: Callable[[float], float], log_t: float, step: flo
 
 
 def _indices(truths: Sequence[int]) -> Tensor:
-    return torch.tensor([{1: 0, 0: 1, -1: 2}[truth] for truth in truths])
+    """The column of each truth in `outcomes`."""
+    return torch.tensor([CLASSES.index(truth) for truth in truths])
 
 
 def _nll(joints: Tensor, right: Tensor, temperature: float) -> float:
