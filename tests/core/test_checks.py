@@ -34,7 +34,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         replace(OK, question="x" * (limits.TEXT + 1)),
         "question has 1048577 bytes",
     ),
-    "half a surrogate pair": (replace(OK, question="\ud83d"), "half a surrogate pair"),
+    "a lone surrogate": (replace(OK, question="\ud83d"), "lone surrogate"),
     "long mode": (replace(OK, mode="m" * 65), "mode has 65 bytes; at most 64"),
     "blank candidate id": (candidates(id=" "), r"candidates[1].id is empty"),
     "long candidate id": (candidates(id="c" * 1_048_350), "candidates[1].id has 1048350 bytes"),
@@ -65,7 +65,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         changed(metadata={"n": 1}),
         "metadata 'n' must be text, not int",
     ),
-    "metadata a list": (changed(metadata=["n"]), "metadata must be a mapping"),
+    "metadata a list": (changed(metadata=["n"]), "metadata must map text to text"),
     "metadata key long": (replace(OK, metadata={"k" * 257: ""}), "a metadata key has 257 bytes"),
     "metadata value long": (
         replace(OK, metadata={"k": "v" * 16_385}),
@@ -118,8 +118,8 @@ def test_values_at_their_limits_are_taken() -> None:
 
 
 LABELS_REFUSED: dict[str, tuple[Any, str]] = {
-    "neither": (replace(LABEL, winner=""), "names no winner and does not say tie"),
-    "both": (replace(LABEL, tie=True), "names the winner 'a' and says tie"),
+    "neither": (replace(LABEL, winner=""), "has neither a winner nor a tie"),
+    "both": (replace(LABEL, tie=True), "names the winner 'a' and a tie"),
     "nobody": (replace(LABEL, annotator=" "), "annotator is empty"),
     "of no request": (replace(LABEL, request_id=""), "request_id is empty"),
     "long": (replace(LABEL, winner="w" * 513), "winner has 513 bytes"),

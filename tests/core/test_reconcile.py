@@ -36,7 +36,7 @@ def test_preference_is_the_most_probable_outcome(
 
 
 def test_a_reading_of_one_score_has_no_preference() -> None:
-    with pytest.raises(ValueError, match="one score"):
+    with pytest.raises(ValueError, match="without win, tie and lose"):
         reading_preference(Reading(means=(7.0,), greedy=(7.0,)))
 
 

@@ -1,1 +1,1 @@
-"""The records on the topics: which topics there are, and how their records are written and read."""
+"""The contracts of the topics: their table, and the encoding of their records."""

@@ -1,7 +1,8 @@
-"""CloudEvents 1.0 in Kafka's binary mode: the headers that every record carries.
+"""CloudEvents 1.0 in Kafka's binary mode: the headers of every record.
 
 `ce_id`, `ce_source`, `ce_type`, `ce_specversion`, `ce_time` and `content-type`, plus the W3C trace headers
-`traceparent` and `tracestate`, which pass through from a request to everything that comes of it.
+`traceparent` and `tracestate`, which are copied from a request to its verdict or dead letter. The
+`cloudevents` library is not used: it writes the trace context as `ce_` attributes and bounds no id or time.
 """
 
 import re
@@ -15,16 +16,16 @@ JSON = "application/json"
 TRACE_HEADERS = TRACE_PARENT, TRACE_STATE = ("traceparent", "tracestate")
 TRACE_PARENT_BYTES = 55
 """Of version 00; a later version may have more."""
-TRACE_PARENT_MOST = 256
-TRACE_STATE_MOST = 512
-"""The standard asks for at least 512 bytes to be passed on."""
+MAX_TRACE_PARENT_BYTES = 256
+MAX_TRACE_STATE_BYTES = 512
+"""The standard requires that at least 512 bytes are propagated."""
 
 _PARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-[ -~]*)?")
 _PRINTABLE = re.compile(rb"[ -~]*")
 
 Header = tuple[str, bytes]
 IncomingHeader = tuple[str, bytes | None]
-"""As Kafka delivers it: a header's value may be null."""
+"""As Kafka delivers it: the value may be null."""
 
 
 def event_headers(
@@ -36,7 +37,7 @@ def event_headers(
     content_type: str = PROTOBUF,
     trace: Iterable[Header] = (),
 ) -> list[Header]:
-    """The headers of one record. `time` must carry a zone."""
+    """The headers of one record. `time` must have a time zone."""
     stamp = _utc(time).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return [
         ("ce_specversion", b"1.0"),
@@ -50,7 +51,7 @@ def event_headers(
 
 
 def _utc(time: datetime) -> datetime:
-    """A time that leaves the calendar on its way to UTC becomes the nearest event time there is."""
+    """A time that is off the calendar in UTC becomes the nearest valid event time."""
     try:
         return time.astimezone(UTC)
     except OverflowError:
@@ -58,29 +59,31 @@ def _utc(time: datetime) -> datetime:
 
 
 def header(headers: Iterable[IncomingHeader], name: str) -> str:
-    """The header's text, or "" when it is missing, null or not UTF-8. Names compare without case.
+    """The header's text, or "" if it is missing, null or not UTF-8. Names are case-insensitive.
 
-    Of several copies the last readable one counts, as in Kafka's own clients.
+    If there are several, the last valid one is used, as in Kafka's own clients.
     """
-    found = ""
+    text = ""
     for key, value in headers:
         if value is not None and key.lower() == name:
             try:
-                found = value.decode()
+                text = value.decode()
             except UnicodeDecodeError:
                 continue
-    return found
+    return text
 
 
 def trace_headers(headers: Iterable[IncomingHeader]) -> list[Header]:
-    """The trace headers of a record, to be put on what comes of it: only those that are well-formed.
+    """The well-formed trace headers of a record, to be copied to its verdict or dead letter.
 
-    As W3C Trace Context has it: a `traceparent` that is malformed counts as not there, and `tracestate`
-    without one as well. Several `tracestate` headers are one list.
+    By W3C Trace Context a malformed `traceparent` is ignored, and so is `tracestate` without a valid
+    `traceparent`. Several `tracestate` headers are joined into one list.
     """
     known = [(key.lower(), value) for key, value in headers if value is not None]
     parents = {
-        value for key, value in known if key == TRACE_PARENT and len(value) <= TRACE_PARENT_MOST
+        value
+        for key, value in known
+        if key == TRACE_PARENT and len(value) <= MAX_TRACE_PARENT_BYTES
     }
     parent = parents.pop() if len(parents) == 1 else b""
     match = _PARENT.fullmatch(parent)
@@ -89,20 +92,20 @@ def trace_headers(headers: Iterable[IncomingHeader]) -> list[Header]:
     if match[1] == b"ff" or (match[1] == b"00" and len(parent) != TRACE_PARENT_BYTES):
         return []
     state = b",".join(value.strip() for key, value in known if key == TRACE_STATE and value.strip())
-    if not state or len(state) > TRACE_STATE_MOST or not _PRINTABLE.fullmatch(state):
+    if not state or len(state) > MAX_TRACE_STATE_BYTES or not _PRINTABLE.fullmatch(state):
         return [(TRACE_PARENT, parent)]
     return [(TRACE_PARENT, parent), (TRACE_STATE, state)]
 
 
 def event_time(headers: Iterable[IncomingHeader]) -> datetime | None:
-    """`ce_time` in UTC, or None when it is missing, malformed, has no zone, or is off the calendar."""
+    """`ce_time` in UTC, or None if it is missing, malformed, without a time zone or implausible."""
     return instant(header(headers, "ce_time"))
 
 
 def instant(text: str) -> datetime | None:
-    """An ISO 8601 time with a zone as UTC, or None when the text is not one.
+    """An ISO 8601 time with a time zone, in UTC; None for any other text.
 
-    The zero time of other languages (year 1) and anything else before 1970 or after 9998 is not a time.
+    Times before 1970 and after 9998 are rejected, such as the zero time of other languages (year 1).
     """
     try:
         time = datetime.fromisoformat(text)

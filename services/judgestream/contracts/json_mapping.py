@@ -1,4 +1,4 @@
-"""Our own records in protobuf's JSON mapping, camelCase or snake_case."""
+"""This project's records in protobuf's JSON mapping, camelCase or snake_case."""
 
 import json
 from typing import TypeVar
@@ -12,14 +12,14 @@ M = TypeVar("M", bound=Message)
 
 
 def parsed(fields: Fields, record: type[M]) -> M:
-    """The record's message. An unknown field is an error that names it.
+    """The record's message. An unknown field is an error.
 
     Raises:
-        InvalidRecord: it is no such message; the message names its place.
+        InvalidRecord: the fields do not make such a message; the error names the place and the field.
     """
     message = record()
     try:
-        # half a surrogate pair, anywhere: protobuf's own parser breaks on some with a SystemError
+        # protobuf's parser raises SystemError for some lone surrogates
         json.dumps(fields.values, ensure_ascii=False).encode()
     except UnicodeEncodeError as exc:
         raise InvalidRecord(

@@ -1,4 +1,4 @@
-"""A message -> the record that is sent: topic, key, value and headers, within what the topic takes."""
+"""Records ready to be sent: topic, key, value and headers, within the limits of the topic."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from judgestream.core.errors import OversizeRecord
 from judgestream.core.limits import cut, quoted
 
 _BATCH_BYTES = 128
-"""A record batch's own header (61 bytes), and a record's length, attributes, time and offset."""
+"""The header of a record batch (61 bytes), and a record's length, attributes, time and offset."""
 _HEADER_BYTES = 10
 """The two lengths of one header."""
 
@@ -30,7 +30,7 @@ class Outgoing:
 
     @property
     def size(self) -> int:
-        """Bytes of the record in a batch of its own, uncompressed: never less than what Kafka counts."""
+        """As `record_size`."""
         return record_size(self.key, self.value, self.headers)
 
 
@@ -48,21 +48,21 @@ def outgoing(
     """The record of a message, with CloudEvents headers.
 
     Args:
-        key: text or bytes; None leaves the partition to the producer.
-        event_id: of the event; cut when it is longer than an id may be.
-        time: when it happened. It must carry a zone.
-        trace: well-formed trace headers of what this came of.
+        key: None leaves the partition to the producer.
+        event_id: cut if it exceeds `limits.ID`.
+        time: of the event. It must have a time zone.
+        trace: well-formed trace headers of the record that caused this one.
 
     Raises:
-        OversizeRecord: the value, or the whole record, is larger than the topic takes.
+        OversizeRecord: the value, or the whole record, is too large for the topic.
         TypeError: the message is not of this topic.
     """
     if not isinstance(message, topic.record):
-        raise TypeError(f"{topic.name} holds {topic.record.__name__}, not {type(message).__name__}")
+        raise TypeError(f"{topic.name} takes {topic.record.__name__}, not {type(message).__name__}")
     value = encode(message, content_type)
     if topic.max_value_bytes is not None and len(value) > topic.max_value_bytes:
         raise OversizeRecord(
-            f"{topic.noun} {quoted(event_id)} has {len(value)} bytes as {content_type}; it may have"
+            f"{topic.noun} {quoted(event_id)} has {len(value)} bytes as {content_type}; the limit is"
             f" {topic.max_value_bytes}: shorten its texts"
         )
     record = Outgoing(
@@ -80,14 +80,14 @@ def outgoing(
     )
     if record.size > topic.max_message_bytes:
         raise OversizeRecord(
-            f"{topic.noun} {quoted(event_id)} makes a record of {record.size} bytes;"
-            f" topic {topic.name} takes {topic.max_message_bytes}"
+            f"{topic.noun} {quoted(event_id)} makes a record of {record.size} bytes: the"
+            f" limit of topic {topic.name} is {topic.max_message_bytes}"
         )
     return record
 
 
 def record_size(key: bytes | None, value: bytes | None, headers: Iterable[IncomingHeader]) -> int:
-    """Bytes of a record in a batch of its own, uncompressed: never less than what Kafka counts."""
+    """Bytes of a record, alone in an uncompressed batch: at least what Kafka counts."""
     extra = sum(
         len(name.encode(errors="replace")) + len(content or b"") + _HEADER_BYTES
         for name, content in headers

@@ -31,11 +31,11 @@ def request_record(
 ) -> Outgoing:
     """The record of a request, once it is known to be judgeable: keyed by request id.
 
-    A `trace` that is not well-formed is not passed on.
+    A malformed `trace` is left out.
 
     Raises:
-        InvalidRequest: the judge would refuse it; the message names the field.
-        OversizeRecord: more bytes than a request may have.
+        InvalidRequest: a worker would refuse it; the message names the field.
+        OversizeRecord: it is larger than a request may be.
     """
     check(request)
     return outgoing(
@@ -54,7 +54,7 @@ def label_record(label: Label, *, now: datetime, content_type: str = PROTOBUF) -
     """The record of a label: keyed by request id.
 
     Raises:
-        InvalidRequest: it names no winner and no tie, or both, or is over a limit.
+        InvalidRequest: it has neither a winner nor a tie, or both, or exceeds a limit.
     """
     if problem := label_problem(label):
         raise InvalidRequest(f"label {quoted(label.label_id)}: {problem}")
@@ -75,7 +75,7 @@ def verdict_record(
     """The record of a verdict: keyed by request id.
 
     Raises:
-        OversizeRecord: the topic does not take a record of this size.
+        OversizeRecord: it is too large for the topic.
     """
     return outgoing(
         VERDICTS,
@@ -95,7 +95,7 @@ def dead_letter_record(
     """The record of a dead letter: keyed as the original record was.
 
     Raises:
-        OversizeRecord: the topic does not take a record of this size.
+        OversizeRecord: it is too large for the topic.
     """
     return outgoing(
         DEAD_LETTERS,

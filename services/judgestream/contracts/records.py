@@ -1,4 +1,4 @@
-"""A Kafka record as it came in, and the dead letter that preserves it."""
+"""An incoming Kafka record, and the dead letter that preserves it."""
 
 import hashlib
 from collections.abc import Iterable
@@ -13,20 +13,20 @@ from judgestream.core.limits import KIB, MIB, clean, cut
 from judgestream.v1.judging_pb2 import DeadLetter
 
 KEPT_VALUE = 3 * MIB
-"""A value up to this size is kept whole, which is more than the request topic takes uncompressed."""
+"""A value up to this size is kept whole: more than the request topic accepts uncompressed."""
 KEPT_BEGINNING = 64 * KIB
-"""Of a larger value, or of one that its topic turned out not to take."""
+"""The part of a larger value that is kept."""
 KEPT_HEADERS = 256 * KIB
 KEPT_KEY = 64 * KIB
 RECORD_KEY = 4 * KIB
-"""Of the dead letter's own record: what decides its partition."""
+"""Limit of the key of the dead letter's own record, which determines its partition."""
 
 VALUE, KEY, HEADERS = "value", "key", "headers"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """`time` is Kafka's record timestamp, None when it cannot be read as a time."""
+    """A record as it was consumed. `time` is Kafka's timestamp, None if it is not a valid time."""
 
     topic: str
     partition: int
@@ -38,7 +38,7 @@ class Record:
 
     @property
     def place(self) -> str:
-        """Where it stands, for logs and errors: `topic[partition]@offset`."""
+        """The record's position, for logs and errors: `topic[partition]@offset`."""
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
@@ -52,10 +52,10 @@ def dead_letter(
     group: str,
     request_id: str,
 ) -> DeadLetter:
-    """The record, bytes and headers and all, with why it was set aside.
+    """The record with its bytes and headers, and the reason it was set aside.
 
-    Its id is a digest of topic, partition and offset: a redelivered record is the same dead letter. What is
-    larger than a dead letter can hold is cut, and `cut` names it.
+    Its id is a digest of topic, partition and offset, so a redelivered record gives the same dead letter.
+    Parts that exceed the limits are cut, and named in `cut`.
     """
     place = f"{record.topic}/{record.partition}/{record.offset}"
     headers, all_kept = _kept_headers(record.headers)
@@ -86,7 +86,7 @@ def dead_letter(
 
 
 def smallest(letter: DeadLetter) -> DeadLetter:
-    """Only where the record stands and why it was set aside: for a topic that takes less than ours do."""
+    """Only the record's position and the reason: for a topic with a smaller limit than this table's."""
     small = DeadLetter()
     small.CopyFrom(letter)
     small.error_message = cut(letter.error_message, limits.DETAIL)
@@ -112,7 +112,7 @@ def _cut_value(letter: DeadLetter, kept: int) -> None:
 
 
 def _kept_headers(headers: Iterable[IncomingHeader]) -> tuple[list[DeadLetter.Header], bool]:
-    """As many headers as there is room for, in order, and whether that is all."""
+    """The headers that fit the limit, in order, and whether these are all."""
     kept: list[DeadLetter.Header] = []
     room, all_kept = KEPT_HEADERS, True
     for name, value in headers:

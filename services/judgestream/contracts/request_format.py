@@ -1,6 +1,6 @@
-"""Our own requests and labels as input formats: protobuf's JSON mapping, camelCase or snake_case.
+"""Input formats of this project's own requests and labels: protobuf's JSON mapping, camelCase or snake_case.
 
-They stand here and not in `core.formats`, because the core does not know the protobuf contracts.
+They are not in `core.formats`, because the core does not import the protobuf contracts.
 """
 
 import json
@@ -24,14 +24,14 @@ _ID = ("requestId", "request_id")
 
 
 def convert(fields: Fields) -> Draft:
-    """A `JudgeRequest`, and its labels in a further field `labels`.
+    """A `JudgeRequest`, optionally with its labels in the field `labels`.
 
-    One without a request id gets a digest of its place and content as its id. Of metadata, null is left
-    out; numbers, booleans, lists and objects become the text that JSON writes for them. Ids may be whole
-    numbers. `labels` is a list of `{annotator, winner}` or `{annotator, tie: true}`.
+    A missing request id becomes a digest of the place and the content. Metadata values that are null are left
+    out; numbers, booleans, lists and objects become their JSON text. Ids may be whole numbers. `labels` is a
+    list of `{annotator, winner}` or `{annotator, tie: true}`.
     """
     values = {name: value for name, value in fields.values.items() if name != "labels"}
-    message = parsed(Fields(_eased(values), fields.place), JudgeRequest)
+    message = parsed(Fields(_normalised(values), fields.place), JudgeRequest)
     try:
         request = request_from_message(message)
     except (InvalidRequest, ValueError) as exc:
@@ -52,8 +52,8 @@ def convert(fields: Fields) -> Draft:
 
 
 def convert_label(fields: Fields) -> Label:
-    """A `Label` of a request that was or will be submitted by itself."""
-    message = parsed(Fields(_eased(fields.values), fields.place), LabelMessage)
+    """A `Label`. Its request is submitted separately."""
+    message = parsed(Fields(_normalised(fields.values), fields.place), LabelMessage)
     try:
         label = label_from_message(message)
     except (InvalidRequest, ValueError) as exc:
@@ -62,7 +62,7 @@ def convert_label(fields: Fields) -> Label:
         if not value:
             fields.reject(name, "is missing")
     if label.winner and label.tie:
-        fields.set_aside(Aside.CONTRADICTION, "tie", "is true, and there is a winner, too")
+        fields.set_aside(Aside.CONTRADICTION, "tie", "is true, but there is also a winner")
     if not label.winner and not label.tie:
         fields.set_aside(
             Aside.NO_CHOICE, "winner", "is empty, and `tie` is not true: nothing was chosen"
@@ -70,26 +70,26 @@ def convert_label(fields: Fields) -> Label:
     return label
 
 
-def _eased(values: Mapping[str, object]) -> dict[str, object]:
-    """The values as protobuf takes them: metadata as texts, ids as texts, nothing that is null."""
-    eased = {name: value for name, value in values.items() if value is not None}
-    metadata = eased.get("metadata")
+def _normalised(values: Mapping[str, object]) -> dict[str, object]:
+    """The values as protobuf requires them: metadata and ids as text, and no nulls."""
+    normalised = {name: value for name, value in values.items() if value is not None}
+    metadata = normalised.get("metadata")
     if isinstance(metadata, dict):
-        eased["metadata"] = metadata_texts(metadata)
+        normalised["metadata"] = metadata_texts(metadata)
     for name in _ID:
-        if name in eased:
-            eased[name] = _id_text(eased[name])
-    candidates = listed(eased.get("candidates"))
+        if name in normalised:
+            normalised[name] = _id_text(normalised[name])
+    candidates = listed(normalised.get("candidates"))
     if isinstance(candidates, list):
-        eased["candidates"] = [_candidate(one) for one in candidates]
-    return eased
+        normalised["candidates"] = [_candidate(candidate) for candidate in candidates]
+    return normalised
 
 
 def _candidate(value: object) -> object:
     if not isinstance(value, dict):
         return value
-    eased = {name: part for name, part in value.items() if part is not None}
-    return eased | {"id": _id_text(eased["id"])} if "id" in eased else eased
+    normalised = {name: part for name, part in value.items() if part is not None}
+    return normalised | {"id": _id_text(normalised["id"])} if "id" in normalised else normalised
 
 
 def _id_text(value: object) -> object:

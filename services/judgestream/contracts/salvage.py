@@ -1,4 +1,4 @@
-"""The request id of a record that could not be decoded, so that whoever waits for it can be told."""
+"""Recovery of the request id from a record that cannot be decoded, for its failed verdict."""
 
 import json
 import re
@@ -8,15 +8,15 @@ from judgestream.contracts.records import Record
 from judgestream.core import limits
 
 _FIELD = re.compile(r'"request_?[iI]d"\s*:\s*("(?:[^"\\]|\\.)*")')
-_LOOKED_AT = 64 * limits.KIB
+_SEARCHED_BYTES = 64 * limits.KIB
 
 
 def request_id(record: Record) -> str:
-    """The id that the bytes still show, else the `ce_id` header, else the key; "" when none is usable."""
+    """The id found in the bytes, else the `ce_id` header, else the key; "" if none is usable."""
     value = record.value or b""
-    for found in (_in_json(value), _in_protobuf(value), header(record.headers, "ce_id")):
-        if _usable(found):
-            return found
+    for candidate in (_in_json(value), _in_protobuf(value), header(record.headers, "ce_id")):
+        if _usable(candidate):
+            return candidate
     try:
         key = (record.key or b"").decode()
     except UnicodeDecodeError:
@@ -24,26 +24,26 @@ def request_id(record: Record) -> str:
     return key if _usable(key) else ""
 
 
-def _usable(found: str) -> bool:
-    return bool(found.strip()) and len(found.encode(errors="replace")) <= limits.ID
+def _usable(text: str) -> bool:
+    return bool(text.strip()) and len(text.encode(errors="replace")) <= limits.ID
 
 
 def _in_json(value: bytes) -> str:
-    """The first field of that name in what may be half a JSON text."""
-    start = value[:_LOOKED_AT]
+    """The first `requestId` field in JSON text that may be incomplete."""
+    start = value[:_SEARCHED_BYTES]
     if not start:
         return ""
     match = _FIELD.search(start.decode(json.detect_encoding(start), errors="ignore"))
     try:
-        found = str(json.loads(match[1])) if match else ""
-        found.encode()
-    except ValueError:  # a wrong escape, half a surrogate pair
+        text = str(json.loads(match[1])) if match else ""
+        text.encode()
+    except ValueError:  # an invalid escape, a lone surrogate
         return ""
-    return found
+    return text
 
 
 def _in_protobuf(value: bytes) -> str:
-    """Field 1 of a message, when it stands first, as every serializer writes it."""
+    """Field 1 of a message, if it comes first, as every serializer writes it."""
     if value[:1] != b"\x0a":
         return ""
     size = shift = 0

@@ -1,4 +1,4 @@
-"""CloudEvents in structured mode: the whole event, attributes and data, is the record's JSON value."""
+"""CloudEvents in structured mode: the record's JSON value is the whole event, attributes and data."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ BATCH = "application/cloudevents-batch"
 
 
 class NotAnEvent(ValueError):
-    """What is wrong with the envelope."""
+    """The envelope is invalid; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,19 +30,19 @@ class Envelope:
 
 
 def is_envelope(fields: Mapping[str, Any]) -> bool:
-    """Whether a JSON object without a telling content type is an event: none of our records has these."""
+    """Whether a JSON object is an event: no message of this project has these fields."""
     return "specversion" in fields and ("data" in fields or "data_base64" in fields)
 
 
 def envelope(fields: Mapping[str, Any]) -> Envelope:
-    """The event that these fields are.
+    """The event with these fields.
 
     Raises:
         NotAnEvent: another version, no data, both kinds of data, or data that is not a JSON object.
     """
     version = fields.get("specversion")
     if version != "1.0":
-        raise NotAnEvent(f"specversion is {quoted(version)}: only CloudEvents 1.0 is read")
+        raise NotAnEvent(f"specversion is {quoted(version)}: only CloudEvents 1.0 is supported")
     if ("data" in fields) == ("data_base64" in fields):
         raise NotAnEvent("the event needs either data or data_base64")
     return Envelope(
@@ -61,7 +61,7 @@ def envelope(fields: Mapping[str, Any]) -> Envelope:
 def _data(fields: Mapping[str, Any]) -> Mapping[str, Any] | bytes:
     if "data" in fields:
         data = fields["data"]
-        if isinstance(data, str):  # a JSON text inside a JSON string
+        if isinstance(data, str):  # JSON text in a JSON string
             return data.encode()
         if not isinstance(data, Mapping):
             raise NotAnEvent("data must be a JSON object")
@@ -69,7 +69,7 @@ def _data(fields: Mapping[str, Any]) -> Mapping[str, Any] | bytes:
     try:
         return base64.b64decode(fields["data_base64"], validate=True)
     except (binascii.Error, ValueError, TypeError) as exc:
-        raise NotAnEvent("data_base64 is not base64") from exc
+        raise NotAnEvent("data_base64 is not valid base64") from exc
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

@@ -1,4 +1,4 @@
-"""The one table of topics. Everything that creates, checks, writes or reads a topic looks here."""
+"""The table of topics, which all code that creates, checks, writes or reads a topic uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,23 +15,23 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 MAX_REQUEST_BYTES = limits.REQUEST
-"""A request larger than this is dead-lettered. The topic takes more, so that we see it and can say so."""
+"""A larger request is dead-lettered. The topic accepts more, so that the worker sees it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Topic:
     """One topic.
 
-    key               what the record key is (all keys are UTF-8 text)
-    retention_ms      how long records stay; -1 for ever
+    key               the meaning of the record key (all keys are UTF-8 text)
+    retention_ms      how long records are kept; -1 without limit
     cleanup           "compact" keeps the latest record of each key
     record            the protobuf message of its records
-    noun              what a record is called in messages to people
+    noun              name of a record in messages to people
     event_type        CloudEvents type
-    max_message_bytes largest record that the topic takes
-    max_value_bytes   largest value that we publish or judge, where that is less
-    unknown_fields    of a JSON record: "refuse" what producers write, so that a misspelt option is not
-                      silently without effect; "ignore" in what we publish, so that older readers read it
+    max_message_bytes largest record that the topic accepts
+    max_value_bytes   largest value that is published or judged, if that is less
+    unknown_fields    in JSON: "refuse" in the producers' records, so that a misspelt option is an error;
+                      "ignore" in the services' records, so that older readers can read newer ones
     """
 
     name: str
@@ -48,12 +48,12 @@ class Topic:
 
     @property
     def config(self) -> dict[str, str]:
-        """The topic settings that this table decides, as Kafka spells them."""
+        """The Kafka topic settings of this row."""
         return {
             "cleanup.policy": self.cleanup,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_message_bytes),
-            # the broker stores what producers send: another value makes it compress everything again
+            # any other value makes the broker compress every batch again
             "compression.type": "producer",
         }
 
@@ -86,7 +86,8 @@ DEAD_LETTERS = Topic(
     record=judging_pb2.DeadLetter,
     noun="dead letter",
     event_type="judge.deadletter.v1",
-    max_message_bytes=4 * MIB,  # a whole request, headers and all, inside a dead letter
+    # a dead letter contains a whole request with its headers
+    max_message_bytes=4 * MIB,
 )
 LABELS = Topic(
     name="judge.labels.v1",
@@ -114,7 +115,7 @@ TRAINING = Topic(
     record=training_pb2.TrainingExample,
     noun="training example",
     event_type="judge.training.v1",
-    # a corrected example replaces the earlier one, and a tombstone takes one back (licence, privacy)
+    # a corrected example replaces the earlier one, and a tombstone withdraws it (licence, privacy)
     cleanup="compact",
 )
 CHECKPOINTS = Topic(

@@ -1,8 +1,8 @@
-"""Bytes <-> protobuf messages: protobuf by default, protobuf's JSON mapping by content type or by its look.
+"""Encoding and decoding of messages: protobuf by default, or protobuf's JSON mapping.
 
-Which form a record has is decided so: a content type that names protobuf, JSON or a structured CloudEvent
-decides, in any letter case and with any parameters. One that says nothing about the form (none at all, text,
-"binary data") leaves it to the first byte. Any other is refused by name.
+A content type of protobuf, JSON or a structured CloudEvent determines the encoding, in any letter case and
+with any parameters. Without a content type, or with a generic one (text, octet stream), the first bytes
+determine it. Any other content type is an error.
 """
 
 from collections.abc import Mapping
@@ -43,19 +43,19 @@ _FORMS: Mapping[str, str] = MappingProxyType(
 )
 _STRICT = {topic.record for topic in TOPICS.values() if topic.unknown_fields == "refuse"}
 _REASON = 400
-"""Characters of a parser's own words that an error repeats."""
+"""Length limit of a parser's message that an error repeats, in characters."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decoded(Generic[M]):
-    """A record's message, and the event around it if it came in structured mode."""
+    """A record's message, and its envelope if it is a structured event."""
 
     message: M
     envelope: Envelope | None = None
 
 
 def encode(message: Message, content_type: str = PROTOBUF) -> bytes:
-    """The message's bytes. JSON is compact and keeps no default values."""
+    """The message's bytes. JSON is compact and omits default values."""
     if content_type == JSON:
         return json_format.MessageToJson(message, indent=None, ensure_ascii=False).encode()
     return message.SerializeToString()
@@ -64,9 +64,8 @@ def encode(message: Message, content_type: str = PROTOBUF) -> bytes:
 def decode(record: type[M], value: bytes | None, content_type: str = "") -> M:
     """A record's message.
 
-    An unknown JSON field is refused by name where the topic table says so (a misspelt option of a request
-    must not go unseen) and passed over elsewhere, so that older readers read newer records. Unknown protobuf
-    fields are kept, as protobuf does.
+    Unknown JSON fields are an error or ignored, as `Topic.unknown_fields` states. Unknown protobuf fields are
+    kept, as protobuf does.
 
     Raises:
         UndecodableRecord: no value, an unknown content type, or bytes that are not such a message.
@@ -95,7 +94,7 @@ def _by_look(record: type[M], value: bytes) -> Decoded[M]:
     except UndecodableRecord as as_json:
         if not value[:1].isspace():
             raise
-        # a line feed is also the tag of a first field of text, and "{" a length of 123 bytes
+        # in protobuf a line feed is the tag of field 1 as text, and "{" a length of 123 bytes
         try:
             return Decoded(message=_from_bytes(record, value))
         except UndecodableRecord:
@@ -119,11 +118,11 @@ def _form(content_type: str) -> str:
     if form is not None:
         return form
     if kind.startswith(structured.BATCH):
-        raise UndecodableRecord("a batch of CloudEvents in one record: send one event a record")
+        raise UndecodableRecord("a batch of CloudEvents in one record: send one event per record")
     if kind.endswith("+json") and not kind.startswith(structured.MEDIA_TYPE):
         return JSON
     raise UndecodableRecord(
-        f"content-type {quoted(content_type)} is unknown: send {PROTOBUF} or {JSON}"
+        f"unsupported content-type {quoted(content_type)}: use {PROTOBUF} or {JSON}"
     )
 
 
@@ -143,7 +142,7 @@ def _from_bytes(record: type[M], value: bytes) -> M:
     try:
         message.ParseFromString(value)
     except (DecodeError, ValueError, RecursionError) as exc:
-        # byte 0 is what Confluent's schema registry puts in front of a message; it is never a protobuf tag
+        # the serializer of a schema registry prefixes a byte 0, which is never a protobuf tag
         framed = value[0] == 0
         advice = " (is it framed for a schema registry? publish without its serializer)"
         raise UndecodableRecord(
@@ -155,13 +154,13 @@ def _from_bytes(record: type[M], value: bytes) -> M:
 
 def _from_fields(record: type[M], fields: Mapping[str, Any]) -> M:
     message = record()
-    if twice := _in_two_spellings(record.DESCRIPTOR, fields):
+    if duplicate := _in_two_spellings(record.DESCRIPTOR, fields):
         raise UndecodableRecord(
-            f"not a {record.DESCRIPTOR.name} in {JSON}: field {quoted(twice)} stands there twice"
+            f"not a {record.DESCRIPTOR.name} in {JSON}: field {quoted(duplicate)} is duplicated"
         )
     try:
         json_format.ParseDict(dict(fields), message, ignore_unknown_fields=record not in _STRICT)
-    except Exception as exc:  # the parser's own exceptions are many and not all documented
+    except Exception as exc:  # not all exceptions of the parser are documented
         raise UndecodableRecord(
             f"not a {record.DESCRIPTOR.name} in {JSON}: {shortened(str(exc), _REASON)}"
         ) from exc
@@ -169,7 +168,7 @@ def _from_fields(record: type[M], fields: Mapping[str, Any]) -> M:
 
 
 def _in_two_spellings(message: Any, fields: Mapping[str, Any]) -> str:
-    """A field that is there as `request_id` and as `requestId`: the parser would take one of them unseen.
+    """A field that is present as `request_id` and as `requestId`, of which the parser would ignore one.
 
     `message` is a descriptor.
     """
@@ -180,6 +179,8 @@ def _in_two_spellings(message: Any, fields: Mapping[str, Any]) -> str:
         if field.message_type is None or field.message_type.GetOptions().map_entry:
             continue
         for inner in value if isinstance(value, list) else [value]:
-            if isinstance(inner, dict) and (found := _in_two_spellings(field.message_type, inner)):
-                return found
+            if isinstance(inner, dict) and (
+                duplicate := _in_two_spellings(field.message_type, inner)
+            ):
+                return duplicate
     return ""

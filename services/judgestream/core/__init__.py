@@ -1,1 +1,1 @@
-"""What a verdict is and how it is settled: pure, no I/O, no clock, no hidden randomness."""
+"""The judging domain, from a request to its verdict: pure, without I/O, clock or hidden randomness."""

@@ -1,7 +1,7 @@
-"""What a request and a label must be before anybody sends or judges them: types, ids, sizes, times.
+"""Validation of requests and labels: types, ids, sizes, times.
 
-The clients and the workers ask the same functions, so what a client of ours sends, a worker takes. They hold
-for values from anywhere, also from Python code that is not type-checked.
+Clients and workers use the same functions, so a worker accepts what a client sends. They check types too,
+because callers may be untyped Python code.
 """
 
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from judgestream.core.types import Label, Options, Orders, ReferenceUse, Request
 
 
 def request_problem(request: Request) -> str:
-    """The first thing wrong with a request, by the name of its field; "" when there is nothing."""
+    """The first problem of a request, with the name of the field; "" if it is valid."""
     return next(_of_request(request), "")
 
 
 def label_problem(label: Label) -> str:
-    """The first thing wrong with a label; "" when there is nothing.
+    """The first problem of a label; "" if it is valid.
 
-    A label names a winner or says that there is a tie, never both and never neither.
+    A label has either a winner or `tie`.
     """
     return next(_of_label(label), "")
 
 
 def _of_request(request: Request) -> Iterator[str]:
-    yield from _id("request_id", request.request_id, "give every request an id of its own")
+    yield from _id("request_id", request.request_id, "give every request a distinct id")
     yield from _text("mode", request.mode, limits.MODE)
     yield from _text("question", request.question, limits.TEXT)
     if len(request.candidates) > limits.CANDIDATES:
@@ -45,23 +45,23 @@ def _of_request(request: Request) -> Iterator[str]:
 
 
 def _of_label(label: Label) -> Iterator[str]:
-    yield from _id("label_id", label.label_id, "give every label an id of its own")
-    yield from _id("request_id", label.request_id, "say which request is labelled")
+    yield from _id("label_id", label.label_id, "give every label a distinct id")
+    yield from _id("request_id", label.request_id, "name the labelled request")
     yield from _text("annotator", label.annotator, limits.ANNOTATOR)
     if not label.annotator.strip():
-        yield "annotator is empty: say who labelled"
+        yield "annotator is empty: name the annotator"
     yield from _text("winner", label.winner, limits.ID)
     yield from _time("labelled_at", label.labelled_at)
     if label.tie is True and label.winner:
-        yield f"names the winner {quoted(label.winner)} and says tie: leave one of them out"
+        yield f"names the winner {quoted(label.winner)} and a tie: remove one of them"
     if label.tie is not True and not label.winner:
-        yield "names no winner and does not say tie: set one of them"
+        yield "has neither a winner nor a tie: set one of them"
 
 
 def metadata_problems(metadata: object) -> Iterator[str]:
-    """What is wrong with a request's metadata: text to text, within its limits."""
+    """The problems of a request's metadata: it maps text to text, within limits."""
     if not hasattr(metadata, "items"):
-        yield f"metadata must be a mapping of texts, not {type(metadata).__name__}"
+        yield f"metadata must map text to text, not be a {type(metadata).__name__}"
         return
     if len(metadata) > limits.METADATA_ENTRIES:  # type: ignore[arg-type]
         yield f"metadata has {len(metadata)} entries; at most {limits.METADATA_ENTRIES}"  # type: ignore[arg-type]
@@ -88,7 +88,7 @@ def _text(name: str, value: object, limit: int) -> Iterator[str]:
     try:
         size = len(value) if value.isascii() else len(value.encode())
     except UnicodeEncodeError:
-        yield f"{name} holds half a surrogate pair, which is not a character: fix the text's encoding"
+        yield f"{name} contains a lone surrogate (`\\ud83d` without its pair): fix the text's encoding"
         return
     if size > limit:
         yield f"{name} has {size} bytes; at most {limit}"
@@ -98,7 +98,7 @@ def _time(name: str, time: object) -> Iterator[str]:
     if not isinstance(time, datetime):
         yield f"{name} must be a datetime, not {type(time).__name__}"
     elif time.tzinfo is None:
-        yield f"{name} has no time zone: give it one, as in datetime.now(UTC)"
+        yield f"{name} has no time zone: use for example datetime.now(UTC)"
     elif limits.plausible(time) is None:
         yield (
             f"{name} is {time.isoformat()}: it must lie between {limits.EARLIEST.year}"

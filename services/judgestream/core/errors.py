@@ -1,50 +1,50 @@
-"""One error tree. Each class carries a stable `code`, and its branch says what is done about it.
+"""The error tree. Each class has a stable `code`; its branch determines how the error is handled.
 
 JudgestreamError
-├── ConfigurationError           a setting or an installation is wrong; correct it and start again
-├── PoisonError                  this record can never be judged as it is: it is dead-lettered
+├── ConfigurationError           a setting or an installation is wrong: correct it and restart
+├── PoisonError                  the record cannot be judged as it is: it is dead-lettered
 │   ├── UndecodableRecord        the bytes are not a record of this topic
-│   ├── UnreadableBatch          what the broker returns cannot be taken apart: damaged, or an unknown form
-│   ├── SkippedByHand            somebody has set the record aside: `judgestream dlq skip`
-│   ├── OversizeRecord           more bytes than a request may have
-│   ├── InvalidRequest           decoded, but a field is missing or contradicts another
+│   ├── UnreadableBatch          the broker's batch cannot be parsed: damaged, or an unknown format
+│   ├── SkippedByHand            the record was set aside by `judgestream dlq skip`
+│   ├── OversizeRecord           larger than a request may be
+│   ├── InvalidRequest           a field is missing, invalid or contradicts another
 │   │   ├── UnknownMode          no such mode
 │   │   ├── UnsupportedMode      the release's template has no prompt form for the mode
-│   │   └── EmptyQuestion        nothing was asked
+│   │   └── EmptyQuestion        the question is empty
 │   ├── PromptTooLong            more tokens than the judge's context holds
-│   ├── RejectedByJudge          the judge refuses this input for another reason, or its reply is garbage
-│   ├── JudgeFailed              the model fails on this input again and again, and on others it does not
-│   ├── TooOld                   retryable failures went on for longer than the stated age
-│   └── InternalError            an unexpected error: set aside whole, to be replayed after the fix
-├── ReleaseError                 no request can be judged by this release until somebody acts: it pauses
-│   ├── KeyRefused               the endpoint does not accept our key (401, 403)
-│   ├── QuotaExhausted           the account behind the key cannot pay (402, or 429 for good)
-│   ├── ModelUnknown             the endpoint has no such model, or is not a chat endpoint (404)
-│   ├── RequestsRefused          the endpoint refuses every request, a known good one too
+│   ├── RejectedByJudge          the judge refuses the input for another reason, or its reply is malformed
+│   ├── JudgeFailed              the model fails repeatedly on this input, but not on others
+│   ├── TooOld                   retryable failures lasted longer than the configured age
+│   └── InternalError            an unexpected error: dead-lettered unchanged; replay after the fix
+├── ReleaseError                 the release cannot judge any request until an operator acts: it pauses
+│   ├── KeyRefused               the endpoint rejects the key (401, 403)
+│   ├── QuotaExhausted           the account has no quota left (402, or a permanent 429)
+│   ├── ModelUnknown             the endpoint has no such model or is not a chat endpoint (404)
+│   ├── RequestsRefused          the endpoint refuses every request, even a known good one
 │   ├── EndpointUnreachable      its name does not resolve, or its certificate is not trusted
-│   ├── ReleaseNotLoaded         Triton is there and has not loaded the release
-│   ├── ReleaseChanged           another checkpoint answers under the release's name
+│   ├── ReleaseNotLoaded         Triton runs but has not loaded the release
+│   ├── ReleaseChanged           another checkpoint is loaded under the release's name
 │   ├── JudgeUnhealthy           the judge's process died inside Triton
-│   └── JudgeBroken              the model fails on a known good prompt, too
-└── RetryableError               the same call may succeed later: back off and try again
+│   └── JudgeBroken              the model fails even on a known good prompt
+└── RetryableError               the same call may succeed later: back off and retry
     ├── JudgeUnavailable         no connection to Triton or to the endpoint behind it
-    ├── JudgeOverloaded          the judge's queue is full, or the endpoint limits our rate
-    ├── JudgeDeadlineExceeded    no answer in time
-    ├── JudgeError               the model failed on this call; tried again a few times, alone
-    ├── BrokerUnavailable        Kafka does not take or confirm a record
-    └── StoreUnavailable         Redis does not answer
+    ├── JudgeOverloaded          the judge's queue is full, or the endpoint limits the rate
+    ├── JudgeDeadlineExceeded    no response within the deadline
+    ├── JudgeError               the model failed on this call; retried a few times, alone
+    ├── BrokerUnavailable        Kafka does not accept or confirm a record
+    └── StoreUnavailable         Redis does not respond
 
-So a failure of a judge has one of three classes: this request only (PoisonError: a dead letter), this release
-(ReleaseError: requests are held, a probe asks from time to time, nothing is dead-lettered), or wait
-(RetryableError). Foreign errors are translated once, in `adapters`, always with `raise ... from`. Routing is
-on the class, never on the text. A reply that cannot be read is not an error: see `types.Unreadable`.
+So a judge's failure concerns one request (PoisonError: a dead letter), the release (ReleaseError: requests
+are held and a known good prompt is sent from time to time), or neither (RetryableError). Errors of libraries
+are translated once, in `adapters`, with `raise ... from`. Handling depends on the class, never on the text. A
+reply that cannot be parsed is not an error: see `types.Unreadable`.
 """
 
 from typing import ClassVar
 
 
 class JudgestreamError(Exception):
-    """Anything this package raises on purpose. The message names the thing and how to fix it."""
+    """Base class of this package's errors. The message says what is wrong and how to fix it."""
 
     code: ClassVar[str] = "error"
     retryable: ClassVar[bool] = False
@@ -111,7 +111,7 @@ class InternalError(PoisonError):
 
 
 class ReleaseError(JudgestreamError):
-    """The release is paused: see the module. `code` is the metric's reason class."""
+    """The release is paused. `code` is also the reason in the metrics."""
 
     code = "release_paused"
 

@@ -1,4 +1,4 @@
-"""What makes two requests the same, and two verdicts."""
+"""The identity of a request's content, and of a verdict."""
 
 import hashlib
 
@@ -6,10 +6,10 @@ from judgestream.core.types import Request
 
 
 def content_digest(request: Request) -> str:
-    """SHA-256, in hex, over what is judged: mode, question, candidates in their order, reference, options.
+    """SHA-256, in hex, of what is judged: mode, question, candidates in order, reference, options.
 
-    Not over the id, the times or the metadata. It is computed from the decoded values with their defaults
-    filled in, so JSON and protobuf give the same.
+    Ids, times and metadata are not part of it. It is computed from the decoded values with their defaults
+    filled in, so JSON and protobuf give the same digest.
     """
     options = request.options
     parts = [
@@ -27,16 +27,15 @@ def content_digest(request: Request) -> str:
 
 
 def verdict_id(request_id: str, release: str, mode: str, content: str) -> str:
-    """The same judgement always has the same id: a redelivered request republishes it, never a second.
+    """The id of a judgement, 32 hex digits. A redelivered request gives the same id again.
 
-    32 hex digits. `content` is the request's content digest, so a second content under a used request id
-    has a verdict of its own.
+    `content` is the request's content digest, so other content under a used request id has another id.
     """
     return _digest((request_id, release, mode, content))[:32]
 
 
 def _digest(parts: list[str] | tuple[str, ...]) -> str:
-    """Every part is preceded by its length, so different lists never run together into one text."""
+    """Each part is preceded by its length, so that no two lists give the same bytes."""
     digest = hashlib.sha256()
     for part in parts:
         raw = part.encode(errors="surrogatepass")

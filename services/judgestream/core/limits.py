@@ -1,8 +1,8 @@
-"""How large each part of a record may be, and how a text is cut, quoted and shortened.
+"""Size limits of every part of a record, and functions that cut, quote and shorten text.
 
-Sizes are bytes of UTF-8 unless said otherwise. What a producer sends beyond a limit is refused by name, by
-the clients and by the worker alike (`checks`); what comes back from a judge beyond one is cut, visibly.
-With these limits every verdict and dead letter fits its topic.
+Sizes are bytes of UTF-8 unless stated otherwise. Clients and workers refuse a request that exceeds a limit
+(`checks`). Text of a judge that exceeds one is cut, with a mark. With these limits every verdict and every
+dead letter fits its topic.
 """
 
 from datetime import UTC, datetime
@@ -11,9 +11,9 @@ KIB = 1 << 10
 MIB = 1 << 20
 
 REQUEST = MIB
-"""A whole encoded request. The topic takes more, so that the worker sees a larger one and can say so."""
+"""A whole encoded request. The topic accepts more, so that the worker can dead-letter a larger one."""
 TEXT = MIB
-"""Question, one answer, or the reference. A request holds them all within `REQUEST`."""
+"""Question, one answer, or the reference. All of them together must fit `REQUEST`."""
 ID = 512
 """Ids of requests, candidates, labels and examples."""
 SYSTEM = 512
@@ -23,7 +23,7 @@ MODE = 64
 RELEASE = 256
 EXPLANATION_TOKENS = 2048
 CANDIDATES = 64
-"""Number of candidates that any mode may take."""
+"""Number of candidates that a mode may take."""
 METADATA_ENTRIES = 64
 METADATA_KEY = 256
 METADATA_VALUE = 16 * KIB
@@ -37,29 +37,29 @@ REPLIES = 128 * KIB
 MESSAGE = 4 * KIB
 """An error message."""
 DETAIL = 512
-"""A short remark of a judge or a server: why a reply has no reading, a finish reason."""
+"""A short text of a judge or a server: why a reply has no reading, a finish reason."""
 QUOTED = 120
 """A value quoted in an error message, in characters."""
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
-"""Event times lie between these; arithmetic with windows and zones stays on the calendar."""
+"""Bounds of event times. Arithmetic with windows and time zones cannot leave the calendar."""
 
 
 def plausible(time: datetime) -> datetime | None:
-    """The time, or None when it lies outside `EARLIEST` and `LATEST`. It must carry a zone."""
+    """The time, or None if it is not within `EARLIEST` and `LATEST`. It must have a time zone."""
     return time if EARLIEST <= time < LATEST else None
 
 
 def clean(text: str) -> str:
-    """The text with every half surrogate pair, which UTF-8 cannot hold, replaced by a question mark."""
+    """The text with every lone surrogate, which UTF-8 cannot encode, replaced by a question mark."""
     return text.encode(errors="replace").decode()
 
 
 def cut(text: str, limit: int) -> str:
-    """The text in at most `limit` bytes of UTF-8. A cut is marked: `…[cut: N of M bytes]` kept.
+    """The text in at most `limit` bytes of UTF-8. A cut text ends with `…[cut: N of M bytes]`.
 
-    The mark counts into the limit, so a text that was cut once is not cut again.
+    The mark counts towards the limit, so a text that was cut is not cut again.
     """
     if len(text) <= limit and text.isascii():
         return text
@@ -76,7 +76,7 @@ def _mark(kept: int, of: int) -> str:
 
 
 def shortened(text: str, limit: int = QUOTED) -> str:
-    """At most `limit` characters of a text for an error message, with how long it was."""
+    """At most `limit` characters of a text, with its length, for an error message."""
     if len(text) <= limit:
         return clean(text)
     return f"{clean(text[:limit])}… ({len(text)} characters)"
@@ -85,7 +85,7 @@ def shortened(text: str, limit: int = QUOTED) -> str:
 def quoted(value: object) -> str:
     """A value for an error message: in quotes, control characters escaped, shortened.
 
-    Only the beginning of a long text is looked at, so quoting a value of megabytes costs nothing.
+    Only the start of a long text is read, so a value of megabytes is cheap to quote.
     """
     if isinstance(value, str):
         inner = repr(value[:QUOTED])

@@ -1,4 +1,4 @@
-"""Secrets in text that people see: passwords and keys of URLs, masked in one place."""
+"""Masking of secrets in URLs, for text that people see."""
 
 import re
 
@@ -15,15 +15,15 @@ _PARAMETER = re.compile(
 def masked(text: str) -> str:
     """The text with the secrets of every URL in it replaced by `***`.
 
-    `user:password@` keeps the user, `password@` and `:password@` keep nothing, and parameters whose name
-    speaks of a password, secret, token, key or signature lose their value. A password may itself hold an
-    `@`, a `:` or a `/`, as unescaped ones do: everything up to the last `@` of a word counts as secret.
+    `user:password@` keeps the user; `password@` and `:password@` keep nothing. Parameters named like a
+    password, secret, token, key or signature lose their value. An unescaped password may contain `@`, `:`
+    or `/`, so everything up to the last `@` of a word is treated as secret.
     """
     return _PARAMETER.sub(rf"\g<name>{MASK}", _USER_PART.sub(_user, text))
 
 
-def _user(found: re.Match[str]) -> str:
-    user, colon, _ = found["user"].partition(":")
-    # A lone word before the @ is a user for some servers and a token for others: nothing of it is shown.
+def _user(match: re.Match[str]) -> str:
+    user, colon, _ = match["user"].partition(":")
+    # Some servers take a single word before the @ as the user, others as a token, so it is hidden.
     shown = f"{user}:{MASK}" if colon and user else f":{MASK}" if colon else MASK
-    return f"{found['scheme']}{shown}@"
+    return f"{match['scheme']}{shown}@"

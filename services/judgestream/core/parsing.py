@@ -1,4 +1,4 @@
-"""From a judge's reply to a reading: score line parsers, and the joint distribution's summary."""
+"""Parsing of a judge's reply: the score line, and the joint distribution of the scores."""
 
 import re
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ from judgestream.core.templates.base import JOINT_UP_TO, Grammar
 from judgestream.core.types import Reading, Reply, Unread, Unreadable
 
 MAX_OUTSIDE = 0.05
-"""More probability than this outside the score grammar and the reply counts as unreadable."""
+"""The largest probability outside the score grammar; a reply with more is unreadable."""
 
 UNPARSED = (-1.0, -1.0)
 
 SLACK = 1e-6
-"""Added to `MAX_OUTSIDE` when it is compared: a hundred single-precision probabilities that leave exactly
-5 % outside can sum to 0.05 and a hair. Far above their rounding, far below any mass that matters."""
+"""Tolerance of the comparison with `MAX_OUTSIDE`, for the rounding of a hundred single-precision
+probabilities."""
 
 
 def parse_strict(text: str) -> tuple[float, float]:
-    """Two scores exactly as JudgeLM's own parser reads them; `UNPARSED` otherwise.
+    """Two scores exactly as JudgeLM's own parser reads them; `UNPARSED` for any other text.
 
-    First line only, commas become spaces, split at single spaces, exactly two parts that Python's
-    `float` accepts. So `7, 8` and `7  8` fail and `nan 3` passes: kept, because published numbers were
-    computed this way. Use `parse_tolerant` for anything but parity.
+    It takes the first line, replaces commas by spaces, splits at single spaces and needs exactly two parts
+    that Python's `float` accepts. So `7, 8` and `7  8` fail and `nan 3` passes. Published numbers were
+    computed this way; use `parse_tolerant` for anything else.
     """
     parts = text.split("\n")[0].replace(",", " ").split(" ")
     if len(parts) != 2:
@@ -44,11 +44,11 @@ def parse_tolerant(text: str, count: int) -> tuple[float, ...] | None:
 
 
 def parse_labels(text: str, grammar: Grammar) -> tuple[int, ...] | None:
-    """Which labels stand on the first line that is not blank, as indices; None unless there are as many as
-    the grammar asks for and nothing else.
+    """The labels on the first line that is not blank, as indices into `grammar.labels`; None unless the line
+    has the grammar's number of labels and no other word.
 
-    Numbers are read as `parse_tolerant` reads them. Other labels are words: `[[A]]`, `**B**` and `yes.`
-    are read, in any letter case.
+    Numbers are parsed by `parse_tolerant`. Other labels are words, in any letter case: `[[A]]`, `**B**`,
+    `yes.`.
     """
     if grammar.numeric:
         numbers = parse_tolerant(text, grammar.count)
@@ -56,19 +56,17 @@ def parse_labels(text: str, grammar: Grammar) -> tuple[int, ...] | None:
             return None
         return tuple(grammar.values.index(number) for number in numbers)
     line = next((line for line in text.splitlines() if line.strip()), "")
-    known = {label.casefold(): at for at, label in enumerate(grammar.labels)}
-    found = [known.get(word.casefold()) for word in re.findall(r"\w+", line)]
-    if len(found) != grammar.count:
-        return None
-    labels = tuple(at for at in found if at is not None)
-    return labels if len(labels) == len(found) else None
+    index_of = {label.casefold(): index for index, label in enumerate(grammar.labels)}
+    words = re.findall(r"\w+", line)
+    labels = tuple(index_of[word.casefold()] for word in words if word.casefold() in index_of)
+    return labels if len(labels) == len(words) == grammar.count else None
 
 
 def read(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     """The reading of a reply, by shown position.
 
-    From the joint score distribution when the judge gave one, else from its text. A text alone is
-    certain about itself: its win/tie/lose is 0 or 1.
+    It is computed from the score distribution if the judge returned one, else from the text; then win, tie
+    and lose are 0 or 1.
     """
     if reply.score_probs:
         return _read_distribution(reply, grammar)
@@ -88,14 +86,14 @@ def read(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
 
 
 def _scores(text: str, grammar: Grammar) -> tuple[float, ...] | None:
-    """What is written on the first line: scores, or the outcome of a choice."""
+    """The scores on the first line that is not blank, or the outcome of a choice."""
     if grammar.numeric:
         return parse_tolerant(text, grammar.count)
     labels = parse_labels(text, grammar)
     if labels is None:
         return None
     values = grammar.outcomes or grammar.values
-    return tuple(float(values[at]) for at in labels)
+    return tuple(float(values[index]) for index in labels)
 
 
 def _pair(
@@ -119,16 +117,17 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
         )
     if reply.finish_reason == "length" and not any(probs):
         return Unreadable(reason=Unread.TRUNCATED, detail=reply.text[:80])
-    # Exactly rounded sums do not depend on their order: a transposed distribution gives exactly the
-    # mirrored reading, so that a draw between win and lose stays a draw.
+    # Exactly rounded sums do not depend on the order of summation: a transposed distribution gives exactly
+    # the mirrored reading, so a draw between win and lose stays a draw.
     inside = fsum(probs) / (grammar.count if apart else 1) if min(probs) >= 0 else nan
     outside = 1.0 - inside
-    # written so that NaN fails, too
+    # this comparison rejects NaN too
     if not abs(outside) <= MAX_OUTSIDE + SLACK:
         return Unreadable(
             reason=Unread.OUTSIDE_GRAMMAR, detail=f"{outside:.4f} outside the score grammar"
         )
-    outside = max(0.0, outside)  # single precision may sum to a hair above one
+    # in single precision the sum may exceed one
+    outside = max(0.0, outside)
     if grammar.outcomes:
         win, tie, lose = (
             fsum(p for p, outcome in zip(probs, grammar.outcomes, strict=True) if outcome == side)

@@ -1,4 +1,4 @@
-"""Passes: one prompt to one judge each, and its reply in the request's candidate order."""
+"""Passes: one prompt to one judge each, and the reply mapped back to the request's candidate order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +19,13 @@ class Pass:
     max_tokens: int = 0
 
     def result(self, reply: Reply) -> PassResult:
-        """The reply to this prompt, read and put back into the request's candidate order."""
+        """The reply to this prompt, parsed and mapped back to the request's candidate order."""
         reading = restored(read(reply, self.grammar), self.transform)
         return PassResult(transform=self.transform, reading=reading, reply=reply)
 
 
 def restored(reading: Reading | Unreadable, transform: Transform) -> Reading | Unreadable:
-    """A reading by shown position, put back into the request's candidate order.
+    """A reading by shown position, mapped back to the request's candidate order.
 
     Raises:
         ValueError: a preference between two candidates, where the transform shows another number.

@@ -1,7 +1,6 @@
-"""The known good prompt: what any working judge answers, whatever stands in the queue.
+"""Known good prompts, which a working judge answers.
 
-A failure that may be one request's or everybody's is told apart by asking it: where the known good prompt is
-answered, the failure was that request's own.
+When a judge fails on a request, they tell whether the request or the judge is the cause.
 """
 
 from datetime import UTC, datetime
@@ -21,11 +20,11 @@ KNOWN_GOOD = Request(
     requested_at=datetime(2026, 1, 1, tzinfo=UTC),
     options=Options(orders=Orders.STRAIGHT),
 )
-"""Never published, never counted: it exists between a worker and its judge only."""
+"""Sent to the judge directly: it is not published, and not counted."""
 
 
 def known_good(template: Template) -> tuple[Pass, ...]:
-    """Its one pass, as this judge family wants its prompts."""
+    """The one pass of `KNOWN_GOOD`, rendered by the template."""
     return plan(KNOWN_GOOD, PAIRWISE, template)
 
 

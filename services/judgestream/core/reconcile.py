@@ -1,4 +1,4 @@
-"""Readings of all passes -> one outcome. The rule that decides what a verdict says."""
+"""Settling rules: the readings of all passes -> one outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from judgestream.core.types import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settlement:
-    """What the passes of one request amount to. Fields as on `Verdict`."""
+    """The outcome of one request's passes. Fields as on `Verdict`."""
 
     status: Status
     reason: str = ""
@@ -35,9 +35,9 @@ class Settlement:
 def preference(win: float, tie: float, lose: float) -> Preference:
     """The most probable of first better, equal, second better.
 
-    Where a tie is as probable as the better side, it is a tie. An exact draw between win and lose that beats
-    the tie has no single most probable outcome; it is a tie, too, since anything else would favour a
-    position: see `is_draw`.
+    A tie that is as probable as the better side wins. An exact draw between win and lose that is more
+    probable than the tie has no single most probable outcome; it is a tie too, because any other rule would
+    favour a position (see `is_draw`).
     """
     if tie >= win and tie >= lose:
         return Preference.TIE
@@ -45,9 +45,9 @@ def preference(win: float, tie: float, lose: float) -> Preference:
 
 
 def is_draw(win: float, tie: float, lose: float) -> bool:
-    """Whether a tie was called only because first and second are exactly equally probable.
+    """Whether the outcome is a tie only because first and second are exactly equally probable.
 
-    So it is when a judge that writes text and gives no probabilities contradicts itself: (.5, 0, .5).
+    An example is a judge without probabilities that contradicts itself in the two orders: (.5, 0, .5).
     """
     return win == lose and tie < win
 
@@ -55,20 +55,20 @@ def is_draw(win: float, tie: float, lose: float) -> bool:
 def reading_preference(reading: Reading) -> Preference:
     """`preference` of one pair reading."""
     if reading.win is None or reading.tie is None or reading.lose is None:
-        raise ValueError("a reading of one score has no preference")
+        raise ValueError("a reading without win, tie and lose has no preference")
     return preference(reading.win, reading.tie, reading.lose)
 
 
 def settle_pair(request: Request, passes: Sequence[PassResult]) -> Settlement:
     """Two candidates: argmax of P(win), P(tie), P(lose) averaged over all passes.
 
-    Averaging over both orders makes the outcome symmetric: swapping the candidates of a request swaps
+    Averaging over both orders makes the outcome symmetric: swapping the candidates of a request mirrors
     its verdict exactly (`fsum`, because a plain sum depends on the order of the passes). One unreadable
-    pass makes the whole request unscored, because what is left would be judged in one order only.
+    pass makes the whole request unscored, because the rest would be judged in one order only.
 
-    The confidence is the largest of the three: the probability of the outcome, and on a draw that of either
-    side. The expected scores may say otherwise than the winner: they are means, it is the more frequent
-    side. Why not log-odds, and what follows from the rule, is in docs/design/statistics.md, with numbers.
+    The confidence is the largest of the three. The expected scores may favour the other candidate: they are
+    means, whereas the winner is the more probable side. docs/design/statistics.md compares the rule with
+    averaged log-odds.
     """
     readings, unscored = _readable(request, passes)
     if unscored is not None:
@@ -118,7 +118,7 @@ def _readable(
 
 
 def _scores(request: Request, readings: Sequence[Reading]) -> tuple[CandidateScore, ...]:
-    """Without a score where nothing was read, or a choice was."""
+    """Mean scores; None for a choice, and where nothing was parsed."""
     scored = [reading for reading in readings if reading.means]
     return tuple(
         CandidateScore(

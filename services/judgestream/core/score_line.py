@@ -1,8 +1,8 @@
-"""One line of a judge's reply -> its scores, as a person would read them.
+"""Parser of the score line of a judge's reply.
 
-A line is read only when every part of it is a score, the name of an answer, or punctuation: numbers inside
-prose (`On a scale of 1 to 10 both are fine`) are no scores. What is left unread is unscored and counted;
-what is misread would be a wrong verdict.
+A line is parsed only if every part of it is a score, the name of an answer, or punctuation: numbers in prose
+(`On a scale of 1 to 10 both are fine`) are not scores. An unparsed line makes an unscored verdict, which is
+counted; a misparsed one would make a wrong verdict.
 """
 
 import re
@@ -47,18 +47,18 @@ _PARTS = re.compile(
 
 
 def scores_of(line: str, count: int) -> tuple[float, ...] | None:
-    """`count` scores of 0 to 10 that a line holds, in the order of the answers; None for any other line.
+    """The line's `count` scores of 0 to 10, in the order of the answers; None for any other line.
 
-    The strict form (`8 7`, also `8 7.`) is tried first. Then `8/10, 7 out of 10`, `**8** **7**` and named
-    scores are read: `Assistant 2: 8, Assistant #1: 7` is (7, 8), because a name says which answer a score
-    is for. Either every score has a name of its own, 1 to `count` (or A, B, ...), or none has.
+    The strict form (`8 7`, also `8 7.`) is tried first, then `8/10, 7 out of 10`, `**8** **7**` and named
+    scores: `Assistant 2: 8, Assistant #1: 7` is (7, 8), because a name refers to one answer. Either every
+    score has a distinct name, 1 to `count` (or A, B, ...), or none has one.
     """
-    found = _strict(line.strip(), count)
-    if found is None:
-        found = _tolerant(line, count)
-    if found is None or not all(LOWEST <= score <= HIGHEST for score in found):
+    scores = _strict(line.strip(), count)
+    if scores is None:
+        scores = _tolerant(line, count)
+    if scores is None or not all(LOWEST <= score <= HIGHEST for score in scores):
         return None
-    return found
+    return scores
 
 
 def _strict(line: str, count: int) -> tuple[float, ...] | None:
@@ -94,7 +94,7 @@ def _tolerant(line: str, count: int) -> tuple[float, ...] | None:
 
 
 def _parts(line: str, count: int) -> list[str | float] | None:
-    """Names (their digit or letter, lower case) and scores in order; None when anything else is there."""
+    """Names (their digit or letter, lower case) and scores in order; None if the line has any other part."""
     text = line.translate(_TO_ASCII)
     if "<" in text or len(text) > _LONGEST:
         return None
@@ -102,28 +102,28 @@ def _parts(line: str, count: int) -> list[str | float] | None:
         text = pattern.sub(mark, text)
     text = _SCALE.sub(" ", text)
     parts: list[str | float] = []
-    at = 0
-    while at < len(text):
-        found = _PARTS.match(text, at)
-        if found is None:
+    position = 0
+    while position < len(text):
+        match = _PARTS.match(text, position)
+        if match is None:
             return None
-        at = found.end()
-        if found["name"]:
-            parts.append(found["name"][1].lower())
-        elif found["number"]:
-            parts.append(float(found["number"]))
+        position = match.end()
+        if match["name"]:
+            parts.append(match["name"][1].lower())
+        elif match["number"]:
+            parts.append(float(match["number"]))
     return parts
 
 
 _LONGEST = 400
-"""Characters of a line that can be a score line; a longer one is prose, and not worth a look."""
+"""Length limit of a score line, in characters. A longer line is prose."""
 
 
 @cache
 def _names(count: int) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """What finds the names of `count` answers, and the mark `<1>` that stands for one.
+    """Patterns of the names of `count` answers, each with its substitute, such as `<1>`.
 
-    A line with a single score may call it `Score 1`, so there `score` and `rating` are no names.
+    A line with a single score may say `Score 1`, so `score` and `rating` are not names there.
     """
     nouns = "assistant|answer|response|model|candidate" + ("|score|rating" if count > 1 else "")
     many = max(count, 2)

@@ -1,4 +1,4 @@
-"""The rewritings that turn one request into passes, each with its exact inverse."""
+"""Transforms: the orders in which a request's candidates are shown, each with its exact inverse."""
 
 import re
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ class Transform:
 
     @classmethod
     def from_name(cls, name: str, candidates: int) -> "Transform":
-        """The transform of that `name` on a verdict about so many candidates.
+        """The transform with that `name`, on a verdict about that number of candidates.
 
         `UNKNOWN` for any other name: a newer version may have published it.
         """
@@ -76,7 +76,7 @@ class Transform:
         return tuple(items[index] for index in self.order)
 
     def invert(self, shown: Sequence[T]) -> tuple[T, ...]:
-        """The inverse of `apply`: items by shown position, put back into the request's order."""
+        """The inverse of `apply`: items by shown position -> in the request's order."""
         items: list[T] = list(shown)
         for position, index in enumerate(self.order):
             items[index] = shown[position]

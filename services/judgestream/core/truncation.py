@@ -1,4 +1,4 @@
-"""Answers cut to fit a judge's context, evenly, so that none is judged by more of its text than another."""
+"""Truncation of answers to fit a judge's context: all to the same limit, so that none has an advantage."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,23 +6,23 @@ from dataclasses import replace
 from judgestream.core.types import Request
 
 MARK = " […]"
-"""Ends a cut answer, so that the judge can see that it goes on."""
+"""The end of a cut answer, which shows the judge that the answer continues."""
 
 SHORTEST = 200
-"""Characters of an answer below which nothing is left to judge: the request is refused."""
+"""The shortest limit in characters. A request that does not fit at this limit is refused."""
 
 STEP = 0.7
-"""How much of an answer's limit is left for the next try."""
+"""The ratio of each limit to the previous one."""
 
 CHARACTERS_PER_TOKEN = 4
-"""At most about this many in English text: the first limit that is worth a try."""
+"""Roughly the most in English text. It gives the first limit."""
 
 
 def limits(request: Request, context_tokens: int) -> Iterator[int]:
-    """Limits to try on every answer, in characters, falling; the judge itself says which one fits.
+    """Decreasing limits on the answers' length, in characters, to try until one fits.
 
-    The first is what the context could hold at best, below the longest answer in any case. Nobody but the
-    judge knows its tokens, so each further one is 30 % lower, down to `SHORTEST`.
+    Only the judge can count its tokens. So the first limit is an upper bound of what the context holds, below
+    the longest answer, and each further one is 30 % lower, down to `SHORTEST`.
     """
     longest = max((len(candidate.text) for candidate in request.candidates), default=0)
     shares = max(1, len(request.candidates))
@@ -34,7 +34,7 @@ def limits(request: Request, context_tokens: int) -> Iterator[int]:
 
 
 def with_answers_cut(request: Request, limit: int) -> Request:
-    """The request with every answer in at most `limit` characters, `MARK` included; others as they are."""
+    """The request with every answer cut to at most `limit` characters, `MARK` included."""
     return replace(
         request,
         candidates=tuple(

@@ -1,4 +1,4 @@
-"""The values that cross every boundary: request, pass, reading, verdict (see the README's glossary)."""
+"""The values that cross every boundary: request, pass, reading, verdict. Glossary: docs/concepts.md."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,40 +8,60 @@ from enum import StrEnum
 from judgestream.core.transforms import Transform
 
 PROBE_KEY = "judgestream.probe"
-"""Metadata key of requests that only test the pipeline. Their verdicts are left out of every statistic,
-export and training set, and counted as left out. The value says who probes."""
+"""Metadata key of requests that only test the pipeline. Their verdicts are excluded from every statistic,
+export and training set, and counted as excluded. The value names the sender of the probe."""
 
 
 class Orders(StrEnum):
-    """Which candidate orders are shown to the judge."""
+    """The candidate orders that are shown to the judge.
 
-    BOTH = "both"  # straight and swapped: a fair verdict, and the position measurement
-    STRAIGHT = "straight"  # as given: half the cost, no protection against position bias
+    both        straight and reversed: cancels position bias, and measures it
+    straight    as given: half the cost, no protection against position bias
+    """
+
+    BOTH = "both"
+    STRAIGHT = "straight"
 
 
 class ReferenceUse(StrEnum):
-    """How a request's reference answer enters the prompts."""
+    """The use of a request's reference answer in the prompts.
 
-    AUTO = "auto"  # with the reference when the request carries one
-    NEVER = "never"  # without, even when there is one
-    BOTH = "both"  # every order twice, with and without; all passes count alike
+    auto    with the reference if the request has one
+    never   without it
+    both    every order twice, with and without it; all passes have equal weight
+    """
+
+    AUTO = "auto"
+    NEVER = "never"
+    BOTH = "both"
 
 
 class Status(StrEnum):
+    """The kind of a verdict.
+
+    scored      every reply was parsed
+    unscored    judged, but a reply could not be parsed: `reason` says why
+    failed      not judged: `error_class` says why; the request is in the dead letters
+    """
+
     SCORED = "scored"
-    UNSCORED = "unscored"  # judged, but a reply could not be read: `reason` says why
-    FAILED = "failed"  # never judged: `error_class` says why; the request is in the dead letters
+    UNSCORED = "unscored"
+    FAILED = "failed"
 
 
 class Unread(StrEnum):
-    """Why a reply has no reading. Never a tie, never a zero."""
+    """Why a reply has no reading. Such a reply counts as neither a tie nor a zero.
 
-    OUTSIDE_GRAMMAR = "outside_grammar"  # too much probability outside the allowed scores
-    UNPARSABLE = "unparsable"  # the text has no score line of the expected form
-    TRUNCATED = "truncated"  # the reply ended for length before its scores were complete
-    OTHER = (
-        "other"  # published by a newer version of ours, for a reason that this one does not know
-    )
+    outside_grammar   too much probability outside the allowed scores
+    unparsable        the text has no score line of the expected form
+    truncated         the reply ended at the token limit before its scores were complete
+    other             published by a newer version, for a reason that this version does not know
+    """
+
+    OUTSIDE_GRAMMAR = "outside_grammar"
+    UNPARSABLE = "unparsable"
+    TRUNCATED = "truncated"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +75,14 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
+    """A request's choices.
+
+    orders                    the candidate orders to judge
+    reference_use             whether the prompts show the reference answer
+    explain                   whether the first pass also writes an explanation
+    max_explanation_tokens    limit of that explanation, 1 to `limits.EXPLANATION_TOKENS`
+    """
+
     orders: Orders = Orders.BOTH
     reference_use: ReferenceUse = ReferenceUse.AUTO
     explain: bool = False
@@ -63,7 +91,7 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """What a producer asks to have judged. `requested_at` is the event time of all that follows."""
+    """A task to judge: a question and candidate answers. `requested_at` is also the verdict's event time."""
 
     request_id: str
     mode: str
@@ -77,13 +105,14 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """What a judge returned for one prompt, before any template has read it.
+    """A judge's output for one prompt, before parsing.
 
-    `score_probs` is the joint probability of the score labels, row-major over the shown positions
-    (shape `len(labels) ** positions`), and sums to 1 less the mass outside the grammar; of three and more
-    positions it is one distribution per position (shape `positions, len(labels)`), each with that sum.
-    Empty from a judge that only writes text. `text` is what greedy decoding writes: the score line, then the
-    explanation if one was asked for.
+    text          the greedily decoded text: the score line, then the explanation if one was requested
+    score_probs   joint probability of the score labels, row-major over the shown positions (shape
+                  `len(labels) ** positions`). It sums to 1 less the mass outside the grammar. For three or
+                  more positions, one distribution per position (shape `positions, len(labels)`), each with
+                  such a sum. Empty if the judge returns text only.
+    latency_s     of the call, in seconds
     """
 
     text: str
@@ -96,12 +125,12 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """A reply that could be read. All per-position values are in the order that the judge was shown,
-    until `passes.restored` puts them back into the request's order.
+    """A parsed reply. Per-position values are in the order shown to the judge until `passes.restored`
+    maps them back to the request's order.
 
     means            expected score per position, under the joint distribution; empty for a choice
-    greedy           the scores that plain greedy decoding writes (JudgeLM's own field); empty for a choice
-    win, tie, lose   P(first > second), P(equal), P(first < second); None with one score only
+    greedy           the scores in the greedily decoded text (JudgeLM's own field); empty for a choice
+    win, tie, lose   P(first > second), P(equal), P(first < second); None unless two candidates compare
     outside          probability mass outside the score grammar, 0 to 1
     """
 
@@ -115,7 +144,7 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unreadable:
-    """A reply that could not be read, and why."""
+    """A reply that could not be parsed, and the reason."""
 
     reason: Unread
     detail: str = ""
@@ -123,7 +152,7 @@ class Unreadable:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PassResult:
-    """One pass as it came back: its reading in the request's candidate order, and the raw reply."""
+    """One judged pass: its reading in the request's candidate order, and the raw reply."""
 
     transform: Transform
     reading: Reading | Unreadable
@@ -132,7 +161,7 @@ class PassResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
-    """One judge checkpoint under one Triton model name: immutable, known by its digest."""
+    """One judge checkpoint under one Triton model name: immutable, identified by its digest."""
 
     name: str
     checkpoint_digest: str
@@ -142,7 +171,7 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CandidateScore:
-    """`length` is the answer's size in characters: the length-preference probe needs it."""
+    """One candidate's score. `length` is the answer's size in characters, for the length probe."""
 
     candidate_id: str
     score: float | None
@@ -152,16 +181,17 @@ class CandidateScore:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """The settled outcome of one request by one release.
+    """The outcome of one request, judged by one release.
 
-    winner        candidate id; "" when tied, when the mode has no winner, and unless status is scored
-    tie           True when the judge finds the candidates equal
+    winner        candidate id; "" for a tie, for a mode without a winner, and unless status is scored
+    tie           whether the judge finds the candidates equal
     p_win, p_tie, p_lose   P(first candidate better), P(equal), P(second better), averaged over all passes
-    confidence    the largest of the three: the probability of the outcome, on a draw that of either side
-    flipped       True when straight and swapped orders lead to different outcomes; None if not both asked
-    latency_s     from the first attempt's start to the settled verdict, seconds
-    content_digest   of what was judged (see `identity.content_digest`); "" when it could not be decoded
-    answers_cut_to   characters that every answer was cut to, to fit the judge's context; 0: none was cut
+    confidence    the largest of the three: the probability of the outcome, or of either side of a draw
+    flipped       whether passes in reversed orders prefer different candidates; None without such passes
+    latency_s     from the start of the first attempt to the verdict, in seconds
+    content_digest   of the request's content (see `identity.content_digest`); "" if it was not decoded
+    answers_cut_to   length in characters that every answer was cut to, to fit the judge's context; 0 if
+                     none was cut
     """
 
     verdict_id: str
@@ -196,13 +226,13 @@ class Verdict:
 
     @property
     def is_probe(self) -> bool:
-        """Whether this request only tested the pipeline."""
+        """Whether the request only tested the pipeline."""
         return PROBE_KEY in self.metadata
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Label:
-    """What one annotator (a person, a teacher model, a computed truth) says about one request."""
+    """One annotator's judgement of one request. An annotator is a person, a teacher model or a program."""
 
     label_id: str
     request_id: str

@@ -1,4 +1,4 @@
-"""One result per judgement out of a topic that may hold several records of it."""
+"""One verdict per judgement, from a topic that may have several records of it."""
 
 from collections.abc import Iterator
 from typing import Generic, TypeVar
@@ -8,15 +8,15 @@ from judgestream.core.types import Status, Verdict
 T = TypeVar("T")
 
 RANK = {Status.FAILED: 0, Status.UNSCORED: 1, Status.SCORED: 2}
-"""A verdict of a higher rank replaces one of the same id with a lower."""
+"""A verdict replaces one of the same id with a lower rank."""
 
 
 class VerdictSet(Generic[T]):
-    """Keeps what the caller makes of each verdict, once per verdict id.
+    """A value for each verdict id.
 
-    A redelivered verdict changes nothing. A scored verdict takes the place of an unscored one, and either
-    that of a failed one, never the other way round: of the same id, or, for a request that could not even be
-    decoded when it failed, of the same request and release.
+    A redelivered verdict changes nothing. A scored verdict replaces an unscored one, and either replaces a
+    failed one, in any order of arrival. They must have the same id or, if the failed request could not be
+    decoded, the same request and release.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class VerdictSet(Generic[T]):
         self._settled: set[tuple[str, str]] = set()
 
     def add(self, verdict: Verdict, value: T) -> bool:
-        """Returns whether the verdict is kept."""
+        """Add a verdict with the value to keep for it. Returns whether it is kept."""
         rank = RANK[verdict.status]
         judgement = (verdict.request_id, verdict.release)
         known = self._kept.get(verdict.verdict_id)

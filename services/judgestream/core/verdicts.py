@@ -1,4 +1,4 @@
-"""Replies -> verdict, and the verdict of a request that could not be judged."""
+"""Verdicts: built from replies, or for a request that could not be judged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ D = TypeVar("D", Verdict, PassResult, Reply, Unreadable)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Effort:
-    """What the judgement took: tries, seconds from the first try, and when it ended."""
+    """The cost of a judgement: attempts, seconds since the first attempt, and its end."""
 
     attempts: int
     latency_s: float
@@ -45,7 +45,7 @@ def build_verdict(
     verdict_id: str,
     content_digest: str,
 ) -> Verdict:
-    """Read every reply, put it back into the request's order, and settle.
+    """Parse every reply, map it back to the request's order, and settle.
 
     Args:
         replies: one per pass, in the passes' order.
@@ -85,10 +85,10 @@ def build_verdict(
 
 
 def limited(verdict: Verdict) -> tuple[Verdict, int]:
-    """The verdict with every text within its limit, and how many texts of the judge were cut.
+    """The verdict with every text within its limit, and the number of the judge's texts that were cut.
 
-    The readings are of the whole replies; only what is published of them is cut. All replies together stay
-    within `limits.REPLIES`, so a mode of many passes fits the topic, too.
+    The readings come from the whole replies; only the published text is cut. All replies together stay
+    within `limits.REPLIES`, so that a mode of many passes fits the topic too.
     """
     share = min(limits.REPLY, limits.REPLIES // max(1, len(verdict.passes)))
     passes = tuple(_limited_pass(result, share) for result in verdict.passes)
@@ -130,7 +130,7 @@ def _changed(value: D, **fields: Any) -> D:
 
 
 def _limited_metadata(verdict: Verdict) -> Mapping[str, str]:
-    """All of it or, of a request that was refused for its metadata, whether it was a probe."""
+    """All metadata. If the request was refused for its metadata, only the mark of a probe."""
     if not any(metadata_problems(verdict.metadata)):
         return verdict.metadata
     return {PROBE_KEY: "…[cut]"} if verdict.is_probe else {}
@@ -146,16 +146,15 @@ def failed(
     effort: Effort,
     raw_digest: str = "",
 ) -> Verdict:
-    """The verdict that tells a producer that its request is in the dead letters, and why.
+    """The failed verdict of a dead-lettered request, with the reason.
 
-    It carries the id that a scored verdict would have, so that the verdict of a replay takes its place. That
-    holds where the request could be read: without one, the mode is "" and the record's bytes stand for the
-    content.
+    It has the id of the scored verdict, so that the verdict of a replay replaces it. Without a request the
+    mode is "", and the digest of the record's bytes replaces that of the content.
 
     Args:
-        request: None when the record's fields could not be made into a request.
-        requested_at: the record's own time, for when there is no request.
-        raw_digest: of the record's bytes, for when there is no request.
+        request: None if the record could not be decoded into a request.
+        requested_at: the record's time, used without a request.
+        raw_digest: of the record's bytes, used without a request.
     """
     mode = request.mode if request is not None else ""
     content = identity.content_digest(request) if request is not None else ""

@@ -72,7 +72,7 @@ TEXTS: dict[str, str | None] = {
     "empty lines first": "\n\n7 9",
     "megabytes": "8 3\n" + "\x01" * LARGE,
     "not numbers": "nan nan",
-    "half a surrogate pair": "8 3 \ud800",
+    "a lone surrogate": "8 3 \ud800",
 }
 
 

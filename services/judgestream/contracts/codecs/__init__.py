@@ -1,1 +1,1 @@
-"""Protobuf messages <-> the values that the core works with: a module for each kind of message."""
+"""Codecs between protobuf messages and the values of the core, one module for each kind of message."""

@@ -17,10 +17,10 @@ def label_to_message(label: Label) -> pb.Label:
 
 
 def label_from_message(message: pb.Label) -> Label:
-    """The label that was published, valid or not (`checks.label_problem`).
+    """The published label, valid or not (`checks.label_problem`).
 
     Raises:
-        ValueError: a time off the calendar.
+        ValueError: its time is implausible.
     """
     return Label(
         label_id=message.label_id,

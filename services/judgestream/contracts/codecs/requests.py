@@ -37,11 +37,11 @@ _REFERENCE_USE_OUT = {
 
 
 def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIME) -> Request:
-    """A request with its defaults filled in. `event_time` counts when the message has no time of its own.
+    """A request with its defaults filled in. `event_time` is used if the message has no time.
 
     Raises:
-        InvalidRequest: an option or a time is out of range, or there are too many candidates. Everything
-            else that a request and its mode need is checked by `modes.check`.
+        InvalidRequest: an option or a time is out of range, or there are too many candidates. `modes.check`
+            checks everything else.
     """
     options = message.options
     where = f"request {quoted(message.request_id)}"

@@ -8,9 +8,9 @@ from judgestream.core import limits
 
 
 def timestamp(time: datetime) -> Timestamp:
-    """A protobuf timestamp, exact to the microsecond. `time` must carry a zone.
+    """A protobuf timestamp, exact to the microsecond. `time` must have a time zone.
 
-    A time that leaves the calendar when it is moved to UTC becomes the nearest event time there is.
+    A time that is off the calendar in UTC becomes the nearest valid event time.
     """
     stamp = Timestamp()
     try:

@@ -18,7 +18,7 @@ from judgestream.core.types import (
 from judgestream.v1 import judging_pb2 as pb
 
 ROUNDING = 1e-6
-"""By this much a probability may lie outside 0 to 1."""
+"""Tolerance of a probability beyond 0 to 1."""
 
 _STATUS = {
     pb.Verdict.STATUS_SCORED: Status.SCORED,
@@ -70,18 +70,18 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
 
 
 def verdict_from_message(message: pb.Verdict) -> Verdict:
-    """The verdict that was published. A pass's raw score distribution is not published, so not here.
+    """The published verdict. The raw score distribution of a pass is not published.
 
     Raises:
-        ValueError: not a verdict of ours: no id, an unknown status, a time off the calendar, or a number
-            that is not one. The message names the field.
+        ValueError: no id, an unknown status, an implausible time, a number that is not finite or out of
+            range. The message names the field.
     """
     if not message.verdict_id.strip() or not message.request_id.strip():
         raise ValueError("a verdict needs a verdict_id and a request_id")
     if message.status not in _STATUS:
         raise ValueError(f"status {message.status} is unknown: a newer version may have written it")
     if message.tie and message.winner:
-        raise ValueError(f"names the winner {quoted(message.winner)} and says tie")
+        raise ValueError(f"names the winner {quoted(message.winner)} and a tie")
     _check_numbers(message)
     return Verdict(
         verdict_id=message.verdict_id,
@@ -127,7 +127,7 @@ def verdict_from_message(message: pb.Verdict) -> Verdict:
 
 
 def _uint32(count: int) -> int:
-    """A count that some server reported, as the wire can carry it."""
+    """A count that a server reported, clipped to the field's range."""
     return min(max(0, count), 0xFFFFFFFF)
 
 
@@ -155,22 +155,22 @@ def _pass_to_message(result: PassResult) -> pb.PassReading:
 
 
 def _check_numbers(message: pb.Verdict) -> None:
-    """Probabilities from 0 to 1, scores that are numbers: a NaN would silently spoil every mean."""
-    for one in (message, *message.passes):
+    """Probabilities are from 0 to 1 and scores are finite, because a NaN would spoil every mean."""
+    for part in (message, *message.passes):
         for name in ("p_win", "p_tie", "p_lose"):
-            if one.HasField(name) and not -ROUNDING <= getattr(one, name) <= 1 + ROUNDING:
-                raise ValueError(f"{name} is {getattr(one, name)}: it must be from 0 to 1")
+            if part.HasField(name) and not -ROUNDING <= getattr(part, name) <= 1 + ROUNDING:
+                raise ValueError(f"{name} is {getattr(part, name)}: it must be from 0 to 1")
     if message.HasField("confidence") and not -ROUNDING <= message.confidence <= 1 + ROUNDING:
         raise ValueError(f"confidence is {message.confidence}: it must be from 0 to 1")
-    scores = [one.score for one in message.scores]
-    for one in message.passes:
-        scores += (*one.means, *one.greedy, one.outside)
+    scores = [candidate.score for candidate in message.scores]
+    for result in message.passes:
+        scores += (*result.means, *result.greedy, result.outside)
     if not all(map(isfinite, scores)):
         raise ValueError("a score is not a finite number")
 
 
 def _unread(reason: str) -> Unread:
-    """Why there is no reading; a reason that only a newer version knows is "other"."""
+    """The reason of a missing reading; `OTHER` for one that only a newer version knows."""
     try:
         return Unread(reason)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The table of templates. A new judge family is a data file beside `judgelm.py` and a row here."""
+"""The table of templates. A new judge family is a module of texts like `judgelm.py` and a row here."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -31,7 +31,7 @@ def _judgelm_pair(question: str, answers: Sequence[str], reference: str | None) 
 
 
 def _judgelm_single(question: str, answers: Sequence[str], reference: str | None) -> Layout:
-    """Grade one answer against the reference, which is shown as answer 1 with a forced full score."""
+    """One answer against the reference, which is shown as answer 1 with the full score given."""
     if reference is None:
         raise ValueError("JudgeLM's single form needs a reference answer")
     pair = _judgelm_pair(question, (reference, *answers), None)
@@ -71,7 +71,7 @@ def _chat_pair(task: str) -> Render:
 
 
 def _chat_single(task: str) -> Render:
-    """Grade one answer against the reference."""
+    """One answer against the reference."""
 
     def layout(question: str, answers: Sequence[str], reference: str | None) -> Layout:
         if reference is None:
@@ -126,23 +126,21 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
 
 
 def messages(prompt: str) -> list[dict[str, str]]:
-    """A rendered prompt as chat messages. One that has no system part is a user message as a whole."""
-    system, found, user = prompt.partition(chat.USER)
-    if not found:
+    """A rendered prompt as chat messages. Without a system part it is one user message."""
+    system, separator, user = prompt.partition(chat.USER)
+    if not separator:
         return [{"role": "user", "content": prompt}]
     return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 
 def template(template_id: str) -> Template:
-    """Look a template up by the id that a release names.
+    """The template with the id that a release names.
 
     Raises:
-        ConfigurationError: no such template; the message lists those there are.
+        ConfigurationError: no such template; the message lists the known ones.
     """
     try:
         return TEMPLATES[template_id]
     except KeyError:
         known = ", ".join(sorted(TEMPLATES))
-        raise ConfigurationError(
-            f"unknown template {template_id!r}; this version knows {known}"
-        ) from None
+        raise ConfigurationError(f"unknown template {template_id!r}; known: {known}") from None

@@ -1,23 +1,23 @@
-"""What a template is: how one judge family wants its prompt, and which scores it may answer with."""
+"""Templates: the prompt format of a judge family, and the grammar of its scores."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 JOINT_UP_TO = 2
-"""Labels whose joint distribution is told; of more there is one distribution per position."""
+"""Up to this many labels a judge returns their joint distribution; beyond it, one distribution per label."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grammar:
-    """The score line that a judge writes right after its prompt.
+    """The score line that a judge generates right after its prompt.
 
     `count` labels joined by `separator`, after `lead`. JudgeLM's pair form is `8 7`: two of "1".."10",
     separated by a space, with nothing between the prompt and the first digit.
 
-    scores    what each label counts for, where the labels are no numbers ("yes", "no")
-    outcomes  of a choice between two answers, one label long: per label, whether it says that the first one
-              is better (+1), worse (-1) or as good (0). A choice gives no scores.
+    scores    the score of each label, for labels that are not numbers ("yes", "no")
+    outcomes  for a choice between two answers, which is one label long: whether each label says that the
+              first answer is better (+1), worse (-1) or equal (0). A choice gives no scores.
     """
 
     labels: tuple[str, ...]
@@ -36,33 +36,32 @@ class Grammar:
 
     @property
     def values(self) -> tuple[float, ...]:
-        """What the labels count for.
+        """The scores of the labels.
 
         Raises:
-            ValueError: labels that are no numbers and have no scores.
+            ValueError: the labels are not numbers and have no scores.
         """
         return self.scores or tuple(float(label) for label in self.labels)
 
     @property
     def cells(self) -> int:
-        """How many probabilities a distribution over it has: one per score line, or of three and more labels
-        one per label and position."""
+        """The size of a distribution: one probability per score line, or for three and more labels one per
+        label and position."""
         size = len(self.labels)
         return size * self.count if self.count > JOINT_UP_TO else int(size**self.count)
 
     @property
     def numeric(self) -> bool:
-        """Whether the labels are the numbers that they count for."""
+        """Whether the labels are numbers, and their own scores."""
         return not self.scores and not self.outcomes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """A rendered prompt, and where each answer slot's text stands in it.
+    """A rendered prompt, and the position of each answer in it.
 
-    slots   per slot, in shown order: the first character in `text`, and the one after the last. What stands
-            there is the answer as it is shown, with its markers escaped. JudgeLM's single form shows the
-            reference in the first slot.
+    slots   per slot, in shown order: start and end (exclusive) in `text`, in characters. The slot holds the
+            answer with its markers escaped. JudgeLM's single form shows the reference in the first slot.
     """
 
     text: str
@@ -75,7 +74,7 @@ Render = Callable[[str, Sequence[str], str | None], Layout]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Form:
-    """One prompt form of a family: how it lays a request out, and its score grammar.
+    """One prompt form of a family: its layout and its score grammar.
 
     score_per_answer   the score line has one score for each answer shown, whatever their number
     """
@@ -95,7 +94,7 @@ class Form:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Template:
-    """A judge family's forms by name (`pair`, `single`) and the markers that frame its prompts."""
+    """A judge family's forms by name (`pair`, `single`), and the markers that structure its prompts."""
 
     id: str
     forms: Mapping[str, Form]
@@ -103,25 +102,25 @@ class Template:
 
 
 def framed(before: str, frame: Callable[[int], str], shown: Sequence[str], after: str) -> Layout:
-    """Answers as they are shown, each in its frame, between two fixed texts.
+    """The shown answers, each in its frame, between two fixed texts.
 
-    frame   number of an answer, from 1 -> a text with one `{answer}` in it
+    frame   number of an answer, from 1 -> a text that contains `{answer}` once
     """
-    parts, spans, at = [before], [], len(before)
+    parts, spans, length = [before], [], len(before)
     for number, answer in enumerate(shown, start=1):
         opening, _, closing = frame(number).partition("{answer}")
-        start = at + len(opening)
+        start = length + len(opening)
         spans.append((start, start + len(answer)))
         parts += [opening, answer, closing]
-        at = start + len(answer) + len(closing)
+        length = start + len(answer) + len(closing)
     return Layout(text="".join([*parts, after]), slots=tuple(spans))
 
 
 def marker_escaper(markers: Sequence[str]) -> Callable[[str], str]:
-    """A function that breaks every marker inside text under judgement, so that it cannot forge a frame.
+    """A function that escapes every marker in text under judgement, so that it cannot forge a frame.
 
-    A space goes in after the marker's first character (`[System]` becomes `[ System]`). Letter case and
-    the amount of white space do not matter. Text without a marker comes back unchanged, byte for byte.
+    It inserts a space after the marker's first character (`[System]` becomes `[ System]`), in any letter case
+    and with any amount of white space. Text without a marker is returned unchanged, byte for byte.
     """
     alternatives = "|".join(
         r"\s+".join(re.escape(word) for word in marker.split()) for marker in markers
@@ -129,6 +128,6 @@ def marker_escaper(markers: Sequence[str]) -> Callable[[str], str]:
     pattern = re.compile(alternatives, re.IGNORECASE)
 
     def escape(text: str) -> str:
-        return pattern.sub(lambda found: found[0][0] + " " + found[0][1:], text)
+        return pattern.sub(lambda match: match[0][0] + " " + match[0][1:], text)
 
     return escape

@@ -1,8 +1,8 @@
-"""A prompt family for instruct models behind chat endpoints, as data. Written for this project.
+"""Texts of a prompt family for instruct models behind chat endpoints, written for this project.
 
-The prompt is one text of two messages: what stands before the first `USER` line is the system message, the
-rest is the user's. Splitting at the first one is safe, because nothing under judgement comes before it. The
-scores come first and the explanation after, so that scores can be read without waiting for prose.
+The prompt is one text of two messages: the system message up to the first `USER` line, then the user message.
+Splitting at the first such line is safe, because no text under judgement precedes it. The scores come before
+the explanation, so that they can be read without generating it.
 """
 
 SYSTEM = (
@@ -40,9 +40,9 @@ MARKERS = (
     "===== end of the material",
     "<<<user message>>>",
 )
-"""Text under judgement that contains one of these is escaped before rendering."""
+"""These are escaped in text under judgement."""
 
 SCORE_LABELS = tuple(str(n) for n in range(1, 11))
 CHOICE_LABELS = {"A": 1, "B": -1, "C": 0}
 APPROVAL_LABELS = {"yes": 10.0, "no": 1.0}
-"""On the scale of the scores, so that single verdicts of all templates compare."""
+"""On the scale of the scores, so that single verdicts of all templates are comparable."""

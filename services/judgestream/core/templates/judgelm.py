@@ -1,9 +1,9 @@
-"""JudgeLM's prompt family, as data.
+"""Texts of JudgeLM's prompt family.
 
-Source: the wire format of the released JudgeLM checkpoints (arXiv 2310.17631; baaivision/JudgeLM,
-Apache-2.0). These strings are interop constants: a released checkpoint has seen exactly these bytes, so
-no character may change. Substitution is raw, there is no chat template, and the prompt ends right after
-the last colon: the judge's next token is the first digit of the first score.
+Source: the prompt format of the released JudgeLM checkpoints (arXiv 2310.17631; baaivision/JudgeLM,
+Apache-2.0). The checkpoints were trained on exactly these bytes, so no character may change. There is no chat
+template, and the prompt ends right after the last colon: the judge's next token is the first digit of the
+first score.
 """
 
 SYSTEM = "You are a helpful and precise assistant for checking the quality of the answer.\n"
@@ -27,7 +27,7 @@ INSTRUCTION = (
 )
 RESPONSE = "### Response:"
 FORCED_FIRST = "10"
-"""Single-answer grading: the reference is shown as answer 1 and its score is forced to this."""
+"""In the single form the reference is shown as answer 1, and this is given as its score."""
 
 MARKERS = (
     "[Question]",
@@ -40,8 +40,8 @@ MARKERS = (
     "</s>",
     "<unk>",
 )
-"""What frames the prompt. Text under judgement that contains one of these is escaped before rendering."""
+"""The markers of the prompt. These are escaped in text under judgement."""
 
 SCORE_LABELS = tuple(str(n) for n in range(1, 11))
 HALF_LABELS = tuple(f"{n / 2:g}" for n in range(2, 21))
-"""1, 1.5, 2 ... 10: for judges whose teacher gave half points."""
+"""1, 1.5, 2 ... 10, for judges whose teacher gave half points."""
