@@ -1,4 +1,4 @@
-"""Real servers and real workers for one test, and what a test asks of them."""
+"""Real servers, shared by tests one after the other, and the workers of one test."""
 
 import os
 import shutil
@@ -6,17 +6,20 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import redis
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from judgestream.adapters.kafka.topics import admin, apply
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS, Topic
+from judgestream.local.errors import ServerDied
 from judgestream.local.kafka import KafkaServer
 from judgestream.local.process import Command, ServerProcess
+from judgestream.local.server import LocalServer
 from judgestream.local.triton import TritonServer
 from judgestream.local.valkey import ValkeyServer
 from judgestream.settings import Kafka
@@ -26,7 +29,7 @@ from tests.paths import PYTHONPATH
 MODELS = Path(__file__).resolve().parent.parent / "models"
 INSTANT = "instant"
 
-# Quick to notice a dead worker; a production group would rather wait for its restart.
+# A dead worker is noticed soon; a production group would rather wait for its restart.
 QUICK = {
     "JUDGESTREAM_KAFKA__SESSION_TIMEOUT_S": "6",
     "JUDGESTREAM_KAFKA__REBALANCE_TIMEOUT_S": "10",
@@ -41,7 +44,7 @@ def worker_command(kind: str, slot: int) -> list[str]:
 
 
 def instant_triton(folder: Path) -> TritonServer:
-    """A Triton whose judge answers at once, or as late as a prompt says."""
+    """A Triton whose judge answers at once, or after the delay that a prompt names."""
     repository = folder / "models"
     if not repository.exists():
         shutil.copytree(MODELS, repository)
@@ -100,7 +103,7 @@ class Cluster:
         return process
 
     def kill(self, name: str) -> None:
-        """SIGKILL a worker, and nothing else, as an out-of-memory killer would."""
+        """SIGKILL a worker alone, as the kernel does when memory runs out."""
         process = self.workers.pop(name)
         os.kill(process.pid, signal.SIGKILL)
         process.stop()
@@ -168,7 +171,7 @@ class Cluster:
 
 
 def wait(condition: Callable[[], bool], *, what: str, seconds: float) -> None:
-    """Raises TimeoutError, saying what was waited for."""
+    """Poll until `condition` holds. Raises TimeoutError, which names `what`."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -176,21 +179,67 @@ def wait(condition: Callable[[], bool], *, what: str, seconds: float) -> None:
         time.sleep(0.2)
 
 
-@contextmanager
-def running(folder: Path, triton: TritonServer) -> Iterator[Cluster]:
-    """A cluster with a Kafka and a Valkey of its own, and a Triton that may be shared."""
-    with (
-        KafkaServer(data_dir=folder / "kafka") as kafka,
-        ValkeyServer(data_dir=folder / "valkey") as valkey,
-    ):
-        cluster = Cluster(folder=folder, kafka=kafka, valkey=valkey, triton=triton)
-        client = admin(cluster.settings)
-        apply(client, cluster.settings)
-        client.close()
+@dataclass(frozen=True, kw_only=True)
+class Servers:
+    """Running servers that one test after the other uses. A test may stop or kill them."""
+
+    kafka: KafkaServer
+    valkey: ValkeyServer
+    triton: TritonServer
+
+    @contextmanager
+    def cluster(self, folder: Path) -> Iterator[Cluster]:
+        """The servers without the topics, groups and keys of the test before; workers stop at the end."""
+        for server in (self.kafka, self.valkey, self.triton):
+            revive(server)
+        empty(self.kafka)
+        with redis.from_url(self.valkey.url) as client:
+            client.flushall()
+        cluster = Cluster(folder=folder, kafka=self.kafka, valkey=self.valkey, triton=self.triton)
+        with closing(admin(cluster.settings)) as kafka:
+            apply(kafka, cluster.settings)
         try:
             yield cluster
         finally:
             cluster.stop_workers()
+
+
+def revive(server: LocalServer) -> None:
+    """Start a server that a test has stopped or killed."""
+    try:
+        server.check()
+    except ServerDied:
+        server.stop()
+        server.start()
+
+
+def empty(kafka: KafkaServer) -> None:
+    """Delete every topic and every consumer group, and wait until they are gone."""
+    with closing(admin(Kafka(bootstrap=kafka.bootstrap))) as client:
+
+        def groups_gone() -> bool:
+            # a group still has the members that were killed, until their sessions end
+            groups = [group["group_id"] for group in client.list_groups()]
+            return not groups or set(client.delete_groups(groups).values()) == {"OK"}
+
+        def topics() -> list[str]:
+            return sorted(set(client.list_topics()) - {"__consumer_offsets", "__transaction_state"})
+
+        wait(groups_gone, what="consumer groups to be deleted", seconds=60)
+        if left := topics():
+            client.delete_topics(left)
+        wait(lambda: not topics(), what="topics to be deleted", seconds=30)
+
+
+@contextmanager
+def running(folder: Path, triton: TritonServer) -> Iterator[Cluster]:
+    """A cluster with its own Kafka and Valkey."""
+    with (
+        KafkaServer(data_dir=folder / "kafka") as kafka,
+        ValkeyServer(data_dir=folder / "valkey") as valkey,
+        Servers(kafka=kafka, valkey=valkey, triton=triton).cluster(folder) as cluster,
+    ):
+        yield cluster
 
 
 def pairs(count: int, tag: str, *, sleep_ms: int = 0) -> list[JudgeRequest]:

@@ -1,12 +1,20 @@
-"""Servers for the integration tests: one Triton for all, a fresh Kafka and Valkey for each."""
+"""One Kafka, Valkey and Triton for all integration tests of a pytest worker, emptied between tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from judgestream.local.kafka import KafkaServer
 from judgestream.local.triton import TritonServer
-from tests.integration.cluster import Cluster, instant_triton, running
+from judgestream.local.valkey import ValkeyServer
+from tests.integration.cluster import Cluster, Servers, instant_triton
+
+
+@pytest.fixture(scope="session")
+def shared_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    with KafkaServer(data_dir=tmp_path_factory.mktemp("kafka")) as kafka:
+        yield kafka
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +23,17 @@ def shared_triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonSe
         yield triton
 
 
+@pytest.fixture(scope="session")
+def servers(
+    tmp_path_factory: pytest.TempPathFactory,
+    shared_kafka: KafkaServer,
+    shared_triton: TritonServer,
+) -> Iterator[Servers]:
+    with ValkeyServer(data_dir=tmp_path_factory.mktemp("valkey")) as valkey:
+        yield Servers(kafka=shared_kafka, valkey=valkey, triton=shared_triton)
+
+
 @pytest.fixture
-def cluster(tmp_path: Path, shared_triton: TritonServer) -> Iterator[Cluster]:
-    with running(tmp_path, shared_triton) as cluster:
+def cluster(tmp_path: Path, servers: Servers) -> Iterator[Cluster]:
+    with servers.cluster(tmp_path) as cluster:
         yield cluster

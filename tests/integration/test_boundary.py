@@ -15,9 +15,8 @@ from judgestream.adapters.kafka.topics import admin, check
 from judgestream.client import Producer as OurProducer
 from judgestream.client import pair
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS
-from judgestream.local.triton import TritonServer
 from judgestream.v1.judging_pb2 import DeadLetter
-from tests.integration.cluster import Cluster, pairs, running, wait
+from tests.integration.cluster import Cluster, Servers, pairs, wait
 
 pytestmark = pytest.mark.integration
 
@@ -25,10 +24,8 @@ CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 
 @pytest.fixture(scope="module")
-def shared(
-    tmp_path_factory: pytest.TempPathFactory, shared_triton: TritonServer
-) -> Iterator[Cluster]:
-    with running(tmp_path_factory.mktemp("boundary"), shared_triton) as cluster:
+def shared(tmp_path_factory: pytest.TempPathFactory, servers: Servers) -> Iterator[Cluster]:
+    with servers.cluster(tmp_path_factory.mktemp("boundary")) as cluster:
         yield cluster
 
 

@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import pytest
 from google.protobuf.message import Message
-from kafka.admin import KafkaAdminClient
 from typer.testing import CliRunner, Result
 
 from judgestream.adapters.kafka.consuming import Incoming
@@ -59,6 +58,7 @@ from judgestream.terminal.exit_codes import ExitCode, TimeRanOut
 from judgestream.v1.bias_pb2 import BiasReport
 from judgestream.v1.judging_pb2 import DeadLetter, JudgeRequest, Label
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
+from tests.integration.cluster import empty, revive
 
 pytestmark = pytest.mark.integration
 
@@ -66,32 +66,16 @@ M = TypeVar("M", bound=Message)
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
-    with KafkaServer(data_dir=tmp_path_factory.mktemp("kafka")) as server:
-        yield server
-
-
 @pytest.fixture
-def kafka(server: KafkaServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kafka]:
-    """A broker with our topics, all empty: what other tests left is deleted."""
-    settings = Kafka(bootstrap=server.bootstrap)
-    monkeypatch.setenv("JUDGESTREAM_KAFKA__BOOTSTRAP", server.bootstrap)
+def kafka(shared_kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch) -> Kafka:
+    """A broker with our topics, all of them empty."""
+    settings = Kafka(bootstrap=shared_kafka.bootstrap)
+    monkeypatch.setenv("JUDGESTREAM_KAFKA__BOOTSTRAP", shared_kafka.bootstrap)
+    revive(shared_kafka)
+    empty(shared_kafka)
     with closing(admin(settings)) as client:
-        _delete_topics(client)
         apply(client, settings)
-    yield settings
-
-
-def _delete_topics(client: KafkaAdminClient) -> None:
-    left = sorted(set(client.list_topics()) & set(TOPICS))
-    if left:
-        client.delete_topics(left)
-    for _ in range(100):
-        if not set(client.list_topics()) & set(TOPICS):
-            return
-        threading.Event().wait(0.05)
-    raise AssertionError("topics were not deleted")
+    return settings
 
 
 def run(*arguments: str) -> Result:
@@ -219,9 +203,11 @@ def set_aside(kafka: Kafka, *letters: DeadLetter) -> None:
 
 
 class TestTopics:
-    def test_apply_creates_what_is_missing_and_is_then_content(self, kafka: Kafka) -> None:
+    def test_apply_creates_what_is_missing_and_is_then_content(
+        self, kafka: Kafka, shared_kafka: KafkaServer
+    ) -> None:
+        empty(shared_kafka)
         with closing(admin(kafka)) as client:
-            _delete_topics(client)
             assert run("topics", "check").exit_code == ExitCode.NO
             created = run("topics", "apply")
             assert created.exit_code == 0, created.output
@@ -239,9 +225,10 @@ class TestTopics:
                 assert f"{BIAS.name}: partitions is 6, the table says 4" in done.stdout
             assert set(TOPICS) <= set(client.list_topics())
 
-    def test_commands_name_a_missing_topic_and_its_mend(self, kafka: Kafka) -> None:
-        with closing(admin(kafka)) as client:
-            _delete_topics(client)
+    def test_commands_name_a_missing_topic_and_its_fix(
+        self, kafka: Kafka, shared_kafka: KafkaServer
+    ) -> None:
+        empty(shared_kafka)
         done = run("verdicts", "export")
         assert done.exit_code == ExitCode.USAGE
         assert f"topic {VERDICTS.name} is missing" in done.stderr

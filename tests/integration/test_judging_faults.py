@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -11,11 +10,11 @@ import pytest
 from judgestream.contracts.topics import VERDICTS
 from judgestream.core.identity import verdict_id
 from judgestream.v1.judging_pb2 import Verdict
-from tests.integration.cluster import INSTANT, Cluster, instant_triton, pairs, running, wait
+from tests.integration.cluster import INSTANT, Cluster, pairs, wait
 
 pytestmark = pytest.mark.integration
 
-N = 2000
+N = 1000
 
 
 def assert_each_once(verdicts: list[Verdict], ids: list[str]) -> None:
@@ -43,53 +42,48 @@ def test_a_worker_killed_in_mid_batch_loses_and_invents_nothing(cluster: Cluster
     cluster.work(slot=0)
     cluster.work(slot=1)
     ids = cluster.submit(pairs(N, "kill", sleep_ms=20))
-    some(cluster, 200)
+    some(cluster, 100)
     cluster.kill("judging-0")
-    assert cluster.count(VERDICTS) < N, "the worker was to be killed while requests flow"
+    assert cluster.count(VERDICTS) < N, "all was judged before the kill"
     cluster.work(slot=0)
     assert_each_once(cluster.wait_verdicts(ids, seconds=90), ids)
 
 
-def test_triton_stopped_and_started_again_in_mid_stream(tmp_path: Path) -> None:
-    triton = instant_triton(tmp_path / "triton")
-    with triton, running(tmp_path, triton) as cluster:
-        cluster.work()
-        ids = cluster.submit(pairs(N, "triton", sleep_ms=20))
-        some(cluster, 200)
-        triton.stop()
-        before = cluster.count(VERDICTS)
-        assert before < N
-        time.sleep(3)
-        triton.start()
-        verdicts = cluster.wait_verdicts(ids, seconds=90)
-        assert_each_once(verdicts, ids)
-        assert max(verdict.attempts for verdict in cluster.verdicts()) > 1
+def test_triton_stopped_and_started_again_in_mid_stream(cluster: Cluster) -> None:
+    cluster.work()
+    ids = cluster.submit(pairs(N, "triton", sleep_ms=20))
+    some(cluster, 100)
+    cluster.triton.stop()
+    assert cluster.count(VERDICTS) < N
+    time.sleep(2)
+    cluster.triton.start()
+    assert_each_once(cluster.wait_verdicts(ids, seconds=90), ids)
+    assert max(verdict.attempts for verdict in cluster.verdicts()) > 1
 
 
-def test_the_judges_process_killed_inside_triton_is_healed(tmp_path: Path) -> None:
-    """Triton stays up, says that all is ready, and never restarts it: the controller reloads the model."""
-    triton = instant_triton(tmp_path / "triton")
-    with triton, running(tmp_path, triton) as cluster:
-        cluster.work()
-        controller = cluster.work("controller")
-        ids = cluster.submit(pairs(N, "stub", sleep_ms=20))
-        some(cluster, 200)
-        assert triton.process is not None
-        (stub,) = [
-            child
-            for child in psutil.Process(triton.process.pid).children(recursive=True)
-            if "triton_python_backend_stub" in " ".join(child.cmdline())
-        ]
-        stub.send_signal(signal.SIGKILL)
-        assert cluster.count(VERDICTS) < N
-        assert_each_once(cluster.wait_verdicts(ids, seconds=90), ids)
-        assert controller.command.log_path.read_text().count("is loaded again") == 1
+def test_a_killed_model_process_is_reloaded_by_the_controller(cluster: Cluster) -> None:
+    """Triton keeps running, reports the model as ready and never restarts its process."""
+    cluster.work()
+    controller = cluster.work("controller")
+    ids = cluster.submit(pairs(N, "stub", sleep_ms=20))
+    some(cluster, 100)
+    assert cluster.triton.process is not None
+    (stub,) = [
+        child
+        for child in psutil.Process(cluster.triton.process.pid).children(recursive=True)
+        if "triton_python_backend_stub" in " ".join(child.cmdline())
+        and f"/{INSTANT}/" in " ".join(child.cmdline())
+    ]
+    stub.send_signal(signal.SIGKILL)
+    assert cluster.count(VERDICTS) < N
+    assert_each_once(cluster.wait_verdicts(ids, seconds=90), ids)
+    assert controller.command.log_path.read_text().count("is loaded again") == 1
 
 
 def test_kafka_killed_and_started_again_in_mid_stream(cluster: Cluster) -> None:
     cluster.work()
     ids = cluster.submit(pairs(N, "kafka", sleep_ms=20))
-    some(cluster, 200)
+    some(cluster, 100)
     assert cluster.kafka.process is not None
     os.kill(cluster.kafka.process.pid, signal.SIGKILL)
     cluster.kafka.stop()  # the process is gone; this frees its folder
@@ -108,18 +102,16 @@ def test_redis_stopped_in_mid_stream(cluster: Cluster) -> None:
     assert "going on without it" in log
 
 
-def test_a_stopping_worker_gives_up_what_waits_for_the_judge(tmp_path: Path) -> None:
-    triton = instant_triton(tmp_path / "triton")
-    with triton, running(tmp_path, triton) as cluster:
-        worker = cluster.work(judging__max_backoff_s=60)
-        triton.stop()
-        ids = cluster.submit(pairs(100, "stop"))
-        time.sleep(5)
-        started = time.monotonic()
-        worker.stop()
-        assert time.monotonic() - started < 14, "SIGTERM was to end the worker without SIGKILL"
-        assert cluster.count(VERDICTS) == 0
-        triton.start()
-        cluster.workers.clear()
-        cluster.work(slot=0)
-        assert_each_once(cluster.wait_verdicts(ids, seconds=60), ids)
+def test_a_stopping_worker_abandons_requests_that_wait_for_the_judge(cluster: Cluster) -> None:
+    worker = cluster.work(judging__max_backoff_s=60)
+    cluster.triton.stop()
+    ids = cluster.submit(pairs(100, "stop"))
+    time.sleep(5)
+    started = time.monotonic()
+    worker.stop()
+    assert time.monotonic() - started < 14, "the worker ended by SIGKILL, not by SIGTERM"
+    assert cluster.count(VERDICTS) == 0
+    cluster.triton.start()
+    cluster.workers.clear()
+    cluster.work(slot=0)
+    assert_each_once(cluster.wait_verdicts(ids, seconds=60), ids)

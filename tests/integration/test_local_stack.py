@@ -98,6 +98,25 @@ def test_status_and_doctor_find_the_stack_and_see_its_workers(stack: Stack) -> N
     assert "already running" in stack.call("up", code=1)  # other settings than it was started with
 
 
+def test_real_human_labelled_pairs_through_the_whole_pipeline(
+    stack: Stack, shared_data: Path
+) -> None:
+    """PandaLM's test set, all of its 999 pairs."""
+    file = shared_data / "pandalm" / "testset-v1.json"
+    arguments = ("submit", str(file), "--wait", "--timeout", "300")
+    submit = run(*arguments, environment=stack.environment)
+    # 1: some pairs are longer than the bundled judge's context
+    assert submit.returncode in (0, 1), submit.stdout + submit.stderr
+    agreement = run("agreement", "--format", "json", environment=stack.environment)
+    assert agreement.returncode == 0, agreement.stderr
+    figures = json.loads(agreement.stdout.splitlines()[0])
+    assert "accuracy" in json.dumps(figures) and "consistency" in json.dumps(figures)
+    export = run("verdicts", "export", environment=stack.environment)
+    statuses = [json.loads(line)["status"] for line in export.stdout.splitlines()]
+    assert len(statuses) == 999
+    assert statuses.count("STATUS_SCORED") >= 950
+
+
 def test_the_release_is_changed_while_requests_come_and_none_is_lost(
     stack: Stack, tmp_path: Path
 ) -> None:
@@ -154,7 +173,8 @@ def test_servers_and_workers_that_are_killed_come_back(stack: Stack) -> None:
         return all(p.state is PartState.RUNNING and p.restarts for p in again.parts)
 
     wait(all_back, what="every server and worker to be back", seconds=150)
-    wait(stack.healthy, what="requests to be judged again", seconds=60)
+    wait(stack.healthy, what="the board to say that requests can be judged", seconds=60)
+    stack.call("doctor", "--timeout", "60")
     assert all(row["loaded"] for row in releases(stack).values())  # also the one that is not in use
 
 

@@ -22,20 +22,17 @@ from judgestream.client import (
     single,
 )
 from judgestream.core.types import PROBE_KEY, Candidate, Status
-from judgestream.local.triton import TritonServer
 from judgestream.settings import Kafka
 from judgestream.terminal.exit_codes import ExitCode
-from tests.integration.cluster import Cluster, running
+from tests.integration.cluster import Cluster, Servers
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def judging(
-    tmp_path_factory: pytest.TempPathFactory, shared_triton: TritonServer
-) -> Iterator[Cluster]:
-    """A cluster with one judging worker at work."""
-    with running(tmp_path_factory.mktemp("client"), shared_triton) as cluster:
+def judging(tmp_path_factory: pytest.TempPathFactory, servers: Servers) -> Iterator[Cluster]:
+    """A cluster with one judging worker."""
+    with servers.cluster(tmp_path_factory.mktemp("client")) as cluster:
         cluster.work()
         yield cluster
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -28,7 +29,7 @@ from judgestream_trainer.data.outcomes import unusable
 from judgestream_trainer.data.split import deduplicated
 from judgestream_trainer.data.stream import publish
 from judgestream_trainer.tasks import FAMILIES, items
-from tests.integration.cluster import QUICK, wait
+from tests.integration.cluster import QUICK, empty, revive, wait
 from tests.paths import JUDGES, PYTHONPATH
 
 pytestmark = pytest.mark.integration
@@ -52,13 +53,13 @@ records: {save_every: 2}
 
 
 @pytest.fixture
-def kafka(tmp_path: Path) -> Iterator[Kafka]:
-    with KafkaServer(data_dir=tmp_path / "kafka") as server:
-        settings = Kafka(bootstrap=server.bootstrap)
-        client = admin(settings)
+def kafka(shared_kafka: KafkaServer) -> Kafka:
+    settings = Kafka(bootstrap=shared_kafka.bootstrap)
+    revive(shared_kafka)
+    empty(shared_kafka)
+    with closing(admin(settings)) as client:
         apply(client, settings)
-        client.close()
-        yield settings
+    return settings
 
 
 class Trainer:

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,6 +29,7 @@ from judgestream_trainer.data import ExampleCollector, Reason, read_examples
 from judgestream_trainer.data.example import Example, Judgement
 from judgestream_trainer.data.stream import publish, read_topic
 from judgestream_trainer.data.topic import example_to_message
+from tests.integration.cluster import empty, revive
 
 pytestmark = pytest.mark.integration
 
@@ -37,12 +37,13 @@ NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def kafka(tmp_path: Path) -> Iterator[Kafka]:
-    with KafkaServer(data_dir=tmp_path / "kafka") as server:
-        settings = Kafka(bootstrap=server.bootstrap)
-        with closing(admin(settings)) as client:
-            apply(client, settings, [TRAINING])
-        yield settings
+def kafka(shared_kafka: KafkaServer) -> Kafka:
+    settings = Kafka(bootstrap=shared_kafka.bootstrap)
+    revive(shared_kafka)
+    empty(shared_kafka)
+    with closing(admin(settings)) as client:
+        apply(client, settings, [TRAINING])
+    return settings
 
 
 def example(name: str, scores: tuple[float, float] = (8, 4)) -> Example:
