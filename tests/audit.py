@@ -1,10 +1,10 @@
-"""Do the pinned packages have known vulnerabilities? `pip-audit` over constraints.txt.
+"""Known vulnerabilities of the pinned packages: `pip-audit` over constraints.txt.
 
     python tests/audit.py
 
-Exits 1 for a finding that `audit-exceptions.toml` does not name, and for an exception that has run out. Where
-the advisory service cannot be reached, that is said plainly and nothing fails: pip-audit itself would say
-"no known vulnerabilities" then. A package with a well-known old vulnerability is asked about first.
+Exits 1 for a finding that `audit-exceptions.toml` does not name, and for an expired exception. Without access
+to the advisory service it prints a warning and exits 0: pip-audit itself would then report "no known
+vulnerabilities". A package with a well-known old vulnerability is looked up first, to tell the two apart.
 """
 
 import datetime
@@ -22,14 +22,14 @@ ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
 EXCEPTIONS = ROOT / "audit-exceptions.toml"
 KNOWN_BAD = "jinja2==2.4.1"
-"""Has had advisories since 2014: a service that knows none is not one."""
+"""Has had advisories since 2014: a service that lists none for it does not work."""
 
 TIMEOUT_S = 300
 
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """What pip-audit found: `package version: id` lines, and how many packages it could not look up."""
+    """A pip-audit report: (package and version, id) per finding, and how many packages it skipped."""
 
     findings: tuple[tuple[str, str], ...]
     skipped: int
@@ -37,32 +37,31 @@ class Audit:
 
 
 def read_report(text: str) -> Audit:
-    """Raises ValueError when this is not pip-audit's JSON."""
+    """Raises ValueError when the text is not pip-audit's JSON."""
     packages = json.loads(text)["dependencies"]
     findings = [
-        (f"{one['name']} {one['version']}", found["id"])
-        for one in packages
-        for found in one.get("vulns", [])
+        (f"{package['name']} {package['version']}", finding["id"])
+        for package in packages
+        for finding in package.get("vulns", [])
     ]
-    skipped = sum("skip_reason" in one for one in packages)
+    skipped = sum("skip_reason" in package for package in packages)
     return Audit(findings=tuple(findings), skipped=skipped, checked=len(packages) - skipped)
 
 
-def judged(
+def problems_of(
     audit: Audit, exceptions: Sequence[Mapping[str, Any]], today: datetime.date
 ) -> list[str]:
-    """What fails the check: findings without a valid exception, and exceptions that have run out."""
+    """The reasons to fail: findings without a valid exception, and expired exceptions."""
     problems = []
     valid = set()
-    for one in exceptions:
-        if not {"id", "package", "reason", "until"} <= one.keys():
-            problems.append(f"an exception needs id, package, reason and until: {dict(one)}")
-        elif one["until"] < today:
-            problems.append(
-                f"the exception for {one['package']} {one['id']} ran out on {one['until']}"
-            )
+    for exception in exceptions:
+        if not {"id", "package", "reason", "until"} <= exception.keys():
+            problems.append(f"an exception needs id, package, reason and until: {dict(exception)}")
+        elif exception["until"] < today:
+            name = f"{exception['package']} {exception['id']}"
+            problems.append(f"the exception for {name} expired on {exception['until']}")
         else:
-            valid.add((one["package"], one["id"]))
+            valid.add((exception["package"], exception["id"]))
     for package, number in audit.findings:
         if (package.split()[0], number) not in valid:
             problems.append(f"{package}: {number}")
@@ -70,7 +69,7 @@ def judged(
 
 
 def ask(requirements: Path) -> Audit | None:
-    """pip-audit's answer, None where it has none."""
+    """pip-audit's report, or None if it gives none."""
     command = [
         sys.executable,
         "-m",
@@ -97,22 +96,22 @@ def main() -> int:
         answer = ask(probe)
     if answer is None or not answer.findings:
         sys.stderr.write(
-            "pip-audit could not run: its advisory service cannot be reached from here, so the packages"
-            " were NOT checked for known vulnerabilities. Run `make check` where it can be.\n"
+            "pip-audit: the advisory service is unreachable, so the packages were NOT checked for known"
+            " vulnerabilities. Run `make check` on a machine that can reach it.\n"
         )
         return 0
     audit = ask(CONSTRAINTS)
     if audit is None:
-        sys.stderr.write("pip-audit gave no answer for constraints.txt\n")
+        sys.stderr.write("pip-audit: no report for constraints.txt; run `make check` again\n")
         return 1
     text = EXCEPTIONS.read_text() if EXCEPTIONS.exists() else ""
     today = datetime.datetime.now(tz=datetime.UTC).date()
-    problems = judged(audit, tomllib.loads(text).get("exception", []), today)
+    problems = problems_of(audit, tomllib.loads(text).get("exception", []), today)
     for problem in problems:
         sys.stderr.write(f"{problem}\n")
     sys.stderr.write(
         f"pip-audit: {audit.checked} packages checked, {audit.skipped} unknown to the service,"
-        f" {len(audit.findings)} findings, {len(problems)} to be dealt with\n"
+        f" {len(audit.findings)} findings, {len(problems)} without a valid exception\n"
     )
     return 1 if problems else 0
 

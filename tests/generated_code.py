@@ -1,4 +1,4 @@
-"""Is the generated protobuf code current? With --write: make it so.
+"""Check that the generated protobuf code is current; with --write, generate it.
 
     python tests/generated_code.py [--write]
 
@@ -11,9 +11,8 @@ from pathlib import Path
 
 from grpc_tools import protoc
 
-from tests.paths import SERVICES
+from tests.paths import ROOT, SERVICES
 
-ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
 PACKAGE = Path("judgestream/v1")
 
@@ -38,7 +37,9 @@ def main(arguments: list[str]) -> int:
         name for name in fresh.keys() | committed if fresh.get(name) != committed.get(name)
     )
     for name in stale:
-        sys.stderr.write(f"{SERVICES / PACKAGE / name} is not what protos/ say: `make protos`\n")
+        sys.stderr.write(
+            f"{SERVICES / PACKAGE / name} differs from what protos/ generate: run `make protos`\n"
+        )
     return int(bool(stale))
 
 

@@ -1,4 +1,4 @@
-"""Batches of Kafka with single bytes changed, for tests of what is made of damaged ones."""
+"""Batches of Kafka with single bytes changed, for tests of damaged batches."""
 
 import struct
 

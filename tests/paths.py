@@ -1,4 +1,4 @@
-"""Where things are in this repository, and what is handed to it from outside."""
+"""Paths in this repository, and the environment of processes that tests start."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,13 @@ TRAINER = ROOT / "trainer"
 RECIPES = TRAINER / "judgestream_trainer" / "recipes"
 JUDGES = ROOT / "triton_models" / "judges"
 SHARED = ROOT.parent / "shared"
-"""Real data sets and handed cases. Not part of the project: tests that use it skip where it is missing."""
+"""Published data sets. Not part of the project: tests that use them skip where the folder is missing."""
 
 PYTHONPATH = os.pathsep.join(map(str, (SERVICES, TRAINER, ROOT)))
 """For processes that a test starts."""
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's variables without its judgestream settings, with the sources' path and `variables`."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("JUDGESTREAM_")}
+    return {**inherited, "PYTHONPATH": PYTHONPATH, **variables}

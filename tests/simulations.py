@@ -1,4 +1,4 @@
-"""How often each interval holds the truth, over a grid: `python -m tests.simulations [ROUNDS]`.
+"""Coverage of each interval over a grid of true values: `python -m tests.simulations [ROUNDS]`.
 
 Writes the tables of docs/design/statistics.md. The tests assert the same of a few cells with fewer rounds.
 """

@@ -29,7 +29,7 @@ from tests.benchmarks.report import Line
 SAMPLING = {"max_tokens": SCORE_TOKENS, "logprobs": 20, "temperature": 0, "ignore_eos": True}
 
 REST_S = 2.0
-"""Before each round: vLLM's worker goes on spinning for about a second after its last answer."""
+"""Before each round: vLLM's worker keeps spinning for about a second after its last answer."""
 
 CASES = (
     ("4M", torch.float32, 1.2),

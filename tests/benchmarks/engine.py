@@ -1,4 +1,4 @@
-"""The engine against what else could read the same scores from the same weights, on this machine's CPU.
+"""The engine against other ways to read the same scores from the same weights, on this machine's CPU.
 
 Random weights in LLaMA's geometry (4 M and 90 M parameters), prompts of random ids with lognormal lengths
 (mean about 870 tokens, at most 2,040). All sides of a line run in turns in one process, and each side's
@@ -370,7 +370,7 @@ def main(arguments: list[str]) -> int:
         nargs="*",
         choices=["vllm"],
         default=[],
-        help="compare with these only; each gets an environment of its own (vllm: 6 GB)",
+        help="compare with these only; each gets a separate environment (vllm: 6 GB)",
     )
     options = parser.parse_args(arguments)
     if options.peers:

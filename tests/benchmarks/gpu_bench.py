@@ -1,4 +1,4 @@
-"""What the GPU benchmark measures on: a judge of random weights, prompts of random ids, and a clock.
+"""Inputs of the GPU benchmark: a judge of random weights, prompts of random ids, and a clock.
 
 FLOPs: 2 per weight of the linear layers and token, and 2 S^2 d L for the causal attention of S tokens; the
 head's few rows are left out, and so is what the score branches behind the prompts cost.
@@ -23,7 +23,7 @@ from tests.benchmarks.prompts import lengths
 from tests.benchmarks.report import Line
 
 SAMPLES = 5000
-"""JudgeLM judges so many in 3 minutes on eight A100s (its paper's abstract)."""
+"""JudgeLM judges this many in 3 minutes on eight A100s (its paper's abstract)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""Peers: what others offer for the same work, each in an environment of its own, outside the project's.
+"""Peers: other software for the same work, each in a separate environment outside the project's.
 
 `PEERS_DIR` names the folder that holds them; default: `build/peers` of the checkout.
 """

@@ -1,4 +1,4 @@
-"""The one form in which every benchmark of this project reports."""
+"""The report format of every benchmark: one JSON line per figure."""
 
 import json
 from dataclasses import asdict, dataclass

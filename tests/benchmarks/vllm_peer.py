@@ -1,11 +1,11 @@
-"""vLLM in an environment of its own, told what to do by lines of JSON. Imports nothing of this project.
+"""vLLM in a separate environment, controlled by lines of JSON. Imports nothing from this project.
 
     python vllm_peer.py '{"model": "FOLDER", "dtype": "bfloat16", "max_model_len": 2560}'
 
 The argument holds vLLM's engine arguments. Each line on standard input holds `prompts` (token ids or texts)
 and `sampling` (vLLM's sampling parameters); each gets a line on standard output: `seconds` that `generate`
 took and the `cpu_seconds` of all its processes, `cached` prompt tokens that came from the prefix cache, and
-with `"outputs": true` what was written, as vLLM says it; or `error`, what vLLM refused it with. A first line
+with `"outputs": true` what was written, as vLLM reports it; or `error`, the reason of a refusal. A first line
 `{"ready": true}` says that the model is loaded. What vLLM itself prints goes to standard error. Ends with
 standard input.
 """

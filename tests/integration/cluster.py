@@ -24,7 +24,7 @@ from judgestream.local.triton import TritonServer
 from judgestream.local.valkey import ValkeyServer
 from judgestream.settings import Kafka
 from judgestream.v1.judging_pb2 import Candidate, JudgeRequest, Verdict
-from tests.paths import PYTHONPATH
+from tests.paths import environment
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 INSTANT = "instant"
@@ -66,20 +66,17 @@ class Cluster:
         return Kafka(bootstrap=self.kafka.bootstrap)
 
     def environment(self, **settings: object) -> dict[str, str]:
-        """The variables of a process that uses this cluster. `judging__inflight=4` and the like override."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("JUDGESTREAM_")}
-        return {
-            **inherited,
-            **QUICK,
-            "PYTHONPATH": PYTHONPATH,
+        """The variables of a process that uses this cluster, with settings such as `judging__inflight=4`."""
+        addresses = {
             "JUDGESTREAM_KAFKA__BOOTSTRAP": self.kafka.bootstrap,
             "JUDGESTREAM_REDIS__URL": self.valkey.url,
             "JUDGESTREAM_TRITON__GRPC": self.triton.grpc_url,
-            **{f"JUDGESTREAM_{name.upper()}": str(value) for name, value in settings.items()},
         }
+        chosen = {f"JUDGESTREAM_{name.upper()}": str(value) for name, value in settings.items()}
+        return environment(**{**QUICK, **addresses, **chosen})
 
     def work(self, kind: str = "judging", slot: int = 0, **settings: object) -> ServerProcess:
-        """Start a worker, as a supervisor would, and wait until it has its partitions."""
+        """Start a worker, as a supervisor does, and wait until it has its partitions."""
         name = f"{kind}-{slot}"
         ready = self.folder / f"{name}.ready"
         ready.unlink(missing_ok=True)
@@ -127,7 +124,7 @@ class Cluster:
         return [request_id for request_id, _ in sent]
 
     def records(self, topic: Topic) -> Iterator[tuple[TopicPartition, Any]]:
-        """Everything on a topic now."""
+        """Every record that a topic has now."""
         consumer = KafkaConsumer(
             bootstrap_servers=self.kafka.bootstrap, enable_auto_commit=False, group_id=None
         )

@@ -1,11 +1,11 @@
-"""What others may write: odd values, headers, times and batches, and what must become of each.
+"""Records that other producers may write: odd values, headers, times and batches, each with its outcome.
 
 A kind is a row. Its outcome is one of
 
-read    as if nothing were odd: a request gets its verdict, a verdict is counted, a label is read
-failed  a request is told: failed verdict and dead letter
+read    handled like any other: a request gets its verdict, a verdict is counted, a label is read
+failed  a request gets a failed verdict and a dead letter
 aside   not read: a dead letter for a request or a whole batch, a count for a verdict, a note for a label
-gone    never written for readers: aborted, or a marker
+gone    never visible to readers: aborted, or a marker
 """
 
 import gzip
@@ -212,7 +212,7 @@ def _json(**fields: object) -> bytes:
 
 
 def requests() -> list[Odd]:
-    """Values that are no sound request, or only just one."""
+    """Values that are malformed requests, or barely valid ones."""
     two = [{"text": "4"}, {"text": "5"}]
     good = request("x").SerializeToString()
     values: dict[str, tuple[bytes | None, str]] = {

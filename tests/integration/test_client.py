@@ -268,14 +268,14 @@ class TestPublishingAndReading:
         ids = {one.record.key for one in there(kafka, REQUESTS, JudgeRequest)}
         assert len(ids) == 3000
 
-    def test_an_oversize_request_is_refused_and_the_producer_goes_on(self, kafka: Kafka) -> None:
+    def test_an_oversize_request_is_refused_and_the_producer_continues(self, kafka: Kafka) -> None:
         with Producer(kafka) as producer:
             with pytest.raises(OversizeRecord, match="request 'big' has .* shorten its texts"):
                 producer.submit(pair("q", "a" * (1 << 20), "b", request_id="big"))
             producer.submit(pair("q", "a", "b", request_id="small"))
         assert [one.record.key for one in there(kafka, REQUESTS, JudgeRequest)] == [b"small"]
 
-    def test_a_record_that_is_no_message_is_a_value_and_the_reading_goes_on(
+    def test_a_record_that_is_not_a_message_is_a_value_and_the_reading_continues(
         self, kafka: Kafka
     ) -> None:
         request = pair("q", "a", "b", request_id="x")
@@ -391,7 +391,7 @@ class TestSubmit:
         assert {name: found[name] for name in wanted} == wanted
         assert found["no_verdict"] == 0 and found["median_latency_s"] == 0.25
 
-    def test_wait_says_what_has_no_verdict_when_time_is_up(
+    def test_wait_names_what_has_no_verdict_at_the_deadline(
         self, kafka: Kafka, tmp_path: Path
     ) -> None:
         path = _pairs(tmp_path, 2)
@@ -595,14 +595,14 @@ class TestDeadLetters:
         done = run("dlq", "inspect", "zzz")
         assert done.exit_code == ExitCode.USAGE and "dlq list" in done.stderr
 
-    def test_a_replay_goes_to_topics_of_ours_only(self, kafka: Kafka) -> None:
+    def test_a_replay_goes_to_our_topics_only(self, kafka: Kafka) -> None:
         set_aside(kafka, letter(topic="somebody.elses"))
         done = run("dlq", "replay", "--all")
         assert done.exit_code == ExitCode.NO and "unknown topic" in done.stderr
 
 
 class TestDoctor:
-    def test_it_stops_where_the_way_stops_and_says_the_mend(
+    def test_it_stops_where_the_path_stops_and_says_how_to_fix_it(
         self, kafka: Kafka, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("JUDGESTREAM_REDIS__URL", "redis://127.0.0.1:1/0")

@@ -1,13 +1,12 @@
-"""The whole pipeline as a newcomer sees it: real servers, the bundled judge, the shipped sample."""
+"""`judgestream demo`: real servers, the bundled judge, the shipped sample."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.paths import PYTHONPATH
+from tests.paths import environment
 
 pytestmark = pytest.mark.integration
 
@@ -15,12 +14,11 @@ PORTS = ("KAFKA_PORT", "REDIS_PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TR
 
 
 def run(
-    *arguments: str, environment: dict[str, str], timeout: float = 400
+    *arguments: str, variables: dict[str, str], timeout: float = 400
 ) -> subprocess.CompletedProcess[str]:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("JUDGESTREAM_")}
     return subprocess.run(
         [sys.executable, "-m", "judgestream.apps.cli", *arguments],
-        env={**inherited, "PYTHONPATH": PYTHONPATH, **environment},
+        env=environment(**variables),
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -28,7 +26,7 @@ def run(
 
 
 def running_below(folder: Path) -> list[str]:
-    """Processes that work in this folder or name it."""
+    """Command lines of the processes that name this folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -42,13 +40,13 @@ def running_below(folder: Path) -> list[str]:
 
 def test_the_demo_judges_its_sample_and_leaves_nothing_running(tmp_path: Path) -> None:
     data = tmp_path / "demo"
-    done = run("demo", "--data", str(data), environment={"JUDGESTREAM_LOCAL__DATA": str(data)})
+    done = run("demo", "--data", str(data), variables={"JUDGESTREAM_LOCAL__DATA": str(data)})
     assert done.returncode == 0, done.stdout + done.stderr
-    for told in (
+    for shown in (
         "bad records in the dead letters",
         "flip_consistency",
         "undecodable",
         "nothing is left running",
     ):
-        assert told in done.stdout, done.stdout
+        assert shown in done.stdout, done.stdout
     assert running_below(data) == []

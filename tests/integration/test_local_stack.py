@@ -17,24 +17,24 @@ from judgestream.local.ports import free_port
 from judgestream.local.supervisor_file import PartState, read_report
 from tests.integration.cluster import wait
 from tests.integration.test_demo import PORTS, run, running_below
-from tests.paths import PYTHONPATH
+from tests.paths import environment
 
 pytestmark = pytest.mark.integration
 
 
 class Stack:
-    """The running stack, reached by commands that are told its data folder and nothing else."""
+    """The running stack. Commands receive its data folder and nothing else."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
         self.ports = {f"JUDGESTREAM_LOCAL__{name}": str(free_port()) for name in PORTS}
 
     @property
-    def environment(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
         return {"JUDGESTREAM_LOCAL__DATA": str(self.data)}
 
     def call(self, *arguments: str, code: int = 0) -> str:
-        done = run(*arguments, environment=self.environment)
+        done = run(*arguments, variables=self.variables)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
@@ -42,12 +42,12 @@ class Stack:
         # a log level at which no worker says that it is ready
         quiet = {"JUDGESTREAM_WORKER__LOG_LEVEL": "warning"}
         more = {"JUDGESTREAM_LOCAL__JUDGING_WORKERS": "2"}
-        done = run("up", *arguments, environment=self.environment | self.ports | quiet | more)
+        done = run("up", *arguments, variables=self.variables | self.ports | quiet | more)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def rows(self, kind: str) -> list[dict[str, Any]]:
-        done = run("status", "--format", "json", environment=self.environment)
+        done = run("status", "--format", "json", variables=self.variables)
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         return [row for row in rows if row["kind"] == kind]
 
@@ -67,7 +67,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def releases(stack: Stack) -> dict[str, dict[str, object]]:
-    done = run("release", "list", "--format", "json", environment=stack.environment)
+    done = run("release", "list", "--format", "json", variables=stack.variables)
     assert done.returncode == 0, done.stderr
     return {row["release"]: row for row in map(json.loads, done.stdout.splitlines())}
 
@@ -104,14 +104,14 @@ def test_real_human_labelled_pairs_through_the_whole_pipeline(
     """PandaLM's test set, all of its 999 pairs."""
     file = shared_data / "pandalm" / "testset-v1.json"
     arguments = ("submit", str(file), "--wait", "--timeout", "300")
-    submit = run(*arguments, environment=stack.environment)
+    submit = run(*arguments, variables=stack.variables)
     # 1: some pairs are longer than the bundled judge's context
     assert submit.returncode in (0, 1), submit.stdout + submit.stderr
-    agreement = run("agreement", "--format", "json", environment=stack.environment)
+    agreement = run("agreement", "--format", "json", variables=stack.variables)
     assert agreement.returncode == 0, agreement.stderr
     figures = json.loads(agreement.stdout.splitlines()[0])
     assert "accuracy" in json.dumps(figures) and "consistency" in json.dumps(figures)
-    export = run("verdicts", "export", environment=stack.environment)
+    export = run("verdicts", "export", variables=stack.variables)
     statuses = [json.loads(line)["status"] for line in export.stdout.splitlines()]
     assert len(statuses) == 999
     assert statuses.count("STATUS_SCORED") >= 950
@@ -129,13 +129,12 @@ def test_the_release_is_changed_while_requests_come_and_none_is_lost(
         for k in range(200):
             row = {"requestId": f"switch-{k}", "question": "2 + 2?", "candidates": candidates}
             file.write(json.dumps(row) + "\n")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("JUDGESTREAM_")}
     submit = subprocess.Popen(
         [
             *(sys.executable, "-m", "judgestream.apps.cli", "submit", str(rows)),
             *("--wait", "--timeout", "120"),
         ],
-        env={**clean, "PYTHONPATH": PYTHONPATH, **stack.environment},
+        env=environment(**stack.variables),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -144,7 +143,7 @@ def test_the_release_is_changed_while_requests_come_and_none_is_lost(
     assert f"the workers use {after}" in used
     _, errors = submit.communicate(timeout=130)
     assert submit.returncode in (0, 1), errors
-    done = run("verdicts", "export", environment=stack.environment)
+    done = run("verdicts", "export", variables=stack.variables)
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
     ids = [v["requestId"] for v in verdicts if v["requestId"].startswith("switch-")]
     assert len(ids) == len(set(ids)) == 200
@@ -190,10 +189,9 @@ def test_up_right_after_the_supervisor_was_killed(stack: Stack) -> None:
 
 def test_an_interrupted_up_leaves_nothing_running(stack: Stack) -> None:
     stack.call("down")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("JUDGESTREAM_")}
     up = subprocess.Popen(
         [sys.executable, "-m", "judgestream.apps.cli", "up"],
-        env={**clean, "PYTHONPATH": PYTHONPATH, **stack.environment, **stack.ports},
+        env=environment(**stack.variables, **stack.ports),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -1,4 +1,4 @@
-"""The trainer's service on a real Kafka, with real training: killed, it goes on, and publishes once."""
+"""The trainer's service on a real Kafka, with real training: after a kill it resumes, and publishes once."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from judgestream_trainer.data.split import deduplicated
 from judgestream_trainer.data.stream import publish
 from judgestream_trainer.tasks import FAMILIES, items
 from tests.integration.cluster import QUICK, empty, revive, wait
-from tests.paths import JUDGES, PYTHONPATH
+from tests.paths import JUDGES, environment
 
 pytestmark = pytest.mark.integration
 
@@ -76,7 +76,6 @@ class Trainer:
         self.process: ServerProcess | None = None
 
     def start(self, *more: str) -> ServerProcess:
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("JUDGESTREAM_")}
         self.process = ServerProcess(
             Command(
                 name="trainer",
@@ -92,7 +91,7 @@ class Trainer:
                 ],
                 log_path=self.log,
                 cwd=self.folder,
-                env={**inherited, **QUICK, "PYTHONPATH": PYTHONPATH},
+                env=environment(**QUICK),
                 stop_seconds=60.0,
             )
         )

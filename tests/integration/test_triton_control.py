@@ -1,4 +1,4 @@
-"""The real Triton as the local stack starts it: control for whoever holds the key, inference for all."""
+"""The real Triton as the local stack starts it: control for holders of the key, inference for all."""
 
 import json
 import shutil

@@ -200,7 +200,7 @@ def column(name: str, text: str) -> InferInput:
 
 
 async def written(server: TritonServer, release: Release) -> float:
-    """The engine's counter of tokens that took a step of their own."""
+    """The engine's counter of tokens that took a separate step."""
     from urllib.request import urlopen
 
     with urlopen(server.metrics_url, timeout=10) as page:  # noqa: S310 - our server

@@ -36,7 +36,7 @@ def test_a_pure_package_touches_no_file_no_clock_and_no_hidden_randomness(path: 
             called = node.func.id if isinstance(node.func, ast.Name) else called
             assert called not in CALLS, f"line {node.lineno} calls {called}"
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id == "random":  # only a generator of its own, with its seed given
+            if node.value.id == "random":  # only a seeded generator
                 assert node.attr == "Random", f"line {node.lineno} uses random.{node.attr}"
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "random.Random":

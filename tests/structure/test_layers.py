@@ -93,7 +93,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     "triton_models": (f"{J}.backends",),
 }
 SPLIT = {f"{J}.apps", f"{J}.adapters"}
-"""Packages whose parts have rows of their own."""
+"""Packages whose parts have separate rows."""
 
 
 def sources() -> Iterator[tuple[str, Path]]:

@@ -20,16 +20,16 @@ from judgestream.local.ports import free_port
 from judgestream.local.variables import host_port, read_variables, write_variables
 from judgestream.settings import Origin, load, origins
 from judgestream.terminal.output import column_widths
+from tests.paths import environment
 
 DATA = "JUDGESTREAM_LOCAL__DATA"
 CONFIG = "JUDGESTREAM_CONFIG"
 
 
-def run(arguments: list[str], **environment: str) -> "subprocess.CompletedProcess[str]":
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("JUDGESTREAM_")}
+def run(arguments: list[str], **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "judgestream.apps.cli", *arguments],
-        env={**clean, **environment},
+        env=environment(**variables),
         capture_output=True,
         text=True,
         timeout=120,
