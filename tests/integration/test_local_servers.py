@@ -165,7 +165,9 @@ def test_kafka_starts_without_its_class_cache(
 
     monkeypatch.setattr(kafka_archive, "prepare", lambda *args, **named: None)
     with KafkaServer(data_dir=tmp_path) as server:
-        server.check()
+        admin = KafkaAdminClient(bootstrap_servers=server.bootstrap)
+        assert admin.list_topics() == []
+        admin.close()
 
 
 # --------------------------------------------------------------------------------------- Valkey

@@ -46,7 +46,7 @@ def test_the_row_marks_where_answers_end_and_what_they_score(recipe: Recipe) -> 
 
 
 def test_training_learns_and_repeats_itself_to_the_bit(recipe: Recipe) -> None:
-    short = replace(recipe, optimisation=replace(recipe.optimisation, steps=20))
+    short = replace(recipe, optimisation=replace(recipe.optimisation, steps=8))
     losses: list[float] = []
     first = train(short, lambda step: losses.append(step.smoothed))
     again = train(short)

@@ -1,0 +1,91 @@
+"""Every test can fail: it asserts, expects an error, or calls a helper that asserts."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.paths import ROOT
+
+ASSERTING = {
+    "_run",  # of tests/engine/test_openmp.py
+    "check",  # of tests/core/test_format_totality.py and tests/integration/test_triton_judge.py
+    "compare",  # of tests/engine/test_blocks.py
+}
+"""Helpers that assert, beside pytest's own and every `assert_...`."""
+
+RETURNS = {
+    "test_a_base_url_with_or_without_port_and_path_is_accepted",
+    "test_bytes_of_any_kind_raise_nothing",
+    "test_valid_release_names_pass",
+    "test_plain_paths_pass",
+}
+"""Tests that claim only that a check returns; the tests beside them hold that it raises for other values."""
+
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+TREES = {
+    str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / "tests").rglob("test_*.py"))
+}
+
+
+def is_asserting(call: ast.Call) -> bool:
+    name = ast.unparse(call.func)
+    return name in {"pytest.raises", "pytest.fail", *ASSERTING} or (
+        name.rpartition(".")[2].startswith("assert_")
+    )
+
+
+def asserts(function: ast.AST) -> bool:
+    return any(
+        isinstance(node, ast.Assert) or (isinstance(node, ast.Call) and is_asserting(node))
+        for node in ast.walk(function)
+    )
+
+
+def vacuous(tree: ast.AST) -> Iterator[int]:
+    """Lines of assertions that hold for every non-empty value: of a comprehension, or of a tuple."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert):
+            if isinstance(node.test, (*COMPREHENSIONS, ast.Tuple, ast.List)):
+                yield node.lineno
+
+
+def silent(tree: ast.AST) -> Iterator[str]:
+    """Tests without any assertion."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if node.name.startswith("test_") and not asserts(node):
+                yield node.name
+
+
+def test_no_assertion_is_of_a_comprehension_or_a_tuple() -> None:
+    found = [f"{path}:{line}" for path, tree in TREES.items() for line in vacuous(tree)]
+    assert found == []
+
+
+def test_every_test_asserts() -> None:
+    found = {name: path for path, tree in TREES.items() for name in silent(tree)}
+    assert {name: path for name, path in found.items() if name not in RETURNS} == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "lines"),
+    [
+        ("assert [x > 1 for x in rows]", [1]),
+        ("assert (x > 1 for x in rows)", [1]),
+        ("assert (rows, 'a message')", [1]),
+        ("assert all(x > 1 for x in rows)", []),
+        ("assert [x for x in rows] == [1]", []),
+    ],
+)
+def test_an_assertion_that_cannot_fail_is_found(code: str, lines: list[int]) -> None:
+    assert list(vacuous(ast.parse(code))) == lines
+
+
+def test_a_test_without_an_assertion_is_found() -> None:
+    code = (
+        "def test_a():\n    work()\ndef test_b():\n    assert_gone(1)\ndef test_c():\n    assert 1"
+    )
+    assert list(silent(ast.parse(code))) == ["test_a"]
