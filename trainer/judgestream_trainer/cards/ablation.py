@@ -70,7 +70,7 @@ def _figures(judged: Sequence[PairOutcome]) -> dict[str, float]:
 
 
 def _right(judged: Sequence[PairOutcome]) -> float:
-    return sum(j.verdict == j.truth for j in judged) / len(judged)
+    return sum(outcome.right for outcome in judged) / len(judged)
 
 
 def new_facts(count: int, *, seed: int) -> list[Item]:

@@ -91,6 +91,4 @@ def _confusion(judged: Sequence[PairOutcome]) -> list[list[int]]:
 
 def _reliability(judged: Sequence[PairOutcome]) -> list[Bin]:
     scored = [row for row in judged if row.verdict is not None]
-    return reliability(
-        [row.confidence for row in scored], [row.verdict == row.truth for row in scored]
-    )
+    return reliability([row.confidence for row in scored], [row.right for row in scored])
