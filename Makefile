@@ -93,11 +93,11 @@ bench-gpu: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.benchmarks.gpu_train $(ARGS)
 
 judge: $(VENV)/dev.stamp
-	@$(BIN)/python -m judgestream_trainer judge --recipe trainer/judgestream_trainer/recipes/$(JUDGE).yaml --out build/judges/$(JUDGE) \
+	@$(BIN)/judgestream judge --recipe trainer/judgestream_trainer/recipes/$(JUDGE).yaml --out build/judges/$(JUDGE) \
 	  --check triton_models/judges/$(JUDGE) $(ARGS)
 
 ablation: $(VENV)/dev.stamp
-	@$(BIN)/python -m judgestream_trainer ablate --work build/ablation --out build/ablation/table.json $(ARGS)
+	@$(BIN)/judgestream ablate --work build/ablation --out build/ablation/table.json $(ARGS)
 
 protos: $(VENV)/dev.stamp
 	@$(BIN)/python tests/generated_code.py --write

@@ -21,9 +21,9 @@ from judgestream_trainer.recipe import Optimisation
 from judgestream_trainer.training.distributed import World
 from judgestream_trainer.training.loop import gradients
 from judgestream_trainer.training.model import flops_per_token, ready, recompute
-from judgestream_trainer.training.objective import Trainee
+from judgestream_trainer.training.objective import TrainingModel
 from judgestream_trainer.training.optimisers import optimizers, set_rate
-from judgestream_trainer.training.sequences import Row
+from judgestream_trainer.training.sequences import TrainingSequence
 from tests.benchmarks.report import Line
 
 SEVEN: dict[str, Any] = {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32}
@@ -44,10 +44,12 @@ def model_of(tiny: bool, context: int, device: torch.device) -> LlamaForCausalLM
         return LlamaForCausalLM(config)
 
 
-def rows_of(count: int, context: int, vocabulary: int, rng: random.Random) -> list[Row]:
+def sequences_of(
+    count: int, context: int, vocabulary: int, rng: random.Random
+) -> list[TrainingSequence]:
     """Full sequences, of which the last seventh is supervised."""
     return [
-        Row(
+        TrainingSequence(
             ids=tuple(rng.randrange(3, vocabulary) for _ in range(context)),
             prompt=context - context // 7,
             score_tokens=context // 7,
@@ -77,7 +79,7 @@ def main(arguments: list[str]) -> int:
         config.num_key_value_heads or config.num_attention_heads,
         config.hidden_size // config.num_attention_heads,
     )
-    trainee = Trainee(model, None, training_attention.KERNELS[kernel])
+    training_model = TrainingModel(model, None, training_attention.KERNELS[kernel])
     how = Optimisation(
         batch=args.batch,
         steps=args.steps,
@@ -88,7 +90,7 @@ def main(arguments: list[str]) -> int:
         clip=1.0,
         row_tokens=args.row_tokens,
     )
-    seconds = _steps(trainee, how, World(device=device), args)
+    seconds = _steps(training_model, how, World(device=device), args)
     _report(seconds, model, device, kernel, args)
     return 0
 
@@ -108,18 +110,18 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
 
 
 def _steps(
-    trainee: Trainee, how: Optimisation, world: World, args: argparse.Namespace
+    training_model: TrainingModel, how: Optimisation, world: World, args: argparse.Namespace
 ) -> list[float]:
     """Seconds of each step, the host's preparation included."""
-    rated = optimizers(how, trainee)
+    rated = optimizers(how, training_model)
     rng = random.Random(5)
     seconds = []
     for step in range(how.steps):
-        rows = rows_of(how.batch, args.context, trainee.model.config.vocab_size, rng)
+        rows = sequences_of(how.batch, args.context, training_model.model.config.vocab_size, rng)
         started = time.perf_counter()
         set_rate(rated, min(1.0, (step + 1) / 3))
-        loss = gradients(trainee, rows, how, world)
-        torch.nn.utils.clip_grad_norm_(trainee.parameters(), how.clip)
+        loss = gradients(training_model, rows, how, world)
+        torch.nn.utils.clip_grad_norm_(training_model.parameters(), how.clip)
         for optimizer, _ in rated:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

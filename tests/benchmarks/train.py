@@ -19,8 +19,8 @@ from judgestream_trainer.recipe import Optimisation
 from judgestream_trainer.training.distributed import World
 from judgestream_trainer.training.loop import gradients
 from judgestream_trainer.training.model import ready
-from judgestream_trainer.training.objective import Trainee
-from judgestream_trainer.training.sequences import Row
+from judgestream_trainer.training.objective import TrainingModel
+from judgestream_trainer.training.sequences import TrainingSequence
 from tests.benchmarks.engine import SIZES, random_model
 from tests.benchmarks.prompts import random_prompts
 from tests.benchmarks.report import Line
@@ -30,13 +30,13 @@ MICRO_BATCH = 16
 ROW_TOKENS = 4096
 
 
-def rows_of(count: int) -> list[Row]:
+def sequences_of(count: int) -> list[TrainingSequence]:
     found = []
     for ids in random_prompts(count):
         prompt = len(ids) - len(ids) // 7
         supervised = len(ids) - prompt
         found.append(
-            Row(
+            TrainingSequence(
                 ids=tuple(ids),
                 prompt=prompt,
                 score_tokens=supervised,
@@ -48,7 +48,7 @@ def rows_of(count: int) -> list[Row]:
     return found
 
 
-def padded(model: LlamaForCausalLM, rows: Sequence[Row]) -> float:
+def padded(model: LlamaForCausalLM, rows: Sequence[TrainingSequence]) -> float:
     """Add up the gradient; the loss."""
     supervised = sum(len(row.ids) - row.prompt for row in rows)
     total = 0.0
@@ -81,15 +81,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
-    rows = rows_of(args.sequences)
+    rows = sequences_of(args.sequences)
     plain = random_model(SIZES[args.size], torch.float32)
     model = random_model(SIZES[args.size], torch.float32)
     ready(model)
-    trainee = Trainee(model, None, training_attention.KERNELS["buckets"])
+    training_model = TrainingModel(model, None, training_attention.KERNELS["buckets"])
     how = Optimisation(batch=len(rows), other_lr=0, warmup=0, steps=1, row_tokens=ROW_TOKENS)
     alone = World(device=torch.device("cpu"))
     sides: dict[str, Callable[[], float]] = {
-        "packed": lambda: gradients(trainee, rows, how, alone),
+        "packed": lambda: gradients(training_model, rows, how, alone),
         "padded": lambda: padded(plain, rows),
     }
     best = dict.fromkeys(sides, float("inf"))

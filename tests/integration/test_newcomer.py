@@ -217,14 +217,12 @@ def test_a_judge_is_fine_tuned_published_and_installed_from_the_store(newcomer: 
     (newcomer.home / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     recipe = RECIPES / "small-fine-tune.yaml"
     newcomer.run(
-        f"python -m judgestream_trainer train --recipe {recipe} --base {TINY} --data train.jsonl --out tuned",
+        f"judgestream train --recipe {recipe} --base {TINY} --data train.jsonl --out tuned",
         seconds=300,
     )
-    newcomer.run(
-        "python -m judgestream_trainer evaluate --checkpoint tuned --data train.jsonl", seconds=300
-    )
+    newcomer.run("judgestream evaluate --checkpoint tuned --data train.jsonl", seconds=300)
     store = newcomer.home / "store"
-    newcomer.run(f"python -m judgestream_trainer publish tuned {store.as_uri()}")
+    newcomer.run(f"judgestream publish tuned {store.as_uri()}")
     (published,) = [path for path in store.iterdir() if path.is_dir()]
     (release,) = newcomer.lines(f"judgestream release install {published.as_uri()} --format json")
     newcomer.run(f"judgestream release use {release['release']}", seconds=300)

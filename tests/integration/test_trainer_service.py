@@ -1,4 +1,4 @@
-"""The trainer's service on a real Kafka, with real training: after a kill it resumes, and publishes once."""
+"""Continuous training on a real Kafka: killed, it continues, and publishes once."""
 
 import json
 import os
@@ -63,7 +63,7 @@ def kafka(shared_kafka: KafkaServer) -> Kafka:
 
 
 class Trainer:
-    """`python -m judgestream_trainer serve` over one data folder, as a supervisor would run it."""
+    """`judgestream watch` over one data folder, as a supervisor would run it."""
 
     def __init__(self, folder: Path, kafka: Kafka, *, least: int) -> None:
         self.folder = folder
@@ -80,18 +80,18 @@ class Trainer:
             Command(
                 name="trainer",
                 argv=[
-                    *(sys.executable, "-m", "judgestream_trainer", "serve"),
+                    *(sys.executable, "-m", "judgestream_trainer", "watch"),
                     *("--recipe", str(self.folder / "recipe.yaml"), "--base", str(self.base)),
                     *("--publish", str(self.folder / "releases")),
                     *("--data-dir", str(self.folder / "data")),
-                    *("--bootstrap", self.kafka.bootstrap, "--min-examples", str(self.least)),
+                    *("--min-examples", str(self.least)),
                     *("--test-share", "0.3", "--validation-share", "0.1"),
                     *("--least-held-out", "8", "--most-loss", "0.3"),
                     *more,
                 ],
                 log_path=self.log,
                 cwd=self.folder,
-                env=environment(**QUICK),
+                env=environment(**QUICK, JUDGESTREAM_KAFKA__BOOTSTRAP=self.kafka.bootstrap),
                 stop_seconds=60.0,
             )
         )
@@ -160,19 +160,19 @@ def events(kafka: Kafka) -> list[tuple[str, Checkpoint, str]]:
     return found
 
 
-def test_killed_while_training_it_goes_on_and_publishes_once(
+def test_killed_while_training_it_continues_and_publishes_once(
     trainer: Trainer, kafka: Kafka
 ) -> None:
     some = [example for example in examples(60) if unusable(example) is None]
     send(kafka, some)
     send(kafka, some)  # delivered twice: nothing is new about it
     process = trainer.start()
-    trainer.says("round 1: training on")
+    trainer.says("training cycle 1: training on")
     os.kill(process.pid, signal.SIGKILL)
     process.stop()
     assert events(kafka) == []
     process = trainer.start()
-    trainer.says("round 1: published")
+    trainer.says("training cycle 1: published")
     ((key, told, kind),) = events(kafka)
     assert kind == CHECKPOINTS.event_type
     released = Path(told.location)
@@ -185,7 +185,7 @@ def test_killed_while_training_it_goes_on_and_publishes_once(
     assert json.loads((trainer.folder / "data/rounds/0001/decision.json").read_text())["publish"]
 
     before = trainer.known()
-    send(kafka, some)  # known: no round comes of it
+    send(kafka, some)  # known examples start no cycle
     wait(lambda: trainer.known() >= before + len(some), what="all to be known", seconds=60)
     os.kill(process.pid, signal.SIGTERM)
     wait(lambda: process.poll() is not None, what="the service to end", seconds=60)
@@ -193,13 +193,13 @@ def test_killed_while_training_it_goes_on_and_publishes_once(
     assert len(events(kafka)) == 1
 
 
-def test_on_command_it_trains_on_whatever_is_new_and_refuses_what_cannot_be_measured(
+def test_on_command_it_trains_on_the_new_examples_and_refuses_a_judge_it_cannot_measure(
     trainer: Trainer, kafka: Kafka
 ) -> None:
     some = [example for example in examples(20) if unusable(example) is None]
-    send(kafka, some)  # fewer than start a round by themselves, and too few held out to measure
+    send(kafka, some)  # too few to start a cycle, and too few held out to measure
     process = trainer.start("--least-held-out", "1000")
-    trainer.says(f"{len(some)} wait for a round")
+    trainer.says(f"{len(some)} wait for the next training cycle")
     os.kill(process.pid, signal.SIGUSR1)
     trainer.says("1000 are needed")
     assert events(kafka) == []
@@ -209,7 +209,7 @@ def test_on_command_it_trains_on_whatever_is_new_and_refuses_what_cannot_be_meas
     assert process.poll() == 0
 
 
-def test_told_to_end_while_training_it_saves_ends_well_and_goes_on(
+def test_stopped_while_training_it_saves_a_checkpoint_exits_with_0_and_continues(
     trainer: Trainer, kafka: Kafka
 ) -> None:
     some = [example for example in examples(60) if unusable(example) is None]
@@ -220,7 +220,7 @@ def test_told_to_end_while_training_it_saves_ends_well_and_goes_on(
     os.kill(process.pid, signal.SIGTERM)
     wait(lambda: process.poll() is not None, what="the service to end", seconds=60)
     assert process.poll() == 0
-    assert "stopped within a round" in trainer.said()
+    assert "stopped during a training cycle" in trainer.said()
     assert events(kafka) == []
     process = trainer.start("--once")
     wait(lambda: process.poll() is not None, what="the service to end", seconds=120)

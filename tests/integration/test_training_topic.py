@@ -1,18 +1,15 @@
 """Training examples through a real Kafka: published, corrected, taken back, read."""
 
-import io
 import json
 import os
 import subprocess
 import sys
-from argparse import ArgumentParser
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from judgestream.adapters.kafka.publishing import RecordPublisher
 from judgestream.adapters.kafka.reading import TopicReader
@@ -24,12 +21,12 @@ from judgestream.core.errors import OversizeRecord
 from judgestream.local.kafka import KafkaServer
 from judgestream.settings import Kafka
 from judgestream.v1.training_pb2 import TrainingExample
-from judgestream_trainer.commands import data
 from judgestream_trainer.data import ExampleCollector, Reason, read_examples
 from judgestream_trainer.data.example import Example, Judgement
 from judgestream_trainer.data.stream import publish, read_topic
 from judgestream_trainer.data.topic import example_to_message
 from tests.integration.cluster import empty, revive
+from tests.trainer.command_line import captured
 
 pytestmark = pytest.mark.integration
 
@@ -57,12 +54,7 @@ def example(name: str, scores: tuple[float, float] = (8, 4)) -> Example:
 
 
 def run(*arguments: object) -> tuple[int, str]:
-    parser = ArgumentParser()
-    data.arguments(parser)
-    console = Console(file=io.StringIO(), width=300)
-    code = data.run(parser.parse_args([str(one) for one in arguments]), console)
-    assert isinstance(console.file, io.StringIO)
-    return code, console.file.getvalue()
+    return captured(["data", *map(str, arguments)])
 
 
 def test_the_topic_gives_back_what_was_published_the_latest_of_each_id(kafka: Kafka) -> None:

@@ -17,7 +17,7 @@ from judgestream_trainer.tasks import FAMILIES, items
 from judgestream_trainer.training.data_order import task_item
 from judgestream_trainer.training.export import write_model
 from judgestream_trainer.training.model import fresh
-from judgestream_trainer.training.objective import Heads, Trainee
+from judgestream_trainer.training.objective import AuxiliaryHeads, TrainingModel
 from judgestream_trainer.training.tokenizer import train_tokenizer
 
 SIZE = {"context": 640, "max_input": 512}
@@ -61,11 +61,11 @@ def tokens() -> Tokens:
     return Tokens.of(made, eos=frozenset({made.eos_token_id}))
 
 
-def trainee(of: Recipe) -> Trainee:
+def training_model(of: Recipe) -> TrainingModel:
     model = fresh(of, tokenizer())
     torch.nn.init.normal_(model.model.embed_tokens.weight, std=0.3)
-    heads = Heads(32, 2) if of.optimisation.flag_weight else None
-    return Trainee(model, heads, KERNELS["buckets"])
+    heads = AuxiliaryHeads(32, 2) if of.optimisation.flag_weight else None
+    return TrainingModel(model, heads, KERNELS["buckets"])
 
 
 def base(folder: Path, seed: int = 3) -> Path:

@@ -1,4 +1,4 @@
-"""No training without effect leaves a judge: it ends with an error that names the cause."""
+"""A training without effect writes no judge: it fails with an error that names the cause."""
 
 import io
 import json
@@ -10,7 +10,6 @@ import pytest
 import yaml
 from rich.console import Console
 
-from judgestream_trainer.__main__ import main
 from judgestream_trainer.data.augment import Visit, visit
 from judgestream_trainer.data.example import Example, Judgement
 from judgestream_trainer.failure import TrainingFailed
@@ -26,6 +25,7 @@ from judgestream_trainer.training.sequences import (
     prepared,
 )
 from tests.trainer import small
+from tests.trainer.command_line import main
 
 HOW = {"optimizer": "adamw", "other_lr": 0.01, "steps": 0, "epochs": 1, "batch": 2}
 MARKERS = ("### Response:", "<s>", "</s>", "[The End of Assistant 1's Answer]", "[Question]")
@@ -52,7 +52,7 @@ def tuned(tmp_path: Path, base: Path, some: list[Example], **parts: dict[str, An
     ("some", "parts", "cause"),
     [
         ([example(1), example(2)], {"size": {"max_input": 8}}, "2 prompt too long.*max_input 8"),
-        ([example(1, scores=(10, 9.9))], {}, "1 scores that the template cannot write"),
+        ([example(1, scores=(10, 9.9))], {}, "1 scores that the template cannot express"),
         ([], {}, "no examples to train on"),
         ([example(1)], {"optimisation": {"other_lr": 1e-30}}, "changed no weight.*learning rates"),
     ],
@@ -84,7 +84,7 @@ def test_an_epoch_of_which_nothing_fits_fails_even_after_good_ones() -> None:
     stream = Stream(recipe=recipe, supply=supply(recipe, [long]), tokens=small.tokens())
     with pytest.raises(TrainingFailed, match=f"nothing in epoch {shown.index(True) + 1} could"):
         for step in range(3):
-            stream.rows(step)
+            stream.sequences(step)
 
 
 def test_the_command_says_why_and_ends_with_2(
@@ -132,7 +132,7 @@ def test_flags_and_end_markers_stand_where_a_broken_marker_has_moved_them(marker
         marks=(((low, len(plain), True),), ((0, 3, False),)),
     )
     tokens = small.tokens()
-    row = encode(
+    sequence = encode(
         Visit(example=marked, judgement=Judgement(scores=(8, 2)), with_reference=False),
         tokens,
         explain=False,
@@ -141,14 +141,14 @@ def test_flags_and_end_markers_stand_where_a_broken_marker_has_moved_them(marker
     def text(ids: Sequence[int]) -> str:
         return str(tokens.tokenizer.decode(list(ids)))
 
-    flagged = [k for k, flag in enumerate(row.wrong) if flag == 1.0]
-    assert text([row.ids[k] for k in flagged]).strip() == "wrong"
-    right = [k for k, flag in enumerate(row.wrong) if flag == 0.0]
-    assert text([row.ids[k] for k in right]).strip() == "one"
-    assert sum(flag != IGNORED for flag in row.wrong) == len(flagged) + len(right)
-    for k, end in enumerate(row.ends, start=1):
-        assert "[The End of Assistant" in text(row.ids[end:])
-        assert text(row.ids[end:]).lstrip().startswith(f"[The End of Assistant {k}'s Answer]")
+    flagged = [k for k, flag in enumerate(sequence.wrong) if flag == 1.0]
+    assert text([sequence.ids[k] for k in flagged]).strip() == "wrong"
+    right = [k for k, flag in enumerate(sequence.wrong) if flag == 0.0]
+    assert text([sequence.ids[k] for k in right]).strip() == "one"
+    assert sum(flag != IGNORED for flag in sequence.wrong) == len(flagged) + len(right)
+    for k, end in enumerate(sequence.ends, start=1):
+        assert "[The End of Assistant" in text(sequence.ids[end:])
+        assert text(sequence.ids[end:]).lstrip().startswith(f"[The End of Assistant {k}'s Answer]")
 
 
 def test_places_follow_what_was_put_in() -> None:
@@ -163,7 +163,11 @@ def test_scores_off_the_grid_are_moved_and_counted_or_left_out_and_counted() -> 
         judgement = Judgement(scores=scores)
         shown = Visit(example=example(1), judgement=judgement, with_reference=False)
         found = prepared(shown, tokens, recipe, explain=False)
-        line = "" if found.row is None else tokens.text(list(found.row.ids[found.row.prompt :]))
+        line = (
+            ""
+            if found.sequence is None
+            else tokens.text(list(found.sequence.ids[found.sequence.prompt :]))
+        )
         return found.notes, line
 
     assert noted((8, 2)) == ((), "8 2\n")

@@ -1,4 +1,4 @@
-"""`python -m judgestream_trainer train`: from files to a folder, and mistakes that name their mend."""
+"""`judgestream train` from files to a folder; errors name the fix."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,9 @@ import yaml
 
 from judgestream.core.templates import JUDGELM
 from judgestream.engine.checkpoint import load, load_tokens
-from judgestream_trainer.__main__ import main
 from tests.engine import tiny
 from tests.trainer import small
+from tests.trainer.command_line import main
 
 FINE_TUNE = {
     "name": "small",

@@ -1,1 +1,1 @@
-"""Makes judges: tasks with computed truth, augmentation, training, evaluation, publication."""
+"""Making judges: generated tasks, labelling, augmentation, training, evaluation, publication."""

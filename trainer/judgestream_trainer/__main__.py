@@ -1,34 +1,33 @@
-"""`python -m judgestream_trainer COMMAND`: everything that makes judges."""
+"""`python -m judgestream_trainer`: the trainer's commands of `judgestream`, and no others."""
 
-import argparse
-import sys
-from collections.abc import Sequence
+from typing import Annotated
 
-from rich.console import Console
+import typer
 
-from judgestream.core.errors import ConfigurationError
-from judgestream.engine.openmp import wait_passively
-from judgestream_trainer.commands import COMMANDS, command
+from judgestream.terminal.guard import GuardedGroup, plain_output, quieten
+from judgestream_trainer.commands import mount
+
+main = typer.Typer(
+    cls=GuardedGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0: done; 1: the answer is no; 2: a setting is wrong."""
-    wait_passively()  # before a command imports torch
-    given = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="python -m judgestream_trainer", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, summary in COMMANDS.items():
-        one = commands.add_parser(name, help=summary)
-        if name in given[:1]:
-            command(name).arguments(one)
-    args = parser.parse_args(given)
-    console = Console(stderr=True)
-    try:
-        return command(args.command).run(args, console)
-    except ConfigurationError as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return 2
+@main.callback()
+def root(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="show tracebacks and the Kafka client's log")
+    ] = False,
+) -> None:
+    """Make judges: label, train, evaluate and publish. Exit codes are those of `judgestream`."""
+    plain_output()
+    quieten(debug=debug)
 
+
+mount(main)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

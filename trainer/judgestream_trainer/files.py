@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all."""
+"""Atomically written files and folders."""
 
 import os
 import shutil
@@ -11,8 +11,8 @@ from typing import TextIO
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[TextIO]:
-    """A file to write that takes its place when all of it is on disk: a reader, or a crash, sees the old one
-    or the new one."""
+    """A file to write. It replaces `path` once it is complete on disk: a reader, or a crash, sees the old
+    file or the new one."""
     draft = path.with_name(f"{path.name}.part")
     try:
         with draft.open("w", encoding="utf-8") as file:
@@ -33,10 +33,10 @@ def write_whole(path: Path, text: str) -> None:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """A folder to write into that takes `target`'s place when the block ends well.
+    """A folder to write into. It replaces `target` when the block succeeds.
 
-    Written beside the target and renamed, so that nobody ever sees half of it. When the block fails, the
-    target stays what it was.
+    It is written beside the target and renamed, so that no reader sees it incomplete. If the block fails, the
+    target does not change.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))

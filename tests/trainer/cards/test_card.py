@@ -12,7 +12,6 @@ from judgestream.checkpoints.manifest import read_manifest, verify
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from judgestream.evaluation.intervals import magnitude, paired_difference, wilson_score
-from judgestream_trainer.__main__ import main
 from judgestream_trainer.cards.bundled import Card, TrainingRecord, differences, measure
 from judgestream_trainer.cards.bundled_page import page
 from judgestream_trainer.cards.calibrate import fit
@@ -24,6 +23,7 @@ from judgestream_trainer.files import whole_folder
 from judgestream_trainer.recipe import Recipe, load_recipe
 from judgestream_trainer.tasks import FAMILIES, items
 from tests.paths import JUDGES, RECIPES
+from tests.trainer.command_line import main
 
 TINY = JUDGES / "tiny"
 PLOTS = ("plots/accuracy.png", "plots/confusion.png", "plots/reliability.png")
@@ -207,4 +207,4 @@ def test_a_card_of_another_kind_is_refused(
     write_into(evaluate(judge, examples(1), sources=[]), folder, read_manifest(folder))
     recipe = RECIPES / "tiny.yaml"
     assert main(["card", "--checkpoint", str(folder), "--recipe", str(recipe)]) == 2
-    assert "no card of a bundled judge" in " ".join(capsys.readouterr().err.split())
+    assert "not the card of a bundled judge" in " ".join(capsys.readouterr().err.split())

@@ -14,7 +14,13 @@ from safetensors.torch import load_file, save_file
 
 from judgestream.checkpoints.manifest import NAME, read_manifest, verify
 from judgestream.evaluation.gates import Limits
-from judgestream_trainer.continuous.cycle import Making, Material, Stopped, run_round, sides_of
+from judgestream_trainer.continuous.cycle import (
+    CycleInput,
+    CycleSettings,
+    Stopped,
+    split_examples,
+    training_cycle,
+)
 from judgestream_trainer.data.example import Example
 from judgestream_trainer.data.split import Shares, Side
 from judgestream_trainer.publishing.upload import publishable
@@ -61,8 +67,8 @@ class Lab:
         self.published.append(publishable(candidate).digest)
         return f"memory://{candidate.name}"
 
-    def making(self) -> Making:
-        return Making(
+    def settings(self) -> CycleSettings:
+        return CycleSettings(
             name="mine",
             base=self.base,
             recipe={"name": "recipe"},
@@ -72,9 +78,9 @@ class Lab:
             limits=Limits(least_examples=10, most_loss=0.25),
         )
 
-    def material(self) -> Material:
-        sides = sides_of(EXAMPLES, SHARES)
-        return Material(number=1, sides=sides, digest="d", current=self.base, best=self.base)
+    def inputs(self) -> CycleInput:
+        sides = split_examples(EXAMPLES, SHARES)
+        return CycleInput(number=1, sides=sides, digest="d", current=self.base, best=self.base)
 
 
 def weak(folder: Path) -> Path:
@@ -106,7 +112,7 @@ def decision(folder: Path) -> dict[str, object]:
 
 
 def test_no_held_out_question_is_trained_on() -> None:
-    sides = sides_of(EXAMPLES, SHARES)
+    sides = split_examples(EXAMPLES, SHARES)
     questions = {side: {one.question for one in some} for side, some in sides.items()}
     assert all(len(some) > 3 for some in questions.values())
     assert not questions[Side.TRAIN] & (questions[Side.TEST] | questions[Side.VALIDATION])
@@ -115,7 +121,7 @@ def test_no_held_out_question_is_trained_on() -> None:
 def test_a_better_judge_is_published_with_card_lineage_and_decision(
     lab: Lab, tmp_path: Path
 ) -> None:
-    result = run_round(lab.making(), lab.material(), tmp_path / "round", QUIET)
+    result = training_cycle(lab.settings(), lab.inputs(), tmp_path / "round", QUIET)
     assert result.location == "memory://candidate"
     assert result.reasons == []
     manifest = read_manifest(result.candidate)
@@ -123,7 +129,7 @@ def test_a_better_judge_is_published_with_card_lineage_and_decision(
     assert lab.published == [manifest.digest]
     assert manifest.name == "mine"
     assert manifest.data["base"]["digest"] != manifest.digest
-    assert manifest.data["examples"]["train"] == len(lab.material().sides[Side.TRAIN])
+    assert manifest.data["examples"]["train"] == len(lab.inputs().sides[Side.TRAIN])
     assert manifest.evaluation["with_reference"]["accuracy"] > 0.8
     told = decision(tmp_path / "round")
     assert told["publish"] is True
@@ -133,8 +139,8 @@ def test_a_better_judge_is_published_with_card_lineage_and_decision(
 
 def test_a_worse_judge_is_not_published_and_the_decision_says_why(lab: Lab, tmp_path: Path) -> None:
     lab.outcome = lab.base
-    material = replace(lab.material(), current=TINY, best=TINY)
-    result = run_round(lab.making(), material, tmp_path / "round", QUIET)
+    inputs = replace(lab.inputs(), current=TINY, best=TINY)
+    result = training_cycle(lab.settings(), inputs, tmp_path / "round", QUIET)
     assert result.location == ""
     assert any("accuracy" in reason for reason in result.reasons)
     assert lab.published == []
@@ -144,7 +150,7 @@ def test_a_worse_judge_is_not_published_and_the_decision_says_why(lab: Lab, tmp_
 def test_a_judge_that_is_surely_better_than_the_best_is_told_to_be_the_best(
     lab: Lab, tmp_path: Path
 ) -> None:
-    result = run_round(lab.making(), lab.material(), tmp_path / "round", QUIET)
+    result = training_cycle(lab.settings(), lab.inputs(), tmp_path / "round", QUIET)
     assert json.loads(result.evidence).keys() == {"with_reference", "without_reference"}
 
 
@@ -152,15 +158,15 @@ def test_a_judge_that_beats_a_weak_current_one_is_still_held_against_the_best(
     lab: Lab, tmp_path: Path
 ) -> None:
     lab.outcome = lab.base
-    material = replace(lab.material(), best=TINY)
-    result = run_round(lab.making(), material, tmp_path / "round", QUIET)
+    inputs = replace(lab.inputs(), best=TINY)
+    result = training_cycle(lab.settings(), inputs, tmp_path / "round", QUIET)
     assert (result.location, result.evidence) == ("", "")
     assert any("against the best judge so far" in reason for reason in result.reasons)
 
 
 def test_too_few_held_out_examples_publish_nothing(lab: Lab, tmp_path: Path) -> None:
-    making = replace(lab.making(), limits=Limits(least_examples=10_000))
-    result = run_round(making, lab.material(), tmp_path / "round", QUIET)
+    settings = replace(lab.settings(), limits=Limits(least_examples=10_000))
+    result = training_cycle(settings, lab.inputs(), tmp_path / "round", QUIET)
     assert lab.published == []
     assert "10000 are needed" in result.reasons[0]
 
@@ -169,8 +175,8 @@ def test_a_training_that_fails_is_a_no_with_its_reason(lab: Lab, tmp_path: Path)
     def fail(examples: Sequence[Example], base: Path, work: Path) -> Path:
         raise FloatingPointError("the loss of step 3 is nan")
 
-    making = replace(lab.making(), fine_tune=fail)
-    result = run_round(making, lab.material(), tmp_path / "round", QUIET)
+    settings = replace(lab.settings(), fine_tune=fail)
+    result = training_cycle(settings, lab.inputs(), tmp_path / "round", QUIET)
     assert result.reasons == ["training failed: the loss of step 3 is nan"]
     assert lab.published == []
 
@@ -182,7 +188,7 @@ def test_a_judge_that_cannot_be_read_is_never_published(lab: Lab, tmp_path: Path
     noise = {name: torch.randn(t.shape, generator=generator) for name, t in weights.items()}
     save_file(noise, mute / "model.safetensors", metadata={"format": "pt"})
     lab.outcome = mute
-    result = run_round(lab.making(), lab.material(), tmp_path / "round", QUIET)
+    result = training_cycle(lab.settings(), lab.inputs(), tmp_path / "round", QUIET)
     assert result.location == ""
     assert any("unreadable" in reason for reason in result.reasons)
 
@@ -194,10 +200,10 @@ def test_a_killed_round_goes_on_where_it_was_and_publishes_once(
     folder = tmp_path / "round"
     lab.die_after = moment
     with pytest.raises(Killed):
-        run_round(lab.making(), lab.material(), folder, QUIET)
+        training_cycle(lab.settings(), lab.inputs(), folder, QUIET)
     assert lab.published == []
     lab.die_after = ""
-    result = run_round(lab.making(), lab.material(), folder, QUIET)
+    result = training_cycle(lab.settings(), lab.inputs(), folder, QUIET)
     assert lab.trained == 1
     assert lab.published == [read_manifest(result.candidate).digest]
 
@@ -207,5 +213,7 @@ def test_being_asked_to_stop_leaves_the_round_open(lab: Lab, tmp_path: Path) -> 
         raise Stopped
 
     with pytest.raises(Stopped):
-        run_round(replace(lab.making(), fine_tune=stop), lab.material(), tmp_path / "round", QUIET)
+        training_cycle(
+            replace(lab.settings(), fine_tune=stop), lab.inputs(), tmp_path / "round", QUIET
+        )
     assert not (tmp_path / "round" / "decision.json").exists()

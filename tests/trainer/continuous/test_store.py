@@ -12,7 +12,7 @@ from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.contracts.records import Record
 from judgestream.core.errors import UndecodableRecord
 from judgestream.v1.training_pb2 import TrainingExample
-from judgestream_trainer.continuous.store import PUBLISHED, Store, Taken
+from judgestream_trainer.continuous.store import PUBLISHED, BatchCounts, Store
 from judgestream_trainer.data.example import Example, Judgement
 from judgestream_trainer.data.topic import example_to_message
 
@@ -48,23 +48,23 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_a_redelivered_example_changes_nothing(store: Store) -> None:
-    assert store.add([sent(example("a")), sent(example("b"))]) == Taken(new=2)
-    assert store.add([sent(example("a")), sent(example("c"))]) == Taken(new=1, same=1)
-    assert store.fresh() == 3
+    assert store.add([sent(example("a")), sent(example("b"))]) == BatchCounts(new=2)
+    assert store.add([sent(example("a")), sent(example("c"))]) == BatchCounts(new=1, same=1)
+    assert store.new_count() == 3
 
 
 def test_an_example_that_a_round_has_had_is_not_new_again_unless_it_was_changed(
     store: Store,
 ) -> None:
     store.add([sent(example("a")), sent(example("b"))])
-    number = store.open_round()
-    assert store.fresh() == 0
-    assert store.add([sent(example("a"))]) == Taken(same=1)
-    assert store.fresh() == 0
-    assert store.add([sent(example("b", scores=(1, 9)))]) == Taken(new=1)
-    assert store.fresh() == 1
-    store.close_round(number, PUBLISHED, Path("x"))
-    store.open_round()
+    number = store.open_cycle()
+    assert store.new_count() == 0
+    assert store.add([sent(example("a"))]) == BatchCounts(same=1)
+    assert store.new_count() == 0
+    assert store.add([sent(example("b", scores=(1, 9)))]) == BatchCounts(new=1)
+    assert store.new_count() == 1
+    store.close_cycle(number, PUBLISHED, Path("x"))
+    store.open_cycle()
     assert [(one.id, one.blind) for one in store.examples()] == [
         ("a", Judgement(scores=(8, 2))),
         ("b", Judgement(scores=(1, 9))),
@@ -75,8 +75,8 @@ def test_a_tombstone_takes_an_example_back(store: Store) -> None:
     store.add([sent(example("a")), sent(example("b"))])
     empty = UndecodableRecord("empty")
     gone: Incoming[TrainingExample] = Incoming(record=record(None, key="a"), message=empty)
-    assert store.add([gone]) == Taken(taken_back=1)
-    store.open_round()
+    assert store.add([gone]) == BatchCounts(deleted=1)
+    store.open_cycle()
     assert [one.id for one in store.examples()] == ["b"]
 
 
@@ -87,11 +87,11 @@ def test_what_is_no_example_is_kept_with_its_reason_and_counted_once(store: Stor
     same = Example(id="s", question="q", answers=("a", "a"), blind=Judgement(scores=(5, 5)))
     out_of_range = example("r", scores=(11, 2))
     batch = [bad, sent(same, offset=8), sent(out_of_range, offset=9)]
-    assert store.add(batch) == Taken(rejected=3)
+    assert store.add(batch) == BatchCounts(rejected=3)
     store.add(batch)
     assert sum(store.rejected().values()) == 3
     assert store.rejected()["undecodable"] == 1
-    assert store.fresh() == 0
+    assert store.new_count() == 0
 
 
 def odd(name: str) -> TrainingExample:
@@ -138,10 +138,10 @@ def test_an_odd_record_is_set_aside_with_a_short_reason_and_the_rest_is_stored(
     value = message.SerializeToString()
     strange = Incoming(record=record(value, offset=3), message=message)
     batch = [sent(example("a"), offset=2), strange, sent(example("b"), offset=4)]
-    assert store.add(batch) == Taken(new=2, rejected=1)
+    assert store.add(batch) == BatchCounts(new=2, rejected=1)
     (reason,) = store.rejected()
     assert 0 < len(reason) < 5000
-    store.open_round()
+    store.open_cycle()
     assert [one.id for one in store.examples()] == ["a", "b"]
 
 
@@ -149,8 +149,8 @@ def test_an_empty_record_is_no_tombstone(store: Store) -> None:
     """Null takes an example back; no bytes at all are a record that says nothing."""
     store.add([sent(example("a"))])
     empty = Incoming(record=record(b"", key="a", offset=1), message=TrainingExample())
-    assert store.add([empty]) == Taken(rejected=1)
-    assert store.fresh() == 1
+    assert store.add([empty]) == BatchCounts(rejected=1)
+    assert store.new_count() == 1
 
 
 @pytest.mark.parametrize("text", ["nul \x00 in it", "\u202e right to left", "|", "$x$ <b>"])
@@ -162,21 +162,21 @@ def test_odd_text_is_kept_as_it_is(store: Store, text: str) -> None:
         blind=Judgement(scores=(8, 2), explanation=text),
         group=text,
     )
-    assert store.add([sent(one)]) == Taken(new=1)
-    store.open_round()
+    assert store.add([sent(one)]) == BatchCounts(new=1)
+    store.open_cycle()
     assert store.examples() == [one]
 
 
 def test_a_round_that_was_left_open_is_found_again_with_the_same_examples(tmp_path: Path) -> None:
     first = Store(tmp_path / "store.sqlite")
     first.add([sent(example("a"))])
-    number = first.open_round()
+    number = first.open_cycle()
     before = first.digest()
     first.close()
     again = Store(tmp_path / "store.sqlite")
     assert again.pending() == number == 1
     assert again.digest() == before
-    again.close_round(number, PUBLISHED, tmp_path / "judge")
+    again.close_cycle(number, PUBLISHED, tmp_path / "judge")
     assert again.pending() is None
     assert again.current() == tmp_path / "judge"
 
@@ -184,16 +184,16 @@ def test_a_round_that_was_left_open_is_found_again_with_the_same_examples(tmp_pa
 def test_the_last_published_round_is_the_current_one(store: Store) -> None:
     assert store.current() is None
     for outcome, folder in ((PUBLISHED, "one"), ("refused", "two")):
-        store.close_round(store.open_round(), outcome, Path(folder))
+        store.close_cycle(store.open_cycle(), outcome, Path(folder))
     assert store.current() == Path("one")
 
 
 def test_the_best_judge_stays_until_another_is_crowned(store: Store) -> None:
     assert store.best() is None
-    store.crown(1, Path("one"), "{}")
-    store.close_round(store.open_round(), PUBLISHED, Path("two"))
+    store.set_best(1, Path("one"), "{}")
+    store.close_cycle(store.open_cycle(), PUBLISHED, Path("two"))
     assert (store.best(), store.current()) == (Path("one"), Path("two"))
-    store.crown(3, Path("three"), "{}")
+    store.set_best(3, Path("three"), "{}")
     assert store.best() == Path("three")
 
 
@@ -213,4 +213,4 @@ def test_what_add_returned_for_outlives_a_kill(tmp_path: Path) -> None:
         [sys.executable, "-c", script, str(path), str(Path(__file__).parent)], timeout=120
     )
     assert done.returncode == -signal.SIGKILL
-    assert Store(path).fresh() == 5
+    assert Store(path).new_count() == 5

@@ -1,17 +1,13 @@
-"""`python -m judgestream_trainer data`: what it prints, writes and answers."""
+"""`judgestream data`: what it prints and writes, and its exit codes."""
 
-import io
 import json
-from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from judgestream.core.errors import ConfigurationError
-from judgestream_trainer.commands import data
 from judgestream_trainer.data import read_examples
 from tests.paths import ROOT
+from tests.trainer.command_line import captured
 
 SAMPLES = ROOT / "services" / "judgestream" / "samples"
 TINY = SAMPLES.parents[2] / "triton_models" / "judges" / "tiny"
@@ -22,12 +18,12 @@ TRL = [
 
 
 def run(*arguments: object) -> tuple[int, str]:
-    parser = ArgumentParser()
-    data.arguments(parser)
-    console = Console(file=io.StringIO(), width=300)
-    code = data.run(parser.parse_args([str(one) for one in arguments]), console)
-    assert isinstance(console.file, io.StringIO)
-    return code, console.file.getvalue()
+    return captured(["data", *map(str, arguments)])
+
+
+def refused(message: str, *arguments: object) -> None:
+    code, text = run(*arguments)
+    assert code == 2 and message in text
 
 
 @pytest.fixture
@@ -52,8 +48,7 @@ def test_check_prints_counts_balance_lengths_duplicates_and_sides(rows: Path) ->
 def test_check_counts_tokens_where_there_is_a_tokenizer(rows: Path, tmp_path: Path) -> None:
     code, text = run("check", rows, "--tokenizer", TINY, "--max-tokens", "5")
     assert code == 0 and "length in tokens: median " in text and "61 above 5" in text
-    with pytest.raises(ConfigurationError, match="nothing"):
-        run("check", rows, "--tokenizer", tmp_path / "nothing")
+    refused("nothing", "check", rows, "--tokenizer", tmp_path / "nothing")
 
 
 def test_check_says_no_when_nothing_is_left(rows: Path) -> None:
@@ -83,15 +78,13 @@ def test_sides_are_written_apart_and_add_up(rows: Path, tmp_path: Path) -> None:
 
 def test_a_malformed_file_writes_nothing(rows: Path, tmp_path: Path) -> None:
     rows.write_text(rows.read_text() + '{"prompt": "x"}\n')
-    with pytest.raises(ConfigurationError, match="line 63: field chosen: is missing"):
-        run("convert", rows, "--out", tmp_path / "out")
+    message = "line 63: field chosen: is missing"
+    refused(message, "convert", rows, "--out", tmp_path / "out")
     assert list(tmp_path.iterdir()) == [rows]
 
 
 def test_wrong_settings_are_refused(rows: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="name files, or --topic"):
-        run("check")
-    with pytest.raises(ConfigurationError, match="nothing to train on"):
-        run("check", rows, "--test", "1")
-    with pytest.raises(ConfigurationError, match="cannot be written"):
-        run("convert", rows, "--out", tmp_path / "no" / "folder")
+    refused("name files, or --topic", "check")
+    refused("nothing to train on", "check", rows, "--test", "1")
+    refused("cannot be written", "convert", rows, "--out", tmp_path / "no" / "folder")
+    refused("add --tokenizer", "check", rows, "--recipe", tmp_path / "any.yaml")

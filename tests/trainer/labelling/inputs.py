@@ -1,4 +1,4 @@
-"""Small input files of the dataset command, and a teacher that judges them."""
+"""Small input files of `judgestream label`, and a teacher that judges them."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -20,8 +20,9 @@ class Inputs:
     references: Path
 
     def arguments(self, out: Path, *teacher: str) -> list[str]:
-        files = ["--seeds", self.seeds, "--answers", *self.answers, "--references", self.references]
-        return ["dataset", *map(str, files), "--out", str(out), *teacher]
+        answers = [word for path in self.answers for word in ("--answers", str(path))]
+        files = ["--seeds", str(self.seeds), *answers, "--references", str(self.references)]
+        return ["label", *files, "--out", str(out), *teacher]
 
 
 def lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from judgestream_trainer.__main__ import main
 from judgestream_trainer.data import read_examples
 from judgestream_trainer.data.split import prompt_key
 from judgestream_trainer.labelling.journal import NAME
 from tests.backends.chat.endpoint import Answer, Sent, completion, serving
 from tests.paths import JUDGES, PYTHONPATH, ROOT
+from tests.trainer.command_line import main
 from tests.trainer.labelling.inputs import Inputs, by_length, inputs, lines, rows_of
 
 TINY = JUDGES / "tiny"
@@ -208,7 +208,10 @@ def test_a_budget_stops_the_build_and_partial_writes_the_replies_so_far(
         (("--budget", "5"), "--price-in"),
         (("--pairs", "0"), "--pairs is 0"),
         (("--validation", "0.6", "--test", "0.4"), "nothing to train on"),
-        (("--key-variable", "JUDGESTREAM_TEST_NO_KEY"), "has no JUDGESTREAM_TEST_NO_KEY"),
+        (
+            ("--key-variable", "JUDGESTREAM_TEST_NO_KEY"),
+            "variable JUDGESTREAM_TEST_NO_KEY is not set",
+        ),
         (("--template", "none"), "unknown template 'none'"),
         (("--concurrency", "0"), "--concurrency"),
         (("--max-characters", "10"), "has no pair to judge: 30 too_long"),

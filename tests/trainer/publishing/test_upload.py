@@ -16,7 +16,7 @@ from judgestream.checkpoints.manifest import NAME as MANIFEST
 from judgestream.checkpoints.manifest import describe, read_manifest, verify, write_manifest
 from judgestream.core.errors import ConfigurationError
 from judgestream_trainer.publishing.announce import checkpoint_message
-from judgestream_trainer.publishing.upload import Release, publishable, upload
+from judgestream_trainer.publishing.upload import UploadedCheckpoint, publishable, upload
 from tests.paths import JUDGES
 
 TINY = JUDGES / "tiny"
@@ -71,7 +71,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return places[request.param]()
 
 
-def stored(release: Release) -> dict[str, bytes]:
+def stored(release: UploadedCheckpoint) -> dict[str, bytes]:
     store, root = fsspec.url_to_fs(release.location)
     store.invalidate_cache()
     start = len(store._strip_protocol(root)) + 1
@@ -82,7 +82,7 @@ def test_a_release_is_the_whole_checkpoint_with_its_manifest_last(
     checkpoint: Path, url: str, tmp_path: Path
 ) -> None:
     written: list[str] = []
-    release = upload(checkpoint, url, name="mine", report=lambda name, size: written.append(name))
+    release = upload(checkpoint, url, name="mine", on_file=lambda name, size: written.append(name))
     assert release.location == f"{url}/mine-{SHORT}"
     assert written[0] == "model.safetensors"
     assert written[-1] == MANIFEST
@@ -119,7 +119,7 @@ def test_an_interrupted_upload_is_completed_and_shows_no_manifest_before(
 
     done: list[str] = []
     with pytest.raises(Killed):
-        upload(checkpoint, url, report=die)
+        upload(checkpoint, url, on_file=die)
     finished = upload(checkpoint, url)
     assert not set(done) & set(finished.uploaded)
     assert finished.uploaded[-1] == MANIFEST
@@ -187,7 +187,7 @@ def without_manifest(folder: Path) -> None:
     ("harm", "told"),
     [
         (damaged, "model.safetensors has changed or is truncated"),
-        (without_card, r"no EVALUATION.md; run `python -m judgestream_trainer evaluate"),
+        (without_card, r"no EVALUATION.md: run `judgestream evaluate"),
         (without_evaluation, "no evaluation in its manifest"),
         (without_manifest, "no manifest.json"),
     ],

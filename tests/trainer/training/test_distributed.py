@@ -123,7 +123,7 @@ def train(
         records={"save_every": 1},
     )
 
-    def report(step: object) -> None:
+    def on_step(step: object) -> None:
         losses.append(step.loss)  # type: ignore[attr-defined]
         if len(losses) == until < 6:
             os.kill(os.getpid(), 15)
@@ -133,7 +133,7 @@ def train(
         small.examples(40),
         base=base,
         out=out,
-        report=report,
+        on_step=on_step,
         work=work,
         resume=work is not None,
     )

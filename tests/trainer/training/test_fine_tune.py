@@ -43,7 +43,7 @@ def test_a_full_fine_tune_leaves_a_folder_that_the_engine_judges_with(
         small.examples(12),
         base=base,
         out=tmp_path / "out",
-        report=lambda step: losses.append(step.loss),
+        on_step=lambda step: losses.append(step.loss),
     )
     assert out == tmp_path / "out"
     assert len(losses) == 6 and losses[-1] < losses[0]

@@ -1,4 +1,4 @@
-"""The loop learns, reports what does not fit, and stops on a loss that is no number."""
+"""The loop learns, reports what does not fit, and stops when the loss becomes NaN."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from judgestream_trainer.training.data_order import Stream, supply
 from judgestream_trainer.training.distributed import World
 from judgestream_trainer.training.loop import Step, loop
 from judgestream_trainer.training.optimisers import schedule
-from judgestream_trainer.training.sequences import Row, encode, fit, written
+from judgestream_trainer.training.sequences import TrainingSequence, encode, fit, written
 from tests.engine import tiny
 from tests.paths import RECIPES
 from tests.trainer import small
@@ -32,23 +32,23 @@ def stream_of(recipe: Recipe, examples: int | None = None) -> Stream:
 def test_the_loss_falls(precision: str) -> None:
     recipe = small.recipe(optimisation={"precision": precision, "steps": 30})
     seen: list[Step] = []
-    outcome = loop(small.trainee(recipe), stream_of(recipe), ALONE, report=seen.append)
+    outcome = loop(small.training_model(recipe), stream_of(recipe), ALONE, on_step=seen.append)
     assert outcome.finished
     assert seen[-1].loss < 0.8 * seen[0].loss
-    assert outcome.training.sequences == 30 * 6
-    assert outcome.training.tokens == sum(step.tokens for step in seen)
+    assert outcome.progress.sequences == 30 * 6
+    assert outcome.progress.tokens == sum(step.tokens for step in seen)
 
 
-def test_the_data_are_a_function_of_seed_and_position() -> None:
+def test_the_data_is_a_function_of_seed_and_position() -> None:
     recipe = small.recipe()
     forward, backward = stream_of(recipe), stream_of(recipe)
-    one = [forward.rows(step) for step in range(4)]
-    other = [backward.rows(step) for step in (3, 2, 1, 0)]
+    one = [forward.sequences(step) for step in range(4)]
+    other = [backward.sequences(step) for step in (3, 2, 1, 0)]
     assert one == other[::-1]
-    assert one != [stream_of(replace(recipe, seed=6)).rows(step) for step in range(4)]
+    assert one != [stream_of(replace(recipe, seed=6)).sequences(step) for step in range(4)]
 
 
-def test_an_epoch_visits_every_example_once_in_an_order_of_its_own() -> None:
+def test_an_epoch_visits_every_example_once_in_a_different_order() -> None:
     recipe = small.recipe(optimisation={"steps": 0, "epochs": 2, "batch": 4})
     given = supply(recipe, small.examples(10))
     visits = [given.source(position) for position in range(20)]
@@ -58,13 +58,15 @@ def test_an_epoch_visits_every_example_once_in_an_order_of_its_own() -> None:
     assert names[0] != names[1]
 
 
-def test_the_last_step_of_the_last_epoch_takes_what_is_left() -> None:
+def test_the_last_step_of_the_last_epoch_takes_the_remaining_examples() -> None:
     recipe = small.recipe(optimisation={"steps": 0, "epochs": 1, "batch": 4})
     stream = stream_of(recipe, 10)
-    assert [len(stream.rows(step)) for step in range(3)] == [4, 4, 2]
+    assert [len(stream.sequences(step)) for step in range(3)] == [4, 4, 2]
 
 
-ROW = Row(ids=tuple(range(10)), prompt=6, score_tokens=3, wrong=(), ends=(0, 1), scores=(1, 2))
+SEQUENCE = TrainingSequence(
+    ids=tuple(range(10)), prompt=6, score_tokens=3, wrong=(), ends=(0, 1), scores=(1, 2)
+)
 TABLE = [
     ("drop", Size(context=10, max_input=6), 10, ""),
     ("drop", Size(context=9, max_input=6), None, "completion too long, left out"),
@@ -77,38 +79,38 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("how", "size", "left", "reason"), TABLE)
-def test_what_is_too_long_is_left_out_or_cut_and_counted(
+def test_sequences_that_are_too_long_are_left_out_or_cut_and_counted(
     how: str, size: Size, left: int | None, reason: str
 ) -> None:
-    row, trouble = fit(ROW, size, how)
+    sequence, trouble = fit(SEQUENCE, size, how)
     assert trouble == reason
-    assert (None if row is None else len(row.ids)) == left
-    if row is not None:
-        assert 0 < row.score_tokens <= len(row.ids) - row.prompt
+    assert (None if sequence is None else len(sequence.ids)) == left
+    if sequence is not None:
+        assert 0 < sequence.score_tokens <= len(sequence.ids) - sequence.prompt
 
 
-def test_a_training_of_which_nothing_fits_moves_nothing_gives_no_nan_and_fails_by_name() -> None:
+def test_a_training_where_nothing_fits_changes_no_weight_and_fails_with_the_reason() -> None:
     recipe = small.recipe(size={"context": 20, "max_input": 10}, optimisation={"steps": 3})
-    trainee = small.trainee(recipe)
-    before = {name: tensor.clone() for name, tensor in trainee.state_dict().items()}
+    training_model = small.training_model(recipe)
+    before = {name: tensor.clone() for name, tensor in training_model.state_dict().items()}
     seen: list[Step] = []
     with pytest.raises(TrainingFailed, match="18 prompt too long.* size.max_input 10"):
-        loop(trainee, stream_of(recipe), ALONE, report=seen.append)
+        loop(training_model, stream_of(recipe), ALONE, on_step=seen.append)
     assert [step.loss for step in seen] == [0, 0]
-    for name, tensor in trainee.state_dict().items():
+    for name, tensor in training_model.state_dict().items():
         assert torch.equal(tensor, before[name]), name
 
 
-def test_a_loss_that_is_no_number_stops_training_and_names_the_step() -> None:
+def test_a_nan_loss_stops_training_and_names_the_step() -> None:
     recipe = small.recipe()
-    trainee = small.trainee(recipe)
+    training_model = small.training_model(recipe)
 
-    def spoil(step: Step) -> None:
+    def break_weight(step: Step) -> None:
         if step.step == 3:
-            trainee.model.model.norm.weight.data[0] = float("nan")
+            training_model.model.model.norm.weight.data[0] = float("nan")
 
-    with pytest.raises(ConfigurationError, match="loss is nan at step 4"):
-        loop(trainee, stream_of(recipe), ALONE, report=spoil)
+    with pytest.raises(ConfigurationError, match="the loss became NaN or infinite at step 4"):
+        loop(training_model, stream_of(recipe), ALONE, on_step=break_weight)
 
 
 def test_the_rate_rises_then_falls_as_a_cosine() -> None:
@@ -123,12 +125,14 @@ def test_the_completion_is_tokenised_as_the_engine_feeds_it() -> None:
     example = small.examples(1)[0]
     recipe = small.recipe()
     shown = visit(example, recipe.augmentation, seed=1, epoch=0)
-    row = encode(shown, small.tokens(), explain=True)
+    sequence = encode(shown, small.tokens(), explain=True)
     first, second = shown.judgement.scores
-    text = small.tokenizer().decode(list(row.ids[row.prompt :]), skip_special_tokens=True)
+    text = small.tokenizer().decode(list(sequence.ids[sequence.prompt :]), skip_special_tokens=True)
     assert text == f"{first:g} {second:g}\n{shown.judgement.explanation}"
-    assert row.ids[-1] == small.tokenizer().eos_token_id
-    line = small.tokenizer().decode(list(row.ids[row.prompt : row.prompt + row.score_tokens]))
+    assert sequence.ids[-1] == small.tokenizer().eos_token_id
+    line = small.tokenizer().decode(
+        list(sequence.ids[sequence.prompt : sequence.prompt + sequence.score_tokens])
+    )
     assert line == f"{first:g} {second:g}\n"
 
 
@@ -138,16 +142,16 @@ def test_prompt_and_completion_are_tokenised_as_the_engine_does(tmp_path: Path, 
     shown = visit(small.examples(1)[0], small.recipe().augmentation, seed=1, epoch=0)
     layout, line, explanation = written(shown)
     prompt = layout.text
-    row = encode(shown, tokens, explain=True)
-    assert list(row.ids[: row.prompt]) == tokens.prompt(prompt)
+    sequence = encode(shown, tokens, explain=True)
+    assert list(sequence.ids[: sequence.prompt]) == tokens.prompt(prompt)
     below = [*tokens.continuation(prompt, line + explanation), min(tokens.eos)]
-    assert list(row.ids[row.prompt :]) == below
-    scores = list(row.ids[row.prompt : row.prompt + row.score_tokens])
+    assert list(sequence.ids[sequence.prompt :]) == below
+    scores = list(sequence.ids[sequence.prompt : sequence.prompt + sequence.score_tokens])
     assert tokens.text_after(tokens.prompt(prompt), scores).startswith(line)
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_recipe_is_whole(path: Path) -> None:
+def test_every_shipped_recipe_is_valid(path: Path) -> None:
     recipe = load_recipe(path)
     assert recipe.name == path.stem
     assert recipe.from_nothing == bool(recipe.families)

@@ -1,4 +1,4 @@
-"""Packing changes nothing: loss and gradient are those of padded rows, whatever the row size."""
+"""Packing changes nothing: loss and gradient are those of padded sequences, whatever the sequence size."""
 
 from dataclasses import replace
 
@@ -11,30 +11,30 @@ from judgestream_trainer.training.data_order import Stream, supply
 from judgestream_trainer.training.distributed import World
 from judgestream_trainer.training.loop import gradients
 from judgestream_trainer.training.packing import bins, pack
-from judgestream_trainer.training.sequences import Row
+from judgestream_trainer.training.sequences import TrainingSequence
 from tests.trainer import small
 
 ALONE = World(device=torch.device("cpu"))
 
 
-def rows_of(count: int) -> list[Row]:
+def rows_of(count: int) -> list[TrainingSequence]:
     recipe = small.recipe(optimisation={"batch": count})
-    return Stream(recipe=recipe, supply=supply(recipe, None), tokens=small.tokens()).rows(0)
+    return Stream(recipe=recipe, supply=supply(recipe, None), tokens=small.tokens()).sequences(0)
 
 
 def padded_loss(
-    model: LlamaForCausalLM, rows: list[Row], explanation_weight: float
+    model: LlamaForCausalLM, sequences: list[TrainingSequence], explanation_weight: float
 ) -> torch.Tensor:
     """The definition, in transformers' words: right-padded, masked, every logit computed."""
-    longest = max(len(row.ids) for row in rows)
-    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    longest = max(len(sequence.ids) for sequence in sequences)
+    ids = torch.zeros(len(sequences), longest, dtype=torch.long)
     mask = torch.zeros_like(ids)
     weights = torch.zeros(ids.shape)
-    for k, row in enumerate(rows):
-        ids[k, : len(row.ids)] = torch.tensor(row.ids)
-        mask[k, : len(row.ids)] = 1
-        weights[k, row.prompt : len(row.ids)] = explanation_weight
-        weights[k, row.prompt : row.prompt + row.score_tokens] = 1
+    for k, sequence in enumerate(sequences):
+        ids[k, : len(sequence.ids)] = torch.tensor(sequence.ids)
+        mask[k, : len(sequence.ids)] = 1
+        weights[k, sequence.prompt : len(sequence.ids)] = explanation_weight
+        weights[k, sequence.prompt : sequence.prompt + sequence.score_tokens] = 1
     logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
     each = cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
     weighed = weights[:, 1:].flatten()
@@ -46,14 +46,14 @@ def test_packed_loss_and_gradient_equal_padded(row_tokens: int) -> None:
     recipe = small.recipe(
         optimisation={"flag_weight": 0, "explanation_weight": 0.1, "row_tokens": row_tokens}
     )
-    trainee = small.trainee(recipe)
-    rows = rows_of(7)
-    loss = gradients(trainee, rows, recipe.optimisation, ALONE)
-    packed = {name: p.grad for name, p in trainee.model.named_parameters()}
-    plain = LlamaForCausalLM(trainee.model.config)
-    plain.load_state_dict(trainee.model.state_dict())
+    training_model = small.training_model(recipe)
+    sequences = rows_of(7)
+    loss = gradients(training_model, sequences, recipe.optimisation, ALONE)
+    packed = {name: p.grad for name, p in training_model.model.named_parameters()}
+    plain = LlamaForCausalLM(training_model.model.config)
+    plain.load_state_dict(training_model.model.state_dict())
     plain.set_attn_implementation("sdpa")
-    expected = padded_loss(plain, rows, 0.1)
+    expected = padded_loss(plain, sequences, 0.1)
     expected.backward()
     assert loss == pytest.approx(expected.item(), abs=1e-5)
     for name, parameter in plain.named_parameters():
@@ -64,28 +64,32 @@ def test_recomputed_activations_give_the_same_gradient() -> None:
     from judgestream_trainer.training.model import recompute
 
     recipe = small.recipe()
-    rows = rows_of(5)
-    one, other = small.trainee(recipe), small.trainee(recipe)
+    sequences = rows_of(5)
+    one, other = small.training_model(recipe), small.training_model(recipe)
     other.load_state_dict(one.state_dict())
     recompute(other.model, 0.5)
     layers = other.model.model.layers
     assert [layer.gradient_checkpointing for layer in layers] == [True, False]
-    assert gradients(one, rows, recipe.optimisation, ALONE) == pytest.approx(
-        gradients(other, rows, recipe.optimisation, ALONE)
+    assert gradients(one, sequences, recipe.optimisation, ALONE) == pytest.approx(
+        gradients(other, sequences, recipe.optimisation, ALONE)
     )
     for a, b in zip(one.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad)
 
 
 def test_bins_hold_every_sequence_once_and_no_more_than_their_tokens() -> None:
-    rows = rows_of(12)
-    filled = bins(rows, tokens=128)
-    assert sorted(row.ids for held in filled for row in held) == sorted(row.ids for row in rows)
-    assert all(sum(len(row.ids) for row in held) <= 128 or len(held) == 1 for held in filled)
+    sequences = rows_of(12)
+    filled = bins(sequences, tokens=128)
+    assert sorted(sequence.ids for held in filled for sequence in held) == sorted(
+        sequence.ids for sequence in sequences
+    )
+    assert all(
+        sum(len(sequence.ids) for sequence in held) <= 128 or len(held) == 1 for held in filled
+    )
 
 
 def test_only_completion_tokens_are_targets_and_the_score_line_weighs_one() -> None:
-    row = Row(
+    sequence = TrainingSequence(
         ids=(1, 7, 8, 4, 5, 2),
         prompt=3,
         score_tokens=2,
@@ -93,7 +97,7 @@ def test_only_completion_tokens_are_targets_and_the_score_line_weighs_one() -> N
         ends=(1, 2),
         scores=(4, 5),
     )
-    batch = pack([row, replace(row, ids=(1, 7, 8, 9))], explanation_weight=0.1)
+    batch = pack([sequence, replace(sequence, ids=(1, 7, 8, 9))], explanation_weight=0.1)
     assert batch.ids.tolist() == [[1, 7, 8, 4, 5, 2, 1, 7, 8, 9]]
     assert batch.positions.tolist() == [[0, 1, 2, 3, 4, 5, 0, 1, 2, 3]]
     assert batch.at.tolist() == [2, 3, 4, 8]  # the columns before 4, 5, 2 and 9

@@ -1,4 +1,4 @@
-"""Training goes on where it stopped, to the bit; half a state is never loaded; SIGTERM saves."""
+"""Training resumes bit for bit; an incomplete checkpoint is never loaded; SIGTERM saves one."""
 
 import json
 import os
@@ -15,11 +15,11 @@ import yaml
 
 from judgestream.core.errors import ConfigurationError
 from judgestream_trainer.recipe import Recipe
-from judgestream_trainer.training.checkpointing import States
+from judgestream_trainer.training.checkpointing import Checkpointer
 from judgestream_trainer.training.data_order import Stream, supply
 from judgestream_trainer.training.distributed import World
 from judgestream_trainer.training.loop import Step, loop
-from judgestream_trainer.training.objective import Trainee
+from judgestream_trainer.training.objective import TrainingModel
 from judgestream_trainer.training.run import repeatable
 from tests.paths import PYTHONPATH, ROOT
 from tests.trainer import small
@@ -27,32 +27,36 @@ from tests.trainer import small
 ALONE = World(device=torch.device("cpu"))
 
 
-def states(folder: Path, *, resume: bool = False, every: int = 5, keep: int = 3) -> States:
-    return States(
+def checkpointer(
+    folder: Path, *, resume: bool = False, every: int = 5, keep: int = 3
+) -> Checkpointer:
+    return Checkpointer(
         folder=folder, identity={"recipe": "r"}, batch=6, save_every=every, keep=keep, resume=resume
     )
 
 
-def go(recipe: Recipe, kept: States | None, until: int) -> tuple[Trainee, list[float]]:
-    """Train up to a step, then be asked to stop; the losses on the way."""
+def go(
+    recipe: Recipe, saving: Checkpointer | None, until: int
+) -> tuple[TrainingModel, list[float]]:
+    """Train up to a step, then stop; returns the model and the losses."""
     losses: dict[int, float] = {}
 
-    def report(step: Step) -> None:
+    def on_step(step: Step) -> None:
         losses[step.step] = step.loss
 
     with repeatable():
         torch.manual_seed(1)
-        trainee = small.trainee(recipe)
+        training_model = small.training_model(recipe)
         stream = Stream(recipe=recipe, supply=supply(recipe, None), tokens=small.tokens())
         loop(
-            trainee,
+            training_model,
             stream,
             ALONE,
-            report=report,
-            states=kept,
+            on_step=on_step,
+            checkpointer=saving,
             stop=lambda: max(losses, default=0) + 1 >= until,
         )
-    return trainee, [losses[step] for step in sorted(losses)]
+    return training_model, [losses[step] for step in sorted(losses)]
 
 
 @pytest.mark.parametrize(
@@ -63,8 +67,8 @@ def test_twenty_steps_equal_ten_and_ten_resumed_to_the_bit(
 ) -> None:
     recipe = small.recipe(optimisation=changes)
     whole, losses = go(recipe, None, 20)
-    _, first = go(recipe, states(tmp_path), 10)
-    parts, second = go(recipe, states(tmp_path, resume=True), 20)
+    _, first = go(recipe, checkpointer(tmp_path), 10)
+    parts, second = go(recipe, checkpointer(tmp_path, resume=True), 20)
     assert first + second == losses
     assert len(second) == 10
     for name, tensor in whole.state_dict().items():
@@ -77,17 +81,17 @@ def test_the_in_place_defect_is_resumed_with_its_edited_records(tmp_path: Path) 
         augmentation={"in_place_defect": 1},
     )
     _, losses = go(recipe, None, 20)
-    go(recipe, states(tmp_path), 10)
-    _, second = go(recipe, states(tmp_path, resume=True), 20)
+    go(recipe, checkpointer(tmp_path), 10)
+    _, second = go(recipe, checkpointer(tmp_path, resume=True), 20)
     assert second == losses[10:]
 
 
 @pytest.mark.parametrize("harm", ["truncated", "changed", "without manifest"])
-def test_a_state_that_is_not_whole_is_never_loaded(
+def test_an_incomplete_checkpoint_is_never_loaded(
     tmp_path: Path, harm: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     recipe = small.recipe()
-    go(recipe, states(tmp_path), 10)
+    go(recipe, checkpointer(tmp_path), 10)
     newest = tmp_path / "step-00000010"
     file = newest / "process-0.pt"
     content = file.read_bytes()
@@ -97,14 +101,14 @@ def test_a_state_that_is_not_whole_is_never_loaded(
         file.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
     else:
         (newest / "manifest.json").unlink()
-    _, losses = go(recipe, states(tmp_path, resume=True), 12)
-    assert len(losses) == 7  # steps 6 to 12: from the state of step 5
-    assert "is not whole" in caplog.text
+    _, losses = go(recipe, checkpointer(tmp_path, resume=True), 12)
+    assert len(losses) == 7  # steps 6 to 12: from the checkpoint of step 5
+    assert "is incomplete" in caplog.text
 
 
 def test_a_state_says_where_its_data_stands_and_the_last_ones_are_kept(tmp_path: Path) -> None:
     recipe = small.recipe(optimisation={"steps": 0, "epochs": 4, "examples": 30})
-    go(recipe, states(tmp_path, every=2, keep=2), 13)
+    go(recipe, checkpointer(tmp_path, every=2, keep=2), 13)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000012", "step-00000013"]
     manifest = json.loads((tmp_path / "step-00000012" / "manifest.json").read_text("utf-8"))
     assert manifest["position"] == {"epoch": 2, "consumed": 72}  # of 30 an epoch
@@ -112,16 +116,16 @@ def test_a_state_says_where_its_data_stands_and_the_last_ones_are_kept(tmp_path:
 
 def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:
     recipe = small.recipe()
-    go(recipe, states(tmp_path), 5)
-    with pytest.raises(ConfigurationError, match="holds a training already"):
-        go(recipe, states(tmp_path), 5)
-    other = States(folder=tmp_path, identity={"recipe": "another"}, batch=6, resume=True)
-    with pytest.raises(ConfigurationError, match="of another recipe"):
+    go(recipe, checkpointer(tmp_path), 5)
+    with pytest.raises(ConfigurationError, match="already holds training checkpoints"):
+        go(recipe, checkpointer(tmp_path), 5)
+    other = Checkpointer(folder=tmp_path, identity={"recipe": "another"}, batch=6, resume=True)
+    with pytest.raises(ConfigurationError, match="with a different recipe"):
         go(recipe, other, 5)
     manifest = tmp_path / "step-00000005" / "manifest.json"
     manifest.write_text(manifest.read_text("utf-8").replace('"world": 1', '"world": 2'), "utf-8")
-    with pytest.raises(ConfigurationError, match="of 2 processes, not 1"):
-        go(recipe, states(tmp_path, resume=True), 5)
+    with pytest.raises(ConfigurationError, match="by 2 processes, not 1"):
+        go(recipe, checkpointer(tmp_path, resume=True), 5)
 
 
 @pytest.mark.integration

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from judgestream.engine.checkpoint import load
-from judgestream_trainer.__main__ import main
 from judgestream_trainer.recipe import load_recipe
 from judgestream_trainer.tasks import FAMILIES, items
 from tests.paths import JUDGES, RECIPES
+from tests.trainer.command_line import main
 
 RECIPE = RECIPES / "small-fine-tune.yaml"
 TINY = JUDGES / "tiny"
@@ -51,7 +51,7 @@ def test_the_recipe_fine_tunes_a_bundled_judge_on_a_file_of_pairs(
     before, after = load(TINY).model.state_dict(), load(out).model.state_dict()
     assert any((before[name] != after[name]).any() for name in before)
     said = " ".join(capsys.readouterr().err.split())
-    assert "2 of 32 sequences: scores that the template cannot write" in said
+    assert "2 of 32 sequences: scores that the template cannot express" in said
     assert "2 of 32 sequences: scores moved to the template's labels" in said
     assert load_recipe(RECIPE).size.max_input == load(TINY).manifest.max_input_tokens
 
@@ -63,7 +63,7 @@ def test_data_check_says_what_training_would_leave_out(
     assert main([*command, "--recipe", str(RECIPE)]) == 0
     said = capsys.readouterr().err
     assert "trainable by the recipe: 15 of 16 examples" in said
-    assert "2: scores that the template cannot write" in said
+    assert "2: scores that the template cannot express" in said
     narrow = tmp_path / "narrow.yaml"
     narrow.write_text(RECIPE.read_text().replace("max_input: 2048", "max_input: 8"))
     assert main([*command, "--recipe", str(narrow)]) == 1

@@ -1,43 +1,42 @@
-"""The table of commands. A new one is a file beside these and a row here.
+"""The trainer's commands: their options and help texts, without torch.
 
-A command's file is imported when it is called: most need torch, which takes seconds to load.
+A new command is a file beside these and a row in `COMMANDS`. It imports its job when it runs, inside
+`trainer_libraries`.
 """
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
-from importlib import import_module
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Protocol, cast
 
-from rich.console import Console
+import typer
 
+from judgestream_trainer.commands import data
+from judgestream_trainer.commands.ablate import ablate
+from judgestream_trainer.commands.card import card
+from judgestream_trainer.commands.evaluate import evaluate
+from judgestream_trainer.commands.judge import judge
+from judgestream_trainer.commands.label import label
+from judgestream_trainer.commands.publish import publish
+from judgestream_trainer.commands.samples import samples
+from judgestream_trainer.commands.train import train
+from judgestream_trainer.commands.watch import watch
 
-class Command(Protocol):
-    """`run` returns the exit code: 0 done; 1 the answer is no; a wrong setting raises ConfigurationError,
-    which ends with 2."""
-
-    def arguments(self, parser: ArgumentParser) -> None: ...
-
-    def run(self, args: Namespace, console: Console) -> int: ...
-
-
-COMMANDS: Mapping[str, str] = MappingProxyType(
+COMMANDS: Mapping[str, Callable[..., None]] = MappingProxyType(
     {
-        "data": "check, convert or publish training data",
-        "dataset": "judge pairs of several models' answers by a teacher, and split them for training",
-        "judge": "train a bundled judge and publish it as a checkpoint folder",
-        "card": "measure a bundled judge anew, without training it",
-        "ablate": "train a judge with each augmentation changed, over several seeds",
-        "evaluate": "judge labelled examples with a checkpoint and write its card",
-        "publish": "put a checkpoint under a URL and tell judge.checkpoints.v1",
-        "train": "train a judge, from nothing or from a base",
-        "samples": "write the sample requests, labels and bad records",
-        "serve": "train, measure and publish whenever enough new examples have come",
+        "label": label,
+        "train": train,
+        "evaluate": evaluate,
+        "publish": publish,
+        "watch": watch,
+        "judge": judge,
+        "ablate": ablate,
+        "card": card,
+        "samples": samples,
     }
 )
-"""Name, which is the file's, and summary."""
 
 
-def command(name: str) -> Command:
-    """A command of the table, imported."""
-    return cast(Command, import_module(f"judgestream_trainer.commands.{name}"))
+def mount(command_line: typer.Typer) -> None:
+    """Add every command of the trainer."""
+    command_line.add_typer(data.app, name="data")
+    for name, command in COMMANDS.items():
+        command_line.command(name)(command)

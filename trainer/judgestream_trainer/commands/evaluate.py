@@ -1,146 +1,51 @@
-"""`judgestream evaluate`: a checkpoint's card on labelled examples, with intervals, plots and JSON."""
+"""`judgestream evaluate`: options."""
 
-import hashlib
-import json
-from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from rich.console import Console
-from rich.table import Table
+import typer
 
-from judgestream.core.errors import ConfigurationError
-from judgestream.engine.checkpoint import load
-from judgestream.engine.judge import Judge
-from judgestream.evaluation.measures import MEASURES
-from judgestream.evaluation.summary import Figures
-from judgestream_trainer.cards.report import EvaluationReport, evaluate, write_beside, write_into
-from judgestream_trainer.cards.tables import Ablation, cell
-from judgestream_trainer.data import read_examples
-from judgestream_trainer.data.example import Example
-from judgestream_trainer.tasks import FAMILIES, items
+from judgestream.terminal.options import Format
+from judgestream.terminal.output import OutputFormat
+from judgestream_trainer.commands.libraries import trainer_libraries
+from judgestream_trainer.commands.options import AblationFile, console
 
 
-def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", type=Path, required=True, help="the folder of the judge")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        nargs="+",
-        default=[],
-        help="files of examples, any kind that train reads",
-    )
-    parser.add_argument(
-        "--tasks", type=int, default=0, help="add this many held-out items of every task family"
-    )
-    parser.add_argument(
-        "--out", type=Path, help="write the card here; else into the checkpoint's folder"
-    )
-    parser.add_argument(
-        "--ablation",
-        type=Path,
-        help='JSON to show: {"note": ..., "rows": {variant: {figure: [mean, sd]}}}',
-    )
-    parser.add_argument("--seed", type=int, default=7, help="of --tasks")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument(
-        "--format", choices=("table", "json"), default="table", help="what to print"
-    )
+def evaluate(
+    checkpoint: Annotated[Path, typer.Option(metavar="FOLDER", help="the judge's checkpoint")],
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="labelled examples, as train reads them; may be given repeatedly"
+        ),
+    ] = None,
+    tasks: Annotated[
+        int, typer.Option(min=0, help="add this many held-out items of every task family")
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="write the card here (default: into the checkpoint)"),
+    ] = None,
+    ablation: AblationFile = None,
+    seed: Annotated[int, typer.Option(help="seed of --tasks")] = 7,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
+    form: Format = OutputFormat.TEXT,
+) -> None:
+    """Judge labelled examples with a checkpoint and write its card: figures with intervals, plots, JSON.
 
-
-def run(args: Namespace, console: Console) -> int:
-    """1: nothing could be measured, because a format has no readable reply."""
-    examples, sources = _examples(args, console)
-    note, ablation = read_ablation(args.ablation) if args.ablation else ("", None)
-    judge = Judge(load(args.checkpoint, device=args.device))
-    console.print(f"judging {len(examples)} examples, both orders, with and without reference ...")
-    try:
-        report = evaluate(
-            judge,
-            examples,
-            sources=sources,
-            ablation=ablation,
-            ablation_note=note,
-        )
-    except ValueError as error:
-        console.print(f"no figures: {error}", style="red", markup=False)
-        return 1
-    if args.out is None:
-        write_into(report, args.checkpoint, judge.checkpoint.manifest)
-    else:
-        write_beside(report, args.out)
-    _show(report, args.format)
-    console.print(f"the card is {(args.out or args.checkpoint) / 'EVALUATION.md'}", markup=False)
-    return 0
-
-
-def read_ablation(path: Path) -> tuple[str, Ablation]:
-    """The note and the rows of an ablation file.
-
-    Raises:
-        ConfigurationError: not JSON, or not of that shape; the message names the file and the field.
+    Exits 1 when nothing could be measured because no reply of a format is readable.
     """
-    try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
-        rows = {
-            str(variant): {
-                str(name): (float(mean), float(deviation))
-                for name, (mean, deviation) in figures.items()
-            }
-            for variant, figures in loaded["rows"].items()
-        }
-        return str(loaded.get("note", "")), rows
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigurationError(
-            f'{path}: {error!r}; give {{"note": ..., "rows": {{variant: {{figure: [mean, sd]}}}}}}'
-        ) from error
-
-
-def _examples(args: Namespace, console: Console) -> tuple[list[Example], list[dict[str, Any]]]:
-    """The examples, and where they are from, for the card."""
-    examples: list[Example] = []
-    sources: list[dict[str, Any]] = []
-    if args.data:
-        examples, counts = read_examples(args.data)
-        console.print(str(counts), markup=False)
-        sources += [{"name": path.name, "sha256": _sha256(path)} for path in args.data]
-        sources.append({"name": "from these", "examples": len(examples)})
-    if args.tasks > 0:
-        made = [
-            item.example
-            for family in FAMILIES.values()
-            for item in islice(items(family, seed=args.seed, held_out=True), args.tasks)
-        ]
-        examples = [*examples, *made]
-        name = f"held-out items of trainer/tasks, seed {args.seed}"
-        sources.append({"name": name, "examples": len(made)})
-    if not examples:
-        raise ConfigurationError(
-            "nothing to judge: give files with --data, or --tasks 100 for items of our own"
-        )
-    return examples, sources
-
-
-def _show(report: EvaluationReport, form: str) -> None:
-    """To standard output: what a script may read. Everything else goes to standard error."""
-    out = Console()
-    if form == "json":
-        out.print_json(json.dumps(report.data()))
-    else:
-        out.print(_table(report.results.overall))
-
-
-def _table(overall: Mapping[str, Figures]) -> Table:
-    heads: Sequence[str] = [f"{name.replace('_', ' ')} (N {f.n})" for name, f in overall.items()]
-    table = Table("figure", *heads)
-    for name in MEASURES:
-        cells = [cell(getattr(f, name)).replace("[", r"\[") for f in overall.values()]
-        table.add_row(name.replace("_", " "), *cells)
-    return table
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with trainer_libraries():
+        from judgestream_trainer.jobs.evaluate import evaluate as job
+    code = job(
+        checkpoint=checkpoint,
+        data=data or [],
+        tasks=tasks,
+        out=out,
+        ablation_file=ablation,
+        seed=seed,
+        device=device,
+        form=form,
+        console=console(),
+    )
+    raise typer.Exit(code)

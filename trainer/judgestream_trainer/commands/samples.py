@@ -1,19 +1,19 @@
-"""`judgestream samples`: the shipped samples."""
+"""`judgestream samples`: options."""
 
-from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Annotated
 
-from rich.console import Console
+import typer
 
-from judgestream_trainer.tasks.samples import write_samples
-
-
-def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, help="the folder to write into")
-    parser.add_argument("--seed", type=int, default=11)
+from judgestream_trainer.commands.libraries import trainer_libraries
+from judgestream_trainer.commands.options import console
 
 
-def run(args: Namespace, console: Console) -> int:
-    counts = write_samples(args.out, seed=args.seed)
-    console.print(", ".join(f"{count} {name}" for name, count in counts.items()))
-    return 0
+def samples(
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="the folder to write into")],
+    seed: int = 11,
+) -> None:
+    """Write the sample requests, labels and invalid records that judgestream ships."""
+    with trainer_libraries():
+        from judgestream_trainer.jobs.samples import samples as job
+    raise typer.Exit(job(out, seed=seed, console=console()))

@@ -1,90 +1,48 @@
-"""`judgestream train`: train a judge and leave it as a Hugging Face folder; `evaluate` and `publish`
-make a release of it."""
+"""`judgestream train`: options."""
 
-import shutil
-from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Annotated
 
-import torch
-from rich.console import Console
+import typer
 
-from judgestream.core.errors import ConfigurationError
-from judgestream.engine.devices import peak_flops
-from judgestream_trainer.data import read_examples
-from judgestream_trainer.data.example import Example
-from judgestream_trainer.recipe import Recipe, load_recipe
-from judgestream_trainer.training.export import write_model
-from judgestream_trainer.training.loop import Report
-from judgestream_trainer.training.metrics import recorded
-from judgestream_trainer.training.run import STATES, fine_tune, train
+from judgestream_trainer.commands.libraries import trainer_libraries
+from judgestream_trainer.commands.options import Resume, Work, console, work_folder
 
 
-def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--recipe", type=Path, required=True, help="how to train (YAML)")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="the folder to write the judge into"
+def train(
+    recipe: Annotated[Path, typer.Option(metavar="FILE", help="how to train (YAML)")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="the folder to write the judge into")],
+    base: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="the Hugging Face folder to fine-tune")
+    ] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="labelled examples (JSON lines); may be given repeatedly"
+        ),
+    ] = None,
+    work: Work = None,
+    resume: Resume = False,
+    peak_tflops: Annotated[
+        float | None,
+        typer.Option(help="the device's peak for MFU, in TFLOP/s (default: by the GPU's name)"),
+    ] = None,
+) -> None:
+    """Train a judge, from nothing or from a base, and write it as a Hugging Face folder.
+
+    `evaluate` and `publish` make a release of it. Exits 0 also when SIGTERM stopped training: `--resume`
+    continues it.
+    """
+    with trainer_libraries():
+        from judgestream_trainer.jobs.train import train as job
+    code = job(
+        recipe_file=recipe,
+        out=out,
+        base=base,
+        data=data or [],
+        work=work or work_folder(out),
+        resume=resume,
+        peak_tflops=peak_tflops,
+        console=console(),
     )
-    parser.add_argument("--base", type=Path, help="the Hugging Face folder to fine-tune")
-    parser.add_argument("--data", type=Path, nargs="+", help="judged examples (JSON lines)")
-    parser.add_argument(
-        "--work", type=Path, help="metrics and states of the training (default: OUT.training)"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on from the last whole state")
-    parser.add_argument(
-        "--peak-tflops", type=float, help="the device's peak, for MFU (known for common GPUs)"
-    )
-
-
-def run(args: Namespace, console: Console) -> int:
-    """0 also when training was stopped by SIGTERM: it can be resumed."""
-    recipe = load_recipe(args.recipe)
-    work = args.work or args.out.with_name(f"{args.out.name}.training")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    peak = args.peak_tflops * 1e12 if args.peak_tflops else peak_flops(device)
-    if recipe.from_nothing == (args.base is not None):
-        raise ConfigurationError(
-            f"{args.recipe} trains a judge from nothing: leave out --base"
-            if recipe.from_nothing
-            else f"{args.recipe} fine-tunes: name the model with --base"
-        )
-    examples = _examples(args.data, recipe, console)
-    with recorded(recipe, work, console, peak=peak) as report:
-        finished = _train(recipe, examples, args, work, report)
-    if not finished:
-        console.print(f"stopped; resume with --work {work} --resume", markup=False)
-        return 0
-    shutil.rmtree(work / STATES, ignore_errors=True)
-    console.print(f"the judge is in {args.out}; its training's course in {work}", markup=False)
-    return 0
-
-
-def _examples(paths: list[Path] | None, recipe: Recipe, console: Console) -> list[Example] | None:
-    if not paths:
-        if not recipe.families:
-            raise ConfigurationError("the recipe has no task families: name files with --data")
-        return None
-    if recipe.from_nothing:
-        raise ConfigurationError("a judge from nothing learns generated tasks: leave out --data")
-    examples, counts = read_examples(paths)
-    console.print(f"{len(examples)} examples; {counts}", markup=False)
-    return list(examples)
-
-
-def _train(
-    recipe: Recipe, examples: list[Example] | None, args: Namespace, work: Path, report: Report
-) -> bool:
-    if args.base is not None:
-        done = fine_tune(
-            recipe,
-            examples,
-            base=args.base,
-            out=args.out,
-            report=report,
-            work=work,
-            resume=args.resume,
-        )
-        return done is not None
-    trained = train(recipe, report, work=work, resume=args.resume)
-    if trained.finished:
-        write_model(args.out, trained.model, trained.tokenizer)
-    return trained.finished
+    raise typer.Exit(code)

@@ -1,1 +1,1 @@
-"""The trainer as a service: examples in from Kafka, judges out when they are better than the current one."""
+"""Continuous training: examples in from Kafka, judges out when they pass the gates."""

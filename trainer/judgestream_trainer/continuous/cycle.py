@@ -1,10 +1,10 @@
-"""One round: train on all stored examples, measure against the current judge, decide, publish.
+"""One training cycle: train on all stored examples, compare with the current judge, decide, publish.
 
-Every step leaves a file whose existence means that it is done, written beside and renamed, so a process that
-was killed anywhere goes on with the step it died in and repeats none that was finished:
+Every step ends by renaming a finished file or folder into place. A process that was killed continues with the
+step it died in and repeats no finished one:
 
-    model/         trained weights           decision.json   what was decided, with the evidence
-    candidate/     the checkpoint with its card and manifest, made from them
+    model/         trained weights           decision.json   the decision with its evidence
+    candidate/     the checkpoint made from them, with card and manifest
 """
 
 import json
@@ -37,23 +37,23 @@ from judgestream_trainer.files import whole_folder, write_whole
 TRAINING, MODEL = "training", "model"
 
 FineTune = Callable[[Sequence[Example], Path, Path], Path]
-"""Examples, base folder, a folder to work in -> a Hugging Face folder (weights, config, tokenizer) inside
-it. Called again with the same arguments after a crash. Raises `Stopped` when it was asked to stop."""
+"""Examples, base folder, work folder -> a Hugging Face folder (weights, config, tokenizer) inside the work
+folder. Called again with the same arguments after a crash. Raises `Stopped` when it was asked to stop."""
 
 Publish = Callable[[Path], str]
-"""A checkpoint folder -> where it lies now. Called again after a crash: publishing twice is harmless."""
+"""A checkpoint folder -> its published location. Called again after a crash: it must be idempotent."""
 
 
 class Stopped(Exception):
-    """The service was asked to end before the round was done; it is taken up again at the next start."""
+    """The service was asked to stop during a cycle. The next start continues the cycle."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Making:
-    """How judges are made here.
+class CycleSettings:
+    """The settings that all cycles share.
 
-    base      folder that every round starts from, so that no round inherits what an earlier one spoilt
-    recipe    for the manifest; `fine_tune` knows it already
+    base      folder that every cycle starts from, so that no cycle inherits an earlier one's damage
+    recipe    for the manifest; `fine_tune` has its own copy
     """
 
     name: str
@@ -67,9 +67,9 @@ class Making:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Material:
-    """What a round works with: the examples by side, the sum over all of them, the judges to hold the new
-    one against: the current one, and the best one so far."""
+class CycleInput:
+    """The input of one cycle: the examples by side, the digest of all of them, and the judges to compare
+    with, which are the current one and the best one so far."""
 
     number: int
     sides: Mapping[Side, Sequence[Example]]
@@ -79,9 +79,9 @@ class Material:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
+class CycleResult:
     """`location` is "" for a judge that was not published; `reasons` says why. `evidence` is the decision's
-    JSON for one that is from now on the best so far, else ""."""
+    JSON if the judge is the new best one, otherwise ""."""
 
     candidate: Path
     location: str
@@ -89,28 +89,33 @@ class Result:
     evidence: str = ""
 
 
-def sides_of(examples: Sequence[Example], shares: Shares) -> dict[Side, list[Example]]:
-    """By the question alone, each comparison once."""
+def split_examples(examples: Sequence[Example], shares: Shares) -> dict[Side, list[Example]]:
+    """The examples by side, each comparison once. The question alone decides the side."""
     return split(deduplicated(examples).examples, shares)
 
 
-def run_round(making: Making, material: Material, folder: Path, console: Console) -> Result:
-    """Do, or finish, one round in `folder`.
+def training_cycle(
+    settings: CycleSettings, inputs: CycleInput, folder: Path, console: Console
+) -> CycleResult:
+    """Run one cycle in `folder`, or finish one that was interrupted.
 
     Raises:
-        Stopped: asked to end; nothing is lost.
-        ConfigurationError: the recipe, the base or the store cannot be used; the round stays open.
-            (A training that fails on its examples is no such error: the round is decided, with the reason.)
+        Stopped: asked to stop; the cycle stays open.
+        ConfigurationError: recipe, base or store cannot be used; the cycle stays open. A training that fails
+        on
+            its examples is not such an error: its judge is refused, with the reason.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    decided = folder / "decision.json"
-    if not decided.exists():
-        write_whole(decided, json.dumps(_decided(making, material, folder, console), indent=2))
+    decision_file = folder / "decision.json"
+    if not decision_file.exists():
+        write_whole(
+            decision_file, json.dumps(_decided(settings, inputs, folder, console), indent=2)
+        )
     _tidy(folder)
-    record = json.loads(decided.read_text(encoding="utf-8"))
+    record = json.loads(decision_file.read_text(encoding="utf-8"))
     candidate = folder / "candidate"
-    location = making.publish(candidate) if record["publish"] else ""
-    return Result(
+    location = settings.publish(candidate) if record["publish"] else ""
+    return CycleResult(
         candidate=candidate,
         location=location,
         reasons=record["reasons"],
@@ -118,53 +123,57 @@ def run_round(making: Making, material: Material, folder: Path, console: Console
     )
 
 
-def _decided(making: Making, material: Material, folder: Path, console: Console) -> dict[str, Any]:
-    """Train and judge. A training that fails is a no, with its reason: trying again would fail again."""
+def _decided(
+    settings: CycleSettings, inputs: CycleInput, folder: Path, console: Console
+) -> dict[str, Any]:
+    """Train and judge. A training that fails is refused with its reason: a retry would fail again."""
     try:
-        if not material.sides[Side.TRAIN]:
-            raise ValueError("every example is on a held-out side; send more")
-        model = _trained(making, material, folder, console)
+        if not inputs.sides[Side.TRAIN]:
+            raise ValueError("every example is held out: send more examples")
+        model = _trained(settings, inputs, folder, console)
     except (ArithmeticError, RuntimeError, ValueError, TrainingFailed) as error:
         reasons = [f"training failed: {error}"]
-        return {"round": material.number, "publish": False, "reasons": reasons, "findings": []}
-    decision, manifest = _judged(making, material, folder, model, console)
-    return _record(material, decision, manifest)
+        return {"round": inputs.number, "publish": False, "reasons": reasons, "findings": []}
+    decision, manifest = _judged(settings, inputs, folder, model, console)
+    return _record(inputs, decision, manifest)
 
 
-def _trained(making: Making, material: Material, folder: Path, console: Console) -> Path:
+def _trained(settings: CycleSettings, inputs: CycleInput, folder: Path, console: Console) -> Path:
     model = folder / MODEL
     if not model.exists():
-        chosen = material.sides[Side.TRAIN]
-        console.print(f"round {material.number}: training on {len(chosen)} examples", markup=False)
-        os.replace(making.fine_tune(chosen, making.base, folder / TRAINING), model)
+        chosen = inputs.sides[Side.TRAIN]
+        console.print(
+            f"training cycle {inputs.number}: training on {len(chosen)} examples", markup=False
+        )
+        os.replace(settings.fine_tune(chosen, settings.base, folder / TRAINING), model)
     return model
 
 
 def _judged(
-    making: Making, material: Material, folder: Path, model: Path, console: Console
+    settings: CycleSettings, inputs: CycleInput, folder: Path, model: Path, console: Console
 ) -> tuple[Decision, Manifest]:
-    """The checkpoint with its card in `candidate`, and the decision on it."""
+    """Write the checkpoint with its card to `candidate`, and decide on it."""
     candidate = folder / "candidate"
-    base = _manifest(making.base)
+    base = _manifest(settings.base)
     with whole_folder(candidate) as draft:
         shutil.copytree(model, draft, dirs_exist_ok=True)
         (draft / NAME).unlink(missing_ok=True)
-        fitted = _calibrated(making, material, draft, base)
+        fitted = _calibrated(settings, inputs, draft, base)
         describing = describe(
             draft,
-            name=making.name,
+            name=settings.name,
             family=base.family,
-            template_id=_template(making, base),
+            template_id=_template(settings, base),
             max_input_tokens=base.max_input_tokens,
-            recipe=making.recipe,
-            data=_lineage(material, base),
+            recipe=settings.recipe,
+            data=_lineage(inputs, base),
             calibration=None if fitted is None else {"method": METHOD, **asdict(fitted)},
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        held_out = material.sides[Side.TEST]
-        console.print(f"round {material.number}: judging {len(held_out)} held-out examples")
-        new = judge_formats(_judge(making, draft, describing), held_out)
-        decision = decide(new, _baselines(making, material, held_out), making.limits)
+        held_out = inputs.sides[Side.TEST]
+        console.print(f"training cycle {inputs.number}: judging {len(held_out)} held-out examples")
+        new = judge_formats(_judge(settings, draft, describing), held_out)
+        decision = decide(new, _baselines(settings, inputs, held_out), settings.limits)
         manifest = describing
         if all(one.read for one in decision.evidence.values()) and decision.evidence:
             sources = [{"name": "held out of judge.training.v1", "examples": len(held_out)}]
@@ -174,70 +183,73 @@ def _judged(
 
 
 def _baselines(
-    making: Making, material: Material, held_out: Sequence[Example]
+    settings: CycleSettings, inputs: CycleInput, held_out: Sequence[Example]
 ) -> dict[str, ByFormat]:
-    """What the current judge says of the held-out examples, and the best one so far if it is another."""
-    judges = {CURRENT: material.current}
-    if material.best != material.current:
-        judges[BEST] = material.best
+    """The verdicts of the current judge on the held-out examples, and of the best one if it differs."""
+    judges = {CURRENT: inputs.current}
+    if inputs.best != inputs.current:
+        judges[BEST] = inputs.best
     return {
-        name: judge_formats(_judge(making, folder), held_out) for name, folder in judges.items()
+        name: judge_formats(_judge(settings, folder), held_out) for name, folder in judges.items()
     }
 
 
-def _calibrated(making: Making, material: Material, draft: Path, base: Manifest) -> Fitted | None:
-    chosen = material.sides[Side.VALIDATION]
+def _calibrated(
+    settings: CycleSettings, inputs: CycleInput, draft: Path, base: Manifest
+) -> Fitted | None:
+    chosen = inputs.sides[Side.VALIDATION]
     if not chosen:
         return None
     manifest = describe(
         draft,
-        template_id=_template(making, base),
+        template_id=_template(settings, base),
         max_input_tokens=base.max_input_tokens,
     )
-    judge = Judge(load(draft, device=making.device, manifest=manifest), temperature=1.0)
+    judge = Judge(load(draft, device=settings.device, manifest=manifest), temperature=1.0)
     try:
         fitted = fit_examples(judge, chosen)
-    except ValueError:  # none could be read: the gates will say so
+    except ValueError:
+        # no reply could be parsed; the gates report that
         return None
     write_calibration(draft, fitted)
     return fitted
 
 
-def _template(making: Making, base: Manifest) -> str:
-    """The template that the training lines are written in; a recipe of an earlier version names none."""
-    return str(making.recipe.get("template", base.template_id))
+def _template(settings: CycleSettings, base: Manifest) -> str:
+    """The template of the training targets; a recipe of an earlier version does not name one."""
+    return str(settings.recipe.get("template", base.template_id))
 
 
-def _judge(making: Making, folder: Path, manifest: Manifest | None = None) -> Judge:
-    return Judge(load(folder, device=making.device, manifest=manifest))
+def _judge(settings: CycleSettings, folder: Path, manifest: Manifest | None = None) -> Judge:
+    return Judge(load(folder, device=settings.device, manifest=manifest))
 
 
-def _lineage(material: Material, base: Manifest) -> dict[str, Any]:
-    groups = Counter(plain(example.group) for example in material.sides[Side.TRAIN])
+def _lineage(inputs: CycleInput, base: Manifest) -> dict[str, Any]:
+    groups = Counter(plain(example.group) for example in inputs.sides[Side.TRAIN])
     return {
         "source": "judge.training.v1",
-        "sha256": material.digest,
+        "sha256": inputs.digest,
         "base": {"name": base.name, "digest": base.digest},
-        "examples": {str(side): len(examples) for side, examples in material.sides.items()},
+        "examples": {str(side): len(examples) for side, examples in inputs.sides.items()},
         "groups": dict(groups.most_common(50)),
-        "round": material.number,
+        "round": inputs.number,
     }
 
 
-def _record(material: Material, decision: Decision, manifest: Manifest) -> dict[str, Any]:
+def _record(inputs: CycleInput, decision: Decision, manifest: Manifest) -> dict[str, Any]:
     return {
-        "round": material.number,
+        "round": inputs.number,
         "decided_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "candidate": {"name": manifest.name, "digest": manifest.digest},
-        "current": {"folder": str(material.current), "digest": _manifest(material.current).digest},
-        "best_so_far": {"folder": str(material.best), "digest": _manifest(material.best).digest},
+        "current": {"folder": str(inputs.current), "digest": _manifest(inputs.current).digest},
+        "best_so_far": {"folder": str(inputs.best), "digest": _manifest(inputs.best).digest},
         "reasons": decision.reasons,
         **decision.data(),
     }
 
 
 def _tidy(folder: Path) -> None:
-    """Keep the training's course (metrics, plots); drop its states, and weights that the candidate has."""
+    """Keep metrics and plots; remove training checkpoints, and the weights that the candidate has too."""
     for file in (folder / TRAINING).glob("*"):
         if file.is_file():
             os.replace(file, folder / file.name)

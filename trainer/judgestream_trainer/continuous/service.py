@@ -1,4 +1,4 @@
-"""The loop: gather examples; when enough are new, or on command, run a round; go on."""
+"""The service loop: collect examples, run a training cycle when enough are new or on command, repeat."""
 
 import signal
 import threading
@@ -14,39 +14,46 @@ from judgestream.adapters.kafka.group import GroupReader
 from judgestream.checkpoints.manifest import NAME
 from judgestream.core.errors import BrokerUnavailable
 from judgestream.v1.training_pb2 import TrainingExample
-from judgestream_trainer.continuous.cycle import Making, Material, Stopped, run_round, sides_of
+from judgestream_trainer.continuous.cycle import (
+    CycleInput,
+    CycleSettings,
+    Stopped,
+    split_examples,
+    training_cycle,
+)
 from judgestream_trainer.continuous.store import PUBLISHED, Store
 
 POLL_S = 0.5
-BACKOFF_S = 5.0
-"""Between two tries to reach Kafka."""
+RETRY_S = 5.0
+"""Pause between two attempts to reach Kafka. An event's wait instead of a retry library: SIGTERM ends it."""
 
 REFUSED = "refused"
 
 Reader = Callable[[], GroupReader[TrainingExample]]
-"""Joins the group anew: the service leaves it while it trains, for longer than any member may be silent."""
+"""Joins the consumer group. The service leaves it while it trains, which takes longer than a session
+timeout."""
 
 
 @dataclass(kw_only=True)
-class Asked:
-    """What signals ask for: SIGTERM and SIGINT to end, SIGUSR1 to train now."""
+class Signals:
+    """Requests by signal: SIGTERM and SIGINT stop the service, SIGUSR1 starts training."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     train: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Listen while the block runs; the main thread only."""
-        wanted = {
+        """Handle the signals inside the block. Main thread only."""
+        events = {
             signal.SIGTERM: self.stop,
             signal.SIGINT: self.stop,
             signal.SIGUSR1: self.train,
         }
 
         def set_event(number: int, frame: FrameType | None) -> None:
-            wanted[signal.Signals(number)].set()
+            events[signal.Signals(number)].set()
 
-        before = {number: signal.signal(number, set_event) for number in wanted}
+        before = {number: signal.signal(number, set_event) for number in events}
         try:
             yield
         finally:
@@ -56,108 +63,115 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
-    """`least` new examples start a round. Rounds are numbered folders below `data`."""
+    """`min_examples` new examples start a cycle. Cycles are the numbered folders in `data`/rounds."""
 
-    making: Making
+    settings: CycleSettings
     reader: Reader
     data: Path
-    least: int
+    min_examples: int
     console: Console
 
-    def run(self, asked: Asked, *, once: bool = False) -> bool:
-        """Serve until asked to stop. A round that an earlier process left open is finished first.
+    def run(self, signals: Signals, *, once: bool = False) -> bool:
+        """Run until asked to stop. A cycle that an earlier process left open is finished first.
 
         Args:
-            once: take what is on the topic now, run a round if enough is new (or it is asked for), and end.
+            once: read the topic to its end, run a cycle if enough examples are new (or one was requested),
+            and
+                return.
 
         Returns:
-            False when the last round did not publish: its judge was refused.
+            False when the judge of the last cycle was refused.
         """
         store = Store(self.data / "store.sqlite")
-        good = True
+        published = True
         try:
-            while not asked.stop.is_set():
+            while not signals.stop.is_set():
                 try:
-                    good = self._turn(store, asked, once=once)
+                    published = self._turn(store, signals, once=once)
                 except BrokerUnavailable as error:
                     if once:
                         raise
                     self.console.print(f"waiting for Kafka: {error}", style="red", markup=False)
-                    asked.stop.wait(BACKOFF_S)
+                    signals.stop.wait(RETRY_S)
                 if once:
                     break
         except Stopped:
-            self.console.print("stopped within a round; the next start goes on with it")
+            self.console.print("stopped during a training cycle; the next start continues it")
         finally:
             store.close()
-        return good
+        return published
 
-    def _turn(self, store: Store, asked: Asked, *, once: bool) -> bool:
-        """Gather until a round is due, and run it; or finish the one that was left open."""
+    def _turn(self, store: Store, signals: Signals, *, once: bool) -> bool:
+        """Collect until a cycle is due, and run it; or finish the one that was left open."""
         number = store.pending()
         if number is None:
-            self._gather(store, asked, once=once)
-            if asked.stop.is_set() or not self._due(store, asked):
+            self._gather(store, signals, once=once)
+            if signals.stop.is_set() or not self._due(store, signals):
                 return True
-            asked.train.clear()
-            number = store.open_round()
-        return self._round(store, number)
+            signals.train.clear()
+            number = store.open_cycle()
+        return self._cycle(store, number)
 
-    def _gather(self, store: Store, asked: Asked, *, once: bool) -> None:
-        """Store what comes, committing what is stored, until a round is due or it is time to stop.
+    def _gather(self, store: Store, signals: Signals, *, once: bool) -> None:
+        """Store examples and commit their offsets until a cycle is due or a stop is requested.
 
-        A round on command, and the only one of `once`, is due when the topic has been read to its end.
+        A cycle on command, and the single one of `once`, is due when the topic has been read to its end.
         """
         with self.reader() as reader:
-            while not asked.stop.is_set():
+            while not signals.stop.is_set():
                 batch = reader.poll(POLL_S)
                 if batch:
-                    taken = store.add(batch)
-                    reader.commit()  # not before: what is committed is never delivered again
-                    self.console.print(f"{taken}; {store.fresh()} wait for a round", markup=False)
-                at_end = once or asked.train.is_set()
+                    counts = store.add(batch)
+                    # only after the examples are on disk: committed records are not delivered again
+                    reader.commit()
+                    waiting = f"{store.new_count()} wait for the next training cycle"
+                    self.console.print(f"{counts}; {waiting}", markup=False)
+                at_end = once or signals.train.is_set()
                 if at_end and not batch and reader.behind() == 0:
-                    if store.fresh() == 0 and not once:
-                        self.console.print("asked to train, and nothing is new")
-                        asked.train.clear()
+                    if store.new_count() == 0 and not once:
+                        self.console.print("training was requested, but there are no new examples")
+                        signals.train.clear()
                         continue
                     return
-                if not at_end and store.fresh() >= self.least:
+                if not at_end and store.new_count() >= self.min_examples:
                     return
 
-    def _due(self, store: Store, asked: Asked) -> bool:
-        fresh = store.fresh()
-        return fresh >= self.least or (asked.train.is_set() and fresh > 0)
+    def _due(self, store: Store, signals: Signals) -> bool:
+        count = store.new_count()
+        return count >= self.min_examples or (signals.train.is_set() and count > 0)
 
-    def _round(self, store: Store, number: int) -> bool:
-        making = self.making
-        material = Material(
+    def _cycle(self, store: Store, number: int) -> bool:
+        settings = self.settings
+        inputs = CycleInput(
             number=number,
-            sides=sides_of(store.examples(), making.shares),
+            sides=split_examples(store.examples(), settings.shares),
             digest=store.digest(),
             current=self._kept(store.current()),
             best=self._kept(store.best()),
         )
         folder = self.data / "rounds" / f"{number:04d}"
-        result = run_round(making, material, folder, self.console)
+        result = training_cycle(settings, inputs, folder, self.console)
         if result.evidence:
-            store.crown(number, result.candidate, result.evidence)
-        store.close_round(number, PUBLISHED if result.location else REFUSED, result.candidate)
+            store.set_best(number, result.candidate, result.evidence)
+        store.close_cycle(number, PUBLISHED if result.location else REFUSED, result.candidate)
         if result.location:
-            self.console.print(f"round {number}: published {result.location}", markup=False)
+            self.console.print(
+                f"training cycle {number}: published {result.location}", markup=False
+            )
         for reason in result.reasons:
             self.console.print(
-                f"round {number}: not published: {reason}", style="red", markup=False
+                f"training cycle {number}: not published: {reason}", style="red", markup=False
             )
         return bool(result.location)
 
     def _kept(self, judge: Path | None) -> Path:
-        """The judge's folder; the base's before there is one, or when somebody has removed it."""
+        """The judge's folder; the base's while there is none, or when the folder was removed."""
         if judge is None:
-            return self.making.base
+            return self.settings.base
         if not (judge / NAME).exists():
             self.console.print(
-                f"{judge} is gone: the base {self.making.base} takes its place", markup=False
+                f"{judge} does not exist: the base {self.settings.base} is used instead",
+                markup=False,
             )
-            return self.making.base
+            return self.settings.base
         return judge

@@ -1,8 +1,8 @@
-"""What the service knows, in one SQLite file: examples by id, records that were none, and rounds.
+"""The service's state in one SQLite file: examples by id, rejected records, and training cycles.
 
-A batch is stored in one transaction, on disk when `add` returns, so its offsets may be committed then. The
-same record again changes nothing; another one of the same id replaces it and counts as new; a tombstone takes
-the example out. A round owns the examples that were new when it was opened.
+A batch is stored in one transaction and is on disk when `add` returns, so its offsets may be committed then.
+A repeated record changes nothing; a different one with the same id replaces it and counts as new; a tombstone
+deletes the example. A cycle owns the examples that were new when it was opened.
 """
 
 import hashlib
@@ -33,70 +33,70 @@ PUBLISHED = "published"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Taken:
-    """What became of a batch: examples that are new or changed, known ones, rejected and taken back."""
+class BatchCounts:
+    """A batch by outcome: new or changed examples, known ones, rejected records, deleted examples."""
 
     new: int = 0
     same: int = 0
     rejected: int = 0
-    taken_back: int = 0
+    deleted: int = 0
 
     def __str__(self) -> str:
         return (
-            f"{self.new} new, {self.same} known, {self.rejected} rejected,"
-            f" {self.taken_back} taken back"
+            f"{self.new} new, {self.same} known, {self.rejected} rejected, {self.deleted} deleted"
         )
 
 
 class Store:
-    """Opens the file, or makes it. One process at a time; every method is a transaction."""
+    """Opens or creates the file. For one process at a time; every method is a transaction."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._database = sqlite3.connect(path, isolation_level=None)
         self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")  # on disk before offsets are committed
+        # on disk before offsets are committed
+        self._database.execute("PRAGMA synchronous = FULL")
         self._database.executescript(_SCHEMA)
 
-    def add(self, batch: Sequence[Incoming[TrainingExample]]) -> Taken:
-        """Store a batch; everything in it is safe when this returns."""
+    def add(self, batch: Sequence[Incoming[TrainingExample]]) -> BatchCounts:
+        """Store a batch; it is on disk when this returns."""
         outcomes: list[str] = []
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
             for incoming in batch:
-                outcomes.append(self._take(incoming))
-        return Taken(**{name: outcomes.count(name) for name in set(outcomes)})
+                outcomes.append(self._store(incoming))
+        return BatchCounts(**{name: outcomes.count(name) for name in set(outcomes)})
 
-    def fresh(self) -> int:
-        """Examples that no round has had yet."""
+    def new_count(self) -> int:
+        """How many examples no cycle has used yet."""
         return self._number("SELECT count(*) FROM examples WHERE round IS NULL")
 
     def examples(self) -> list[Example]:
-        """All that rounds have had, the open one included, in the order of their ids."""
+        """The examples of all cycles, including the open one, ordered by id."""
         rows = self._database.execute(
             "SELECT body FROM examples WHERE round IS NOT NULL ORDER BY id"
         )
-        found = (_read(TrainingExample.FromString(body))[1] for (body,) in rows)
-        # one that an earlier version took and this one would not is left out
-        return [example for example in found if example is not None]
+        parsed = (_parse(TrainingExample.FromString(body))[1] for (body,) in rows)
+        # an earlier version may have stored what this one rejects
+        return [example for example in parsed if example is not None]
 
     def digest(self) -> str:
-        """SHA-256 over the bodies of `examples`: what a judge was trained from, for its manifest."""
-        found = hashlib.sha256()
+        """SHA-256 over the bodies of `examples`: identifies the training data in a manifest."""
+        digest = hashlib.sha256()
         for (body,) in self._database.execute(
             "SELECT body FROM examples WHERE round IS NOT NULL ORDER BY id"
         ):
-            found.update(hashlib.sha256(body).digest())
-        return found.hexdigest()
+            digest.update(hashlib.sha256(body).digest())
+        return digest.hexdigest()
 
     def rejected(self) -> dict[str, int]:
-        """Records that were no examples, by reason."""
+        """How many records were rejected, by reason."""
         rows = self._database.execute("SELECT reason, count(*) FROM rejected GROUP BY reason")
         return {str(reason): int(count) for reason, count in rows}
 
-    def open_round(self) -> int:
-        """A new round of all that is new. Returns its number, from 1."""
+    def open_cycle(self) -> int:
+        """Start a cycle with all new examples. Returns its number, from 1."""
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
             number = self._number("SELECT coalesce(max(number), 0) + 1 FROM rounds")
@@ -105,33 +105,33 @@ class Store:
         return number
 
     def pending(self) -> int | None:
-        """The round that was opened and not closed: a process died in it, or was told to stop."""
+        """The open cycle, if a process died or was stopped during it."""
         row = self._database.execute(
             "SELECT number FROM rounds WHERE outcome = ?", (OPEN,)
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def close_round(self, number: int, outcome: str, folder: Path) -> None:
+    def close_cycle(self, number: int, outcome: str, folder: Path) -> None:
         self._database.execute(
             "UPDATE rounds SET outcome = ?, folder = ? WHERE number = ?",
             (outcome, str(folder), number),
         )
 
     def current(self) -> Path | None:
-        """The folder of the release that was published last; None before there is one."""
+        """The folder of the last published judge; None before the first."""
         row = self._database.execute(
             "SELECT folder FROM rounds WHERE outcome = ? ORDER BY number DESC LIMIT 1", (PUBLISHED,)
         ).fetchone()
         return None if row is None else Path(row[0])
 
-    def crown(self, number: int, folder: Path, evidence: str) -> None:
-        """The judge of this round is the best so far; `evidence` is the JSON that says why."""
+    def set_best(self, number: int, folder: Path, evidence: str) -> None:
+        """Record this cycle's judge as the best so far; `evidence` is the decision's JSON."""
         self._database.execute(
             "INSERT OR REPLACE INTO best VALUES (?, ?, ?)", (number, str(folder), evidence)
         )
 
     def best(self) -> Path | None:
-        """The folder of the best judge so far; None before one was surely better than the base."""
+        """The folder of the best judge so far; None before one was significantly better than the base."""
         row = self._database.execute(
             "SELECT folder FROM best ORDER BY round DESC LIMIT 1"
         ).fetchone()
@@ -140,13 +140,13 @@ class Store:
     def close(self) -> None:
         self._database.close()
 
-    def _take(self, incoming: Incoming[TrainingExample]) -> str:
+    def _store(self, incoming: Incoming[TrainingExample]) -> str:
         record = incoming.record
         if record.value is None:
             key = (record.key or b"").decode(errors="replace")
             self._database.execute("DELETE FROM examples WHERE id = ?", (key,))
-            return "taken_back"
-        reason, example = _read(incoming.message)
+            return "deleted"
+        reason, example = _parse(incoming.message)
         if example is None or isinstance(incoming.message, UndecodableRecord):
             self._reject(record, reason)
             return "rejected"
@@ -169,8 +169,8 @@ class Store:
         return int(self._database.execute(query).fetchone()[0])
 
 
-def _read(message: TrainingExample | UndecodableRecord) -> tuple[str, Example | None]:
-    """Why a record is no example, or the example."""
+def _parse(message: TrainingExample | UndecodableRecord) -> tuple[str, Example | None]:
+    """The reason why a record is rejected, or its example."""
     if isinstance(message, UndecodableRecord):
         return "undecodable", None
     try:

@@ -1,4 +1,4 @@
-"""A published release -> a record on `judge.checkpoints.v1`."""
+"""The event of an uploaded checkpoint on `judge.checkpoints.v1`."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,34 +10,34 @@ from judgestream.contracts.outgoing import outgoing
 from judgestream.contracts.topics import CHECKPOINTS
 from judgestream.settings import Kafka
 from judgestream.v1.rollout_pb2 import Checkpoint
-from judgestream_trainer.publishing.upload import Release
+from judgestream_trainer.publishing.upload import UploadedCheckpoint
 
 SOURCE = "judgestream/trainer"
 
 
-def checkpoint_message(release: Release, *, published_at: datetime) -> Checkpoint:
-    manifest = release.manifest
+def checkpoint_message(uploaded: UploadedCheckpoint, *, published_at: datetime) -> Checkpoint:
+    manifest = uploaded.manifest
     return Checkpoint(
         digest=manifest.digest,
         name=manifest.name,
         family=manifest.family,
         template_id=manifest.template_id,
-        location=release.location,
+        location=uploaded.location,
         max_input_tokens=manifest.max_input_tokens,
         published_at=timestamp(published_at),
         evaluation=dict(_numbers(manifest.evaluation)),
     )
 
 
-def announce(release: Release, settings: Kafka, *, now: datetime) -> None:
-    """Tell everybody of the release, and wait until the broker has it.
+def announce(uploaded: UploadedCheckpoint, settings: Kafka, *, now: datetime) -> None:
+    """Publish the event and wait for the broker's acknowledgement.
 
-    The key is the digest and the topic is compacted, so telling it twice changes nothing.
+    The key is the digest and the topic is compacted, so a repeated event changes nothing.
 
     Raises:
-        BrokerUnavailable, ConfigurationError: no broker, or no such topic. The release stays published.
+        BrokerUnavailable, ConfigurationError: no broker, or no such topic. The checkpoint stays uploaded.
     """
-    message = checkpoint_message(release, published_at=now)
+    message = checkpoint_message(uploaded, published_at=now)
     record = outgoing(
         CHECKPOINTS,
         message,
@@ -51,11 +51,11 @@ def announce(release: Release, settings: Kafka, *, now: datetime) -> None:
 
 
 def _numbers(values: Mapping[str, Any], above: str = "") -> list[tuple[str, float]]:
-    """Every number in nested mappings, by its path with dots: `with_reference.accuracy`."""
-    found: list[tuple[str, float]] = []
+    """Every number in nested mappings, by its dotted path: `with_reference.accuracy`."""
+    numbers: list[tuple[str, float]] = []
     for name, value in values.items():
         if isinstance(value, Mapping):
-            found += _numbers(value, f"{above}{name}.")
+            numbers += _numbers(value, f"{above}{name}.")
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            found.append((f"{above}{name}", float(value)))
-    return found
+            numbers.append((f"{above}{name}", float(value)))
+    return numbers

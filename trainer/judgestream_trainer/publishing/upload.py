@@ -1,8 +1,8 @@
-"""A checkpoint folder -> a release under a URL: weights first, the manifest last, everything checked.
+"""Upload of a checkpoint folder to a URL: weights first, the manifest last, every file verified.
 
-The release lies in `URL/<name>-<digest8>/`. Whoever sees its manifest sees the whole of it. The same upload
-again writes nothing that is there already, and an upload that was cut short is completed: a file counts as
-there when its size and its SHA-256 agree.
+The checkpoint is stored in `URL/<name>-<digest8>/`. It is complete once its manifest exists. A repeated
+upload writes only missing files, and so completes an interrupted one: a file is present when its size and its
+SHA-256 match.
 """
 
 import hashlib
@@ -23,17 +23,17 @@ from judgestream_trainer.cards.folder import CARD, PAGE
 
 BLOCK = 8 << 20
 WHOLE_PUTS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"})
-"""Stores where an object appears whole or not at all. Elsewhere a file is written beside and renamed."""
+"""Stores with atomic puts. Elsewhere a file is written under another name and renamed."""
 
 PART = ".part"
 
-Report = Callable[[str, int], None]
-"""Called with the file's name and its bytes when it has been stored."""
+OnFile = Callable[[str, int], None]
+"""Called with the name and size in bytes of every stored file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Release:
-    """A checkpoint as it lies under a URL; `uploaded` names the files that this upload had to write."""
+class UploadedCheckpoint:
+    """A checkpoint under a URL; `uploaded` names the files that this upload wrote."""
 
     location: str
     manifest: Manifest
@@ -41,16 +41,17 @@ class Release:
 
 
 def publishable(folder: Path) -> Manifest:
-    """The folder's manifest, once the folder is fit to be published.
+    """The folder's manifest, after all checks that publishing requires.
 
     Raises:
-        ConfigurationError: a file is damaged, weights are pickled, there is no evaluation, or anything else
-            for which `release install` would refuse it: what is published can be installed.
+        ConfigurationError: a file is damaged, weights are pickled, there is no evaluation, or `release
+        install`
+            would refuse the folder for another reason.
     """
     if folder.is_dir() and not (folder / NAME).exists():
         raise ConfigurationError(
-            f"checkpoint {folder} has no {NAME} yet: measure it first, which writes manifest and card:"
-            f" python -m judgestream_trainer evaluate --checkpoint {folder} --data HELD_OUT"
+            f"checkpoint {folder} has no {NAME} yet: write manifest and card with"
+            f" judgestream evaluate --checkpoint {folder} --data HELD_OUT"
         )
     manifest = read_manifest(folder)
     where = f"checkpoint {folder} ({manifest.name}, {manifest.short})"
@@ -58,29 +59,30 @@ def publishable(folder: Path) -> Manifest:
     pickled = sorted(path for path in manifest.files if path.endswith(".bin"))
     if pickled:
         raise ConfigurationError(
-            f"{where}: {pickled[0]} is pickled; save the weights as safetensors, which run no code"
+            f"{where}: {pickled[0]} is pickled, which may run code: save the weights as safetensors"
         )
     inspect(folder, manifest)
     missing = [name for name in (CARD, PAGE) if name not in manifest.files]
     if missing or not manifest.evaluation:
         what = f"no {missing[0]}" if missing else "no evaluation in its manifest"
         raise ConfigurationError(
-            f"{where}: {what}; run `python -m judgestream_trainer evaluate --checkpoint {folder}` first"
+            f"{where}: {what}: run `judgestream evaluate --checkpoint {folder}` first"
         )
     return manifest
 
 
 def upload(
-    folder: Path, url: str, *, name: str = "", report: Report = lambda name, size: None
-) -> Release:
+    folder: Path, url: str, *, name: str = "", on_file: OnFile = lambda name, size: None
+) -> UploadedCheckpoint:
     """Publish the checkpoint in `folder` under any URL that fsspec knows.
 
     Args:
-        name: what the release is called; the manifest's own name if empty.
+        name: name of the release; "": the manifest's name.
 
     Raises:
-        ConfigurationError: the folder is not fit (see `publishable`), the URL cannot be used, something else
-            lies in the release's place, or what was written does not read back. The message names the file.
+        ConfigurationError: the folder fails a check of `publishable`, the URL cannot be used, the target
+        holds
+            something else, or a written file does not read back. The message names the file.
     """
     manifest = publishable(folder)
     manifest = replace(manifest, name=name or manifest.name)
@@ -90,8 +92,8 @@ def upload(
     with _translated(location):
         present = _listing(store, target)
         _refuse_foreign(store, target, location, manifest, present)
-        written = _complete(store, target, folder, manifest, present, report)
-    return Release(location=location, manifest=manifest, uploaded=tuple(written))
+        written = _complete(store, target, folder, manifest, present, on_file)
+    return UploadedCheckpoint(location=location, manifest=manifest, uploaded=tuple(written))
 
 
 def _complete(
@@ -100,28 +102,29 @@ def _complete(
     folder: Path,
     manifest: Manifest,
     present: Mapping[str, int],
-    report: Report,
+    on_file: OnFile,
 ) -> list[str]:
-    """Write what is not there, weights first, manifest last. Returns the names of what was written."""
+    """Write the missing files, weights first, manifest last. Returns their names."""
     with TemporaryDirectory() as draft:
         text = write_manifest(Path(draft), manifest)
         ordered = sorted(manifest.files, key=lambda path: (not _weights(path), path))
         files = {path: (folder / path, manifest.files[path]) for path in ordered}
         last = {NAME: (text, _sum(text))}
-        lacking = [
+        missing = [
             path
             for path, (file, digest) in {**files, **last}.items()
             if not _same(store, f"{target}/{path}", file.stat().st_size, digest)
         ]
-        if lacking and NAME in present:
-            store.rm_file(f"{target}/{NAME}")  # while files change, the release is not complete
-        if lacking and NAME not in lacking:
-            lacking.append(NAME)
-        for path in lacking:
+        if missing and NAME in present:
+            # while files change, the checkpoint is incomplete
+            store.rm_file(f"{target}/{NAME}")
+        if missing and NAME not in missing:
+            missing.append(NAME)
+        for path in missing:
             file, digest = (files | last)[path]
             _put(store, file, f"{target}/{path}", digest)
-            report(path, file.stat().st_size)
-    return lacking
+            on_file(path, file.stat().st_size)
+    return missing
 
 
 def _opened(url: str) -> tuple[Any, str]:
@@ -129,38 +132,36 @@ def _opened(url: str) -> tuple[Any, str]:
     try:
         store, root = fsspec.url_to_fs(url)
     except ImportError as error:
-        raise ConfigurationError(f"{url}: {error}; install the package that it names") from error
-    except Exception as error:  # every store refuses a bad address or login in its own words
-        raise ConfigurationError(
-            f"{url} cannot be used: {error}; see that the URL is right"
-        ) from error
+        raise ConfigurationError(f"{url}: {error}: install that package") from error
+    except Exception as error:  # the stores share no base class for a bad address or login
+        raise ConfigurationError(f"{url} cannot be used: {error}: check the URL") from error
     return store, str(root)
 
 
 @contextmanager
 def _translated(location: str) -> Iterator[None]:
-    """A store's own errors become one that names the place."""
+    """Translate a store's errors into one that names the location."""
     try:
         yield
     except ConfigurationError:
         raise
-    except Exception as error:  # fsspec's stores share no base class for what goes wrong
+    except Exception as error:  # the stores share no base class for errors
         raise ConfigurationError(
-            f"{location}: {type(error).__name__}: {error}; see that the store answers and that this login may"
-            " write there, then publish again: what is there already is kept"
+            f"{location}: {type(error).__name__}: {error}: check that the store answers and that these"
+            " credentials may write there, then publish again; files that are there already are kept"
         ) from error
 
 
 def _listing(store: Any, target: str) -> dict[str, int]:
-    """Relative path -> size of every file in the release's place, leftovers of a cut upload aside."""
+    """Relative path -> size of every file in the target, without leftovers of an interrupted upload."""
     store.invalidate_cache()
     if not store.exists(target):
         return {}
-    found: Mapping[str, Mapping[str, Any]] = store.find(target, detail=True)
+    files: Mapping[str, Mapping[str, Any]] = store.find(target, detail=True)
     start = len(store._strip_protocol(target)) + 1
     return {
         path[start:]: int(info["size"] or 0)
-        for path, info in found.items()
+        for path, info in files.items()
         if not path.endswith(PART)
     }
 
@@ -168,26 +169,30 @@ def _listing(store: Any, target: str) -> dict[str, int]:
 def _refuse_foreign(
     store: Any, target: str, location: str, manifest: Manifest, present: Mapping[str, int]
 ) -> None:
-    """Raises ConfigurationError for what is not this release's: another judge's manifest, a file that the
-    release does not have, a model file of other content. A card may be replaced: it is not the judge."""
-    mend = "remove it, or publish under another name"
+    """Refuse a target that holds another judge's manifest, an unknown file, or a model file with different
+    content. A card may be replaced: it is not part of the judge.
+
+    Raises:
+        ConfigurationError: the message names the file.
+    """
+    fix = "remove it, or publish under another name"
     if NAME in present:
-        told = _manifest_digest(store.cat_file(f"{target}/{NAME}"))
-        if told != manifest.digest:
+        digest = _manifest_digest(store.cat_file(f"{target}/{NAME}"))
+        if digest != manifest.digest:
             raise ConfigurationError(
-                f"{location}/{NAME} is of another judge ({told[:8] or 'unreadable'}): {mend}"
+                f"{location}/{NAME} belongs to another judge ({digest[:8] or 'unreadable'}): {fix}"
             )
     for path, size in sorted(present.items()):
         if path == NAME or path.startswith("plots/"):
             continue
         if path not in manifest.files:
-            raise ConfigurationError(f"{location}/{path} is no file of this checkpoint: {mend}")
+            raise ConfigurationError(f"{location}/{path} is not a file of this checkpoint: {fix}")
         if path in (CARD, PAGE):
             continue
         digest = manifest.files[path]
         if not _same(store, f"{target}/{path}", size, digest):
             raise ConfigurationError(
-                f"{location}/{path} has other content than the checkpoint's ({digest[:8]}): {mend}"
+                f"{location}/{path} differs from the checkpoint's file ({digest[:8]}): {fix}"
             )
 
 
@@ -196,7 +201,7 @@ def _weights(path: str) -> bool:
 
 
 def _manifest_digest(text: bytes) -> str:
-    """The digest that a manifest names, "" when it is none."""
+    """The digest in a manifest; "" when it is malformed."""
     try:
         loaded = json.loads(text)
     except ValueError:
@@ -208,22 +213,23 @@ def _put(store: Any, file: Path, path: str, digest: str) -> None:
     """Store one file and read it back.
 
     Raises:
-        ConfigurationError: what reads back is something else.
+        ConfigurationError: the file reads back with different content.
     """
     protocols = {store.protocol} if isinstance(store.protocol, str) else set(store.protocol)
     if protocols & WHOLE_PUTS:
-        store.put_file(str(file), path)  # no makedirs: it would make a bucket of a misspelt name
+        # without makedirs, which would create a bucket for a misspelt name
+        store.put_file(str(file), path)
     else:
         store.makedirs(path.rpartition("/")[0], exist_ok=True)
         store.put_file(str(file), path + PART)
         store.mv(path + PART, path)
     store.invalidate_cache()
     if not _same(store, path, file.stat().st_size, digest):
-        raise ConfigurationError(f"{path} does not read back as it was written; publish again")
+        raise ConfigurationError(f"{path} does not read back as it was written: publish again")
 
 
 def _same(store: Any, path: str, size: int, digest: str) -> bool:
-    """Whether this very file is there: size first, which costs little, then the sum."""
+    """Whether the file is there with this content: the size first, which is cheap, then the checksum."""
     try:
         if store.info(path)["size"] != size:
             return False
@@ -239,7 +245,7 @@ def _sum(path: Path) -> str:
 
 
 def _digest_of(file: Any) -> str:
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     while block := file.read(BLOCK):
-        found.update(block)
-    return found.hexdigest()
+        digest.update(block)
+    return digest.hexdigest()

@@ -1,8 +1,9 @@
-"""Where training stands, on disk: whole or not there at all.
+"""Resumable checkpoints, written atomically.
 
-A state is a folder per step: every process writes its share, then the manifest with the sums of all files
-comes last, and the folder is renamed into place. A state whose files do not agree with its manifest is never
-loaded; the one before it is. Nothing is unpickled: torch's loader reads tensors and plain values only.
+A training checkpoint is one folder per saved step. Every process writes its shard, the manifest with all
+checksums is written last, and the folder is renamed into place. A checkpoint whose files do not match its
+manifest is skipped; the previous one is loaded. Nothing is unpickled: torch reads tensors and plain values
+only.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from judgestream.core.errors import ConfigurationError
 from judgestream_trainer.training.distributed import World, local
-from judgestream_trainer.training.objective import Trainee
+from judgestream_trainer.training.objective import TrainingModel
 from judgestream_trainer.training.optimisers import Rated
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,9 @@ MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Training:
-    """How far training is: steps done (the data's position follows), smoothed loss, tokens, sequences,
-    seconds, and what was read and did not fit."""
+class TrainingProgress:
+    """Finished steps (which give the position in the data), smoothed loss, tokens, sequences, seconds, and
+    the counts of sequences that were read and that did not fit."""
 
     step: int = 0
     loss: float | None = None
@@ -48,8 +49,8 @@ class Training:
         sequences: int,
         seconds: float,
         counts: Mapping[str, int],
-    ) -> "Training":
-        """One step later. `loss` None: nothing in the step fitted, so it has none."""
+    ) -> "TrainingProgress":
+        """The progress one step later. `loss` None: no sequence of the step fitted."""
         smoothed = self.loss
         if loss is not None:
             smoothed = loss if self.loss is None else 0.98 * self.loss + 0.02 * loss
@@ -65,11 +66,14 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class States:
-    """The states of one training, in `folder`.
+class Checkpointer:
+    """The checkpoints of one training, in `folder`.
 
-    identity    what must not change between a state and going on from it: recipe and data, by digest
-    resume      whether to go on from the newest whole state
+    identity    digests of recipe and data, which must be the same when training resumes
+    batch       sequences per step
+    save_every  steps between two checkpoints; 0: only at the end and when stopped
+    keep        how many checkpoints to keep
+    resume      continue from the newest complete checkpoint
     """
 
     folder: Path
@@ -84,25 +88,25 @@ class States:
 
     def save(
         self,
-        trainee: Trainee,
+        training_model: TrainingModel,
         rated: Sequence[Rated],
         world: World,
-        training: Training,
+        progress: TrainingProgress,
         per_epoch: int,
     ) -> Path:
-        """Write the state of this step, then remove the oldest beyond `keep`."""
-        target = self.folder / f"step-{training.step:08d}"
+        """Write the checkpoint of this step, then remove the oldest beyond `keep`."""
+        target = self.folder / f"step-{progress.step:08d}"
         draft = self.folder / f".{target.name}"
         if world.first:
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
         world.wait()
-        torch.save(_tensors(trainee, rated, world), draft / _name(world.rank))
+        torch.save(_tensors(training_model, rated, world), draft / _name(world.rank))
         world.wait()
         if world.first:
-            consumed = training.step * self.batch
+            consumed = progress.step * self.batch
             manifest = {
-                "training": asdict(training),
+                "training": asdict(progress),
                 "position": {
                     "epoch": consumed // per_epoch if per_epoch else 0,
                     "consumed": consumed,
@@ -119,41 +123,44 @@ class States:
         world.wait()
         return target
 
-    def restore(self, trainee: Trainee, rated: Sequence[Rated], world: World) -> Training | None:
-        """Load the newest whole state; None when there is none, or none is asked for.
+    def restore(
+        self, training_model: TrainingModel, rated: Sequence[Rated], world: World
+    ) -> TrainingProgress | None:
+        """Load the newest complete checkpoint; None when there is none.
 
         Raises:
-            ConfigurationError: the state is of another recipe, other data or another number of
-                processes; or states are there, and resuming is not asked for.
+            ConfigurationError: the checkpoint has a different recipe, data set or number of processes; or
+                there are checkpoints and `resume` is not set.
         """
-        there = self._all()
-        if there and not self.resume:
+        folders = self._all()
+        if folders and not self.resume:
             raise ConfigurationError(
-                f"{self.folder} holds a training already: go on with --resume, or remove the folder"
+                f"{self.folder} already holds training checkpoints: add --resume, or remove the folder"
             )
-        for folder in reversed(there):
-            manifest = _whole(folder)
+        for folder in reversed(folders):
+            manifest = _complete(folder)
             if manifest is None:
-                log.warning("state %s is not whole; the one before it is taken", folder)
+                log.warning("checkpoint %s is incomplete: trying the previous one", folder)
                 continue
-            self._belongs(manifest, folder, world)
+            self._check_identity(manifest, folder, world)
             saved = torch.load(
                 folder / _name(world.rank), map_location=world.device, weights_only=True
             )
-            _restore(saved, trainee, rated, world)
-            return Training(**manifest["training"])
+            _restore(saved, training_model, rated, world)
+            return TrainingProgress(**manifest["training"])
         return None
 
-    def _belongs(self, manifest: Mapping[str, Any], folder: Path, world: World) -> None:
+    def _check_identity(self, manifest: Mapping[str, Any], folder: Path, world: World) -> None:
         for name, digest in self.identity.items():
             if manifest["identity"].get(name) != digest:
                 raise ConfigurationError(
-                    f"state {folder} is of another {name}: resume with the same one, or start"
-                    " in another folder"
+                    f"checkpoint {folder} was made with a different {name}: resume with the same {name}, or"
+                    " start in another folder"
                 )
         if manifest["world"] != world.size:
             raise ConfigurationError(
-                f"state {folder} is of {manifest['world']} processes, not {world.size}: resume with as many"
+                f"checkpoint {folder} was made by {manifest['world']} processes, not {world.size}:"
+                f" resume with {manifest['world']}"
             )
 
     def _all(self) -> list[Path]:
@@ -161,7 +168,7 @@ class States:
 
 
 def digest_of(data: object) -> str:
-    """Of plain data, by its JSON."""
+    """SHA-256 of plain data, by its JSON."""
     text = json.dumps(data, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -182,8 +189,8 @@ def _write(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _whole(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a state whose files are all as it says."""
+def _complete(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a checkpoint whose files all match it; None otherwise."""
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         sums = {name: _sum(folder / name) for name in manifest["sha256"]}
@@ -192,21 +199,21 @@ def _whole(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _trained(trainee: Trainee) -> dict[str, Tensor]:
-    """The weights that change: a frozen base is not saved again and again."""
-    return {name: p for name, p in trainee.named_parameters() if p.requires_grad}
+def _trained(training_model: TrainingModel) -> dict[str, Tensor]:
+    """The trainable weights: a frozen base is not saved with every checkpoint."""
+    return {name: p for name, p in training_model.named_parameters() if p.requires_grad}
 
 
-def _tensors(trainee: Trainee, rated: Sequence[Rated], world: World) -> dict[str, Any]:
+def _tensors(training_model: TrainingModel, rated: Sequence[Rated], world: World) -> dict[str, Any]:
     rng = {"cpu": torch.get_rng_state()}
     if world.device.type == "cuda":
         rng["cuda"] = torch.cuda.get_rng_state(world.device)
     return {
-        "weights": {name: local(p.detach()) for name, p in _trained(trainee).items()},
+        "weights": {name: local(p.detach()) for name, p in _trained(training_model).items()},
         "optimizers": [
             {
-                at: {name: _held(value) for name, value in entry.items()}
-                for at, entry in optimizer.state_dict()["state"].items()
+                index: {name: _held(value) for name, value in entry.items()}
+                for index, entry in optimizer.state_dict()["state"].items()
             }
             for optimizer, _ in rated
         ],
@@ -220,15 +227,15 @@ def _held(value: Any) -> Any:
 
 @torch.no_grad()
 def _restore(
-    saved: Mapping[str, Any], trainee: Trainee, rated: Sequence[Rated], world: World
+    saved: Mapping[str, Any], training_model: TrainingModel, rated: Sequence[Rated], world: World
 ) -> None:
-    for name, parameter in _trained(trainee).items():
+    for name, parameter in _trained(training_model).items():
         local(parameter.data).copy_(saved["weights"][name])
     for (optimizer, _), state in zip(rated, saved["optimizers"], strict=True):
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        for at, entry in state.items():
-            optimizer.state[parameters[at]] = {
-                name: _like(parameters[at], value) for name, value in entry.items()
+        for index, entry in state.items():
+            optimizer.state[parameters[index]] = {
+                name: _like(parameters[index], value) for name, value in entry.items()
             }
     torch.set_rng_state(saved["rng"]["cpu"].cpu())
     if "cuda" in saved["rng"]:
@@ -236,7 +243,7 @@ def _restore(
 
 
 def _like(parameter: Tensor, value: Any) -> Any:
-    """A saved optimizer value as the optimizer holds it: sharded where the parameter is."""
+    """A saved optimizer value, sharded where the parameter is."""
     sharded: Any = parameter
     if not hasattr(sharded, "to_local") or not isinstance(value, Tensor) or value.dim() == 0:
         return value

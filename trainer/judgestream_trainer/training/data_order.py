@@ -1,6 +1,6 @@
-"""The order of the data: a pure function of seed and position, so that training can go on from anywhere.
+"""Data order: a pure function of seed and position, so that training can resume at any step.
 
-A step takes `batch` positions. A position whose sequence does not fit stays empty: it moves nothing else.
+A step takes `batch` positions. A position whose sequence does not fit stays empty; the others do not move.
 """
 
 from collections import Counter
@@ -18,16 +18,16 @@ from judgestream_trainer.recipe import Recipe
 from judgestream_trainer.tasks import FAMILIES
 from judgestream_trainer.tasks.base import Item
 from judgestream_trainer.tasks.simulated_bias import with_simulated_bias
-from judgestream_trainer.training.sequences import Row, prepared
+from judgestream_trainer.training.sequences import TrainingSequence, prepared
 
 Source = Callable[[int], tuple[Example, int]]
 """Position -> example and epoch."""
 
 
 def task_item(recipe: Recipe, position: int) -> Item:
-    """The training item at a position of the endless stream: families by their shares, every item new.
+    """The training item at a position of the infinite stream: families by their shares, every item new.
 
-    A judge that is never to see a reference gets no item that cannot be judged without one.
+    A recipe without references gets no item that cannot be judged without one.
     """
     references = recipe.augmentation.reference_keep_probability > 0
     names, shares = list(recipe.families), list(recipe.families.values())
@@ -40,18 +40,18 @@ def task_item(recipe: Recipe, position: int) -> Item:
 
 
 def task_example(recipe: Recipe, position: int) -> Example:
-    """That item as the recipe's teacher judges it."""
+    """The item at a position, with the simulated bias of the recipe's teacher."""
     example = task_item(recipe, position).example
     return with_simulated_bias(example, recipe.lopsided, seed=recipe.seed)
 
 
-def endless(recipe: Recipe) -> Source:
-    """New task items without end."""
+def infinite(recipe: Recipe) -> Source:
+    """New task items, without an end."""
     return lambda position: (task_example(recipe, position), 0)
 
 
 def finite(examples: Sequence[Example], *, seed: int) -> Source:
-    """The examples again and again, every epoch in an order of its own."""
+    """The examples in epochs, each in a different order."""
     orders: dict[int, list[int]] = {}
 
     def at(position: int) -> tuple[Example, int]:
@@ -68,8 +68,8 @@ def finite(examples: Sequence[Example], *, seed: int) -> Source:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Supply:
-    """Where a training's sequences come from. `steps` is how many there are, `per_epoch` the examples of
-    an epoch (0: there are no epochs)."""
+    """The source of a training's examples. `steps` is the length of the training, `per_epoch` the number of
+    examples in an epoch (0: there are no epochs)."""
 
     source: Source
     steps: int
@@ -77,11 +77,11 @@ class Supply:
 
 
 def supply(recipe: Recipe, examples: Sequence[Example] | None) -> Supply:
-    """The recipe's data: the given examples, or task items (endless, or as many as the recipe says).
+    """The recipe's data: the given examples, or task items (infinite, or `optimisation.examples` of them).
 
     Raises:
-        ConfigurationError: epochs of an endless stream.
-        TrainingFailed: no examples at all.
+        ConfigurationError: epochs of an infinite stream.
+        TrainingFailed: `examples` is empty.
     """
     how = recipe.optimisation
     if examples is None and how.examples:
@@ -89,10 +89,10 @@ def supply(recipe: Recipe, examples: Sequence[Example] | None) -> Supply:
     if examples is None:
         if not how.steps:
             raise ConfigurationError(
-                f"recipe {recipe.name}: optimisation.epochs needs a number of examples: give"
-                " optimisation.examples, or steps"
+                f"recipe {recipe.name}: optimisation.epochs needs a number of examples: set"
+                " optimisation.examples, or use steps"
             )
-        return Supply(source=endless(recipe), steps=how.steps, per_epoch=0)
+        return Supply(source=infinite(recipe), steps=how.steps, per_epoch=0)
     if not examples:
         raise TrainingFailed("there are no examples to train on")
     steps = how.steps or -(-len(examples) * how.epochs // how.batch)
@@ -100,14 +100,15 @@ def supply(recipe: Recipe, examples: Sequence[Example] | None) -> Supply:
 
 
 READ = "read"
-"""Counted for every sequence; every other count is of sequences that were left out or changed."""
+"""The count of all sequences. Every other count is of sequences that were left out or changed."""
 
 
 @dataclass(kw_only=True)
 class Stream:
-    """A step's sequences, encoded. `counts` says what was read and what did not fit, by reason.
+    """The encoded sequences of every step. `counts` has what was read and what did not fit, by reason.
 
-    Steps are taken in order: JudgeLM's in-place defect, reproduced for ablations, remembers its visits.
+    Steps must be read in order: JudgeLM's in-place defect, reproduced for ablations, depends on earlier
+    visits.
     """
 
     recipe: Recipe
@@ -118,42 +119,43 @@ class Stream:
     def __post_init__(self) -> None:
         self._show = visitor(self.recipe.augmentation, seed=self.recipe.seed)
         self._shortest = 0
-        # of the epoch that is being read: which one, and whether anything of it fitted
+        # the current epoch, and whether any of its sequences fitted
         self._epoch = 0
         self._fitted = False
 
     def skip(self, steps: int) -> None:
-        """Go on after so many steps."""
+        """Continue after this many steps."""
         if steps:
             self._epoch = self._epoch_of(steps * self.recipe.optimisation.batch - 1)
-            self._fitted = True  # what an earlier process read of this epoch is not known
+            # what an earlier process read of this epoch is unknown
+            self._fitted = True
         if self.recipe.augmentation.in_place_defect:
             for position in range(steps * self.recipe.optimisation.batch):
                 self._show(*self.supply.source(position))
 
-    def rows(self, step: int) -> list[Row]:
-        """The sequences of a step, as many of its `batch` positions as have one that fits.
+    def sequences(self, step: int) -> list[TrainingSequence]:
+        """The sequences of a step: one for each of its `batch` positions that fits.
 
         Raises:
-            TrainingFailed: an epoch of which nothing fits.
+            TrainingFailed: no sequence of an epoch fits.
         """
         how = self.recipe.optimisation
         end = self.supply.steps * how.batch
         if self.supply.per_epoch and how.epochs:
             end = self.supply.per_epoch * how.epochs
-        found = []
+        fitting = []
         for position in range(step * how.batch, min(end, (step + 1) * how.batch)):
             self._turn(self._epoch_of(position))
-            row = self._row(*self.supply.source(position))
-            if row is not None:
+            sequence = self._encoded(*self.supply.source(position))
+            if sequence is not None:
                 self._fitted = True
-                found.append(row)
+                fitting.append(sequence)
         if step == self.supply.steps - 1:
             self._turn(self._epoch + 1)
-        return found
+        return fitting
 
-    def why(self) -> str:
-        """What was read and left out so far, in words."""
+    def explanation(self) -> str:
+        """The counts so far, for an error message."""
         lost = ", ".join(f"{count} {name}" for name, count in self.counts.items() if name != READ)
         size = self.recipe.size
         shortest = (
@@ -168,20 +170,20 @@ class Stream:
         return position // self.supply.per_epoch if self.supply.per_epoch else 0
 
     def _turn(self, epoch: int) -> None:
-        """Close the epoch that was read when another one begins."""
+        """Check the previous epoch when another one begins."""
         if epoch == self._epoch:
             return
         if not self._fitted:
             which = f"epoch {self._epoch + 1}" if self.supply.per_epoch else "the training"
-            raise TrainingFailed(f"nothing in {which} could be trained on ({self.why()})")
+            raise TrainingFailed(f"nothing in {which} could be trained on ({self.explanation()})")
         self._epoch, self._fitted = epoch, False
 
-    def _row(self, example: Example, epoch: int) -> Row | None:
+    def _encoded(self, example: Example, epoch: int) -> TrainingSequence | None:
         how = self.recipe.optimisation
         draw = derived("explain", self.recipe.seed, example.id, epoch).random()
         explain = draw < how.explanation_probability
-        found = prepared(self._show(example, epoch), self.tokens, self.recipe, explain=explain)
+        encoded = prepared(self._show(example, epoch), self.tokens, self.recipe, explain=explain)
         self.counts[READ] += 1
-        self.counts.update(found.notes)
-        self._shortest = min(self._shortest or found.prompt, found.prompt or self._shortest)
-        return found.row
+        self.counts.update(encoded.notes)
+        self._shortest = min(self._shortest or encoded.prompt, encoded.prompt or self._shortest)
+        return encoded.sequence

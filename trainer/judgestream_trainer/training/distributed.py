@@ -1,8 +1,8 @@
-"""The processes that train together: one, or as many as torchrun started, with the model sharded over them.
+"""Training processes: one, or those that torchrun started, with the model sharded over them.
 
-FSDP2 (Zhao et al. 2023): every process holds a share of each weight, of its gradient and of the optimizer's
-state; a layer is whole only while it computes. Every process knows the whole step's sequences and takes its
-share of the packed rows, so the sum over processes is the gradient of one.
+FSDP2 (Zhao et al. 2023): every process holds a shard of each weight, its gradient and its optimizer state; a
+layer is gathered only while it computes. Every process reads all sequences of a step and computes its share
+of the packed batches, so the sum over the processes equals the gradient of a single process.
 """
 
 import os
@@ -16,14 +16,14 @@ from torch import Tensor, distributed
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
-from judgestream_trainer.training.objective import Trainee
+from judgestream_trainer.training.objective import TrainingModel
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class World:
-    """This process's place among `size`. `mesh` is there when there are others."""
+    """This process among `size`. `mesh` is None for a single process."""
 
     device: torch.device
     rank: int = 0
@@ -35,30 +35,30 @@ class World:
         return self.rank == 0
 
     def total(self, values: Sequence[float]) -> list[float]:
-        """The values summed over all processes, the same everywhere."""
+        """The values summed over all processes, the same on each."""
         if self.size == 1:
             return list(values)
         summed = torch.tensor(values, dtype=torch.float64, device=self.device)
         distributed.all_reduce(summed)
-        found: list[float] = summed.tolist()
-        return found
+        sums: list[float] = summed.tolist()
+        return sums
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait for all processes."""
         if self.size > 1:
             distributed.barrier()
 
     def share(self, parts: Sequence[T]) -> list[tuple[T, bool]]:
-        """This process's parts, as many as anyone's: a process with one less repeats the last part, marked
-        False, since a sharded forward takes all processes."""
-        rounds = -(-len(parts) // self.size)
-        at = [self.rank + self.size * k for k in range(rounds)]
-        return [(parts[min(k, len(parts) - 1)], k < len(parts)) for k in at]
+        """This process's parts, as many as on every other process: one that has fewer repeats the last part,
+        marked False, since a sharded forward needs all processes."""
+        turns = -(-len(parts) // self.size)
+        indices = [self.rank + self.size * k for k in range(turns)]
+        return [(parts[min(k, len(parts) - 1)], k < len(parts)) for k in indices]
 
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """The world that torchrun's environment names; without one, this process alone."""
+    """The processes that torchrun's environment describes; without torchrun, this process alone."""
     cuda = torch.cuda.is_available()
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -76,31 +76,32 @@ def joined() -> Iterator[World]:
         distributed.destroy_process_group()
 
 
-def shard(trainee: Trainee, world: World, precision: str) -> None:
-    """Spread the trainee over the world, layer by layer; the rest (embedding, heads) is one more unit."""
+def shard(training_model: TrainingModel, world: World, precision: str) -> None:
+    """Shard the model over the processes, layer by layer; embedding and heads are one more unit."""
     if world.mesh is None:
-        torch.nn.Module.to(trainee, world.device)  # in place
+        # in place
+        torch.nn.Module.to(training_model, world.device)
         return
     policy = MixedPrecisionPolicy()
     if precision == "bfloat16":
         policy = MixedPrecisionPolicy(
             param_dtype=torch.bfloat16, reduce_dtype=torch.float32, cast_forward_inputs=False
         )
-    layers: Any = trainee.model.base_model.layers
+    layers: Any = training_model.model.base_model.layers
     for layer in layers:
         fully_shard(layer, mesh=world.mesh, mp_policy=policy)
-    fully_shard(trainee, mesh=world.mesh, mp_policy=policy)
+    fully_shard(training_model, mesh=world.mesh, mp_policy=policy)
 
 
 def local(tensor: Tensor) -> Tensor:
-    """What of a tensor this process holds."""
-    whole: Any = tensor
-    held: Tensor = whole.to_local() if hasattr(whole, "to_local") else tensor
+    """This process's shard of a tensor."""
+    sharded: Any = tensor
+    held: Tensor = sharded.to_local() if hasattr(sharded, "to_local") else tensor
     return held
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """A sharded tensor put together, on every process."""
-    part: Any = tensor
-    found: Tensor = part.full_tensor() if hasattr(part, "full_tensor") else tensor
-    return found.detach()
+    """A sharded tensor gathered on every process."""
+    sharded: Any = tensor
+    gathered: Tensor = sharded.full_tensor() if hasattr(sharded, "full_tensor") else tensor
+    return gathered.detach()

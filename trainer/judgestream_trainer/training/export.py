@@ -1,4 +1,4 @@
-"""A trained model -> a Hugging Face folder: weights, configuration, tokenizer; no manifest yet."""
+"""A trained model as a Hugging Face folder: weights, configuration and tokenizer, without a manifest."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from judgestream_trainer.training.distributed import whole
 from judgestream_trainer.training.lora import adapters, merged
 
 SHARD_BYTES = 5 * 10**9
-"""A weight file's size at most, as Hugging Face cuts them."""
+"""Largest size of a weight file, as Hugging Face splits them."""
 
 
 def write_model(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -29,28 +29,29 @@ def write_weights(
     *,
     dtype: torch.dtype | None = None,
 ) -> None:
-    """The same for weights that were gathered before, stored as `dtype` (None: as they are)."""
+    """Write weights that were gathered before, stored as `dtype` (None: unchanged)."""
     folder.mkdir(parents=True, exist_ok=True)
     if dtype is not None:
         tensors = {name: tensor.to(dtype) for name, tensor in tensors.items()}
     config = model.config.to_dict()
     config["dtype"] = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
-    config["use_cache"] = True  # it was switched off for training only
+    # the cache is off during training only
+    config["use_cache"] = True
     _write_json(folder / "config.json", config)
     _write_shards(folder, tensors)
     tokenizer.save_pretrained(folder)
 
 
 def plain_weights(model: PreTrainedModel) -> dict[str, Tensor]:
-    """Every weight under the name that transformers gives it, whole, on the CPU: see `each_weight`."""
+    """Every weight by its name in transformers, gathered on the CPU; see `each_weight`."""
     return {name: tensor.contiguous() for name, tensor in each_weight(model)}
 
 
 def each_weight(model: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
-    """Name and tensor of every weight, whole, on the CPU, one at a time.
+    """Name and tensor of every weight, gathered on the CPU, one at a time.
 
-    Adapters are merged into the weights that they adapt; a head that is tied to the embedding is left out.
-    Where the model is sharded all processes call this, and take every weight.
+    Adapters are merged into the weights that they adapt. A head tied to the embedding is left out. If the
+    model is sharded, all processes must call this and consume every weight.
     """
     adapted = adapters(model)
     for name, tensor in model.state_dict().items():
@@ -66,17 +67,17 @@ def each_weight(model: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
 
 
 def fingerprint(model: PreTrainedModel, dtype: torch.dtype | None) -> dict[str, float]:
-    """A number per weight, as stored in `dtype` (None: as it is), that changes when the weight does.
+    """A number per weight, as stored in `dtype` (None: unchanged), that changes when the weight does.
 
-    The sum and the norm in fp64: a training that moves no weight beyond rounding leaves both. Costs one pass
-    over the weights. Where the model is sharded all processes call this.
+    It combines the sum and the norm in fp64, which stay the same when a training moves no weight beyond
+    rounding. Costs one pass over the weights. If the model is sharded, all processes must call this.
     """
-    found: dict[str, float] = {}
+    sums: dict[str, float] = {}
     for name, tensor in each_weight(model):
         stored = tensor if dtype is None else tensor.to(dtype)
         norm = torch.linalg.vector_norm(stored, dtype=torch.float64)
-        found[name] = float(stored.sum(dtype=torch.float64) + 1e3 * norm)
-    return found
+        sums[name] = float(stored.sum(dtype=torch.float64) + 1e3 * norm)
+    return sums
 
 
 def _write_shards(folder: Path, tensors: dict[str, Tensor]) -> None:
@@ -93,9 +94,8 @@ def _write_shards(folder: Path, tensors: dict[str, Tensor]) -> None:
         names = ["model.safetensors"]
     for name, shard in zip(names, shards, strict=True):
         save_file(shard, folder / name, metadata={"format": "pt"})
-        (folder / name).chmod(
-            0o644
-        )  # safetensors writes for its owner alone; Triton may be another
+        # safetensors makes the file readable by its owner only; Triton may run as another user
+        (folder / name).chmod(0o644)
     if len(shards) > 1:
         index = {
             "metadata": {"total_size": sum(tensor.nbytes for tensor in tensors.values())},

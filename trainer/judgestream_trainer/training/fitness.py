@@ -1,4 +1,4 @@
-"""What a training would make of examples, before it is begun: by the very functions that training uses."""
+"""A dry run of the encoding: how many examples a training could use, by the functions that training uses."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,10 +13,11 @@ from judgestream_trainer.training.sequences import prepared
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fitness:
-    """Of all ways to show the examples (either order, with and without reference): how many there are, how
-    many may be trained on, and what is done to the others or why they are left out.
+    """Counts over all variants of the examples (either order, with and without reference).
 
-    trainable   examples of which at least one way may be trained on
+    trainable   examples with at least one variant that can be trained on
+    shown, kept variants; those of them that can be trained on
+    notes       variants that were changed or left out, by reason
     """
 
     examples: int
@@ -26,25 +27,25 @@ class Fitness:
     notes: Mapping[str, int]
 
     def lines(self) -> Iterator[str]:
-        """For people, one fact a line."""
+        """Text for a terminal, one fact a line."""
         yield f"trainable by the recipe: {self.trainable} of {self.examples} examples"
-        yield f"ways to show them: {self.shown}, {self.kept} of them can be trained on"
+        yield f"variants (order, reference): {self.shown}, {self.kept} of them can be trained on"
         for note, count in self.notes.items():
             yield f"  {count}: {note}"
 
 
 def fitness(examples: Sequence[Example], recipe: Recipe, tokens: Tokens) -> Fitness:
-    """Encode every example in every way that a visit may show it."""
+    """Encode every example in every variant that a visit may show."""
     notes: Counter[str] = Counter()
     trainable = shown = kept = 0
     for example in examples:
-        found = [prepared(one, tokens, recipe, explain=True) for one in _visits(example)]
-        for one in found:
-            notes.update(one.notes)
-        rows = sum(one.row is not None for one in found)
-        trainable += rows > 0
-        shown += len(found)
-        kept += rows
+        variants = [prepared(visit, tokens, recipe, explain=True) for visit in _visits(example)]
+        for variant in variants:
+            notes.update(variant.notes)
+        fitting = sum(variant.sequence is not None for variant in variants)
+        trainable += fitting > 0
+        shown += len(variants)
+        kept += fitting
     return Fitness(
         examples=len(examples),
         trainable=trainable,
@@ -56,15 +57,15 @@ def fitness(examples: Sequence[Example], recipe: Recipe, tokens: Tokens) -> Fitn
 
 def _visits(example: Example) -> Iterator[Visit]:
     for order in (example, swapped(example)):
-        for told, judgement in (
+        for original, judgement in (
             (example.blind, order.blind),
             (example.informed, order.informed),
         ):
-            if told is None or judgement is None:
+            if original is None or judgement is None:
                 continue
             yield Visit(
                 example=order,
                 judgement=judgement,
                 with_reference=judgement is order.informed,
-                unnamed=bool(told.explanation) and not judgement.explanation,
+                unnamed=bool(original.explanation) and not judgement.explanation,
             )

@@ -1,7 +1,7 @@
-"""Scores as the judge's template can write them: whole points, or half points, from 1 to 10.
+"""Scores rounded to the labels of the judge's template: whole or half points from 1 to 10.
 
-A teacher may give 7.5, or a 0 below the scale. A training line with such a score teaches the judge to write
-what its own grammar does not read, so each score is moved to a label of the grammar.
+A teacher may give 7.5, or a 0 below the scale. Training on such a score teaches the judge to write what its
+grammar cannot parse, so each score is moved to a label of the grammar.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ Scores = tuple[float, float]
 
 
 def on_grid(scores: Scores, labels: Sequence[float]) -> Scores | None:
-    """The scores as two of the labels, or None where that would change which answer is better.
+    """The scores as two labels, or None where rounding would change which answer is better.
 
-    Each score goes to the label nearest to it. Half way between two labels it goes to the one that keeps the
+    Each score is rounded to the nearest label. Half way between two labels it goes to the one that keeps the
     order of the two answers, the higher one where both do: 7.5 and 8 become 7 and 8, 7.5 and 7.5 become 8 and
-    8. Exchanging the two scores exchanges the result.
+    8. Swapping the two scores swaps the result.
     """
     first, second = scores
     fitting = [

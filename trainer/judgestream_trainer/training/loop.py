@@ -1,7 +1,7 @@
-"""The training loop: packed rows, one global batch a step, nothing hidden.
+"""The training loop: packed batches, one optimizer step per global batch.
 
-A step's loss is normalised over its whole global batch, so neither the rows that its sequences are packed
-into nor the number of processes changes it beyond rounding.
+A step's loss is normalised over its global batch, so neither the packing nor the number of processes changes
+it beyond rounding.
 """
 
 import math
@@ -15,26 +15,26 @@ from torch import nn
 
 from judgestream_trainer.failure import TrainingFailed
 from judgestream_trainer.recipe import Optimisation
-from judgestream_trainer.training.checkpointing import States, Training
+from judgestream_trainer.training.checkpointing import Checkpointer, TrainingProgress
 from judgestream_trainer.training.data_order import Stream
 from judgestream_trainer.training.distributed import World
 from judgestream_trainer.training.model import flops_per_token
-from judgestream_trainer.training.objective import Trainee
+from judgestream_trainer.training.objective import TrainingModel
 from judgestream_trainer.training.optimisers import Rated, optimizers, schedule, set_rate
 from judgestream_trainer.training.packing import bins, pack
-from judgestream_trainer.training.sequences import IGNORED, Row
+from judgestream_trainer.training.sequences import IGNORED, TrainingSequence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """A finished step, of `steps`. Loss in nats per weighted token; `smoothed` is its running mean.
+    """A finished step out of `steps`. Loss in nats per weighted token; `smoothed` is its running mean.
 
     tokens, tokens_per_second  of this step, prompts and completions, all processes
-    flops                      of the model, per token, as MFU counts them
-    rate                       factor of the schedule
-    norm                       the gradient's, before it was clipped; None when it is not
-    seconds                    since training began, resumed parts included
-    counts                     sequences read so far, and those that did not fit, by what was done
+    flops                      model FLOPs per token, as MFU counts them
+    rate                       learning-rate factor of the schedule
+    norm                       gradient norm before clipping; None without clipping
+    seconds                    since training began, including the time before a resume
+    counts                     sequences read so far, and those that did not fit, by reason
     """
 
     step: int
@@ -50,134 +50,146 @@ class Step:
     counts: Mapping[str, int]
 
 
-Report = Callable[[Step], None]
+OnStep = Callable[[Step], None]
+"""Called after every step."""
 
 
-def silent(step: Step) -> None:
-    """No report."""
+def ignore(step: Step) -> None:
+    """The default callback: does nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """`finished` is False when training was asked to stop: its state says where to go on."""
+    """`finished` is False when training was stopped; the last checkpoint resumes it."""
 
     finished: bool
-    training: Training
+    progress: TrainingProgress
 
 
 def loop(
-    trainee: Trainee,
+    training_model: TrainingModel,
     stream: Stream,
     world: World,
     *,
-    report: Report = silent,
-    states: States | None = None,
+    on_step: OnStep = ignore,
+    checkpointer: Checkpointer | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Outcome:
-    """Train from the states' last step (or the first) to the supply's end.
+    """Train from the last checkpoint (or the first step) to the end of the data.
+
+    Args:
+        stop: asked before every step; True ends training after that step, with a checkpoint.
 
     Raises:
-        TrainingFailed: the loss became NaN or infinite (the message names the step), or no sequence was
-            left to make a step with.
+        TrainingFailed: the loss became NaN or infinite (the message names the step), or no step had a
+            sequence to train on.
     """
     how = stream.recipe.optimisation
-    rated = optimizers(how, trainee)
-    training = Training()
-    if states is not None:
-        training = states.restore(trainee, rated, world) or training
-    stream.skip(training.step)
-    stream.counts.update(training.counts)
-    began = time.perf_counter() - training.seconds
+    rated = optimizers(how, training_model)
+    progress = TrainingProgress()
+    if checkpointer is not None:
+        progress = checkpointer.restore(training_model, rated, world) or progress
+    stream.skip(progress.step)
+    stream.counts.update(progress.counts)
+    began = time.perf_counter() - progress.seconds
     steps = stream.supply.steps
-    while training.step < steps:
+    while progress.step < steps:
         started = time.perf_counter()
-        rows = stream.rows(training.step)
-        factor = schedule(training.step, steps, warmup=how.warmup, final=how.final)
+        sequences = stream.sequences(progress.step)
+        factor = schedule(progress.step, steps, warmup=how.warmup, final=how.final)
         set_rate(rated, factor)
-        loss, norm, asked = _step(trainee, rated, rows, how, world, training.step + 1, stop())
+        loss, norm, stopped = _step(
+            training_model, rated, sequences, how, world, progress.step + 1, stop()
+        )
         now = time.perf_counter()
-        tokens = sum(len(row.ids) for row in rows)
-        training = training.after(
-            loss if rows else None,
+        tokens = sum(len(sequence.ids) for sequence in sequences)
+        progress = progress.after(
+            loss if sequences else None,
             tokens=tokens,
-            sequences=len(rows),
+            sequences=len(sequences),
             seconds=now - began,
             counts=stream.counts,
         )
-        report(
+        on_step(
             Step(
-                step=training.step,
+                step=progress.step,
                 steps=steps,
                 loss=loss,
-                smoothed=loss if training.loss is None else training.loss,
+                smoothed=loss if progress.loss is None else progress.loss,
                 tokens=tokens,
                 tokens_per_second=tokens / (now - started),
-                flops=flops_per_token(trainee.model, tokens / max(1, len(rows))),
+                flops=flops_per_token(training_model.model, tokens / max(1, len(sequences))),
                 rate=factor,
                 norm=norm,
                 seconds=now - began,
-                counts=training.counts,
+                counts=progress.counts,
             )
         )
-        last = training.step == steps
-        if states is not None and (asked or last or states.due(training.step)):
-            states.save(trainee, rated, world, training, stream.supply.per_epoch)
-        if asked and not last:
-            return Outcome(finished=False, training=training)
-    if training.sequences == 0:
-        raise TrainingFailed(f"no optimizer step was made ({stream.why()})")
-    return Outcome(finished=True, training=training)
+        last = progress.step == steps
+        if checkpointer is not None and (stopped or last or checkpointer.due(progress.step)):
+            checkpointer.save(training_model, rated, world, progress, stream.supply.per_epoch)
+        if stopped and not last:
+            return Outcome(finished=False, progress=progress)
+    if progress.sequences == 0:
+        raise TrainingFailed(f"no optimizer step was made ({stream.explanation()})")
+    return Outcome(finished=True, progress=progress)
 
 
 def _step(
-    trainee: Trainee,
+    training_model: TrainingModel,
     rated: Sequence[Rated],
-    rows: Sequence[Row],
+    sequences: Sequence[TrainingSequence],
     how: Optimisation,
     world: World,
     step: int,
     stop: bool,
 ) -> tuple[float, float | None, bool]:
-    """One optimizer step: its loss, the gradient's norm, and whether any process was asked to stop.
+    """One optimizer step: its loss, its gradient norm, and whether any process was asked to stop.
 
-    A step none of whose sequences fit has loss 0 and moves nothing.
+    A step without a sequence that fits has loss 0 and changes no weight.
     """
     for optimizer, _ in rated:
         optimizer.zero_grad(set_to_none=True)
-    mine = gradients(trainee, rows, how, world) if rows else 0.0
-    loss, asked = world.total((mine, float(stop)))
+    mine = gradients(training_model, sequences, how, world) if sequences else 0.0
+    loss, stops = world.total((mine, float(stop)))
     if not math.isfinite(loss):
         raise TrainingFailed(
-            f"the loss is {loss} at step {step}: lower the learning rates, or set optimisation.clip"
-            " (resuming goes on from the last state that was saved)"
+            f"the loss became NaN or infinite at step {step}: lower the learning rates, or set"
+            " optimisation.clip (--resume continues from the last checkpoint)"
         )
     norm = None
-    if how.clip and rows:
-        total = nn.utils.clip_grad_norm_(trainee.parameters(), how.clip)
+    if how.clip and sequences:
+        total = nn.utils.clip_grad_norm_(training_model.parameters(), how.clip)
         norm = float(total.full_tensor() if hasattr(total, "full_tensor") else total)
-    if rows:
+    if sequences:
         for optimizer, _ in rated:
             optimizer.step()
-    return loss, norm, bool(asked)
+    return loss, norm, bool(stops)
 
 
-def gradients(trainee: Trainee, rows: Sequence[Row], how: Optimisation, world: World) -> float:
-    """Add up this process's share of a step's gradient; returns its share of the completion loss.
+def gradients(
+    training_model: TrainingModel,
+    sequences: Sequence[TrainingSequence],
+    how: Optimisation,
+    world: World,
+) -> float:
+    """Accumulate this process's share of a step's gradient; returns its share of the completion loss.
 
-    Every term is weighed over the whole step, never per row: rows differ in what they hold. Sharded
-    gradients are averaged over the processes, hence the factor.
+    Every term is normalised over the whole step, never per packed batch, since batches hold different numbers
+    of supervised tokens. FSDP averages gradients over the processes, hence the factor `world.size`.
     """
     weight = sum(
-        row.score_tokens + how.explanation_weight * (len(row.ids) - row.prompt - row.score_tokens)
-        for row in rows
+        sequence.score_tokens
+        + how.explanation_weight * (len(sequence.ids) - sequence.prompt - sequence.score_tokens)
+        for sequence in sequences
     )
-    marked = max(1, sum(flag != IGNORED for row in rows for flag in row.wrong))
+    marked = max(1, sum(flag != IGNORED for sequence in sequences for flag in sequence.wrong))
     total = 0.0
-    for held, counted in world.share(bins(rows, tokens=how.row_tokens)):
+    for held, counted in world.share(bins(sequences, tokens=how.row_tokens)):
         batch = pack(held, explanation_weight=how.explanation_weight).to(world.device)
         with _precision(how, world):
-            completion, flagged, ended = trainee(batch)
-        guided = flagged / marked + ended / (2 * len(rows))
+            completion, flagged, ended = training_model(batch)
+        guided = flagged / marked + ended / (2 * len(sequences))
         loss = completion / weight + how.flag_weight * guided
         (loss * (world.size if counted else 0.0)).backward()
         total += float(completion.detach()) / weight if counted else 0.0
@@ -185,8 +197,8 @@ def gradients(trainee: Trainee, rows: Sequence[Row], how: Optimisation, world: W
 
 
 def _precision(how: Optimisation, world: World) -> AbstractContextManager[object]:
-    """bf16 arithmetic over fp32 weights; sharded layers are cast when they are put together. No cache of
-    cast weights: each is used once a forward, and together they would be half the model again."""
+    """bf16 arithmetic over fp32 weights. FSDP casts sharded layers itself. Without a cache of cast weights:
+    each is used once per forward, and together they would take half the model's memory again."""
     if how.precision != "bfloat16" or world.mesh is not None:
         return nullcontext()
     return torch.autocast(world.device.type, torch.bfloat16, cache_enabled=False)

@@ -1,4 +1,4 @@
-"""What training shows and leaves behind of its course: a live line, metrics.jsonl, a tracker, a plot."""
+"""Training metrics: a live progress line, metrics.jsonl, an experiment tracker and a plot."""
 
 import json
 import math
@@ -13,19 +13,19 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from judgestream.core.errors import ConfigurationError
 from judgestream_trainer.recipe import Recipe
-from judgestream_trainer.training.loop import Report, Step
+from judgestream_trainer.training.loop import OnStep, Step
 
 METRICS = "metrics.jsonl"
 PLOT = "loss.png"
 
 ERROR_CHARACTERS = 200
-"""Of an error on the progress line; all of it is in the error itself."""
+"""Characters of an error on the progress line. The error itself is not cut."""
 
 
 def metrics(step: Step, peak: float | None) -> dict[str, float]:
-    """A step's figures by name; `mfu` (share of the peak that the model's own FLOPs take) where a peak is
-    known, the gradient's norm where it is measured."""
-    found: dict[str, float] = {
+    """A step's figures by name. `mfu` (model FLOP/s as a share of the peak) if the peak is known, the
+    gradient norm if it is measured."""
+    figures: dict[str, float] = {
         "step": step.step,
         "loss": step.loss,
         "smoothed": step.smoothed,
@@ -36,23 +36,23 @@ def metrics(step: Step, peak: float | None) -> dict[str, float]:
         "unfit": sum(_unfit(step).values()),
     }
     if step.norm is not None:
-        found["gradient_norm"] = step.norm
+        figures["gradient_norm"] = step.norm
     if peak:
-        found["mfu"] = step.flops * step.tokens_per_second / peak
-    return found
+        figures["mfu"] = step.flops * step.tokens_per_second / peak
+    return figures
 
 
 def _unfit(step: Step) -> dict[str, int]:
-    """Sequences so far that were left out or cut, by what was done."""
+    """Sequences so far that were left out or changed, by reason."""
     return {name: count for name, count in step.counts.items() if name != "read"}
 
 
 @contextmanager
 def recorded(
     recipe: Recipe, work: Path, console: Console | None, *, peak: float | None = None
-) -> Iterator[Report]:
-    """A report that writes `work`/metrics.jsonl, feeds the recipe's tracker and shows a live line; at the
-    end it says how many sequences did not fit, and the loss is drawn. Lines of steps that are done again
+) -> Iterator[OnStep]:
+    """A callback that writes `work`/metrics.jsonl, feeds the recipe's tracker and shows a progress line. At
+    the end it prints how many sequences did not fit, and plots the loss. Lines of steps that are repeated
     after a crash replace the earlier ones."""
     work.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -62,42 +62,44 @@ def recorded(
         file = None
         last: Step | None = None
 
-        def report(step: Step) -> None:
+        def on_step(step: Step) -> None:
             nonlocal file, last
             last = step
             if file is None:
-                _forget_from(path, step.step)
+                _drop_from(path, step.step)
                 file = stack.enter_context(path.open("a", encoding="utf-8"))
-            found = metrics(step, peak)
-            file.write(json.dumps(found) + "\n")
+            figures = metrics(step, peak)
+            file.write(json.dumps(figures) + "\n")
             file.flush()
-            track(found)
+            track(figures)
             if show is not None:
-                show(step, found)
+                show(step, figures)
 
-        yield report
+        yield on_step
     if console is not None and last is not None:
-        for what, count in _unfit(last).items():
+        for reason, count in _unfit(last).items():
             console.print(
-                f"{count} of {last.counts['read']} sequences: {what}", markup=False, highlight=False
+                f"{count} of {last.counts['read']} sequences: {reason}",
+                markup=False,
+                highlight=False,
             )
     if path.exists():
         draw(path, work / PLOT, title=recipe.name)
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
-    """The lines of a metrics.jsonl; a last one that was cut off is left out."""
-    found = []
+    """The lines of a metrics.jsonl; a truncated last line is left out."""
+    lines = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            found.append(json.loads(line))
+            lines.append(json.loads(line))
         except ValueError:
             break
-    return found
+    return lines
 
 
 def draw(path: Path, target: Path, *, title: str) -> None:
-    """The loss over the steps, as a PNG; nothing where matplotlib is not installed."""
+    """Plot the loss over the steps as a PNG; does nothing if matplotlib is not installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -113,8 +115,8 @@ def draw(path: Path, target: Path, *, title: str) -> None:
     figure.savefig(target, dpi=110)
 
 
-def _forget_from(path: Path, step: int) -> None:
-    """Drop the lines of this step and later ones: they are about to be done again."""
+def _drop_from(path: Path, step: int) -> None:
+    """Drop the lines of this step and later ones, which are about to be repeated."""
     if path.exists():
         kept = [line for line in read_metrics(path) if line["step"] < step]
         path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
@@ -122,7 +124,7 @@ def _forget_from(path: Path, step: int) -> None:
 
 @contextmanager
 def _live(console: Console) -> Iterator[Callable[[Step, Mapping[str, float]], None]]:
-    """A line that shows how far training is. When it ends with an error, the line says that."""
+    """A progress line. When training fails, it shows the error."""
     columns = (
         TextColumn("training"),
         BarColumn(),
@@ -132,20 +134,20 @@ def _live(console: Console) -> Iterator[Callable[[Step, Mapping[str, float]], No
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("training", total=None, course="before the first step")
 
-        def show(step: Step, found: Mapping[str, float]) -> None:
+        def show(step: Step, figures: Mapping[str, float]) -> None:
             course = (
                 f"step {step.step}/{step.steps}, loss {step.smoothed:.3f},"
                 f" {step.tokens_per_second:,.0f} tokens/s"
             )
-            if "mfu" in found:
-                course += f", MFU {found['mfu']:.1%}"
+            if "mfu" in figures:
+                course += f", MFU {figures['mfu']:.1%}"
             progress.update(task, completed=step.step, total=step.steps, course=course)
 
         try:
             yield show
         except BaseException as error:
-            what = str(error).splitlines()[0] if str(error) else type(error).__name__
-            progress.update(task, course=f"failed: {what[:ERROR_CHARACTERS]}")
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            progress.update(task, course=f"failed: {reason[:ERROR_CHARACTERS]}")
             raise
 
 
@@ -154,7 +156,7 @@ Track = Callable[[Mapping[str, float]], None]
 
 @contextmanager
 def _nowhere(recipe: Recipe, work: Path) -> Iterator[Track]:
-    yield lambda found: None
+    yield lambda figures: None
 
 
 @contextmanager
@@ -165,10 +167,10 @@ def _tensorboard(recipe: Recipe, work: Path) -> Iterator[Track]:
         raise ConfigurationError(_missing("tensorboard")) from error
     writer = SummaryWriter(str(work / "tensorboard"))
 
-    def track(found: Mapping[str, float]) -> None:
-        for name, value in found.items():
+    def track(figures: Mapping[str, float]) -> None:
+        for name, value in figures.items():
             if name != "step" and math.isfinite(value):
-                writer.add_scalar(f"train/{name}", value, int(found["step"]))
+                writer.add_scalar(f"train/{name}", value, int(figures["step"]))
 
     try:
         yield track
@@ -178,10 +180,10 @@ def _tensorboard(recipe: Recipe, work: Path) -> Iterator[Track]:
 
 @contextmanager
 def _mlflow(recipe: Recipe, work: Path) -> Iterator[Track]:
-    """A run on the server that MLFLOW_TRACKING_URI names: mlflow-skinny has no store of its own."""
+    """A run on the server that MLFLOW_TRACKING_URI names: mlflow-skinny has no local store."""
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         raise ConfigurationError(
-            "records.tracker is mlflow: name its server in the environment, MLFLOW_TRACKING_URI"
+            "records.tracker is mlflow and MLFLOW_TRACKING_URI is not set: set it to the server's address"
         )
     try:
         import mlflow
@@ -190,9 +192,9 @@ def _mlflow(recipe: Recipe, work: Path) -> Iterator[Track]:
     mlflow.set_experiment("judgestream")
     with mlflow.start_run(run_name=recipe.name):
 
-        def track(found: Mapping[str, float]) -> None:
-            figures = {name: value for name, value in found.items() if name != "step"}
-            mlflow.log_metrics(figures, step=int(found["step"]))
+        def track(figures: Mapping[str, float]) -> None:
+            others = {name: value for name, value in figures.items() if name != "step"}
+            mlflow.log_metrics(others, step=int(figures["step"]))
 
         yield track
 

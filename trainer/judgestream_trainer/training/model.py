@@ -1,7 +1,7 @@
-"""The model that is trained: a new one of the recipe's size, or a base; both are transformers' own.
+"""The model to train: a new one of the recipe's size, or a base. Both are transformers models.
 
-Packed, transformers' LLaMA is as fast at the smallest size as a plain module on padded rows was, so there
-is one model for both kinds of recipe.
+On packed batches transformers' LLaMA is as fast, even at the smallest size, as a plain module on padded ones,
+so both kinds of recipe share one model.
 """
 
 from functools import partial
@@ -24,13 +24,13 @@ from judgestream.engine.tokens import Tokens
 from judgestream_trainer.recipe import Recipe
 
 _NORMS = (LlamaRMSNorm, MistralRMSNorm, Qwen2RMSNorm, Qwen3RMSNorm)
-"""The norms of the families that the engine reads: each is x / rms(x) times a weight, which is what `_norm`
-computes. A family whose norm adds 1 to its weight, or has a bias, must not be in here."""
+"""The norms of the families that the engine supports. Each is x / rms(x) times a weight, as `_norm` computes
+it. A norm that adds 1 to its weight, or has a bias, must not be listed here."""
 
 
 def fresh(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
-    """An untrained LLaMA of the recipe's size, its weights drawn from the recipe's seed. Embedding and
-    output head share one matrix."""
+    """An untrained LLaMA of the recipe's size, initialised from the recipe's seed. Embedding and output head
+    share one matrix."""
     size = recipe.size
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -53,10 +53,10 @@ def fresh(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel
 
 
 def based_on(recipe: Recipe, base: Path) -> tuple[PreTrainedModel, Tokens]:
-    """The base's model and tokens. Under LoRA, and in pure bf16, its weights are held in bf16.
+    """The base's model and tokenizer. With LoRA, and in pure bf16, its weights are loaded in bf16.
 
     Raises:
-        ConfigurationError: not a folder that the engine reads, or a shorter context than the recipe's.
+        ConfigurationError: the engine cannot load the folder, or its context is shorter than the recipe's.
     """
     how = recipe.optimisation
     frozen = recipe.lora.rank > 0 and how.precision == "bfloat16"
@@ -71,7 +71,7 @@ def based_on(recipe: Recipe, base: Path) -> tuple[PreTrainedModel, Tokens]:
 
 
 def ready(model: PreTrainedModel) -> PreTrainedModel:
-    """The model with our attention and one-kernel norms, in training mode; changed in place."""
+    """The model with packed attention and fused norms, in training mode; changed in place."""
     training_attention.prepare(model)
     for module in model.modules():
         if isinstance(module, _NORMS):
@@ -82,14 +82,15 @@ def ready(model: PreTrainedModel) -> PreTrainedModel:
 
 
 def _norm(module: Any, x: Tensor) -> Tensor:
-    """RMSNorm in one kernel, and in the type of what it gets: transformers takes seven, and gives fp32."""
+    """RMSNorm in one kernel and in the dtype of its input: transformers uses seven kernels and returns
+    fp32."""
     weight = module.weight.to(x.dtype)
     return rms_norm(x, (x.shape[-1],), weight, module.variance_epsilon)
 
 
 def recompute(model: PreTrainedModel, share: float) -> None:
-    """Let the first layers, this share of all, keep no activations: they are computed again when the
-    gradient needs them. A third more arithmetic there for about a tenth of the memory."""
+    """Use gradient checkpointing in the first layers, this share of all. They take a third more arithmetic
+    and about a tenth of the activation memory."""
     if share <= 0:
         return
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -103,9 +104,9 @@ def parameter_count(model: nn.Module) -> int:
 
 
 def flops_per_token(model: PreTrainedModel, mean_length: float) -> float:
-    """Model FLOPs of training on one token: 6 per weight of the linear layers (4 where it is frozen: it
-    has no gradient), and the causal attention's 6 * length * width * layers. The head is left out, since
-    it reads few rows, and so is what is computed again."""
+    """Model FLOPs of training on one token: 6 per weight of the linear layers (4 for a frozen weight, which
+    has no gradient), plus 6 * length * width * layers for causal attention. The head is left out, since it
+    reads few columns, and so is recomputation."""
     body: Any = model.base_model
     config: Any = model.config
     weights = sum(

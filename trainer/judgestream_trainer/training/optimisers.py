@@ -1,4 +1,4 @@
-"""Optimizers of a recipe, and how their learning rates move."""
+"""Optimizers of a recipe and their learning-rate schedule."""
 
 import math
 from collections.abc import Sequence
@@ -8,17 +8,17 @@ import torch
 from torch import nn
 
 from judgestream_trainer.recipe import Optimisation
-from judgestream_trainer.training.objective import Trainee
+from judgestream_trainer.training.objective import TrainingModel
 
 Rated = tuple[torch.optim.Optimizer, float]
-"""An optimizer and the learning rate at the schedule's top."""
+"""An optimizer and its peak learning rate."""
 
 
-def optimizers(how: Optimisation, trainee: Trainee) -> Sequence[Rated]:
+def optimizers(how: Optimisation, training_model: TrainingModel) -> Sequence[Rated]:
     """AdamW for everything, or Muon (Jordan et al. 2024) for the matrices inside the layers and AdamW for
-    the rest. Fused: the others' temporary copies would be as large as the model."""
-    trained = [p for p in trainee.parameters() if p.requires_grad]
-    matrices = _matrices(trainee) if how.optimizer == "muon" else []
+    the rest. AdamW is fused: the other implementations make temporary copies as large as the model."""
+    trained = [p for p in training_model.parameters() if p.requires_grad]
+    matrices = _matrices(training_model) if how.optimizer == "muon" else []
     inside = {id(p) for p in matrices}
     rest = torch.optim.AdamW(
         [p for p in trained if id(p) not in inside],
@@ -40,7 +40,7 @@ def set_rate(rated: Sequence[Rated], factor: float) -> None:
 
 
 def schedule(step: int, steps: int, *, warmup: float, final: float) -> float:
-    """The learning rate's factor: a straight rise, then a cosine down to `final`."""
+    """The learning-rate factor: linear warm-up, then a cosine down to `final`."""
     rising = max(1, round(steps * warmup))
     if step < rising:
         return (step + 1) / rising
@@ -48,6 +48,6 @@ def schedule(step: int, steps: int, *, warmup: float, final: float) -> float:
     return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def _matrices(trainee: Trainee) -> list[nn.Parameter]:
-    layers: Any = trainee.model.base_model.layers
+def _matrices(training_model: TrainingModel) -> list[nn.Parameter]:
+    layers: Any = training_model.model.base_model.layers
     return [p for p in layers.parameters() if p.dim() == 2 and p.requires_grad]

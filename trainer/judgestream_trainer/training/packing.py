@@ -1,4 +1,4 @@
-"""Sequences -> packed rows: one after the other, none padded, at most so many tokens a row."""
+"""Packing: training sequences concatenated into batches without padding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,21 +6,21 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from judgestream_trainer.training.sequences import IGNORED, Row
+from judgestream_trainer.training.sequences import IGNORED, TrainingSequence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Packed:
-    """Sequences in one row of T tokens, as tensors.
+    """Sequences concatenated into T tokens, as tensors.
 
-    ids, positions (1, T) token ids, and where each stands in its own sequence
+    ids, positions (1, T) token ids, and the position of each in its own sequence
     lengths        of the sequences, in tokens
     at             (n,) the columns that predict a completion token
     targets        (n,) the tokens to predict there
     weights        (n,) 1 on the score line, `explanation_weight` below it
-    flag_at        (m,) where the answer tokens are
+    flag_at        (m,) the columns of the answer tokens
     flags          (m,) 1 where they are wrong
-    end_at         (2 * sequences,) where the answers' end markers stand
+    end_at         (2 * sequences,) the columns of the answers' end markers
     end_scores     (2 * sequences,) the score of the answer that ends there
     """
 
@@ -44,53 +44,61 @@ class Packed:
         return replace(self, **moved)
 
 
-def bins(rows: Sequence[Row], *, tokens: int) -> list[list[Row]]:
-    """The rows' sequences, longest first, each in the first bin with room; a longer one has its own.
+def bins(sequences: Sequence[TrainingSequence], *, tokens: int) -> list[list[TrainingSequence]]:
+    """First-fit decreasing: longest first, each into the first bin with room. A sequence longer than
+    `tokens` has a bin to itself.
 
-    Which bin a sequence lands in changes no result beyond rounding.
+    The bin of a sequence changes no result beyond rounding.
     """
-    filled: list[tuple[int, list[Row]]] = []
-    for row in sorted(rows, key=lambda row: -len(row.ids)):
-        size = len(row.ids)
+    filled: list[tuple[int, list[TrainingSequence]]] = []
+    for sequence in sorted(sequences, key=lambda sequence: -len(sequence.ids)):
+        size = len(sequence.ids)
         for k, (used, held) in enumerate(filled):
             if used + size <= tokens:
-                held.append(row)
+                held.append(sequence)
                 filled[k] = (used + size, held)
                 break
         else:
-            filled.append((size, [row]))
+            filled.append((size, [sequence]))
     return [held for _, held in filled]
 
 
-def pack(rows: Sequence[Row], *, explanation_weight: float) -> Packed:
-    """One packed row. The target of a sequence's last token would be a neighbour's first: it has none."""
+def pack(sequences: Sequence[TrainingSequence], *, explanation_weight: float) -> Packed:
+    """One packed batch. A sequence's last token has no target: it would be the next sequence's first
+    token."""
     starts = [0]
-    for row in rows:
-        starts.append(starts[-1] + len(row.ids))
-    placed = list(zip(starts, rows, strict=False))
+    for sequence in sequences:
+        starts.append(starts[-1] + len(sequence.ids))
+    placed = list(zip(starts, sequences, strict=False))
     marked = [
         (start + k, flag)
-        for start, row in placed
-        for k, flag in enumerate(row.wrong)
+        for start, sequence in placed
+        for k, flag in enumerate(sequence.wrong)
         if flag != IGNORED
     ]
     return Packed(
-        ids=torch.tensor([[one for row in rows for one in row.ids]]),
-        positions=torch.tensor([[k for row in rows for k in range(len(row.ids))]]),
-        lengths=tuple(len(row.ids) for row in rows),
+        ids=torch.tensor([[one for sequence in sequences for one in sequence.ids]]),
+        positions=torch.tensor([[k for sequence in sequences for k in range(len(sequence.ids))]]),
+        lengths=tuple(len(sequence.ids) for sequence in sequences),
         at=torch.tensor(
-            [start + k - 1 for start, row in placed for k in range(row.prompt, len(row.ids))]
+            [
+                start + k - 1
+                for start, sequence in placed
+                for k in range(sequence.prompt, len(sequence.ids))
+            ]
         ),
-        targets=torch.tensor([one for row in rows for one in row.ids[row.prompt :]]),
+        targets=torch.tensor(
+            [one for sequence in sequences for one in sequence.ids[sequence.prompt :]]
+        ),
         weights=torch.tensor(
             [
-                1.0 if k < row.score_tokens else explanation_weight
-                for row in rows
-                for k in range(len(row.ids) - row.prompt)
+                1.0 if k < sequence.score_tokens else explanation_weight
+                for sequence in sequences
+                for k in range(len(sequence.ids) - sequence.prompt)
             ]
         ),
         flag_at=torch.tensor([column for column, _ in marked], dtype=torch.long),
         flags=torch.tensor([flag for _, flag in marked]),
-        end_at=torch.tensor([start + end for start, row in placed for end in row.ends]),
-        end_scores=torch.tensor([score for row in rows for score in row.scores]),
+        end_at=torch.tensor([start + end for start, sequence in placed for end in sequence.ends]),
+        end_scores=torch.tensor([score for sequence in sequences for score in sequence.scores]),
     )

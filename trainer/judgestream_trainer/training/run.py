@@ -1,4 +1,4 @@
-"""Training a judge: from nothing on the generated tasks, or a base on judged examples."""
+"""Training runs: from nothing on generated tasks, or fine-tuning a base on judged examples."""
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -18,28 +18,30 @@ from judgestream_trainer.failure import TrainingFailed
 from judgestream_trainer.files import whole_folder
 from judgestream_trainer.recipe import Recipe
 from judgestream_trainer.tasks import FAMILIES, items
-from judgestream_trainer.training.checkpointing import States, digest_of
+from judgestream_trainer.training.checkpointing import Checkpointer, digest_of
 from judgestream_trainer.training.data_order import Stream, supply
 from judgestream_trainer.training.distributed import World, joined, shard
 from judgestream_trainer.training.export import fingerprint, plain_weights, write_weights
-from judgestream_trainer.training.loop import Outcome, Report, loop, silent
+from judgestream_trainer.training.loop import OnStep, Outcome, ignore, loop
 from judgestream_trainer.training.lora import adapt, adapter_tensors, write_adapter
 from judgestream_trainer.training.model import based_on, fresh, recompute
-from judgestream_trainer.training.objective import Heads, Trainee
+from judgestream_trainer.training.objective import AuxiliaryHeads, TrainingModel
 from judgestream_trainer.training.tokenizer import train_tokenizer
 
 CORPUS_ITEMS = 1500
-"""Items per family whose text the tokenizer's merges are learned from."""
+"""Items per family whose text trains the tokenizer."""
 
-STATES = "states"
+CHECKPOINTS = "states"
+"""Folder of the training checkpoints in the work folder."""
+
 ADAPTER = "adapter"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trained:
-    """What training leaves behind; the guiding heads are thrown away. `seconds` is wall time.
+    """A trained model, without its auxiliary heads. `seconds` is wall time.
 
-    `finished` is False when it was asked to stop.
+    `finished` is False when training was stopped.
     """
 
     model: PreTrainedModel
@@ -52,19 +54,19 @@ class Trained:
 
 
 def train(
-    recipe: Recipe, report: Report = silent, *, work: Path | None = None, resume: bool = False
+    recipe: Recipe, on_step: OnStep = ignore, *, work: Path | None = None, resume: bool = False
 ) -> Trained:
-    """Train the recipe's judge from nothing. `work` is a folder for states to resume from.
+    """Train the recipe's judge from nothing. `work` is the folder of the training checkpoints.
 
-    Deterministic: one thread, derived seeds, deterministic kernels. Another CPU may round differently,
-    so elsewhere expect the same card, not the same bytes.
+    Deterministic: one thread, derived seeds, deterministic kernels. Another CPU may round differently: expect
+    the same card there, not the same bytes.
     """
     with joined() as world, repeatable():
         tokenizer = build_tokenizer(recipe)
         tokens = Tokens.of(tokenizer, eos=frozenset({int(tokenizer.eos_token_id)}))
         model = fresh(recipe, tokenizer)
         outcome = train_model(
-            recipe, model, tokens, None, world, report=report, work=work, resume=resume
+            recipe, model, tokens, None, world, on_step=on_step, work=work, resume=resume
         )
     return _trained(model, tokenizer, outcome)
 
@@ -75,23 +77,23 @@ def fine_tune(
     *,
     base: Path,
     out: Path,
-    report: Report = silent,
+    on_step: OnStep = ignore,
     work: Path | None = None,
     resume: bool = False,
 ) -> Path | None:
-    """Train the base in folder `base` and leave a Hugging Face folder (no manifest yet) in `out`.
+    """Fine-tune the model in folder `base` and write a Hugging Face folder (without a manifest) to `out`.
 
-    examples  what to train on; None: the recipe's generated tasks
-    work      a folder for states to resume from
-    Under LoRA the weights in `out` are merged, and the adapter alone, as peft reads it, is in `out`/adapter.
-    None when training was asked to stop (SIGTERM): its state is saved, `out` is not written.
+    examples  training data; None: the recipe's generated tasks
+    work      folder of the training checkpoints
+    With LoRA the weights in `out` are merged, and `out`/adapter holds the adapter in peft's format.
+    None when SIGTERM stopped training: a checkpoint is saved and `out` is not written.
 
     Raises:
-        ConfigurationError: the base and the recipe do not fit, or a state is of another training.
-        TrainingFailed: nothing of the examples could be trained on, the loss became NaN or infinite, or no
-            weight changed: `out` is not written.
+        ConfigurationError: base and recipe do not match, or a checkpoint belongs to a different training.
+        TrainingFailed: no example could be trained on, the loss became NaN or infinite, or no weight changed:
+            `out` is not written.
     """
-    # what a judge is stored in: fp32 only where that is what it was trained in
+    # a judge is stored in fp32 only if it was trained in fp32
     exact = recipe.optimisation.precision == "float32"
     stored = None if exact else torch.bfloat16
     with joined() as world, deterministic():
@@ -100,7 +102,7 @@ def fine_tune(
             adapt(model, recipe.lora, seed=recipe.seed)
         before = fingerprint(model, stored)
         outcome = train_model(
-            recipe, model, tokens, examples, world, report=report, work=work, resume=resume
+            recipe, model, tokens, examples, world, on_step=on_step, work=work, resume=resume
         )
         if not outcome.finished:
             return None
@@ -126,21 +128,21 @@ def train_model(
     examples: Sequence[Example] | None,
     world: World,
     *,
-    report: Report = silent,
+    on_step: OnStep = ignore,
     work: Path | None = None,
     resume: bool = False,
 ) -> Outcome:
-    """Train this model in place, on the examples or (None) on the recipe's tasks."""
+    """Train a model in place, on the examples or (None) on the recipe's tasks."""
     how = recipe.optimisation
     recompute(model, how.recompute)
-    trainee = Trainee(model, _heads(recipe, model), _kernel(recipe, model, world))
-    shard(trainee, world, how.precision)
+    training_model = TrainingModel(model, _heads(recipe, model), _kernel(recipe, model, world))
+    shard(training_model, world, how.precision)
     stream = Stream(recipe=recipe, supply=supply(recipe, examples), tokens=tokens)
-    states = None
+    checkpointer = None
     if work is not None:
         data = "tasks" if examples is None else digest_of([asdict(one) for one in examples])
-        states = States(
-            folder=work / STATES,
+        checkpointer = Checkpointer(
+            folder=work / CHECKPOINTS,
             identity={"recipe": digest_of(asdict(recipe)), "data": data},
             batch=how.batch,
             save_every=recipe.records.save_every,
@@ -148,11 +150,18 @@ def train_model(
             resume=resume,
         )
     with stopping() as stop:
-        return loop(trainee, stream, world, report=report, states=states, stop=stop)
+        return loop(
+            training_model,
+            stream,
+            world,
+            on_step=on_step,
+            checkpointer=checkpointer,
+            stop=stop,
+        )
 
 
 def build_tokenizer(recipe: Recipe) -> PreTrainedTokenizerFast:
-    """The recipe's tokenizer, its merges learned from training items only."""
+    """The recipe's tokenizer, trained on training items only."""
     texts = (
         text
         for family in FAMILIES.values()
@@ -169,7 +178,7 @@ def build_tokenizer(recipe: Recipe) -> PreTrainedTokenizerFast:
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Deterministic kernels, and one thread: the same bits however many cores there are."""
+    """Deterministic kernels and one thread: the same bits for any number of cores."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -183,35 +192,36 @@ def repeatable() -> Iterator[None]:
 def deterministic() -> Iterator[None]:
     """Deterministic kernels, on CPUs."""
     fill: Any = torch.utils.deterministic
-    was, filled = torch.are_deterministic_algorithms_enabled(), fill.fill_uninitialized_memory
+    before, filled = torch.are_deterministic_algorithms_enabled(), fill.fill_uninitialized_memory
     torch.use_deterministic_algorithms(not torch.cuda.is_available())
-    fill.fill_uninitialized_memory = False  # a guard against bugs, 5 % of time
+    # a guard against bugs that costs 5 % of the time
+    fill.fill_uninitialized_memory = False
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(was)
+        torch.use_deterministic_algorithms(before)
         fill.fill_uninitialized_memory = filled
 
 
 @contextmanager
 def stopping() -> Iterator[Callable[[], bool]]:
-    """Whether SIGTERM has come. Outside the main thread nobody can listen for it: then it never has."""
-    asked: list[int] = []
+    """A function that tells whether SIGTERM has arrived; always False outside the main thread."""
+    received: list[int] = []
     try:
-        before = signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
+        before = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
     except ValueError:
         yield lambda: False
         return
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(received)
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _heads(recipe: Recipe, model: PreTrainedModel) -> Heads | None:
+def _heads(recipe: Recipe, model: PreTrainedModel) -> AuxiliaryHeads | None:
     if not recipe.optimisation.flag_weight:
         return None
-    return Heads(int(model.config.hidden_size), int(model.config.num_hidden_layers))
+    return AuxiliaryHeads(int(model.config.hidden_size), int(model.config.num_hidden_layers))
 
 
 def _kernel(recipe: Recipe, model: PreTrainedModel, world: World) -> training_attention.Kernel:
@@ -229,7 +239,7 @@ def _kernel(recipe: Recipe, model: PreTrainedModel, world: World) -> training_at
 def _trained(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, outcome: Outcome
 ) -> Trained:
-    done = outcome.training
+    done = outcome.progress
     return Trained(
         model=model,
         tokenizer=tokenizer,

@@ -1,4 +1,4 @@
-"""Visits -> token sequences: what is read, what is supervised, and which answer tokens are wrong."""
+"""Training sequences: token ids with what is supervised and which answer tokens are wrong."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,14 +17,14 @@ _END = ANSWER.partition("{answer}")[2].index("[")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class TrainingSequence:
     """One training sequence.
 
     ids            prompt, then completion
     prompt         how many of the ids belong to the prompt
     score_tokens   how many completion tokens make up the score line, its newline included
-    wrong          per prompt id: 1 wrong answer token, 0 right answer token, `IGNORED` no answer token
-    ends           where each answer's end marker stands
+    wrong          per prompt id: 1 wrong answer token, 0 right answer token, `IGNORED` not an answer token
+    ends           the index of each answer's end marker
     scores         the two answers' scores, in shown order
     """
 
@@ -38,47 +38,48 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
-    """A visit as it may be trained on.
+    """A visit, encoded for training.
 
-    row     None when it may not
-    notes   what was done to it, or why it is left out; empty when it fits as it is
+    sequence         None when the visit is left out
+    notes            what was changed, or why it is left out; empty when it fits unchanged
     prompt, length   tokens of the prompt and of the whole; 0 when it could not be encoded
     """
 
-    row: Row | None
+    sequence: TrainingSequence | None
     notes: tuple[str, ...] = ()
     prompt: int = 0
     length: int = 0
 
 
-UNNAMED = "explanations left out: not settled which answer they speak of once exchanged"
-OFF_GRID = "scores that the template cannot write without changing the winner, left out"
+UNNAMED = "explanations left out: unclear which answer they refer to after the exchange"
+OFF_GRID = "scores that the template cannot express without changing the winner, left out"
 ROUNDED = "scores moved to the template's labels"
 MERGED = "tokenizer merges prompt and score line, left out"
 
 
 def prepared(visit: Visit, tokens: Tokens, recipe: Recipe, *, explain: bool) -> Prepared:
-    """Encode a visit by a recipe: its scores on the template's grid, its tokens within the recipe's size."""
+    """Encode a visit by a recipe: scores rounded to the template's labels, tokens within the recipe's
+    size."""
     labels = template(recipe.template).forms[visit.form].grammar.values
     scores = on_grid(visit.judgement.scores, labels)
     if scores is None:
-        return Prepared(row=None, notes=(OFF_GRID,))
+        return Prepared(sequence=None, notes=(OFF_GRID,))
     notes: tuple[str, ...] = () if scores == visit.judgement.scores else (ROUNDED,)
     if visit.unnamed:
         notes = (*notes, UNNAMED)
     visit = replace(visit, judgement=replace(visit.judgement, scores=scores))
     try:
-        row = encode(visit, tokens, explain=explain)
+        sequence = encode(visit, tokens, explain=explain)
     except ValueError:
-        return Prepared(row=None, notes=(MERGED,))
-    fitted, trouble = fit(row, recipe.size, recipe.optimisation.over_long)
+        return Prepared(sequence=None, notes=(MERGED,))
+    fitted, trouble = fit(sequence, recipe.size, recipe.optimisation.over_long)
     if trouble:
         notes = (*notes, trouble) if fitted else (trouble,)
-    return Prepared(row=fitted, notes=notes, prompt=row.prompt, length=len(row.ids))
+    return Prepared(sequence=fitted, notes=notes, prompt=sequence.prompt, length=len(sequence.ids))
 
 
-def encode(visit: Visit, tokens: Tokens, *, explain: bool) -> Row:
-    """A visit's token row. Without `explain` the completion ends with the score line.
+def encode(visit: Visit, tokens: Tokens, *, explain: bool) -> TrainingSequence:
+    """A visit's token sequence. Without `explain` the completion ends with the score line.
 
     Prompt and completion are tokenised as one text, as JudgeLM does and as the engine reads: a
     SentencePiece tokenizer would put a space before a completion that stands alone.
@@ -97,7 +98,7 @@ def encode(visit: Visit, tokens: Tokens, *, explain: bool) -> Row:
     offsets = [*[(0, 0)] * len(tokens.start), *spans]
     ended = len(prompt) + len(line)
     first, second = visit.judgement.scores
-    return Row(
+    return TrainingSequence(
         ids=(*ids, min(tokens.eos)) if below else tuple(ids),
         prompt=len(alone),
         score_tokens=sum(left < ended for left, _ in offsets[len(alone) :]),
@@ -108,34 +109,39 @@ def encode(visit: Visit, tokens: Tokens, *, explain: bool) -> Row:
 
 
 def written(visit: Visit) -> tuple[Layout, str, str]:
-    """The prompt, the score line, and the explanation that goes below it."""
+    """The prompt, the score line, and the explanation below it."""
     example, judgement = visit.example, visit.judgement
     first, second = (f"{score:g}" for score in judgement.scores)
     if visit.form == "single":
         single = JUDGELM.forms["single"].layout
         layout = single(example.question, example.answers[1:], example.reference)
-        return layout, f" {second}\n", ""  # it speaks of an answer that is not shown
+        # the explanation refers to an answer that is not shown
+        return layout, f" {second}\n", ""
     reference = example.reference if visit.with_reference else None
     layout = JUDGELM.forms["pair"].layout(example.question, example.answers, reference)
     return layout, f"{first} {second}\n", judgement.explanation
 
 
-def fit(row: Row, size: Size, over_long: str) -> tuple[Row | None, str]:
-    """The row as it may be trained on, and what was wrong with it ("" when it fits as it is).
+def fit(
+    sequence: TrainingSequence, size: Size, over_long: str
+) -> tuple[TrainingSequence | None, str]:
+    """The sequence within the size limits, or None, and what was wrong with it ("" when it fits unchanged).
 
-    A row without a supervised token has no loss, so it is always left out.
+    A sequence without a supervised token has no loss, so it is always left out.
     """
-    if len(row.ids) <= size.context and row.prompt <= size.max_input:
-        return row, ""
+    if len(sequence.ids) <= size.context and sequence.prompt <= size.max_input:
+        return sequence, ""
     if over_long == "drop":
-        long = "prompt" if row.prompt > size.max_input else "completion"
+        long = "prompt" if sequence.prompt > size.max_input else "completion"
         return None, f"{long} too long, left out"
-    if row.prompt >= size.context:
+    if sequence.prompt >= size.context:
         return None, "prompt fills the context, left out"
-    left = size.context - row.prompt
-    if len(row.ids) <= size.context:
-        return row, ""
-    cut = replace(row, ids=row.ids[: size.context], score_tokens=min(row.score_tokens, left))
+    left = size.context - sequence.prompt
+    if len(sequence.ids) <= size.context:
+        return sequence, ""
+    cut = replace(
+        sequence, ids=sequence.ids[: size.context], score_tokens=min(sequence.score_tokens, left)
+    )
     return cut, "target cut on the right"
 
 
@@ -149,11 +155,12 @@ def _ends(offsets: Sequence[tuple[int, int]], layout: Layout) -> tuple[int, int]
 
 
 def _flags(offsets: Sequence[tuple[int, int]], layout: Layout, visit: Visit) -> list[float]:
-    """Per prompt token: whether it is part of an answer, and wrong there."""
+    """Per prompt token: 1 wrong, 0 right, `IGNORED` outside the answers."""
     flags = [IGNORED] * len(offsets)
     for k, (start, stop) in enumerate(layout.slots):
+        # in the single form the first slot holds the reference
         if visit.form == "single" and k == 0:
-            continue  # the reference stands there
+            continue
         shown = layout.text[start:stop]
         moved = places(visit.example.answers[k], shown)
         marks = [
@@ -165,17 +172,17 @@ def _flags(offsets: Sequence[tuple[int, int]], layout: Layout, visit: Visit) -> 
 
 
 def places(text: str, shown: str) -> list[int]:
-    """Where every character of a text stands in the text as it is shown, and where its end does.
+    """The index in the rendered text of every character of a text, and of its end.
 
-    Rendering only ever puts characters in (it breaks markers), so the text's characters are found in order.
+    Rendering only inserts characters (to escape markers), so the text's characters are found in order.
     """
-    found: list[int] = []
-    at = 0
+    indices: list[int] = []
+    index = 0
     for character in text:
-        at = shown.index(character, at)
-        found.append(at)
-        at += 1
-    return [*found, len(shown)]
+        index = shown.index(character, index)
+        indices.append(index)
+        index += 1
+    return [*indices, len(shown)]
 
 
 def _mark(

@@ -1,7 +1,8 @@
-"""The tiny judge's tokenizer: byte-level BPE, single digits, the template's fixed pieces as one token each.
+"""The tokenizer of judges trained from nothing: byte-level BPE, single digits, one token per fixed piece of
+the template.
 
-The prompt's text stays JudgeLM's, byte for byte; only its cost changes: about 6 tokens for the frame
-instead of 250. Any text can be tokenised, since all 256 bytes are in the vocabulary.
+The prompt's text stays JudgeLM's, byte for byte; its fixed text costs about 6 tokens instead of 250. Any text
+can be tokenised, since all 256 bytes are in the vocabulary.
 """
 
 from collections.abc import Iterable
@@ -13,16 +14,12 @@ from transformers import PreTrainedTokenizerFast
 from judgestream.core.templates import JUDGELM
 
 UNK, BOS, EOS = "<unk>", "<s>", "</s>"
-_HOLES = (
-    "\ue000",
-    "\ue001",
-    "\ue002",
-    "\ue003",
-)  # private-use characters: no template contains them
+# private-use characters: no template contains them
+_HOLES = ("\ue000", "\ue001", "\ue002", "\ue003")
 
 
 def fixed_pieces() -> tuple[str, ...]:
-    """What the template writes around question, reference and answers, cut at those holes."""
+    """The template's text around question, reference and answers."""
     render = JUDGELM.forms["pair"].render
     question, first, second, reference = _HOLES
     pieces: dict[str, None] = {}
@@ -31,17 +28,17 @@ def fixed_pieces() -> tuple[str, ...]:
         for hole in _HOLES:
             text = text.replace(hole, "\x00")
         pieces.update(dict.fromkeys(piece for piece in text.split("\x00") if piece))
-    found = tuple(pieces)
-    for one, other in combinations(found, 2):
-        if one in other or other in one:
-            raise ValueError(f"template pieces contain each other: {one!r} and {other!r}")
-    return found
+    fixed = tuple(pieces)
+    for first, second in combinations(fixed, 2):
+        if first in second or second in first:
+            raise ValueError(f"template pieces contain each other: {first!r} and {second!r}")
+    return fixed
 
 
 def train_tokenizer(
     texts: Iterable[str], *, vocab_size: int, max_tokens: int
 ) -> PreTrainedTokenizerFast:
-    """A tokenizer whose merges are learned from `texts`, as plain transformers would load it.
+    """A tokenizer with merges learned from `texts`, in the form that transformers loads.
 
     `<s>` comes first in every encoding. The fixed pieces are ordinary added tokens, not special ones: they
     stay in the text when it is decoded.

@@ -101,7 +101,7 @@ def _others(store: Any, root: str) -> str:
     try:
         entries = store.ls(root, detail=False)
     except Exception:  # only a hint
-        return ": name the folder that `python -m judgestream_trainer publish` printed"
+        return ": name the folder that `judgestream publish` printed"
     names = sorted(str(entry).rstrip("/").rpartition("/")[2] for entry in entries)[:10]
     return f": name the checkpoint's own folder; there are {', '.join(names)}" if names else ""
 

@@ -15,6 +15,7 @@ from judgestream.apps.cli.stack import demo, status, up
 from judgestream.apps.cli.submit import command as submit
 from judgestream.apps.cli.verdicts import commands as verdicts
 from judgestream.terminal.guard import GuardedGroup, plain_output, quieten
+from judgestream_trainer.commands import mount
 
 main = typer.Typer(
     cls=GuardedGroup,
@@ -71,3 +72,6 @@ main.command()(up.up)
 main.command()(up.down)
 main.command()(status.status)
 main.command()(demo.demo)
+
+# Making judges: options and help texts need no torch
+mount(main)

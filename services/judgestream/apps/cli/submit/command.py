@@ -26,6 +26,7 @@ from judgestream.core.types import Label, Status
 from judgestream.settings import load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode, TimeRanOut
+from judgestream.terminal.mapped_files import Join, Map, files_and_columns
 from judgestream.terminal.output import OutputFormat, ProgressCounter, json_line, note
 
 CONTENT_TYPES = {ContentType.PROTOBUF: PROTOBUF, ContentType.JSON: JSON}
@@ -34,8 +35,8 @@ CONTENT_TYPES = {ContentType.PROTOBUF: PROTOBUF, ContentType.JSON: JSON}
 def submit(
     files: submit_options.Files,
     source: submit_options.From = None,
-    map_: submit_options.Map = None,
-    join: submit_options.Join = None,
+    map_: Map = None,
+    join: Join = None,
     skip_bad: submit_options.SkipBad = None,
     wait: submit_options.Wait = False,
     timeout: submit_options.Timeout = 600.0,
@@ -81,13 +82,12 @@ def submit(
         _send(requests, kind, skips, form, timeout if wait else None)
 
 
-def _arguments(files: Sequence[str], entries: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """The files, and the entries of --map. In `--map a=b c=d` the second entry arrives as a file."""
-    rest = [name for name in files if entries and "=" in name and not Path(name).exists()]
-    paths = [Path(name) for name in files if name not in rest]
+def _arguments(arguments: Sequence[str], entries: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """The files, at least one, and the entries of --map."""
+    paths, columns = files_and_columns(arguments, entries)
     if not paths:
         raise ConfigurationError("no file given: name one, or - for standard input")
-    return paths, [*entries, *rest]
+    return paths, columns
 
 
 def _show(source: Source, content_type: str, skips: Skips, form: OutputFormat) -> None:

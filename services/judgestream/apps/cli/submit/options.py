@@ -30,23 +30,6 @@ From = Annotated[
         "--from", metavar="FORMAT", help=f"{', '.join(FORMATS)}; default: recognised by the fields"
     ),
 ]
-Map = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map",
-        metavar="FIELD=COLUMN",
-        help="map fields to columns: question=prompt answer_a=response1 ...;"
-        " a column may be a path such as choices.0.text",
-    ),
-]
-Join = Annotated[
-    str | None,
-    typer.Option(
-        "--join",
-        metavar="FIELD",
-        help="pair single answers to the same question (or with the same value of FIELD)",
-    ),
-]
 SkipBad = Annotated[
     Path | None,
     typer.Option(
