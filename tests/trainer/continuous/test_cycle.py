@@ -1,4 +1,4 @@
-"""One round with real judges: only a better one is published, and a crash repeats nothing that was done."""
+"""A training cycle with real judges: only a better one is published; a crash repeats no finished step."""
 
 import json
 import shutil
@@ -33,11 +33,11 @@ QUIET = Console(quiet=True)
 
 
 class Killed(BaseException):
-    """As SIGKILL: nobody cleans up."""
+    """Like SIGKILL: no clean-up runs."""
 
 
 class Lab:
-    """A base that has forgotten its skill, and a training that gives a judge; counts what is done.
+    """A damaged base, and a fake training that copies a judge; counts the calls.
 
     `outcome` is the folder that training copies: the bundled judge (better), or the base itself.
     """
@@ -121,7 +121,7 @@ def test_no_held_out_question_is_trained_on() -> None:
 def test_a_better_judge_is_published_with_card_lineage_and_decision(
     lab: Lab, tmp_path: Path
 ) -> None:
-    result = training_cycle(lab.settings(), lab.inputs(), tmp_path / "round", QUIET)
+    result = training_cycle(lab.settings(), lab.inputs(), tmp_path / "cycle", QUIET)
     assert result.location == "memory://candidate"
     assert result.reasons == []
     manifest = read_manifest(result.candidate)
@@ -131,73 +131,69 @@ def test_a_better_judge_is_published_with_card_lineage_and_decision(
     assert manifest.data["base"]["digest"] != manifest.digest
     assert manifest.data["examples"]["train"] == len(lab.inputs().sides[Side.TRAIN])
     assert manifest.evaluation["with_reference"]["accuracy"] > 0.8
-    told = decision(tmp_path / "round")
-    assert told["publish"] is True
-    assert len(told["findings"]) == 8  # type: ignore[arg-type]
-    assert sorted(p.name for p in (tmp_path / "round").iterdir()) == ["candidate", "decision.json"]
+    record = decision(tmp_path / "cycle")
+    assert record["publish"] is True
+    assert len(record["findings"]) == 8  # type: ignore[arg-type]
+    assert sorted(p.name for p in (tmp_path / "cycle").iterdir()) == ["candidate", "decision.json"]
 
 
 def test_a_worse_judge_is_not_published_and_the_decision_says_why(lab: Lab, tmp_path: Path) -> None:
     lab.outcome = lab.base
     inputs = replace(lab.inputs(), current=TINY, best=TINY)
-    result = training_cycle(lab.settings(), inputs, tmp_path / "round", QUIET)
+    result = training_cycle(lab.settings(), inputs, tmp_path / "cycle", QUIET)
     assert result.location == ""
     assert any("accuracy" in reason for reason in result.reasons)
     assert lab.published == []
-    assert decision(tmp_path / "round")["publish"] is False
+    assert decision(tmp_path / "cycle")["publish"] is False
 
 
-def test_a_judge_that_is_surely_better_than_the_best_is_told_to_be_the_best(
-    lab: Lab, tmp_path: Path
-) -> None:
-    result = training_cycle(lab.settings(), lab.inputs(), tmp_path / "round", QUIET)
+def test_a_judge_that_is_significantly_better_becomes_the_best(lab: Lab, tmp_path: Path) -> None:
+    result = training_cycle(lab.settings(), lab.inputs(), tmp_path / "cycle", QUIET)
     assert json.loads(result.evidence).keys() == {"with_reference", "without_reference"}
 
 
-def test_a_judge_that_beats_a_weak_current_one_is_still_held_against_the_best(
+def test_a_judge_that_beats_a_weak_current_one_is_still_compared_with_the_best(
     lab: Lab, tmp_path: Path
 ) -> None:
     lab.outcome = lab.base
     inputs = replace(lab.inputs(), best=TINY)
-    result = training_cycle(lab.settings(), inputs, tmp_path / "round", QUIET)
+    result = training_cycle(lab.settings(), inputs, tmp_path / "cycle", QUIET)
     assert (result.location, result.evidence) == ("", "")
     assert any("against the best judge so far" in reason for reason in result.reasons)
 
 
 def test_too_few_held_out_examples_publish_nothing(lab: Lab, tmp_path: Path) -> None:
     settings = replace(lab.settings(), limits=Limits(least_examples=10_000))
-    result = training_cycle(settings, lab.inputs(), tmp_path / "round", QUIET)
+    result = training_cycle(settings, lab.inputs(), tmp_path / "cycle", QUIET)
     assert lab.published == []
     assert "10000 are needed" in result.reasons[0]
 
 
-def test_a_training_that_fails_is_a_no_with_its_reason(lab: Lab, tmp_path: Path) -> None:
+def test_a_failed_training_publishes_nothing_and_keeps_its_reason(lab: Lab, tmp_path: Path) -> None:
     def fail(examples: Sequence[Example], base: Path, work: Path) -> Path:
         raise FloatingPointError("the loss of step 3 is nan")
 
     settings = replace(lab.settings(), fine_tune=fail)
-    result = training_cycle(settings, lab.inputs(), tmp_path / "round", QUIET)
+    result = training_cycle(settings, lab.inputs(), tmp_path / "cycle", QUIET)
     assert result.reasons == ["training failed: the loss of step 3 is nan"]
     assert lab.published == []
 
 
-def test_a_judge_that_cannot_be_read_is_never_published(lab: Lab, tmp_path: Path) -> None:
-    mute = weak(tmp_path / "mute")
-    weights = load_file(mute / "model.safetensors")
+def test_a_judge_with_unreadable_replies_is_never_published(lab: Lab, tmp_path: Path) -> None:
+    unreadable = weak(tmp_path / "unreadable")
+    weights = load_file(unreadable / "model.safetensors")
     generator = torch.Generator().manual_seed(1)
     noise = {name: torch.randn(t.shape, generator=generator) for name, t in weights.items()}
-    save_file(noise, mute / "model.safetensors", metadata={"format": "pt"})
-    lab.outcome = mute
-    result = training_cycle(lab.settings(), lab.inputs(), tmp_path / "round", QUIET)
+    save_file(noise, unreadable / "model.safetensors", metadata={"format": "pt"})
+    lab.outcome = unreadable
+    result = training_cycle(lab.settings(), lab.inputs(), tmp_path / "cycle", QUIET)
     assert result.location == ""
     assert any("unreadable" in reason for reason in result.reasons)
 
 
 @pytest.mark.parametrize("moment", ["half of training", "deciding"])
-def test_a_killed_round_goes_on_where_it_was_and_publishes_once(
-    lab: Lab, tmp_path: Path, moment: str
-) -> None:
-    folder = tmp_path / "round"
+def test_a_killed_cycle_continues_and_publishes_once(lab: Lab, tmp_path: Path, moment: str) -> None:
+    folder = tmp_path / "cycle"
     lab.die_after = moment
     with pytest.raises(Killed):
         training_cycle(lab.settings(), lab.inputs(), folder, QUIET)
@@ -208,12 +204,12 @@ def test_a_killed_round_goes_on_where_it_was_and_publishes_once(
     assert lab.published == [read_manifest(result.candidate).digest]
 
 
-def test_being_asked_to_stop_leaves_the_round_open(lab: Lab, tmp_path: Path) -> None:
+def test_a_stop_leaves_the_cycle_open(lab: Lab, tmp_path: Path) -> None:
     def stop(examples: Sequence[Example], base: Path, work: Path) -> Path:
         raise Stopped
 
     with pytest.raises(Stopped):
         training_cycle(
-            replace(lab.settings(), fine_tune=stop), lab.inputs(), tmp_path / "round", QUIET
+            replace(lab.settings(), fine_tune=stop), lab.inputs(), tmp_path / "cycle", QUIET
         )
-    assert not (tmp_path / "round" / "decision.json").exists()
+    assert not (tmp_path / "cycle" / "decision.json").exists()

@@ -1,4 +1,4 @@
-"""What is stored once stays once: redeliveries, corrections, tombstones, rounds, and a killed process."""
+"""The store under redelivery, corrections, tombstones, training cycles and SIGKILL."""
 
 import signal
 import subprocess
@@ -53,7 +53,7 @@ def test_a_redelivered_example_changes_nothing(store: Store) -> None:
     assert store.new_count() == 3
 
 
-def test_an_example_that_a_round_has_had_is_not_new_again_unless_it_was_changed(
+def test_an_example_that_a_cycle_has_used_is_new_again_only_if_it_changed(
     store: Store,
 ) -> None:
     store.add([sent(example("a")), sent(example("b"))])
@@ -71,7 +71,7 @@ def test_an_example_that_a_round_has_had_is_not_new_again_unless_it_was_changed(
     ]
 
 
-def test_a_tombstone_takes_an_example_back(store: Store) -> None:
+def test_a_tombstone_deletes_an_example(store: Store) -> None:
     store.add([sent(example("a")), sent(example("b"))])
     empty = UndecodableRecord("empty")
     gone: Incoming[TrainingExample] = Incoming(record=record(None, key="a"), message=empty)
@@ -80,7 +80,7 @@ def test_a_tombstone_takes_an_example_back(store: Store) -> None:
     assert [one.id for one in store.examples()] == ["b"]
 
 
-def test_what_is_no_example_is_kept_with_its_reason_and_counted_once(store: Store) -> None:
+def test_an_invalid_record_is_kept_with_its_reason_and_counted_once(store: Store) -> None:
     bad: Incoming[TrainingExample] = Incoming(
         record=record(b"\xff", offset=7), message=UndecodableRecord("no")
     )
@@ -145,8 +145,8 @@ def test_an_odd_record_is_set_aside_with_a_short_reason_and_the_rest_is_stored(
     assert [one.id for one in store.examples()] == ["a", "b"]
 
 
-def test_an_empty_record_is_no_tombstone(store: Store) -> None:
-    """Null takes an example back; no bytes at all are a record that says nothing."""
+def test_an_empty_record_is_not_a_tombstone(store: Store) -> None:
+    """A null value deletes an example; zero bytes are an invalid record."""
     store.add([sent(example("a"))])
     empty = Incoming(record=record(b"", key="a", offset=1), message=TrainingExample())
     assert store.add([empty]) == BatchCounts(rejected=1)
@@ -167,7 +167,7 @@ def test_odd_text_is_kept_as_it_is(store: Store, text: str) -> None:
     assert store.examples() == [one]
 
 
-def test_a_round_that_was_left_open_is_found_again_with_the_same_examples(tmp_path: Path) -> None:
+def test_an_open_cycle_is_found_again_with_the_same_examples(tmp_path: Path) -> None:
     first = Store(tmp_path / "store.sqlite")
     first.add([sent(example("a"))])
     number = first.open_cycle()
@@ -181,14 +181,14 @@ def test_a_round_that_was_left_open_is_found_again_with_the_same_examples(tmp_pa
     assert again.current() == tmp_path / "judge"
 
 
-def test_the_last_published_round_is_the_current_one(store: Store) -> None:
+def test_the_judge_that_was_published_last_is_the_current_one(store: Store) -> None:
     assert store.current() is None
     for outcome, folder in ((PUBLISHED, "one"), ("refused", "two")):
         store.close_cycle(store.open_cycle(), outcome, Path(folder))
     assert store.current() == Path("one")
 
 
-def test_the_best_judge_stays_until_another_is_crowned(store: Store) -> None:
+def test_the_best_judge_stays_until_another_replaces_it(store: Store) -> None:
     assert store.best() is None
     store.set_best(1, Path("one"), "{}")
     store.close_cycle(store.open_cycle(), PUBLISHED, Path("two"))
@@ -197,7 +197,7 @@ def test_the_best_judge_stays_until_another_is_crowned(store: Store) -> None:
     assert store.best() == Path("three")
 
 
-def test_what_add_returned_for_outlives_a_kill(tmp_path: Path) -> None:
+def test_a_stored_batch_survives_a_kill(tmp_path: Path) -> None:
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"

@@ -110,7 +110,7 @@ def test_an_interrupted_upload_is_completed_and_shows_no_manifest_before(
     checkpoint: Path, url: str
 ) -> None:
     class Killed(BaseException):
-        """As SIGKILL: nobody cleans up."""
+        """Like SIGKILL: no clean-up runs."""
 
     def die(name: str, size: int) -> None:
         if len(done) == 2:

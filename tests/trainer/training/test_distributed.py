@@ -1,4 +1,4 @@
-"""Two processes train as one does: same losses, same weights, and a state that goes on."""
+"""Two processes train like one: same losses, same weights, and checkpoints that resume."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tests.trainer import small
 HOW = {"optimizer": "adamw", "steps": 6, "row_tokens": 200, "clip": 1.0}
 
 
-# name, optimizer, LoRA rank, steps until SIGTERM (of 6), whether states are kept and gone on from
+# name, optimizer, LoRA rank, steps until SIGTERM (of 6), whether checkpoints are kept and resumed
 JOBS = (
     ("adamw", "adamw", 0, 6, False),
     ("muon", "muon", 0, 6, False),
@@ -31,7 +31,7 @@ JOBS = (
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes leave that run all jobs, knowing of each other as torchrun's do."""
+    """The output of two processes that run all jobs, started as torchrun does."""
     folder = tmp_path_factory.mktemp("world")
     small.base(folder / "base")
     sockets = [socket.socket() for _ in JOBS]
@@ -89,7 +89,7 @@ def test_two_processes_train_as_one(
 
 
 @pytest.mark.integration
-def test_a_sharded_state_goes_on_to_the_bit(folder: Path) -> None:
+def test_a_sharded_checkpoint_resumes_bit_for_bit(folder: Path) -> None:
     assert not (folder / "stopped").exists()
     whole, resumed = weights(folder / "adamw"), weights(folder / "resumed")
     for name, tensor in whole.items():
@@ -100,7 +100,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "model.safetensors")
 
 
-def test_every_process_takes_as_many_rows_and_each_row_counts_once() -> None:
+def test_every_process_takes_as_many_parts_and_each_part_counts_once() -> None:
     rows = list("abcde")
     shares = [World(device=torch.device("cpu"), rank=rank, size=2).share(rows) for rank in range(2)]
     assert [len(share) for share in shares] == [3, 3]

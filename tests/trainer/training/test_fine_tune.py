@@ -1,4 +1,4 @@
-"""A base becomes a judge's folder: whole or by adapters, as peft and transformers and the engine read it."""
+"""Fine-tuned folders, full or by adapters, load in peft, transformers and the engine."""
 
 import json
 from pathlib import Path
@@ -121,6 +121,6 @@ def test_a_base_that_does_not_fit_the_recipe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="size.context 4096 exceeds the 640"):
         fine_tune(long, small.examples(2), base=base, out=tmp_path / "out")
     elsewhere = small.recipe(base=True, lora={"rank": 2, "targets": ["c_attn"]})
-    with pytest.raises(ConfigurationError, match="the base has no such layers"):
+    with pytest.raises(ConfigurationError, match="the base has no linear layer named c_attn"):
         fine_tune(elsewhere, small.examples(2), base=base, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()

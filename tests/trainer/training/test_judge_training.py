@@ -1,4 +1,4 @@
-"""Training is repeatable and learns, the bundled judge is whole and has its skill."""
+"""Training is repeatable and learns; the bundled judges are complete and as good as their cards say."""
 
 from dataclasses import replace
 from itertools import islice
@@ -33,7 +33,7 @@ def test_no_held_out_item_is_ever_trained_on() -> None:
         assert not seen & held
 
 
-def test_the_row_marks_where_answers_end_and_what_they_score(recipe: Recipe) -> None:
+def test_a_sequence_marks_the_ends_of_the_answers_and_their_scores(recipe: Recipe) -> None:
     tokenizer = build_tokenizer(recipe)
     item = next(items(FAMILIES["knowledge"], seed=1, held_out=False))
     shown = visit(item.example, Augmentation(), seed=1, epoch=0)
@@ -45,7 +45,7 @@ def test_the_row_marks_where_answers_end_and_what_they_score(recipe: Recipe) -> 
     assert tokenizer.decode(list(row.ids[row.prompt :])) == f"{first} {second}\n"
 
 
-def test_training_learns_and_repeats_itself_to_the_bit(recipe: Recipe) -> None:
+def test_training_learns_and_repeats_bit_for_bit(recipe: Recipe) -> None:
     short = replace(recipe, optimisation=replace(recipe.optimisation, steps=8))
     losses: list[float] = []
     first = train(short, lambda step: losses.append(step.smoothed))
@@ -60,7 +60,7 @@ def test_training_learns_and_repeats_itself_to_the_bit(recipe: Recipe) -> None:
     # the cards say .925 and .948, .995 and .999; 70 items: four standard errors are .13, .11, .04, .02
     [("tiny", 0.79, 0.83), ("default", 0.95, 0.97)],
 )
-def test_a_bundled_judge_is_whole_and_has_the_skill_of_its_card(
+def test_a_bundled_judge_is_complete_and_as_good_as_its_card(
     name: str, accuracy: float, consistency: float
 ) -> None:
     folder = bundled_models() / "judges" / name

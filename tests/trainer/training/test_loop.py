@@ -1,10 +1,12 @@
 """The loop learns, reports what does not fit, and stops when the loss becomes NaN."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine.checkpoint import load_tokens
@@ -158,16 +160,23 @@ def test_every_shipped_recipe_is_valid(path: Path) -> None:
 
 
 WRONG = [
-    ("optimisation", {"precision": "int4"}, "optimisation.precision is 'int4'; give one of"),
-    ("optimisation", {"batch": -1}, "optimisation.batch is -1; give a number from 0 up"),
-    ("optimisation", {"steps": 1.5}, "optimisation.steps is 1.5; give a whole number"),
-    ("optimisation", {"epochs": 2}, "give steps or epochs, one of them"),
-    ("optimisation", {"speed": 2}, "unknown .'speed'"),
-    ("size", {"layers": 0}, "give vocab, hidden, layers, heads and intermediate"),
-    ("size", {"max_input": 640}, "max_input must lie between"),
-    ("lora", {"rank": 4}, "no base to adapt"),
-    ("lora", {"targets": "q_proj"}, "lora.targets is 'q_proj'; give a list of names"),
-    ("families", {"cookery": 1}, "unknown families .'cookery'"),
+    ("optimisation", {"precision": "int4"}, "optimisation.precision: .*'float32'.*, got 'int4'"),
+    ("optimisation", {"batch": -1}, "optimisation.batch: .* greater than or equal to 0, got -1"),
+    ("optimisation", {"steps": 1.5}, "optimisation.steps: .* valid integer, got 1.5"),
+    ("optimisation", {"clip": float("nan")}, "optimisation.clip: .* finite number, got nan"),
+    ("optimisation", {"clip": "1"}, "optimisation.clip: .* valid number, got '1'"),
+    ("optimisation", {"clip": True}, "optimisation.clip: .* valid number, got True"),
+    ("optimisation", {"epochs": 2}, "optimisation: set either steps or epochs"),
+    ("optimisation", {"speed": 2}, "optimisation.speed: unknown key"),
+    ("size", {"layers": 0}, "size: set all of vocab, hidden, layers, heads and intermediate"),
+    ("size", {"intermediate": -1}, "size.intermediate: .* greater than or equal to 0"),
+    ("size", {"max_input": 640}, "size.max_input: use at least 1 and less than"),
+    ("lora", {"rank": 4}, "lora: .* no base to adapt"),
+    ("lora", {"targets": "q_proj"}, "lora.targets: .* valid array, got 'q_proj'"),
+    ("families", {"cookery": 1}, "families.cookery: unknown family"),
+    ("families", {"knowledge": 0}, "families.knowledge: the share is 0"),
+    ("augmentation", {"swap": 0.5}, "augmentation.swap: unknown key"),
+    ("augmentation", {"swap_probability": 2}, "augmentation.swap_probability: 2.0 is not a share"),
 ]
 
 
@@ -183,5 +192,25 @@ def test_a_wrong_recipe_is_refused_with_file_and_key(
         "families": dict(small.SHARES),
     }
     given[part] = {**given.get(part, {}), **change}
-    with pytest.raises(ConfigurationError, match=f"r.yaml.*{message}"):
+    with pytest.raises(ConfigurationError, match=rf"(?s)r\.yaml.*{message}"):
         recipe_from({"name": "r", "seed": 1, **given}, where="r.yaml")
+
+
+def test_a_wrong_recipe_names_every_wrong_key_at_once() -> None:
+    from judgestream_trainer.recipe import recipe_from
+
+    with pytest.raises(ConfigurationError) as caught:
+        recipe_from({"name": 1, "seed": -1, "colour": "red"}, where="r.yaml")
+    keys = {line.split(":")[0].strip() for line in str(caught.value).splitlines()[1:]}
+    assert keys == {"name", "seed", "colour", "size", "optimisation"}
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_recipe_records_the_numbers_that_its_file_has(path: Path) -> None:
+    recorded = asdict(load_recipe(path))
+    written = yaml.safe_load(path.read_text("utf-8"))
+    for section, values in written.items():
+        given = values if isinstance(values, dict) else {}
+        for key, value in given.items():
+            now = recorded[section][key]
+            assert json.dumps(now) == json.dumps(value), f"{section}.{key}"

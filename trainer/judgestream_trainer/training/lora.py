@@ -1,7 +1,7 @@
 """Low-rank adapters (Hu et al. 2021): W x + (alpha / r) B A x, with W frozen; saved in peft's format.
 
-peft is not needed to train or to serve: the merged weights are an ordinary model. It is what others load
-an adapter with, so the files are named and keyed as it expects.
+Our own layer instead of peft's: peft merges whole layers in place, while a sharded model is merged one
+gathered weight at a time on the CPU. Tests load the saved adapter with peft.
 """
 
 import json
@@ -21,8 +21,8 @@ from judgestream_trainer.recipe import Lora
 from judgestream_trainer.training.distributed import whole
 
 
-class Adapted(nn.Module):
-    """A frozen linear layer and its adapter, in fp32. B starts at zero: at first nothing has changed."""
+class LoraLinear(nn.Module):
+    """A frozen linear layer and its fp32 adapter. B starts at zero: no change at first."""
 
     def __init__(self, base: nn.Linear, how: Lora, generator: torch.Generator) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Adapted(nn.Module):
 
 
 def adapt(model: PreTrainedModel, how: Lora, *, seed: int) -> None:
-    """Freeze the model and put an adapter on every linear layer that `how` names.
+    """Freeze the model and add an adapter to every linear layer that `how` names.
 
     Raises:
         ConfigurationError: no layer has one of these names.
@@ -50,28 +50,30 @@ def adapt(model: PreTrainedModel, how: Lora, *, seed: int) -> None:
     for name, module in list(model.named_modules()):
         parent, _, child = name.rpartition(".")
         if isinstance(module, nn.Linear) and child in how.targets:
-            setattr(model.get_submodule(parent), child, Adapted(module, how, generator))
+            setattr(model.get_submodule(parent), child, LoraLinear(module, how, generator))
     if not adapters(model):
-        raise ConfigurationError(f"lora.targets {list(how.targets)}: the base has no such layers")
+        raise ConfigurationError(
+            f"lora.targets: the base has no linear layer named {', '.join(how.targets)}"
+        )
 
 
-def adapters(model: nn.Module) -> dict[str, Adapted]:
+def adapters(model: nn.Module) -> dict[str, LoraLinear]:
     """The adapted layers by name."""
-    return {name: one for name, one in model.named_modules() if isinstance(one, Adapted)}
+    return {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLinear)}
 
 
 def adapter_tensors(model: nn.Module) -> dict[str, Tensor]:
-    """The adapters' weights by peft's names, whole, on the CPU. Where the model is sharded all processes
+    """The adapters' weights by peft's names, gathered on the CPU. If the model is sharded, all processes must
     call this."""
     return {
-        f"base_model.model.{name}.{part}.weight": whole(getattr(one, part)).cpu().contiguous()
-        for name, one in adapters(model).items()
+        f"base_model.model.{name}.{part}.weight": whole(getattr(layer, part)).cpu().contiguous()
+        for name, layer in adapters(model).items()
         for part in ("lora_A", "lora_B")
     }
 
 
 def write_adapter(folder: Path, tensors: dict[str, Tensor], how: Lora, *, base: str) -> None:
-    """`adapter_config.json` and `adapter_model.safetensors`, as peft reads them."""
+    """Write `adapter_config.json` and `adapter_model.safetensors` in peft's format."""
     folder.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {
         "peft_type": "LORA",
@@ -91,9 +93,9 @@ def write_adapter(folder: Path, tensors: dict[str, Tensor], how: Lora, *, base: 
 
 
 @torch.no_grad()
-def merged(layer: Adapted) -> Tensor:
-    """The plain weight of an adapted layer, whole, on the CPU, in the base's dtype. Where the model is
-    sharded all processes call this."""
+def merged(layer: LoraLinear) -> Tensor:
+    """The merged weight of a layer, gathered on the CPU, in the base's dtype. If the model is sharded, all
+    processes must call this."""
     base, down, up = (
         whole(tensor).cpu() for tensor in (layer.base.weight, layer.lora_A, layer.lora_B)
     )
