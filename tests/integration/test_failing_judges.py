@@ -1,13 +1,15 @@
-"""Judges that fail, with the real servers: who is hurt, what is paid, what is shown, what heals."""
+"""Failing judges on the real servers: which requests fail, what is shown, and what recovers."""
 
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 from urllib.request import urlopen
 
 import psutil
 import pytest
+import redis
 from pydantic import SecretStr
 
 from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerEntry, WorkerState
@@ -173,11 +175,7 @@ def test_failing_model(cluster: Cluster) -> None:
     def reloads() -> int:
         return sum(c.command.log_path.read_text().count("is loaded again") for c in controllers)
 
-    poison = JudgeRequest(
-        request_id="poison",
-        question="FAIL THE JUDGE",
-        candidates=[Candidate(text="a"), Candidate(text="b")],
-    )
+    poison = question("poison", "FAIL THE JUDGE")
     ids = cluster.submit([*pairs(150, "before"), poison, *pairs(150, "after")])
     verdicts = by_id(cluster, ids, seconds=60)
     failed = [v for i, v in verdicts.items() if i in ids and v.status != Verdict.STATUS_SCORED]
@@ -195,3 +193,25 @@ def test_failing_model(cluster: Cluster) -> None:
     verdicts = by_id(cluster, ids, seconds=90)
     assert {verdicts[i].status for i in ids} == {Verdict.STATUS_SCORED}
     assert reloads() == 1
+
+
+def test_a_prompt_that_kills_the_model_is_given_up_after_few_reloads(cluster: Cluster) -> None:
+    """It is not retried for an hour, and the requests beside it are judged."""
+    cluster.stop_workers()
+    with closing(redis.Redis.from_url(cluster.valkey.url)) as client:
+        # earlier reloads would lengthen the controller's pauses
+        client.delete(f"judgestream:controller:reloads:{INSTANT}")
+    own = {"triton__release": INSTANT, "judging__group": "killed", "judging__start": "latest"}
+    controller = cluster.work("controller", **own)
+    cluster.work("judging", **own)
+    dead = cluster.count(DEAD_LETTERS)
+    killer = question("killer", "KILL THE JUDGE")
+    ids = cluster.submit([*pairs(10, "beside"), killer, *pairs(10, "behind")])
+    verdicts = by_id(cluster, ids, seconds=90)
+    failed = [v for i, v in verdicts.items() if i in ids and v.status != Verdict.STATUS_SCORED]
+    assert [(v.request_id, v.error_class) for v in failed] == [("killer", "judge_failed")]
+    assert failed[0].attempts <= 4
+    assert cluster.count(DEAD_LETTERS) == dead + 1
+    time.sleep(2)
+    reloads = controller.command.log_path.read_text().count("is loaded again")
+    assert 1 <= reloads <= 3, "once with others in flight, twice alone"

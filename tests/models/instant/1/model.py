@@ -1,6 +1,10 @@
-"""Scores that follow from the prompt's length alone; `SLEEP <ms>` in a prompt makes its batch that slow."""
+"""A judge whose scores follow from the prompt's length alone.
+
+`SLEEP <ms>` in a prompt delays its batch, `FAIL THE JUDGE` fails it, and `KILL THE JUDGE` ends the process.
+"""
 
 import json
+import os
 import re
 import time
 from typing import Any
@@ -23,6 +27,8 @@ class TritonPythonModel:
             count = json.loads(grammar.as_numpy().ravel()[0])["count"] if grammar is not None else 2
             if any(b"FAIL THE JUDGE" in prompt for prompt in prompts):
                 raise RuntimeError("a prompt on which this model fails, with all of its batch")
+            if any(b"KILL THE JUDGE" in prompt for prompt in prompts):
+                os._exit(1)
             pause = max([pause, *(int(ms) for p in prompts for ms in SLEEP.findall(p))])
             if any(len(prompt) > TOO_LONG for prompt in prompts):
                 error = pb_utils.TritonError(
