@@ -138,4 +138,4 @@ def test_bias_waits_for_redis_and_misses_nothing(cluster: Cluster) -> None:
     time.sleep(3)
     cluster.valkey.start()
     assert wait_for(cluster, ("judge-1", 0), 300).counts["n"] == 300
-    assert "while Redis is away" in cluster.workers["bias-0"].command.log_path.read_text()
+    assert "while Redis is unavailable" in cluster.workers["bias-0"].command.log_path.read_text()

@@ -99,7 +99,7 @@ def test_redis_stopped_in_mid_stream(cluster: Cluster) -> None:
     cluster.valkey.stop()
     assert_each_once(cluster.wait_verdicts(ids, seconds=90), ids)
     log = cluster.workers["judging-0"].command.log_path.read_text()
-    assert "going on without it" in log
+    assert "continuing without it" in log
 
 
 def test_a_stopping_worker_abandons_requests_that_wait_for_the_judge(cluster: Cluster) -> None:

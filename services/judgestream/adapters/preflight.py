@@ -1,4 +1,4 @@
-"""What a worker needs from Kafka and Redis before it starts. Faust itself is silent about all of it."""
+"""Checks of Kafka and Redis before a worker starts. Faust reports none of these problems."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,23 +19,22 @@ from judgestream.settings import Kafka, Redis
 
 REDIS_S = 5.0
 COORDINATOR_S = 20.0
-"""The first group on a fresh broker makes it create its offsets topic, which takes a moment."""
+"""A new broker creates its offsets topic for the first group, which takes a moment."""
 
 
 def check_kafka(settings: Kafka, *, group: str, topics: Sequence[Topic]) -> str:
-    """The broker answers, the topics are there, and this user may read the group.
+    """Check that the broker answers, the topics exist, and this user may read the group.
 
-    Returns the id that Kafka gave the first of the topics when it was created: another one means that the
-    topic was made anew.
+    Returns the id of the first topic. It changes when the topic is created again.
 
     Raises:
-        BrokerUnavailable: no broker, or its group coordinator does not come up.
-        ConfigurationError: all that is missing, each with its mend.
+        BrokerUnavailable: no broker answers, or its group coordinator does not start.
+        ConfigurationError: everything that is missing, and how to fix it.
     """
     client = admin(settings)
     try:
         differences = check(client, topics)
-        problems = [str(one) for one in differences if one.absent]
+        problems = [str(difference) for difference in differences if difference.absent]
         problems += _check_group(client, group)
         identity = "" if problems else topic_identity(client, topics[0])
     finally:
@@ -46,11 +45,11 @@ def check_kafka(settings: Kafka, *, group: str, topics: Sequence[Topic]) -> str:
 
 
 def check_redis(settings: Redis) -> str:
-    """What is not as it should be but can be lived with, as one line; "" when all is well.
+    """Check the server. Returns a warning of one line, or "".
 
     Raises:
-        StoreUnavailable: no answer.
-        ConfigurationError: this Redis would lose or refuse what the bias windows need.
+        StoreUnavailable: Redis does not answer.
+        ConfigurationError: the bias windows cannot work on this Redis.
     """
     import redis
 
@@ -62,33 +61,33 @@ def check_redis(settings: Redis) -> str:
         with client:
             client.ping()
             try:
-                told = dict(client.info())
+                info = dict(client.info())
             except redis.ResponseError as exc:
-                return f"INFO is refused ({exc}), so its mode and eviction policy are not known"
+                return f"INFO is refused ({exc}), so the mode and the eviction policy are unknown"
     except redis.RedisError as exc:
         raise StoreUnavailable(
             f"Redis does not answer ({exc}): start it, or set JUDGESTREAM_REDIS__URL"
         ) from exc
     except (OSError, ValueError) as exc:
-        # not its words: they quote parts of the URL, and one part is the password
+        # without the message, which quotes parts of the URL, and so perhaps the password
         raise StoreUnavailable(
-            f"redis.url cannot be used ({type(exc).__name__}): give redis://HOST:PORT/0"
+            f"redis.url is invalid ({type(exc).__name__}): use redis://HOST:PORT/0"
         ) from None
-    return check_redis_info(told)
+    return check_redis_info(info)
 
 
-def check_redis_info(told: Mapping[str, object]) -> str:
-    """Judge what INFO says. Returns and raises as `check_redis` does."""
-    if str(told.get("cluster_enabled", 0)) == "1" or told.get("redis_mode") == "cluster":
+def check_redis_info(info: Mapping[str, object]) -> str:
+    """Check the answer to INFO. Returns and raises as `check_redis` does."""
+    if str(info.get("cluster_enabled", 0)) == "1" or info.get("redis_mode") == "cluster":
         raise ConfigurationError(
-            "redis.url names a Redis Cluster, whose scripts may not use keys of several slots (CROSSSLOT):"
-            " use a single Redis or Valkey, with replicas if need be"
+            "redis.url is a Redis Cluster, whose scripts cannot use keys of several slots (CROSSSLOT):"
+            " use a single Redis or Valkey, with replicas if needed"
         )
-    policy = str(told.get("maxmemory_policy", "noeviction"))
-    if policy != "noeviction" and str(told.get("maxmemory", 0)) != "0":
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction" and str(info.get("maxmemory", 0)) != "0":
         raise ConfigurationError(
-            f"Redis evicts keys when it is full (maxmemory-policy {policy}), and bias windows would be lost"
-            " without a word: set maxmemory-policy noeviction"
+            f"Redis evicts keys when it is full (maxmemory-policy {policy}), so bias windows would be lost"
+            " silently: set maxmemory-policy noeviction"
         )
     return ""
 

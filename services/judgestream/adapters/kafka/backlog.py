@@ -1,4 +1,4 @@
-"""What waits on the topics, asked of the broker: a group's backlog, and new dead letters."""
+"""Backlogs of consumer groups, and counts of recent records, asked of the broker."""
 
 from collections.abc import Iterable
 from contextlib import closing
@@ -18,7 +18,9 @@ from judgestream.settings import Kafka
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Backlog:
-    """records   not yet committed by the group; None where the broker does not say (no such topic, no right)
+    """Records that a group has not read.
+
+    records   not yet committed by the group; None where the broker does not tell (no such topic, no right)
     problem   why it does not
     """
 
@@ -46,7 +48,7 @@ def _backlog(settings: Kafka, client: KafkaAdminClient, topic: Topic, group: str
     except (KafkaError, OSError, KeyError, ValueError) as exc:
         why = str(exc) or type(exc).__name__
         return Backlog(topic=topic.name, group=group, records=None, problem=why)
-    problem = "" if partitions else "there is no such topic; `judgestream topics apply` creates it"
+    problem = "" if partitions else "no such topic: `judgestream topics apply` creates it"
     return Backlog(topic=topic.name, group=group, records=records, problem=problem)
 
 
@@ -54,7 +56,7 @@ def count_since(settings: Kafka, topic: Topic, time: datetime) -> int:
     """Records that were published on a topic since `time` (which has a zone).
 
     Raises:
-        BrokerUnavailable: no broker answers, or it does not say.
+        BrokerUnavailable: no broker answers, or it does not tell.
     """
     stamp = max(0, int(time.timestamp() * 1000))
     with closing(admin(settings)) as client:
@@ -66,9 +68,9 @@ def count_since(settings: Kafka, topic: Topic, time: datetime) -> int:
             starts = client.list_partition_offsets({tp: stamp for tp in partitions})
         except (KafkaError, OSError) as exc:
             raise BrokerUnavailable(
-                f"the broker does not say what is on {topic.name}: {exc}"
+                f"the offsets of {topic.name} could not be read: {exc}"
             ) from exc
-    # -1: nothing on that partition is as new as that
+    # -1: no record of that partition is so new
     return sum(ends[tp].offset - starts[tp].offset for tp in partitions if starts[tp].offset >= 0)
 
 

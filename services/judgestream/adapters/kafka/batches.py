@@ -1,10 +1,10 @@
-"""Record batches as a broker returns them, made safe to read before a client library sees them.
+"""Record batches of a broker, made safe before a client library decodes them.
 
-A library raises at the first fault, so that one batch, or one header that is not UTF-8, holds up all that
-is behind it. `readable` takes the bytes of one partition's answer and returns bytes that every client reads
-to the end. What is sound stays as it is; compressed batches come out uncompressed, under a bound; a header
-name that is not UTF-8 is escaped; and what cannot be read becomes one record in its place, which
-`unreadable` recognises, so that it goes the way of any record: handled, set aside, committed in order.
+A library raises at the first fault, so one damaged batch, or one header that is not UTF-8, blocks everything
+behind it. `readable` takes the bytes of one partition's response and returns bytes that every client can
+decode. Valid batches stay as they are. Compressed ones are decompressed under a bound. A header name that is
+not UTF-8 is escaped. Unreadable bytes become one record in their place, which `unreadable` recognises. It is
+handled like any record: set aside, and committed in order.
 
 Format (magic 2): Apache Kafka, "Record Batch", https://kafka.apache.org/documentation/#recordbatch.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from crc32c import crc32c
 
 from judgestream.adapters.kafka.decompression import decompressed
-from judgestream.adapters.kafka.faults import Fault, Faulty, said
+from judgestream.adapters.kafka.faults import Fault, Faulty, describe
 from judgestream.adapters.kafka.old_messages import converted
 from judgestream.adapters.kafka.raw_batches import (
     ATTRIBUTES_AT,
@@ -31,41 +31,41 @@ from judgestream.adapters.kafka.repair import MAX_REPAIRED_RECORDS, repaired, so
 from judgestream.adapters.kafka.unreadable import Unreadable, mark
 
 OLD_HEADER = 22
-"""The least that a message of magic 0 takes, its offset and size included."""
+"""Smallest message of magic 0, with its offset and size."""
 
 INT32 = (1 << 31) - 1
 
 
 def readable(raw: bytes, *, position: int, offsets: Callable[[bytes], Iterable[int]]) -> bytes:
-    """One partition's answer, made safe.
+    """The response for one partition, made safe.
 
     Args:
-        position: the offset that was asked for.
+        position: the requested offset.
         offsets: the client's own decoder: a batch -> the offsets of its records. It may raise anything.
 
-    An incomplete batch at the end is left out, as the clients do. When nothing is complete the answer is
-    empty, so the client asks again.
+    An incomplete batch at the end is left out, as the clients do. When no batch is complete the result is
+    empty, and the client fetches again.
     """
     pieces: list[bytes] = []
-    found = list(_slices(raw))
-    for number, piece in enumerate(found):
-        following = found[number + 1] if number + 1 < len(found) else None
+    slices = list(_slices(raw))
+    for number, piece in enumerate(slices):
+        following = slices[number + 1] if number + 1 < len(slices) else None
         try:
             pieces.append(_checked(piece, _room(piece, following), offsets))
             continue
         except Faulty as exc:
             fault, detail = exc.fault, str(exc)
         except Exception as exc:
-            fault, detail = Fault.CORRUPT, f"a batch that cannot be taken apart: {said(exc)}"
+            fault, detail = Fault.CORRUPT, f"a batch that cannot be parsed: {describe(exc)}"
         last = max(position, _last_offset(piece, following))
         first = min(max(position, base_offset(piece)), last)
-        stands = Unreadable(first_offset=first, last_offset=last, fault=fault, detail=detail)
-        pieces.append(batch([mark(stands, piece)], like=piece))
+        damage = Unreadable(first_offset=first, last_offset=last, fault=fault, detail=detail)
+        pieces.append(batch([mark(damage, piece)], like=piece))
     return b"".join(pieces)
 
 
 def _slices(raw: bytes) -> Iterator[bytes]:
-    """The complete batches. A size that cannot be true ends the walk with all that is left."""
+    """The complete batches. At an impossible size, the rest of the bytes is the last slice."""
     at = 0
     while len(raw) - at >= LOG_OVERHEAD:
         (size,) = struct.unpack_from(">i", raw, at + 8)
@@ -80,7 +80,7 @@ def _slices(raw: bytes) -> Iterator[bytes]:
 
 
 def _last_offset(piece: bytes, following: bytes | None) -> int:
-    """The last offset of a batch that cannot be read, as well as can be told."""
+    """The last offset of an unreadable batch, as far as it is known."""
     base = base_offset(piece)
     if following is not None and base_offset(following) > base:
         return base_offset(following) - 1
@@ -93,14 +93,14 @@ def _last_offset(piece: bytes, following: bytes | None) -> int:
 
 
 def _room(piece: bytes, following: bytes | None) -> int:
-    """The largest offset delta that the batch can have before it reaches into the next."""
+    """The largest offset delta before the batch would overlap the next one."""
     if following is None or base_offset(following) <= base_offset(piece):
         return INT32
     return min(INT32, base_offset(following) - base_offset(piece) - 1)
 
 
 def _checked(piece: bytes, room: int, offsets: Callable[[bytes], Iterable[int]]) -> bytes:
-    """The batch itself, or one with the same records that can be read. Raises: Faulty."""
+    """The batch, or a readable one with the same records. Raises Faulty."""
     magic = piece[16] if len(piece) > 16 else -1
     if magic in (0, 1):
         return converted(piece)
@@ -121,7 +121,7 @@ def _checked(piece: bytes, room: int, offsets: Callable[[bytes], Iterable[int]])
 
 
 def _check_marker(piece: bytes) -> None:
-    """A transaction's marker has a key of at least four bytes: version and kind."""
-    _, one, _ = record_at(piece, HEADER.size, base=0, first_time=0)
-    if one is None or one.key is None or len(one.key) < 4:
+    """Check that a transaction marker has a key of at least four bytes: version and type."""
+    _, marker, _ = record_at(piece, HEADER.size, base=0, first_time=0)
+    if marker is None or marker.key is None or len(marker.key) < 4:
         raise Faulty(Fault.CORRUPT, "a transaction marker that cannot be read")

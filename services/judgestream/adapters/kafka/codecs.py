@@ -1,6 +1,6 @@
-"""Kafka's compression codecs with a bound on what comes out, for data that anybody may have written.
+"""Kafka's compression codecs with a bound on the output, for untrusted data.
 
-A client's own decompression has no bound: two megabytes on the topic may be two gigabytes in memory.
+The clients' own decompression has no bound: two megabytes on the topic may be two gigabytes in memory.
 """
 
 import io
@@ -19,7 +19,7 @@ ZSTD_WINDOW = 128 << 20
 
 
 class TooLarge(Exception):
-    """More bytes come out than the bound allows."""
+    """The decompressed data exceeds the bound."""
 
 
 def _gzip(data: bytes, most: int) -> bytes:
@@ -84,9 +84,9 @@ CODECS: dict[int, tuple[str, Callable[[bytes, int], bytes]]] = {
     3: ("lz4", _lz4),
     4: ("zstd", _zstd),
 }
-"""Kafka's number of a codec -> its name, and the function (data, most bytes) -> bytes."""
+"""Kafka's number of a codec -> its name, and a function (data, bound in bytes) -> bytes."""
 
 
 def decompress(codec: int, data: bytes, most: int) -> bytes:
-    """Raises: KeyError for an unknown codec, TooLarge, or whatever the library says of damaged data."""
+    """Raises KeyError for an unknown codec, TooLarge, or the library's own errors for damaged data."""
     return CODECS[codec][1](data, most)

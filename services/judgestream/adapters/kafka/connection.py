@@ -1,4 +1,4 @@
-"""One set of Kafka settings -> the arguments that each client library wants."""
+"""The Kafka settings as arguments of each client library."""
 
 import ssl
 from typing import Any
@@ -15,7 +15,7 @@ def tls_context(settings: Kafka) -> ssl.SSLContext | None:
         return ssl.create_default_context(cafile=settings.ca_file)
     except (OSError, ssl.SSLError) as exc:
         raise ConfigurationError(
-            f"kafka.ca_file {settings.ca_file}: {exc}; name a PEM file of certificates"
+            f"kafka.ca_file {settings.ca_file} cannot be used ({exc}): set it to a PEM file of certificates"
         ) from exc
 
 

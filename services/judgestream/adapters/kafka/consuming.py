@@ -1,9 +1,9 @@
-"""One topic behind kafka-python's consumer, for plain, synchronous code: what every reader here shares."""
+"""The base of all synchronous readers: one topic behind kafka-python's consumer."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 from kafka import KafkaConsumer
@@ -29,14 +29,14 @@ CLOSE_MS = 2000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Incoming(Generic[M]):
-    """One record, and its message or why it has none."""
+    """One record with its message, or with the reason why it has none."""
 
     record: Record
     message: M | UndecodableRecord
 
 
-class Reader(Generic[M]):
-    """A context manager; not for use by several threads.
+class Reader(AbstractContextManager["Reader[M]"], Generic[M]):
+    """A reader of one topic. Not thread-safe.
 
     Every method raises BrokerUnavailable when the broker does not answer.
     """
@@ -44,7 +44,7 @@ class Reader(Generic[M]):
     def __init__(
         self, settings: Kafka, topic: Topic, message: type[M], options: Mapping[str, Any]
     ) -> None:
-        """Connect, with these options of the consumer beside the common ones.
+        """Connect. `options` of the consumer are added to the common ones.
 
         Raises:
             BrokerUnavailable: no broker answers; the message names the setting.
@@ -59,7 +59,7 @@ class Reader(Generic[M]):
             self._consumer = KafkaConsumer(
                 **client_options(settings),
                 enable_auto_commit=False,
-                auto_offset_reset="earliest",  # retention may overtake us: go on with what is left
+                auto_offset_reset="earliest",  # where retention has deleted the next records
                 isolation_level="read_committed",
                 max_partition_fetch_bytes=8 << 20,
                 bootstrap_timeout_ms=10_000,
@@ -81,9 +81,9 @@ class Reader(Generic[M]):
             raise
 
     def poll(self, timeout_s: float) -> list[Incoming[M]]:
-        """What has come since, in order within partitions; [] when nothing does in time."""
+        """New records, in order within partitions; [] when none comes in time."""
         polled = self._call(lambda: self._consumer.poll(timeout_ms=int(timeout_s * 1000)))
-        return [self._incoming(one) for batch in polled.values() for one in batch]
+        return [self._incoming(raw) for batch in polled.values() for raw in batch]
 
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
@@ -106,9 +106,9 @@ class Reader(Generic[M]):
             headers=tuple(raw.headers or ()),
         )
         decoded: M | UndecodableRecord
-        stands = unreadable(record.headers)
-        if stands is not None:
-            return Incoming(record=record, message=UndecodableRecord(str(stands)))
+        damage = unreadable(record.headers)
+        if damage is not None:
+            return Incoming(record=record, message=UndecodableRecord(str(damage)))
         try:
             content_type = header(record.headers, "content-type")
             decoded = decode(self._message, record.value, content_type)
@@ -116,13 +116,5 @@ class Reader(Generic[M]):
             decoded = exc
         return Incoming(record=record, message=decoded)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

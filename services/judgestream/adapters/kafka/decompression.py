@@ -1,9 +1,9 @@
-"""Compressed batches made uncompressed, under a bound."""
+"""Bounded decompression of record batches."""
 
 import struct
 
 from judgestream.adapters.kafka.codecs import CODECS, TooLarge, decompress
-from judgestream.adapters.kafka.faults import Fault, Faulty, said
+from judgestream.adapters.kafka.faults import Fault, Faulty, describe
 from judgestream.adapters.kafka.raw_batches import (
     ATTRIBUTES_AT,
     CODEC_MASK,
@@ -13,11 +13,11 @@ from judgestream.adapters.kafka.raw_batches import (
 )
 
 MAX_BATCH_BYTES = 64 << 20
-"""Most bytes that a batch may have once it is decompressed."""
+"""Bound of a decompressed batch."""
 
 
-def opened(codec: int, data: bytes) -> bytes:
-    """What compressed data holds. Raises: Faulty."""
+def decompressed_data(codec: int, data: bytes) -> bytes:
+    """The decompressed data. Raises Faulty."""
     if codec not in CODECS:
         raise Faulty(Fault.UNKNOWN_CODEC, f"unknown compression codec {codec}")
     try:
@@ -29,13 +29,13 @@ def opened(codec: int, data: bytes) -> bytes:
         ) from None
     except Exception as exc:
         raise Faulty(
-            Fault.CORRUPT, f"{CODECS[codec][0]} data that does not decompress: {said(exc)}"
+            Fault.CORRUPT, f"{CODECS[codec][0]} data that does not decompress: {describe(exc)}"
         ) from exc
 
 
 def decompressed(piece: bytes, codec: int) -> bytes:
-    """The same batch of magic 2, uncompressed. Raises: Faulty."""
-    body = opened(codec, piece[HEADER.size :])
+    """The same batch of magic 2, uncompressed. Raises Faulty."""
+    body = decompressed_data(codec, piece[HEADER.size :])
     whole = bytearray(piece[: HEADER.size]) + body
     struct.pack_into(">i", whole, 8, len(whole) - LOG_OVERHEAD)
     (attributes,) = struct.unpack_from(">h", whole, ATTRIBUTES_AT)

@@ -14,13 +14,13 @@ class Fault(StrEnum):
 
 
 class Faulty(Exception):
-    """A batch, or what it says, that cannot be read. Does not leave `batches.readable`."""
+    """A batch, or a value in it, that cannot be read. Does not leave `batches.readable`."""
 
     def __init__(self, fault: Fault, detail: str) -> None:
         super().__init__(detail)
         self.fault = fault
 
 
-def said(exc: Exception) -> str:
-    """What an exception says, in one line for `detail`."""
+def describe(exc: Exception) -> str:
+    """An exception in one line, for `detail`."""
     return f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__

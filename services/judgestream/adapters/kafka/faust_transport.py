@@ -1,8 +1,8 @@
 """Faust's Kafka transport, reading committed records only, through `batches.readable`.
 
-Faust fixes its consumer's isolation level and hands on whatever aiokafka's fetcher raises, which ends the
-worker. So the consumer is made here, and the answers to its fetch requests are made readable on arrival,
-before any of aiokafka's decoding.
+Faust sets its consumer's isolation level itself, and an exception of aiokafka's fetcher ends the worker. So
+the consumer is created here, and the responses to its fetch requests are made readable before aiokafka
+decodes them.
 """
 
 import logging
@@ -25,16 +25,16 @@ from judgestream.settings import Kafka
 log = logging.getLogger(__name__)
 
 Trouble = Callable[[str, int, int, str], None]
-"""Told of topic, partition, offset and error when the broker itself cannot serve a partition."""
+"""Called with topic, partition, offset and error when the broker cannot serve a partition."""
 
 COMMIT_ENDS_S = 2.0
 
-HEALING = {0, 1, 3, 5, 6, 9, 74, 75, 76, 78}
-"""Codes that aiokafka answers by itself: a new leader, new metadata, an offset that retention overtook."""
+RECOVERABLE = {0, 1, 3, 5, 6, 9, 74, 75, 76, 78}
+"""Error codes that aiokafka handles: a new leader, new metadata, an offset that retention deleted."""
 
 
 class ReadableClient:
-    """An aiokafka client whose fetched batches cannot raise. Everything else is passed on."""
+    """An aiokafka client whose fetched batches never raise. Everything else is delegated."""
 
     def __init__(self, client: Any, trouble: Trouble) -> None:
         self._client = client
@@ -46,23 +46,23 @@ class ReadableClient:
     async def send(self, node_id: Any, request: Any, **options: Any) -> Any:
         response = await self._client.send(node_id, request, **options)
         if isinstance(request, FetchRequest):
-            asked = {
+            positions = {
                 (topic, partition): offset
                 for topic, partitions in request.topics
                 for partition, offset, _ in partitions
             }
             response.topics = [
-                (topic, [self._partition(topic, one, asked) for one in partitions])
+                (topic, [self._partition(topic, answer, positions) for answer in partitions])
                 for topic, partitions in response.topics
             ]
         return response
 
     def _partition(
-        self, topic: str, answer: tuple[Any, ...], asked: dict[tuple[str, int], int]
+        self, topic: str, answer: tuple[Any, ...], positions: dict[tuple[str, int], int]
     ) -> tuple[Any, ...]:
         number, code, raw = answer[0], answer[1], answer[-1]
-        position = asked.get((topic, number), 0)
-        if code not in HEALING:
+        position = positions.get((topic, number), 0)
+        if code not in RECOVERABLE:
             self._trouble(topic, number, position, for_code(code).__name__)
         if not raw:
             return answer
@@ -117,22 +117,22 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def places(self) -> dict[Any, tuple[int, int]]:
         """Per partition: the offset of the next record to fetch, and of the last one handed on (-1: none).
 
-        Runs in the consumer's own thread, so that the two belong together.
+        Runs in the consumer's thread, so that the two are consistent.
         """
-        found: dict[Any, tuple[int, int]] = {}
+        places: dict[Any, tuple[int, int]] = {}
         subscription = self._ensure_consumer()._subscription.subscription
         if subscription is None or subscription.assignment is None:
-            return found
+            return places
         for tp in subscription.assignment.tps:
             state = subscription.assignment.state_value(tp)
             if state is not None and state.has_valid_position:
-                found[tp] = (int(state.position), self.handed_on.get(tp, -1))
-        return found
+                places[tp] = (int(state.position), self.handed_on.get(tp, -1))
+        return places
 
 
 class Consumer(driver.Consumer):
-    """Commits also where a partition ends in what is not a record: the markers of transactions, and what an
-    aborted one has left. Without that the group would stay behind for ever, with nothing left to do.
+    """Also commits past the end of a partition that holds no records: transaction markers, and the records of
+    aborted transactions. Without this the group would keep a lag forever, with nothing left to read.
     """
 
     _thread: ConsumerThread
@@ -156,7 +156,7 @@ class Consumer(driver.Consumer):
 
 
 class Transport(driver.Transport):
-    """Made by the app, which gives it the settings of Kafka and somebody to tell of trouble."""
+    """Created by the app, with the Kafka settings and a callback for `Trouble`."""
 
     Consumer: ClassVar[type[Consumer]] = Consumer
 

@@ -1,5 +1,4 @@
-"""Reading a topic as a member of a consumer group, from plain, synchronous code: nothing is committed
-before the caller says that what it read is safe."""
+"""Synchronous reading of a topic as a member of a consumer group. Only the caller commits."""
 
 from functools import partial
 
@@ -11,8 +10,8 @@ POLL_RECORDS = 500
 
 
 class GroupReader(Reader[M]):
-    """A member of a group. Leaving the context leaves the group, so that nothing keeps the group waiting
-    while the caller is busy for longer than a poll may take.
+    """A member of a group. Leaving the context leaves the group, so that the group does not wait for a caller
+    that is busy for longer than the poll interval.
     """
 
     def __init__(self, settings: Kafka, topic: Topic, message: type[M], *, group: str) -> None:
@@ -31,11 +30,11 @@ class GroupReader(Reader[M]):
         self._consumer.subscribe([self._topic])
 
     def commit(self) -> None:
-        """Everything that `poll` returned so far is safe: the group goes on behind it."""
+        """Commit everything that `poll` returned so far."""
         self._call(lambda: self._consumer.commit(timeout_ms=CALL_MS))
 
     def behind(self) -> int | None:
-        """Records on this member's partitions that `poll` has not returned yet; None before it has any."""
+        """Records on this member's partitions that `poll` has not returned; None before the assignment."""
         partitions = self._consumer.assignment()
         if not partitions:
             return None

@@ -1,4 +1,4 @@
-"""How far a consumer group is behind, asked of the broker itself."""
+"""The lag of a consumer group, asked of the broker."""
 
 from collections.abc import Iterable
 
@@ -16,19 +16,19 @@ class GroupLag:
     def __init__(
         self, settings: Kafka, group: str, *, client: KafkaAdminClient | None = None
     ) -> None:
-        """`client`: one that is connected already, and is the caller's to close."""
+        """`client`: a connected client, which the caller closes."""
         self._settings = settings
         self._group = group
         self._client = client
 
     def __call__(self, partitions: Iterable[tuple[str, int]]) -> int:
-        """Raises: BrokerUnavailable, or kafka-python's own errors, while the broker is away."""
+        """Raises BrokerUnavailable or kafka-python's own errors while the broker is unavailable."""
         wanted = [TopicPartition(topic, partition) for topic, partition in partitions]
         if not wanted:
             return 0
         if self._client is None:
             self._client = admin(self._settings)
-        # what an open transaction has written cannot be read yet, so nobody is behind with it
+        # the records of an open transaction cannot be read yet, so they are not lag
         ends = self._client.list_partition_offsets(
             {tp: OffsetSpec.LATEST for tp in wanted},
             isolation_level=IsolationLevel.READ_COMMITTED,

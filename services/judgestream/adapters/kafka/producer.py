@@ -1,4 +1,4 @@
-"""Publishing from an event loop, with delivery confirmed before `publish` returns."""
+"""Asynchronous publishing: `publish` returns when delivery is confirmed."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ REFUSED = (CorruptRecordException, InvalidTimestampError, PolicyViolationError)
 
 
 class Publisher:
-    """All of a worker's output. `acks=all`; a record sent twice carries the same id, so no idempotence."""
+    """A worker's producer. `acks=all`, no idempotence: a record that is sent twice carries the same id."""
 
     def __init__(self, settings: Kafka, *, client_id: str) -> None:
         self._producer = AIOKafkaProducer(
@@ -40,7 +40,7 @@ class Publisher:
         try:
             await self._producer.start()
         except (KafkaError, OSError) as exc:
-            raise BrokerUnavailable(f"no Kafka broker to publish to: {exc}") from exc
+            raise BrokerUnavailable(f"no Kafka broker answers: {exc}") from exc
 
     async def stop(self) -> None:
         await self._producer.stop()
@@ -51,14 +51,16 @@ class Publisher:
         """Send one record and wait until all in-sync replicas have it.
 
         Raises:
-            OversizeRecord: the topic does not take a record of this size; trying again cannot help.
-            InternalError: the broker refuses it for another reason that will not pass.
-            BrokerUnavailable: not confirmed; it may have been stored all the same.
+            OversizeRecord: the record exceeds the topic's size limit; a retry cannot help.
+            InternalError: the broker refuses the record for another permanent reason.
+            BrokerUnavailable: not confirmed; the record may have been stored all the same.
         """
         try:
             await self._producer.send_and_wait(topic, value, key=key, headers=list(headers))
         except (MessageSizeTooLargeError, RecordListTooLargeError) as exc:
-            raise OversizeRecord(f"{len(value)} bytes are too many for topic {topic}") from exc
+            raise OversizeRecord(
+                f"{len(value)} bytes exceed the size limit of topic {topic}"
+            ) from exc
         except REFUSED as exc:
             raise InternalError(f"topic {topic} refuses the record: {exc}") from exc
         except (KafkaError, OSError) as exc:

@@ -1,18 +1,18 @@
-"""One record within a batch of magic 2: taken apart, and put together.
+"""Parsing and serialisation of one record in a batch of magic 2.
 
 Format: Apache Kafka, "Record", https://kafka.apache.org/documentation/#record.
 """
 
 from dataclasses import dataclass
 
-from judgestream.adapters.kafka.faults import said
+from judgestream.adapters.kafka.faults import describe
 
 INT64 = (-(1 << 63), (1 << 63) - 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RawRecord:
-    """One record of a batch, as its bytes say."""
+    """One record of a batch, as it is stored."""
 
     offset: int
     timestamp: int
@@ -24,7 +24,7 @@ class RawRecord:
 def record_at(
     body: bytes, at: int, *, base: int, first_time: int
 ) -> tuple[int, RawRecord | None, str]:
-    """The place behind the record at `at`, the record, and what is wrong with it."""
+    """Parse the record at `at`. Returns the position behind it, the record or None, and the problem or ""."""
     start = at
     try:
         size, at = _varint(body, at)
@@ -47,16 +47,16 @@ def record_at(
         if at != end:
             return start, None, f"a record that is {abs(end - at)} bytes off its stated size"
     except (IndexError, ValueError) as exc:
-        return start, None, f"a record that cannot be taken apart: {said(exc)}"
+        return start, None, f"a record that cannot be parsed: {describe(exc)}"
     timestamp = min(max(first_time + time_delta, INT64[0]), INT64[1])
-    one = RawRecord(
+    record = RawRecord(
         offset=base + offset_delta,
         timestamp=timestamp,
         key=key,
         value=value,
         headers=tuple(headers),
     )
-    return end, one, ""
+    return end, record, ""
 
 
 def _field(body: bytes, at: int, end: int) -> tuple[bytes | None, int]:
@@ -69,12 +69,12 @@ def _field(body: bytes, at: int, end: int) -> tuple[bytes | None, int]:
 
 
 def _utf8(name: bytes) -> bytes:
-    """A header's name as UTF-8; what is not UTF-8 in it is escaped."""
+    """A header's name as UTF-8, with invalid bytes escaped."""
     return name.decode(errors="backslashreplace").encode()
 
 
 def _varint(body: bytes, at: int) -> tuple[int, int]:
-    """A zigzag varint, as records have them. Raises: IndexError, ValueError."""
+    """Parse a zigzag varint. Raises IndexError, ValueError."""
     value = shift = 0
     while True:
         byte = body[at]
@@ -103,7 +103,7 @@ def _bytes(value: bytes | None) -> bytes:
 
 
 def encoded(record: RawRecord, base: int, first_time: int) -> bytes:
-    """The bytes of a record of a batch that begins at this offset and time."""
+    """The bytes of a record in a batch with this first offset and time."""
     delta = record.timestamp - first_time
     if not INT64[0] <= delta <= INT64[1]:
         delta = 0

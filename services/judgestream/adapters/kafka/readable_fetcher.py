@@ -1,4 +1,4 @@
-"""kafka-python's fetcher, with every answer made readable before it is taken apart."""
+"""kafka-python's fetcher, with every response made readable before it is parsed."""
 
 import logging
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class ReadableFetcher(Fetcher):  # type: ignore[misc]  # kafka-python ships no types
-    """Takes the place of a new consumer's own fetcher: kafka-python has no argument for it."""
+    """Replaces the fetcher of a new consumer: kafka-python has no argument for it."""
 
     @classmethod
     def take_over(cls, consumer: KafkaConsumer) -> Self:

@@ -1,4 +1,4 @@
-"""Reading a topic from plain, synchronous code: all partitions, no group, nothing committed."""
+"""Synchronous reading of all partitions of a topic, without a consumer group."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -17,16 +17,16 @@ Offsets = Mapping[int, int]
 
 POLL_S = 0.5
 QUIET_S = 10.0
-"""After this long without a record the broker is asked whether it is still there."""
+"""After this time without a record, a call checks that the broker still answers."""
 
 
 def never() -> bool:
-    """The answer of a caller that does not stop early."""
+    """The `stopped` of a caller that does not stop early."""
     return False
 
 
 class TopicReader(Reader[M]):
-    """One topic of the table, from wherever the caller says."""
+    """A reader of one topic from any offsets."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class TopicReader(Reader[M]):
         *,
         client_id: str = "judgestream-client",
     ) -> None:
-        """Connect. `message` is the topic's, as the table has it. Raises as `Reader` does."""
+        """Connect. `message` is the topic's message type in the topic table. Raises as `Reader` does."""
         super().__init__(
             settings,
             topic,
@@ -52,7 +52,7 @@ class TopicReader(Reader[M]):
         self._assigned = False
 
     def beginning(self) -> Offsets:
-        """Where the oldest records are."""
+        """Offsets of the oldest records."""
         return self._numbered(
             self._call(
                 lambda: self._consumer.beginning_offsets(self._partitions, timeout_ms=CALL_MS)
@@ -60,13 +60,13 @@ class TopicReader(Reader[M]):
         )
 
     def end(self) -> Offsets:
-        """Where the next records will be."""
+        """Offsets of the next records to be published."""
         return self._numbered(
             self._call(lambda: self._consumer.end_offsets(self._partitions, timeout_ms=CALL_MS))
         )
 
     def since(self, time: datetime) -> Offsets:
-        """Where the first records are whose Kafka timestamp is not before `time` (which has a zone)."""
+        """Offsets of the first records whose Kafka timestamp is not before `time` (which has a zone)."""
         stamp = max(0, int(time.timestamp() * 1000))
         wanted = dict.fromkeys(self._partitions, stamp)
         found = self._call(lambda: self._consumer.offsets_for_times(wanted, timeout_ms=CALL_MS))
@@ -77,7 +77,7 @@ class TopicReader(Reader[M]):
         }
 
     def seek(self, start: Offsets) -> None:
-        """Go on reading from here. A partition that `start` lacks is read from its beginning."""
+        """Continue reading from these offsets. A partition that `start` lacks is read from its beginning."""
         if not self._assigned:
             self._consumer.assign(self._partitions)
             self._assigned = True
@@ -88,11 +88,11 @@ class TopicReader(Reader[M]):
                 self._consumer.seek_to_beginning(tp)
 
     def position(self) -> Offsets:
-        """Where the next `poll` goes on. After `seek` only."""
+        """Offsets that the next `poll` reads. Call `seek` first."""
         return {tp.partition: self._position(tp) for tp in self._partitions}
 
     def poll(self, timeout_s: float = POLL_S) -> list[Incoming[M]]:
-        """What has come since, oldest first; [] when nothing does in time. Begins where `seek` said."""
+        """New records, oldest first; [] when none comes in time. Call `seek` first."""
         return _oldest_first(super().poll(timeout_s))
 
     def read(
@@ -103,35 +103,35 @@ class TopicReader(Reader[M]):
         deadline_s: float | None = None,
         stopped: Callable[[], bool] = never,
     ) -> Iterator[Incoming[M]]:
-        """Records from `start` on; for ever, without the bounds.
+        """Records from `start` on; without bounds, forever.
 
         Args:
-            until: stop before these offsets; `end()` gives "all that there is now".
-            deadline_s: stop this many seconds from now, whatever has come.
-            stopped: asked between polls, about twice a second; stop when it says so.
+            until: stop before these offsets; with `end()`, after the present end of the topic.
+            deadline_s: stop this many seconds from now.
+            stopped: called between polls, about twice a second; reading stops when it returns True.
 
-        A record that is no message of the topic is yielded with its problem, and the reading goes on.
+        A record that is not a message of the topic is yielded with its problem.
         """
         self.seek(start)
         deadline = None if deadline_s is None else monotonic() + deadline_s
-        heard = monotonic()
+        last_record_at = monotonic()
         while not (stopped() or self._reached(until)):
             left = POLL_S if deadline is None else min(POLL_S, deadline - monotonic())
             if left <= 0:
                 return
             batch = self.poll(left)
             if batch:
-                heard = monotonic()
-            elif monotonic() - heard > QUIET_S:
-                self.end()  # raises when the broker is gone: poll itself would stay silent for ever
-                heard = monotonic()
+                last_record_at = monotonic()
+            elif monotonic() - last_record_at > QUIET_S:
+                self.end()  # raises when the broker is gone; poll would just return nothing
+                last_record_at = monotonic()
             for incoming in batch:
                 record = incoming.record
                 if until is None or record.offset < until.get(record.partition, 0):
                     yield incoming
 
     def _reached(self, until: Offsets | None) -> bool:
-        """Whether nothing before `until` is left to read. Goes by the position: offsets have gaps."""
+        """Whether everything before `until` has been read. Compares positions, because offsets have gaps."""
         if until is None:
             return False
         for tp in self._partitions:
@@ -149,12 +149,12 @@ class TopicReader(Reader[M]):
 
 
 def _oldest_first(batch: list[Incoming[M]]) -> list[Incoming[M]]:
-    """By Kafka's timestamp, each partition in its own order. Without a time: right behind the one before."""
+    """Sorted by Kafka's timestamp, each partition in order. One without a timestamp keeps its place."""
     latest: dict[int, datetime] = {}
     keyed: list[tuple[datetime, Incoming[M]]] = []
-    for one in batch:
-        number = one.record.partition
-        time = max(one.record.time or limits.EARLIEST, latest.get(number, limits.EARLIEST))
+    for incoming in batch:
+        number = incoming.record.partition
+        time = max(incoming.record.time or limits.EARLIEST, latest.get(number, limits.EARLIEST))
         latest[number] = time
-        keyed.append((time, one))
-    return [one for _, one in sorted(keyed, key=lambda pair: pair[0])]
+        keyed.append((time, incoming))
+    return [incoming for _, incoming in sorted(keyed, key=lambda pair: pair[0])]

@@ -1,4 +1,4 @@
-"""Kafka's record timestamp, which any producer may set to anything."""
+"""Kafka's record timestamp, which a producer may set to any value."""
 
 from datetime import UTC, datetime
 
@@ -6,9 +6,9 @@ from judgestream.core.limits import plausible
 
 
 def record_time(milliseconds: int | float | None) -> datetime | None:
-    """The moment, or None where there is none: missing, -1, before 1970, or outside the calendar.
+    """The time; None where it is missing, -1, before 1970, or outside the calendar.
 
-    A producer that writes microseconds or nanoseconds lands outside it.
+    Timestamps in microseconds or nanoseconds are outside the calendar.
     """
     if milliseconds is None or milliseconds < 0:
         return None

@@ -1,4 +1,4 @@
-"""Moving a consumer group past one record, while none of its members runs."""
+"""Moving a stopped consumer group past one record."""
 
 from time import monotonic, sleep
 
@@ -44,7 +44,7 @@ class GroupPlace:
                 found = self._client.list_group_offsets({self._group: [self._tp]})[self._group]
                 break
             except CoordinatorNotAvailableError as exc:
-                # a broker that has just started makes its offsets topic when the first group is asked for
+                # a new broker creates its offsets topic for the first group
                 if monotonic() > deadline:
                     raise BrokerUnavailable(
                         f"group {self._group} has no coordinator: {exc}"
@@ -58,18 +58,18 @@ class GroupPlace:
         return at if at >= 0 else None
 
     def move(self, offset: int) -> None:
-        """Let the group go on with this offset.
+        """Let the group continue at this offset.
 
         Raises:
             ConfigurationError: a member runs, or has stopped less than a session time-out ago.
         """
         try:
-            told = self._client.alter_group_offsets(
+            results = self._client.alter_group_offsets(
                 self._group, {self._tp: OffsetAndMetadata(offset, "", -1)}
             )
         except KafkaError as exc:
             raise BrokerUnavailable(f"group {self._group} could not be moved: {exc}") from exc
-        problem = told.get(self._tp, NoError)
+        problem = results.get(self._tp, NoError)
         if problem is not NoError:
             raise ConfigurationError(
                 f"group {self._group} could not be moved ({problem.__name__}): stop its workers, and"

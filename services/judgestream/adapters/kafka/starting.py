@@ -1,7 +1,8 @@
-"""Where a consumer group without commits starts, and what lies before it.
+"""The start of a consumer group without commits, and the backlog before it.
 
-A new group would read a topic from its first record: every request that is kept is judged, and perhaps paid.
-So the place is a setting, it is committed before the first worker joins, and its backlog is shown.
+A new group would read its topic from the first record, so every retained request would be judged, and
+perhaps paid for. So the start is a setting, it is committed before the first worker joins, and its backlog is
+shown.
 """
 
 from dataclasses import dataclass
@@ -27,12 +28,12 @@ SAMPLE_MS = 2000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Start:
-    """Where a group begins on a topic.
+    """The start of a group on a topic.
 
-    new       it had no commits there
-    offsets   partition -> first offset that it reads; empty for a group that is not new
+    new       the group has no commits there
+    offsets   partition -> first offset to read; empty for a group that is not new
     records   from there to the end of the topic, control records included
-    sizes     bytes of a sample of these records' values
+    sizes     bytes of the values of a sample
     """
 
     new: bool
@@ -46,13 +47,14 @@ class Start:
 
 
 def find_start(settings: Kafka, *, group: str, topic: Topic, start: str, sample: bool) -> Start:
-    """Look where the group would begin; nothing is changed.
+    """Find where the group would begin. Changes nothing.
 
-    start   `earliest`, `latest`, or an ISO time; counts for a group without any commit on the topic
-    sample  read a few records to know their sizes
+    Args:
+        start: `earliest`, `latest`, or an ISO time; for a group without commits on the topic.
+        sample: read a few records for their sizes.
 
     Raises:
-        BrokerUnavailable: the broker does not tell.
+        BrokerUnavailable: the broker does not answer.
     """
     client = admin(settings)
     try:
@@ -68,11 +70,11 @@ def find_start(settings: Kafka, *, group: str, topic: Topic, start: str, sample:
             begins = ends
         elif start != EARLIEST:
             found = _offsets(client, wanted, int(as_time(start).timestamp() * 1000))
-            # -1: no record is that young
+            # -1: no record is so new
             begins = {tp: found[tp] if found[tp] >= 0 else ends[tp] for tp in wanted}
     except KafkaError as exc:
         raise BrokerUnavailable(
-            f"where group {group} starts could not be looked up: {exc}"
+            f"the start of group {group} could not be looked up: {exc}"
         ) from exc
     finally:
         client.close()
@@ -86,12 +88,12 @@ def find_start(settings: Kafka, *, group: str, topic: Topic, start: str, sample:
 
 
 def commit_start(settings: Kafka, *, group: str, topic: Topic, start: Start) -> None:
-    """Write the start down as the group's commits, so that all its workers begin there.
+    """Commit the start for the group, so that all its workers begin there.
 
-    Another worker of the group may have done so, or joined, in the meantime: then its commits stand.
+    If another worker of the group has joined or committed meanwhile, its commits stand.
 
     Raises:
-        BrokerUnavailable: the broker does not take them.
+        BrokerUnavailable: the broker does not accept them.
     """
     offsets = {
         TopicPartition(topic.name, partition): OffsetAndMetadata(offset, "", -1)
@@ -124,7 +126,7 @@ def _offsets(
 def _sample(
     settings: Kafka, begins: dict[TopicPartition, int], ends: dict[TopicPartition, int]
 ) -> tuple[int, ...]:
-    """Sizes of the first records; fewer, or none, where they cannot be read: any batch may be there."""
+    """Sizes of the first records; fewer or none where they cannot be read."""
     sizes: list[int] = []
     try:
         consumer = KafkaConsumer(
@@ -142,6 +144,6 @@ def _sample(
                 sizes += [len(record.value or b"") for record in batch]
         finally:
             consumer.close()
-    except Exception:  # noqa: BLE001 - an estimate is not worth a start
+    except Exception:  # noqa: BLE001 - a failed estimate must not stop the start
         return tuple(sizes)
     return tuple(sizes)

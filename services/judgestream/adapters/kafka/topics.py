@@ -1,4 +1,4 @@
-"""Creates the topics that are missing and reports those that differ. Never deletes, never alters."""
+"""Topics on the broker, compared with the topic table. Creates missing ones; never alters or deletes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError
 
 from judgestream.adapters.kafka.connection import client_options
+from judgestream.adapters.kafka.failures import no_broker
 from judgestream.contracts.topics import TOPICS, Topic
 from judgestream.core.errors import BrokerUnavailable
 from judgestream.settings import Kafka
@@ -17,8 +18,8 @@ MISSING, FORBIDDEN = "missing", "not visible"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """How a topic on the broker differs from the table. `found` is MISSING when there is none, and FORBIDDEN
-    when this user may not see it."""
+    """A difference between a topic on the broker and the table. `found` is MISSING when there is no such
+    topic, and FORBIDDEN when this user may not see it."""
 
     topic: str
     what: str
@@ -27,7 +28,7 @@ class Difference:
 
     @property
     def absent(self) -> bool:
-        """Whether the topic cannot be used at all."""
+        """Whether the topic cannot be used."""
         return self.found in (MISSING, FORBIDDEN)
 
     def __str__(self) -> str:
@@ -51,14 +52,11 @@ def admin(settings: Kafka, *, timeout_s: float = 10.0) -> KafkaAdminClient:
             bootstrap_timeout_ms=int(timeout_s * 1000),
         )
     except (KafkaError, OSError, ValueError) as exc:
-        raise BrokerUnavailable(
-            f"no Kafka broker answers at {settings.bootstrap} ({exc}); start it, or set"
-            " JUDGESTREAM_KAFKA__BOOTSTRAP (and, for a secured broker, kafka.security and its login)"
-        ) from exc
+        raise no_broker(settings, exc) from exc
 
 
 def check(client: KafkaAdminClient, topics: Iterable[Topic] = TOPICS.values()) -> list[Difference]:
-    """Every way in which the broker differs from the table; empty when nothing does."""
+    """Every difference between the broker and the table."""
     wanted = {topic.name: topic for topic in topics}
     try:
         present = set(client.list_topics()) & set(wanted)
@@ -100,7 +98,7 @@ def apply(
         try:
             client.create_topics({name: spec}, wait_for_metadata=True)
         except TopicAlreadyExistsError:
-            continue  # somebody else was faster; what they made is checked below
+            continue  # created meanwhile; it is checked below
         except KafkaError as exc:
             raise BrokerUnavailable(f"topic {name} could not be created: {exc}") from exc
         created.append(name)
@@ -108,7 +106,7 @@ def apply(
 
 
 def topic_identity(client: KafkaAdminClient, topic: Topic) -> str:
-    """The id that the broker gave the topic when it was created; "" from a broker without such ids."""
+    """The id that the broker gave the topic when it was created; "" from a broker without topic ids."""
     try:
         (found,) = client.describe_topics([topic.name])
     except KafkaError as exc:
@@ -117,7 +115,7 @@ def topic_identity(client: KafkaAdminClient, topic: Topic) -> str:
 
 
 def _forbidden(client: KafkaAdminClient, names: list[str]) -> set[str]:
-    """Of topics that a listing does not show: those that this user may not see. Kafka hides them there."""
+    """The names that this user may not see. Kafka leaves them out of a listing."""
     if not names:
         return set()
     described = client.describe_topics(names)

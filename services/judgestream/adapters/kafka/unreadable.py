@@ -1,4 +1,4 @@
-"""The record that stands for bytes which cannot be read, so that they go the way of any record."""
+"""The stand-in record for unreadable bytes, so that they are handled like any record."""
 
 import json
 from collections.abc import Iterable
@@ -9,15 +9,15 @@ from judgestream.adapters.kafka.faults import Fault
 from judgestream.adapters.kafka.raw_records import RawRecord
 
 MAX_KEPT_BYTES = 1 << 20
-"""Of what cannot be read, this much is kept."""
+"""Bytes that the stand-in keeps."""
 
 MARK = f"judgestream-unreadable-{token_hex(8)}"
-"""The header of what stands for unreadable bytes. Random, so that no producer can write it."""
+"""The header of a stand-in record. Random, so that no producer can forge it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unreadable:
-    """What one unreadable piece of a partition is. Offsets are inclusive."""
+    """One unreadable piece of a partition. Offsets are inclusive."""
 
     first_offset: int
     last_offset: int
@@ -32,32 +32,32 @@ class Unreadable:
         return f"{place} cannot be read: {self.detail}"
 
 
-def mark(stands: Unreadable, raw: bytes) -> RawRecord:
-    """The record that stands for these bytes; `unreadable` recognises it."""
-    told = {
-        "first": stands.first_offset,
-        "last": stands.last_offset,
-        "fault": stands.fault.value,
-        "detail": stands.detail[:500],
+def mark(damage: Unreadable, raw: bytes) -> RawRecord:
+    """The stand-in for these bytes; `unreadable` recognises it."""
+    description = {
+        "first": damage.first_offset,
+        "last": damage.last_offset,
+        "fault": damage.fault.value,
+        "detail": damage.detail[:500],
     }
     return RawRecord(
-        offset=stands.last_offset,
+        offset=damage.last_offset,
         timestamp=-1,
         key=None,
         value=raw[:MAX_KEPT_BYTES],
-        headers=((MARK.encode(), json.dumps(told).encode()),),
+        headers=((MARK.encode(), json.dumps(description).encode()),),
     )
 
 
 def unreadable(headers: Iterable[tuple[str, bytes | None]]) -> Unreadable | None:
-    """What a record stands for, when it stands for bytes that cannot be read; else None."""
+    """The damage that a stand-in record describes; None for any other record."""
     for name, value in headers:
         if name == MARK and value is not None:
-            told = json.loads(value)
+            description = json.loads(value)
             return Unreadable(
-                first_offset=told["first"],
-                last_offset=told["last"],
-                fault=Fault(told["fault"]),
-                detail=told["detail"],
+                first_offset=description["first"],
+                last_offset=description["last"],
+                fault=Fault(description["fault"]),
+                detail=description["detail"],
             )
     return None

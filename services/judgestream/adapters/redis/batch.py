@@ -1,4 +1,4 @@
-"""Commands of many tasks, gathered into one pipeline at a time: never one round trip per event under load."""
+"""Redis commands of many tasks, sent in shared pipelines: under load there is no round trip per event."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from judgestream.core.errors import StoreUnavailable
 from judgestream.settings import Redis as RedisSettings
 
 AWAY_S = 1.0
-"""After a failure Redis is left alone for this long, so that a dead one costs no time-out per event."""
+"""After a failure no command is sent for this long: a dead Redis must not cost a time-out per event."""
 
 Command = Callable[[Pipeline], object]
 
@@ -30,8 +30,7 @@ def connect(settings: RedisSettings) -> Redis | None:
 
 
 class Batch:
-    """One worker's commands. `run` waits for its answer; what is asked while
-    another pipeline is on its way travels together in the next.
+    """Commands of one worker. Commands that are submitted while a pipeline is in flight share the next one.
 
     `scripts` are loaded again whenever Redis has lost them.
     """
@@ -45,19 +44,19 @@ class Batch:
 
     @property
     def available(self) -> bool:
-        """False for a moment after Redis failed to answer."""
+        """False for `AWAY_S` after Redis failed to answer."""
         return monotonic() >= self._away_until
 
     async def run(self, command: Command) -> Any:
-        """Raises: StoreUnavailable, at once while Redis is known to be away."""
+        """Wait for the answer. Raises StoreUnavailable; at once while Redis is known to be unavailable."""
         return await self.submit(command)
 
     def submit(self, command: Command) -> "asyncio.Future[Any]":
-        """The answer to come. Nobody has to wait for it."""
+        """A future of the answer. It need not be awaited."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if not self.available:
-            answer.set_exception(StoreUnavailable("Redis is away"))
-            answer.exception()  # seen: a caller that does not wait is not warned about it
+            answer.set_exception(StoreUnavailable("Redis is unavailable"))
+            answer.exception()  # marks it retrieved: no warning where it is not awaited
             return answer
         self._waiting.append((command, answer))
         if self._flushing is None:
@@ -71,7 +70,7 @@ class Batch:
 
     async def _flush(self) -> None:
         while self._waiting:
-            await asyncio.sleep(0)  # everyone who is ready now comes along
+            await asyncio.sleep(0)  # lets every task that is ready add its commands
             batch, self._waiting = self._waiting, []
             try:
                 answers = await self._execute(batch)
@@ -96,7 +95,7 @@ class Batch:
             answers = await pipeline.execute(raise_on_error=False)
             if last or not any(isinstance(answer, NoScriptError) for answer in answers):
                 break
-            for script in self._scripts:  # a restarted server has forgotten them; none was run
+            for script in self._scripts:  # a restarted server has lost them, and ran none
                 await self.redis.script_load(script)
         return [
             StoreUnavailable(f"Redis: {answer}") if isinstance(answer, RedisError) else answer

@@ -78,7 +78,7 @@ return outcome
 """
 )
 ADVANCE = NOW + "redis.call('SET', KEYS[1], now) return now"
-"""With no verdict on its way, event time is Redis' own."""
+"""Without new verdicts, event time is Redis' clock."""
 KEEP = """
 if tonumber(ARGV[2]) < tonumber(redis.call('GET', KEYS[2]) or '-1e18') then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
@@ -111,7 +111,7 @@ class OpenWindow:
     counts: Mapping[str, int]
     late: int
     changes: int
-    """Grows with every change of the counts: the revision of the report."""
+    """Number of changes of the counts: the revision of the report."""
 
 
 class BiasStore:
@@ -137,11 +137,11 @@ class BiasStore:
         status: Status = Status.SCORED,
         ahead: timedelta = timedelta(days=1),
     ) -> Counted:
-        """Count one verdict once. Its `time_ms` moves the watermark on, as far as Redis' clock.
+        """Count one verdict once. Its `time_ms` moves the watermark, at most up to Redis' clock.
 
         Args:
             status: a verdict of a better status replaces this one's counts.
-            ahead: how far its time may lie in the future.
+            ahead: how far its time may be in the future.
         """
         member = _member(release, window)
         increments = [str(part) for item in counts.items() if item[1] for part in item]
@@ -166,7 +166,7 @@ class BiasStore:
         return Counted(int(answer))
 
     async def lease(self, holder: str, seconds: float) -> bool:
-        """Whether this worker may publish reports now; one does at a time."""
+        """Take or renew the lease on publishing reports. Returns whether this worker has it."""
         key, milliseconds = f"{self._prefix}publisher", int(seconds * 1000)
         if await self._batch.run(lambda p: p.set(key, holder, nx=True, px=milliseconds)):
             return True
@@ -176,16 +176,16 @@ class BiasStore:
         return True
 
     async def watermark_ms(self) -> int:
-        """How far event time has come; -1 before the first verdict."""
+        """The watermark in milliseconds since 1970; -1 before the first verdict."""
         found = await self._batch.run(lambda p: p.get(f"{self._prefix}watermark"))
         return int(found) if found is not None else -1
 
     async def advance(self) -> None:
-        """Move the watermark on to Redis' clock while no verdicts come."""
+        """Move the watermark to Redis' clock, for a stream without new verdicts."""
         await self._batch.run(lambda p: p.eval(ADVANCE, 1, f"{self._prefix}watermark"))
 
     async def open_windows(self) -> list[OpenWindow]:
-        """Every window with something to report, oldest first."""
+        """Every window with changes to report, oldest first."""
         members = await self._batch.run(lambda p: p.zrange(f"{self._prefix}open", 0, -1))
         found: list[OpenWindow] = []
         for raw in members:
@@ -207,7 +207,7 @@ class BiasStore:
         return found
 
     async def close_window(self, window: OpenWindow) -> None:
-        """The final report is out: forget the window, unless a late verdict has come meanwhile."""
+        """Forget a window whose final report is published, unless a late verdict has come meanwhile."""
         member = _member(window.release, window.window)
         counts, open_ = f"{self._prefix}counts:{member}", f"{self._prefix}open"
         await self._batch.run(
@@ -215,7 +215,7 @@ class BiasStore:
         )
 
     async def keep_report(self, release: str, window: TimeWindow, report_json: bytes) -> bool:
-        """Keep the report for whoever asks Redis, unless one of a later window is there. Whether it was."""
+        """Store the report in Redis, unless one of a later window is there. Returns whether it did."""
         ending = str(_milliseconds(window.end - EPOCH))
         kept = await self._batch.run(
             lambda p: p.eval(
@@ -238,7 +238,7 @@ class BiasStore:
 
 
 def scripts() -> tuple[str, ...]:
-    """What the batch of a bias store must load."""
+    """The scripts that the batch of a bias store must load."""
     return (COUNT,)
 
 

@@ -1,7 +1,7 @@
-"""The connection to Redis behind a store that is asked one command at a time, by synchronous code."""
+"""A synchronous connection to Redis, for stores that send one command at a time."""
 
 from collections.abc import Callable
-from types import TracebackType
+from contextlib import AbstractContextManager
 from typing import Any, Self
 
 from redis import Redis
@@ -11,8 +11,8 @@ from judgestream.core.errors import StoreUnavailable
 from judgestream.settings import Redis as RedisSettings
 
 
-class Connection:
-    """A context manager. Every method raises StoreUnavailable when Redis does not answer."""
+class Connection(AbstractContextManager["Connection"]):
+    """Every method raises StoreUnavailable when Redis does not answer."""
 
     def __init__(self, redis: Redis, *, prefix: str) -> None:
         self._redis = redis
@@ -20,7 +20,7 @@ class Connection:
 
     @classmethod
     def connect(cls, settings: RedisSettings) -> Self | None:
-        """None when no Redis is set. Does not wait for an answer."""
+        """None when no Redis is set. Does not connect yet."""
         url = settings.url.get_secret_value()
         if not url:
             return None
@@ -32,19 +32,11 @@ class Connection:
     def close(self) -> None:
         self._redis.close()
 
-    def _ask(self, command: Callable[[Redis], object]) -> Any:
+    def _call(self, command: Callable[[Redis], object]) -> Any:
         try:
             return command(self._redis)
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"Redis does not answer: {exc}") from exc
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

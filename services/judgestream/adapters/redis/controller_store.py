@@ -1,7 +1,7 @@
-"""What controllers share in Redis: the lease that one of them holds, and when each release was reloaded.
+"""State that controllers share in Redis: the lease of one of them, and the times of each release's reloads.
 
-Keys: `{prefix}:controller:lease` holds the owner's token and expires; `{prefix}:controller:reloads:<release>`
-is a sorted set of the times, so that a new owner goes on with the pauses and the bound of the one before.
+Keys: `{prefix}:controller:lease` holds the owner's token and expires. `{prefix}:controller:reloads:<release>`
+is a sorted set of times, so that a new owner keeps to the pauses and the limit of the one before.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 
-LET_GO = """
+RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 """
@@ -37,18 +37,18 @@ class ControllerStore(Connection):
         self._token = uuid4().hex
 
     def hold(self) -> bool:
-        """Take the lease, or renew it; whether this controller has it now."""
-        found = self._ask(
+        """Take or renew the lease. Returns whether this controller has it."""
+        held = self._call(
             lambda r: r.eval(HOLD, 1, self._lease, self._token, int(self._lease_s * 1000))
         )
-        return bool(int(found))
+        return bool(int(held))
 
-    def let_go(self) -> None:
-        """Free the lease at once, if it is this controller's."""
-        self._ask(lambda r: r.eval(LET_GO, 1, self._lease, self._token))
+    def release_lease(self) -> None:
+        """Free the lease now, if this controller has it."""
+        self._call(lambda r: r.eval(RELEASE, 1, self._lease, self._token))
 
     def note_reload(self, release: str, *, at: float, window_s: float) -> None:
-        """Written before the reload, so that one in which the controller dies counts, too."""
+        """Record a reload. Call it first, so that a reload during which the controller dies counts, too."""
         key = f"{self._reloads}:{release}"
 
         def write(redis: Redis) -> Any:
@@ -58,11 +58,11 @@ class ControllerStore(Connection):
             pipeline.expire(key, int(window_s) + 1)
             return pipeline.execute()
 
-        self._ask(write)
+        self._call(write)
 
     def reloads(self, release: str, *, since: float) -> list[float]:
-        """When it was reloaded since then, by any controller, oldest first; seconds since the epoch."""
-        found = self._ask(
+        """Times of reloads since then, by any controller, oldest first. Seconds since 1970."""
+        scored = self._call(
             lambda r: r.zrangebyscore(f"{self._reloads}:{release}", since, "+inf", withscores=True)
         )
-        return [float(score) for _, score in found]
+        return [float(score) for _, score in scored]

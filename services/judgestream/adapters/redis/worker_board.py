@@ -1,8 +1,9 @@
-"""The board on which every worker shows what it does, for `status`, `doctor` and a second worker of its slot.
+"""The worker board in Redis: the state of every worker, read by `status`, `doctor` and the controller.
 
-Keys: `{prefix}:workers` is the set of names (`judging-0`), `{prefix}:workers:<name>` one entry as JSON, which
-expires when its worker stops renewing it, and `{prefix}:skip:<group>` the records to set aside by hand.
-Without Redis there is no board, and everything else goes on.
+It also keeps a second worker off a slot. Keys: `{prefix}:workers` is the set of names (`judging-0`),
+`{prefix}:workers:<name>` one entry as JSON, which expires when its worker stops renewing it, and
+`{prefix}:skip:<group>` the records to set aside by hand. Without Redis there is no board; workers run all the
+same.
 """
 
 import json
@@ -40,25 +41,25 @@ return false
 
 
 class NotAText(StoreUnavailable):
-    """Redis answers, and refuses: somebody has put another kind of value under a key of ours."""
+    """Redis answers with an error: there is another type of value under one of our keys."""
 
 
 class WorkerState(StrEnum):
     STARTING = "starting"
     WORKING = "working"
     WAITING = "waiting"
-    """For something that is expected to come back by itself; `reason` says for what."""
+    """For something that is expected to recover by itself, see `reason`."""
     PAUSED = "paused"
-    """Until somebody acts; `reason` says what is wrong."""
+    """Until somebody acts, see `reason`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerEntry:
-    """One worker as it last showed itself.
+    """The last state that a worker wrote.
 
-    life         unique to this start of the process
-    pid_space    the PID namespace in which `pid` counts; 0 when not known
-    partitions   (topic, partition) that Kafka has assigned to it
+    life         unique id of this start of the process
+    pid_space    PID namespace of `pid`; 0 when unknown
+    partitions   (topic, partition) assigned to it
     lag          records behind on its partitions; None until measured
     counts       since its start, by name: `set_aside`, `dead_letters`, `retries`
     """
@@ -97,29 +98,29 @@ class WorkerBoard(Connection):
         self._names = f"{prefix}:workers"
 
     def workers(self) -> list[WorkerEntry]:
-        """Every living worker, by kind and slot. An entry that cannot be read is left out."""
-        names = sorted(_text(name) for name in self._ask(lambda r: r.smembers(self._names)))
-        found: list[WorkerEntry] = []
+        """Every running worker, by kind and slot. Invalid entries are left out."""
+        names = sorted(_text(name) for name in self._call(lambda r: r.smembers(self._names)))
+        entries: list[WorkerEntry] = []
         for name in names:
             try:
-                raw = self._ask(lambda r, key=self._key(name): r.get(key))  # type: ignore[misc]
+                raw = self._call(lambda r, key=self._key(name): r.get(key))  # type: ignore[misc]
             except NotAText:
                 continue
             if raw is None:
-                self._ask(lambda r, gone=name: r.srem(self._names, gone))  # type: ignore[misc]
+                self._call(lambda r, gone=name: r.srem(self._names, gone))  # type: ignore[misc]
                 continue
             entry = _entry(raw)
             if entry is not None:
-                found.append(entry)
-        return sorted(found, key=lambda entry: (entry.kind, entry.slot))
+                entries.append(entry)
+        return sorted(entries, key=lambda entry: (entry.kind, entry.slot))
 
     def write(self, entry: WorkerEntry, *, instead_of: str = "") -> WorkerEntry | None:
-        """Show this entry, unless another living worker has its slot: that one's entry is returned then.
+        """Write this entry, unless another running worker has its slot. Returns that worker's entry then.
 
         Args:
             instead_of: the `life` of an earlier worker that is known to be dead.
         """
-        held = self._ask(
+        held = self._call(
             lambda r: r.eval(
                 WRITE,
                 2,
@@ -136,28 +137,28 @@ class WorkerBoard(Connection):
             return None
         other = _entry(held)
         if other is None:
-            # somebody else's value under our key
-            self._ask(lambda r: r.delete(self._key(entry.name)))
+            # an invalid value does not hold the slot
+            self._call(lambda r: r.delete(self._key(entry.name)))
             return self.write(entry, instead_of=instead_of)
         return other
 
     def take_down(self, entry: WorkerEntry) -> None:
-        """This worker ends: free its slot at once, if it is still its own."""
-        raw = self._ask(lambda r: r.get(self._key(entry.name)))
+        """Free the slot of a worker that ends, if it still has it."""
+        raw = self._call(lambda r: r.get(self._key(entry.name)))
         held = None if raw is None else _entry(raw)
         if held is not None and held.life == entry.life:
-            self._ask(lambda r: r.delete(self._key(entry.name)))
+            self._call(lambda r: r.delete(self._key(entry.name)))
 
     def skip(self, group: str, place: Place) -> None:
-        """Tell the workers of a group to set a record aside when they meet it."""
+        """Let the workers of a group set a record aside when they read it."""
         key, (topic, partition, offset) = self._skips(group), place
-        self._ask(lambda r: r.sadd(key, f"{topic}|{partition}|{offset}"))
-        self._ask(lambda r: r.expire(key, SKIP_TTL_S))
+        self._call(lambda r: r.sadd(key, f"{topic}|{partition}|{offset}"))
+        self._call(lambda r: r.expire(key, SKIP_TTL_S))
 
     def skips(self, group: str) -> frozenset[Place]:
-        """The records that the workers of a group shall set aside. What is not a place is left out."""
-        found: set[Place] = set()
-        for raw in self._ask(lambda r: r.smembers(self._skips(group))):
+        """The records that the workers of a group must set aside. Invalid members are left out."""
+        places: set[Place] = set()
+        for raw in self._call(lambda r: r.smembers(self._skips(group))):
             topic, _, rest = _text(raw).partition("|")
             partition, _, offset = rest.partition("|")
             if (
@@ -165,13 +166,13 @@ class WorkerBoard(Connection):
                 and offset.isdecimal()
                 and max(map(len, (partition, offset))) < 20
             ):
-                found.add((topic, int(partition), int(offset)))
-        return frozenset(found)
+                places.add((topic, int(partition), int(offset)))
+        return frozenset(places)
 
     def skipped(self, group: str, place: Place) -> None:
-        """The record has been set aside: an offset may be used again when a topic is made anew."""
+        """Forget a record that has been set aside: a topic that is created again reuses its offset."""
         topic, partition, offset = place
-        self._ask(lambda r: r.srem(self._skips(group), f"{topic}|{partition}|{offset}"))
+        self._call(lambda r: r.srem(self._skips(group), f"{topic}|{partition}|{offset}"))
 
     def _skips(self, group: str) -> str:
         return f"{self._prefix}:skip:{group}"
@@ -179,18 +180,18 @@ class WorkerBoard(Connection):
     def _key(self, name: str) -> str:
         return f"{self._names}:{name}"
 
-    def _ask(self, command: Callable[[Redis], object]) -> Any:
+    def _call(self, command: Callable[[Redis], object]) -> Any:
         def answered(redis: Redis) -> object:
             try:
                 return command(redis)
             except ResponseError as exc:
                 raise NotAText(f"Redis: {exc}") from exc
 
-        return super()._ask(answered)
+        return super()._call(answered)
 
 
 def _entry(raw: bytes | str) -> WorkerEntry | None:
-    """None for what is not an entry: anybody may write to Redis."""
+    """None for an invalid entry: anybody may write to Redis."""
     try:
         values = json.loads(raw)
         return WorkerEntry(

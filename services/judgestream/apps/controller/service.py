@@ -258,7 +258,7 @@ async def _run(settings: Settings, status: WorkerStatus, ready: Ready) -> None:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stopped.wait(), LOOK_S)
             with suppress(StoreUnavailable):
-                store.let_go()
+                store.release_lease()
 
 
 def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
