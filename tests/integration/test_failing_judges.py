@@ -202,8 +202,8 @@ def test_a_prompt_that_kills_the_model_is_given_up_after_few_reloads(cluster: Cl
         # earlier reloads would lengthen the controller's pauses
         client.delete(f"judgestream:controller:reloads:{INSTANT}")
     own = {"triton__release": INSTANT, "judging__group": "killed", "judging__start": "latest"}
-    controller = cluster.work("controller", **own)
-    cluster.work("judging", **own)
+    controller = cluster.work("controller", 0, **own)
+    cluster.work("judging", 0, **own)
     dead = cluster.count(DEAD_LETTERS)
     killer = question("killer", "KILL THE JUDGE")
     ids = cluster.submit([*pairs(10, "beside"), killer, *pairs(10, "behind")])

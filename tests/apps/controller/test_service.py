@@ -8,7 +8,7 @@ import pytest
 
 from judgestream.adapters.redis.worker_board import WorkerEntry, WorkerState
 from judgestream.adapters.triton.control import ModelState
-from judgestream.apps.controller.service import MOST_RELOADS, WINDOW_S, Controller
+from judgestream.apps.controller.service import MAX_RELOADS, WINDOW_S, Controller
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import (
     ConfigurationError,
@@ -85,8 +85,8 @@ class Triton:
             raise ConfigurationError("no such file")
         self.state, self.failure = "READY", None
 
-    async def smoke(self, release: str) -> None:
-        self.calls.append("smoke")
+    async def probe(self, release: str) -> None:
+        self.calls.append("probe")
         if self.failure is not None:
             raise self.failure
 
@@ -121,38 +121,38 @@ class Bench:
             store=View(self.store, name),  # type: ignore[arg-type]
             board=self.board,  # type: ignore[arg-type]
             control=self.triton,
-            smoke=self.triton.smoke,
+            probe=self.triton.probe,
             configured=configured,
             status=WorkerStatus(kind="controller", slot=0),
             clock=lambda: self.now,
             sleep=no_sleep,
         )
 
-    def look(self, times: int = 1, every: float = 1.0) -> list[str]:
-        async def looks() -> None:
+    def check(self, times: int = 1, every: float = 1.0) -> list[str]:
+        async def checks() -> None:
             for _ in range(times):
-                await asyncio.gather(*(one.look() for one in self.controllers))
+                await asyncio.gather(*(one.check() for one in self.controllers))
                 self.now += every
 
-        asyncio.run(looks())
+        asyncio.run(checks())
         return self.triton.calls
 
 
 UNHEALTHY = JudgeUnhealthy("Stub process is not healthy")
-RELOAD = ["smoke", "smoke", f"unload {NAME}", f"load {NAME}"]
+RELOAD = ["probe", "probe", f"unload {NAME}", f"load {NAME}"]
 
 
 def test_a_dead_process_is_confirmed_twice_and_reloaded_once_by_one_of_two_controllers() -> None:
-    assert Bench("judge_unhealthy: ...", Triton(failure=UNHEALTHY)).look() == RELOAD
-    assert Bench("judge_broken: ...", Triton(failure=JudgeError("CUDA"))).look() == RELOAD
+    assert Bench("judge_unhealthy: ...", Triton(failure=UNHEALTHY)).check() == RELOAD
+    assert Bench("judge_broken: ...", Triton(failure=JudgeError("CUDA"))).check() == RELOAD
 
 
 def test_requests_that_never_end_in_a_dead_process_do_not_hold_the_load_up() -> None:
     bench = Bench("judge_unhealthy: ...", Triton(failure=UNHEALTHY, stuck=True))
-    assert bench.look() == RELOAD
+    assert bench.check() == RELOAD
     half = Bench("release_not_loaded: ...", Triton(state="UNLOADING"))
-    assert half.look(times=10) == []
-    assert half.look(times=10)[0] == f"load {NAME}"
+    assert half.check(times=10) == []
+    assert half.check(times=10)[0] == f"load {NAME}"
 
 
 @pytest.mark.parametrize(
@@ -166,45 +166,47 @@ def test_requests_that_never_end_in_a_dead_process_do_not_hold_the_load_up() -> 
 def test_a_release_whose_model_works_is_left_alone(
     reason: str, failure: JudgestreamError | None
 ) -> None:
-    calls = Bench(reason, Triton(failure=failure)).look(times=3)
-    assert set(calls) == {"smoke"}
+    calls = Bench(reason, Triton(failure=failure)).check(times=3)
+    assert set(calls) == {"probe"}
 
 
 @pytest.mark.parametrize("reason", ["key_refused: 401", "judge_unavailable: away", ""])
 def test_what_loading_does_not_cure_costs_not_even_a_prompt(reason: str) -> None:
-    assert Bench(reason, Triton(failure=UNHEALTHY)).look(times=5) == []
+    assert Bench(reason, Triton(failure=UNHEALTHY)).check(times=5) == []
 
 
 def test_a_release_that_workers_need_is_loaded_if_it_is_not() -> None:
-    calls = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE")).look(times=3)
-    assert calls[0] == f"load {NAME}" and set(calls) <= {f"load {NAME}", "smoke"}
+    calls = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE")).check(times=3)
+    assert calls[0] == f"load {NAME}" and set(calls) <= {f"load {NAME}", "probe"}
 
 
 def test_the_configured_release_is_loaded_without_a_worker_that_asks() -> None:
-    assert Bench("", Triton(state="UNAVAILABLE"), configured=NAME).look(times=5) == [f"load {NAME}"]
+    assert Bench("", Triton(state="UNAVAILABLE"), configured=NAME).check(times=5) == [
+        f"load {NAME}"
+    ]
 
 
 def test_one_that_is_being_loaded_is_waited_for() -> None:
-    assert Bench("release_not_loaded: ...", Triton(state="LOADING")).look(times=3) == []
+    assert Bench("release_not_loaded: ...", Triton(state="LOADING")).check(times=3) == []
 
 
 def test_an_engine_is_loaded_before_the_model_that_asks_it() -> None:
-    calls = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE", engine=True)).look()
+    calls = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE", engine=True)).check()
     assert calls == [f"load {NAME}-engine", f"load {NAME}"]
 
 
 def test_reloads_that_do_not_help_come_at_growing_intervals_and_end() -> None:
     bench = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE", cursed=True))
-    bench.look(times=int(WINDOW_S) - 10)
+    bench.check(times=int(WINDOW_S) - 10)
     gaps = [b - a for a, b in zip(bench.store.history, bench.store.history[1:], strict=False)]
     assert gaps[:4] == [5, 10, 20, 40] and max(gaps) == 300
-    assert len(bench.store.history) == MOST_RELOADS
+    assert len(bench.store.history) == MAX_RELOADS
 
 
 def test_a_controller_that_follows_a_dead_one_goes_on_with_its_history() -> None:
     bench = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE", cursed=True))
-    bench.look(times=2)
+    bench.check(times=2)
     bench.store.owner = ""
     bench.controllers = [bench.controller("three", "")]
-    bench.look(times=5)
+    bench.check(times=5)
     assert bench.store.history == [0, 5]

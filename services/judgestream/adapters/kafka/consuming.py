@@ -1,9 +1,8 @@
 """The base of all synchronous readers: one topic behind kafka-python's consumer."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from google.protobuf.message import Message
 from kafka import KafkaConsumer
@@ -35,7 +34,7 @@ class Incoming(Generic[M]):
     message: M | UndecodableRecord
 
 
-class Reader(AbstractContextManager["Reader[M]"], Generic[M]):
+class Reader(Generic[M]):
     """A reader of one topic. Not thread-safe.
 
     Every method raises BrokerUnavailable when the broker does not answer.
@@ -115,6 +114,9 @@ class Reader(AbstractContextManager["Reader[M]"], Generic[M]):
         except UndecodableRecord as exc:
             decoded = exc
         return Incoming(record=record, message=decoded)
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -1,4 +1,4 @@
-"""Waiting for the verdicts of one's own requests."""
+"""Waiting for the verdicts of submitted requests."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
@@ -17,17 +17,17 @@ from judgestream.v1.judging_pb2 import DeadLetter
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
 LOOK_BACK_AFTER_S = 10.0
-"""Quiet for this long, we look whether the missing verdicts were published before we submitted."""
+"""After this time without news, verdicts from before the submission are read, too."""
 LETTERS_AFTER_S = 2.0
-"""Quiet for this long, a dead letter counts by itself: its failed verdict would have come by now."""
+"""After this time without news, a dead letter counts without its failed verdict."""
 SEVERAL_AFTER_S = 5.0
-"""Quiet for this long, verdicts of several releases count as all there are."""
+"""After this time without news, verdicts of several releases are taken as complete."""
 
 _RANK = {Status.FAILED: 0, Status.UNSCORED: 1, Status.SCORED: 2}
 
 
 class Awaited(NamedTuple):
-    """A request that was sent. Without a content digest any content under its id counts."""
+    """A submitted request. Without a content digest, any content under its id counts."""
 
     request_id: str
     content_digest: str = ""
@@ -38,15 +38,15 @@ class Awaited(NamedTuple):
 
 
 class Results:
-    """What has become of our requests so far.
+    """Outcomes of the requests so far.
 
-    A request is known here by its id or, where several contents were sent under one id, by its id and the
-    beginning of its content digest.
+    A request is named by its id or, where several contents were submitted under one id, by its id and the
+    start of its content digest.
 
     waiting    requests without any outcome
-    verdicts   request -> its verdict; all of one release, as far as that one has answered
-    letters    request -> its dead letter, where no verdict came with it
-    earlier    requests that were judged before: their content was known, so they were not judged again
+    verdicts   request -> its verdict, from one release as far as it has answered
+    letters    request -> its dead letter, where there is no verdict
+    earlier    requests whose content was judged before, so that they were not judged again
     """
 
     def __init__(self, requests: Iterable[Awaited | str], *, release: str = "") -> None:
@@ -65,7 +65,7 @@ class Results:
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
-        """Of several releases the one that answered most comes first, so they are not mixed by chance."""
+        """One verdict per request. The release with the most answers comes first, so releases rarely mix."""
         chosen: dict[str, Verdict] = {}
         for release in sorted(self._by_release, key=lambda one: (-len(self._by_release[one]), one)):
             for name, verdict in self._by_release[release].items():
@@ -73,7 +73,7 @@ class Results:
         return chosen
 
     def ordered(self, requests: Iterable[Awaited]) -> list[Verdict | None]:
-        """The verdicts on these requests, in their order."""
+        """The verdicts of these requests, in order."""
         verdicts = self.verdicts
         names = {
             (identity, digest): name
@@ -84,12 +84,12 @@ class Results:
 
     @property
     def releases(self) -> frozenset[str]:
-        """That have answered so far."""
+        """Releases that have answered so far."""
         return frozenset(self._by_release)
 
     @property
     def settled(self) -> bool:
-        """Every request has an outcome, and all of the verdicts can be had from one release."""
+        """Whether every request has an outcome, and one release has all verdicts."""
         if self.waiting:
             return False
         most = max(map(len, self._by_release.values()), default=0)
@@ -100,10 +100,10 @@ class Results:
         return sum(map(len, self._wanted.values()))
 
     def take_verdict(self, verdict: Verdict) -> list[str]:
-        """Returns the requests about which it told us something new.
+        """Add a verdict. Returns the names of the requests whose outcome changed.
 
-        A verdict belongs to a request by id and content; one without a content digest (the request could not
-        be decoded) by the id alone. One that settled something replaces a failed one.
+        A verdict is matched by id and content; one without a content digest (the request could not be
+        decoded) by the id alone. A better status replaces a worse one.
         """
         if self._release and verdict.release != self._release:
             return []
@@ -129,10 +129,10 @@ class Results:
 
 
 class Follower:
-    """Reads verdicts and dead letters from where they ended when it was made: make it, then submit."""
+    """Reads verdicts and dead letters from the present end of their topics: create it, then submit."""
 
     def __init__(self, settings: Kafka) -> None:
-        """Raises: BrokerUnavailable, ConfigurationError when a topic is missing."""
+        """Raises BrokerUnavailable; ConfigurationError when a topic is missing."""
         self._verdicts = TopicReader(settings, VERDICTS, VerdictMessage)
         try:
             self._letters = TopicReader(settings, DEAD_LETTERS, DeadLetter)
@@ -151,12 +151,12 @@ class Follower:
         told: Callable[[int], None],
         release: str = "",
     ) -> Results:
-        """Read until every request has a verdict or a dead letter, or time is up.
+        """Read until every request has a verdict or a dead letter, or the time is up.
 
         Args:
-            told: called with the number of requests that are done, at least every half second.
-            release: only its verdicts count. Without one, and with several releases answering, the wait ends
-                when one of them has answered all, or when nothing more comes from any.
+            told: called with the number of finished requests, at least every half second.
+            release: only its verdicts count. If empty and several releases answer, the wait ends when one
+                has answered everything, or when no more verdicts come.
         """
         results = Results(requests, release=release)
         letters: list[DeadLetter] = []
@@ -190,7 +190,7 @@ class Follower:
         self._letters.close()
 
     def _look_back(self, results: Results) -> None:
-        """Take settled verdicts from before we submitted, of the releases that answer now if any has."""
+        """Add scored and unscored verdicts from before the submission, of the releases that answer now."""
         releases, missing = results.releases, frozenset(results.waiting)
         position = self._verdicts.position()
         for incoming in self._verdicts.read(self._verdicts.beginning(), until=self._start):
@@ -207,7 +207,7 @@ class Follower:
 
 
 def _verdict(incoming: Incoming[VerdictMessage]) -> Verdict | None:
-    """None for a record of somebody else that is not a verdict."""
+    """None for a record that is not a valid verdict."""
     if isinstance(incoming.message, UndecodableRecord):
         return None
     try:

@@ -1,7 +1,6 @@
 """A synchronous connection to Redis, for stores that send one command at a time."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any, Self
 
 from redis import Redis
@@ -11,7 +10,7 @@ from judgestream.core.errors import StoreUnavailable
 from judgestream.settings import Redis as RedisSettings
 
 
-class Connection(AbstractContextManager["Connection"]):
+class Connection:
     """Every method raises StoreUnavailable when Redis does not answer."""
 
     def __init__(self, redis: Redis, *, prefix: str) -> None:
@@ -37,6 +36,9 @@ class Connection(AbstractContextManager["Connection"]):
             return command(self._redis)
         except (RedisError, OSError) as exc:
             raise StoreUnavailable(f"Redis does not answer: {exc}") from exc
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -1,10 +1,10 @@
-"""The controller: the one process that loads a release again when its model process has died.
+"""The controller: reloads a release whose model process has died. Nothing else reloads models.
 
-Triton never restarts a model's process, and says that all is ready. So workers report on their board that
-their release does not answer; the controller that holds the lease asks the release itself, and only if the
-known good prompt fails in the model, twice, it unloads and loads it. It also loads a release that workers
-need and Triton has not loaded: that is what is left when a controller is killed between the two steps.
-Reloads of a release come at growing intervals and are bounded, over all controllers.
+Triton never restarts a model's process, and still reports the model as ready. So workers write to the board
+that their release does not answer. The controller that holds the lease then asks the release itself. It
+unloads and loads it only if the known good prompt fails in the model, twice. It also loads a release that
+workers need and Triton has not loaded, which is the state after a controller was killed between the two
+steps. Reloads of a release come at growing intervals and are limited, over all controllers.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from judgestream.apps.worker import metrics
 from judgestream.apps.worker.board_keeper import on_board
 from judgestream.apps.worker.readiness import Ready, ignore_ready
 from judgestream.apps.worker.status import WorkerStatus
+from judgestream.core.backoff import Backoff
 from judgestream.core.errors import (
     ConfigurationError,
     JudgeBroken,
@@ -40,33 +41,33 @@ from judgestream.settings import Settings
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 1.0
+CHECK_INTERVAL_S = 1.0
 CONFIRM_S = 1.0
-"""Between the two failures of the known good prompt that it takes."""
+"""Between the two failures of the known good prompt that a reload needs."""
 
 UNLOAD_S = 3.0
-"""An unload is waited for so long. Requests inside a dead process never end, and keep the model unloading for
-ever; loading it then brings a new process all the same (measured with Triton 2.51)."""
+"""Time-out of an unload. Requests inside a dead process never end, so the model stays in UNLOADING. Loading
+it starts a new process all the same (measured with Triton 2.51)."""
 
 STUCK_S = 15.0
-"""A model that unloads for longer has requests that never end: it is loaded again."""
+"""A model that unloads for longer has requests that never end, and is loaded again."""
 
 WINDOW_S = 3600.0
-MOST_RELOADS = 10
-"""Reloads of one release in `WINDOW_S`; then somebody has to look at Triton's log."""
+MAX_RELOADS = 10
+"""Reloads of one release in `WINDOW_S`. After that, somebody must read Triton's log."""
 
-FIRST_PAUSE_S = 5.0
-LONGEST_PAUSE_S = 300.0
-"""Between two reloads of one release: doubles with every reload in `WINDOW_S`."""
+RELOAD_PAUSES = Backoff(first_s=5.0, longest_s=300.0)
+"""Pauses between two reloads of one release, by the number of its reloads in `WINDOW_S`."""
 
-NOTICE_S = 30.0
+LOG_INTERVAL_S = 30.0
+"""At most one line per release and problem in this time."""
 
 CURED_BY_LOADING = frozenset(
     error.code for error in (JudgeUnhealthy, JudgeBroken, ReleaseNotLoaded)
 )
-"""What workers report, as the first word of their reason, that a reload may cure."""
+"""Error codes that a reload may cure. A worker's reason starts with its code."""
 
-Smoke = Callable[[str], Awaitable[None]]
+Probe = Callable[[str], Awaitable[None]]
 
 
 class Control(Protocol):
@@ -76,10 +77,10 @@ class Control(Protocol):
 
 
 class Controller:
-    """`look` once a second.
+    """Call `check` once per `CHECK_INTERVAL_S`.
 
-    configured  the release that the settings name; loaded even if no worker asks for it; may be ""
-    smoke       asks a release the known good prompt; raises as `TritonJudge` does
+    configured  the release in the settings, or "". It is loaded even if no worker needs it
+    probe       asks a release the known good prompt; raises as `TritonJudge` does
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Controller:
         store: ControllerStore,
         board: WorkerBoard,
         control: Control,
-        smoke: Smoke,
+        probe: Probe,
         configured: str,
         status: WorkerStatus,
         clock: Callable[[], float] = time,
@@ -97,17 +98,17 @@ class Controller:
         self._store = store
         self._board = board
         self._control = control
-        self._smoke = smoke
+        self._probe = probe
         self._configured = configured
         self._status = status
         self._clock = clock
         self._sleep = sleep
-        self._missing = 0
-        self._unloading: dict[str, float] = {}
-        self._told: dict[str, float] = {}
+        self._checks_missing = 0
+        self._changing_since: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}
 
-    async def look(self) -> None:
-        """One look, and what follows from it. Nothing is raised: what is wrong is shown."""
+    async def check(self) -> None:
+        """Check once, and reload where needed. Raises nothing: problems go to the status and the log."""
         try:
             if not await asyncio.to_thread(self._store.hold):
                 self._status.waiting("another controller holds the lease")
@@ -117,13 +118,13 @@ class Controller:
                 await self._cure(release, models)
             self._status.working()
         except StoreUnavailable as exc:
-            self._status.waiting(f"{exc}; no release is reloaded meanwhile")
+            self._status.waiting(f"{exc}; until it does, no release is reloaded")
         except JudgestreamError as exc:
             self._status.waiting(f"{exc.code}: {exc}")
 
     async def _troubled(self, models: dict[str, ModelState]) -> list[str]:
         """Releases that workers cannot use for a reason that loading may cure."""
-        found = {
+        releases = {
             entry.release
             for entry in await asyncio.to_thread(self._board.workers)
             if entry.release
@@ -131,46 +132,49 @@ class Controller:
             and entry.reason.partition(":")[0] in CURED_BY_LOADING
         }
         if self._configured:
-            # not at the first look: it may be being loaded by hand, or by a Triton that starts
+            # not at the first checks: a person, or a starting Triton, may be loading it
             ready = self._configured in models and models[self._configured].ready
-            self._missing = 0 if ready else self._missing + 1
-            if self._missing > 2:
-                found.add(self._configured)
-        return sorted(found)
+            self._checks_missing = 0 if ready else self._checks_missing + 1
+            if self._checks_missing > 2:
+                releases.add(self._configured)
+        return sorted(releases)
 
     async def _cure(self, release: str, models: dict[str, ModelState]) -> None:
         model = models.get(release)
         if model is None:
-            self._tell(release, "is not in Triton's repository: install it, or use another release")
+            self._log(
+                release,
+                "is not in Triton's repository: install it, or use another release",
+            )
             return
-        if model.state in ("LOADING", "UNLOADING") and self._under_way(release, model):
+        if model.state in ("LOADING", "UNLOADING") and self._is_changing(release, model):
             return
-        self._unloading.pop(release, None)
-        if model.ready and not await self._dead(release):
+        self._changing_since.pop(release, None)
+        if model.ready and not await self._is_dead(release):
             return
         now = self._clock()
         reloads = await asyncio.to_thread(self._store.reloads, release, since=now - WINDOW_S)
-        if len(reloads) >= MOST_RELOADS:
-            self._tell(
+        if len(reloads) >= MAX_RELOADS:
+            self._log(
                 release,
-                f"was reloaded {len(reloads)} times in an hour and fails again: not reloaded any more"
-                " until that hour is over; see Triton's log, then `judgestream release load`",
+                f"was reloaded {len(reloads)} times in an hour and fails again, so it is not reloaded until"
+                " that hour is over: see Triton's log, then run `judgestream release load`",
             )
             return
-        if reloads and now < reloads[-1] + _pause(len(reloads)):
+        if reloads and now < reloads[-1] + RELOAD_PAUSES(len(reloads)):
             return
         await self._reload(release, models, now)
 
-    def _under_way(self, release: str, model: ModelState) -> bool:
-        """Whether somebody loads or unloads it: always while it loads, and for a while as it unloads."""
-        since = self._unloading.setdefault(release, self._clock())
+    def _is_changing(self, release: str, model: ModelState) -> bool:
+        """Whether the model is being loaded, or has been unloading for less than `STUCK_S`."""
+        since = self._changing_since.setdefault(release, self._clock())
         return model.state == "LOADING" or self._clock() - since < STUCK_S
 
-    async def _dead(self, release: str) -> bool:
-        """Whether the model fails on a known good prompt, twice. Any other failure is not for us to cure."""
+    async def _is_dead(self, release: str) -> bool:
+        """Whether the model fails on the known good prompt twice. A reload does not cure other failures."""
         for again in (True, False):
             try:
-                await self._smoke(release)
+                await self._probe(release)
                 return False
             except (JudgeUnhealthy, JudgeError):
                 if again:
@@ -180,8 +184,8 @@ class Controller:
         return True
 
     async def _reload(self, release: str, models: dict[str, ModelState], now: float) -> None:
-        was = models[release].state or "never loaded"
-        log.warning("release %s does not answer (%s on Triton): loading it again", release, was)
+        state = models[release].state or "never loaded"
+        log.warning("release %s does not answer (%s on Triton): loading it again", release, state)
         await asyncio.to_thread(self._store.note_reload, release, at=now, window_s=WINDOW_S)
         names = [name for name in (release + SUFFIX, release) if name in models]
         holding = asyncio.create_task(self._keep_the_lease())
@@ -205,33 +209,29 @@ class Controller:
                 await holding
 
     async def _keep_the_lease(self) -> None:
-        """A large judge takes minutes to load."""
+        """Renew the lease while a large judge loads, which takes minutes."""
         while True:
             await asyncio.sleep(LEASE_S / 4)
             with suppress(StoreUnavailable):
                 await asyncio.to_thread(self._store.hold)
 
-    def _tell(self, release: str, text: str) -> None:
+    def _log(self, release: str, text: str) -> None:
         now = self._clock()
-        if now - self._told.get(release + text[:20], 0.0) >= NOTICE_S:
-            self._told[release + text[:20]] = now
+        if now - self._logged_at.get(release + text[:20], 0.0) >= LOG_INTERVAL_S:
+            self._logged_at[release + text[:20]] = now
             log.error("release %s %s", release, text)
-
-
-def _pause(reloads: int) -> float:
-    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** (reloads - 1))
 
 
 async def _run(settings: Settings, status: WorkerStatus, ready: Ready) -> None:
     store, board = ControllerStore.connect(settings.redis), WorkerBoard.connect(settings.redis)
     if store is None or board is None:
         raise ConfigurationError(
-            "the controller needs Redis for its lease: set JUDGESTREAM_REDIS__URL, or do without"
-            " a controller and reload a dead model yourself (`judgestream release load`)"
+            "the controller needs Redis for its lease: set JUDGESTREAM_REDIS__URL, or run no"
+            " controller and reload a dead model by hand (`judgestream release load`)"
         )
     address, deadline_s = settings.triton.grpc, settings.judging.deadline_s
 
-    async def smoke(release: str) -> None:
+    async def probe(release: str) -> None:
         judge = await TritonJudge.connect(address, release, deadline_s=deadline_s)
         try:
             await judge.ask(known_good(template(judge.release.template_id)))
@@ -246,17 +246,17 @@ async def _run(settings: Settings, status: WorkerStatus, ready: Ready) -> None:
             store=store,
             board=board,
             control=control,
-            smoke=smoke,
+            probe=probe,
             configured=settings.triton.release,
             status=status,
         )
         log.info("controlling Triton at %s", address)
         with store, board:
             while not stopped.is_set():
-                await controller.look()
+                await controller.check()
                 ready()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stopped.wait(), LOOK_S)
+                    await asyncio.wait_for(stopped.wait(), CHECK_INTERVAL_S)
             with suppress(StoreUnavailable):
                 store.release_lease()
 

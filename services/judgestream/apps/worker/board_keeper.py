@@ -1,4 +1,4 @@
-"""A worker's thread that keeps its entry on the board, and keeps a second worker off its slot."""
+"""The thread that renews a worker's entry on the board, and keeps a second worker off its slot."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ from judgestream.settings import Redis
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.5
+POLL_S = 0.5
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def on_board(settings: Redis, status: WorkerStatus) -> Iterator[None]:
     """Claim the slot, show the status while the body runs, and free the slot.
 
     Raises:
-        ConfigurationError: another living worker has this slot.
+        ConfigurationError: another running worker has this slot.
     """
     board = WorkerBoard.connect(settings)
     if board is None:
@@ -45,21 +45,21 @@ class BoardKeeper:
         board: WorkerBoard,
         status: WorkerStatus,
         *,
-        lose: Callable[[], object] = lambda: os.kill(os.getpid(), signal.SIGTERM),
+        on_lost: Callable[[], object] = lambda: os.kill(os.getpid(), signal.SIGTERM),
     ) -> None:
-        """`lose` is called once when another worker has taken the slot."""
+        """`on_lost` is called once, when another worker has taken the slot."""
         self._board = board
         self._status = status
-        self._lose = lose
+        self._on_lost = on_lost
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="board", daemon=True)
 
     def claim(self) -> None:
-        """Take the slot. An earlier worker that died is waited for until its entry expires, at most
-        `TTL_S`; one that died on this machine is not.
+        """Take the slot. Waits until the entry of a dead worker expires, at most `TTL_S`; not for a worker
+        that died on this machine.
 
         Raises:
-            ConfigurationError: another living worker has the slot.
+            ConfigurationError: another running worker has the slot.
         """
         first: WorkerEntry | None = None
         deadline = monotonic() + TTL_S + 2 * RENEW_S
@@ -69,7 +69,9 @@ class BoardKeeper:
                 if other is not None and self._is_dead(other):
                     other = self._board.write(self._status.entry(), instead_of=other.life)
             except StoreUnavailable as exc:
-                log.warning("no board for now, so nobody sees this worker's slot: %s", exc)
+                log.warning(
+                    "no worker board for now, so this worker's slot is not protected: %s", exc
+                )
                 return
             if other is None:
                 self._follow_skips()
@@ -85,7 +87,7 @@ class BoardKeeper:
                     " give each worker its own --slot"
                 )
             first = first or other
-            sleep(LOOK_S)
+            sleep(POLL_S)
 
     def start(self) -> None:
         self._thread.start()
@@ -96,7 +98,7 @@ class BoardKeeper:
         try:
             self._board.take_down(self._status.entry())
         except StoreUnavailable as exc:
-            log.info("the board still shows this worker for %.0f s: %s", TTL_S, exc)
+            log.info("the board shows this worker for another %.0f s: %s", TTL_S, exc)
         self._board.close()
 
     def _run(self) -> None:
@@ -113,12 +115,12 @@ class BoardKeeper:
                 continue
             if other is not None:
                 log.critical(
-                    "slot %d has been taken by process %d on %s while Redis was away: ending this worker",
+                    "slot %d was taken by process %d on %s while Redis was unavailable: ending this worker",
                     self._status.slot,
                     other.pid,
                     other.host,
                 )
-                self._lose()
+                self._on_lost()
                 return
 
     def _follow_skips(self) -> None:
@@ -129,7 +131,7 @@ class BoardKeeper:
         status.skips = self._board.skips(status.group)
 
     def _is_dead(self, other: WorkerEntry) -> bool:
-        """Whether the worker was on this machine and is gone. Of another machine we cannot know."""
+        """Whether the worker ran on this machine and has ended. Unknown, so False, for other machines."""
         ours = self._status.entry()
         if (other.host, other.pid_space) != (ours.host, ours.pid_space) or not other.pid_space:
             return False

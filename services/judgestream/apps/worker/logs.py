@@ -1,4 +1,4 @@
-"""One log format for every process, and a limit on how often the same line may repeat."""
+"""The log format of every process, and a limit on repeated lines."""
 
 import logging
 import logging.config
@@ -12,47 +12,47 @@ REPEATS = 5
 PER_S = 30.0
 REMEMBERED = 1000
 CHATTY = ("kafka", "faust.sensors", "faust.transport.conductor")
-"""These write a line for every connection or service that comes and goes."""
+"""Loggers that write a line for every connection or service."""
 
 
 class MaskedLines(logging.Formatter):
-    """The finished line, traceback included, without the secrets of any URL in it."""
+    """Formats a line, with its traceback, and masks the secrets of URLs in it."""
 
     def format(self, record: logging.LogRecord) -> str:
         return masked(super().format(record))
 
 
 class RepeatLimit(logging.Filter):
-    """Lets one call site log `REPEATS` times per `PER_S` seconds; the next line says how many were left out.
+    """Lets one call site log `REPEATS` times per `PER_S` seconds. The next line counts the dropped ones.
 
-    A Kafka client whose broker is away writes about a hundred lines a second otherwise.
+    Without it, a Kafka client whose broker is unavailable writes about a hundred lines a second.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen: OrderedDict[tuple[str, int, str], tuple[float, int]] = OrderedDict()
+        self._sites: OrderedDict[tuple[str, int, str], tuple[float, int]] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
         site = (record.pathname, record.lineno, record.levelname)
         now = monotonic()
-        since, count = self._seen.pop(site, (now, 0))
-        left_out = 0
+        since, count = self._sites.pop(site, (now, 0))
+        dropped = 0
         if now - since >= PER_S:
-            left_out = max(0, count - REPEATS)
+            dropped = max(0, count - REPEATS)
             since, count = now, 0
-        self._seen[site] = (since, count + 1)
-        if len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
+        self._sites[site] = (since, count + 1)
+        if len(self._sites) > REMEMBERED:
+            self._sites.popitem(last=False)
         if count >= REPEATS:
             return False
-        if left_out:
-            record.msg = f"{record.getMessage()} ({left_out} more like this were left out)"
+        if dropped:
+            record.msg = f"{record.getMessage()} ({dropped} similar lines were dropped)"
             record.args = ()
         return True
 
 
 def config(level: str) -> dict[str, Any]:
-    """A `logging.config` dictionary; Faust is given the same one."""
+    """A `logging.config` dictionary. Faust gets the same one."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

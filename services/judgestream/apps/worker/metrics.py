@@ -63,10 +63,10 @@ bias_expired = Counter(
 
 
 def serve(host: str, port: int) -> None:
-    """Serve /metrics; port 0 serves nothing.
+    """Serve /metrics. Port 0 serves nothing.
 
     Raises:
-        ConfigurationError: the port is taken, or the host is not one of this machine.
+        ConfigurationError: the port is taken, or the host is not an address of this machine.
     """
     if not port:
         return
@@ -74,6 +74,6 @@ def serve(host: str, port: int) -> None:
         start_http_server(port, addr=host)
     except OSError as exc:
         raise ConfigurationError(
-            f"metrics cannot be served on {host}:{port} ({exc.strerror or exc}): stop what listens there, or"
+            f"metrics cannot be served on {host}:{port} ({exc.strerror or exc}): stop its listener, or"
             " set another JUDGESTREAM_WORKER__METRICS_PORT or JUDGESTREAM_WORKER__METRICS_HOST"
         ) from exc

@@ -1,6 +1,4 @@
-"""The last resort of every worker: a record that cannot be handled becomes a dead letter, and the next one is
-taken. It cannot fail for a reason that the record brings.
-"""
+"""Dead-lettering of records that a worker cannot handle. It never fails because of the record's content."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,7 +27,7 @@ class Publisher(Protocol):
 
 
 class SetAside:
-    """Publishes dead letters of the shell itself, and counts them by reason."""
+    """Publishes dead letters of the Faust shell, and counts them by reason."""
 
     def __init__(self, publisher: Publisher, *, group: str, status: WorkerStatus) -> None:
         self._publisher = publisher
@@ -39,21 +37,20 @@ class SetAside:
     async def __call__(
         self, record: Record, error: PoisonError, pause: Pause, *, reason: str = ""
     ) -> None:
-        """Returns when the dead letter is confirmed. A broker that is away is waited for without limit.
+        """Returns when the dead letter is confirmed. Waits for an unavailable broker without limit.
 
         Args:
-            reason: what the metric calls it; the error's code if not given.
+            reason: label of the metric; the error's code if empty.
 
         Raises what `pause` raises.
         """
-        place = f"{record.topic}[{record.partition}]@{record.offset}"
-        log.warning("set aside: %s %s: %s", place, error.code, error)
+        log.warning("set aside: %s %s: %s", record.place, error.code, error)
         try:
             await self._publish(record, error, pause)
         except Abandoned:
             raise
         except Exception as exc:
-            log.warning("the dead letter of %s keeps only its position: %s", place, exc)
+            log.warning("the dead letter of %s has only its position: %s", record.place, exc)
             await self._publish(replace(record, key=None, value=None, headers=()), error, pause)
         metrics.set_aside.labels(reason or error.code).inc()
         self._status.count("set_aside")

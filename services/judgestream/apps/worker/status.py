@@ -1,4 +1,4 @@
-"""What a worker is doing now, in words: the event loop sets it, the board and the metrics show it."""
+"""The current state of a worker, for its board entry and its log."""
 
 import logging
 import os
@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 
 
 class WorkerStatus:
-    """Mutable, and safe to use from several threads.
+    """Mutable and thread-safe.
 
-    `waiting` and `paused` log when their reason is new, so that a caller may repeat them at every try.
+    `waiting` and `paused` log only a new reason, so that callers may repeat them at every attempt.
     """
 
     def __init__(self, *, kind: str, slot: int, group: str = "") -> None:
@@ -27,9 +27,9 @@ class WorkerStatus:
         self.release = ""
         self.lag: int | None = None
         self.skips: frozenset[Place] = frozenset()
-        """Records to set aside by hand, as the board last said."""
+        """Records to set aside by hand, as last read from the board."""
         self.skipped: deque[Place] = deque()
-        """Of those, the ones that have been; the board is told."""
+        """Those that have been set aside and must be removed from the board."""
         self._life = uuid4().hex
         self._started_at = datetime.now(UTC)
         self._partitions: tuple[tuple[str, int], ...] = ()
@@ -51,22 +51,22 @@ class WorkerStatus:
         return self._reason
 
     def working(self) -> None:
-        """All is well."""
+        """The worker makes progress."""
         self._set(WorkerState.WORKING, "")
 
     def waiting(self, reason: str) -> None:
-        """For something that is expected to come back by itself, as in "the judge is overloaded"."""
+        """The worker waits for something that is expected to recover, such as an overloaded judge."""
         self._set(WorkerState.WAITING, reason)
 
     def paused(self, reason: str) -> None:
-        """Until somebody acts, as in "the endpoint refuses our key (401)"."""
+        """The worker waits until somebody acts, for example on a refused key (401)."""
         self._set(WorkerState.PAUSED, reason)
 
     def assigned(self, partitions: Iterable[tuple[str, int]]) -> None:
         self._partitions = tuple(sorted(partitions))
 
     def measured(self, lag: int) -> None:
-        """How many records the worker is behind."""
+        """Set the number of records that the worker is behind."""
         self.lag = lag
 
     def count(self, name: str, by: int = 1) -> None:
@@ -75,7 +75,7 @@ class WorkerStatus:
             self._counts[name] += by
 
     def entry(self) -> WorkerEntry:
-        """A picture of this moment."""
+        """The present state as a board entry."""
         with self._lock:
             return WorkerEntry(
                 kind=self.kind,
@@ -106,7 +106,7 @@ class WorkerStatus:
 
 
 def pid_space() -> int:
-    """The PID namespace of this process, so that two containers of one host name are told apart."""
+    """The PID namespace of this process, which distinguishes containers with one host name; 0 if unknown."""
     try:
         return os.stat("/proc/self/ns/pid").st_ino
     except OSError:
