@@ -11,7 +11,7 @@ def record(line: int, text: str = "away") -> logging.LogRecord:
     return logging.LogRecord("aiokafka", logging.ERROR, "conn.py", line, text, (), None)
 
 
-def test_a_call_site_repeats_five_times_then_says_how_many_were_left_out(
+def test_a_call_site_repeats_five_times_then_says_how_many_lines_were_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 0.0
@@ -22,4 +22,4 @@ def test_a_call_site_repeats_five_times_then_says_how_many_were_left_out(
     now = 31.0
     again = record(1)
     assert limit.filter(again)
-    assert again.getMessage() == "away (3 more like this were left out)"
+    assert again.getMessage() == "away (3 similar lines were dropped)"
