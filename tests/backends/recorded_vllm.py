@@ -1,4 +1,4 @@
-"""What `record_vllm` has written: vLLM's answers to the bundled judge's prompts."""
+"""The file that `record_vllm` writes: vLLM's answers to the bundled judge's prompts."""
 
 import json
 from functools import cache

@@ -84,7 +84,7 @@ def test_a_judge_says_the_same_in_every_arithmetic(taught_folder: Path, dtype: s
 
 
 def test_float8_is_measured_before_it_is_served(taught_folder: Path) -> None:
-    """On the installer's prompts here: this judge has learned five of its own and can read no others."""
+    """On the installer's prompts here: this judge has learned five other prompts and can read only those."""
     records = [
         '{"question": "What is 2 + 2?", "answers": ["4", "It is five."]}',
         '{"question": "Name a colour.", "answers": ["Red", "Blue, like the sky on a clear day in June."]}',

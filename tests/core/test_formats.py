@@ -1,4 +1,4 @@
-"""Every input format: small literal rows, what becomes of them, and what bad rows are told."""
+"""Every input format: small literal rows, their requests, and the reasons for bad rows."""
 
 import json
 from collections.abc import Mapping

@@ -32,7 +32,7 @@ def test_halves_close_every_whole_score(checkpoint_of: Loaded) -> None:
     grammar = Grammar(labels=labels, count=1)
     tree = ScoreTree.build(grammar, checkpoint_of("split").tokens, tiny.PROMPTS[0])
     closed = [label for label, end in zip(labels, tree.closing, strict=True) if end != LEAF]
-    assert closed == [str(n) for n in range(1, 10)]  # nothing goes on after "10" or "1.5"
+    assert closed == [str(n) for n in range(1, 10)]  # nothing follows "10" or "1.5"
 
 
 def test_tokens_of_a_line_are_the_full_text_less_the_prompt(checkpoint: Checkpoint) -> None:
@@ -86,6 +86,6 @@ def test_a_malformed_grammar_is_refused(
 
 
 def test_a_score_that_merges_into_the_prompt_is_refused(checkpoint_of: Loaded) -> None:
-    tokens = checkpoint_of("merged").tokens  # "10" is one token, so "1" + "0" is no continuation
+    tokens = checkpoint_of("merged").tokens  # "10" is one token, so "1" + "0" does not continue
     with pytest.raises(ValueError, match="merges the prompt's end"):
         ScoreTree.build(Grammar(labels=("0",), count=1), tokens, "### Response:1")

@@ -1,7 +1,7 @@
 """Tiny random LLaMA checkpoints with three kinds of tokenizers, made on the spot.
 
 merged   byte-level BPE whose vocabulary has "10" and " 7" as single tokens, BOS in front, as Llama 3
-split    BPE with every digit a token of its own and the space before it one too; without BOS, as Qwen
+split    BPE with every digit a token and the space before it another; without BOS, as Qwen
 spm      SentencePiece BPE with byte fallback, `tokenizer.model` only and sharded `.bin` weights, as
          JudgeLM-7B is published
 """

@@ -1,4 +1,4 @@
-"""How often intervals hold the truth, by simulation. Seeds are fixed; the bounds leave room for chance."""
+"""Coverage of intervals by simulation. Seeds are fixed; the bounds leave room for chance."""
 
 from collections.abc import Callable, Iterable
 
@@ -27,7 +27,7 @@ def clustered(
     draw: np.random.Generator, *, share: float, correlation: float, clusters: int, size: int
 ) -> list[bool]:
     """Hits of `size` verdicts on each prompt, cluster by cluster; the intra-prompt correlation is exact:
-    every prompt has a share of its own from a beta distribution."""
+    every prompt has its own share, drawn from a beta distribution."""
     if correlation == 0.0:
         own = np.full(clusters, share)
     else:

@@ -70,7 +70,7 @@ def test_nothing_compares_to_nothing_and_signs_are_signs() -> None:
 @pytest.mark.parametrize("correlation", [0.0, 0.3])
 @pytest.mark.parametrize("size", [1, 4, 15])
 def test_the_interval_covers_with_many_verdicts_on_a_prompt(size: int, correlation: float) -> None:
-    """60 prompts with shares of their own; on average 25 % gained and 15 % lost."""
+    """60 prompts, each with its own share; on average 25 % gained and 15 % lost."""
     draw = np.random.default_rng([size, int(10 * correlation)])
     clusters = [k // size for k in range(60 * size)]
     found, naive = [], []

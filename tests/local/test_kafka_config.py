@@ -1,4 +1,4 @@
-"""What a Kafka node is told."""
+"""The configuration of a Kafka node."""
 
 import base64
 from pathlib import Path

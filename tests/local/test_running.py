@@ -1,4 +1,4 @@
-"""Commands find the stack that runs in their data folder; what they are told explicitly wins."""
+"""Commands find the stack that runs in their data folder; an explicit setting wins."""
 
 import os
 import socket

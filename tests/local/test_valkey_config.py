@@ -1,4 +1,4 @@
-"""What Valkey is told, and how its answer is read."""
+"""Valkey's configuration, and the parsing of its answer."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""The bias worker counts each verdict, under metrics of its own, and waits for Redis."""
+"""The bias worker counts each verdict, under its own metrics, and waits for Redis."""
 
 import asyncio
 from collections.abc import Mapping

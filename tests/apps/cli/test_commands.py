@@ -49,7 +49,7 @@ def test_every_kind_of_error_has_its_exit_code(
 
 @pytest.mark.integration
 def test_a_broker_that_is_away_is_one_sentence_with_the_setting() -> None:
-    # a process of its own: kafka-python leaves the sockets of refused connections to the collector
+    # a separate process: kafka-python leaves the sockets of refused connections to the collector
     done = subprocess.run(
         [sys.executable, "-m", "judgestream.apps.cli", "topics", "check"],
         capture_output=True,

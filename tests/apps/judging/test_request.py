@@ -146,7 +146,7 @@ def test_a_request_becomes_one_verdict_from_both_orders() -> None:
     (passes,) = bench.judge.asked
     assert [one.transform.name for one in passes] == ["straight", "swapped"]
     (verdict,) = bench.topics.verdicts()
-    # "8 3" in both orders: the judge only looks at the position, so the settled verdict is no winner
+    # "8 3" in both orders: the judge only looks at the position, so the settled verdict has no winner
     assert verdict.status == Verdict.STATUS_SCORED and verdict.flipped
     assert (verdict.p_win, verdict.p_lose) == (0.5, 0.5)
     assert [score.score for score in verdict.scores] == [5.5, 5.5]

@@ -1,4 +1,4 @@
-"""The Faust app is built from the settings of its own worker."""
+"""The Faust app is built from the settings of its worker."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

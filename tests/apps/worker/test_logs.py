@@ -18,7 +18,7 @@ def test_a_call_site_repeats_five_times_then_says_how_many_lines_were_dropped(
     monkeypatch.setattr(logs, "monotonic", lambda: now)
     limit = logs.RepeatLimit()
     assert [limit.filter(record(1)) for _ in range(8)] == [True] * 5 + [False] * 3
-    assert limit.filter(record(2)), "another call site has a count of its own"
+    assert limit.filter(record(2)), "another call site has its own count"
     now = 31.0
     again = record(1)
     assert limit.filter(again)

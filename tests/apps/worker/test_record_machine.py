@@ -77,7 +77,7 @@ TEXTS: dict[str, str | None] = {
 
 
 class Judge:
-    """Prefers the longer answer, or says what it was told to say; fails as often as it was told to."""
+    """Prefers the longer answer, or gives the chosen reply; fails a chosen number of times."""
 
     release = RELEASE
 
@@ -138,7 +138,7 @@ class Redis:
 
 
 def messages() -> st.SearchStrategy[JudgeRequest]:
-    """Requests that a producer of ours would not send: fields of any size, number and sign."""
+    """Requests that our producers would not send: fields of any size, number and sign."""
     text = WIRE_TEXT | st.sampled_from([0, 513, LARGE]).map("x".__mul__)
     return st.builds(
         _message,

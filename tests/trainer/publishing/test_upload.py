@@ -45,7 +45,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A bucket of its own, found as any S3-compatible store is: by the AWS variables."""
+    """A separate bucket, found as any S3-compatible store is: by the AWS variables."""
     s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed")
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
