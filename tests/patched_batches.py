@@ -1,4 +1,4 @@
-"""Batches of Kafka with single bytes changed, for tests of damaged batches."""
+"""Record batches with single fields changed, for tests of damaged batches."""
 
 import struct
 
@@ -8,7 +8,7 @@ from judgestream.adapters.kafka.raw_batches import HEADER
 
 
 def signed(piece: bytes) -> bytes:
-    """The same batch with a right checksum."""
+    """The same batch with a correct checksum."""
     changed = bytearray(piece)
     struct.pack_into(">I", changed, 17, crc32c(changed[21:]))
     return bytes(changed)
@@ -21,7 +21,7 @@ def patched(piece: bytes, form: str, at: int, value: int, *, sign: bool = True) 
 
 
 def packed(piece: bytes, codec: int, body: bytes) -> bytes:
-    """The batch with this body, said to be compressed with this codec."""
+    """The batch with this body, marked as compressed with this codec."""
     whole = bytearray(piece[: HEADER.size]) + body
     struct.pack_into(">i", whole, 8, len(whole) - 12)
     struct.pack_into(">h", whole, 21, codec)

@@ -292,7 +292,9 @@ def judge_all(
             for request in requests:
                 publisher.submit(request)
         wanted = [Awaited.of(request) for request in requests]
-        results = follower.wait(wanted, timeout_s=timeout_s, told=_unless(stopped), release=release)
+        results = follower.wait(
+            wanted, timeout_s=timeout_s, on_progress=_unless(stopped), release=release
+        )
     found = dict(zip(wanted, results.ordered(wanted), strict=True))
     missing = [one.request_id for one, verdict in found.items() if verdict is None]
     if missing:

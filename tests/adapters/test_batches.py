@@ -1,4 +1,4 @@
-"""What a broker returns, however damaged, is read to its end by both clients, and nothing sound is lost."""
+"""Both clients read damaged responses to the end, and lose no valid record."""
 
 import gzip
 import struct
@@ -73,7 +73,7 @@ def faults(found: Read) -> list[Unreadable]:
 
 
 @both
-def test_what_is_sound_stays_as_it_is(read: Reader, offsets: Offsets) -> None:
+def test_valid_batches_are_unchanged(read: Reader, offsets: Offsets) -> None:
     raw = good(5) + good(8)
     assert readable(raw, position=5, offsets=offsets) == raw
     assert [offset for offset, _, _ in read(raw)] == [5, 6, 7, 8, 9, 10]
@@ -129,7 +129,9 @@ def test_a_batch_that_cannot_be_read_is_one_record_and_the_next_is_read(
 
 @both
 @pytest.mark.parametrize("name", ODD)
-def test_at_the_end_of_a_partition_too(read: Reader, offsets: Offsets, name: str) -> None:
+def test_an_unreadable_batch_at_the_end_of_a_partition_is_one_record(
+    read: Reader, offsets: Offsets, name: str
+) -> None:
     piece, fault = ODD[name]
     found = read(readable(piece, position=10, offsets=offsets))
     (told,) = faults(found)
@@ -138,14 +140,14 @@ def test_at_the_end_of_a_partition_too(read: Reader, offsets: Offsets, name: str
 
 
 @both
-def test_the_bytes_that_cannot_be_read_are_kept(read: Reader, offsets: Offsets) -> None:
+def test_unreadable_bytes_are_kept(read: Reader, offsets: Offsets) -> None:
     piece = ODD["codec 5"][0]
     ((_, value, _),) = read(readable(piece, position=10, offsets=offsets))
     assert value == piece
 
 
 @both
-def test_one_bad_record_costs_only_what_is_behind_it_in_its_batch(
+def test_a_bad_record_hides_only_the_records_behind_it_in_its_batch(
     read: Reader, offsets: Offsets
 ) -> None:
     whole = good(10)
@@ -158,7 +160,7 @@ def test_one_bad_record_costs_only_what_is_behind_it_in_its_batch(
 
 
 @both
-def test_a_header_name_that_is_not_utf8_costs_nothing(read: Reader, offsets: Offsets) -> None:
+def test_a_header_name_that_is_not_utf8_is_escaped(read: Reader, offsets: Offsets) -> None:
     odd = record(11, headers=((b"caf\xe9", b"1"), (b"who", None)))
     raw = batch([record(10), odd, record(12)])
     found = read(readable(raw, position=10, offsets=offsets))
@@ -169,7 +171,7 @@ def test_a_header_name_that_is_not_utf8_costs_nothing(read: Reader, offsets: Off
 
 @both
 @pytest.mark.parametrize("deltas", [(0, 0, 0), (2, 1, 0), (0, 1, 9), (-3, 0, 1)])
-def test_records_with_offsets_that_cannot_be_are_counted_through(
+def test_impossible_offsets_are_replaced_by_counting(
     read: Reader, offsets: Offsets, deltas: tuple[int, int, int]
 ) -> None:
     raw = batch([record(10 + d, b"%d" % k) for k, d in enumerate(deltas)], base=10, last=12)
@@ -194,7 +196,7 @@ def test_every_codec_is_read(read: Reader, offsets: Offsets, codec: int) -> None
 
 
 @both
-def test_snappy_as_java_frames_it_and_gzip_in_several_members(
+def test_snappy_with_java_framing_and_gzip_in_several_members_are_read(
     read: Reader, offsets: Offsets
 ) -> None:
     xerial = b"\x82SNAPPY\x00" + struct.pack(">ii", 1, 1)
@@ -209,9 +211,7 @@ def test_snappy_as_java_frames_it_and_gzip_in_several_members(
 
 
 @pytest.mark.parametrize("codec", COMPRESSED)
-def test_a_batch_that_grows_without_bound_is_stopped(
-    codec: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_decompression_is_bounded(codec: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decompression, "MAX_BATCH_BYTES", 1 << 20)
     zeros = bytes(8 << 20)
     compress = {
@@ -257,29 +257,29 @@ def test_messages_of_the_old_formats_are_read_among_others(
     assert told.fault is Fault.TOO_LARGE
 
 
-def test_an_aborted_transaction_stays_one() -> None:
-    """A repaired batch keeps producer and attributes, by which the clients leave it out."""
+def test_a_repaired_batch_stays_part_of_its_aborted_transaction() -> None:
+    """It keeps the producer and attributes by which clients recognise it."""
     raw = batch([record(10, headers=((b"\xff", b""),))])
     raw = patched(patched(raw, ">q", 43, 77, sign=False), ">h", 21, 0x10)
     fixed = HEADER.unpack_from(readable(raw, position=10, offsets=aiokafka_offsets))
     assert (fixed[5], fixed[9]) == (0x10, 77)
 
 
-def test_what_is_incomplete_at_the_end_is_left_for_the_next_fetch() -> None:
+def test_an_incomplete_batch_at_the_end_is_left_for_the_next_fetch() -> None:
     whole = good(5)
     assert readable(whole + good(8)[:-1], position=5, offsets=aiokafka_offsets) == whole
     assert readable(whole[:-1], position=5, offsets=aiokafka_offsets) == b""
 
 
-def test_a_producer_cannot_write_the_mark() -> None:
+def test_a_producer_cannot_forge_the_mark() -> None:
     told = unreadable([(MARK[:-1] + "g", b"{}"), ("judgestream-unreadable", b"{}"), ("x", None)])
     assert told is None
 
 
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
-def test_whatever_is_changed_both_clients_read_to_the_end(data: st.DataObject) -> None:
-    """Sound batches before and behind stay whole, the position moves on, nothing raises."""
+def test_both_clients_read_to_the_end_after_any_change(data: st.DataObject) -> None:
+    """Valid batches before and behind stay complete, the position advances, and nothing raises."""
     middle = bytearray(good(10))
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.sampled_from([*range(16, 80)]))
@@ -293,7 +293,7 @@ def test_whatever_is_changed_both_clients_read_to_the_end(data: st.DataObject) -
 
 
 @given(raw=st.binary(max_size=200), position=st.integers(0, 2**40))
-def test_bytes_of_any_kind_raise_nothing(raw: bytes, position: int) -> None:
+def test_arbitrary_bytes_never_raise(raw: bytes, position: int) -> None:
     for read, offsets in CLIENTS:
         read(readable(raw, position=position, offsets=offsets))
 
@@ -312,5 +312,5 @@ def test_bytes_of_any_kind_raise_nothing(raw: bytes, position: int) -> None:
         (None, None),
     ],
 )
-def test_a_timestamp_is_a_moment_or_none(milliseconds: int | None, moment: datetime | None) -> None:
+def test_a_timestamp_is_a_time_or_none(milliseconds: int | None, moment: datetime | None) -> None:
     assert record_time(milliseconds) == moment

@@ -1,4 +1,4 @@
-"""What is not as a worker needs it is named: which Redis, which topic, which permission."""
+"""The preflight checks name the Redis, topic or permission that is wrong."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def test_a_redis_that_would_lose_windows_is_refused(told: dict[str, object], nam
 
 
 class FakeAdmin:
-    """A broker that lists nothing, and says of one topic that this user may not see it."""
+    """A broker that lists no topics, and one of them because this user may not see it."""
 
     def list_topics(self) -> list[str]:
         return []

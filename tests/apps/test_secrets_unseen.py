@@ -1,4 +1,4 @@
-"""No password reaches a log line, an error message or the settings table, whatever form it was given in."""
+"""No password reaches a log line, an error message or the settings table, in whatever form it is set."""
 
 import logging
 import logging.config
@@ -42,7 +42,7 @@ def test_the_settings_table_masks_it(monkeypatch: pytest.MonkeyPatch, url: str) 
 
 
 @pytest.mark.parametrize("url", BROKEN)
-def test_a_wrong_url_is_told_by_its_setting_and_never_quoted(
+def test_an_invalid_url_is_named_by_its_setting_and_never_quoted(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("JUDGESTREAM_REDIS__URL", url)
@@ -54,7 +54,7 @@ def test_a_wrong_url_is_told_by_its_setting_and_never_quoted(
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_a_server_that_does_not_answer_is_told_without_it(url: str) -> None:
+def test_an_unavailable_server_is_reported_without_the_password(url: str) -> None:
     with pytest.raises(StoreUnavailable) as refused:
         preflight.check_redis(Redis(url=url))
     assert PASSWORD not in str(refused.value)

@@ -1,4 +1,4 @@
-"""When a release is loaded again, and when it is left alone. The real servers: tests/integration."""
+"""Which releases the controller reloads, and when. With real servers: tests/integration."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 @dataclass
 class Store:
-    """The lease and the history, as all controllers see them."""
+    """The lease and the reload history, shared by all controllers."""
 
     owner: str = ""
     history: list[float] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Store:
 
 @dataclass
 class View:
-    """One controller's view of it."""
+    """The store as one controller uses it."""
 
     store: Store
     me: str
@@ -60,7 +60,7 @@ class Board:
 
 @dataclass
 class Triton:
-    """A model whose process may be dead; loading it anew brings it back, unless it is cursed."""
+    """A model whose process may be dead. A reload revives it, unless it is `cursed`."""
 
     state: str = "READY"
     failure: JudgestreamError | None = None
@@ -147,7 +147,7 @@ def test_a_dead_process_is_confirmed_twice_and_reloaded_once_by_one_of_two_contr
     assert Bench("judge_broken: ...", Triton(failure=JudgeError("CUDA"))).check() == RELOAD
 
 
-def test_requests_that_never_end_in_a_dead_process_do_not_hold_the_load_up() -> None:
+def test_requests_that_never_end_in_a_dead_process_do_not_block_the_reload() -> None:
     bench = Bench("judge_unhealthy: ...", Triton(failure=UNHEALTHY, stuck=True))
     assert bench.check() == RELOAD
     half = Bench("release_not_loaded: ...", Triton(state="UNLOADING"))
@@ -171,31 +171,31 @@ def test_a_release_whose_model_works_is_left_alone(
 
 
 @pytest.mark.parametrize("reason", ["key_refused: 401", "judge_unavailable: away", ""])
-def test_what_loading_does_not_cure_costs_not_even_a_prompt(reason: str) -> None:
+def test_a_failure_that_a_reload_cannot_cure_is_not_probed(reason: str) -> None:
     assert Bench(reason, Triton(failure=UNHEALTHY)).check(times=5) == []
 
 
-def test_a_release_that_workers_need_is_loaded_if_it_is_not() -> None:
+def test_a_release_that_workers_need_is_loaded() -> None:
     calls = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE")).check(times=3)
     assert calls[0] == f"load {NAME}" and set(calls) <= {f"load {NAME}", "probe"}
 
 
-def test_the_configured_release_is_loaded_without_a_worker_that_asks() -> None:
+def test_the_configured_release_is_loaded_without_a_worker() -> None:
     assert Bench("", Triton(state="UNAVAILABLE"), configured=NAME).check(times=5) == [
         f"load {NAME}"
     ]
 
 
-def test_one_that_is_being_loaded_is_waited_for() -> None:
+def test_a_release_that_is_loading_is_left_alone() -> None:
     assert Bench("release_not_loaded: ...", Triton(state="LOADING")).check(times=3) == []
 
 
-def test_an_engine_is_loaded_before_the_model_that_asks_it() -> None:
+def test_an_engine_is_loaded_before_its_front_model() -> None:
     calls = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE", engine=True)).check()
     assert calls == [f"load {NAME}-engine", f"load {NAME}"]
 
 
-def test_reloads_that_do_not_help_come_at_growing_intervals_and_end() -> None:
+def test_useless_reloads_come_at_growing_intervals_and_stop() -> None:
     bench = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE", cursed=True))
     bench.check(times=int(WINDOW_S) - 10)
     gaps = [b - a for a, b in zip(bench.store.history, bench.store.history[1:], strict=False)]
@@ -203,7 +203,7 @@ def test_reloads_that_do_not_help_come_at_growing_intervals_and_end() -> None:
     assert len(bench.store.history) == MAX_RELOADS
 
 
-def test_a_controller_that_follows_a_dead_one_goes_on_with_its_history() -> None:
+def test_a_new_controller_continues_the_reload_history_of_a_dead_one() -> None:
     bench = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE", cursed=True))
     bench.check(times=2)
     bench.store.owner = ""

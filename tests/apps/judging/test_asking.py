@@ -1,4 +1,4 @@
-"""What becomes of a request when its judge fails, class by class, on a clock that the test moves."""
+"""The outcome of a request for each class of judge failure. The test moves the clock."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -105,7 +105,7 @@ RELEASE = (
 
 
 @pytest.mark.parametrize("error", RELEASE, ids=lambda error: error.code)
-def test_a_paused_release_holds_every_request_and_goes_on_by_itself(
+def test_a_paused_release_holds_every_request_and_resumes_by_itself(
     error: type[ReleaseError],
 ) -> None:
     fixed_at = 1800.0
@@ -126,7 +126,7 @@ def test_a_paused_release_holds_every_request_and_goes_on_by_itself(
     assert metrics.release_paused.labels(error.code)._value.get() == 0
 
 
-def test_a_pause_is_told_with_its_words_and_metric_at_once_and_rarely_again(
+def test_a_pause_is_logged_and_counted_at_once_and_then_rarely_repeated(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def answer(prompt: str, before: int) -> JudgestreamError | None:
@@ -142,7 +142,7 @@ def test_a_pause_is_told_with_its_words_and_metric_at_once_and_rarely_again(
     assert 1 < len(lines) <= 1 + 100 / 30 + 1
 
 
-def test_what_may_pass_is_the_workers_state_and_a_line_with_the_providers_words(
+def test_a_temporary_failure_is_shown_as_the_workers_state_and_logged_with_its_message(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bench = Bench(
@@ -155,7 +155,7 @@ def test_what_may_pass_is_the_workers_state_and_a_line_with_the_providers_words(
     assert bench.status.entry().counts["retries"] == 5
 
 
-def test_some_failures_among_answers_are_not_the_workers_state() -> None:
+def test_single_failures_among_answers_do_not_change_the_workers_state() -> None:
     bench = Bench(lambda prompt, before: JudgeOverloaded("full") if before < 3 else None)
     bench.asking.health.answered(bench.now)
     bench.ask("a")
@@ -188,8 +188,8 @@ def test_a_model_that_fails_on_everything_pauses_and_loses_nothing() -> None:
     assert WorkerState.PAUSED in {state for _, state in bench.states}
 
 
-def test_a_prompt_that_kills_the_judge_is_found_among_those_it_took_down() -> None:
-    """The model dies with everything in flight, is loaded again three seconds later, and dies again."""
+def test_a_prompt_that_kills_the_judge_is_found_among_those_in_flight() -> None:
+    """The model dies with every request in flight, is reloaded three seconds later, and dies again."""
     dead_until = [0.0]
 
     def answer(prompt: str, before: int) -> JudgestreamError | None:
@@ -204,7 +204,7 @@ def test_a_prompt_that_kills_the_judge_is_found_among_those_it_took_down() -> No
     assert bench.judge.asked.count("killer") <= 4
 
 
-def test_a_refusal_is_this_requests_and_many_in_a_row_are_proved_first() -> None:
+def test_a_refusal_fails_its_request_and_many_in_a_row_need_a_probe_first() -> None:
     bench = Bench(
         lambda prompt, before: None if prompt == "known good" else RejectedByJudge("policy")
     )
@@ -219,7 +219,7 @@ def test_a_judge_that_refuses_everything_pauses_after_a_few() -> None:
     assert sum(isinstance(one, list) for one in found) == 9
 
 
-def test_prompts_that_are_too_long_need_no_proof() -> None:
+def test_prompts_that_are_too_long_need_no_probe() -> None:
     bench = Bench(lambda prompt, before: PromptTooLong("3000"))
     assert all(isinstance(found, PromptTooLong) for found in bench.ask(*"abcdefgh"))
     assert "known good" not in bench.judge.asked

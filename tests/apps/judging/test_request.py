@@ -1,4 +1,4 @@
-"""One request's way to its verdict, with in-memory ports. The real servers: tests/integration."""
+"""Judging of single requests with in-memory ports. With real servers: tests/integration."""
 
 import asyncio
 import hashlib
@@ -65,7 +65,7 @@ class FakeTopics:
         if self.failures:
             raise self.failures.pop(0)
         if len(value) > self.largest or topic == self.refuses:
-            raise OversizeRecord(f"{len(value)} bytes are too many for topic {topic}")
+            raise OversizeRecord(f"{len(value)} bytes exceed the size limit of topic {topic}")
         self.records.append((topic, key, value, list(headers)))
 
     def verdicts(self) -> list[Verdict]:
@@ -98,7 +98,7 @@ class Bench:
         self.restart()
 
     def restart(self) -> None:
-        """A new worker: what the old one remembered itself is gone."""
+        """A new worker, without the memory of the old one."""
         self.requests = RequestJudge(
             judge=self.judge,
             publisher=self.topics,
@@ -188,7 +188,7 @@ def test_retryable_failures_are_retried_with_growing_pauses_and_counted() -> Non
     assert not bench.topics.letters()
 
 
-def test_too_old_is_dead_lettered_and_told_to_the_producer() -> None:
+def test_a_request_that_is_too_old_is_dead_lettered_with_a_failed_verdict() -> None:
     bench = Bench(JudgeOverloaded("full"), max_age_s=1e-9)
     bench.handle(request())
     (letter,) = bench.topics.letters()
@@ -233,7 +233,7 @@ CLASSES = {
 
 
 @pytest.mark.parametrize("name", POISON)
-def test_poison_is_dead_lettered_whole(name: str) -> None:
+def test_a_poison_record_is_dead_lettered_unchanged(name: str) -> None:
     value, request_id = POISON[name]
     bench = Bench()
     bench.handle(value, ("x", b"\x00\xff"), ("x", b"again"))
@@ -248,7 +248,7 @@ def test_poison_is_dead_lettered_whole(name: str) -> None:
     assert [verdict.request_id for verdict in bench.topics.verdicts()] == [request_id]
 
 
-def test_the_same_record_is_always_the_same_dead_letter() -> None:
+def test_a_redelivered_record_has_the_same_dead_letter_id() -> None:
     bench = Bench()
     bench.handle(b"\xff")
     bench.handle(b"\xff")
@@ -256,7 +256,7 @@ def test_the_same_record_is_always_the_same_dead_letter() -> None:
     assert first.dead_letter_id == second.dead_letter_id
 
 
-def test_a_broker_that_is_away_is_waited_for_without_limit() -> None:
+def test_an_unavailable_broker_is_waited_for_without_limit() -> None:
     bench = Bench(max_age_s=1e-9)
     bench.topics.failures = [BrokerUnavailable("away") for _ in range(20)]
     bench.handle(request())
@@ -275,7 +275,7 @@ def test_an_abandoned_request_publishes_nothing() -> None:
     assert not bench.topics.records
 
 
-def test_explanations_are_asked_for_once_and_published() -> None:
+def test_an_explanation_is_requested_once_and_published() -> None:
     bench = Bench()
     value = request()
     message = JudgeRequest.FromString(value)
@@ -297,7 +297,7 @@ def test_event_time_is_the_requests_then_the_headers_then_the_records() -> None:
     assert hours == [11, 10, 12]
 
 
-def test_a_second_content_under_a_used_id_is_judged_under_a_verdict_id_of_its_own() -> None:
+def test_other_content_under_a_used_id_gets_another_verdict_id() -> None:
     bench = Bench()
     bench.handle(request())
     bench.handle(request(question="3+3?"))
@@ -307,7 +307,7 @@ def test_a_second_content_under_a_used_id_is_judged_under_a_verdict_id_of_its_ow
     assert first.content_digest != second.content_digest
 
 
-def test_json_and_protobuf_of_one_content_are_one_judgement() -> None:
+def test_the_same_content_in_json_and_protobuf_is_one_judgement() -> None:
     bench = Bench()
     bench.handle(request())
     value = b'{"requestId": "r1", "question": "2+2?", "candidates": [{"text": "4"}, {"text": "5"}]}'
@@ -315,7 +315,7 @@ def test_json_and_protobuf_of_one_content_are_one_judgement() -> None:
     assert len(bench.topics.verdicts()) == 1
 
 
-def test_an_unscored_request_is_asked_again_by_a_resend_and_not_by_a_redelivery() -> None:
+def test_a_resend_judges_an_unscored_request_again_and_a_redelivery_does_not() -> None:
     bench = Bench()
     bench.judge.text = "I cannot say."
     bench.handle(request(), offset=1)
@@ -343,7 +343,7 @@ def test_a_note_of_an_earlier_version_in_redis_still_suppresses() -> None:
     assert len(bench.topics.verdicts()) == 1
 
 
-async def test_twins_at_work_at_once_are_judged_once() -> None:
+async def test_concurrent_records_of_one_judgement_are_judged_once() -> None:
     bench = Bench()
     bench.judge.wait_s = 0.01
     twins = [
@@ -353,7 +353,7 @@ async def test_twins_at_work_at_once_are_judged_once() -> None:
     assert len(bench.judge.asked) == len(bench.topics.verdicts()) == 1
 
 
-async def test_the_twin_of_a_request_that_failed_is_tried_itself() -> None:
+async def test_a_concurrent_record_is_judged_when_the_first_one_fails() -> None:
     bench = Bench(PromptTooLong("3000 tokens"))
     bench.judge.wait_s = 0.01
     twins = [
@@ -364,7 +364,7 @@ async def test_the_twin_of_a_request_that_failed_is_tried_itself() -> None:
     assert statuses == [Verdict.STATUS_FAILED, Verdict.STATUS_SCORED]
 
 
-def test_a_reply_of_megabytes_gives_a_scored_verdict_with_a_marked_cut() -> None:
+def test_a_reply_of_megabytes_is_scored_and_published_with_a_marked_cut() -> None:
     bench = Bench()
     bench.judge.text = "8 3\n" + "x" * 1_300_000
     message = JudgeRequest.FromString(request())
@@ -402,7 +402,7 @@ def test_a_value_beyond_a_dead_letter_is_cut_with_its_size_and_digest() -> None:
     assert [one.key for one in letter.headers] == ["small"]
 
 
-def test_topics_that_take_less_than_ours_get_the_smallest_form() -> None:
+def test_topics_with_a_lower_limit_get_the_smallest_form() -> None:
     bench = Bench()
     bench.topics.largest = 2000
     bench.judge.text = "8 3\n" + "x" * 10_000
@@ -415,7 +415,7 @@ def test_topics_that_take_less_than_ours_get_the_smallest_form() -> None:
     assert (failed.request_id, failed.status) == ("k", Verdict.STATUS_FAILED)
 
 
-def test_a_verdict_topic_that_takes_nothing_makes_dead_letters() -> None:
+def test_a_verdict_topic_that_refuses_everything_causes_dead_letters() -> None:
     bench = Bench()
     bench.topics.refuses = "judge.verdicts.v1"
     bench.handle(request())
@@ -457,7 +457,7 @@ def test_an_event_in_structured_mode_is_judged_with_its_own_time_and_trace() -> 
     ],
     ids=["null", "last day", "first day", "name not UTF-8", "trace flood", "header flood"],
 )
-def test_odd_headers_are_as_if_they_were_not_there(odd: list[IncomingHeader]) -> None:
+def test_invalid_headers_are_ignored(odd: list[IncomingHeader]) -> None:
     bench = Bench()
     bench.handle(request(), *odd)
     bench.handle(b"\xff", *odd)
@@ -483,7 +483,7 @@ def test_a_record_without_a_time_was_requested_when_it_is_read(time: datetime | 
 LONG = [Candidate(id="a", text="x" * 9000), Candidate(id="b", text="short")]
 
 
-def test_answers_are_cut_evenly_until_the_judge_takes_them_where_settings_say_so() -> None:
+def test_answers_are_cut_evenly_until_they_fit_where_the_settings_allow_it() -> None:
     bench = Bench(PromptTooLong("3000 tokens"), PromptTooLong("2500 tokens"), too_long="cut")  # type: ignore[arg-type]
     bench.handle(request(candidates=LONG))
     (verdict,) = bench.topics.verdicts()
@@ -504,7 +504,7 @@ def test_a_request_that_no_cut_fits_is_set_aside() -> None:
     assert len(bench.judge.asked) < 15
 
 
-def test_without_that_setting_nothing_is_cut() -> None:
+def test_without_the_setting_nothing_is_cut() -> None:
     bench = Bench(PromptTooLong("3000 tokens"))
     bench.handle(request(candidates=LONG))
     assert len(bench.judge.asked) == 1 and len(bench.topics.letters()) == 1

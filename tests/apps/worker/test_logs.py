@@ -1,4 +1,4 @@
-"""The same line does not repeat without end."""
+"""Repeated log lines are limited."""
 
 import logging
 

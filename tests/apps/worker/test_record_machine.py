@@ -1,4 +1,4 @@
-"""Whatever comes on the request topic, in any order and under any failure: a state machine of the worker.
+"""A state machine of the worker: any records on the request topic, in any order, under any failures.
 
 Every record ends in exactly one way: a verdict, a dead letter (with its failed verdict where anything shows
 an id), suppressed as a duplicate, or abandoned to be delivered again. `handle` raises nothing but Abandoned.
@@ -50,7 +50,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 VERDICTS, LETTERS = "judge.verdicts.v1", "judge.dlq.v1"
 ANYTHING = st.characters(exclude_categories=[])
 WIRE_TEXT = st.text(max_size=12)
-"""What protobuf can carry."""
+"""Text that protobuf can carry."""
 LARGE = 300_000
 
 FAILURES: dict[str, Exception] = {
@@ -77,7 +77,7 @@ TEXTS: dict[str, str | None] = {
 
 
 class Judge:
-    """Prefers the longer answer, or gives the chosen reply; fails a chosen number of times."""
+    """Prefers the longer answer, or replies with `text`; raises `failures` first."""
 
     release = RELEASE
 
@@ -120,7 +120,7 @@ class Topics:
         if self.failures:
             raise self.failures.pop(0)
         if len(value) > self.refused.get(topic, 1 << 40):
-            raise OversizeRecord(f"{len(value)} bytes are too many for topic {topic}")
+            raise OversizeRecord(f"{len(value)} bytes exceed the size limit of topic {topic}")
         self.sent.append((topic, key, value, headers))
 
 
@@ -214,7 +214,7 @@ class RecordMachine(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """A new worker: what the old one remembered itself is gone."""
+        """A new worker, without the memory of the old one."""
         self.worker = RequestJudge(
             judge=self.judge,
             publisher=self.topics,
@@ -270,7 +270,7 @@ class RecordMachine(RuleBasedStateMachine):
 
     @rule(record=records, count=st.integers(2, 4))
     def twins(self, record: Record, count: int) -> None:
-        """At work at the same time: of a scored judgement at most one is published."""
+        """Concurrent records of one judgement: a scored verdict is published at most once."""
         copies = [replace(record, offset=self.offset + k) for k in range(1, count + 1)]
         self.offset += count
         before = len(self.topics.sent)
@@ -352,7 +352,7 @@ class RecordMachine(RuleBasedStateMachine):
         return record
 
     def handle(self, record: Record) -> None:
-        """One record, alone: it ends in exactly one way."""
+        """One record alone ends in exactly one way."""
         before = len(self.topics.sent)
         (outcome,) = self.loop.run_until_complete(self._all([record]))
         assert outcome is None or isinstance(outcome, Abandoned), repr(outcome)

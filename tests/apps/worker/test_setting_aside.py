@@ -1,4 +1,4 @@
-"""The last resort cannot fail for a reason that the record brings."""
+"""Dead-lettering never fails because of the record."""
 
 import asyncio
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def test_every_record_gets_a_dead_letter_with_its_position(
     assert status.entry().counts == {"set_aside": 1}
 
 
-def test_a_stopping_worker_leaves_the_record_for_later() -> None:
+def test_a_stopping_worker_leaves_the_record_to_be_delivered_again() -> None:
     async def pause(seconds: float) -> None:
         raise Abandoned
 

@@ -1,4 +1,4 @@
-"""What a worker says of itself, and that the board reads only what a worker wrote."""
+"""The state of a worker, and its entry on the board."""
 
 import json
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ ENTRY = WorkerEntry(
 )
 
 
-def test_an_entry_comes_back_from_its_json() -> None:
+def test_an_entry_round_trips_through_json() -> None:
     assert _entry(ENTRY.as_json()) == ENTRY
 
 
@@ -44,7 +44,7 @@ def test_an_entry_comes_back_from_its_json() -> None:
         "[" * 100_000,
     ],
 )
-def test_what_is_not_an_entry_is_left_out(raw: bytes | str) -> None:
+def test_an_invalid_entry_is_left_out(raw: bytes | str) -> None:
     assert _entry(raw) is None
 
 

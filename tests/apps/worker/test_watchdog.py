@@ -1,4 +1,4 @@
-"""When the watchdog ends a worker, and when it must not. The clock is the test's."""
+"""The watchdog ends stuck workers and no others. The test moves its clock."""
 
 import pytest
 

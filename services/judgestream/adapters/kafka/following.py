@@ -148,13 +148,13 @@ class Follower:
         requests: Collection[Awaited | str],
         *,
         timeout_s: float,
-        told: Callable[[int], None],
+        on_progress: Callable[[int], None],
         release: str = "",
     ) -> Results:
         """Read until every request has a verdict or a dead letter, or the time is up.
 
         Args:
-            told: called with the number of finished requests, at least every half second.
+            on_progress: called with the number of finished requests, at least every half second.
             release: only its verdicts count. If empty and several releases answer, the wait ends when one
                 has answered everything, or when no more verdicts come.
         """
@@ -180,7 +180,7 @@ class Follower:
             if quiet > LOOK_BACK_AFTER_S and results.waiting and not looked_back:
                 looked_back = True
                 self._look_back(results)
-            told(total - len(results.waiting))
+            on_progress(total - len(results.waiting))
             if quiet > SEVERAL_AFTER_S and not results.waiting:
                 break
         return results

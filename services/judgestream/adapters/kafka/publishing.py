@@ -1,10 +1,9 @@
-"""Publishing from plain, synchronous code: producers of requests and labels, replays of dead letters."""
+"""Synchronous publishing with confirmed delivery: requests, labels, replayed dead letters."""
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Self
 
 from kafka import KafkaProducer
@@ -23,7 +22,7 @@ from judgestream.settings import Kafka
 MAX_RECORD_BYTES = 8 << 20
 MAX_WAITING_RECORDS = 10_000
 MAX_WAITING_BYTES = 32 << 20
-"""What may wait for confirmation. kafka-python's own buffer has no bound, so the bound is here."""
+"""Bounds on unconfirmed records, because kafka-python's own buffer has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,9 @@ class _Waiting:
 
 
 class RecordPublisher:
-    """Sends records and confirms them: `send` may return before the broker has a record, `flush` may not.
+    """Sends records and confirms them. `send` may return before the broker has a record, `flush` does not.
 
-    `acks=all`. Not for use by several threads.
+    `acks=all`. Not thread-safe.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class RecordPublisher:
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self.confirmed = 0
-        """Records that all in-sync replicas have, so far."""
+        """Records that all in-sync replicas have so far."""
         try:
             self._producer = KafkaProducer(
                 **client_options(settings),
@@ -85,39 +84,41 @@ class RecordPublisher:
         headers: Sequence[Header],
         what: str = "record",
     ) -> None:
-        """Hand one record over. Waits while too many are unconfirmed.
+        """Send one record. Waits while too many are unconfirmed.
 
         Args:
-            what: what error messages call it, as in "request 'r1'".
+            what: its name in error messages, such as "request 'r1'".
 
         Raises:
             ConfigurationError: the topic is missing.
-            OversizeRecord: larger than any topic of ours takes.
+            OversizeRecord: larger than any of our topics allows.
             BrokerUnavailable: this record or an earlier one was not confirmed.
         """
         size = len(key or b"") + len(value or b"")
         self._make_room(size)
-        self._see(topic)
+        self._check_topic(topic)
         try:
             future = self._producer.send(topic, value=value, key=key, headers=list(headers))
         except MessageSizeTooLargeError as exc:
-            raise OversizeRecord(f"{what}: {size} bytes are too many for topic {topic}") from exc
+            raise OversizeRecord(
+                f"{what}: {size} bytes exceed the size limit of topic {topic}"
+            ) from exc
         except KafkaError as exc:
             raise broker_failed(self._settings, topic, exc) from exc
         self._waiting.append(_Waiting(what, topic, size, future))
         self._waiting_bytes += size
 
     def send_record(self, record: Outgoing, *, what: str) -> None:
-        """`send` for a record that is ready."""
+        """Send an `Outgoing` record. Raises as `send` does."""
         self.send(
             record.topic, key=record.key, value=record.value, headers=record.headers, what=what
         )
 
     def flush(self) -> int:
-        """Wait until everything sent is confirmed. Returns how many records that is, from the beginning.
+        """Wait until every record is confirmed. Returns the number of confirmed records since the start.
 
         Raises:
-            OversizeRecord: a topic does not take a record of this size.
+            OversizeRecord: a record exceeds the size limit of its topic.
             BrokerUnavailable: a record was not confirmed; it may have been stored all the same.
         """
         while self._waiting:
@@ -125,7 +126,7 @@ class RecordPublisher:
         return self.confirmed
 
     def close(self) -> None:
-        """Confirm what was sent, then disconnect. Raises as `flush` does, after disconnecting."""
+        """Flush, then disconnect. Raises as `flush` does, after disconnecting."""
         try:
             self.flush()
         finally:
@@ -139,12 +140,12 @@ class RecordPublisher:
         except KafkaTimeoutError:
             self._producer.close(timeout=0)
 
-    def _see(self, topic: str) -> None:
+    def _check_topic(self, topic: str) -> None:
         if topic in self._known:
             return
         try:
             partitions = self._producer.partitions_for(topic)
-        except KafkaTimeoutError as exc:  # what a topic that is not there looks like
+        except KafkaTimeoutError as exc:  # how kafka-python reports a missing topic
             raise no_topic(topic) from exc
         except KafkaError as exc:
             raise broker_failed(self._settings, topic, exc) from exc
@@ -168,7 +169,7 @@ class RecordPublisher:
             oldest.future.get(timeout=self._timeout_s + 5.0)
         except MessageSizeTooLargeError as exc:
             raise OversizeRecord(
-                f"{oldest.what}: {oldest.size} bytes are too many for topic {oldest.topic}"
+                f"{oldest.what}: {oldest.size} bytes exceed the size limit of topic {oldest.topic}"
             ) from exc
         except KafkaError as exc:
             raise BrokerUnavailable(
@@ -179,13 +180,8 @@ class RecordPublisher:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
             self.close()
         else:
             self.abandon()
@@ -194,8 +190,8 @@ class RecordPublisher:
 class RequestPublisher(RecordPublisher):
     """Requests and labels, keyed by request id, with CloudEvents headers.
 
-    Sends nothing that a worker must refuse. Not idempotent by itself: a request sent twice has the same id
-    and content, and the judge answers that once.
+    Sends no record that a worker would refuse. Not idempotent by itself: a request that is sent twice has the
+    same id and content, so it is judged once.
     """
 
     def submit(

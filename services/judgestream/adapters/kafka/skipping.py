@@ -37,7 +37,7 @@ class GroupPlace:
             ) from exc
 
     def committed(self) -> int | None:
-        """The offset that the group goes on with; None before its first commit."""
+        """The offset that the group reads next; None before its first commit."""
         deadline = monotonic() + COORDINATOR_S
         while True:
             try:

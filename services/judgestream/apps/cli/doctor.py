@@ -159,7 +159,9 @@ def _judgement(settings: Settings, timeout_s: float) -> str:
     with closing(Follower(settings.kafka)) as follower:
         with RequestPublisher(settings.kafka) as publisher:
             publisher.submit(request)
-        results = follower.wait([Awaited.of(request)], timeout_s=timeout_s, told=lambda _: None)
+        results = follower.wait(
+            [Awaited.of(request)], timeout_s=timeout_s, on_progress=lambda _: None
+        )
     verdict = results.verdicts.get(request.request_id)
     letter = results.letters.get(request.request_id)
     if letter is not None:

@@ -37,7 +37,7 @@ class Watchdog:
     """Checks a worker's activity and lag.
 
     activity   written by the event loop
-    lag        partitions -> records behind; may raise while the broker is away
+    lag        partitions -> records behind; may raise while the broker is unavailable
     stall_s    a worker with lag and without activity for longer is ended
     startup_s  a worker without an assignment for longer is ended
     measured   called with every lag that was measured
@@ -85,7 +85,7 @@ class Watchdog:
                 self._end(EXIT_STALLED)
             return
         lag = self._measure(activity.assigned)
-        # None: the broker is away, so waiting is right
+        # None: the broker is unavailable, so waiting is right
         if activity.events != self._events or not lag:
             self._events = activity.events
             self._active_at = now

@@ -138,7 +138,7 @@ def _send(
             return
         with ProgressCounter("judged", len(sent)) as progress:
             results = follower.wait(
-                sent, timeout_s=wait_s, told=progress.set, release=settings.triton.release
+                sent, timeout_s=wait_s, on_progress=progress.set, release=settings.triton.release
             )
     summarise(sent, results, monotonic() - started, form)
     _require_scores(sent, results, wait_s)
