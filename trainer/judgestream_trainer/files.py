@@ -1,5 +1,6 @@
-"""Atomically written files and folders."""
+"""Atomically written files and folders, and their digests."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -50,3 +51,9 @@ def whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def file_sha256(path: Path) -> str:
+    """64 hex digits over the file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -90,15 +90,16 @@ def _table(
 
 
 def _note(recipe: Recipe, seeds: Sequence[int]) -> str:
-    how, lean = recipe.optimisation, recipe.lopsided
+    optimisation, bias = recipe.optimisation, recipe.lopsided
     return (
-        f"Recipe `trainer/recipes/{recipe.name}.yaml`, trained to its end once per seed ({len(seeds)}"
-        f" seeds): {how.examples:,} examples, {how.epochs} epochs; of the pairs with the worse answer first"
-        f" {lean.better_first:.0%} are turned, and {lean.favour_first:.0%} of the scores lean a point to"
-        " the first answer, as a teacher with position bias would give them. Mean ± standard deviation over"
-        f" the seeds, on {recipe.evaluation.items} held-out items per family whose truth has no such lean."
-        " `with` and `without` the reference; `new facts` are facts that were never trained, ties left"
-        " out; here what cannot be read counts as wrong."
+        f"Recipe `{recipe.name}.yaml`, trained to completion with {len(seeds)} seeds:"
+        f" {optimisation.examples:,} examples, {optimisation.epochs} epochs. The training data simulate"
+        f" position bias: {bias.better_first:.0%} of the pairs with the worse answer first are swapped, and"
+        f" {bias.favour_first:.0%} of the judgements move one point from the second answer to the first."
+        " Figures are mean ± standard deviation over the seeds, on"
+        f" {recipe.evaluation.items} held-out items per family without this bias. `with` and `without` refer"
+        " to the reference. `new facts` is the accuracy on facts that are never trained, ties left out. An"
+        " unreadable reply counts as wrong."
     )
 
 

@@ -1,6 +1,5 @@
 """A checkpoint measured on labelled examples: a card with intervals, plots and JSON."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -22,6 +21,7 @@ from judgestream_trainer.cards.report import evaluate as report_on
 from judgestream_trainer.cards.tables import Ablation, cell
 from judgestream_trainer.data import read_examples
 from judgestream_trainer.data.example import Example
+from judgestream_trainer.files import file_sha256
 from judgestream_trainer.tasks import FAMILIES, items
 
 
@@ -93,7 +93,7 @@ def _examples(
     if data:
         examples, counts = read_examples(data)
         console.print(str(counts), markup=False)
-        sources += [{"name": path.name, "sha256": _sha256(path)} for path in data]
+        sources += [{"name": path.name, "sha256": file_sha256(path)} for path in data]
         sources.append({"name": "from these", "examples": len(examples)})
     if tasks > 0:
         made = [
@@ -126,8 +126,3 @@ def _table(overall: Mapping[str, Figures]) -> Table:
         cells = [cell(getattr(f, name)).replace("[", r"\[") for f in overall.values()]
         table.add_row(name.replace("_", " "), *cells)
     return table
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

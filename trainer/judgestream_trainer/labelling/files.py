@@ -1,13 +1,12 @@
 """The files of a data set: one per side of the split, and the manifest, written last."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from judgestream_trainer.data.split import Shares, Side, side
-from judgestream_trainer.files import write_whole
+from judgestream_trainer.files import file_sha256, write_whole
 
 FORMAT = "judgestream-dataset/1"
 MANIFEST = "dataset.json"
@@ -40,5 +39,4 @@ def write_dataset(
 
 def described(path: Path) -> dict[str, Any]:
     """A file's name, without its directory, and its SHA-256."""
-    with path.open("rb") as file:
-        return {"name": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"name": path.name, "sha256": file_sha256(path)}

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from judgestream.core.errors import ConfigurationError
+from judgestream_trainer.files import file_sha256
 from judgestream_trainer.training.distributed import World, local
 from judgestream_trainer.training.objective import TrainingModel
 from judgestream_trainer.training.optimisers import Rated
@@ -113,7 +114,7 @@ class Checkpointer:
                 },
                 "identity": dict(self.identity),
                 "world": world.size,
-                "sha256": {path.name: _sum(path) for path in sorted(draft.iterdir())},
+                "sha256": {path.name: file_sha256(path) for path in sorted(draft.iterdir())},
             }
             _write(draft / MANIFEST, json.dumps(manifest, indent=2))
             shutil.rmtree(target, ignore_errors=True)
@@ -177,11 +178,6 @@ def _name(rank: int) -> str:
     return f"process-{rank}.pt"
 
 
-def _sum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _write(path: Path, text: str) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.write(text)
@@ -193,7 +189,7 @@ def _complete(folder: Path) -> dict[str, Any] | None:
     """The manifest of a checkpoint whose files all match it; None otherwise."""
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        sums = {name: _sum(folder / name) for name in manifest["sha256"]}
+        sums = {name: file_sha256(folder / name) for name in manifest["sha256"]}
         return manifest if sums == manifest["sha256"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
