@@ -1,4 +1,4 @@
-"""What `judgestream.client` builds, and what it refuses before anything is sent."""
+"""The requests that `judgestream.client` builds, and those that it refuses."""
 
 from importlib.resources import files
 
@@ -36,7 +36,7 @@ def test_a_single_answer_has_its_reference() -> None:
         ({"request_id": 7}, "request_id must be text, not int"),
     ],
 )
-def test_what_is_not_text_is_refused_by_name(arguments: dict[str, object], named: str) -> None:
+def test_values_that_are_not_text_are_named(arguments: dict[str, object], named: str) -> None:
     given: dict[str, object] = {"question": "q", "first": "a", "second": "b", **arguments}
     with pytest.raises(InvalidRequest, match=named):
         pair(**given)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Settings are read once, typed, and an unknown name is an error that says which."""
+"""Settings are typed and read once, and an unknown name is an error that names it."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_environment_over_file_over_default(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("JUDGESTREAM_KAFKA__BOOTSTRP", "x", "JUDGESTREAM_KAFKA__BOOTSTRP: no such setting"),
         ("JUDGESTREAM_JUDGING__INFLIGHT", "many", "judging.inflight"),
@@ -32,15 +32,15 @@ def test_environment_over_file_over_default(
         (CONFIG, "/nowhere.yaml", "/nowhere.yaml, which is not a file"),
     ],
 )
-def test_what_is_wrong_is_named(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+def test_an_invalid_value_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(ConfigurationError, match=told):
+    with pytest.raises(ConfigurationError, match=message):
         load()
 
 
-def test_a_misspelt_variable_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_misspelt_variable_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUDGESTREAM_KAFKA__BOOTSTRP", "x")
     with pytest.raises(ConfigurationError) as caught:
         load()
@@ -48,7 +48,9 @@ def test_a_misspelt_variable_is_told_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("text", ["kafka:\n  bootstrp: x\n", "kafka: [", "nonsense: 1\n"])
-def test_a_wrong_file_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
+def test_an_invalid_file_is_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
     file = tmp_path / "judgestream.yaml"
     file.write_text(text)
     monkeypatch.setenv(CONFIG, str(file))

@@ -8,8 +8,8 @@
     async for verdict in aio.read_verdicts(follow=True):
         print(verdict.request_id, verdict.winner or "tie")
 
-Every object does its work in one thread of its own, so that the event loop never waits for a broker. A
-cancelled call ends its thread within about a second.
+Every object works in its own thread, so that the event loop never waits for a broker. The thread of a
+cancelled call ends within about a second.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ AHEAD = 256
 
 
 class Producer:
-    """`client.Producer`, awaited. An async context manager that confirms everything before it lets go.
+    """`client.Producer`, awaited. An async context manager that confirms everything at the end.
 
-    Calls from several tasks are carried out one after the other, in order.
+    Calls from several tasks are executed one at a time, in order.
     """
 
     def __init__(self, settings: Kafka | None = None, *, content_type: str = PROTOBUF) -> None:
-        """Connects when it is entered. Arguments as for `client.Producer`."""
+        """Connects on entry. Arguments as for `client.Producer`."""
         self._make = partial(client.Producer, settings, content_type=content_type)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judgestream-producer")
         self._producer: client.Producer | None = None
@@ -87,14 +87,14 @@ async def read_verdicts(
     follow: bool = False,
     timeout_s: float | None = None,
 ) -> AsyncIterator[Verdict]:
-    """Verdicts as they were published. Arguments, order and errors as for `client.read_verdicts`."""
+    """Verdicts as published. Arguments, order and errors as for `client.read_verdicts`."""
     stop = threading.Event()
     room = threading.Semaphore(AHEAD)
     loop = asyncio.get_running_loop()
-    found: asyncio.Queue[Verdict | None] = asyncio.Queue()
+    queue: asyncio.Queue[Verdict | None] = asyncio.Queue()
 
     def put(verdict: Verdict | None) -> None:
-        loop.call_soon_threadsafe(found.put_nowait, verdict)
+        loop.call_soon_threadsafe(queue.put_nowait, verdict)
 
     def read() -> None:
         verdicts: Iterator[Verdict] = client.read_verdicts(
@@ -112,7 +112,7 @@ async def read_verdicts(
     thread = ThreadPoolExecutor(1, thread_name_prefix="judgestream-reader")
     reading = loop.run_in_executor(thread, read)
     try:
-        while (verdict := await found.get()) is not None:
+        while (verdict := await queue.get()) is not None:
             room.release()
             yield verdict
         await reading
@@ -140,7 +140,7 @@ async def judge_all(
     release: str = "",
     timeout_s: float = 60.0,
 ) -> list[Verdict]:
-    """Submit requests and wait for their verdicts, in order. As `client.judge_all`."""
+    """Submit requests and wait for their verdicts, in order, like `client.judge_all`."""
     stop = threading.Event()
     thread = ThreadPoolExecutor(1, thread_name_prefix="judgestream-judge")
     call = partial(

@@ -10,7 +10,7 @@
     for verdict in read_verdicts(follow=True):
         print(verdict.request_id, verdict.winner or "tie")
 
-A request is judged once per release: to have the same content judged anew, give it a new request id.
+A request is judged once per release. To judge the same content again, give it a new request id.
 Every error is a `JudgestreamError`; see `judgestream.core.errors` for the tree.
 """
 
@@ -67,10 +67,10 @@ def pair(
     options: Options | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> Request:
-    """A request to compare two answers, asked now.
+    """A request to compare two answers, dated now.
 
-    Plain texts become the candidates "1" and "2". Without a `request_id` it gets a random one; give it
-    yours to make sending it twice harmless.
+    Plain texts become the candidates "1" and "2". Without a `request_id` a random one is used; set it to make
+    sending the request twice harmless.
 
     Raises:
         InvalidRequest: an argument is not text; the message names it.
@@ -95,7 +95,7 @@ def single(
     options: Options | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> Request:
-    """A request to score one answer against a reference answer, asked now. Otherwise as `pair`."""
+    """A request to score one answer against a reference answer, dated now. Otherwise like `pair`."""
     return _request(
         "single",
         question,
@@ -150,7 +150,7 @@ def _request(
 
 
 def label(request_id: str, *, annotator: str, winner: str, label_id: str = "") -> Label:
-    """What an annotator says about a request, now. `winner` is a candidate id, "" for a tie."""
+    """An annotator's judgement of a request, dated now. `winner` is a candidate id, or "" for a tie."""
     return Label(
         label_id=label_id or uuid4().hex,
         request_id=request_id,
@@ -162,31 +162,31 @@ def label(request_id: str, *, annotator: str, winner: str, label_id: str = "") -
 
 
 class Producer:
-    """Publishes requests and labels. As a context manager it confirms everything before it lets go.
+    """Publishes requests and labels. As a context manager it confirms everything at the end.
 
-    Not for use by several threads: give each its own.
+    Not thread-safe: use one per thread.
     """
 
     def __init__(self, settings: Kafka | None = None, *, content_type: str = PROTOBUF) -> None:
         """Connect.
 
         Args:
-            settings: where Kafka is; None reads the environment.
+            settings: the Kafka to use; None reads the environment.
             content_type: `PROTOBUF` or `JSON`.
 
         Raises:
             BrokerUnavailable: no broker answers.
-            ConfigurationError: a setting is wrong.
+            ConfigurationError: a setting is invalid.
         """
         if content_type not in (PROTOBUF, JSON):
             raise ConfigurationError(
-                f"content type {content_type!r} is unknown: {PROTOBUF} or {JSON}"
+                f"unknown content type {content_type!r}: use {PROTOBUF} or {JSON}"
             )
         self._content_type = content_type
         self._publisher = RequestPublisher(settings or load().kafka)
 
     def submit(self, request: Request) -> None:
-        """Send a request. Returns before it is confirmed, and waits while too many are not.
+        """Send a request. Returns before it is confirmed; blocks while too many are unconfirmed.
 
         Raises:
             InvalidRequest, OversizeRecord: nothing was sent.
@@ -199,7 +199,7 @@ class Producer:
         self._publisher.label(label, content_type=self._content_type)
 
     def flush(self) -> int:
-        """Wait until all in-sync replicas have everything sent so far. Returns the number of records.
+        """Wait until all in-sync replicas have every record sent so far. Returns their number.
 
         Raises:
             BrokerUnavailable: a record was not confirmed; sending it again is harmless.
@@ -225,16 +225,16 @@ def read_verdicts(
     timeout_s: float | None = None,
     stopped: Callable[[], bool] = never,
 ) -> Iterator[Verdict]:
-    """Verdicts as they were published: at least once each, so tell them apart by `verdict_id`.
+    """Verdicts as published: each at least once, so deduplicate by `verdict_id`.
 
     Args:
-        since: begin with verdicts published at this time; None begins with the oldest there are.
-        follow: go on with those to come; otherwise stop after all that there are now.
+        since: start with verdicts published at this time; None starts with the oldest.
+        follow: continue with new verdicts; otherwise stop after those that exist now.
         timeout_s: stop after this many seconds in any case.
-        stopped: asked about twice a second; stop when it says so.
+        stopped: called about twice a second; stop when it returns true.
 
-    The verdicts of `judgestream doctor`'s probes are left out. A failed verdict is replaced by a later one
-    with the same id. Records that are not verdicts are passed over.
+    The verdicts of `judgestream doctor`'s probes are left out. A later verdict with the same id replaces a
+    failed one. Records that are not verdicts are skipped.
 
     Raises:
         BrokerUnavailable, ConfigurationError: as for `Producer`.
@@ -259,15 +259,15 @@ def judge(
     """Submit one request and wait for its verdict.
 
     Args:
-        settings: where Kafka is; None reads the environment.
-        release: take the verdict of this release only; "" takes the first to come.
+        settings: the Kafka to use; None reads the environment.
+        release: accept the verdict of this release only; "" accepts the first.
         timeout_s: seconds to wait for the verdict.
 
     Returns:
         The verdict, which may be unscored or failed: look at its `status`.
 
     Raises:
-        VerdictTimeout: no verdict in time. It may still come.
+        VerdictTimeout: no verdict in time. It may still arrive.
         InvalidRequest, OversizeRecord: nothing was sent.
         BrokerUnavailable, ConfigurationError: as for `Producer`.
     """
@@ -284,7 +284,7 @@ def judge_all(
 ) -> list[Verdict]:
     """Submit requests and wait for their verdicts, in the order of the requests.
 
-    Arguments and errors as for `judge`. A `VerdictTimeout` carries the verdicts that did come.
+    Arguments and errors as for `judge`. A `VerdictTimeout` carries the verdicts that did arrive.
     """
     kafka = settings or load().kafka
     with closing(Follower(kafka)) as follower:
@@ -295,21 +295,21 @@ def judge_all(
         results = follower.wait(
             wanted, timeout_s=timeout_s, on_progress=_unless(stopped), release=release
         )
-    found = dict(zip(wanted, results.ordered(wanted), strict=True))
-    missing = [one.request_id for one, verdict in found.items() if verdict is None]
+    verdicts_of = dict(zip(wanted, results.ordered(wanted), strict=True))
+    missing = [one.request_id for one, verdict in verdicts_of.items() if verdict is None]
     if missing:
         raise VerdictTimeout(
             f"{len(missing)} of {len(wanted)} requests have no verdict after {timeout_s:g} s (the first:"
-            f" {missing[0]!r}): is a judging worker running? `judgestream doctor` looks",
+            f" {missing[0]!r}): is a judging worker running? Check with `judgestream doctor`",
             verdicts=results.verdicts,
         )
-    return [verdict for one in wanted if (verdict := found[one]) is not None]
+    return [verdict for one in wanted if (verdict := verdicts_of[one]) is not None]
 
 
 class VerdictTimeout(JudgestreamError):
-    """A verdict did not come in time; it may still come.
+    """A verdict did not arrive in time. It may still arrive.
 
-    verdicts   request id -> verdict, of those requests that have one
+    verdicts   request id -> verdict, for the requests that have one
     """
 
     code: ClassVar[str] = "verdict_timeout"
@@ -319,7 +319,7 @@ class VerdictTimeout(JudgestreamError):
         self.verdicts = dict(verdicts)
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the caller has gone away
+class Stopped(Exception):  # noqa: N818 - not an error: the caller was cancelled
     """Ends a wait whose caller was cancelled."""
 
 

@@ -1,8 +1,8 @@
-"""Every setting, typed, read once. Environment over file over running local stack over default.
+"""All settings, typed and read once. Environment over file over running local stack over default.
 
 A setting's variable is `JUDGESTREAM_` + group + `__` + name: `JUDGESTREAM_KAFKA__BOOTSTRAP`. A YAML file
-with the same groups is named by `JUDGESTREAM_CONFIG`. An unknown name, in either, is an error. Where servers
-are not named, those of the stack that runs in `local.data` are used.
+with the same groups is named by `JUDGESTREAM_CONFIG`. An unknown name in either is an error. Servers that are
+not named are those of the stack that runs in `local.data`.
 """
 
 import os
@@ -44,36 +44,42 @@ class Group(BaseModel):
 
 
 class Kafka(Group):
-    bootstrap: str = Field("127.0.0.1:29092", description="brokers, host:port, comma separated")
+    bootstrap: str = Field("127.0.0.1:29092", description="brokers as host:port, comma separated")
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="security protocol"
     )
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        "SCRAM-SHA-512", description="how to log in, with a SASL protocol"
+        "SCRAM-SHA-512", description="SASL mechanism"
     )
     username: str = Field("", description="SASL user")
     password: SecretStr = Field(SecretStr(""), description="SASL password")
-    ca_file: Path | None = Field(None, description="certificate authority file; else the system's")
-    replication_factor: int = Field(1, ge=1, description="of topics that `topics apply` creates")
+    ca_file: Path | None = Field(
+        None, description="certificate authority file; default: the system's"
+    )
+    replication_factor: int = Field(
+        1, ge=1, description="replication factor of topics that `topics apply` creates"
+    )
     session_timeout_s: float = Field(
-        30.0, gt=0, description="a worker silent for this long loses its partitions"
+        30.0, gt=0, description="a worker without a heartbeat for this long loses its partitions"
     )
     rebalance_timeout_s: float = Field(
-        90.0, gt=0, description="must exceed judging.deadline_s: in-flight work is waited for"
+        90.0,
+        gt=0,
+        description="time to finish in-flight requests in a rebalance; must exceed judging.deadline_s",
     )
 
 
 class Redis(Group):
     url: SecretStr = Field(
-        SecretStr("redis://127.0.0.1:26379/0"), description="what workers share; empty = go without"
+        SecretStr("redis://127.0.0.1:26379/0"), description="Redis that workers share; empty = none"
     )
-    timeout_s: float = Field(0.5, gt=0, description="an answer later than this counts as none")
-    prefix: str = Field("judgestream", description="of every key")
+    timeout_s: float = Field(0.5, gt=0, description="time limit of a call")
+    prefix: str = Field("judgestream", description="prefix of every key")
 
     @field_validator("url")
     @classmethod
     def _is_url(cls, value: SecretStr) -> SecretStr:
-        """Told here, where its words can be chosen: a client's own quote parts of the password."""
+        """Checked here, because the client's own error quotes parts of the password."""
         text = value.get_secret_value()
         try:
             parts = urlsplit(text)
@@ -82,29 +88,30 @@ class Redis(Group):
             sound = False
         if text and (not sound or parts.scheme not in ("redis", "rediss", "unix")):
             raise ValueError(
-                "give redis://HOST:PORT/0, rediss:// for TLS or unix://PATH; signs such as / @ : # in a"
-                " password are written as %2F %40 %3A %23"
+                "invalid URL: use redis://HOST:PORT/0, rediss:// for TLS, or unix://PATH; write / @ : # in"
+                " a password as %2F %40 %3A %23"
             )
         return value
 
 
 def _start(text: str) -> str:
-    """Where a new group starts; ValueError for what is not a place."""
+    """The start of a new group. Raises ValueError for an invalid value."""
     if text not in ("earliest", "latest"):
         try:
             datetime.fromisoformat(text)
         except ValueError:
             raise ValueError(
-                f"{text[:40]!r} is not earliest, latest or an ISO time such as 2026-01-31T12:00:00Z"
+                f"invalid start {text[:40]!r}: use earliest, latest or an ISO time, such as"
+                " 2026-01-31T12:00:00Z"
             ) from None
     return text
 
 
 class Triton(Group):
     grpc: str = Field("127.0.0.1:28001", description="Triton's gRPC address, host:port")
-    release: str = Field("", description="Triton model to ask; empty = the only judge loaded")
+    release: str = Field("", description="release to use; empty = the only judge loaded")
     control_key: SecretStr = Field(
-        SecretStr(""), description="opens Triton's model control; empty = it is not restricted"
+        SecretStr(""), description="key to Triton's model control; empty = unrestricted"
     )
 
 
@@ -114,16 +121,16 @@ class Consumer(Group):
     group: str
     start: str = Field(
         "earliest",
-        description="where a group without commits starts: earliest, latest or an ISO time",
+        description="start of a group without commits: earliest, latest or an ISO time",
     )
     inflight: int = Field(64, ge=1, description="records handled at the same time, per worker")
     outstanding: int = Field(
         512, ge=1, description="records taken but not yet committed, per worker"
     )
     buffer_records: int = Field(
-        4096, ge=1, description="records buffered ahead, per worker; at most 1 MiB each"
+        4096, ge=1, description="records prefetched per worker; at most 1 MiB each"
     )
-    commit_interval_s: float = Field(0.5, gt=0, description="between offset commits")
+    commit_interval_s: float = Field(0.5, gt=0, description="interval of offset commits")
 
     _check_start = field_validator("start")(_start)
 
@@ -133,20 +140,22 @@ class Judging(Consumer):
     accept_backlog: int = Field(
         1000,
         ge=0,
-        description="records that a new group may begin with at an endpoint that is paid for",
+        description="largest backlog that a new group accepts at a paid endpoint, in records",
     )
-    deadline_s: float = Field(30.0, gt=0, description="one call to the judge")
+    deadline_s: float = Field(30.0, gt=0, description="time limit of one call to the judge")
     max_age_s: float = Field(
-        3600.0, gt=0, description="a request still failing this long after its first try fails"
+        3600.0,
+        gt=0,
+        description="a request is failed when it still fails this long after its first attempt",
     )
     backoff_s: float = Field(0.1, gt=0, description="first pause after a retryable failure")
-    max_backoff_s: float = Field(10.0, gt=0, description="longest pause between two tries")
+    max_backoff_s: float = Field(10.0, gt=0, description="longest pause between two attempts")
     published_ttl_s: int = Field(
-        86_400, ge=1, description="how long Redis remembers that a verdict was published"
+        86_400, ge=1, description="how long Redis remembers published verdicts"
     )
     too_long: Literal["refuse", "cut"] = Field(
         "refuse",
-        description="a request that exceeds the judge's context: a dead letter, or all answers cut evenly",
+        description="requests over the judge's context: refuse = dead letter, cut = shorten all answers",
     )
     verdict_format: Literal["application/protobuf", "application/json"] = Field(
         "application/protobuf", description="content type of published verdicts"
@@ -161,14 +170,20 @@ class Bias(Consumer):
     )
     window_s: int = Field(60, ge=1, description="length of a tumbling window")
     lateness_s: int = Field(
-        30, ge=0, description="how late a verdict may be before a window is final"
+        30, ge=0, description="how late a verdict may arrive before its window is final"
     )
-    retention_s: int = Field(86_400, ge=60, description="how long a window can still be corrected")
-    publish_interval_s: float = Field(2.0, gt=0, description="between reports of a growing window")
+    retention_s: int = Field(
+        86_400, ge=60, description="how long late verdicts can still correct a window"
+    )
+    publish_interval_s: float = Field(
+        2.0, gt=0, description="interval of reports on an open window"
+    )
 
 
 class Worker(Group):
-    metrics_host: str = Field("127.0.0.1", description="where Prometheus may scrape")
+    metrics_host: str = Field(
+        "127.0.0.1", description="address of the metrics server for Prometheus"
+    )
     metrics_port: int = Field(
         0,
         ge=0,
@@ -176,27 +191,42 @@ class Worker(Group):
         description="base of the metrics ports: judging slot n: base + n, bias: base + 100 + n; 0 = none",
     )
     stall_s: float = Field(
-        120.0, gt=0, description="a worker with lag that does nothing this long is ended"
+        120.0,
+        gt=0,
+        description="a worker that has lag but makes no progress for this long is ended",
     )
-    startup_s: float = Field(60.0, gt=0, description="a worker not assigned by then is ended")
+    startup_s: float = Field(
+        60.0, gt=0, description="a worker without partitions after this long is ended"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="log level")
 
 
 class Local(Group):
     data: Path = Field(
-        Path("~/.local/share/judgestream"), description="the local stack's data, kept over restarts"
+        Path("~/.local/share/judgestream"),
+        description="data folder of the local stack, kept over restarts",
     )
-    kafka_port: int = Field(29092, ge=1, le=65535, description="of the local Kafka")
-    redis_port: int = Field(26379, ge=1, le=65535, description="of the local Valkey")
-    triton_http_port: int = Field(28000, ge=1, le=65535, description="of the local Triton")
-    triton_grpc_port: int = Field(28001, ge=1, le=65535, description="of the local Triton")
-    triton_metrics_port: int = Field(28002, ge=1, le=65535, description="of the local Triton")
-    checkpoint: Path | None = Field(None, description="judge to serve; the bundled one if not set")
-    judging_workers: int = Field(1, ge=1, le=64, description="judging workers of the local stack")
+    kafka_port: int = Field(29092, ge=1, le=65535, description="port of the local Kafka")
+    redis_port: int = Field(26379, ge=1, le=65535, description="port of the local Valkey")
+    triton_http_port: int = Field(
+        28000, ge=1, le=65535, description="HTTP port of the local Triton"
+    )
+    triton_grpc_port: int = Field(
+        28001, ge=1, le=65535, description="gRPC port of the local Triton"
+    )
+    triton_metrics_port: int = Field(
+        28002, ge=1, le=65535, description="metrics port of the local Triton"
+    )
+    checkpoint: Path | None = Field(
+        None, description="checkpoint of the judge to serve; default: the bundled one"
+    )
+    judging_workers: int = Field(
+        1, ge=1, le=64, description="number of judging workers of the local stack"
+    )
 
 
 class Settings(BaseSettings):
-    """All groups. Read through `load`, once, by the entry points; everything else is handed its part."""
+    """All groups. Entry points read them once through `load` and pass the parts on."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
@@ -215,7 +245,7 @@ class Settings(BaseSettings):
         if self.kafka.rebalance_timeout_s <= self.judging.deadline_s:
             raise ValueError(
                 "kafka.rebalance_timeout_s must exceed judging.deadline_s, or a rebalance during a slow"
-                " judgement expels the worker and its window is judged twice"
+                " judgement expels the worker, and its requests are judged twice"
             )
         return self
 
@@ -245,41 +275,41 @@ def load(*, find_stack: bool = True, **overrides: Any) -> Settings:
     """The settings of this process.
 
     Args:
-        find_stack: take the addresses that nobody names from the local stack, if one runs in `local.data`.
+        find_stack: take addresses that are not set from the local stack, if one runs in `local.data`.
 
     Raises:
-        ConfigurationError: one line per wrong or unknown setting, each with its path.
+        ConfigurationError: one line per invalid or unknown setting, with its path.
     """
     file = os.environ.get(CONFIG)
     if file:
         _check_file(file)
     unknown = _unknown_variables(os.environ)
     problems = [f"{name}: no such setting (see `judgestream settings`)" for name in unknown]
-    told = {name.upper() for name in unknown}
+    reported = {name.upper() for name in unknown}
     try:
         settings = Settings(**overrides)
     except ValidationError as exc:
         for error in exc.errors(include_url=False, include_input=False):
             parts = [str(part) for part in error["loc"]]
-            if PREFIX + "__".join(parts).upper() in told:
-                continue  # the variable has been named already
+            if PREFIX + "__".join(parts).upper() in reported:
+                continue
             path = ".".join(parts) or "settings"
             problems.append(f"{path}: {error['msg']}")
     except SettingsError as exc:
-        problems.append(f"{exc}: give JSON for a whole group, or one variable for each setting")
+        problems.append(f"{exc}: set a whole group as JSON, or each setting with its own variable")
     if problems:
-        raise ConfigurationError("settings are wrong:\n  " + "\n  ".join(problems))
+        raise ConfigurationError("invalid settings:\n  " + "\n  ".join(problems))
     return _with_stack(settings) if find_stack else settings
 
 
 def _check_file(file: str) -> None:
-    """Raise ConfigurationError unless the settings file holds groups of settings."""
+    """Raise ConfigurationError unless the settings file contains groups of settings."""
     if not Path(file).is_file():
         raise ConfigurationError(f"{CONFIG} names {file}, which is not a file")
     try:
         loaded = yaml.safe_load(Path(file).read_text(encoding="utf-8-sig"))
     except yaml.MarkedYAMLError as exc:
-        # without the line itself, which may hold a password
+        # The line itself may contain a password.
         line = "" if exc.problem_mark is None else f" in line {exc.problem_mark.line + 1}"
         raise ConfigurationError(
             f"{CONFIG} names {file}, which is not YAML: {exc.problem}{line}"
@@ -291,13 +321,13 @@ def _check_file(file: str) -> None:
         isinstance(loaded, dict) and all(isinstance(key, str) for key in loaded)
     ):
         raise ConfigurationError(
-            f"{CONFIG} names {file}, which holds no groups of settings: write `kafka:` and below it,"
+            f"{CONFIG} names {file}, which contains no groups of settings: write `kafka:` and below it,"
             " indented, `bootstrap: host:9092`"
         )
 
 
 class Origin(StrEnum):
-    """Where a setting's value comes from."""
+    """The source of a setting's value."""
 
     ENVIRONMENT = "environment"
     FILE = "file"
@@ -306,23 +336,23 @@ class Origin(StrEnum):
 
 
 def origins(settings: Settings) -> Mapping[str, Origin]:
-    """Path of every setting -> where its value comes from, for settings as `load` returns them."""
+    """Path of every setting -> source of its value, for settings from `load`."""
     variables = {name.upper() for name in os.environ}
     groups = {group for group in Settings.model_fields if f"{PREFIX}{group}".upper() in variables}
     stack = _stack_fields(_explicit())
-    found: dict[str, Origin] = {}
+    sources: dict[str, Origin] = {}
     for variable, (path, _, _) in names().items():
         group, name = path.split(".")
         named = name in getattr(settings, group).model_fields_set
         if variable in variables:
-            found[path] = Origin.ENVIRONMENT
+            sources[path] = Origin.ENVIRONMENT
         elif named and path in stack:
-            found[path] = Origin.STACK
+            sources[path] = Origin.STACK
         elif named:
-            found[path] = Origin.ENVIRONMENT if group in groups else Origin.FILE
+            sources[path] = Origin.ENVIRONMENT if group in groups else Origin.FILE
         else:
-            found[path] = Origin.DEFAULT
-    return found
+            sources[path] = Origin.DEFAULT
+    return sources
 
 
 def _explicit() -> Settings:
@@ -330,7 +360,7 @@ def _explicit() -> Settings:
 
 
 def _with_stack(settings: Settings) -> Settings:
-    """The settings, with the running stack's addresses where nobody names others."""
+    """The settings, with the running stack's addresses where none are set."""
     groups: dict[str, dict[str, object]] = {}
     for path, value in _stack_fields(settings).items():
         group, name = path.split(".")
@@ -347,15 +377,15 @@ def _with_stack(settings: Settings) -> Settings:
 
 
 def _stack_fields(settings: Settings) -> Mapping[str, str]:
-    """What the running stack adds to settings that the user gave. What belongs to its Triton (the release,
-    the key) counts only where that Triton is the one that is asked."""
-    found = dict(running_settings(settings.local.data))
-    grpc = found.get("triton.grpc")
+    """The values that the running stack adds to the user's settings. Its release and key are added only if
+    its Triton is the one that the settings name."""
+    values = dict(running_settings(settings.local.data))
+    grpc = values.get("triton.grpc")
     if "grpc" in settings.triton.model_fields_set and settings.triton.grpc != grpc:
-        found = {path: value for path, value in found.items() if not path.startswith("triton.")}
+        values = {path: value for path, value in values.items() if not path.startswith("triton.")}
     return {
         path: value
-        for path, value in found.items()
+        for path, value in values.items()
         if path.split(".")[1] not in getattr(settings, path.split(".")[0]).model_fields_set
     }
 
@@ -363,24 +393,24 @@ def _stack_fields(settings: Settings) -> Mapping[str, str]:
 @cache
 def names() -> Mapping[str, tuple[str, str, str]]:
     """Every setting: variable -> (path, default as text, description). See docs/reference/settings.md."""
-    found: dict[str, tuple[str, str, str]] = {}
+    table: dict[str, tuple[str, str, str]] = {}
     for group, group_field in Settings.model_fields.items():
         model = group_field.annotation
         if not (isinstance(model, type) and issubclass(model, Group)):
-            raise TypeError(f"settings group {group} is no Group")
+            raise TypeError(f"settings group {group} is not a Group")
         for name, field in model.model_fields.items():
             default = field.default
             text = default.get_secret_value() if isinstance(default, SecretStr) else default
-            found[f"{PREFIX}{group}__{name}".upper()] = (
+            table[f"{PREFIX}{group}__{name}".upper()] = (
                 f"{group}.{name}",
                 "" if text is None else str(text),
                 field.description or "",
             )
-    return found
+    return table
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """pydantic-settings passes over variables that it does not know; a misspelt one would be silent."""
+    """Misspelt variables, which pydantic-settings ignores silently."""
     known = {*names(), CONFIG, *(f"{PREFIX}{group}".upper() for group in Settings.model_fields)}
     return [
         name

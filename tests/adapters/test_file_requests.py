@@ -1,4 +1,4 @@
-"""Files as people have them: JSON lines or an array, with a byte order mark, gzipped, or damaged."""
+"""Requests from real-world files: JSON lines or an array, with a byte order mark, gzipped, or damaged."""
 
 import gzip
 import json
@@ -60,10 +60,10 @@ def test_every_way_to_write_a_file_gives_the_same_requests(tmp_path: Path, raw: 
         ("[1]", r"rows, record 1: a record must be a JSON object, not a number"),
         ("[{]", r"rows: not JSON"),
         (lines([*TRL, {"prompt": "x"}]), r"rows, line 4: field chosen: is missing"),
-        (lines([*TRL, TRL[0]]), r"rows, line 4: the same request is in .*rows, line 1"),
+        (lines([*TRL, TRL[0]]), r"rows, line 4: duplicate of the request in .*rows, line 1"),
         (
             lines([OWN, OWN | {"question": "3 + 3?"}]),
-            r"rows, line 2: request id 'r1' was used in .*rows, line 1 before",
+            r"rows, line 2: request id 'r1' was already used in .*rows, line 1",
         ),
         ('{"text": 1}', r"rows, line 1: of no known format \(fields: text\)(.|\n)*judgelm: "),
         (lines([OWN | {"questoin": "x"}]), r"rows, line 1: .*no field named \"questoin\""),

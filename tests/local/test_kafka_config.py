@@ -12,22 +12,22 @@ from judgestream.local.kafka_config import (
 )
 
 
-def told() -> dict[str, str]:
+def configured() -> dict[str, str]:
     return parse_meta(properties(port=1001, controller_port=1002, log_dir=Path("/d/data")))
 
 
 def test_both_listeners_are_on_this_machine_only() -> None:
-    assert told()["listeners"] == "PLAINTEXT://127.0.0.1:1001,CONTROLLER://127.0.0.1:1002"
-    assert told()["advertised.listeners"] == "PLAINTEXT://127.0.0.1:1001"
-    assert told()["controller.quorum.voters"] == "1@127.0.0.1:1002"
+    assert configured()["listeners"] == "PLAINTEXT://127.0.0.1:1001,CONTROLLER://127.0.0.1:1002"
+    assert configured()["advertised.listeners"] == "PLAINTEXT://127.0.0.1:1001"
+    assert configured()["controller.quorum.voters"] == "1@127.0.0.1:1002"
 
 
-def test_topics_are_never_made_by_accident() -> None:
-    assert told()["auto.create.topics.enable"] == "false"
+def test_topics_are_not_created_automatically() -> None:
+    assert configured()["auto.create.topics.enable"] == "false"
 
 
-def test_a_value_of_8_mib_passes_with_room_for_headers() -> None:
-    assert int(told()["message.max.bytes"]) == MAX_MESSAGE_BYTES > 8 * 1024 * 1024
+def test_a_value_of_8_mib_fits_with_its_headers() -> None:
+    assert int(configured()["message.max.bytes"]) == MAX_MESSAGE_BYTES > 8 * 1024 * 1024
 
 
 def test_the_cluster_id_is_16_bytes_as_kafka_wants() -> None:

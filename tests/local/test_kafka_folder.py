@@ -1,4 +1,4 @@
-"""Whose data folder it is, before anything is started in it."""
+"""The owner of a data folder is checked before anything starts in it."""
 
 from pathlib import Path
 

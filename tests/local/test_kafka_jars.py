@@ -45,7 +45,9 @@ def test_all_46_jars_are_pinned_by_sha256() -> None:
     assert all(len(digest) == 64 and int(digest, 16) for digest in pinned.values())
 
 
-def test_jars_are_fetched_once_and_nothing_else_is_kept(maven: FakeMaven, tmp_path: Path) -> None:
+def test_jars_are_downloaded_once_and_nothing_else_is_kept(
+    maven: FakeMaven, tmp_path: Path
+) -> None:
     first = kafka_jars.prepare(tmp_path)
     second = kafka_jars.prepare(tmp_path)
     assert first == second
@@ -82,7 +84,7 @@ def test_a_jar_that_was_only_touched_is_hashed_again_and_kept(
     assert maven.calls == 1
 
 
-def test_a_jar_that_is_gone_is_fetched_again(maven: FakeMaven, tmp_path: Path) -> None:
+def test_a_missing_jar_is_downloaded_again(maven: FakeMaven, tmp_path: Path) -> None:
     kafka_jars.prepare(tmp_path)[0].unlink()
     assert kafka_jars.prepare(tmp_path)[0].read_bytes() == b"alpha"
     assert maven.calls == 2

@@ -1,4 +1,4 @@
-"""What may hold a secret is for this user alone, and nothing in it is executed."""
+"""Files that may contain a secret are for this user only, and a shell executes nothing in them."""
 
 import os
 import stat
@@ -28,7 +28,7 @@ def test_a_private_file_is_readable_by_its_owner_only_whatever_was_there(tmp_pat
     assert list(tmp_path.iterdir()) == [path], "no draft is left behind"
 
 
-def test_a_link_in_the_way_is_replaced_and_never_written_through(tmp_path: Path) -> None:
+def test_a_link_at_the_path_is_replaced_and_never_written_through(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("keep")
     (tmp_path / "secret").symlink_to(precious)
@@ -36,7 +36,7 @@ def test_a_link_in_the_way_is_replaced_and_never_written_through(tmp_path: Path)
     assert precious.read_text() == "keep" and not (tmp_path / "secret").is_symlink()
 
 
-def test_a_folder_that_cannot_be_written_is_told_by_name(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataUnusable, match=r"nowhere/secret cannot be written"):
         write_private(tmp_path / "nowhere" / "secret", "x")
     (tmp_path / "file").write_text("")
@@ -70,9 +70,9 @@ def test_a_secret_that_others_could_read_is_closed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "short", "Z" * 64, "0" * 65, "0" * 63 + "\u00e9"])
 def test_a_damaged_secret_is_refused_by_name_and_never_quoted(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.key").write_text(text)
-    with pytest.raises(DataUnusable, match=r"a\.key cannot be used") as told:
+    with pytest.raises(DataUnusable, match=r"a\.key cannot be used") as caught:
         kept_secret(tmp_path / "a.key")
-    assert not text or text not in str(told.value)
+    assert not text or text not in str(caught.value)
 
 
 def test_a_secret_behind_a_link_or_a_pipe_is_refused(tmp_path: Path) -> None:

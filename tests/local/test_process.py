@@ -46,7 +46,7 @@ def wait_for(path: Path) -> str:
 SLEEP = "import time; time.sleep(60)"
 
 
-def test_it_runs_in_a_group_of_its_own_and_stops_on_sigterm(tmp_path: Path) -> None:
+def test_it_runs_in_its_own_group_and_stops_on_sigterm(tmp_path: Path) -> None:
     process = ServerProcess(script(tmp_path, SLEEP))
     assert process.running
     assert os.getpgid(process.pid) == process.pid
@@ -56,7 +56,7 @@ def test_it_runs_in_a_group_of_its_own_and_stops_on_sigterm(tmp_path: Path) -> N
     process.stop()  # a second time does nothing
 
 
-def test_one_that_ignores_sigterm_is_killed_after_the_deadline(tmp_path: Path) -> None:
+def test_a_server_that_ignores_sigterm_is_killed_after_the_deadline(tmp_path: Path) -> None:
     code = f"import signal; signal.signal(15, signal.SIG_IGN); print('deaf'); {SLEEP}"
     process = ServerProcess(script(tmp_path, code, stop_seconds=0.3))
     process.wait_ready(lambda: "deaf" in process.log_tail(), what="spoken", seconds=20, advice="")
@@ -77,7 +77,7 @@ def test_death_is_noticed_at_once_and_quotes_the_log(tmp_path: Path) -> None:
     assert str(tmp_path / "toy.log") in str(caught.value)
 
 
-def test_one_that_never_answers_says_what_was_waited_for(tmp_path: Path) -> None:
+def test_a_server_that_never_answers_is_reported_with_the_condition(tmp_path: Path) -> None:
     process = ServerProcess(script(tmp_path, SLEEP))
     try:
         with pytest.raises(
@@ -90,7 +90,7 @@ def test_one_that_never_answers_says_what_was_waited_for(tmp_path: Path) -> None
         process.stop()
 
 
-def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_program_is_named(tmp_path: Path) -> None:
     command = Command(name="Toy", argv=["/no/such"], log_path=tmp_path / "log", cwd=tmp_path)
     with pytest.raises(ServerDied, match="Toy could not be started: .*/no/such"):
         ServerProcess(command)

@@ -1,4 +1,4 @@
-"""Commands find the stack that runs in their data folder; an explicit setting wins."""
+"""Commands find the running stack of their data folder; explicit settings take precedence."""
 
 import os
 import socket
@@ -51,7 +51,7 @@ def test_settings_come_from_the_running_stack(
     assert load(find_stack=False).kafka.bootstrap == "127.0.0.1:29092"
 
 
-def test_what_is_set_explicitly_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explicit_settings_take_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stack_at(tmp_path, me())
     monkeypatch.setenv("JUDGESTREAM_LOCAL__DATA", str(tmp_path))
     monkeypatch.setenv("JUDGESTREAM_KAFKA__BOOTSTRAP", "far:9092")
@@ -77,12 +77,12 @@ def test_a_stack_whose_supervisor_is_dead_does_not_count(tmp_path: Path) -> None
     assert running_settings(tmp_path) == {}
 
 
-def test_nothing_to_stop_is_said(tmp_path: Path) -> None:
+def test_stopping_nothing_is_reported(tmp_path: Path) -> None:
     assert not stop_all(tmp_path / "none", print, seconds=1)
     assert not stop_all(tmp_path, print, seconds=1)
 
 
-def test_what_an_earlier_run_left_is_waited_for(
+def test_the_rest_of_an_earlier_run_is_awaited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("judgestream.local.leftovers.WAIT_S", 0.2)
@@ -95,7 +95,7 @@ def test_what_an_earlier_run_left_is_waited_for(
     end_leftovers(tmp_path, print)
 
 
-def test_a_free_address_of_its_own_is_not_somebody_elses(tmp_path: Path) -> None:
+def test_the_stacks_own_free_address_is_not_external(tmp_path: Path) -> None:
     from judgestream.apps.machine.server_plan import plan_servers
     from judgestream.local.ports import free_port
 

@@ -138,7 +138,7 @@ def test_an_external_server_is_checked_and_not_started(tmp_path: Path) -> None:
             assert state is not None and state.servers[0].external
 
 
-def test_an_external_server_that_is_not_there_is_named_with_its_address(tmp_path: Path) -> None:
+def test_an_unreachable_external_server_is_named_with_its_address(tmp_path: Path) -> None:
     address = f"{HOST}:{free_port()}"
     toy = Toy(tmp_path, "a")
     with pytest.raises(ServerUnreachable, match=rf"cannot be reached at {address} \(.*refused"):

@@ -1,4 +1,4 @@
-"""The state file: round trip, strangers left alone, a stop from another process."""
+"""The state file: round trip, reused pids, a stop from another process."""
 
 import os
 import subprocess
@@ -79,7 +79,7 @@ def test_a_stop_by_another_process_ends_server_and_keeper(
     assert not stop_from_state(tmp_path)
 
 
-def test_the_owner_is_asked_first(tmp_path: Path, toy: ServerProcess) -> None:
+def test_the_owner_is_signalled_first(tmp_path: Path, toy: ServerProcess) -> None:
     owner = subprocess.Popen(SLEEP)
     identity = identify(owner.pid)
     assert identity is not None
@@ -88,7 +88,7 @@ def test_the_owner_is_asked_first(tmp_path: Path, toy: ServerProcess) -> None:
     assert owner.wait(10) == -15
 
 
-def test_the_owner_is_left_alone_when_told_so(tmp_path: Path, toy: ServerProcess) -> None:
+def test_the_owner_can_be_left_running(tmp_path: Path, toy: ServerProcess) -> None:
     owner = subprocess.Popen(SLEEP)
     try:
         identity = identify(owner.pid)
@@ -101,7 +101,7 @@ def test_the_owner_is_left_alone_when_told_so(tmp_path: Path, toy: ServerProcess
         owner.wait()
 
 
-def test_strangers_with_the_same_pids_are_not_touched(tmp_path: Path, toy: ServerProcess) -> None:
+def test_processes_with_reused_pids_are_not_signalled(tmp_path: Path, toy: ServerProcess) -> None:
     state = state_of(toy)
     ours = state.servers[0]
     assert ours.server is not None and ours.keeper is not None

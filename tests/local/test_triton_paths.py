@@ -1,4 +1,4 @@
-"""Triton's Python backend puts a model's path into a shell's command line: odd paths never get there."""
+"""Triton's Python backend puts a model's path into a shell command, so unusual paths are refused."""
 
 from pathlib import Path
 

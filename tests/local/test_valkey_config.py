@@ -1,4 +1,4 @@
-"""Valkey's configuration, and the parsing of its answer."""
+"""The configuration of Valkey, and the check of its reply."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""One clear message for every expected failure, and the exit code that goes with it."""
+"""The error handler of every command: one clear message and an exit code per expected failure."""
 
 import io
 import logging
@@ -16,7 +16,7 @@ from judgestream.terminal.exit_codes import ExitCode, exit_code
 
 
 class GuardedGroup(TyperGroup):
-    """The root command. Errors of our tree end here; with `--debug` their traceback is shown too."""
+    """The root command. Handles every judgestream error; `--debug` adds its traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -28,7 +28,7 @@ class GuardedGroup(TyperGroup):
             raise typer.Exit(exit_code(exc)) from exc
         except OSError as exc:
             if isinstance(exc, BrokenPipeError):
-                # Python would complain again when it flushes stdout at exit
+                # Otherwise Python reports the closed pipe again when it flushes stdout at exit.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 raise typer.Exit(ExitCode.PIPE) from None
             if ctx.params.get("debug"):
@@ -37,7 +37,7 @@ class GuardedGroup(TyperGroup):
             away = isinstance(exc, ConnectionError | TimeoutError)
             raise typer.Exit(ExitCode.SERVER if away else ExitCode.USAGE) from exc
         except (ValueError, RecursionError) as exc:
-            # A path with a NUL, a text that no encoding has: wrong input that met no check of ours.
+            # Invalid input without its own check, such as a path with a NUL or text that cannot be encoded.
             if ctx.params.get("debug"):
                 traceback.print_exc()
             typer.echo(
@@ -51,23 +51,23 @@ class GuardedGroup(TyperGroup):
 
 
 def _words(error: OSError) -> str:
-    """An error of the system as a sentence: what, and which file."""
+    """A system error as a sentence that names the file."""
     what = error.strerror or str(error) or type(error).__name__
     return f"{error.filename}: {what}" if error.filename is not None else what
 
 
 def plain_output() -> None:
-    """A terminal or pipe that cannot show a character gets its escape, and no command ends for that."""
+    """Escape characters that the terminal or pipe cannot encode, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def quieten(*, debug: bool) -> None:
-    """Keep the Kafka client's own log lines off the terminal, unless they are asked for.
+    """Keep the Kafka client's log lines off the terminal, unless `debug` is set.
 
-    A handler that does nothing is enough: Python prints warnings of loggers that have none. A worker's
-    own logging, set up later, still sees them.
+    A handler that does nothing is enough, because Python prints only warnings of loggers without a handler.
+    A worker's logging, configured later, still receives them.
     """
     if debug:
         logging.basicConfig(

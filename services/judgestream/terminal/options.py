@@ -1,4 +1,4 @@
-"""Options that several commands share, spelt and explained once."""
+"""Options that several commands share."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -21,13 +21,13 @@ def moment(text: str) -> datetime:
         time = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise typer.BadParameter(
-            f"{text!r} is no time: say 90s, 10m, 2h, 3d (ago), or 2026-01-31T12:00Z"
+            f"invalid time {text!r}: use for example 90s, 10m, 2h or 3d (ago), or 2026-01-31T12:00Z"
         ) from None
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 Format = Annotated[
-    OutputFormat, typer.Option("--format", help="text for people, json: one object a line")
+    OutputFormat, typer.Option("--format", help="text for people; json: one object per line")
 ]
 Release = Annotated[
     str | None, typer.Option("--release", help="only verdicts of this release", metavar="NAME")
@@ -38,6 +38,6 @@ Since = Annotated[
         "--since",
         parser=moment,
         metavar="WHEN",
-        help="published since: 90s, 10m, 2h, 3d ago, or ISO 8601 (UTC unless it says otherwise)",
+        help="only those published since: 90s, 10m, 2h or 3d ago, or ISO 8601 (UTC by default)",
     ),
 ]

@@ -1,4 +1,4 @@
-"""What commands write: results on standard output, notes and progress on standard error."""
+"""The output of commands: results on standard output, notes and progress on standard error."""
 
 import json
 import re
@@ -31,16 +31,16 @@ def line(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """For the person at the terminal; never part of the result."""
+    """Print a note for the user. It is not part of the result."""
     typer.echo(printable(text), err=True)
 
 
 def printable(text: str) -> str:
-    """The text with control characters spelled out, but for line ends and tabs.
+    """The text with control characters escaped, except line ends and tabs.
 
-    Answers, ids and error messages are other people's: none of them may move a cursor or rename a window.
+    Answers, ids and error messages come from others, and must not control the terminal.
     """
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def json_line(value: Message | Mapping[str, object]) -> None:
@@ -58,8 +58,8 @@ def json_text(value: Message | Mapping[str, object]) -> str:
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Left-aligned columns, two spaces apart, as wide as the terminal (80 where there is none).
 
-    Text that does not fit goes on in the line below, in its column. A word is never broken: a table of
-    words that are too long is wider.
+    Text that does not fit continues on the next line of its column. Words are never broken, so a table with
+    very long words is wider.
     """
     cells = [list(head), *([str(cell) for cell in row] for row in rows)]
     widths = column_widths(cells, shutil.get_terminal_size((80, 24)).columns)
@@ -72,8 +72,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def column_widths(cells: Sequence[Sequence[str]], total: int) -> list[int]:
-    """The width of each column, so that a line has at most `total` characters if that is possible: the widest
-    column that has words to wrap gives way first."""
+    """The width of each column, for lines of at most `total` characters where possible. The column with the
+    most room to wrap shrinks first."""
     columns = list(zip(*cells, strict=True))
     widths = [max(len(cell) for cell in column) for column in columns]
     least = [max(len(w) for cell in column for w in cell.split() or [""]) for column in columns]
@@ -89,8 +89,8 @@ def column_widths(cells: Sequence[Sequence[str]], total: int) -> list[int]:
 def paragraph(text: str, *, indent: int = 0) -> None:
     """Prose, wrapped at the terminal's width, every line indented."""
     width = max(40, shutil.get_terminal_size((80, 24)).columns)
-    for one in _wrapped(text, width - indent):
-        line(" " * indent + one)
+    for row in _wrapped(text, width - indent):
+        line(" " * indent + row)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -100,13 +100,13 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 class ProgressCounter:
-    """Progress of something that is counted: a bar on a terminal, else a line every few seconds."""
+    """A counter that shows its progress: a bar on a terminal, else a line every few seconds."""
 
     def __init__(self, what: str, total: int) -> None:
         self._what = what
         self._total = total
         self._count = 0
-        self._told_at = monotonic()
+        self._printed_at = monotonic()
         self._bar = _bar() if sys.stderr.isatty() else None
         self._task = None if self._bar is None else self._bar.add_task(what, total=total)
 
@@ -114,8 +114,8 @@ class ProgressCounter:
         self._count = count
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=count)
-        elif monotonic() - self._told_at >= PLAIN_EVERY_S:
-            self._told_at = monotonic()
+        elif monotonic() - self._printed_at >= PLAIN_EVERY_S:
+            self._printed_at = monotonic()
             note(f"{self._what}: {count} of {self._total}")
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""A checkpoint that somebody else made: installing it changes its own release only, or nothing at all."""
+"""Installing an untrusted checkpoint changes its own release only, or nothing at all."""
 
 import hashlib
 import json
@@ -111,13 +111,13 @@ def test_a_hostile_manifest_changes_nothing(
 ) -> None:
     forge(world / "hostile", **changes)
     before = state(world)
-    with pytest.raises(ConfigurationError) as told:
+    with pytest.raises(ConfigurationError) as caught:
         way(world / "hostile", world / "models")
     assert state(world) == before
-    assert len(str(told.value)) < 4000 and str(told.value).replace("\n", "").isprintable()
+    assert len(str(caught.value)) < 4000 and str(caught.value).replace("\n", "").isprintable()
 
 
-def test_a_member_that_stands_twice_is_refused(world: Path) -> None:
+def test_a_duplicate_member_is_refused(world: Path) -> None:
     forge(world / "hostile")
     text = (world / "hostile" / NAME).read_text()
     (world / "hostile" / NAME).write_text(text.replace("{", '{"family": "judgelm", ', 1))
@@ -262,17 +262,19 @@ KNOWABLE: dict[str, tuple[Change, str]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "told"), KNOWABLE.values(), ids=KNOWABLE)
-def test_what_can_be_known_is_told_at_install(world: Path, change: Change, told: str) -> None:
+@pytest.mark.parametrize(("change", "message"), KNOWABLE.values(), ids=KNOWABLE)
+def test_detectable_problems_are_reported_at_install(
+    world: Path, change: Change, message: str
+) -> None:
     change(world / "hostile")
     before = state(world)
     with pytest.raises(ConfigurationError) as refused:
         install(world / "hostile", world / "models")
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert state(world) == before
 
 
-def test_everything_wrong_is_told_in_one_run(world: Path) -> None:
+def test_all_problems_are_reported_in_one_run(world: Path) -> None:
     for name in ("remote code", "architecture", "quantised by name", "eos", "a weight missing"):
         KNOWABLE[name][0](world / "hostile")
     with pytest.raises(ConfigurationError) as refused:
@@ -314,7 +316,7 @@ def test_a_copy_is_no_more_readable_than_its_original(world: Path) -> None:
     assert copy.stat().st_mode & 0o777 == 0o600
 
 
-def test_what_does_not_belong_to_the_judge_is_named_and_not_copied(
+def test_files_outside_the_judge_are_named_and_not_copied(
     world: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = world / "hostile"
@@ -337,7 +339,7 @@ def test_the_same_weights_cannot_become_another_judge_under_the_same_name(world:
         assert state(world) == before
 
 
-def test_a_window_smaller_than_the_positions_bounds_prompts_and_is_told(
+def test_a_window_smaller_than_the_positions_limits_prompts_and_is_reported(
     world: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     json_change("config.json", model_type="mistral", sliding_window=512)(world / "hostile")

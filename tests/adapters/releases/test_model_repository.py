@@ -96,7 +96,9 @@ def test_a_release_over_several_gpus_names_them(checkpoint: Path, tmp_path: Path
     assert (folder / TRIAL_PROMPTS).read_text() == prompts.read_text()
 
 
-def test_gpus_that_make_up_no_groups_leave_nothing_behind(checkpoint: Path, tmp_path: Path) -> None:
+def test_gpus_that_form_no_whole_groups_leave_nothing_behind(
+    checkpoint: Path, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigurationError, match="groups of 2"):
         install(
             checkpoint,
@@ -182,8 +184,8 @@ def test_another_digest_under_the_same_name_is_refused(checkpoint: Path, tmp_pat
         install(checkpoint, tmp_path / "models")
 
 
-def test_a_source_that_is_no_model_is_refused(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="is no Triton model"):
+def test_a_source_without_a_model_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="is not a Triton model"):
         install(checkpoint, tmp_path / "models", model_source=tmp_path)
     source = tmp_path / "source"
     (source / "1").mkdir(parents=True)

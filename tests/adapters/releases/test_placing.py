@@ -1,4 +1,4 @@
-"""Which GPUs Triton starts instances on, and that nonsense is refused before anything is written."""
+"""The GPUs of Triton's instances. Invalid choices are refused before anything is written."""
 
 from typing import Any
 
@@ -46,9 +46,9 @@ def test_each_group_has_one_instance_group_under_its_first_gpu(
         ({"gpus": (0, 0)}, "name each GPU once"),
         ({"device": "cpu", "group": 2}, "need GPUs"),
         ({"device": "cpu", "gpus": (0,)}, "need GPUs"),
-        ({"group": 0}, "must be 1 or more"),
+        ({"group": 0}, "use 1 or more"),
     ],
 )
-def test_gpus_that_make_up_no_groups_are_refused(wrong: dict[str, Any], message: str) -> None:
+def test_gpus_that_form_no_whole_groups_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         placing(**wrong)

@@ -1,4 +1,4 @@
-"""A published checkpoint is fetched whole and verified, or refused by name; it cannot write elsewhere."""
+"""A published checkpoint is downloaded completely and verified, or refused; it cannot write elsewhere."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ def store(tmp_path: Path) -> Path:
     return Path(shutil.copytree(TINY, tmp_path / "judges" / "tiny"))
 
 
-def test_only_what_the_manifest_lists_is_fetched(store: Path) -> None:
+def test_only_files_in_the_manifest_are_downloaded(store: Path) -> None:
     (store / "not-listed.py").write_text("x")
     manifest = read_manifest(store)
     with fetched(f"file://{store}") as folder:
@@ -29,7 +29,7 @@ def test_only_what_the_manifest_lists_is_fetched(store: Path) -> None:
     assert not folder.exists()
 
 
-def test_the_folder_above_is_told_apart(store: Path) -> None:
+def test_the_parent_folder_gets_a_hint(store: Path) -> None:
     with (
         pytest.raises(ConfigurationError, match="there are tiny"),
         fetched(f"file://{store.parent}"),

@@ -1,4 +1,4 @@
-"""A release for Triton's vLLM backend: an engine with the weights, and the model that asks it."""
+"""A release for Triton's vLLM backend: an engine with the weights, and the model that calls it."""
 
 import json
 import re
@@ -67,7 +67,7 @@ def test_a_container_sees_the_repository_elsewhere(tmp_path: Path) -> None:
     assert arguments(tmp_path, release.name)["model"] == wanted
 
 
-def test_installing_again_rewrites_what_differs_and_leaves_the_weights(tmp_path: Path) -> None:
+def test_installing_again_rewrites_changed_files_and_keeps_the_weights(tmp_path: Path) -> None:
     release = install_vllm(TINY, tmp_path)
     weights = tmp_path / f"{release.name}-engine" / CHECKPOINT / "model.safetensors"
     before = weights.stat().st_mtime_ns
@@ -76,16 +76,16 @@ def test_installing_again_rewrites_what_differs_and_leaves_the_weights(tmp_path:
     assert arguments(tmp_path, release.name)["dtype"] == "float32"
 
 
-def test_the_checkpoint_is_not_an_argument(tmp_path: Path) -> None:
+def test_the_checkpoint_argument_is_reserved(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="leave it out"):
         install_vllm(TINY, tmp_path, serving=VllmServing(arguments={"model": "x/y"}))
 
 
-def test_nothing_stands_in_front_of_what_the_tokenizer_puts_there_itself(tmp_path: Path) -> None:
+def test_the_tokenizers_own_start_is_not_doubled(tmp_path: Path) -> None:
     release = install_vllm(TINY, tmp_path)
     assert parameters(tmp_path / release.name)["start"] == ""
 
 
-def test_another_start_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_another_start_is_used_unchanged(tmp_path: Path) -> None:
     release = install_vllm(TINY, tmp_path, serving=VllmServing(start="<|begin|>"))
     assert parameters(tmp_path / release.name)["start"] == "<|begin|>"

@@ -1,4 +1,4 @@
-"""What the command line does without any server: usage, settings, messages, exit codes."""
+"""The command line without any server: usage, settings, messages, exit codes."""
 
 import json
 import os
@@ -48,8 +48,8 @@ def test_every_kind_of_error_has_its_exit_code(
 
 
 @pytest.mark.integration
-def test_a_broker_that_is_away_is_one_sentence_with_the_setting() -> None:
-    # a separate process: kafka-python leaves the sockets of refused connections to the collector
+def test_an_unreachable_broker_gives_one_sentence_with_the_setting() -> None:
+    # A separate process: kafka-python leaves the sockets of refused connections to the collector
     done = subprocess.run(
         [sys.executable, "-m", "judgestream.apps.cli", "topics", "check"],
         capture_output=True,
@@ -70,7 +70,7 @@ def test_debug_shows_the_traceback_and_keeps_the_code(tmp_path: Path) -> None:
     assert "Traceback" in done.stderr and "cannot be read" in done.stderr
 
 
-def test_a_wrong_setting_is_named() -> None:
+def test_an_invalid_setting_is_named() -> None:
     done = CliRunner().invoke(main, ["settings"], env={"JUDGESTREAM_KAFKA__BOOTSTRAPP": "x"})
     assert done.exit_code == ExitCode.USAGE
     assert "JUDGESTREAM_KAFKA__BOOTSTRAPP: no such setting" in done.stderr
@@ -112,7 +112,7 @@ def test_standard_input_is_read(rows: Path) -> None:
     assert json.loads(done.stdout)["requestId"] == "trl-p1-32a0fe8ffd"
 
 
-def test_options_left_out_leave_the_request_as_it_is(tmp_path: Path) -> None:
+def test_omitted_options_do_not_change_the_request(tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
     row = {
         "requestId": "r",
@@ -138,17 +138,17 @@ def test_an_oversize_request_is_refused_before_anything_is_sent(tmp_path: Path) 
     )
 
 
-def test_replay_wants_to_know_what(rows: Path) -> None:
+def test_replay_needs_a_selection(rows: Path) -> None:
     for arguments in ([], ["--all", "--error-class", "too_old"], ["abc", "--all"]):
         done = CliRunner().invoke(main, ["dlq", "replay", *arguments], env=NOWHERE)
         assert done.exit_code == ExitCode.USAGE
         assert "no dead letters selected" in done.stderr
 
 
-def test_a_time_that_is_none_is_wrong_usage() -> None:
+def test_an_invalid_time_is_a_usage_error() -> None:
     done = CliRunner().invoke(main, ["verdicts", "tail", "--since", "yesterday"], env=NOWHERE)
     assert done.exit_code == ExitCode.USAGE
-    assert "is no time" in done.output
+    assert "invalid time" in done.output
 
 
 @pytest.mark.parametrize(
@@ -177,6 +177,12 @@ def test_a_release_is_installed_under_its_digest(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, [*arguments, "--tensor-parallel", "2", "--device", "gpu"])
     assert done.exit_code == 0, done.output
     assert "gpus: [ 0 ]" in (repository / name / "config.pbtxt").read_text()
+    tuning = ["--row-tokens", "4096", "--peak-tflops", "312.5"]
+    done = CliRunner().invoke(main, [*arguments, *tuning])
+    assert done.exit_code == 0, done.output
+    config = " ".join((repository / name / "config.pbtxt").read_text().split())
+    assert 'key: "row_tokens" value: { string_value: "4096" }' in config
+    assert 'key: "peak_tflops" value: { string_value: "312.5" }' in config
     for wrong, why in (
         (["--tensor-parallel", "2"], "need GPUs"),
         (["--device", "gpu", "--gpus", "0,x"], "give numbers separated by commas"),

@@ -1,4 +1,4 @@
-"""Which verdict answers which request: by id, content and release, never by who comes first."""
+"""The verdict of a request: matched by id, content and release, whatever the order of arrival."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def verdict(
 def test_every_request_needs_its_own_outcome() -> None:
     results = Results(["r1", "r2"])
     assert results.take_verdict(verdict("r1")) == ["r1"]
-    assert results.take_verdict(verdict("r1")) == [], "told before"
+    assert results.take_verdict(verdict("r1")) == [], "already known"
     assert results.take_verdict(verdict("r9")) == [], "not ours"
     assert (results.settled, results.waiting) == (False, {"r2"})
     results.take_letter(DeadLetter(request_id="r2"))
@@ -57,14 +57,14 @@ def test_two_contents_under_one_id_are_two_requests() -> None:
     assert [one is not None for one in found] == [False, True]
 
 
-def test_only_the_release_that_was_named_counts() -> None:
+def test_only_the_named_release_counts() -> None:
     results = Results(["r1"], release="A")
     assert results.take_verdict(verdict("r1", release="B")) == []
     assert results.take_verdict(verdict("r1", release="A")) == ["r1"]
     assert results.settled
 
 
-def test_verdicts_of_two_releases_are_not_mixed_by_who_comes_first() -> None:
+def test_verdicts_of_two_releases_are_not_mixed_by_arrival() -> None:
     results = Results(["r1", "r2", "r3"])
     for release, request_id in (("B", "r1"), ("A", "r2"), ("B", "r3")):
         results.take_verdict(verdict(request_id, release=release))

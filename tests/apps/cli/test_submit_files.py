@@ -1,4 +1,4 @@
-"""`judgestream submit` on files as people have them: mapped, joined, partly bad, with labels."""
+"""`judgestream submit` on real-world files: mapped, joined, partly malformed, with labels."""
 
 import json
 import os
@@ -144,7 +144,7 @@ class TestBadRows:
             (f"{path}, line 4", "invalid"),
         ]
 
-    def test_what_was_understood_is_one_json_object(self, tmp_path: Path) -> None:
+    def test_the_counts_are_one_json_object(self, tmp_path: Path) -> None:
         path, bad = write(tmp_path / "rows.jsonl", *self.ROWS), tmp_path / "bad.jsonl"
         done = dry_run(path, "--skip-bad", bad, "--format", "json")
         found = json.loads(done.stdout)
@@ -164,7 +164,7 @@ class TestBadRows:
             assert texts(found)[0][0] == "2 + 2?"
             assert [one.reason for one in found if isinstance(one, Skipped)] == ["invalid"]
 
-    def test_a_file_of_no_known_format_is_told_how_to_map_it(self, tmp_path: Path) -> None:
+    def test_a_file_of_an_unknown_format_gets_advice_on_map(self, tmp_path: Path) -> None:
         done = dry_run(write(tmp_path / "rows.jsonl", {"a": "x", "b": "y"}))
         assert done.exit_code == ExitCode.USAGE
         assert "of no known format (fields: a, b)" in done.stderr
@@ -196,7 +196,7 @@ class TestOwnSchema:
             "n": "3", "x": "1.5", "ok": "true", "tags": '["a",null]', "text": "1",
         }  # fmt: skip
 
-    def test_labels_come_in_the_request_or_in_a_file_of_their_own(self, tmp_path: Path) -> None:
+    def test_labels_come_in_the_request_or_in_a_separate_file(self, tmp_path: Path) -> None:
         given: list[dict[str, object]] = [
             {"winner": "2"},
             {"tie": True},

@@ -1,4 +1,4 @@
-"""Verdicts as flat rows, and which verdicts a filter admits."""
+"""Verdicts as flat rows, verdict filters, and verdicts as text."""
 
 import csv
 import io
@@ -94,7 +94,7 @@ def test_parquet_keeps_types_and_appears_complete_or_not_at_all(tmp_path: Path) 
         (VerdictFilter(until=NOON + timedelta(seconds=1)), True),
     ],
 )
-def test_a_filter_admits_what_meets_all_its_conditions(
+def test_a_filter_admits_verdicts_that_meet_all_conditions(
     wanted: VerdictFilter, admitted: bool
 ) -> None:
     assert wanted.admits(WON) is admitted
@@ -128,12 +128,12 @@ def test_details_name_passes_both_readable_and_not() -> None:
     assert "agree" in text and "metadata run:" in text
 
 
-def test_texts_are_shown_or_said_to_be_gone() -> None:
+def test_texts_are_shown_or_reported_missing() -> None:
     assert list(text_lines(None))[0] == "(the request has left its topic)"
     shown = list(text_lines(request(reference="Scattering.")))
     assert shown[:2] == ["question: Why is the sky blue?", "answer a: Rayleigh scattering."]
     assert "reference: Scattering." in shown
 
 
-def test_other_people_s_text_cannot_move_the_cursor() -> None:
+def test_foreign_text_cannot_move_the_cursor() -> None:
     assert printable("a\x1b[2Jb\x9b31m\r\tc\n") == "a\\x1b[2Jb\\x9b31m\\x0d\tc\n"

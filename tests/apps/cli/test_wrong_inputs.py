@@ -1,4 +1,4 @@
-"""No wrong setting, path or port ends in a traceback: one sentence that names it, and exit code 1, 2 or 3."""
+"""Invalid settings, paths and ports: one sentence that names them and exit code 1, 2 or 3, no traceback."""
 
 import os
 import socket
@@ -64,7 +64,7 @@ WRONG = [
     ({"JUDGESTREAM_KAFKA__BOOTSTRAP": "no address"}, ["up"], "address"),
     ({}, ["release", "install", "/nowhere"], "not a checkpoint folder"),
     ({}, ["release", "install", "nosuch://x/y"], "nosuch"),
-    ({}, ["release", "use", "x"], "none"),
+    ({}, ["release", "use", "x"], "no local stack is running"),
 ]
 
 
@@ -72,7 +72,7 @@ WRONG = [
 def test_a_wrong_input_is_one_sentence(
     tmp_path: Path, environment: dict[str, str], command: list[str], named: str
 ) -> None:
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("not a folder")
     (tmp_path / "broken").write_text("kafka: [password: geheim")
     (tmp_path / "list").write_text("- a\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00\x80kafka")
@@ -110,19 +110,19 @@ def test_one_port_for_two_servers_is_refused(tmp_path: Path) -> None:
         plan_servers(settings, tmp_path, free_ports=False).taken_ports({})
 
 
-def test_an_unknown_home_and_a_plain_terminal_are_no_traceback(tmp_path: Path) -> None:
+def test_an_unknown_home_and_an_ascii_terminal_give_no_traceback(tmp_path: Path) -> None:
     done = run(["status"], HOME=str(tmp_path), LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
     assert done.returncode == 1 and "nothing is running" in done.stderr
     done = run(["settings"], HOME="", LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0")
     assert done.returncode == 0 and "Traceback" not in done.stderr
 
 
-def test_a_home_that_nobody_knows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_home_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="set HOME, or give an absolute path"):
         data_folder(Path("~nobody-of-this-name/data"))
 
 
-def test_a_read_only_folder_is_told(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_reported(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may write everywhere")
     (tmp_path / "closed").mkdir(mode=0o500)
@@ -158,11 +158,11 @@ def test_partitions_are_shown_as_ranges() -> None:
         ("", None),
     ],
 )
-def test_the_place_of_an_address(address: str, place: tuple[str, int] | None) -> None:
+def test_an_address_has_a_host_and_a_port(address: str, place: tuple[str, int] | None) -> None:
     assert host_port(address) == place
 
 
-def test_variables_come_back_as_they_were_written(tmp_path: Path) -> None:
+def test_variables_are_read_back_unchanged(tmp_path: Path) -> None:
     variables = {"A": "redis://:p$(x)'\"@h:1/0", "B": "", "C": "two words"}
     path = write_variables(tmp_path, variables)
     assert read_variables(tmp_path) == variables
@@ -177,7 +177,7 @@ def test_variables_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert read_variables(tmp_path / "none") == {}
 
 
-def test_settings_say_where_they_come_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_settings_name_their_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text("judging:\n  inflight: 7\n")
     monkeypatch.setenv(CONFIG, str(file))

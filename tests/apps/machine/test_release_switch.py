@@ -1,4 +1,4 @@
-"""A switch of the release restarts one worker at a time, and goes back when one does not come up."""
+"""A switch of the release restarts one worker at a time, and is undone when one does not start."""
 
 import time
 from pathlib import Path
@@ -73,7 +73,7 @@ def install(repository: Path, model: str) -> InstalledRelease:
     return find(repository, install_endpoint(judge, repository).name)
 
 
-def test_workers_change_over_one_at_a_time(tmp_path: Path) -> None:
+def test_workers_switch_one_at_a_time(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     switch = bench.switch(bench.new.name)
     assert switch.report.state is SwitchState.DONE
@@ -82,7 +82,7 @@ def test_workers_change_over_one_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("refusing", ["judging-0", "judging-1", "judging-2"])
-def test_all_go_back_when_one_does_not_come_up(tmp_path: Path, refusing: str) -> None:
+def test_all_return_when_one_does_not_start(tmp_path: Path, refusing: str) -> None:
     bench = Bench(tmp_path, refuse=refusing)
     switch = bench.switch(bench.new.name)
     assert switch.report.state is SwitchState.FAILED

@@ -1,4 +1,4 @@
-"""Parts that end are started again, with growing pauses, without ever blocking a look."""
+"""Parts that end are restarted with growing pauses, without blocking the supervisor."""
 
 import time
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def test_a_part_that_runs_is_left_alone() -> None:
     assert supervised.report().pid == 7
 
 
-def test_a_dead_part_is_reported_with_its_reason_and_started_again() -> None:
+def test_a_dead_part_is_reported_with_its_reason_and_restarted() -> None:
     toy = Toy()
     supervised = toy.supervised()
     toy.dead = True

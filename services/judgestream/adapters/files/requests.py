@@ -1,4 +1,4 @@
-"""Input files as requests with their labels."""
+"""Requests and labels read from input files."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ FORMATS: Mapping[str, RequestFormat] = SUBMITTED
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """Which rows of which files to take, and how. None leaves as it is.
+    """The rows to read from files, and overrides for them. None overrides nothing.
 
-    at             the time of requests that have none of their own, and of all labels
-    prefix         put before every request id
-    limit          so many requests from the beginning
+    at             the time of requests without one, and of all labels
+    prefix         prefix of every request id
+    limit          number of requests to read
     """
 
     paths: Sequence[Path]
@@ -41,24 +41,24 @@ class Selection:
     reference_use: ReferenceUse | None = None
 
     def read(self) -> Iterator["Converted | Label | Skipped"]:
-        """Requests that can be judged, labels of other requests, and what is neither, in order.
+        """Requests that can be judged, labels of other requests, and skipped rows, in order.
 
         Raises:
             ConfigurationError: a file cannot be opened, or `form` is not a format.
-            InvalidRecord: a file is of no known format.
+            InvalidRecord: a file has an unknown format.
         """
         reading = Reading(formats=FORMATS, form=self.form, mapping=self.mapping, join=self.join)
-        seen: dict[str, tuple[int, str]] = {}
+        known: dict[str, tuple[int, str]] = {}
         for row in import_files(self.paths, reading):
-            if self.limit is not None and len(seen) >= self.limit:
+            if self.limit is not None and len(known) >= self.limit:
                 return
             try:
-                yield self._converted(row, seen)
+                yield self._converted(row, known)
             except InvalidRecord as exc:
                 yield Skipped(problem=exc, form=row.form, place=row.place)
 
     def _converted(
-        self, row: Imported[Found], seen: dict[str, tuple[int, str]]
+        self, row: Imported[Found], known: dict[str, tuple[int, str]]
     ) -> "Converted | Label":
         if isinstance(row.found, InvalidRecord):
             raise row.found
@@ -76,22 +76,22 @@ class Selection:
         except InvalidRequest as exc:
             raise InvalidRecord(f"{where}{exc}") from exc
         content = hash((request.question, request.candidates, request.reference, request.mode))
-        if request.request_id in seen:
-            before, place = seen[request.request_id]
+        if request.request_id in known:
+            before, place = known[request.request_id]
             if before == content:
-                problem = f"{where}the same request is in {place}"
+                problem = f"{where}duplicate of the request in {place}"
                 raise SetAside(problem, Aside.REPEATED)
             raise InvalidRecord(
-                f"{where}request id {quoted(request.request_id)} was used in {place} before:"
-                " give every request an id of its own"
+                f"{where}request id {quoted(request.request_id)} was already used in {place}:"
+                " give every request a unique id"
             )
-        seen[request.request_id] = content, str(row.place or "a join")
+        known[request.request_id] = content, str(row.place or "a join")
         return converted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Skipped:
-    """A row that is not a request: it cannot be read, or cannot be judged with certainty."""
+    """A row that is not a request: it is malformed, or cannot be judged with certainty."""
 
     problem: InvalidRecord
     form: str
@@ -99,7 +99,7 @@ class Skipped:
 
     @property
     def reason(self) -> str:
-        """What is counted: the reason of a row that is set aside, `invalid` of one that is malformed."""
+        """The reason why a row is set aside; `invalid` for a malformed row."""
         return self.problem.reason.value if isinstance(self.problem, SetAside) else "invalid"
 
     @property
@@ -107,7 +107,7 @@ class Skipped:
         return not isinstance(self.problem, SetAside)
 
     def record(self) -> dict[str, str]:
-        """For a file of skipped rows."""
+        """The row for a file of skipped rows."""
         text = str(self.problem)
         place = str(self.place) if self.place is not None else text.partition(": ")[0]
         problem = text.removeprefix(f"{place}: ")
@@ -117,18 +117,18 @@ class Skipped:
 def read_requests(
     path: Path, *, form: str | None, at: datetime, prefix: str = "", limit: int | None = None
 ) -> Iterator[Converted]:
-    """The file's requests, checked, with the labels that come with them, in order.
+    """The file's requests in order, checked, with their labels.
 
     Raises:
         ConfigurationError: the file cannot be opened, or `form` is not a format.
         InvalidRecord: a row is not a request; the message names file, place and field.
     """
     chosen = Selection(paths=[path], at=at, form=form, prefix=prefix, limit=limit)
-    for one in chosen.read():
-        if isinstance(one, Skipped):
-            raise one.problem
-        if isinstance(one, Converted):
-            yield one
+    for row in chosen.read():
+        if isinstance(row, Skipped):
+            raise row.problem
+        if isinstance(row, Converted):
+            yield row
 
 
 def _checked_label(label: Label, prefix: str, where: str) -> Label:

@@ -1,8 +1,8 @@
-"""A judge behind an OpenAI-compatible endpoint -> Triton's model repository.
+"""Installation of a judge behind an OpenAI-compatible endpoint into Triton's model repository.
 
-The release's digest names endpoint, model, template and every option that changes answers: all that we can
-know of weights that are somebody else's. Other options make another release. A provider that changes a model
-behind its name changes the judge without a new digest; pin a dated model name where there is one.
+The release's digest covers endpoint, model, template and every option that changes answers: the weights
+themselves are not accessible. Other options make another release. A provider that changes a model behind its
+name changes the judge without a new digest, so use a dated model name where there is one.
 """
 
 import hashlib
@@ -27,21 +27,21 @@ from judgestream.core.types import Release
 FAMILY = "openai_judge"
 
 WAY_OF_ASKING = 2
-"""Raised when prompts are asked in another way, so that answers may differ under the same options."""
+"""Increased when prompts are sent differently, so that answers may change under the same options."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoteJudge:
-    """The endpoint and how to ask it.
+    """The endpoint and its request options.
 
-    endpoint          base URL, up to and with `/v1`
-    endpoint_model    as the endpoint calls it
-    key_variable      environment variable of Triton's process that holds the key; "" without a key
-    max_input_tokens  stated on the release; the endpoint itself refuses what is too long
-    top_logprobs      alternatives per token; 0 where the endpoint has none, then a reading is its text
-    thinking_tokens   on top of the reply's, for a model that thinks before it speaks
+    endpoint          base URL, up to and including `/v1`
+    endpoint_model    name of the model at the endpoint
+    key_variable      environment variable of Triton's process that contains the key; "" without a key
+    max_input_tokens  stated in the release; the endpoint itself refuses longer prompts
+    top_logprobs      alternatives per token; 0 if the endpoint returns none, then scores are read from text
+    thinking_tokens   in addition to the reply's tokens, for a model that thinks before it answers
     price_in, price_out   per million tokens, for the cost counter
     """
 
@@ -73,10 +73,10 @@ class RemoteJudge:
 def install_endpoint(
     judge: RemoteJudge, repository: Path, *, instances: int = 1, tuning: Tuning | None = None
 ) -> Release:
-    """Write the model `openai-<digest8>`; installing it again changes what differs.
+    """Write the model `openai-<digest8>`. Installing it again rewrites the files that differ.
 
     Raises:
-        ConfigurationError: the URL is none, or the template is unknown.
+        ConfigurationError: the URL is invalid, or the template is unknown.
     """
     _check(judge)
     template(judge.template_id)
@@ -104,11 +104,12 @@ def install_endpoint(
 def _check(judge: RemoteJudge) -> None:
     check_base_url(judge.endpoint)
     if judge.key_variable and not _VARIABLE.fullmatch(judge.key_variable):
-        # it may be the key itself, so it is not repeated
+        # The value may be the key itself, so it is not repeated.
         raise ConfigurationError(
-            "--key-variable takes the name of an environment variable, such as OPENAI_API_KEY, never the key"
+            "invalid --key-variable: give the name of an environment variable such as OPENAI_API_KEY, not the"
+            " key"
         )
     if not judge.endpoint_model.strip() or not judge.endpoint_model.isprintable():
         raise ConfigurationError(
-            f"{limits.quoted(judge.endpoint_model)} is not the name of a model at the endpoint"
+            f"invalid endpoint model {limits.quoted(judge.endpoint_model)}: give its name at the endpoint"
         )

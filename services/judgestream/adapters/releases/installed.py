@@ -1,4 +1,4 @@
-"""The releases that lie in a Triton model repository, read from their files; Triton itself is not asked."""
+"""The releases in a Triton model repository, read from its files and not from Triton."""
 
 import re
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ _LARGEST_CONFIG = 1 << 20
 
 
 class Changes(StrEnum):
-    """How much of a release is compared with what was installed.
+    """The parts of a release that are compared with the installed ones.
 
-    CODE    only the model code: milliseconds
-    FILES   every file of the checkpoint by its SHA-256, too: about a second a gigabyte
+    CODE    the model code only: milliseconds
+    FILES   also every file of the checkpoint by its SHA-256: about a second per gigabyte
     """
 
     CODE = "code"
@@ -35,10 +35,10 @@ class Changes(StrEnum):
 class InstalledRelease:
     """One release of a repository.
 
-    family        which of our Triton models serves it
-    models        Triton models to load for it, in this order; the release is the last
-    endpoint      URL of the endpoint that is asked; "" for a judge that runs in Triton
-    key_variable  environment variable of Triton's process that holds the endpoint's key; "" without
+    family        the Triton model that serves it
+    models        Triton models to load, in this order; the last is the release itself
+    endpoint      URL of the endpoint; "" for a judge that runs in Triton
+    key_variable  environment variable of Triton's process that contains the endpoint's key; "" without one
     """
 
     release: Release
@@ -54,21 +54,21 @@ class InstalledRelease:
 
 
 def installed(repository: Path) -> list[InstalledRelease]:
-    """Every release in the repository, by name; [] when there is no such folder. What is not a release of
-    ours (an engine behind one, somebody else's model) is left out."""
+    """All releases in the repository, by name; [] if the folder does not exist. Other models, such as the
+    engine behind a vLLM release, are left out."""
     try:
         folders = sorted(path for path in repository.iterdir() if path.is_dir())
     except OSError:
         return []
-    found = (_read(repository, folder) for folder in folders if not folder.name.startswith("."))
-    return [release for release in found if release is not None]
+    releases = (_read(repository, path) for path in folders if not path.name.startswith("."))
+    return [release for release in releases if release is not None]
 
 
 def find(repository: Path, name: str) -> InstalledRelease:
     """The release of this name.
 
     Raises:
-        ConfigurationError: there is none; the message names those that there are.
+        ConfigurationError: it is not installed; the message names those that are.
     """
     present = installed(repository)
     for release in present:
@@ -82,15 +82,15 @@ def find(repository: Path, name: str) -> InstalledRelease:
 
 
 def changes(repository: Path, release: InstalledRelease, how: Changes = Changes.FILES) -> list[str]:
-    """What was changed by hand since the release was installed, one sentence each; [] when nothing was."""
-    found: list[str] = []
+    """Changes by hand since the release was installed, one sentence each."""
+    problems: list[str] = []
     code = repository / release.name / "1" / "model.py"
     try:
         shipped = (bundled_models() / release.family / "1" / "model.py").read_bytes()
         if code.read_bytes() != shipped:
-            found.append("1/model.py is not the one of this version of judgestream")
+            problems.append("1/model.py differs from this version of judgestream")
     except OSError as error:
-        found.append(f"1/model.py cannot be compared: {error.strerror or error}")
+        problems.append(f"1/model.py cannot be compared: {error.strerror or error}")
     checkpoint = repository / release.models[0] / CHECKPOINT
     if how is Changes.FILES and not release.endpoint:
         try:
@@ -100,15 +100,15 @@ def changes(repository: Path, release: InstalledRelease, how: Changes = Changes.
                 "template_id": manifest.template_id,
                 "max_input_tokens": manifest.max_input_tokens,
             }
-            found += [
+            problems += [
                 f"config.pbtxt does not name the checkpoint's {name}"
                 for name, value in identity.items()
                 if getattr(release.release, name) != value
             ]
             verify(checkpoint, manifest)
         except (ConfigurationError, OSError) as error:
-            found.append(str(error))
-    return found
+            problems.append(str(error))
+    return problems
 
 
 def _read(repository: Path, folder: Path) -> InstalledRelease | None:
@@ -135,7 +135,7 @@ def _read(repository: Path, folder: Path) -> InstalledRelease | None:
 
 
 def _parameters(config: Path) -> Mapping[str, str]:
-    """The parameters of a config.pbtxt as our installers write it; {} for any other file."""
+    """The parameters of a config.pbtxt in the form that the installers write; {} for any other file."""
     try:
         if config.stat().st_size > _LARGEST_CONFIG:
             return {}

@@ -13,7 +13,7 @@ def bundled_models() -> Path:
     """The folder `triton_models`: inside an installed wheel, or at the top of a checkout.
 
     Raises:
-        ConfigurationError: neither is there.
+        ConfigurationError: neither exists.
     """
     package = Path(judgestream.__file__).resolve().parent
     for folder in (package / "_triton_models", package.parents[1] / "triton_models"):
@@ -25,7 +25,7 @@ def bundled_models() -> Path:
 
 
 def package_root() -> Path:
-    """Where Triton's Python finds this package if it is not installed beside it."""
+    """The folder that Triton's Python adds to its path where this package is not installed."""
     return Path(judgestream.__file__).resolve().parents[1]
 
 
@@ -34,7 +34,7 @@ def model_files(source: Path, values: Mapping[str, object]) -> dict[str, str]:
     try:
         code = (source / "1" / "model.py").read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigurationError(f"{source} is no Triton model: {error}") from error
+        raise ConfigurationError(f"{source} is not a Triton model: {error}") from error
     return {"config.pbtxt": model_config(source, values), "1/model.py": code}
 
 
@@ -47,7 +47,7 @@ def model_config(source: Path, values: Mapping[str, object]) -> str:
     try:
         config = (source / "config.pbtxt").read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigurationError(f"{source} is no Triton model: {error}") from error
+        raise ConfigurationError(f"{source} is not a Triton model: {error}") from error
     settings = [line for line in config.splitlines() if not line.lstrip().startswith("#")]
     try:
         return Template("\n".join(settings) + "\n").substitute(quoted)
@@ -56,8 +56,8 @@ def model_config(source: Path, values: Mapping[str, object]) -> str:
 
 
 def pbtxt_quoted(text: str) -> str:
-    """The inside of a string in protobuf's text format: quotes, backslashes and control signs escaped, so
-    that no value ends its string and begins another setting."""
+    """The contents of a string in protobuf's text format, escaped, so that no value can end its string and
+    start another setting."""
     return "".join(
         f"\\{ord(sign):03o}" if ord(sign) < 0x20 or ord(sign) == 0x7F else _ESCAPED.get(sign, sign)
         for sign in text
@@ -68,7 +68,7 @@ _ESCAPED = {"\\": "\\\\", '"': '\\"', "'": "\\'"}
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a file in one step, and only if it differs: Triton reloads what has a new time stamp."""
+    """Write a file atomically, and only if it differs: Triton reloads files with a new time stamp."""
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     path.parent.mkdir(parents=True, exist_ok=True)

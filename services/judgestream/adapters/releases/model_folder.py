@@ -22,11 +22,11 @@ _BLOCK = 1 << 20
 def place(
     checkpoint: Path, target: Path, manifest: Manifest, files: Mapping[str, str], *, link: bool
 ) -> None:
-    """Make the model's folder, complete or not at all; where it is there, verify the weights and write
-    what differs of `files` (relative path -> text).
+    """Create the model's folder, complete or not at all. In an existing folder, verify the weights and write
+    those of `files` (relative path -> text) that differ.
 
     Raises:
-        ConfigurationError: the weights there are damaged, or another checkpoint's.
+        ConfigurationError: the weights there are damaged, or belong to another checkpoint.
     """
     if target.is_symlink():
         raise ConfigurationError(f"{target} is a link; remove it, then install again")
@@ -35,15 +35,15 @@ def place(
     installed = read_manifest(target / CHECKPOINT)
     if installed.digest != manifest.digest:
         raise ConfigurationError(
-            f"{target} holds another checkpoint ({installed.digest}); remove it or choose another"
+            f"{target} contains another checkpoint ({installed.digest}); remove it or choose another"
             " repository"
         )
     for name in ("template_id", "max_input_tokens"):
-        stands, wanted = getattr(installed, name), getattr(manifest, name)
-        if stands != wanted:
+        present, wanted = getattr(installed, name), getattr(manifest, name)
+        if present != wanted:
             raise ConfigurationError(
-                f"{target} holds the same weights with {name} {stands}, and this checkpoint's manifest says"
-                f" {wanted}: under one name they would be two judges. Remove that release first"
+                f"{target} contains the same weights with {name} {present}, but this checkpoint's manifest"
+                f" says {wanted}: one name would mean two judges. Remove that release first"
             )
     verify(target / CHECKPOINT, installed)
     for path, text in files.items():
@@ -53,7 +53,7 @@ def place(
 def _build(
     checkpoint: Path, target: Path, manifest: Manifest, files: Mapping[str, str], *, link: bool
 ) -> None:
-    """Everything under a hidden name first, then one rename."""
+    """Build everything under a hidden name, then rename it."""
     existed = target.parent.exists()
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
@@ -68,17 +68,17 @@ def _build(
         try:
             draft.rename(target)
         except OSError:
-            if not target.exists():  # else another process was faster: its folder is as good
+            if not target.exists():  # else another process has built the same folder
                 raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         if not existed:
-            with suppress(OSError):  # it holds something, so it stays
+            with suppress(OSError):  # not empty, so it stays
                 target.parent.rmdir()
 
 
 def _copy(checkpoint: Path, path: str, target: Path, *, link: bool) -> None:
-    """A copy that nobody may read who may not read the original, which is never a link."""
+    """Copy one file. The copy has no wider permissions than the original, and is never a symbolic link."""
     if link and path.endswith((".safetensors", ".bin")):
         try:
             os.link(checkpoint / path, target, follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""Checkpoints -> Triton's model repository: one immutable model per checkpoint digest."""
+"""Installation of checkpoints into Triton's model repository: one immutable model per digest."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 _MOST_NAMED = 5
 
 TRIAL_PROMPTS = "1/trial_prompts.jsonl"
-"""Where a release keeps the prompts that float8 is measured on, if it has some of its own."""
+"""A release's own prompts for the float8 check, if it has some."""
 
 
 def install(
@@ -44,24 +44,24 @@ def install(
     trial_prompts: Path | None = None,
     link: bool = False,
 ) -> Release:
-    """Put a checkpoint into a model repository as `<family>-<digest8>`. Triton is not told.
+    """Install a checkpoint into a model repository as `<family>-<digest8>`, without loading it.
 
-    The folder appears complete or not at all. Installing the same checkpoint again leaves the weights
-    alone and rewrites configuration and model code, file by file, if they differ. A foreign
-    checkpoint (no manifest) is described first; its own folder is never written to.
+    The folder appears complete or not at all. Installing the same checkpoint again keeps the weights, and
+    rewrites configuration and model code where they differ. A checkpoint without a manifest gets one in the
+    repository; its own folder is never written to.
 
     model_source  folder with config.pbtxt and 1/model.py; default: the bundled one of the family
     instances     processes, each with its own copy of the weights; on GPUs: per GPU, or per group of
                   `Tuning.tensor_parallel` GPUs
     gpus          the GPUs to use, by number; default: all, or the first group
-    trial_prompts JSON lines to measure float8 on (see `engine.agreement`); default: bundled ones
-    link          hard links instead of copies where possible: saves disk, but whoever changes a
-                  weight file in place then changes the release
+    trial_prompts JSON lines for the float8 check (see `backends.float8_check`); default: bundled ones
+    link          hard links instead of copies where possible: saves disk, but changing a weight file in
+                  place then changes the release
 
     Raises:
-        ConfigurationError: the checkpoint cannot be used (everything that is wrong with it, see
-            `engine.inspection`), the model source is not a template, the GPUs do not make up whole
-            groups, or another checkpoint has the same name here. Nothing is left behind then.
+        ConfigurationError: the checkpoint cannot be used (with all of its problems, see
+            `checkpoints.inspection`), the model source is not a template, the GPUs do not form whole groups,
+            or another checkpoint has the same name here. Nothing is left behind then.
     """
     manifest = inspected(checkpoint)
     name = f"{manifest.family}-{manifest.short}"
@@ -84,14 +84,15 @@ def install(
 
 
 def inspected(checkpoint: Path, *, engine: bool = True) -> Manifest:
-    """The checkpoint's manifest, its own or the one that it would have, once all that can be known of it is
-    found good. What does not belong to the judge is named in the log: it is not copied.
+    """The manifest of a checkpoint that passes every check: its own, or a derived one.
+
+    Files that are not part of the judge are logged and not copied.
 
     Args:
-        engine: whether our own engine is to load it.
+        engine: whether the project's own engine will load it.
 
     Raises:
-        ConfigurationError: everything that is wrong with it.
+        ConfigurationError: with all problems of the checkpoint.
     """
     if os.path.lexists(checkpoint / NAME):
         manifest = read_manifest(checkpoint)

@@ -1,4 +1,4 @@
-"""Where Triton runs the instances of a judge: which GPUs, and which of them share one copy of the weights."""
+"""The GPUs of a judge's instances, and the groups of GPUs that share one copy of the weights."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,12 +8,14 @@ from judgestream.core.errors import ConfigurationError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placing:
-    """instances of each group of `group` GPUs, or on the CPU.
+    """The placement of a judge's instances.
 
-    gpus   by number, in the order of the groups; empty: every GPU by itself, or the first group
+    instances   for each group of GPUs, or on the CPU
+    gpus        by number, in the order of the groups; empty: each GPU by itself, or the first group
+    group       GPUs per group
 
     Raises:
-        ConfigurationError: the GPUs do not make up whole groups, or there are none to group.
+        ConfigurationError: the GPUs do not form whole groups, or a group is asked for without GPUs.
     """
 
     instances: int
@@ -23,7 +25,7 @@ class Placing:
 
     def __post_init__(self) -> None:
         if self.group < 1:
-            raise ConfigurationError(f"tensor parallel {self.group}: it must be 1 or more")
+            raise ConfigurationError(f"invalid tensor parallel {self.group}: use 1 or more")
         if self.device == "cpu" and (self.group > 1 or self.gpus):
             raise ConfigurationError(
                 "tensor parallel and GPU numbers need GPUs; give --device gpu too"
@@ -36,15 +38,15 @@ class Placing:
 
     @property
     def groups(self) -> str:
-        """Triton's `instance_group` entries. A group stands under its first GPU; the model finds the others
-        in `gpu_list`, as Triton itself knows of no sharing."""
+        """Triton's `instance_group` entries. Triton does not know shared weights, so an entry names the first
+        GPU of its group, and the model finds the others in `gpu_list`."""
         kind = f"count: {self.instances} kind: KIND_{self.device.upper()}"
         firsts = self._listed[:: self.group]
         return ", ".join(f"{{ {kind} gpus: [ {gpu} ] }}" for gpu in firsts) or f"{{ {kind} }}"
 
     @property
     def gpu_list(self) -> str:
-        """All GPUs in use; "all" where Triton spreads instances by itself."""
+        """All GPUs in use; "all" where Triton distributes the instances itself."""
         return ",".join(map(str, self._listed)) or "all"
 
     @property

@@ -1,6 +1,6 @@
-"""A checkpoint under a URL, as `judgestream publish` puts it there -> a folder on this machine.
+"""Download of a published checkpoint from a URL into a folder on this machine.
 
-Only what the manifest lists is fetched, and it is verified before anybody sees it.
+Only files in the manifest are downloaded, and they are verified before use.
 """
 
 import shutil
@@ -20,14 +20,14 @@ _RESERVE = 64 << 20
 
 @contextmanager
 def fetched(url: str) -> Iterator[Path]:
-    """The checkpoint in a folder that is removed afterwards.
+    """The checkpoint in a temporary folder.
 
     Args:
-        url: any that fsspec knows, of the folder that holds `manifest.json`.
+        url: the folder that contains `manifest.json`, in any scheme that fsspec supports.
 
     Raises:
-        ConfigurationError: the URL cannot be used, there is no checkpoint, it names files outside its folder,
-            it does not fit on the disk, or a file is missing or damaged.
+        ConfigurationError: the URL is invalid, there is no checkpoint, it names files outside its folder, it
+            does not fit on the disk, or a file is missing or damaged.
     """
     store, root = _opened(url)
     url = masked(url)  # for messages from here on
@@ -46,10 +46,10 @@ def fetched(url: str) -> Iterator[Path]:
             raise ConfigurationError(
                 f"{url} is incomplete: {error}; publish the checkpoint again"
             ) from error
-        except Exception as error:  # fsspec's stores share no base class for what goes wrong
+        except Exception as error:  # fsspec's stores share no base class for errors
             raise ConfigurationError(
-                f"{url} cannot be read: {type(error).__name__}: {error}; see that the store answers and that"
-                " this login may read there"
+                f"{url} cannot be read: {type(error).__name__}: {error}; check that the store answers and"
+                " that this login may read from it"
             ) from error
         verify(folder, manifest)
         yield folder
@@ -60,7 +60,7 @@ def _opened(url: str) -> tuple[Any, str]:
         import fsspec
     except ImportError as error:
         raise ConfigurationError(
-            f"{masked(url)}: URLs of stores need a package: pip install 'judgestream[s3]'"
+            f"{masked(url)}: this URL needs a further package: pip install 'judgestream[s3]'"
         ) from error
     try:
         store, root = fsspec.url_to_fs(url)
@@ -68,9 +68,9 @@ def _opened(url: str) -> tuple[Any, str]:
         raise ConfigurationError(
             f"{masked(url)}: {error}; install the package that it names"
         ) from error
-    except Exception as error:  # every store refuses a bad address or login in its own words
+    except Exception as error:  # every store has its own errors for a bad address or login
         raise ConfigurationError(
-            f"{masked(url)} cannot be used: {masked(str(error))}; see that the URL is right"
+            f"{masked(url)} cannot be used: {masked(str(error))}; check the URL"
         ) from error
     return store, str(root).rstrip("/")
 
@@ -83,7 +83,7 @@ def _fetch_manifest(store: Any, root: str, url: str, folder: Path) -> Manifest:
         raise ConfigurationError(f"{url} has no {NAME}{_others(store, root)}") from None
     if size > LARGEST_MANIFEST:
         raise ConfigurationError(
-            f"{url}/{NAME} has {size} bytes, at most {LARGEST_MANIFEST} are read"
+            f"{url}/{NAME} has {size} bytes, more than the limit of {LARGEST_MANIFEST}"
         )
     (folder / NAME).write_bytes(store.cat_file(path, start=0, end=LARGEST_MANIFEST))
     manifest = read_manifest(folder)
@@ -91,13 +91,13 @@ def _fetch_manifest(store: Any, root: str, url: str, folder: Path) -> Manifest:
         plain = PurePosixPath(name)
         if plain.is_absolute() or ".." in plain.parts or "\\" in name or name in ("", ".", NAME):
             raise ConfigurationError(
-                f"{url}/{NAME} names {name!r}, which is not a file of its own folder: do not use it"
+                f"{url}/{NAME} names {name!r}, which is outside its own folder: do not use it"
             )
     return manifest
 
 
 def _others(store: Any, root: str) -> str:
-    """A hint for somebody who named the folder above."""
+    """A hint for a user who named the parent folder."""
     try:
         entries = store.ls(root, detail=False)
     except Exception:  # only a hint

@@ -1,4 +1,4 @@
-"""How Triton runs a release."""
+"""Options for running a release in Triton."""
 
 from dataclasses import dataclass
 

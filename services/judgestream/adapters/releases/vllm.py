@@ -1,8 +1,8 @@
-"""A checkpoint behind Triton's vLLM backend -> Triton's model repository: two models per release.
+"""Installation of a checkpoint for Triton's vLLM backend: two models per release.
 
-`<family>_vllm-<digest8>-engine` is the checkpoint with vLLM's engine arguments; `<family>_vllm-<digest8>` has
-the interface of every judge here and asks it. The checkpoint's own digest names both: other arithmetic, the
-same weights.
+`<family>_vllm-<digest8>-engine` is the checkpoint with vLLM's engine arguments. `<family>_vllm-<digest8>` has
+the interface of all judges and calls the engine. Both names contain the checkpoint's digest: the arithmetic
+differs, the weights do not.
 """
 
 import json
@@ -32,15 +32,16 @@ MODEL_ARGUMENT = "model"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VllmServing:
-    """How vLLM runs a checkpoint and how it is asked.
+    """How vLLM runs a checkpoint, and how it is called.
 
     dtype                "auto": as stored
     tensor_parallel      GPUs that share the weights
-    max_model_len        prompt and answer together, in tokens; 0: the model's own context
-    served_from          the repository as Triton's process sees it, where that is another path (a container)
-    arguments            further engine arguments of vLLM, such as {"gpu_memory_utilization": 0.8}; they win
-    concurrency, top_logprobs, deadline_s   see `engine.vllm_judge.VllmSettings`
-    start                text in front of every prompt, on top of what the folder's tokenizer puts there
+    max_model_len        prompt and answer together, in tokens; 0: the model's context
+    served_from          the repository's path in Triton's process, if it differs (a container)
+    arguments            further engine arguments of vLLM, such as {"gpu_memory_utilization": 0.8}, which take
+                         precedence
+    concurrency, top_logprobs, deadline_s   see `backends.vllm`
+    start                text before every prompt, in addition to the tokenizer's
     """
 
     dtype: Dtype = Dtype.AUTO
@@ -63,15 +64,15 @@ def install_vllm(
     tuning: Tuning | None = None,
     link: bool = False,
 ) -> Release:
-    """Write both models; installing again leaves the weights alone and changes what differs.
+    """Write both models. Installing again keeps the weights and rewrites the files that differ.
 
-    The engine stands complete before the model that asks it appears. The release is the latter's name.
-    Both are to be loaded, the engine first.
+    The engine is complete before the calling model appears. The release has the latter's name. Load both,
+    the engine first.
 
-    instances  processes of the asking model, which hold no weights: one gathers while another waits
+    instances  processes of the calling model (no weights): one collects requests while another waits
 
     Raises:
-        ConfigurationError: as `model_repository.install`, or an engine argument that is ours to set.
+        ConfigurationError: as `model_repository.install`, or an engine argument is reserved.
     """
     serving = serving or VllmServing()
     manifest = inspected(checkpoint, engine=False)
@@ -117,8 +118,8 @@ _ASKING = ("concurrency", "top_logprobs", "deadline_s")
 def _engine_arguments(serving: VllmServing, repository: Path, name: str) -> str:
     """The text of model.json.
 
-    vLLM looks for a relative `model` where Triton was started, then on the Internet: so an absolute path.
-    Prefix caching serves both orders of a request, and the explanation after the scores.
+    `model` is an absolute path: vLLM looks for a relative one where Triton was started, then on the Internet.
+    Prefix caching helps both orders of a request, and the explanation after the scores.
     """
     if serving.dtype is Dtype.FLOAT8:
         raise ConfigurationError(
@@ -127,7 +128,7 @@ def _engine_arguments(serving: VllmServing, repository: Path, name: str) -> str:
         )
     if MODEL_ARGUMENT in serving.arguments:
         raise ConfigurationError(
-            f"the engine argument {MODEL_ARGUMENT!r} is the release's own checkpoint; leave it out"
+            f"reserved engine argument {MODEL_ARGUMENT!r}: leave it out, it is the release's checkpoint"
         )
     arguments: dict[str, Any] = {
         MODEL_ARGUMENT: str((serving.served_from or repository.resolve()) / name / CHECKPOINT),

@@ -1,4 +1,4 @@
-"""`judgestream release list|load|use|unload`: which releases are loaded, and which one the workers use."""
+"""`judgestream release list|load|use|unload`: the loaded releases, and the one that the workers use."""
 
 import asyncio
 import time
@@ -21,17 +21,19 @@ if TYPE_CHECKING:
     from judgestream.local.supervisor_file import SupervisorReport
 
 SWITCH_S = 300.0
-"""Stopping and starting every worker in turn."""
+"""Time to restart the workers one at a time."""
 
-Name = Annotated[str, typer.Argument(help="the release, as `judgestream release list` shows it")]
+Name = Annotated[str, typer.Argument(help="name of the release, as in `judgestream release list`")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Place:
-    """folder    the local stack's data folder
+    """The Triton to control, and the local stack.
+
+    folder       the local stack's data folder
     repository   of the local stack; may not exist
-    report       of the supervisor; None where no stack runs on this machine
-    ours         whether the Triton that is asked is the local stack's own
+    report       of the supervisor; None if no stack runs on this machine
+    ours         whether this Triton is the local stack's own
     """
 
     settings: Settings
@@ -49,18 +51,18 @@ class _Place:
 def list_command(
     verify: Annotated[
         bool,
-        typer.Option(help="compare every file with its checksum: about a second a gigabyte"),
+        typer.Option(help="compare every file with its checksum: about a second per gigabyte"),
     ] = False,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Releases that are installed or loaded, which one the workers use, and whether files were changed."""
+    """List installed and loaded releases, the one that the workers use, and changed files."""
     from judgestream.adapters.releases.installed import Changes, changes, installed
 
     place = _place()
-    present = {one.name: one for one in installed(place.repository)} if place.ours else {}
+    present = {r.name: r for r in installed(place.repository)} if place.ours else {}
     states, problem = _index(place.settings)
     names = sorted(present.keys() | {name for name, state in states.items() if state.ready})
-    names = [name for name in names if not any(name in one.models[:-1] for one in present.values())]
+    names = [name for name in names if not any(name in r.models[:-1] for r in present.values())]
     how = Changes.FILES if verify else Changes.CODE
     rows: list[tuple[str, ...]] = []
     for name in names:
@@ -85,14 +87,15 @@ def list_command(
         if rows:
             table(("release", "template", "state", "workers", "files"), rows)
         else:
-            note(f"no release in {place.repository}: `judgestream release install` puts one there")
+            note(
+                f"no release in {place.repository}: install one with `judgestream release install`"
+            )
     if problem:
         note(problem)
 
 
 def load_command(name: Name) -> None:
-    """Load an installed release into the running Triton, and ask it a known good question. The workers go on
-    with theirs."""
+    """Load an installed release into the running Triton, and test it. The workers keep using theirs."""
     from judgestream.local.judge_choice import read_choice, write_choice
 
     place = _place()
@@ -106,38 +109,38 @@ def load_command(name: Name) -> None:
 def use_command(
     name: Name,
     timeout: Annotated[
-        float, typer.Option(min=1, help="seconds that the workers may take to change over")
+        float, typer.Option(min=1, help="time limit for the workers to switch, in seconds")
     ] = SWITCH_S,
 ) -> None:
-    """Have the workers of the running stack use this release, from now on and after the next `up`.
+    """Switch the workers of the running stack to this release, now and for later starts.
 
-    It is loaded and asked a known good question first. Then the judging workers start anew, one after the
-    other; each finishes what it has taken before, so no request is lost and none is judged by both. When a
-    worker does not come up with the release, all go back to the one before.
+    The release is loaded and tested first. Then the judging workers restart one at a time. Each finishes the
+    requests that it has taken, so no request is lost or judged by both releases. If a worker does not start
+    with the release, all return to the previous one.
     """
     from judgestream.local.judge_choice import JudgeChoice, read_choice, write_choice
 
     place = _place()
     if place.report is None or not place.ours:
         raise ConfigurationError(
-            "`release use` changes the workers of a stack that `judgestream up` runs on this machine, and"
-            " none runs. For workers elsewhere: load the release, set JUDGESTREAM_TRITON__RELEASE for"
-            " them, and start them anew one after the other"
+            "no local stack is running, and `release use` switches the workers of one: start it with"
+            " `judgestream up`. For workers elsewhere, load the release, set JUDGESTREAM_TRITON__RELEASE"
+            " for them, and restart them one at a time"
         )
     _load(place, name)
     if place.in_use == name:
-        line(f"the workers use {name} already")
+        line(f"the workers already use {name}")
         return
     choice = (read_choice(place.folder) or JudgeChoice(release=place.in_use)).using(name)
     write_choice(place.folder, choice)
     _await_switch(place, choice.token, timeout)
     line(
-        f"the workers use {name}; {place.in_use} stays loaded (`judgestream release unload` ends that)"
+        f"the workers use {name}; {place.in_use} stays loaded (unload it with `judgestream release unload`)"
     )
 
 
 def unload_command(name: Name) -> None:
-    """Unload a release from the running Triton. Refused for one that workers use."""
+    """Unload a release from the running Triton. Refused for a release that workers use."""
     from judgestream.adapters.triton.control import TritonControl
     from judgestream.local.judge_choice import read_choice, write_choice
 
@@ -145,7 +148,7 @@ def unload_command(name: Name) -> None:
     users = _users(place, name)
     if users:
         raise ConfigurationError(
-            f"release {name} is in use by {users}: `judgestream release use` another one first"
+            f"release {name} is in use by {users}: switch to another with `judgestream release use` first"
         )
     models = _models(place, name)
 
@@ -184,7 +187,7 @@ def _place() -> _Place:
 
 
 def _index(settings: Settings) -> tuple[dict[str, "ModelState"], str]:
-    """Model -> its state at Triton, and why that is not known."""
+    """The state of each model at Triton, and why it is unknown."""
     from judgestream.adapters.triton.control import TritonControl
 
     async def index() -> dict[str, "ModelState"]:
@@ -194,7 +197,7 @@ def _index(settings: Settings) -> tuple[dict[str, "ModelState"], str]:
     try:
         return asyncio.run(index()), ""
     except JudgestreamError as exc:
-        return {}, f"what is loaded is not known: {exc}"
+        return {}, f"the loaded releases are unknown: {exc}"
 
 
 def _models(place: _Place, name: str) -> tuple[str, ...]:
@@ -205,12 +208,12 @@ def _models(place: _Place, name: str) -> tuple[str, ...]:
 
 
 def _load(place: _Place, name: str) -> None:
-    """Load it and ask it.
+    """Load a release and test it with a known question.
 
     Raises:
         ConfigurationError: it is not installed, it cannot be loaded (with Triton's reason), or its
             endpoint's key is not in Triton's environment.
-        JudgestreamError: it is loaded and does not answer.
+        JudgestreamError: it is loaded but does not answer.
     """
     from judgestream.adapters.releases.installed import Changes, changes, find
     from judgestream.adapters.triton.control import TritonControl
@@ -242,11 +245,11 @@ def _load(place: _Place, name: str) -> None:
     try:
         asyncio.run(load_and_ask())
     except ReleaseNotLoaded as exc:
-        raise ConfigurationError(f"release {name} was loaded and is not ready: {exc}") from exc
+        raise ConfigurationError(f"release {name} was loaded but is not ready: {exc}") from exc
 
 
 def _require_key(place: _Place, release: "InstalledRelease") -> None:
-    """The key of an endpoint must be in the environment with which Triton was started."""
+    """Check that the endpoint's key is in the environment of the running Triton."""
     from judgestream.apps.machine.chosen_judge import require_key
 
     part = (
@@ -262,7 +265,7 @@ def _require_key(place: _Place, release: "InstalledRelease") -> None:
 
 
 def _users(place: _Place, name: str) -> str:
-    """Who uses a release now, in words; "" when nobody is known to."""
+    """The users of a release, in words; "" if none is known."""
     if place.in_use == name:
         return "the workers of this stack" if place.report else "the setting triton.release"
     try:
@@ -280,21 +283,21 @@ def _users(place: _Place, name: str) -> str:
 
 
 def _await_switch(place: _Place, token: str, timeout_s: float) -> None:
-    """Show what the supervisor does until the workers have changed over.
+    """Print the supervisor's progress until the workers have switched.
 
     Raises:
-        ConfigurationError: they have not: they use the release before again.
-        TimeRanOut: not yet; the supervisor goes on.
+        ConfigurationError: the switch failed, and the workers use the previous release again.
+        TimeRanOut: the switch is not finished; the supervisor continues.
     """
     from judgestream.local.supervisor_file import SwitchState, read_report
 
     deadline = time.monotonic() + timeout_s
-    told = ""
+    printed = ""
     while time.monotonic() < deadline:
         report = read_report(place.folder)
         if report is None or not report.alive:
             raise ConfigurationError(
-                "the supervisor has ended meanwhile: `judgestream up` starts with the new release"
+                "the supervisor has ended: `judgestream up` starts with the new release"
             )
         switch = report.switch
         if switch is not None and switch.token == token:
@@ -302,12 +305,12 @@ def _await_switch(place: _Place, token: str, timeout_s: float) -> None:
                 raise ConfigurationError(f"the switch to {switch.release} failed: {switch.message}")
             if switch.state is SwitchState.DONE:
                 return
-            if switch.message != told:
-                told = switch.message
-                note(told)
+            if switch.message != printed:
+                printed = switch.message
+                note(printed)
         time.sleep(0.3)
     raise TimeRanOut(
-        f"the workers have not changed over within {timeout_s:.0f} s; the supervisor goes on with it:"
+        f"the workers have not switched within {timeout_s:.0f} s, and the supervisor continues:"
         " see `judgestream status`"
     )
 
