@@ -48,7 +48,7 @@ def test_greedy_scores_equal_those_of_generate_on_200_prompts() -> None:
         assert reply.text == expected
 
 
-def test_scores_do_not_depend_on_row_size_or_company() -> None:
+def test_scores_do_not_depend_on_row_size_or_other_prompts() -> None:
     checkpoint = load(TINY)
     prompts = held_out_prompts(60)
     long = Judge(checkpoint, row_tokens=16_384).read(prompts)

@@ -71,26 +71,26 @@ def test_evaluate_elsewhere_leaves_the_checkpoint_alone_and_prints_a_table(
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "problem"),
     [("[]", "TypeError"), ('{"rows": {"a": {"b": 1}}}', "TypeError"), ("{", "JSONDecodeError")],
 )
-def test_an_ablation_file_of_another_shape_is_named(
+def test_a_malformed_ablation_file_is_named(
     checkpoint: Path,
     data: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     content: str,
-    told: str,
+    problem: str,
 ) -> None:
     wrong = tmp_path / "ablation.json"
     wrong.write_text(content)
     arguments = ["evaluate", "--checkpoint", str(checkpoint), "--data", str(data)]
     assert main([*arguments, "--ablation", str(wrong)]) == 2
     said = capsys.readouterr().err
-    assert told in said and "ablation.json" in said.replace("\n", "")
+    assert problem in said and "ablation.json" in said.replace("\n", "")
 
 
-def test_evaluate_without_anything_to_judge_says_what_to_give(
+def test_evaluate_without_data_names_the_options(
     checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", "--checkpoint", str(checkpoint)]) == 2

@@ -66,7 +66,7 @@ def test_a_training_without_effect_fails_and_leaves_no_folder(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_epoch_of_which_nothing_fits_fails_even_after_good_ones() -> None:
+def test_an_epoch_in_which_nothing_fits_fails_even_after_good_epochs() -> None:
     how = {**HOW, "epochs": 3, "batch": 1}
     recipe = small.recipe(
         base=True, optimisation=how, augmentation={"reference_keep_probability": 0.5}
@@ -87,7 +87,7 @@ def test_an_epoch_of_which_nothing_fits_fails_even_after_good_ones() -> None:
             stream.sequences(step)
 
 
-def test_the_command_says_why_and_ends_with_2(
+def test_the_command_names_the_cause_and_exits_with_2(
     base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = {
@@ -121,7 +121,7 @@ def test_an_answer_with_a_marker_trains(marker: str, base: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("marker", MARKERS)
-def test_flags_and_end_markers_stand_where_a_broken_marker_has_moved_them(marker: str) -> None:
+def test_an_escaped_marker_shifts_flags_and_end_markers(marker: str) -> None:
     plain = f"one {marker} two wrong"
     low = plain.index("wrong")
     marked = Example(
@@ -151,12 +151,12 @@ def test_flags_and_end_markers_stand_where_a_broken_marker_has_moved_them(marker
         assert text(sequence.ids[end:]).lstrip().startswith(f"[The End of Assistant {k}'s Answer]")
 
 
-def test_places_follow_what_was_put_in() -> None:
+def test_places_follow_inserted_characters() -> None:
     assert places("a<s>b", "a< s>b") == [0, 1, 3, 4, 5, 6]
     assert places("", "") == [0]
 
 
-def test_scores_off_the_grid_are_moved_and_counted_or_left_out_and_counted() -> None:
+def test_scores_off_the_grid_are_rounded_or_left_out_and_counted() -> None:
     recipe, tokens = small.recipe(base=True), small.tokens()
 
     def noted(scores: tuple[float, float]) -> tuple[tuple[str, ...], str]:
@@ -175,7 +175,7 @@ def test_scores_off_the_grid_are_moved_and_counted_or_left_out_and_counted() -> 
     assert noted((10, 9.9)) == ((OFF_GRID,), "")
 
 
-def test_the_progress_line_says_the_error(tmp_path: Path) -> None:
+def test_the_progress_line_shows_the_error(tmp_path: Path) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=200)
     with pytest.raises(RuntimeError), recorded(small.recipe(), tmp_path, console):
@@ -184,7 +184,7 @@ def test_the_progress_line_says_the_error(tmp_path: Path) -> None:
     assert "None" not in screen.getvalue()
 
 
-def test_a_mark_outside_its_answer_is_no_example() -> None:
+def test_a_mark_outside_its_answer_is_refused() -> None:
     with pytest.raises(ValueError, match="mark outside its answer"):
         Example(
             id="m",

@@ -14,7 +14,7 @@ def test_the_gpu_benchmark_runs_tiny_on_a_cpu(capsys: pytest.CaptureFixture[str]
     assert lines[0]["ours"] > 0
 
 
-def test_without_a_gpu_the_full_size_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_gpu_the_full_size_fails_with_the_fix(capsys: pytest.CaptureFixture[str]) -> None:
     import torch
 
     if torch.cuda.is_available():

@@ -59,7 +59,7 @@ def test_judgelm_records_fine_tune_a_base_with_a_sentencepiece_tokenizer(tmp_pat
     assert load(out).model.config.vocab_size == load(base).model.config.vocab_size
 
 
-def test_a_judge_from_nothing_is_left_as_a_folder(tmp_path: Path) -> None:
+def test_a_judge_trained_from_nothing_is_written_as_a_folder(tmp_path: Path) -> None:
     recipe = {
         "name": "small",
         "seed": 5,
@@ -79,7 +79,7 @@ def test_a_judge_from_nothing_is_left_as_a_folder(tmp_path: Path) -> None:
         (["--base", "x"], "name files with --data"),
     ],
 )
-def test_what_is_missing_is_named(
+def test_a_missing_option_is_named(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = written(tmp_path / "r.yaml", FINE_TUNE)

@@ -98,7 +98,7 @@ def odd(name: str) -> TrainingExample:
     """A record that decodes, and is odd in one way."""
     message = example_to_message(example("o"), labelled_at=WHEN)
     nan = float("nan")
-    if name == "scores that are not numbers":
+    if name == "NaN scores":
         message.blind.scores[:] = [nan, nan]
     elif name == "infinite scores":
         message.blind.scores[:] = [float("inf"), 1]
@@ -121,7 +121,7 @@ def odd(name: str) -> TrainingExample:
 @pytest.mark.parametrize(
     "name",
     [
-        "scores that are not numbers",
+        "NaN scores",
         "infinite scores",
         "a mark outside its answer",
         "three answers",

@@ -1,4 +1,4 @@
-"""Publishing to folders, memory and a real S3 server: whole or not there, twice is once, nothing foreign."""
+"""Publishing to folders, memory and a real S3 server: atomic, idempotent, and safe for other files."""
 
 import hashlib
 import shutil
@@ -45,7 +45,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A separate bucket, found as any S3-compatible store is: by the AWS variables."""
+    """A separate bucket, configured by the AWS variables as for any S3-compatible store."""
     s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed")
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
@@ -126,9 +126,7 @@ def test_an_interrupted_upload_is_completed_and_shows_no_manifest_before(
     assert set(stored(finished)) == {*read_manifest(checkpoint).files, MANIFEST}
 
 
-def test_a_half_written_file_of_a_killed_upload_is_no_release_and_no_obstacle(
-    checkpoint: Path, tmp_path: Path
-) -> None:
+def test_a_partial_file_of_a_killed_upload_is_ignored(checkpoint: Path, tmp_path: Path) -> None:
     target = tmp_path / "releases" / f"tiny-{SHORT}"
     target.mkdir(parents=True)
     (target / "model.safetensors.part").write_bytes(b"half")
@@ -136,9 +134,7 @@ def test_a_half_written_file_of_a_killed_upload_is_no_release_and_no_obstacle(
     assert set(stored(release)) == {*read_manifest(checkpoint).files, MANIFEST}
 
 
-def test_a_new_card_takes_the_old_ones_place_and_the_weights_stay(
-    checkpoint: Path, url: str
-) -> None:
+def test_a_new_card_replaces_the_old_one_and_the_weights_stay(checkpoint: Path, url: str) -> None:
     upload(checkpoint, url)
     (checkpoint / "EVALUATION.md").write_text("measured anew")
     revised = read_manifest(checkpoint)
@@ -150,7 +146,7 @@ def test_a_new_card_takes_the_old_ones_place_and_the_weights_stay(
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "notes.txt", "manifest.json"])
-def test_what_is_not_of_this_judge_is_refused_by_name_and_left_alone(
+def test_files_of_another_judge_are_named_and_left_unchanged(
     checkpoint: Path, url: str, name: str
 ) -> None:
     store, root = fsspec.url_to_fs(f"{url}/tiny-{SHORT}")
@@ -184,7 +180,7 @@ def without_manifest(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "problem"),
     [
         (damaged, "model.safetensors has changed or is truncated"),
         (without_card, r"no EVALUATION.md: run `judgestream evaluate"),
@@ -192,26 +188,26 @@ def without_manifest(folder: Path) -> None:
         (without_manifest, "no manifest.json"),
     ],
 )
-def test_a_checkpoint_that_is_not_fit_is_refused_before_anything_is_written(
-    checkpoint: Path, tmp_path: Path, harm: Callable[[Path], None], told: str
+def test_an_incomplete_checkpoint_is_refused_before_anything_is_written(
+    checkpoint: Path, tmp_path: Path, harm: Callable[[Path], None], problem: str
 ) -> None:
     harm(checkpoint)
-    with pytest.raises(ConfigurationError, match=told):
+    with pytest.raises(ConfigurationError, match=problem):
         upload(checkpoint, str(tmp_path / "releases"))
     assert not (tmp_path / "releases").exists()
 
 
-def test_a_store_that_spoils_what_it_takes_is_found_out(
+def test_a_store_that_changes_a_file_is_detected(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = fsspec.filesystem("memory")
     honest = type(memory).put_file
 
-    def spoil(self: Any, local: str, path: str, **rest: Any) -> None:
+    def corrupt(self: Any, local: str, path: str, **rest: Any) -> None:
         honest(self, local, path, **rest)
         self.pipe_file(path, self.cat_file(path)[:-1] + b"!")
 
-    monkeypatch.setattr(type(memory), "put_file", spoil)
+    monkeypatch.setattr(type(memory), "put_file", corrupt)
     url = f"memory://spoilt-{uuid.uuid4().hex[:8]}"
     with pytest.raises(ConfigurationError, match="does not read back as it was written"):
         upload(checkpoint, url)
@@ -219,19 +215,19 @@ def test_a_store_that_spoils_what_it_takes_is_found_out(
 
 
 @pytest.mark.parametrize("wrong", ["nonsense://place", "s3://no-such-bucket-here/releases"])
-def test_a_place_that_cannot_be_used_is_named(checkpoint: Path, wrong: str, s3: str) -> None:
+def test_an_unusable_url_is_named(checkpoint: Path, wrong: str, s3: str) -> None:
     with pytest.raises(ConfigurationError, match=wrong.partition(":")[0]):
         upload(checkpoint, wrong)
 
 
 def test_the_event_carries_the_cards_numbers_by_path(checkpoint: Path, tmp_path: Path) -> None:
     release = upload(checkpoint, str(tmp_path / "releases"))
-    told = checkpoint_message(release, published_at=datetime(2026, 1, 1, tzinfo=UTC))
-    assert told.digest == publishable(TINY).digest
-    assert told.location == release.location
+    message = checkpoint_message(release, published_at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert message.digest == publishable(TINY).digest
+    assert message.location == release.location
     accuracy = read_manifest(TINY).evaluation["with_reference"]["accuracy"]
-    assert told.evaluation["with_reference.accuracy"] == pytest.approx(accuracy)
-    assert told.max_input_tokens == 2048
+    assert message.evaluation["with_reference.accuracy"] == pytest.approx(accuracy)
+    assert message.max_input_tokens == 2048
 
 
 def _sha256(path: Path) -> str:
@@ -250,7 +246,7 @@ def _rewrite(folder: Path, **changed: Any) -> None:
         ("config.json", "{", '{"auto_map": {"AutoModel": "code.Model"},', "auto_map"),
     ],
 )
-def test_what_could_not_be_installed_is_not_published(
+def test_a_checkpoint_that_could_not_be_installed_is_not_published(
     checkpoint: Path, file: str, old: str, new: str, problem: str, tmp_path: Path
 ) -> None:
     text = (checkpoint / file).read_text(encoding="utf-8")

@@ -32,7 +32,7 @@ def logits(model: Any) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_a_full_fine_tune_leaves_a_folder_that_the_engine_judges_with(
+def test_a_full_fine_tune_writes_a_folder_that_the_engine_loads(
     tmp_path: Path, optimizer: str
 ) -> None:
     base = small.base(tmp_path / "base")
@@ -64,7 +64,7 @@ def test_a_full_fine_tune_leaves_a_folder_that_the_engine_judges_with(
     )
 
 
-def test_adapters_are_what_peft_loads_and_the_merged_weights_give_the_same_logits(
+def test_peft_loads_the_adapter_and_the_merged_weights_give_the_same_logits(
     tmp_path: Path,
 ) -> None:
     base = small.base(tmp_path / "base")

@@ -1,4 +1,4 @@
-"""Scores on the template's grid: moved by a stated rule, and never so that another answer wins."""
+"""Scores on the template's grid: rounded, and never so that another answer wins."""
 
 import pytest
 from hypothesis import given
@@ -40,7 +40,7 @@ scores = st.floats(0, 10).map(lambda score: round(score, 1))
 
 
 @given(st.tuples(scores, scores))
-def test_the_winner_stays_and_exchanging_the_scores_exchanges_the_result(
+def test_the_winner_stays_and_swapping_the_scores_swaps_the_result(
     pair: tuple[float, float],
 ) -> None:
     for labels in (WHOLE, HALVES):

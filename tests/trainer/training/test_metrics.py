@@ -1,4 +1,4 @@
-"""What training leaves of its course: metrics always, a plot, and a tracker by a switch."""
+"""Training metrics: a file always, a plot, and an optional tracker."""
 
 import builtins
 import json
@@ -42,7 +42,7 @@ def test_mfu_is_the_models_flops_over_the_peak() -> None:
     assert "mfu" not in metrics(step(1), peak=None)
 
 
-def test_every_step_is_a_line_and_the_loss_is_drawn(tmp_path: Path) -> None:
+def test_every_step_is_a_line_and_the_loss_is_plotted(tmp_path: Path) -> None:
     console = Console(file=(tmp_path / "said").open("w"), force_terminal=True, width=120)
     with recorded(small.recipe(), tmp_path, console, peak=1e12) as report:
         report(step(1, 3.0))
@@ -55,7 +55,7 @@ def test_every_step_is_a_line_and_the_loss_is_drawn(tmp_path: Path) -> None:
     assert "2 of 9 sequences: prompt too long, left out" in said
 
 
-def test_steps_that_are_done_again_replace_their_lines(tmp_path: Path) -> None:
+def test_repeated_steps_replace_their_lines(tmp_path: Path) -> None:
     with recorded(small.recipe(), tmp_path, None) as report:
         for number in (1, 2, 3):
             report(step(number))
@@ -141,7 +141,7 @@ def test_mlflow_gets_the_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert losses == [(1, 3.0)]
 
 
-def test_mlflow_without_a_server_says_what_to_set(
+def test_mlflow_without_a_server_names_the_variable_to_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -62,7 +62,7 @@ def go(
 @pytest.mark.parametrize(
     "changes", [{}, {"optimizer": "adamw", "clip": 1.0}, {"steps": 0, "epochs": 4, "examples": 30}]
 )
-def test_twenty_steps_equal_ten_and_ten_resumed_to_the_bit(
+def test_twenty_steps_equal_ten_and_ten_resumed_bit_for_bit(
     tmp_path: Path, changes: dict[str, object]
 ) -> None:
     recipe = small.recipe(optimisation=changes)
@@ -75,7 +75,7 @@ def test_twenty_steps_equal_ten_and_ten_resumed_to_the_bit(
         assert torch.equal(tensor, parts.state_dict()[name]), name
 
 
-def test_the_in_place_defect_is_resumed_with_its_edited_records(tmp_path: Path) -> None:
+def test_the_in_place_defect_resumes_with_its_edited_records(tmp_path: Path) -> None:
     recipe = small.recipe(
         optimisation={"steps": 0, "epochs": 4, "examples": 30},
         augmentation={"in_place_defect": 1},
@@ -106,7 +106,7 @@ def test_an_incomplete_checkpoint_is_never_loaded(
     assert "is incomplete" in caplog.text
 
 
-def test_a_state_says_where_its_data_stands_and_the_last_ones_are_kept(tmp_path: Path) -> None:
+def test_a_checkpoint_records_its_data_position_and_the_last_ones_are_kept(tmp_path: Path) -> None:
     recipe = small.recipe(optimisation={"steps": 0, "epochs": 4, "examples": 30})
     go(recipe, checkpointer(tmp_path, every=2, keep=2), 13)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000012", "step-00000013"]
@@ -114,7 +114,7 @@ def test_a_state_says_where_its_data_stands_and_the_last_ones_are_kept(tmp_path:
     assert manifest["position"] == {"epoch": 2, "consumed": 72}  # of 30 an epoch
 
 
-def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     recipe = small.recipe()
     go(recipe, checkpointer(tmp_path), 5)
     with pytest.raises(ConfigurationError, match="already holds training checkpoints"):

@@ -1,4 +1,4 @@
-"""The small fine-tuning recipe, from a file of judged pairs to a judge; and what `data check` says before."""
+"""The small fine-tuning recipe, from a file of labelled pairs to a judge; `data check` before it."""
 
 import json
 from itertools import islice
@@ -56,7 +56,7 @@ def test_the_recipe_fine_tunes_a_bundled_judge_on_a_file_of_pairs(
     assert load_recipe(RECIPE).size.max_input == load(TINY).manifest.max_input_tokens
 
 
-def test_data_check_says_what_training_would_leave_out(
+def test_data_check_shows_what_training_would_leave_out(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["data", "check", str(data), "--tokenizer", str(TINY)]

@@ -175,7 +175,7 @@ def _judged(
         new = judge_formats(_judge(settings, draft, describing), held_out)
         decision = decide(new, _baselines(settings, inputs, held_out), settings.limits)
         manifest = describing
-        if all(one.read for one in decision.evidence.values()) and decision.evidence:
+        if all(evidence.read for evidence in decision.evidence.values()) and decision.evidence:
             sources = [{"name": "held out of judge.training.v1", "examples": len(held_out)}]
             report = report_of(describing, new, sources=sources)
             manifest = write_into(report, draft, describing)

@@ -57,7 +57,7 @@ def each_weight(model: PreTrainedModel) -> Iterator[tuple[str, Tensor]]:
     for name, tensor in model.state_dict().items():
         if name == "lm_head.weight" and model.config.tie_word_embeddings:
             continue
-        owner = next((one for one in adapted if name.startswith(f"{one}.")), None)
+        owner = next((layer for layer in adapted if name.startswith(f"{layer}.")), None)
         if owner is None:
             yield name, whole(tensor).cpu()
         elif name == f"{owner}.base.weight":

@@ -77,7 +77,7 @@ def pack(sequences: Sequence[TrainingSequence], *, explanation_weight: float) ->
         if flag != IGNORED
     ]
     return Packed(
-        ids=torch.tensor([[one for sequence in sequences for one in sequence.ids]]),
+        ids=torch.tensor([[token for sequence in sequences for token in sequence.ids]]),
         positions=torch.tensor([[k for sequence in sequences for k in range(len(sequence.ids))]]),
         lengths=tuple(len(sequence.ids) for sequence in sequences),
         at=torch.tensor(
@@ -88,7 +88,7 @@ def pack(sequences: Sequence[TrainingSequence], *, explanation_weight: float) ->
             ]
         ),
         targets=torch.tensor(
-            [one for sequence in sequences for one in sequence.ids[sequence.prompt :]]
+            [token for sequence in sequences for token in sequence.ids[sequence.prompt :]]
         ),
         weights=torch.tensor(
             [

@@ -140,7 +140,7 @@ def train_model(
     stream = Stream(recipe=recipe, supply=supply(recipe, examples), tokens=tokens)
     checkpointer = None
     if work is not None:
-        data = "tasks" if examples is None else digest_of([asdict(one) for one in examples])
+        data = "tasks" if examples is None else digest_of([asdict(example) for example in examples])
         checkpointer = Checkpointer(
             folder=work / CHECKPOINTS,
             identity={"recipe": digest_of(asdict(recipe)), "data": data},
