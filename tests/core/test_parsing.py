@@ -2,8 +2,17 @@ from math import inf, isnan, nan
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from judgestream.core.parsing import MAX_OUTSIDE, UNPARSED, parse_strict, read
+from judgestream.core.parsing import (
+    MAX_OUTSIDE,
+    UNPARSED,
+    parse_labels,
+    parse_strict,
+    parse_tolerant,
+    read,
+)
 from judgestream.core.templates.base import Grammar
 from judgestream.core.types import Reading, Reply, Unread, Unreadable
 
@@ -23,7 +32,7 @@ def reason(reply: Reply, grammar: Grammar = PAIR) -> Unread:
     return found.reason
 
 
-# shared/facts/judgelm.md 3.3, all of it, then what follows from its rule.
+# The examples of JudgeLM's own parser (baaivision/JudgeLM), then cases that follow from its rule.
 STRICT = [
     ("7 8", (7.0, 8.0)),
     ("7.5 8", (7.5, 8.0)),
@@ -259,3 +268,80 @@ def test_three_scores_are_read_one_by_one() -> None:
     assert (found.win, found.tie, found.lose) == (None, None, None)
     assert found.outside == pytest.approx(0.02)
     assert isinstance(read(Reply(text="", score_probs=probs * 2), three), Unreadable)
+
+
+weights = st.lists(st.floats(0, 1), min_size=9, max_size=9).filter(lambda row: sum(row) > 0.1)
+
+
+def normalised(row: list[float]) -> tuple[float, ...]:
+    return tuple(weight / sum(row) for weight in row)
+
+
+@given(weights)
+def test_any_joint_distribution_is_read_and_its_transpose_mirrors_it(row: list[float]) -> None:
+    probs = normalised(row)
+    transposed = tuple(probs[3 * column + line] for line in range(3) for column in range(3))
+    straight, mirrored = read_pair(probs=probs), read_pair(probs=transposed)
+    assert (straight.win, straight.tie, straight.lose) == (
+        mirrored.lose,
+        mirrored.tie,
+        mirrored.win,
+    )
+    assert straight.means == mirrored.means[::-1]
+    assert all(1 <= mean <= 3.0000001 for mean in straight.means)
+    assert straight.win is not None and straight.tie is not None and straight.lose is not None
+    assert straight.win + straight.tie + straight.lose == pytest.approx(1)
+
+
+def test_a_pair_grammar_of_one_label_is_always_a_tie() -> None:
+    found = read(Reply(text="5 5", score_probs=(1.0,)), Grammar(labels=("5",), count=2))
+    assert isinstance(found, Reading)
+    assert (found.win, found.tie, found.lose) == (0.0, 1.0, 0.0)
+
+
+half_points = st.integers(0, 20).map(lambda value: value / 2)
+
+
+@given(st.lists(half_points, min_size=1, max_size=6))
+def test_written_scores_are_parsed_as_written(scores: list[float]) -> None:
+    line = " ".join(f"{score:g}" for score in scores)
+    assert parse_tolerant(f"\n{line}\nBecause.", len(scores)) == tuple(scores)
+    if len(scores) == 2:
+        assert parse_strict(line) == tuple(scores)
+
+
+@given(st.text(max_size=40))
+def test_the_strict_parser_returns_two_numbers_for_any_text(text: str) -> None:
+    first, second = parse_strict(text)
+    assert isinstance(first, float)
+    assert isinstance(second, float)
+
+
+GRAMMARS = [
+    PAIR,
+    ONE,
+    Grammar(labels=("A", "B", "C"), count=1, outcomes=(1, -1, 0)),
+    Grammar(labels=("yes", "no"), count=1, scores=(10.0, 1.0)),
+    Grammar(labels=("1", "2"), count=4),
+]
+
+
+@given(
+    st.sampled_from(GRAMMARS),
+    st.text(max_size=30) | st.sampled_from(["2 1", "1", "A", "[[b]]", "yes.", "1 2 1 2"]),
+    st.lists(st.floats(-0.5, 1.5) | st.sampled_from([nan, inf]), max_size=9).map(tuple),
+    st.sampled_from(["stop", "length", ""]),
+)
+def test_any_reply_has_a_reading_or_a_reason(
+    grammar: Grammar, text: str, probs: tuple[float, ...], finish: str
+) -> None:
+    found = read(Reply(text=text, score_probs=probs, finish_reason=finish), grammar)
+    if isinstance(found, Unreadable):
+        assert found.reason in Unread
+        return
+    shares = [share for share in (found.win, found.tie, found.lose) if share is not None]
+    assert len(shares) in (0, 3)
+    assert all(-1e-9 <= share <= 1 + 1e-9 for share in shares)
+    assert 0 <= found.outside <= MAX_OUTSIDE + 1e-5
+    labels = parse_labels(text, grammar)
+    assert labels is None or len(labels) == grammar.count

@@ -14,7 +14,7 @@ from judgestream.core.templates import (
 )
 from judgestream.core.templates.base import Grammar, marker_escaper
 
-# Typed from shared/facts/judgelm.md 3.1. A released checkpoint has seen exactly these characters.
+# JudgeLM's released prompt format. The checkpoints were trained on exactly these characters.
 PAIR = """You are a helpful and precise assistant for checking the quality of the answer.
 [Question]
 Why is the sky blue?

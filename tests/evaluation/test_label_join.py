@@ -7,7 +7,6 @@ import pytest
 
 from judgestream.core.preference import Preference
 from judgestream.core.types import PROBE_KEY, CandidateScore, Label, Status, Verdict
-from judgestream.core.verdict_set import VerdictSet
 from judgestream.evaluation.label_join import SetAside, join, paired
 from judgestream.evaluation.labels import Ballots, LabelFault
 from judgestream.evaluation.order_rules import INCONSISTENT, OrderRule
@@ -281,21 +280,6 @@ def of(one: Verdict, *, cluster_key: str = "") -> ScoredVerdict:
     found = ScoredVerdict.of(one, cluster_key=cluster_key)
     assert found is not None
     return found
-
-
-class TestVerdictSet:
-    def test_a_redelivered_verdict_counts_once(self) -> None:
-        kept: VerdictSet[int] = VerdictSet()
-        assert [kept.add(verdict(), k) for k in range(3)] == [True, False, False]
-        assert list(kept) == [0]
-
-    def test_a_scored_verdict_replaces_a_failed_one_and_never_the_other_way_round(self) -> None:
-        failed, scored = verdict(status=Status.FAILED), verdict()
-        for order, kept_is in (((failed, scored), 1), ((scored, failed), 0)):
-            kept: VerdictSet[int] = VerdictSet()
-            for k, one in enumerate(order):
-                kept.add(one, k)
-            assert list(kept) == [kept_is]
 
 
 def test_both_orders_of_a_verdict_are_its_first_twin() -> None:
