@@ -1,10 +1,9 @@
-"""Verdicts as flat rows, verdict filters, and verdicts as text."""
+"""Verdicts as flat rows."""
 
 import csv
 import io
 import json
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,11 +17,9 @@ from judgestream.adapters.files.verdict_rows import (
     write_parquet,
 )
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.types import PROBE_KEY, CandidateScore, Status, Verdict
-from judgestream.core.verdict_filter import VerdictFilter
-from judgestream.core.verdict_text import details, outcome, text_lines
+from judgestream.core.types import CandidateScore, Status
 from judgestream.terminal.output import printable
-from tests.core.build import EQUAL, NOON, UNREAD, request, result, verdict
+from tests.core.build import NOON, request, verdict
 
 WON = replace(
     verdict(winner="b"),
@@ -73,66 +70,6 @@ def test_parquet_keeps_types_and_appears_complete_or_not_at_all(tmp_path: Path) 
     assert [entry.name for entry in tmp_path.iterdir()] == ["verdicts.parquet"]
     with pytest.raises(ConfigurationError, match="cannot be written"):
         write_parquet(tmp_path / "none" / "x.parquet", COLUMNS, [])
-
-
-@pytest.mark.parametrize(
-    ("wanted", "admitted"),
-    [
-        (VerdictFilter(), True),
-        (VerdictFilter(status=Status.SCORED, mode="pairwise"), True),
-        (VerdictFilter(status=Status.FAILED), False),
-        (VerdictFilter(mode="single"), False),
-        (VerdictFilter(system="gpt-x"), True),
-        (VerdictFilter(system="gpt"), False),
-        (VerdictFilter(winner="ours"), True),
-        (VerdictFilter(winner="b"), True),
-        (VerdictFilter(winner="gpt-x"), False),
-        (VerdictFilter(winner=""), False),
-        (VerdictFilter(flipped=False), True),
-        (VerdictFilter(flipped=True), False),
-        (VerdictFilter(until=NOON), False),
-        (VerdictFilter(until=NOON + timedelta(seconds=1)), True),
-    ],
-)
-def test_a_filter_admits_verdicts_that_meet_all_conditions(
-    wanted: VerdictFilter, admitted: bool
-) -> None:
-    assert wanted.admits(WON) is admitted
-
-
-def test_probes_are_never_admitted() -> None:
-    assert not VerdictFilter().admits(replace(WON, metadata={PROBE_KEY: "doctor"}))
-
-
-def test_a_verdict_of_one_order_is_neither_flipped_nor_consistent() -> None:
-    one_order = verdict(winner="a")
-    assert one_order.flipped is None
-    assert not VerdictFilter(flipped=True).admits(one_order)
-    assert not VerdictFilter(flipped=False).admits(one_order)
-
-
-def single(score: float) -> Verdict:
-    return replace(verdict(), scores=(CandidateScore(candidate_id="a", score=score),))
-
-
-def test_a_single_answer_shows_its_score() -> None:
-    assert outcome(single(7.25)) == "score 7.2"
-
-
-def test_details_name_passes_both_readable_and_not() -> None:
-    passes = (result("straight", EQUAL), result("swapped", UNREAD))
-    text = "\n".join(details(replace(WON, passes=passes)))
-    assert "winner b (ours)" in text and "0.1000 / 0.2000 / 0.7000" in text
-    assert "means 5.20 5.20, greedy 6 5, P 0.20/0.60/0.20" in text
-    assert "unreadable: unparsable I cannot say" in text
-    assert "agree" in text and "metadata run:" in text
-
-
-def test_texts_are_shown_or_reported_missing() -> None:
-    assert list(text_lines(None))[0] == "(the request has left its topic)"
-    shown = list(text_lines(request(reference="Scattering.")))
-    assert shown[:2] == ["question: Why is the sky blue?", "answer a: Rayleigh scattering."]
-    assert "reference: Scattering." in shown
 
 
 def test_foreign_text_cannot_move_the_cursor() -> None:

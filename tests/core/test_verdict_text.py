@@ -1,0 +1,82 @@
+"""Verdicts as text for people."""
+
+from dataclasses import replace
+
+import pytest
+
+from judgestream.core.types import CandidateScore, Reading, Status, Verdict
+from judgestream.core.verdict_text import details, outcome, text_lines, verdict_line
+from tests.core.build import EQUAL, UNREAD, request, result, verdict
+
+WON = replace(
+    verdict(winner="b"),
+    p_win=0.1,
+    p_tie=0.2,
+    p_lose=0.7,
+    confidence=0.7,
+    flipped=False,
+    scores=(
+        CandidateScore(candidate_id="a", score=5.5, system="gpt-x", length=10),
+        CandidateScore(candidate_id="b", score=None, system="ours", length=20),
+    ),
+    metadata={"run": "7", "id": "ä"},
+    explanation='Said "so",\nthen\rno more.',
+)
+
+
+def single(score: float) -> Verdict:
+    return replace(verdict(), scores=(CandidateScore(candidate_id="a", score=score),))
+
+
+def test_a_single_answer_shows_its_score() -> None:
+    assert outcome(single(7.25)) == "score 7.2"
+
+
+def test_details_name_passes_both_readable_and_not() -> None:
+    passes = (result("straight", EQUAL), result("swapped", UNREAD))
+    text = "\n".join(details(replace(WON, passes=passes)))
+    assert "winner b (ours)" in text and "0.1000 / 0.2000 / 0.7000" in text
+    assert "means 5.20 5.20, greedy 6 5, P 0.20/0.60/0.20" in text
+    assert "unreadable: unparsable I cannot say" in text
+    assert "agree" in text and "metadata run:" in text
+
+
+def test_texts_are_shown_or_reported_missing() -> None:
+    assert list(text_lines(None))[0] == "(the request has left its topic)"
+    shown = list(text_lines(request(reference="Scattering.")))
+    assert shown[:2] == ["question: Why is the sky blue?", "answer a: Rayleigh scattering."]
+    assert "reference: Scattering." in shown
+
+
+LINES = [
+    (WON, "2026-01-02T12:00:00Z  r1  winner b (ours)  P 0.10/0.20/0.70"),
+    (
+        replace(WON, flipped=True, release="judge-1", scores=verdict().scores),
+        "2026-01-02T12:00:00Z  r1  winner b  P 0.10/0.20/0.70  scores 5.0 5.0  FLIPPED  judge-1",
+    ),
+    (verdict(tie=True), "2026-01-02T12:00:00Z  r1  TIE  scores 5.0 5.0"),
+    (
+        replace(verdict(status=Status.UNSCORED), reason="unparsable: swapped"),
+        "2026-01-02T12:00:00Z  r1  UNSCORED: unparsable: swapped",
+    ),
+    (
+        replace(verdict(status=Status.FAILED), error_class="too_old", error_message="why"),
+        "2026-01-02T12:00:00Z  r1  FAILED: too_old: why",
+    ),
+    (verdict(), "2026-01-02T12:00:00Z  r1  scored  scores 5.0 5.0"),
+]
+
+
+@pytest.mark.parametrize(("shown", "line"), LINES)
+def test_a_verdict_in_one_line(shown: Verdict, line: str) -> None:
+    assert verdict_line(shown) == line
+
+
+def test_details_leave_out_what_the_verdict_does_not_have() -> None:
+    choice = result("straight", Reading(means=(), greedy=(), win=0.7, tie=0.2, lose=0.1))
+    one_score = result("straight+reference", Reading(means=(7.0,), greedy=()))
+    shown = list(details(replace(verdict(), passes=(choice, one_score), answers_cut_to=300)))
+    assert "pass straight:   P 0.70/0.20/0.10" in shown
+    assert "pass straight+reference:means 7.00" in shown
+    assert "answers cut to:  300 characters, to fit the judge's context" in shown
+    assert not any(line.startswith(("P win", "confidence", "both orders")) for line in shown)
