@@ -49,7 +49,7 @@ def test_labels_in_the_request_are_votes_or_say_why_not() -> None:
         convert(fields(REQUEST | {"labels": [{"annotator": "h", "tie": 1}]}))
 
 
-INVALID = {
+INVALID: dict[str, dict[str, Any]] = {
     "an unknown field": REQUEST | {"quesiton": "q"},
     "a lone surrogate": REQUEST | {"question": "\ud83d"},
     "candidates that are a number": REQUEST | {"candidates": [7]},
