@@ -77,9 +77,9 @@ def count_since(settings: Kafka, topic: Topic, time: datetime) -> int:
 def _partitions(client: KafkaAdminClient, topic: Topic) -> list[TopicPartition]:
     if topic.name not in client.list_topics():
         return []
-    found = client.describe_topics([topic.name])
+    described = client.describe_topics([topic.name])
     return [
         TopicPartition(topic.name, partition["partition_index"])
-        for entry in found
+        for entry in described
         for partition in entry["partitions"]
     ]

@@ -69,10 +69,12 @@ class TopicReader(Reader[M]):
         """Offsets of the first records whose Kafka timestamp is not before `time` (which has a zone)."""
         stamp = max(0, int(time.timestamp() * 1000))
         wanted = dict.fromkeys(self._partitions, stamp)
-        found = self._call(lambda: self._consumer.offsets_for_times(wanted, timeout_ms=CALL_MS))
+        firsts = self._call(lambda: self._consumer.offsets_for_times(wanted, timeout_ms=CALL_MS))
         ends = self.end()
         return {
-            tp.partition: at.offset if (at := found.get(tp)) is not None else ends[tp.partition]
+            tp.partition: first.offset
+            if (first := firsts.get(tp)) is not None
+            else ends[tp.partition]
             for tp in self._partitions
         }
 

@@ -41,7 +41,7 @@ class GroupPlace:
         deadline = monotonic() + COORDINATOR_S
         while True:
             try:
-                found = self._client.list_group_offsets({self._group: [self._tp]})[self._group]
+                committed = self._client.list_group_offsets({self._group: [self._tp]})[self._group]
                 break
             except CoordinatorNotAvailableError as exc:
                 # a new broker creates its offsets topic for the first group
@@ -54,8 +54,8 @@ class GroupPlace:
                 raise BrokerUnavailable(
                     f"group {self._group} could not be looked up: {exc}"
                 ) from exc
-        at = found[self._tp].offset if self._tp in found else -1
-        return at if at >= 0 else None
+        offset = committed[self._tp].offset if self._tp in committed else -1
+        return offset if offset >= 0 else None
 
     def move(self, offset: int) -> None:
         """Let the group continue at this offset.

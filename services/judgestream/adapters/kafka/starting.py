@@ -61,7 +61,7 @@ def find_start(settings: Kafka, *, group: str, topic: Topic, start: str, sample:
         (described,) = client.describe_topics([topic.name])
         wanted = [TopicPartition(topic.name, p["partition_index"]) for p in described["partitions"]]
         committed = client.list_group_offsets({group: wanted})[group]
-        if any(found.offset >= 0 for found in committed.values()):
+        if any(commit.offset >= 0 for commit in committed.values()):
             return Start(new=False, offsets={}, records=0)
         firsts = _offsets(client, wanted, OffsetSpec.EARLIEST)
         ends = _offsets(client, wanted, OffsetSpec.LATEST)
@@ -69,9 +69,9 @@ def find_start(settings: Kafka, *, group: str, topic: Topic, start: str, sample:
         if start == LATEST:
             begins = ends
         elif start != EARLIEST:
-            found = _offsets(client, wanted, int(as_time(start).timestamp() * 1000))
+            firsts_since = _offsets(client, wanted, int(as_time(start).timestamp() * 1000))
             # -1: no record is so new
-            begins = {tp: found[tp] if found[tp] >= 0 else ends[tp] for tp in wanted}
+            begins = {tp: firsts_since[tp] if firsts_since[tp] >= 0 else ends[tp] for tp in wanted}
     except KafkaError as exc:
         raise BrokerUnavailable(
             f"the start of group {group} could not be looked up: {exc}"
@@ -119,8 +119,8 @@ def as_time(text: str) -> datetime:
 def _offsets(
     client: KafkaAdminClient, wanted: list[TopicPartition], spec: int
 ) -> dict[TopicPartition, int]:
-    found = client.list_partition_offsets({tp: spec for tp in wanted})
-    return {tp: found[tp].offset for tp in wanted}
+    offsets = client.list_partition_offsets({tp: spec for tp in wanted})
+    return {tp: offsets[tp].offset for tp in wanted}
 
 
 def _sample(

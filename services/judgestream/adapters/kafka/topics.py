@@ -108,10 +108,10 @@ def apply(
 def topic_identity(client: KafkaAdminClient, topic: Topic) -> str:
     """The id that the broker gave the topic when it was created; "" from a broker without topic ids."""
     try:
-        (found,) = client.describe_topics([topic.name])
+        (described,) = client.describe_topics([topic.name])
     except KafkaError as exc:
         raise BrokerUnavailable(f"topic {topic.name} could not be described: {exc}") from exc
-    return str(found.get("topic_id") or "")
+    return str(described.get("topic_id") or "")
 
 
 def _forbidden(client: KafkaAdminClient, names: list[str]) -> set[str]:

@@ -177,8 +177,8 @@ class BiasStore:
 
     async def watermark_ms(self) -> int:
         """The watermark in milliseconds since 1970; -1 before the first verdict."""
-        found = await self._batch.run(lambda p: p.get(f"{self._prefix}watermark"))
-        return int(found) if found is not None else -1
+        watermark = await self._batch.run(lambda p: p.get(f"{self._prefix}watermark"))
+        return int(watermark) if watermark is not None else -1
 
     async def advance(self) -> None:
         """Move the watermark to Redis' clock, for a stream without new verdicts."""
@@ -187,7 +187,7 @@ class BiasStore:
     async def open_windows(self) -> list[OpenWindow]:
         """Every window with changes to report, oldest first."""
         members = await self._batch.run(lambda p: p.zrange(f"{self._prefix}open", 0, -1))
-        found: list[OpenWindow] = []
+        windows: list[OpenWindow] = []
         for raw in members:
             member = raw.decode()
             fields = await self._fields(member)
@@ -195,7 +195,7 @@ class BiasStore:
                 await self._batch.run(lambda p, m=member: p.zrem(f"{self._prefix}open", m))  # type: ignore[misc]
                 continue
             release, start, end = member.rsplit("|", 2)
-            found.append(
+            windows.append(
                 OpenWindow(
                     release=release,
                     window=TimeWindow(start=_time(int(start)), end=_time(int(end))),
@@ -204,7 +204,7 @@ class BiasStore:
                     changes=fields.get(CHANGES, fields.get("n", 0)),
                 )
             )
-        return found
+        return windows
 
     async def close_window(self, window: OpenWindow) -> None:
         """Forget a window whose final report is published, unless a late verdict has come meanwhile."""

@@ -68,22 +68,22 @@ def place_group(
         BrokerUnavailable: the broker does not answer.
     """
     group, start = consumer.group, consumer.start
-    found = find_start(kafka, group=group, topic=topic, start=start, sample=judge is not None)
-    if not found.new:
+    begin = find_start(kafka, group=group, topic=topic, start=start, sample=judge is not None)
+    if not begin.new:
         return
-    backlog = describe(found, judge)
-    if judge is not None and found.records > accepted:
+    backlog = describe(begin, judge)
+    if judge is not None and begin.records > accepted:
         raise ConfigurationError(
             f"group {group} is new and would start {_position(start)} on {topic.name}, with {backlog}, at a"
             " paid endpoint. Choose: JUDGESTREAM_JUDGING__START=latest (only new records) or an ISO time"
-            f" to start from, or accept the backlog: JUDGESTREAM_JUDGING__ACCEPT_BACKLOG={found.records}"
+            f" to start from, or accept the backlog: JUDGESTREAM_JUDGING__ACCEPT_BACKLOG={begin.records}"
             " or more"
         )
     log.info(
         "group %s is new: it starts %s on %s, with %s", group, _position(start), topic.name, backlog
     )
     if start != EARLIEST:
-        commit_start(kafka, group=group, topic=topic, start=found)
+        commit_start(kafka, group=group, topic=topic, start=begin)
 
 
 def describe(start: Start, judge: PaidJudge | None) -> str:
