@@ -10,7 +10,7 @@ CONTROL = "judgestream.adapters.triton.control"
 MAY_CONTROL = {
     "apps/controller/service.py",
     # a person at the command line, and the start of the local stack
-    "apps/cli/release/control.py",
+    "apps/cli/release/place.py",
     "apps/machine/servers.py",
 }
 CHANGES_MODELS = {"load_model", "unload_model", "get_model_repository_index"}

@@ -1,0 +1,45 @@
+"""The Python API for producers and consumers. Needs only the base install; for asyncio see `judgestream.aio`.
+
+    from judgestream.client import Producer, judge, pair, read_verdicts
+
+    verdict = judge(pair("Capital of France?", "Paris.", "London."))    # submit and wait
+    print(verdict.winner or "tie", verdict.p_win, verdict.flipped)
+
+    with Producer() as producer:                                        # submit only
+        producer.submit(pair("Capital of France?", "Paris.", "London."))
+    for verdict in read_verdicts(follow=True):
+        print(verdict.request_id, verdict.winner or "tie")
+
+A request is judged once per release. To judge the same content again, give it a new request id.
+Every error is a `JudgestreamError`; see `judgestream.core.errors` for the tree.
+"""
+
+from judgestream.client.building import label, pair, single
+from judgestream.client.judging import VerdictTimeout, judge, judge_all, read_verdicts
+from judgestream.client.producer import Producer
+from judgestream.contracts.events import JSON, PROTOBUF
+from judgestream.core.errors import (
+    BrokerUnavailable,
+    ConfigurationError,
+    InvalidRequest,
+    JudgestreamError,
+    OversizeRecord,
+)
+
+__all__ = [
+    "JSON",
+    "PROTOBUF",
+    "BrokerUnavailable",
+    "ConfigurationError",
+    "InvalidRequest",
+    "JudgestreamError",
+    "OversizeRecord",
+    "Producer",
+    "VerdictTimeout",
+    "judge",
+    "judge_all",
+    "label",
+    "pair",
+    "read_verdicts",
+    "single",
+]

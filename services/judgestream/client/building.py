@@ -1,0 +1,112 @@
+"""Requests and labels built from plain values."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from judgestream.core.errors import InvalidRequest
+from judgestream.core.types import Candidate, Label, Options, Request
+
+
+def pair(
+    question: str,
+    first: str | Candidate,
+    second: str | Candidate,
+    *,
+    reference: str | None = None,
+    request_id: str = "",
+    options: Options | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Request:
+    """A request to compare two answers, dated now.
+
+    Plain texts become the candidates "1" and "2". Without a `request_id` a random one is used; set it to make
+    sending the request twice harmless.
+
+    Raises:
+        InvalidRequest: an argument is not text; the message names it.
+    """
+    return _request(
+        "pairwise",
+        question,
+        (first, second),
+        reference=reference,
+        request_id=request_id,
+        options=options,
+        metadata=metadata,
+    )
+
+
+def single(
+    question: str,
+    answer: str | Candidate,
+    *,
+    reference: str,
+    request_id: str = "",
+    options: Options | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Request:
+    """A request to score one answer against a reference answer, dated now. Otherwise like `pair`."""
+    return _request(
+        "single",
+        question,
+        (answer,),
+        reference=reference,
+        request_id=request_id,
+        options=options,
+        metadata=metadata,
+    )
+
+
+def _request(
+    mode: str,
+    question: str,
+    answers: Sequence[str | Candidate],
+    *,
+    reference: str | None,
+    request_id: str,
+    options: Options | None,
+    metadata: Mapping[str, str] | None,
+) -> Request:
+    candidates = tuple(
+        answer if isinstance(answer, Candidate) else Candidate(id=str(k), text=answer)
+        for k, answer in enumerate(answers, start=1)
+    )
+    texts: dict[str, object] = {"question": question, "request_id": request_id}
+    if reference is not None:
+        texts["reference"] = reference
+    for candidate in candidates:
+        texts |= {
+            f"text of candidate {candidate.id!r}": candidate.text,
+            f"id {candidate.id!r} of a candidate": candidate.id,
+            f"system of candidate {candidate.id!r}": candidate.system,
+        }
+    for key, entry in (metadata or {}).items():
+        texts |= {f"metadata key {key!r}": key, f"metadata[{key!r}]": entry}
+    for name, value in texts.items():
+        if not isinstance(value, str):
+            raise InvalidRequest(
+                f"{name} must be text, not {type(value).__name__}: write str({value!r:.40})"
+            )
+    return Request(
+        request_id=request_id or uuid4().hex,
+        mode=mode,
+        question=question,
+        candidates=candidates,
+        requested_at=datetime.now(UTC),
+        reference=reference,
+        options=options or Options(),
+        metadata=dict(metadata or {}),
+    )
+
+
+def label(request_id: str, *, annotator: str, winner: str, label_id: str = "") -> Label:
+    """An annotator's judgement of a request, dated now. `winner` is a candidate id, or "" for a tie."""
+    return Label(
+        label_id=label_id or uuid4().hex,
+        request_id=request_id,
+        annotator=annotator,
+        labelled_at=datetime.now(UTC),
+        winner=winner,
+        tie=winner == "",
+    )
