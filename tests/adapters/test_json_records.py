@@ -32,9 +32,9 @@ def test_a_window_of_any_width_gives_the_same_entries(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('[{"a": 1}', "the file ends where , or ] should"),
-        ('[{"a": 1} {"a": 2}]', "'{' stands where , or ] should"),
-        ('[{"a": 1}] [', "something follows"),
+        ('[{"a": 1}', "the file ends where , or ] is expected"),
+        ('[{"a": 1} {"a": 2}]', "found '{' where , or ] is expected"),
+        ('[{"a": 1}] [', "unexpected text after the end"),
         ('[{"a": 1}, ]', "Expecting value"),
         (b'[{"a": "\xff"}]', "not UTF-8"),
         ('[{"a": ' * 5000, "not JSON"),

@@ -107,7 +107,7 @@ def test_a_small_loss_is_refused_on_few_examples_and_let_pass_on_many() -> None:
     """2 % lost, 3 % accepted: 300 examples cannot tell 2 % from 3 %, 3,000 can."""
     few = decided(items(300, right=294), items(300, right=300))
     assert failing(few) == {"accuracy"}
-    assert "an equally good judge needs some" in few.reasons[0]
+    assert "an equally good judge needs about" in few.reasons[0]
     assert decided(items(3000, right=2940), items(3000, right=3000)).publish
 
 
@@ -132,7 +132,7 @@ def test_any_readable_judge_beats_a_base_that_cannot_judge_at_all() -> None:
 def test_without_a_held_out_example_or_a_baseline_nothing_is_published() -> None:
     decision = decide({}, {}, Limits())
     assert not decision.publish and not decision.best
-    assert decision.reasons == ["held out: there is no held-out example"]
+    assert decision.reasons == ["held out: no held-out example"]
     assert not decide({"shown": []}, {CURRENT: {"shown": []}}, Limits()).publish
     assert not decide({"shown": items(200, right=200)}, {}, Limits()).publish
 

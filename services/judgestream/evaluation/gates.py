@@ -118,13 +118,13 @@ def not_less(measure: str) -> Gate:
 
 
 def _sentence(baseline: str, found: NonInferiority) -> str:
-    told = (
+    sentence = (
         f"{found.difference:+.3f} against {baseline} ({found.gained} gained, {found.lost} lost of {found.n}),"
-        f" surely above {found.lower:+.3f}; above {-found.margin:+.3f} is asked for"
+        f" above {found.lower:+.3f} with 95 % confidence; above {-found.margin:+.3f} is required"
     )
     if found.lower > -found.margin:
-        return told
-    return f"{told} (an equally good judge needs some {found.needed} examples to show it)"
+        return sentence
+    return f"{sentence} (an equally good judge needs about {found.needed} examples to show it)"
 
 
 GATES: Mapping[str, Gate] = MappingProxyType(
@@ -176,7 +176,7 @@ def decide(
         for holds, why in (gate(one, limits),)
     ]
     if not findings:
-        nothing = "there is no held-out example"
+        nothing = "no held-out example"
         findings = [Finding(gate="examples", shown="held out", holds=False, why=nothing)]
     publish = all(finding.holds for finding in findings)
     return Decision(

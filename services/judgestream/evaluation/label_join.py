@@ -202,17 +202,17 @@ def _position(labelled: Sequence[ScoredVerdict], groups: Sequence[Hashable]) -> 
 
 
 def _calibration(read: Sequence[_Compared]) -> Calibration | None:
-    told = [one for one in read if one.verdict.chances]
+    confident = [one for one in read if one.verdict.chances]
     return calibration(
-        [max(one.verdict.chances.values()) for one in told],
-        [one.verdict.outcome == one.gold for one in told],
+        [max(one.verdict.chances.values()) for one in confident],
+        [one.verdict.outcome == one.gold for one in confident],
     )
 
 
 def _brier(read: Sequence[_Compared]) -> Mean | None:
-    told = [one for one in read if one.verdict.chances]
+    confident = [one for one in read if one.verdict.chances]
     return brier(
-        [one.verdict.chances for one in told],
-        [one.gold for one in told],
-        clusters=[one.group for one in told],
+        [one.verdict.chances for one in confident],
+        [one.gold for one in confident],
+        clusters=[one.group for one in confident],
     )

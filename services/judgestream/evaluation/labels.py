@@ -59,11 +59,11 @@ def fault(label: Label) -> LabelFault | None:
 def preference(label: Label, candidates: Sequence[str]) -> Preference | LabelFault:
     """What a label prefers, in the order of its request's two candidate ids, or why it is invalid.
 
-    Of a request that has not two candidates nobody is the winner.
+    A request without exactly two candidates has no winner.
     """
-    found = fault(label)
-    if found is not None:
-        return found
+    problem = fault(label)
+    if problem is not None:
+        return problem
     if label.tie:
         return Preference.TIE
     if len(candidates) != 2:
@@ -111,10 +111,10 @@ class Ballots:
             self.repeated += 1
             return fault(label)
         self._seen.add(label)
-        found = fault(label)
-        if found is not None:
-            self._invalid[found] += 1
-            return found
+        problem = fault(label)
+        if problem is not None:
+            self._invalid[problem] += 1
+            return problem
         votes = self._votes.setdefault(label.request_id, {})
         earlier = votes.get(label.annotator)
         self.superseded += earlier is not None

@@ -68,7 +68,7 @@ def lean(straight: int, swapped: int) -> Preference:
     """Of the two positions: the judge leans toward the first position, toward neither, toward the second.
 
     Both preferences are in candidate order (the swapped one restored): +1 the first candidate is
-    better, 0 equal, -1 the second is. A tie one way and a win the other is a lean, too.
+    better, 0 equal, -1 the second is. A tie one way and a win the other is a lean as well.
     """
     return Preference.between(straight, swapped)
 

@@ -113,10 +113,10 @@ def _chances(verdict: Verdict) -> dict[Hashable, float]:
     win, tie, lose = verdict.p_win, verdict.p_tie, verdict.p_lose
     if win is None or tie is None or lose is None:
         return {}
-    told = (win, tie, lose)
-    if not all(0.0 <= share <= 1.0 for share in told) or abs(sum(told) - 1.0) > 1e-6:
+    chances = (win, tie, lose)
+    if not all(0.0 <= share <= 1.0 for share in chances) or abs(sum(chances) - 1.0) > 1e-6:
         return {}
-    return dict(zip(CLASSES, told, strict=True))
+    return dict(zip(CLASSES, chances, strict=True))
 
 
 def _scores_differ(verdict: Verdict, outcome: Preference | None) -> bool:

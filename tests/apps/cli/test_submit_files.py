@@ -84,7 +84,7 @@ class TestMap:
         [
             ("question", "write FIELD=COLUMN"),
             ("=x", "write FIELD=COLUMN"),
-            ("questoin=x", "no field 'questoin'; there are: id, question, answer_a"),
+            ("questoin=x", "unknown field 'questoin': use one of id, question, answer_a"),
         ],
     )
     def test_a_wrong_entry_is_named(self, entry: str, message: str) -> None:
@@ -167,7 +167,7 @@ class TestBadRows:
     def test_a_file_of_an_unknown_format_gets_advice_on_map(self, tmp_path: Path) -> None:
         done = dry_run(write(tmp_path / "rows.jsonl", {"a": "x", "b": "y"}))
         assert done.exit_code == ExitCode.USAGE
-        assert "of no known format (fields: a, b)" in done.stderr
+        assert "unknown format (fields: a, b)" in done.stderr
         assert "--map question=COLUMN answer_a=COLUMN answer_b=COLUMN" in done.stderr
 
 

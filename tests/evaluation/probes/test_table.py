@@ -21,6 +21,7 @@ from judgestream.evaluation.probes import (
     report,
 )
 from tests.core.build import EQUAL, FIRST, SECOND, UNREAD, result, verdict
+from tests.paths import ROOT
 
 READINGS = st.sampled_from([FIRST, EQUAL, SECOND, UNREAD])
 VERDICTS = st.builds(
@@ -106,6 +107,13 @@ def test_counts_of_another_version_are_read_as_far_as_they_go() -> None:
     found = complete({"n": 3, "of_a_newer_version": 1, "scored": 2})
     assert {name: count for name, count in found.items() if count} == {"n": 3, "scored": 2}
     assert set(complete({})) == set(count_names())
+
+
+def test_the_statistics_page_defines_every_metric_under_its_probe() -> None:
+    page = (ROOT / "docs" / "design" / "statistics.md").read_text(encoding="utf-8")
+    for probe in PROBES.values():
+        for definition in probe.definitions:
+            assert f"| `{definition.name}` | {probe.name} |" in page
 
 
 TOY = Probe(

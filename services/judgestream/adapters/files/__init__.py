@@ -1,4 +1,4 @@
-"""Files of records, whatever they are written in: bytes -> records with their places.
+"""Readers of record files in every supported container: bytes -> records with their places.
 
 A container is recognised by its first bytes, and by its name where those leave it open. Memory holds one
 record (of Parquet and Arrow a small batch), not the file.
@@ -33,7 +33,7 @@ _HEAD = 4096
 
 
 def refuse(problem: InvalidRecord) -> NoReturn:
-    """What is done about a bad record where nothing else is asked for."""
+    """The default handler of bad records: raise."""
     raise problem
 
 
@@ -41,15 +41,15 @@ def read_records(path: Path, bad: Bad = refuse) -> Iterator[tuple[Place, Mapping
     """The records of a file, or of all files of a folder, with their places, one at a time.
 
     JSON lines, JSON (an object, an array, rows inside an object), CSV and TSV, Parquet, Arrow; compressed
-    or not; UTF-8, UTF-16 and UTF-32, with or without a byte order mark; blank lines are passed over.
+    or not; UTF-8, UTF-16 and UTF-32, with or without a byte order mark; blank lines are skipped.
     A `.txt` file of bare lines gives one record `{"line": ...}` each.
 
     Args:
-        bad: hears of every record that cannot be read. It raises, or returns to go on behind it.
+        bad: is called with every unreadable record. It raises, or returns to continue with the next one.
 
     Raises:
-        ConfigurationError: the file cannot be read, or is of a kind that holds no records.
-        InvalidRecord: something in it is not a record, and nothing behind it can be found, or `bad` raised.
+        ConfigurationError: the file cannot be read, or its kind holds no records.
+        InvalidRecord: the file is malformed beyond recovery, or `bad` raised.
     """
     for file in expanded([path]):
         yield from _read(file, bad)
@@ -76,7 +76,7 @@ def _read(path: Path, bad: Bad) -> Records:
 
 
 def _begins(path: Path, head: bytes) -> bool:
-    """Whether the file itself, not what was unpacked from it, begins so."""
+    """Whether the file itself begins with `head`: it is not compressed."""
     with path.open("rb") as file:
         return file.read(8) == head[:8]
 

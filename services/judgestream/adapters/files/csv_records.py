@@ -12,14 +12,14 @@ from judgestream.core.formats.fields import InvalidRecord, Place
 
 DELIMITERS = (",", ";", "\t", "|")
 _HEADER_LINES = 20
-"""A header may hold newlines, and rarely more than these."""
+"""A header may hold newlines, but rarely more than these."""
 
 
 def read_csv(name: str, file: Bytes, bad: Bad) -> Records:
     """The rows below the header, as texts by column. An empty cell is an empty text.
 
-    `bad` hears of each row that has another number of cells than the header, or broken quotes; it raises,
-    or returns to go on behind it.
+    `bad` is called with each row whose number of cells differs from the header's, or whose quotes are
+    broken; it raises, or returns to continue with the next row.
 
     Raises:
         InvalidRecord: the header names a column twice, or the text is not UTF-8.
@@ -64,7 +64,7 @@ def read_csv(name: str, file: Bytes, bad: Bad) -> Records:
             problem = f"has {len(cells)} cells, and the header has {len(columns)}"
             bad(InvalidRecord(f"{place}: {problem}: quote cells that hold the delimiter"))
             continue
-        if windows:  # a line of such a file ends so inside a cell, too
+        if windows:  # lines inside a cell end like those of the file
             cells = [cell.replace("\r\n", "\n") for cell in cells]
         yield place, {c: v for c, v in zip(columns, cells, strict=True) if c}
 

@@ -11,11 +11,11 @@ PACKED = frozenset((".gz", ".bz2", ".xz", ".zst", ".lz4"))
 DESCRIPTIONS = frozenset(
     ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 )
-"""What the `datasets` library writes about its files. No script of a folder is ever run."""
+"""Metadata files of the `datasets` library. No script in a folder is ever run."""
 
 
 def expanded(paths: Sequence[Path]) -> list[Path]:
-    """The files that these paths stand for: a folder stands for its data files, in order of their names.
+    """The files of these paths; a folder gives its data files, sorted by name.
 
     A folder written by `save_to_disk`, with its splits, is one of Arrow files.
 

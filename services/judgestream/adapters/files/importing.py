@@ -20,17 +20,17 @@ from judgestream.core.formats.reasons import Aside
 T = TypeVar("T")
 Record: TypeAlias = tuple[Place, Mapping[str, object]] | InvalidRecord
 _LOOK_AHEAD = 1000
-"""So many records are looked at for one that can be read ..."""
+"""Records that are tried until one is readable."""
 _GOOD_AHEAD = 20
-"""... and so many of these for one whose format is known."""
+"""Readable records that are tried until one has a known format."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Imported(Generic[T]):
-    """What one record gave, or one join of several.
+    """The result of one record, or of one join of several.
 
-    place   None of a join whose parts stand in several files
-    key     what `join` joins by
+    place   None for a join of parts from several files
+    key     the value that `join` joins by
     """
 
     form: str
@@ -41,10 +41,10 @@ class Imported(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading(Generic[T]):
-    """How files are to be read.
+    """Options for reading files.
 
     formats   the table of formats; the first that recognises a file's first record reads the file
-    form      the name of the format, where it is known
+    form      the name of the format; None to detect it
     mapping   targets with their columns, as `mapping.parsed` gives them; empty: fields as they are
     join      makes pairs of single answers that have this field in common; "question" is their text
     """
@@ -65,10 +65,9 @@ class _File(Generic[T]):
 
 
 def import_files(paths: Sequence[Path], reading: Reading[T]) -> Iterator[Imported[T]]:
-    """What all files together give, in order; what needs several files (a join) comes last.
+    """The results of all files, in order; joins, which need several files, come last.
 
-    A record that cannot be read is given as InvalidRecord or SetAside, never raised, and those behind it
-    are read on.
+    An unreadable record is yielded as InvalidRecord or SetAside, never raised; reading continues.
 
     Raises:
         ConfigurationError: a file cannot be opened, `form` is not a format, or a file is of no known format.
@@ -96,7 +95,7 @@ def import_files(paths: Sequence[Path], reading: Reading[T]) -> Iterator[Importe
 
 
 def _kept(one: Imported[T], join: str | None, singles: list[Answered]) -> Iterator[Imported[T]]:
-    """The record itself, unless it is one answer alone: that waits for others, or is set aside."""
+    """The record itself, unless it is a single answer, which waits for others or is set aside."""
     draft = one.found
     if not isinstance(draft, Draft) or len(draft.candidates) != 1:
         yield one
@@ -106,7 +105,7 @@ def _kept(one: Imported[T], join: str | None, singles: list[Answered]) -> Iterat
     elif draft.lacks_reference:
         where = f"{one.place}: " if one.place is not None else ""
         problem = (
-            "one answer alone, and no reference to judge it by: --join question pairs it with the answer"
+            "one answer without a reference to judge it by: --join question pairs it with the answer"
             " of another file"
         )
         aside = SetAside(f"{where}{problem}", Aside.NO_REFERENCE)
@@ -142,8 +141,7 @@ def _key(fields: Fields, found: object, join: str) -> str | None:
 
 
 def _joined_kinds(files: Sequence[_File[T]]) -> set[Callable[[], Join[T]]]:
-    """The joins that are needed: of records that give nothing alone, and of several kinds that belong
-    together."""
+    """The joins that are needed: those of records that give nothing alone, and of related kinds of files."""
     kinds: dict[Callable[[], Join[T]], set[str]] = {}
     for file in files:
         if file.form.join is not None:
@@ -153,7 +151,7 @@ def _joined_kinds(files: Sequence[_File[T]]) -> set[Callable[[], Join[T]]]:
 
 
 def _recognised(path: Path, reading: Reading[T]) -> _File[T] | None:
-    """The file with its format; None when it holds no record."""
+    """The file with its format; None if it holds no record."""
 
     def records() -> Iterator[Record]:
         return _records(path, reading.mapping)
@@ -162,13 +160,13 @@ def _recognised(path: Path, reading: Reading[T]) -> _File[T] | None:
     seen = list(_up_to_a_known_one(stream, reading))
     if not seen:
         return None
-    # a pipe cannot be read twice: what was looked at is put back in front
+    # a pipe cannot be read twice: put the records back in front
     again = (lambda: chain(seen, stream)) if reads_once(path) else records
     return _File(path=path, form=_format(seen, reading), records=again)
 
 
 def _up_to_a_known_one(records: Iterator[Record], reading: Reading[T]) -> Iterator[Record]:
-    """The records up to the first whose format is known: the first one of a file may be a bad one."""
+    """The records up to the first with a known format: a file may begin with bad ones."""
     good = 0
     for record in islice(records, _LOOK_AHEAD):
         yield record
@@ -184,7 +182,9 @@ def _format(seen: Sequence[Record], reading: Reading[T]) -> Format[T]:
     formats = reading.formats
     if reading.form is not None:
         if reading.form not in formats:
-            raise ConfigurationError(f"no format {reading.form!r}; there are: {', '.join(formats)}")
+            raise ConfigurationError(
+                f"unknown format {reading.form!r}: use one of {', '.join(formats)}"
+            )
         return formats[reading.form]
     good = [record for record in seen if not isinstance(record, InvalidRecord)]
     if not good:
@@ -196,19 +196,19 @@ def _format(seen: Sequence[Record], reading: Reading[T]) -> Format[T]:
     known = "\n".join(f"  {one.name}: {one.signature}" for one in formats.values())
     names = ", ".join(str(name)[:40] for name in list(values)[:20])
     raise InvalidRecord(
-        f"{place}: of no known format (fields: {names or 'none'})."
-        " Name the columns, as in --map question=COLUMN answer_a=COLUMN answer_b=COLUMN, or write the fields"
-        f" that one of the formats needs:\n{known}"
+        f"{place}: unknown format (fields: {names or 'none'})."
+        " Name the columns, as in --map question=COLUMN answer_a=COLUMN answer_b=COLUMN, or use the fields"
+        f" of one of these formats:\n{known}"
     )
 
 
 def _unknown(fields: Fields) -> NoReturn:
-    """A record behind so many unreadable ones that the format was not looked for any more."""
-    raise InvalidRecord(f"{fields.place}: the format is not known: name it, as in --from trl")
+    """A record after too many unreadable ones to detect the format."""
+    raise InvalidRecord(f"{fields.place}: unknown format: name it, for example --from trl")
 
 
 def _records(path: Path, mapping: Mapping[str, str] | None) -> Iterator[Record]:
-    """The file's records, and those that cannot be read, in order."""
+    """The file's records, unreadable ones included, in order."""
     problems: list[InvalidRecord] = []
     records: Records = read_records(path, problems.append)
     try:

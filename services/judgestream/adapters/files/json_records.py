@@ -1,4 +1,4 @@
-"""JSON as people write it: one object a line, one object over many lines, an array, rows inside an object."""
+"""Records of JSON files: JSON lines, one object over many lines, an array, or rows inside an object."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -11,15 +11,15 @@ Records = Iterator[tuple[Place, Mapping[str, object]]]
 Bad = Callable[[InvalidRecord], None]
 _SPLITS = frozenset(("train", "validation", "valid", "val", "dev", "test", "eval"))
 MAX_FIRST = 2 << 20
-"""A first line that is longer is read through a window: it may hold the whole file."""
+"""A longer first line is read incrementally: it may be the whole file."""
 _NOT_JSON = "not JSON ({}): write one JSON object a line, or one JSON array a file"
 
 
 def read_json(name: str, file: Bytes, bad: Bad) -> Records:
-    """The records. `bad` hears of each that is none; it raises, or returns to go on behind it.
+    """The records. `bad` is called with each invalid one; it raises, or returns to continue with the next.
 
     Raises:
-        InvalidRecord: an array or an object over many lines is broken, and nothing behind it can be found.
+        InvalidRecord: an array or an object over many lines is malformed; nothing after it can be read.
     """
     if file.peek(1).lstrip()[:1] == b"[":
         yield from _array(name, Window(file, name), bad)
@@ -52,7 +52,7 @@ def read_json(name: str, file: Bytes, bad: Bad) -> Records:
 
 
 def _next_line(file: Bytes, number: int, limit: int) -> tuple[int, bytes]:
-    """The next line that is not blank and its number; empty at the end of the file."""
+    """The next line that is not blank, with its number; empty at the end of the file."""
     while raw := file.readline(limit):
         number += 1
         if raw.strip():
@@ -61,7 +61,7 @@ def _next_line(file: Bytes, number: int, limit: int) -> tuple[int, bytes]:
 
 
 def _lines(name: str, file: Bytes, number: int, raw: bytes, bad: Bad) -> Records:
-    """JSON lines from `raw`, which is line `number`, on."""
+    """JSON lines from `raw`, which is line `number`."""
     load, readline = json.loads, file.readline
     while raw:
         try:
@@ -79,13 +79,13 @@ def _lines(name: str, file: Bytes, number: int, raw: bytes, bad: Bad) -> Records
 
 
 def _skip_line(file: Bytes) -> None:
-    """Read over the rest of a line that is too long to be a record."""
+    """Skip the rest of a line that is too long to be a record."""
     while (raw := file.readline(MAX_VALUE_CHARS)) and raw[-1:] != b"\n":
         pass
 
 
 def _line(name: str, number: int, raw: bytes, bad: Bad) -> object:
-    """The line's value, with what is amiss told to `bad`; None then."""
+    """The line's value; None after a call of `bad` if it is invalid."""
     place = Place(file=name, number=number)
     try:
         return json.loads(raw.decode().strip("\ufeff"))
@@ -97,7 +97,7 @@ def _line(name: str, number: int, raw: bytes, bad: Bad) -> object:
 
 
 def _value(raw: bytes) -> object:
-    """The line's value, None when it is no JSON by itself."""
+    """The line's value; None if the line alone is not JSON."""
     try:
         return json.loads(raw.decode())
     except (ValueError, RecursionError):
@@ -115,7 +115,7 @@ def _array(name: str, window: Window, bad: Bad) -> Records:
 
 
 def _objects(name: str, window: Window, bad: Bad) -> Records:
-    """One or more objects, each over as many lines as it likes."""
+    """One or more objects, each over any number of lines."""
     gathered: dict[str, object] = {}
     number = 0
     for number, entry in enumerate(window.rows_inside(gathered), start=1):
@@ -135,7 +135,7 @@ def _objects(name: str, window: Window, bad: Bad) -> Records:
 
 def _entry(place: Place, value: object, bad: Bad) -> Records:
     if isinstance(value, dict):
-        # the rows of Hugging Face's data set server come in an envelope each
+        # Hugging Face's dataset server wraps each row in an envelope
         row = value.get("row") if "row_idx" in value else None
         yield place, row if isinstance(row, dict) else value
     else:
@@ -147,7 +147,7 @@ def _no_object(place: Place, value: object) -> InvalidRecord:
 
 
 def _unwrapped(name: str, value: Mapping[str, object], number: int, unit: str, bad: Bad) -> Records:
-    """The rows inside a file's only object; the object itself when it holds none."""
+    """The rows inside a file's only object; the object itself if it holds none."""
     rows = next((r for key in sorted(ROWS) if (r := _rows(value, key)) is not None), None)
     if rows is None:
         rows = _columns(value)
@@ -168,7 +168,7 @@ def _rows(value: Mapping[str, object], key: str) -> list[object] | None:
 
 
 def _row(row: object, around: Mapping[str, object]) -> object:
-    """A row that is a list, as pandas writes it with orient="split", by the names of its columns."""
+    """A row as a mapping by column; pandas writes it as a list with orient="split"."""
     columns = around.get("columns")
     if not isinstance(row, list) or not isinstance(columns, list) or len(row) != len(columns):
         return row
@@ -176,7 +176,7 @@ def _row(row: object, around: Mapping[str, object]) -> object:
 
 
 def _columns(value: Mapping[str, object]) -> list[object] | None:
-    """The rows of an object that holds columns, splits or numbered rows; None when it is a record.
+    """The rows of an object that holds columns, splits or numbered rows; None if it is a record.
 
     Columns are lists of one length, of which at least one holds plain values, and none holds messages.
     """

@@ -13,7 +13,7 @@ from judgestream.adapters.files.opening import CHUNK, Bytes
 from judgestream.core.formats.fields import InvalidRecord
 
 MAX_VALUE_CHARS = 64 << 20
-"""A value that is not complete after so many characters is taken to be broken."""
+"""A value that is incomplete after this many characters is malformed."""
 ROWS = frozenset(
     ("data", "rows", "records", "examples", "instances", "items", "results", "entries", "dataset")
 )
@@ -22,10 +22,10 @@ _BLANK = " \t\r\n"
 
 
 class Window:
-    """The values of a JSON text, one after the other. Raises InvalidRecord."""
+    """The values of a JSON text, one by one. Raises InvalidRecord."""
 
     def __init__(self, file: Bytes, name: str, begun: bytes = b"") -> None:
-        """`begun`: what was read of the file before."""
+        """`begun`: bytes of the file that were read before."""
         self._file = file
         self._name = name
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
@@ -34,7 +34,7 @@ class Window:
         self._decode: Callable[[str, int], tuple[object, int]] = json.JSONDecoder().raw_decode
 
     def array(self) -> Iterator[object]:
-        """The entries of the array that comes next."""
+        """The entries of the next array."""
         self._expect("[")
         if self.peek() == "]":
             self._expect("]")
@@ -44,7 +44,7 @@ class Window:
             yield self.value()
 
     def rows_inside(self, gathered: dict[str, object]) -> Iterator[object]:
-        """The rows inside the object that comes next, as they are read; its other members go into `gathered`.
+        """The rows inside the next object, incrementally; its other members go into `gathered`.
 
         Rows are a list under one of the names in `ROWS` whose first entry is an object (or a list, after
         `columns`, as pandas writes it with orient="split").
@@ -55,7 +55,7 @@ class Window:
             return
         while True:
             if self.peek() != '"':
-                self._refuse(f"{self.peek()!r} stands where a field's name should")
+                self._refuse(f"{self.peek()!r} found where a field's name is expected")
             name = str(self.value())
             self._expect(":")
             if name in ROWS and self._holds_rows(gathered):
@@ -66,20 +66,20 @@ class Window:
                 return
 
     def value(self) -> object:
-        """The value that comes next."""
+        """The next value."""
         self.peek()
         while True:
             start = self._at
             try:
                 found, self._at = self._decode(self._buffer, start)
             except (ValueError, RecursionError) as exc:
-                # the window may end inside the value: a wider one decides
+                # the buffer may end inside the value: read more
                 if len(self._buffer) - start > MAX_VALUE_CHARS or not self._widen():
                     self._refuse(str(exc))
             else:
                 if self._at < len(self._buffer) or isinstance(found, str | dict | list):
                     return found
-                # a number may go on behind the window's end
+                # a number may continue after the buffer's end
                 end, self._at = self._at - start, start
                 if not self._widen():
                     self._at = end
@@ -96,30 +96,30 @@ class Window:
                 return ""
 
     def end(self, what: str) -> None:
-        """Refuse anything that follows."""
+        """Reject anything that follows."""
         if self.peek():
-            self._refuse(f"something follows the end of the {what}")
+            self._refuse(f"unexpected text after the end of the {what}")
 
     def _holds_rows(self, gathered: dict[str, object]) -> bool:
         if self.peek() != "[":
             return False
         self._at += 1
         first = self.peek()
-        # `peek` may have moved the window on: the bracket is put back in front of what follows
+        # `peek` may have advanced the buffer: put the bracket back in front
         self._buffer, self._at = "[" + self._buffer[self._at :], 0
         return first == "{" or (first == "[" and isinstance(gathered.get("columns"), list))
 
     def _expect(self, wanted: str) -> str:
-        """Step over the next character that is not blank, one of `wanted`. Returns it."""
+        """Consume the next character that is not blank, one of `wanted`. Returns it."""
         found = self.peek()
         if not found or found not in wanted:
-            problem = f"{found!r} stands" if found else "the file ends"
-            self._refuse(f"{problem} where {' or '.join(wanted)} should")
+            problem = f"found {found!r}" if found else "the file ends"
+            self._refuse(f"{problem} where {' or '.join(wanted)} is expected")
         self._at += 1
         return found
 
     def _widen(self) -> bool:
-        """Read on, at least doubling what is not yet read over. False at the end of the file."""
+        """Read more, at least doubling the unread part. False at the end of the file."""
         rest, more, raw = self._buffer[self._at :], "", b"."
         while raw and not more:  # a chunk may end inside a character and give none
             raw = self._file.read(max(CHUNK, len(rest)))
@@ -138,7 +138,7 @@ class Window:
 
 
 def not_utf8(exc: UnicodeDecodeError) -> str:
-    """What is wrong, and how to convert the file."""
+    """The problem, and how to convert the file."""
     byte = exc.object[exc.start]
     return (
         f"the text is not UTF-8 (byte 0x{byte:02x} at {exc.start}): convert the file first,"

@@ -1,4 +1,4 @@
-"""A file's bytes, decompressed and as UTF-8, whatever it was written in."""
+"""A file's bytes, decompressed and as UTF-8."""
 
 import bz2
 import codecs
@@ -24,18 +24,18 @@ _ZSTD_CHUNK = 1 << 10
 
 
 def reads_once(path: Path) -> bool:
-    """Whether what is read is gone: standard input, a pipe, a process substitution of the shell."""
+    """Whether the file can be read only once: standard input, a pipe, a process substitution of the shell."""
     return path == STDIN or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 def display_name(path: Path) -> str:
-    """How messages name the file."""
+    """The file's name in messages."""
     return "standard input" if path == STDIN else str(path)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator["Bytes"]:
-    """The file's bytes, decompressed if need be (gzip, bzip2, xz, zstd, lz4, known by their first bytes).
+    """The file's bytes, decompressed if necessary (gzip, bzip2, xz, zstd, lz4, known by their first bytes).
 
     Standard input is left open.
     """
@@ -80,7 +80,7 @@ def _encoding(head: bytes) -> tuple[str, int]:
 
 
 class _Zstd(io.RawIOBase):
-    """Decompresses frames one after the other, and notices when the last one is cut short."""
+    """Decompresses frames one after the other, and detects a truncated last one."""
 
     def __init__(self, file: "Bytes") -> None:
         self._file = file
@@ -147,7 +147,7 @@ DAMAGED: tuple[type[Exception], ...] = (
     zlib.error,
     zstandard.ZstdError,
 )
-"""What reading a damaged file raises."""
+"""Exceptions that reading a damaged file raises."""
 _MARKS: Mapping[bytes, str] = MappingProxyType(
     {
         # the longer marks first: UTF-32's begins with UTF-16's

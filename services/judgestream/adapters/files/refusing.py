@@ -1,4 +1,4 @@
-"""Files that hold no records we read, known by their first bytes, and how to convert each."""
+"""File types that are not supported, by their first bytes, and how to convert each."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -48,7 +48,8 @@ TAR_MAGIC, TAR_OFFSET = b"ustar", 257
 
 
 def foreign(head: bytes) -> str | None:
-    """What the file is and how to convert it; None when it may be one of ours. `head`: 512 bytes or all."""
+    """The type of an unsupported file and how to convert it; else None. `head`: the first 512 bytes or
+    all."""
     bare = head.lstrip()
     for magic, (what, how) in KNOWN.items():
         if head.startswith(magic) or (magic[:1] == b"<" and bare.startswith(magic)):

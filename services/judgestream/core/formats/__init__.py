@@ -2,7 +2,7 @@
 
 A new format is a file with its converter and a row in `FORMATS`. The first record of a file decides its
 format, and the first row that recognises it wins: a row stands above those whose fields it includes. Our own
-schema is a row, too, added by whoever may import the protobuf contracts (`contracts.request_format`).
+schema is a row as well, added where importing the protobuf contracts (`contracts.request_format`).
 """
 
 from collections.abc import Mapping

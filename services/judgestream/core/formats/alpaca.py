@@ -83,9 +83,9 @@ class AlpacaEval:
         if part == PROMPTS.name:
             prompt = fields.text("instruction"), fields.text("baseline_output")
             if self._prompts.setdefault(number, prompt) != prompt:
-                fields.reject("prompt_id", "comes twice: give every prompt an id of its own")
+                fields.reject("prompt_id", "is not unique: give every prompt a unique id")
             return
-        fields.text("output"), fields.optional_number("preference")  # refused now, not at the end
+        fields.text("output"), fields.optional_number("preference")  # reject early, not at the end
         self._outputs.append(fields)
 
     def outcomes(self) -> Iterator[Found]:

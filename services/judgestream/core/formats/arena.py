@@ -32,8 +32,8 @@ def convert_table(fields: Fields) -> Draft:
     said = [
         [
             turn
-            for asked, told in zip(prompts, one, strict=True)
-            for turn in (Turn(role=USER, text=asked), Turn(role=ASSISTANT, text=told))
+            for prompt, reply in zip(prompts, one, strict=True)
+            for turn in (Turn(role=USER, text=prompt), Turn(role=ASSISTANT, text=reply))
         ]
         for one in answers
         if len(one) == len(prompts)

@@ -1,4 +1,4 @@
-"""What a format is: how to recognise its records, and how to make them into requests with their labels."""
+"""Formats: how to recognise their records and convert them into requests with labels."""
 
 import hashlib
 import json
@@ -41,9 +41,9 @@ class Review:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grade:
-    """What one annotator thinks of one answer alone. Two grades of the same annotator make a label.
+    """One annotator's grade of a single answer. Two grades of the same annotator make a label.
 
-    equal_ties   whether two equal grades are published as a tie; else they are no label
+    equal_ties   whether two equal grades are published as a tie; else they are not a label
     """
 
     annotator: str
@@ -53,7 +53,7 @@ class Grade:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
-    """What a converter finds in one record.
+    """The content of one record, as a converter found it.
 
     name           the request's id before any prefix
     votes          the annotators' answers, as the file has them
@@ -85,17 +85,17 @@ class Draft:
 
 
 Found = Draft | Label | InvalidRecord
-"""What a record gives: something to judge, a label, or why neither (as a rule `SetAside`)."""
+"""The result of a record: a request, a label, or the reason for neither (usually `SetAside`)."""
 
 
 class Join(Protocol[T_co]):
-    """What needs records of several files. `part` is the name of the kind of file."""
+    """A join of records from several files. `part` is the name of the kind of file."""
 
     def add(self, part: str, fields: Fields) -> None:
         """Take one record. Raises InvalidRecord."""
 
     def outcomes(self) -> Iterator[T_co]:
-        """What all records together give. Called once, after the last file."""
+        """The results of all records. Called once, after the last file."""
 
 
 # no slots: Python 3.11 cannot call an alias of a frozen generic class that has them
@@ -125,7 +125,7 @@ class Format(Generic[T]):
         return named and self.when(values)
 
     def found(self, fields: Fields) -> Iterator[T]:
-        """What the record gives by itself. Raises InvalidRecord."""
+        """The results of the record by itself. Raises InvalidRecord."""
         if self.convert is not None:
             yield self.convert(fields)
         elif self.spread is not None:
@@ -159,7 +159,7 @@ def finish(
 ) -> Converted:
     """The draft as a request and its labels, under the id `prefix + draft.name`.
 
-    A label's id is a digest of its request and annotator, so that a file sent twice replaces its labels.
+    A label's id is a digest of its request and annotator, so that sending a file twice replaces its labels.
     `reference_use` overrides the draft's own; labels that were given under another use are left out.
     """
     request_id = prefix + draft.name
@@ -194,8 +194,8 @@ def finish(
 def valid_votes(draft: Draft, use: ReferenceUse) -> tuple[tuple[Vote, ...], tuple[NoLabel, ...]]:
     """The votes that are labels of this request when its reference is used so, and why the others are not.
 
-    A vote names one of the candidates; of two equal answers none can win; a vote given in sight of the
-    reference says nothing of a judgement without it, and the other way round.
+    A vote must name one of the candidates; of two equal answers none can win; a vote given with the reference
+    does not apply to a judgement without it, and vice versa.
     """
     kept: list[Vote] = []
     lost: list[NoLabel] = []

@@ -146,7 +146,7 @@ def dialogue(text: str) -> list[Turn] | None:
 
 
 def numbered(texts: Sequence[str]) -> str:
-    """What was said in several turns of a conversation, in one text; one turn alone is its text."""
+    """Several turns of a conversation as one text; a single turn is its own text."""
     if len(texts) == 1:
         return texts[0]
     return "\n\n".join(f"Turn {k}:\n{text}" for k, text in enumerate(texts, start=1))
@@ -158,14 +158,14 @@ def compared(
     """Two conversations that begin alike, as the question and the two answers.
 
     The question is what both begin with, up to the last message that is not an assistant's; the answers
-    are what follows. Where the user goes on, and says the same in both, question and answers are numbered
-    by turn.
+    are what follows. Where the user continues with the same messages in both, question and answers are
+    numbered by turn.
 
     Args:
-        opening: so many messages are known to be the question's.
+        opening: number of messages that are known to belong to the question.
 
     Raises:
-        SetAside: nothing in common, an answer is missing, or the user goes on differently.
+        SetAside: nothing in common, an answer is missing, or the user continues differently.
     """
     shared = opening
     while shared < min(len(first), len(second)) and first[shared] == second[shared]:
@@ -179,7 +179,7 @@ def compared(
     question, answers = first[:shared], (first[shared:], second[shared:])
     users = [[turn.text for turn in rest if turn.role == USER] for rest in answers]
     if users[0] != users[1]:
-        problem = "the user goes on differently in the two conversations"
+        problem = "the user continues differently in the two conversations"
         fields.set_aside(Aside.USER_IN_ANSWER, name, problem)
     replies = [_replies(rest) for rest in answers]
     if not all(all(one) for one in replies):
@@ -192,7 +192,7 @@ def compared(
 
 
 def transcript_of_reply(reply: Sequence[Turn]) -> str:
-    """What an assistant did between two messages of the user."""
+    """The assistant's turns between two messages of the user."""
     if all(turn.role == ASSISTANT for turn in reply):
         return "\n\n".join(turn.text for turn in reply)
     return transcript(reply)

@@ -28,7 +28,7 @@ class SetAside(InvalidRecord):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """Where a record stands. `number` counts from 1: lines of a JSONL file, entries of a JSON array."""
+    """The place of a record. `number` counts from 1: lines of a JSONL file, entries of a JSON array."""
 
     file: str
     number: int

@@ -1,4 +1,4 @@
-"""Answers to the same question, each from a record of its own, as pairs."""
+"""Pairs of answers to the same question from separate records."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ QUESTION = "question"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answered:
-    """One answer, where it stands, and what it is joined by."""
+    """One answer with its place and its join key."""
 
     draft: Draft
     place: Place

@@ -26,7 +26,7 @@ _SAID = re.compile(r"(?:\A|\n\n)### (User|Assistant [AB]|Reference answer):\n")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judged:
-    """What a judge was shown. Of two turns, every text is numbered by turn."""
+    """The texts of a judge's prompt. With two turns, every text is numbered by turn."""
 
     question: str
     answers: tuple[str, ...]
@@ -34,7 +34,7 @@ class Judged:
 
 
 def judged(prompt: str, answers: int) -> Judged | None:
-    """The texts of a prompt with so many answers; None when it is of no known form, or when a marker
+    """The texts of a prompt with this number of answers; None for an unknown form, or when a marker
     inside an answer leaves the borders open."""
     talks = list(_TALK.finditer(prompt))
     return _conversations(talks, answers) if talks else _single_turn(prompt, answers)
@@ -61,13 +61,13 @@ def _conversations(talks: Sequence[re.Match[str]], answers: int) -> Judged | Non
         return None
     return Judged(
         question=numbered(questions),
-        answers=tuple(numbered(told) for _, told in texts),
+        answers=tuple(numbered(replies) for _, replies in texts),
         reference=numbered(references[0][1]) if references else None,
     )
 
 
 def _turns(text: str) -> tuple[list[str], list[str]] | None:
-    """What the user asked and what was told, turn by turn."""
+    """The user's and the assistant's texts, turn by turn."""
     parts = _SAID.split(text)
     names, said = parts[1::2], parts[2::2]
     if not names or len(names) % 2 or any(n != "User" for n in names[::2]) or "User" in names[1::2]:

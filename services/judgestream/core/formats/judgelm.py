@@ -49,7 +49,7 @@ def convert(fields: Fields) -> Draft:
 def votes_of(reviews: list[Review], *, decides_without: bool = False) -> tuple[Vote, ...]:
     """The winner by the higher score; equal scores tie. Scores that are missing or negative name none.
 
-    `decides_without`: there is no reference, so a judgement by one is none.
+    `decides_without`: there is no reference, so judgements with a reference are ignored.
     """
     votes = []
     for review in reviews:
@@ -104,7 +104,7 @@ JUDGELM = RequestFormat(
     name="judgelm",
     summary="JudgeLM-100K rows: two answers, and as labels `score`, or `score_w_reference` where the"
     " reference is shown",
-    # fewer than it takes, so that a record lacking an answer is told so
+    # fewer than required, so that a record without an answer gets a specific error
     needs=(("question_body",),),
     convert=convert,
 )

@@ -23,9 +23,7 @@ def parsed(entries: Sequence[str]) -> Mapping[str, str]:
             raise ConfigurationError(f"--map {entry}: write FIELD=COLUMN, as in question=prompt")
         if target not in TARGETS and not target.startswith(METADATA):
             known = ", ".join((*TARGETS, f"{METADATA}NAME"))
-            raise ConfigurationError(
-                f"--map {entry}: there is no field {target!r}; there are: {known}"
-            )
+            raise ConfigurationError(f"--map {entry}: unknown field {target!r}: use one of {known}")
         if target in found:
             raise ConfigurationError(f"--map {entry}: {target} is mapped twice")
         found[target] = column

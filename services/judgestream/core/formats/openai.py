@@ -152,7 +152,7 @@ class Batch:
     def _outcome(self, name: str, replies: list[Fields]) -> Iterator[Found]:
         if name not in self._asked or name in self._twice:
             many = name in self._twice
-            problem = f"{name!r} stands for two requests" if many else "has no input row"
+            problem = f"{name!r} identifies two requests" if many else "has no input row"
             reason = Aside.AMBIGUOUS_ID if many else Aside.NO_QUESTION
             for fields in replies:
                 yield SetAside(f"{fields.place}: field custom_id: {problem}", reason)

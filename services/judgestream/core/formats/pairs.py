@@ -47,7 +47,7 @@ TARGETS = (
     "id", "question", "answer_a", "answer_b", "answer", "reference", "winner", "annotator",
     "system_a", "system_b", "system", "score",
 )  # fmt: skip
-"""What `--map` may fill, beside `metadata.NAME`."""
+"""Targets of `--map`, in addition to `metadata.NAME`."""
 
 
 def convert(fields: Fields) -> Draft:
@@ -130,7 +130,7 @@ def answer_text(fields: Fields, name: str) -> str:
         return fields.scalar_text(name)
     said: list[Turn] = turns(fields, name, messages)
     if any(turn.role == USER for turn in said):
-        fields.set_aside(Aside.USER_IN_ANSWER, name, "holds the user's messages, too")
+        fields.set_aside(Aside.USER_IN_ANSWER, name, "contains messages of the user")
     answers = [turn for turn in said if turn.role == ASSISTANT]
     return transcript_of_reply(answers or said)
 
@@ -155,7 +155,7 @@ def _optional_said(fields: Fields, names: tuple[str, ...]) -> str | None:
 
 
 def _metadata(fields: Fields) -> Mapping[str, str]:
-    """What `--map metadata.NAME=COLUMN` has put there."""
+    """The metadata from `--map metadata.NAME=COLUMN`."""
     value = fields.values.get("metadata")
     return {} if not isinstance(value, dict) else metadata_texts(value)
 

@@ -12,14 +12,14 @@ class Aside(StrEnum):
 
     PROMPT_DIFFERS = "prompt_differs"  # the prompt is not the opening of its conversations
     NO_PROMPT = "no_prompt"  # nothing says where the question ends and the answers begin
-    USER_IN_ANSWER = "user_in_answer"  # the answers go on over several turns of the user
+    USER_IN_ANSWER = "user_in_answer"  # the answers span several turns of the user
     NO_ANSWER = "no_answer"  # a reply without text, a failed call, or no answer at all
     NOT_TEXT = "not_text"  # an image, a sound, a file
     NO_REFERENCE = "no_reference"  # one answer alone, and no reference answer to judge it by
     NO_PARTNER = "no_partner"  # a join found no other answer to the same question
     NO_QUESTION = "no_question"  # answers or judgements whose question no file has
     NO_TEXTS = "no_texts"  # judgements whose answers no file has
-    AMBIGUOUS_ID = "ambiguous_id"  # the id that a join needs stands for two different things
+    AMBIGUOUS_ID = "ambiguous_id"  # the id that a join needs identifies two different things
     QUESTIONS_DIFFER = "questions_differ"  # joined by an id, but the questions are not the same
     REPEATED = "repeated"  # an earlier row of the same run has the same id and content
     NOT_A_COMPARISON = "not_a_comparison"  # a known kind of row that holds no answers to compare

@@ -1,4 +1,4 @@
-"""Published sets with a form of their own: one row of the table each."""
+"""Published sets, each with its own format: one row of the table each."""
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations

@@ -27,13 +27,13 @@ SCORES = (
     ("chosen_avg_rating", "rejected_avg_rating"),
 )
 ECHO_WORDS = 3
-"""Both answers that begin with a prompt of so many words hold a copy of it."""
+"""If both answers begin with a prompt of at least this many words, they contain a copy of it."""
 
 
 def convert(fields: Fields) -> Draft:
     """The label says that the chosen answer wins, unless the row's scores name no winner or the other one.
 
-    Which answer stands first is decided by a digest of the id, not by chance: half of the rows have the
+    Which answer comes first is decided by a digest of the id, not by chance: half of the rows have the
     chosen one second, the same ones every time, so the order gives nothing away. The candidate ids are
     `chosen` and `rejected`; the judge is never shown an id.
 
@@ -74,7 +74,7 @@ def chosen_second(name: str) -> bool:
 
 
 def _contradicted(fields: Fields) -> NoLabel | None:
-    """Why the row's scores do not say what its names say; None when they do, or there are none."""
+    """Why the row's scores contradict its field names; None if they agree or are missing."""
     for better, worse in SCORES:
         if better in fields.values and fields.filled(better) and fields.filled(worse):
             high, low = fields.number(better), fields.number(worse)
@@ -131,7 +131,7 @@ def _text_prompt(
 def _answers_only(
     fields: Fields, name: str, opening: list[Turn], first: list[Turn], second: list[Turn]
 ) -> tuple[str, str, str]:
-    """Messages that hold the answers alone, under a prompt of their own."""
+    """Messages that hold the answers alone, with a separate prompt."""
     if any(turn.role in (USER, SYSTEM) for turn in (first[0], second[0])):
         problem = "is not what the conversations in `chosen` and `rejected` open with"
         fields.set_aside(Aside.PROMPT_DIFFERS, name, problem)
@@ -157,14 +157,14 @@ def _texts(fields: Fields, name: str | None, chosen: str, rejected: str) -> tupl
 
 
 def prompt_text(fields: Fields, name: str) -> str:
-    """The prompt; an instruction with an `input` beside it has that on a paragraph of its own."""
+    """The prompt; an `input` follows the instruction in a separate paragraph."""
     text = fields.text(name)
     extra = fields.optional_text("input") if name == "instruction" else None
     return f"{text}\n\n{extra}" if (extra or "").strip() else text
 
 
 def dialogue_prompt(text: str) -> list[Turn] | None:
-    """The turns of a prompt in hh-rlhf's form that ends with "Assistant:", where the answer goes on."""
+    """The turns of a prompt in hh-rlhf's form that ends with "Assistant:", where the answer continues."""
     said = dialogue(text)
     if said is None or said[-1] != Turn(role=ASSISTANT, text=""):
         return None
@@ -181,7 +181,7 @@ def _without_echo(prompt: str, chosen: str, rejected: str) -> tuple[str, str]:
 
 
 def _system(fields: Fields) -> list[Turn]:
-    """The system prompt that a row has in a field of its own."""
+    """The system prompt from its own field of the row."""
     for name in ("system", "system_prompt"):
         if fields.filled(name) and isinstance(fields.values[name], str):
             return [Turn(role=SYSTEM, text=fields.text(name))]

@@ -1,4 +1,4 @@
-"""The parts of a probe: what it counts in a verdict, and the metrics made from sums of those counts."""
+"""Probes: counts of single verdicts, and metrics of their sums."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

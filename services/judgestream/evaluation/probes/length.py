@@ -31,7 +31,7 @@ LENGTH = Probe(
         MetricDefinition(
             name="length_preference",
             meaning="the longer answer wins, among winners over an answer of another length;"
-            " 0.5 is no preference",
+            " 0.5 means none",
             count=lambda c: c["longer_won"],
             n=lambda c: c["length_pairs"],
         ),
