@@ -175,6 +175,19 @@ def test_an_unreadable_item_is_in_no_measure_but_its_own() -> None:
     assert not any(math.isnan(one.low + one.high) for one in found.values())
 
 
+def test_items_that_were_never_read_in_both_orders_have_no_consistency() -> None:
+    rows = [replace(judged(1, 1), swapped=None), replace(judged(-1, -1), straight=None)]
+    assert [row.lean for row in rows] == [None, None]
+    with pytest.raises(ValueError, match="both orders"):
+        estimates(rows)
+
+
+def test_items_of_one_question_show_nothing_about_other_questions() -> None:
+    rows = [replace(judged(1, 1 if k else -1), cluster="the same") for k in range(10)]
+    found = estimates(rows)["accuracy"]
+    assert (found.share, found.low, found.high) == (0.9, 0.0, 1.0)
+
+
 def test_nothing_readable_is_an_error_and_no_figure() -> None:
     with pytest.raises(ValueError, match="none of 2 items could be read"):
         figures([judged(1, None), judged(0, None)])

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from judgestream.evaluation.calibration import calibration
+from judgestream.evaluation.calibration import Calibration, calibration
 from judgestream.evaluation.clusters import Mean, clustered_share
 from judgestream.evaluation.confusion_figures import macro_figures
 from judgestream.evaluation.delta import Figure
@@ -46,16 +46,16 @@ def estimates(outcomes: Sequence[PairOutcome]) -> dict[str, Estimate]:
     Raises:
         ValueError: no item has a verdict, or none was read in both orders.
     """
+    # the published estimate is biased upward; the interval is that of the true error
+    error = _calibration(outcomes)
     read = [outcome for outcome in outcomes if outcome.verdict is not None]
-    if not read:
-        raise ValueError(f"none of {len(outcomes)} items could be read")
     clusters = _clusters(read)
     macro = macro_figures([(one.truth, one.verdict) for one in read], clusters)
     found = {
         "accuracy": _estimate(clustered_share([one.right for one in read], clusters)),
         **{name: _estimate(figure) for name, figure in macro.items()},
         **_position_estimates(read),
-        "ece": _calibration_error(read),
+        "ece": _between(error.ece, error.interval),
         "unscored": _estimate(
             clustered_share([one.verdict is None for one in outcomes], _clusters(outcomes))
         ),
@@ -64,18 +64,20 @@ def estimates(outcomes: Sequence[PairOutcome]) -> dict[str, Estimate]:
 
 
 def ece_if_calibrated(outcomes: Sequence[PairOutcome]) -> float:
-    """The mean calibration error that a perfectly calibrated judge with these confidences shows."""
+    """The mean calibration error that a perfectly calibrated judge with these confidences shows.
+
+    Raises:
+        ValueError: no item has a verdict.
+    """
+    return _calibration(outcomes).if_calibrated
+
+
+def _calibration(outcomes: Sequence[PairOutcome]) -> Calibration:
     read = [outcome for outcome in outcomes if outcome.verdict is not None]
     result = calibration([one.confidence for one in read], [one.right for one in read])
-    return 0.0 if result is None else result.if_calibrated
-
-
-def _calibration_error(read: Sequence[PairOutcome]) -> Estimate:
-    """The published estimate, which is biased upward, with the interval of the true error."""
-    result = calibration([one.confidence for one in read], [one.right for one in read])
     if result is None:
-        raise ValueError("no item could be read")
-    return _between(result.ece, result.interval)
+        raise ValueError(f"none of {len(outcomes)} items could be read")
+    return result
 
 
 def _position_estimates(read: Sequence[PairOutcome]) -> Mapping[str, Estimate]:
@@ -92,9 +94,12 @@ def _clusters(outcomes: Sequence[PairOutcome]) -> list[Hashable]:
 
 
 def _estimate(of: Mean | Figure | None) -> Estimate:
-    if of is None:
-        raise ValueError("no item could be read")
-    return _between(of.value or 0.0, of.interval)
+    """0 for an undefined measure, such as the precision of no class."""
+    return (
+        Estimate(share=0.0, low=0.0, high=1.0)
+        if of is None
+        else _between(of.value or 0.0, of.interval)
+    )
 
 
 def _between(value: float, interval: Interval | None) -> Estimate:
