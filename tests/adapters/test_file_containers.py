@@ -48,7 +48,9 @@ def table(rows: Sequence[Mapping[str, object]], delimiter: str, end: str = "\n")
     [gzip.compress, bz2.compress, lzma.compress, zstandard.compress, lz4.frame.compress],
     ids=["gzip", "bzip2", "xz", "zstd", "lz4"],
 )
-def test_every_compression_is_read_and_a_cut_file_is_told(tmp_path: Path, pack: object) -> None:
+def test_every_compression_is_read_and_a_truncated_file_is_reported(
+    tmp_path: Path, pack: object
+) -> None:
     packed = pack(LINES.encode())  # type: ignore[operator]
     assert read(tmp_path, packed) == ROWS
     with pytest.raises((ConfigurationError, InvalidRecord), match="cannot be read|not JSON"):
@@ -198,7 +200,7 @@ def test_any_record_comes_back_from_lines_and_arrays(
     assert read(folder, (json.dumps(record, indent=1) + "\n") * 2) == [record] * 2
 
 
-def test_bad_records_are_told_one_by_one_and_the_others_are_read(tmp_path: Path) -> None:
+def test_bad_records_are_reported_one_by_one_and_the_others_are_read(tmp_path: Path) -> None:
     path = tmp_path / "rows"
     lines = ['{"a": 1}', "{oops", "[1]", '{"a": 2}', "null", '"x"', '{"a": 3}']
     path.write_text("\n".join(lines))
@@ -288,7 +290,7 @@ def write_columnar(path: Path, rows: list[dict[str, object]]) -> None:
         writer.write_table(data)
 
 
-def test_a_folder_stands_for_its_data_files(tmp_path: Path) -> None:
+def test_a_folder_gives_its_data_files(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for name in ("data/train-0.jsonl", "data/test.csv.gz", "README.md", "load.py", ".hidden.jsonl"):
         (tmp_path / name).write_text("{}")

@@ -40,7 +40,7 @@ def test_a_window_of_any_width_gives_the_same_entries(
         ('[{"a": ' * 5000, "not JSON"),
     ],
 )
-def test_a_broken_array_is_refused_with_what_was_found(
+def test_a_malformed_array_is_rejected_with_the_unexpected_text(
     tmp_path: Path, text: str | bytes, message: str
 ) -> None:
     with pytest.raises(InvalidRecord, match=message):

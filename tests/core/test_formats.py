@@ -48,7 +48,7 @@ def test_every_format_recognises_its_own_row_and_no_other(name: str) -> None:
     assert detect(ROWS[name], FORMATS) is FORMATS[name]
 
 
-def test_a_row_of_no_format_is_not_guessed() -> None:
+def test_the_format_of_an_unknown_row_is_not_guessed() -> None:
     assert detect({"text": "a completion"}, FORMATS) is None
 
 
@@ -60,7 +60,9 @@ def test_a_missing_field_is_named_with_file_and_line(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GIVING)
-def test_the_same_row_always_gets_the_same_ids_and_a_prefix_moves_its_labels_too(name: str) -> None:
+def test_the_same_row_always_gets_the_same_ids_and_a_prefix_applies_to_its_labels(
+    name: str,
+) -> None:
     first, again, moved = (convert(name, ROWS[name], prefix) for prefix in ("", "", "run2-"))
     assert first == again
     assert moved.request.request_id == f"run2-{first.request.request_id}"
@@ -90,7 +92,9 @@ class TestJudgelm:
     @pytest.mark.parametrize(
         "score", [[{"bleu": 1.0}, {"bleu": 2.0}], [-1, -1], [float("nan"), 2], None]
     )
-    def test_generation_statistics_and_unread_teachers_are_no_labels(self, score: object) -> None:
+    def test_generation_statistics_and_unreadable_teachers_give_no_labels(
+        self, score: object
+    ) -> None:
         assert convert("judgelm", JUDGELM | {"score": score}).labels == ()
 
     @pytest.mark.parametrize(
@@ -142,7 +146,7 @@ class TestPandalm:
 
 
 class TestTrl:
-    def test_the_label_says_that_chosen_wins_wherever_it_stands(self) -> None:
+    def test_chosen_wins_in_either_position(self) -> None:
         request, (label,) = (done := convert("trl", TRL)).request, done.labels
         texts = {c.id: c.text for c in request.candidates}
         assert texts == {"chosen": "Good day.", "rejected": "What."}

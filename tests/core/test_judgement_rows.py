@@ -54,7 +54,7 @@ def test_arenas_words_for_the_winner(word: object, winner: str) -> None:
         (1.5, NoLabel.UNKNOWN_WINNER),
     ],
 )
-def test_a_word_that_names_no_winner_gives_no_label(word: object, reason: NoLabel) -> None:
+def test_an_unknown_winner_word_gives_no_label(word: object, reason: NoLabel) -> None:
     assert winners("arena", {"winner": word}) == ([], [reason])
     assert winners("pairs", {"winner": word}) == ([], [reason])
 
@@ -183,6 +183,6 @@ def test_only_a_right_and_a_wrong_solution_make_a_label() -> None:
     assert winners("gsm8k", {"6b": right, "175b": again}) == ([], [NoLabel.EQUAL_SCORES])
 
 
-def test_a_perturbation_is_metadata_and_no_label() -> None:
+def test_a_perturbation_is_metadata_and_not_a_label() -> None:
     done = convert("judgement-bias", ROWS["judgement-bias"])
     assert (done.labels, done.request.metadata) == ((), {"perturb_1": "gender"})

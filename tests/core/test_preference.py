@@ -21,7 +21,7 @@ def test_the_winners_id_gives_the_preference_back(preference: Preference) -> Non
     assert Preference.of_winner(preference.winner(("x", "y")), ("x", "y")) is preference
 
 
-def test_an_id_of_another_candidate_is_no_preference() -> None:
+def test_an_unknown_candidate_id_is_not_a_preference() -> None:
     assert Preference.of_winner("z", ("x", "y")) is None
 
 

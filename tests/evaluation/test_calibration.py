@@ -42,7 +42,7 @@ def test_bins_have_their_lower_edge() -> None:
     ]
 
 
-def test_nothing_has_no_calibration_and_nonsense_is_refused() -> None:
+def test_calibration_of_nothing_is_none_and_invalid_confidences_are_rejected() -> None:
     assert calibration([], []) is None
     for confidence in (-0.1, 1.1, float("nan")):
         with pytest.raises(ValueError, match="between 0 and 1"):
@@ -55,7 +55,7 @@ def test_nothing_has_no_calibration_and_nonsense_is_refused() -> None:
 @pytest.mark.parametrize(
     ("n", "least", "most"), [(50, 0.08, 0.13), (100, 0.06, 0.09), (1000, 0.02, 0.03)]
 )
-def test_a_calibrated_judge_shows_an_error_that_is_told_beside_it(
+def test_the_error_of_a_calibrated_judge_is_reported_beside_the_estimate(
     n: int, least: float, most: float
 ) -> None:
     draw = np.random.default_rng(n)

@@ -57,7 +57,7 @@ def test_one_prompt_shows_nothing_of_how_prompts_vary() -> None:
     assert (found.clusters, found.interval) == (1, None)
 
 
-def test_nothing_has_no_mean_and_what_is_out_of_bounds_is_refused() -> None:
+def test_the_mean_of_nothing_is_none_and_values_out_of_bounds_are_rejected() -> None:
     assert clustered_mean([]) is None
     for value in (-0.1, 1.1, float("nan")):
         with pytest.raises(ValueError, match="outside"):

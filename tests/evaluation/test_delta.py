@@ -100,7 +100,7 @@ def test_a_rare_class_widens_the_interval() -> None:
     assert few > 3 * without
 
 
-def test_what_has_no_value_has_no_interval() -> None:
+def test_an_undefined_figure_has_no_interval() -> None:
     assert figure(cohen_kappa, [(1, 1)] * 5).interval is None  # chance explains it
     assert figure(lambda t: macro(t).f1, []).value is None
     alone = figure(lambda t: macro(t).f1, [(1, 1), (1, -1)], ["q", "q"])

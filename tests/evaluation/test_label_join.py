@@ -89,7 +89,7 @@ def test_without_labels_there_are_no_rates() -> None:
     assert {one.interval for one in found.figures.values()} == {None}
 
 
-def test_labels_that_say_nothing_or_two_things_are_no_number() -> None:
+def test_empty_and_contradictory_labels_are_not_preferences() -> None:
     """statistics.md 2.4: verdicts tie and A; labels {"", tie false} and {A, tie true}."""
     ballots = Ballots([label("q1", "h", "", tie=False), label("q2", "h", "a", tie=True)])
     found = join("r", [judged("q1", 0), judged("q2", 1)], ballots)
@@ -263,7 +263,7 @@ class TestJudged:
         assert (one.outcome, one.chances) == (1, {})
         assert join("r", [one], Ballots([label("r1", "h", "a")])).calibration is None
 
-    def test_a_draw_and_a_winner_with_the_lower_score_are_told(self) -> None:
+    def test_a_draw_and_a_winner_with_the_lower_score_are_marked(self) -> None:
         draw = replace(scored(), winner="", tie=True, p_win=0.5, p_tie=0.0, p_lose=0.5)
         assert of(draw).drawn
         scores = tuple(CandidateScore(candidate_id=i, score=s) for i, s in (("a", 6.9), ("b", 9.3)))

@@ -64,7 +64,7 @@ def test_a_label_is_a_preference_or_says_why_not(one: Label, expected: int | Lab
 
 
 @pytest.mark.parametrize(("one", "expected"), PREFERENCES)
-def test_what_is_wrong_without_looking_at_the_candidates(
+def test_faults_that_do_not_depend_on_the_candidates(
     one: Label, expected: int | LabelFault
 ) -> None:
     alone = isinstance(expected, LabelFault) and expected is not LabelFault.UNKNOWN_WINNER
@@ -72,7 +72,7 @@ def test_what_is_wrong_without_looking_at_the_candidates(
 
 
 @pytest.mark.parametrize("candidates", [(), ("a",), ("a", "b", "c")])
-def test_of_what_is_not_a_pair_nobody_is_the_winner(candidates: tuple[str, ...]) -> None:
+def test_a_request_that_is_not_a_pair_has_no_winner(candidates: tuple[str, ...]) -> None:
     assert preference(label("a"), candidates) is LabelFault.UNKNOWN_WINNER
 
 
@@ -88,7 +88,7 @@ def test_faulty_labels_are_counted_by_reason_and_never_vote() -> None:
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_the_latest_label_of_an_annotator_counts_wherever_it_stands(order: tuple[int, ...]) -> None:
+def test_the_latest_label_of_an_annotator_counts_in_any_order(order: tuple[int, ...]) -> None:
     labels = [label("a", minutes=0), label("b", minutes=2), label("a", minutes=1)]
     ballots = Ballots(labels[k] for k in order)
     assert ballots.gold("q", ("a", "b")).side == -1
@@ -113,7 +113,7 @@ def test_a_redelivered_label_supersedes_nothing() -> None:
     assert ballots.invalid == {LabelFault.NO_CHOICE: 1}
 
 
-def test_a_later_faulty_label_takes_no_vote_away() -> None:
+def test_a_later_invalid_label_replaces_no_vote() -> None:
     ballots = Ballots([label("a"), label(minutes=1), label("b", tie=True, minutes=2)])
     assert ballots.gold("q", ("a", "b")).side == 1
 
@@ -149,7 +149,7 @@ def test_annotators_are_taken_by_name_or_by_kind(name: str, wanted: list[str], t
     assert (len(ballots), ballots.others) == (int(taken), set() if taken else {name})
 
 
-def test_the_labels_met_in_the_field_are_no_votes(shared_data: Path) -> None:
+def test_invalid_labels_seen_in_practice_are_not_votes(shared_data: Path) -> None:
     """One skipped, one that names a winner and calls it a tie: neither is a number."""
     case = shared_data.parent / "review" / "cases" / "c_labels_skipped.jsonl"
     if not case.is_file():

@@ -140,7 +140,7 @@ def test_the_interval_of_delta_bias_is_that_of_the_bias_worker(
     assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
 
 
-def test_no_interval_is_without_width_even_where_every_item_is_alike() -> None:
+def test_every_interval_has_width_even_if_all_items_are_alike() -> None:
     found = estimates([judged(1, 1)] * 50)
     assert found["accuracy"].low == pytest.approx(0.9287, abs=1e-4)  # Wilson, 50 of 50
     assert all(one.high > one.low for one in found.values())
@@ -156,7 +156,7 @@ def test_items_of_one_question_are_not_independent() -> None:
     assert together.high - together.low > 1.5 * (alone.high - alone.low)
 
 
-def test_the_calibration_error_of_a_calibrated_judge_is_told_as_what_chance_shows() -> None:
+def test_the_calibration_error_of_a_calibrated_judge_is_what_chance_gives() -> None:
     rng = random.Random(5)
     rows = []
     for _ in range(100):
@@ -168,7 +168,7 @@ def test_the_calibration_error_of_a_calibrated_judge_is_told_as_what_chance_show
     assert found.ece_if_calibrated > 0.04
 
 
-def test_an_unreadable_item_is_in_no_measure_but_its_own() -> None:
+def test_an_unreadable_item_counts_only_as_unscored() -> None:
     found = estimates([judged(1, 1), *[replace(judged(1, None), confidence=0.0)] * 5])
     assert found["accuracy"].share == 1.0
     assert found["unscored"].share == pytest.approx(5 / 6)
@@ -188,6 +188,6 @@ def test_items_of_one_question_show_nothing_about_other_questions() -> None:
     assert (found.share, found.low, found.high) == (0.9, 0.0, 1.0)
 
 
-def test_nothing_readable_is_an_error_and_no_figure() -> None:
+def test_items_without_a_readable_reply_are_an_error() -> None:
     with pytest.raises(ValueError, match="none of 2 items could be read"):
         figures([judged(1, None), judged(0, None)])

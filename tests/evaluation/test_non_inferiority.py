@@ -32,7 +32,7 @@ def test_the_bound_by_hand() -> None:
     assert found.design_effect == 1
 
 
-def test_no_discordant_item_is_no_certainty() -> None:
+def test_an_interval_without_discordant_items_has_width() -> None:
     found = compared(0, 0, 100)
     assert found.lower == pytest.approx(-1.6449 * sqrt(2 / 102 / 102), abs=1e-5)
     assert found.holds  # -.0228

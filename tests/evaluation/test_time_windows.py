@@ -145,7 +145,7 @@ def test_final_once_the_watermark_has_passed_the_allowance(
     assert is_final(NOON, watermark, 5 * MINUTE) is final
 
 
-def test_no_allowance_is_final_at_the_end_itself() -> None:
+def test_without_lateness_a_window_is_final_at_its_end() -> None:
     assert is_final(NOON, at(13), timedelta(0))
     assert not is_final(NOON, at(13) - TICK, timedelta(0))
 

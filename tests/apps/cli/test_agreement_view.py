@@ -128,7 +128,7 @@ def test_nothing_to_show_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     json.dumps(view.as_json(empty, Ballots()), allow_nan=False)
 
 
-def test_an_undefined_kappa_is_said() -> None:
+def test_an_undefined_kappa_is_remarked() -> None:
     one = Label(label_id="l", request_id="q1", annotator="h", labelled_at=NOON, winner="a")
     verdict = ScoredVerdict(
         request_id="q1", release="r", candidates=("a", "b"), outcome=Preference.FIRST
