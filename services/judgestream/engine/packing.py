@@ -51,7 +51,7 @@ class PackedBatch:
 def pack(
     prompts: Sequence[list[int]], *, budget: int, min_shared: int = MIN_SHARED, extra: int = 0
 ) -> list[PackedBatch]:
-    """Rows of at most `budget` tokens; a longer prompt gets a row of its own.
+    """Rows of at most `budget` tokens; a longer prompt gets its own row.
 
     extra  tokens that will be fed behind every prompt, counted against the budget
     """

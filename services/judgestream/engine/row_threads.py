@@ -1,4 +1,4 @@
-"""A thread pool for packed rows: on a CPU, every core runs a row of its own.
+"""A thread pool for packed rows: on a CPU, every core runs its own row.
 
 If each operation is split over the cores, they wait for each other some hundred times per row; with one row
 per core they wait once (4 M parameters, two cores: a tenth to a seventh faster, docs/design/engine.md). A

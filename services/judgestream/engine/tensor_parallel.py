@@ -304,7 +304,7 @@ def _rotated(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 def _compile(function: Callable[..., Any]) -> Any:
     """Compile the function, with room for its forms.
 
-    Each device and a single row need forms of their own: over eight devices more than torch's default of 8.
+    Each device and a single row need separate forms: with eight devices more than torch's default of 8.
     """
     torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
     return torch.compile(function)
