@@ -52,7 +52,7 @@ def test_zeros_stay_zeros() -> None:
     assert not linear(torch.zeros(2, 16), Float8.of(torch.zeros(16, 16))).any()
 
 
-def test_a_weight_that_cannot_be_multiplied_is_refused() -> None:
+def test_an_unsupported_weight_shape_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="does not support a weight of 24 x 16"):
         Float8.of(torch.zeros(24, 16))
 
@@ -80,7 +80,7 @@ def test_agreement_counts_verdicts_and_score_differences() -> None:
     assert check.share == pytest.approx(2 / 3)
 
 
-def test_an_unreadable_reply_is_a_verdict_of_its_own() -> None:
+def test_an_unreadable_reply_counts_as_a_different_verdict() -> None:
     prompts = [Prompt(text="", grammar=THREE)]
     unread, good = [cells({0: 0.1})], [cells({0: 1.0})]
     assert Float8Check.of(prompts, unread, unread).share == 1.0

@@ -1,4 +1,4 @@
-"""Alternatives of written tokens -> a joint distribution, whatever way a model cuts its numbers."""
+"""Joint distributions from the alternatives of generated tokens, however a model splits numbers."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def test_the_product_of_both_positions(tokens: list[Step]) -> None:
     assert sum(probs) == pytest.approx(1.0)
 
 
-def test_ten_may_come_digit_by_digit() -> None:
+def test_ten_may_be_split_into_digits() -> None:
     tokens = steps(
         ("1", {"1": 0.9, "9": 0.1}),
         ("0", {"0": 0.8, " ": 0.2}),
@@ -55,7 +55,7 @@ def test_one_is_one_where_no_zero_follows() -> None:
     assert cell(probs, 10, 5) == pytest.approx(0.1)
 
 
-def test_what_is_no_label_is_outside() -> None:
+def test_tokens_that_are_not_labels_are_outside_the_grammar() -> None:
     probs = joint(steps(("8", {"8": 0.6, "Answer": 0.4})), SINGLE)
     assert sum(probs) == pytest.approx(0.6)
 
@@ -70,11 +70,11 @@ def test_what_is_no_label_is_outside() -> None:
     ],
     ids=["nothing", "prose", "one score only", "second score on another line"],
 )
-def test_a_line_that_is_none_is_all_outside(tokens: list[Step]) -> None:
+def test_a_line_that_is_not_a_score_line_is_all_outside(tokens: list[Step]) -> None:
     assert sum(joint(tokens, PAIR)) == 0 and len(joint(tokens, PAIR)) == 100
 
 
-def test_the_second_score_behind_another_first_one_is_taken_from_there() -> None:
+def test_the_second_score_behind_another_first_one_is_read_there() -> None:
     """A judge that is sure of a tie and not of its height: the product would call half of it no tie."""
     written = steps(("9", {"9": 0.6, "2": 0.4}), (" ", {" ": 1.0}), ("9", {"9": 1.0}))
     assert others(written, "9 9", PAIR) == ["2"]
@@ -85,19 +85,19 @@ def test_the_second_score_behind_another_first_one_is_taken_from_there() -> None
     assert cell(joint(written, PAIR), 2, 9) == pytest.approx(0.4)
 
 
-def test_behind_one_it_turns_out_how_much_of_it_was_ten() -> None:
+def test_the_token_behind_one_shows_the_share_of_ten() -> None:
     written = steps(("9", {"9": 0.5, "1": 0.5}), (" ", {" ": 1.0}), ("2", {"2": 1.0}))
     probs = joint(written, PAIR, {"1": steps((" ", {" ": 0.2, "0": 0.8}), ("5", {"5": 1.0}))})
     assert cell(probs, 1, 5) == pytest.approx(0.1)
     assert cell(probs, 10, 2) == pytest.approx(0.4)
 
 
-def test_what_cannot_be_followed_behind_another_score_changes_nothing() -> None:
+def test_an_unreadable_continuation_behind_another_score_changes_nothing() -> None:
     written = steps(("9", {"9": 0.6, "2": 0.4}), (" ", {" ": 1.0}), ("9", {"9": 1.0}))
     assert joint(written, PAIR, {"2": steps(("\n", {"\n": 1.0}))}) == joint(written, PAIR)
 
 
-def test_unlikely_scores_and_single_ones_are_not_gone_on_behind() -> None:
+def test_nothing_is_continued_behind_unlikely_or_single_scores() -> None:
     sure = steps(("9", {"9": 0.99, "2": 0.01}), (" ", {" ": 1.0}), ("9", {"9": 1.0}))
     assert others(sure, "9 9", PAIR) == []
     assert others(steps(("9", {"9": 0.5, "2": 0.5})), "9", SINGLE) == []
@@ -117,7 +117,7 @@ def test_three_scores_have_a_distribution_each() -> None:
     assert len(certain("none", three)) == 30
 
 
-def test_text_alone_is_certain_of_itself() -> None:
+def test_without_log_probabilities_all_mass_is_on_the_text() -> None:
     assert cell(certain("8 7\nbecause", PAIR), 8, 7) == 1.0
     assert sum(certain("8.5 7", PAIR)) == 0  # no label of the grammar
     assert sum(certain("none of that", PAIR)) == 0

@@ -6,7 +6,7 @@ from judgestream.backends.request_schema import DEFAULT_GRAMMAR, prompts_of
 from judgestream.core.templates.base import Grammar
 
 
-def test_text_alone_asks_for_the_pair_scores() -> None:
+def test_text_alone_means_the_pair_scores() -> None:
     (prompt,) = prompts_of(["d\u00e9j\u00e0".encode()])
     assert (prompt.text, prompt.grammar, prompt.max_tokens) == (
         "d\u00e9j\u00e0",

@@ -38,7 +38,7 @@ def test_an_unknown_peak_gives_no_mfu(judge: Judge) -> None:
     assert peak_flops(judge.checkpoint.decoder, 2.5) == 2.5e12
 
 
-def test_a_gauge_is_there_from_its_first_value_on() -> None:
+def test_a_gauge_exists_from_its_first_value() -> None:
     made: dict[str, float] = {}
 
     class Family:

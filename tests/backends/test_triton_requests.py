@@ -95,7 +95,7 @@ def test_a_request_is_answered_when_its_own_rows_are_done() -> None:
     assert first.sent[0].tensors["text_output"].ravel().tolist() == [b"A", b"B"]
 
 
-def test_rows_that_nobody_waits_for_are_not_run() -> None:
+def test_rows_of_a_client_that_has_gone_are_not_run() -> None:
     journal: list[Request] = []
     gone, here = Request("a", journal=journal, gone=True), Request("b", journal=journal)
     ran: list[str] = []
@@ -111,7 +111,7 @@ def test_rows_that_nobody_waits_for_are_not_run() -> None:
     assert (gone.code, here.code) == ("CANCELLED", "ok")
 
 
-def test_a_batch_that_fails_is_tried_request_by_request() -> None:
+def test_a_failed_batch_is_retried_request_by_request() -> None:
     journal: list[Request] = []
     good, bad = Request("good", journal=journal), Request("bad", journal=journal)
 

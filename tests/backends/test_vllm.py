@@ -1,4 +1,4 @@
-"""Prompts through the vLLM judge, its engine replaying what vLLM really said."""
+"""Prompts through the vLLM judge, with an engine that replays real answers of vLLM."""
 
 import asyncio
 from collections.abc import Iterator
@@ -74,12 +74,12 @@ def test_an_error_stays_with_its_prompt(made: list[VllmJudge]) -> None:
     assert isinstance(good, Reply) and isinstance(bad, PromptTooLong)
 
 
-def test_a_prompt_longer_than_the_release_says_is_refused(made: list[VllmJudge]) -> None:
+def test_a_prompt_beyond_the_release_s_limit_is_refused(made: list[VllmJudge]) -> None:
     (found,) = read(made, prompts()[:1], settings=replace(SETTINGS, max_input_tokens=3))
     assert isinstance(found, PromptTooLong) and "holds 3 prompt tokens" in str(found)
 
 
-def test_an_engine_that_does_not_answer_in_time_may_do_so_later(made: list[VllmJudge]) -> None:
+def test_an_engine_that_misses_the_deadline_is_a_retryable_error(made: list[VllmJudge]) -> None:
     async def never(text: str, sampling: str) -> Answer:
         await asyncio.Event().wait()
         raise AssertionError
@@ -89,14 +89,14 @@ def test_an_engine_that_does_not_answer_in_time_may_do_so_later(made: list[VllmJ
     assert isinstance(found, JudgeDeadlineExceeded)
 
 
-def test_an_engine_that_is_away_may_come_back(made: list[VllmJudge]) -> None:
+def test_an_unavailable_engine_is_a_retryable_error(made: list[VllmJudge]) -> None:
     async def away(text: str, sampling: str) -> Answer:
         raise JudgeUnavailable("not loaded")
 
     assert isinstance(read(made, prompts()[:1], away)[0], JudgeUnavailable)
 
 
-def test_what_is_unexpected_is_raised(made: list[VllmJudge]) -> None:
+def test_an_unexpected_error_is_raised(made: list[VllmJudge]) -> None:
     async def broken(text: str, sampling: str) -> Answer:
         raise ZeroDivisionError
 
@@ -104,7 +104,7 @@ def test_what_is_unexpected_is_raised(made: list[VllmJudge]) -> None:
         read(made, prompts()[:1], broken)
 
 
-def test_no_more_requests_are_under_way_than_allowed(made: list[VllmJudge]) -> None:
+def test_concurrent_requests_are_limited(made: list[VllmJudge]) -> None:
     running: list[str] = []
     most = 0
 
@@ -120,14 +120,14 @@ def test_no_more_requests_are_under_way_than_allowed(made: list[VllmJudge]) -> N
     assert most == 3
 
 
-def test_what_nobody_wants_any_more_is_not_asked(made: list[VllmJudge]) -> None:
+def test_unwanted_prompts_are_not_sent(made: list[VllmJudge]) -> None:
     judge = VllmJudge(replay, SETTINGS)
     made.append(judge)
     found = dict(judge.stream(prompts()[:3], lambda at: at != 1))
     assert sorted(found) == [0, 2] and judge.work.prompts == 2
 
 
-def test_what_stands_in_front_of_every_prompt_is_sent(made: list[VllmJudge]) -> None:
+def test_the_start_of_every_prompt_is_sent(made: list[VllmJudge]) -> None:
     seen: list[str] = []
 
     async def watching(text: str, sampling: str) -> Answer:

@@ -1,4 +1,4 @@
-"""The vLLM backend's JSON -> scores: by hand, and from what vLLM really said, held against our own engine."""
+"""Scores from the vLLM backend's JSON: worked by hand, and from real answers, compared with our engine."""
 
 import json
 from math import exp
@@ -78,7 +78,7 @@ def test_a_reply_that_ends_with_its_line_has_no_explanation() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", b"null", b"{}", b"[{}]", b'[{"1": {}}]', b'["8"]'])
-def test_answers_without_logprobs_are_no_scores(raw: bytes) -> None:
+def test_answers_without_logprobs_are_errors(raw: bytes) -> None:
     if raw == b"{}":  # no token was written: a line that cannot be read, no fault of the backend
         assert sum(score_line(line(raw), PAIR).probs) == 0
         return
@@ -86,7 +86,7 @@ def test_answers_without_logprobs_are_no_scores(raw: bytes) -> None:
         score_line(line(raw), PAIR)
 
 
-def test_refusals_for_good_and_those_that_may_pass() -> None:
+def test_permanent_and_retryable_refusals_are_told_apart() -> None:
     assert refusal_text()
     assert isinstance(refusal(f"Error generating stream: {refusal_text()}"), PromptTooLong)
     text = "Error generating stream: 'NoneType' object has no attribute 'lora_name'"
@@ -108,7 +108,7 @@ def test_a_line_may_take_a_token_for_each_character() -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_softening_is_the_engine_s_own(temperature: float) -> None:
+def test_softening_equals_that_of_the_engine(temperature: float) -> None:
     probs = [0.5, 0.2, 0.1, 0.0]
     expected = soften(torch.tensor(probs, dtype=torch.float64), temperature).tolist()
     assert softened(probs, temperature) == pytest.approx(expected, abs=1e-9)
@@ -172,7 +172,7 @@ def test_vllm_and_our_engine_read_the_same_scores_from_one_checkpoint(own: list[
     assert readable >= 4
 
 
-def test_the_recording_is_what_is_asked_today() -> None:
+def test_the_recording_matches_the_present_requests() -> None:
     wanted: list[dict[str, Any]] = [one for one in answers() if one["logprobs"] != "null"]
     assert [one["text_input"] for one in wanted] == [prompt.text for prompt in prompts()]
     assert {one["sampling_parameters"] for one in wanted} == {line_sampling(PAIR, 20)}

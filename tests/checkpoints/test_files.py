@@ -1,4 +1,4 @@
-"""Names of a checkpoint's files stay inside its folder, and nothing but plain files is opened."""
+"""Names of a checkpoint's files stay inside its folder, and only plain files are opened."""
 
 import os
 import socket
@@ -34,12 +34,12 @@ BAD: list[object] = [
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_plain_relative_name_is_good(name: str) -> None:
+def test_a_plain_relative_name_is_valid(name: str) -> None:
     assert name_problem(name) == ""
 
 
 @pytest.mark.parametrize("name", BAD, ids=ascii)
-def test_every_other_name_has_its_problem(name: object) -> None:
+def test_every_other_name_is_invalid(name: object) -> None:
     assert name_problem(name)
     (told,) = name_problems([name])
     assert told.isascii() and told.isprintable() and len(told) < 160
@@ -56,11 +56,11 @@ def test_every_other_name_has_its_problem(name: object) -> None:
         ([f"n{k}" for k in range(5000)], "more than 4096 files"),
     ],
 )
-def test_names_that_a_file_system_could_confuse_are_told(names: list[str], told: str) -> None:
+def test_names_that_a_file_system_could_confuse_are_reported(names: list[str], told: str) -> None:
     assert told in name_problems(names)[0]
 
 
-def test_links_and_special_files_are_told_and_not_followed(tmp_path: Path) -> None:
+def test_links_and_special_files_are_reported_and_not_followed(tmp_path: Path) -> None:
     folder, private = tmp_path / "c", tmp_path / "private"
     (folder / "real").mkdir(parents=True)
     private.mkdir()

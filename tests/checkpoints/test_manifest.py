@@ -1,4 +1,4 @@
-"""The manifest: identity, completeness, and damage that names itself."""
+"""The manifest: identity, completeness, and errors that name the damaged file."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Every kernel of the ladder against the definition; rounds merged exactly; no row sees another."""
+"""Every kernel equals the definition, steps are merged exactly, and no row sees another."""
 
 import pytest
 import torch
@@ -61,7 +61,7 @@ def test_the_log_sum_exp_is_that_of_the_scores(name: str) -> None:
     torch.testing.assert_close(lse, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_queries_of_no_round_are_zero() -> None:
+def test_queries_of_no_step_are_zero() -> None:
     q, k, v = states()
     output, lse = attend(plain, q, k, v, (AttentionStep(queries=((5, 8),), keys=((0, 4),)),), 0.25)
     assert not output[:5].any() and not output[8:].any() and output[5:8].any()
@@ -72,7 +72,7 @@ def test_the_cpu_takes_its_own_kernel() -> None:
     assert choose(CPU, torch.float32, 4, 2, 16) == "cpu-segments"
 
 
-def test_a_wrong_kernel_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_kernel_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     def careless(
         q: Tensor, k: Tensor, v: Tensor, one: AttentionStep, scale: float
     ) -> tuple[Tensor, Tensor]:
@@ -119,7 +119,7 @@ SPANS = {
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("spans", SPANS.values(), ids=SPANS)
-def test_causal_rounds_equal_the_definition(name: str, spans: tuple[tuple[int, int], ...]) -> None:
+def test_causal_steps_equal_the_definition(name: str, spans: tuple[tuple[int, int], ...]) -> None:
     q, k, v = states(columns=700)
     one = AttentionStep(queries=spans, keys=spans, causal=True)
     found, expected = KERNELS[name](q, k, v, one, 0.25), plain(q, k, v, one, 0.25)
@@ -127,7 +127,7 @@ def test_causal_rounds_equal_the_definition(name: str, spans: tuple[tuple[int, i
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_full_rounds_equal_the_definition(name: str) -> None:
+def test_full_steps_equal_the_definition(name: str) -> None:
     """Two query spans share their keys; keys of 1, 128 and 290 columns; a query of one token."""
     q, k, v = states(columns=700)
     queries = ((0, 20), (20, 40), (40, 41), (41, 300), (300, 303), (303, 306))
@@ -138,7 +138,7 @@ def test_full_rounds_equal_the_definition(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_round_of_nothing_changes_nothing(name: str) -> None:
+def test_an_empty_step_changes_nothing(name: str) -> None:
     q, k, v = states()
     own = AttentionStep(queries=((0, 90),), keys=((0, 90),), causal=True)
     alone = attend(KERNELS[name], q, k, v, (own,), 0.25)
@@ -148,6 +148,6 @@ def test_a_round_of_nothing_changes_nothing(name: str) -> None:
     assert not output.any() and bool((lse == -torch.inf).all())
 
 
-def test_spans_that_touch_become_one() -> None:
+def test_adjacent_spans_are_joined() -> None:
     assert joined(((0, 3), (3, 5), (7, 8), (8, 9), (2, 4))) == [(0, 5), (7, 9), (2, 4)]
     assert joined(()) == []

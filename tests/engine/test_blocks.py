@@ -1,4 +1,4 @@
-"""Attention in blocks of queries equals its definition, whatever is shared and however long it is."""
+"""Attention in blocks of queries equals its definition, for any length and any shared prefix."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ def test_a_span_with_ancestors_that_lie_apart(before: int, own: int) -> None:
     compare([segment], start + own, kv_heads=2)
 
 
-def test_branches_see_their_prompt_and_their_own_family() -> None:
+def test_branches_see_their_prompt_and_their_ancestors() -> None:
     family = torch.tensor([[1, 0, 0], [0, 1, 0], [1, 0, 1]], dtype=torch.bool)
     segment = Segment(
         keys=((0, 70), (70, 73)),
@@ -48,14 +48,14 @@ def test_branches_see_their_prompt_and_their_own_family() -> None:
     compare([segment], 73)
 
 
-def test_a_query_that_sees_nothing_behind_its_prompt() -> None:
+def test_a_query_may_see_its_prompt_only() -> None:
     nothing = torch.zeros((1, 0), dtype=torch.bool)
     compare(
         [Segment(keys=((0, 9),), queries=(QuerySpan(columns=(0, 1), before=9, mask=nothing),))], 9
     )
 
 
-def test_the_self_test_passes_here_and_fails_when_it_must() -> None:
+def test_the_self_test_passes_here_and_fails_beyond_the_tolerance() -> None:
     assert blocks.agrees(torch.float32, 4, 2, 16, 1e-4)
     assert blocks.agrees(torch.bfloat16, 4, 2, 64, 5e-2)
     assert not blocks.agrees(torch.float32, 4, 2, 16, 0.0)

@@ -1,4 +1,4 @@
-"""Loading: foreign folders work, wrong ones say what is wrong."""
+"""Loading of checkpoints: foreign folders work, and invalid ones raise errors that say why."""
 
 import json
 import shutil
@@ -46,7 +46,7 @@ def test_the_converted_tokenizer_equals_sentencepiece(folder_of: FolderOf) -> No
         assert tokens.prompt(text) == [1, *reference.encode(text)], text
 
 
-def test_a_prompt_is_its_text_behind_what_the_tokenizer_puts_in_front(
+def test_a_prompt_is_its_text_behind_the_tokenizers_prefix(
     checkpoint: Checkpoint,
 ) -> None:
     ids = checkpoint.tokens.prompt(tiny.PROMPTS[0])
@@ -61,7 +61,7 @@ def test_line_ends_are_newlines_and_eos(checkpoint: Checkpoint) -> None:
     assert newline in checkpoint.tokens.ends
 
 
-def test_the_tokenizer_file_is_taken_as_it_is(folder_of: FolderOf) -> None:
+def test_the_tokenizer_file_is_used_unchanged(folder_of: FolderOf) -> None:
     # transformers' LlamaTokenizer would rebuild it without its digit splitting
     folder = folder_of("split")
     ids = load_tokens(folder).continuation(tiny.PROMPTS[0], "10 10")

@@ -1,4 +1,4 @@
-"""Our forward equals transformers' own, for every model family that it takes."""
+"""Our forward equals transformers' own, for every supported model family."""
 
 from collections.abc import Callable
 from typing import Any

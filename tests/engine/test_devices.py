@@ -18,7 +18,7 @@ from judgestream.engine.devices import peak_flops, tflops_of
         ("NVIDIA GeForce RTX 3090", None),
     ],
 )
-def test_a_gpu_is_known_by_its_name(name: str, peak: float | None) -> None:
+def test_a_gpu_is_recognised_by_its_name(name: str, peak: float | None) -> None:
     assert tflops_of(name) == peak
 
 

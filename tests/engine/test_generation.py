@@ -1,4 +1,4 @@
-"""Greedy writing equals Hugging Face's own generate, token by token."""
+"""Greedy generation equals Hugging Face's `generate`, token by token."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from judgestream.engine.readout import prefill
 from tests.engine import tiny
 
 
-def desk(checkpoint: Checkpoint, context_tokens: int | None = None) -> Generation:
+def generation(checkpoint: Checkpoint, context_tokens: int | None = None) -> Generation:
     tokens = checkpoint.tokens
     return Generation(
         checkpoint.decoder,
@@ -35,11 +35,11 @@ def written(
     tokens = checkpoint.tokens
     tree = ScoreTree.build(tiny.PAIR, tokens, prompts[0])
     rows = pack([tokens.prompt(p) for p in prompts], budget=row_tokens)
-    writing = desk(checkpoint)
+    generating = generation(checkpoint)
     for row in rows:
         filled = prefill(checkpoint.decoder, row, tree, tokens.ends)
-        writing.add(filled, [order(prompts[at], budgets[at]) for at in row.prompts])
-    *_, groups = writing.run()
+        generating.add(filled, [order(prompts[at], budgets[at]) for at in row.prompts])
+    *_, groups = generating.run()
     found = {
         at: one
         for row, group in zip(rows, groups, strict=True)
@@ -90,7 +90,7 @@ def test_explanation_equals_generate(any_checkpoint: Checkpoint) -> None:
         assert len(got.ids) == min(most, len(expected)) or got.ids[-1] in judge.tokens.ends
 
 
-def test_a_taught_judge_writes_its_reply(taught: Checkpoint) -> None:
+def test_a_taught_judge_generates_its_reply(taught: Checkpoint) -> None:
     replies = Judge(taught).read(
         [Prompt(text=p, grammar=tiny.PAIR, max_tokens=40) for p in tiny.PROMPTS]
     )
@@ -109,15 +109,15 @@ def test_a_cut_explanation_says_length(taught: Checkpoint) -> None:
     assert reply.output_tokens == line + 2
 
 
-def test_nothing_is_written_beyond_the_context(taught: Checkpoint) -> None:
+def test_nothing_is_generated_beyond_the_context(taught: Checkpoint) -> None:
     tokens = taught.tokens
     ids = tokens.prompt(tiny.PROMPTS[0])
     tree = ScoreTree.build(tiny.PAIR, tokens, tiny.PROMPTS[0])
     (row,) = pack([ids], budget=1)
-    writing = desk(taught, context_tokens=len(ids) + 2)
+    generating = generation(taught, context_tokens=len(ids) + 2)
     filled = prefill(taught.decoder, row, tree, tokens.ends)
-    writing.add(filled, [order(tiny.PROMPTS[0], 50)])
-    *_, ((got,),) = writing.run()
+    generating.add(filled, [order(tiny.PROMPTS[0], 50)])
+    *_, ((got,),) = generating.run()
     assert len(got.ids) == 2 and got.finish == "length"
 
 
@@ -132,7 +132,7 @@ def test_a_stop_text_ends_the_explanation_and_is_not_part_of_it(taught: Checkpoi
     assert reply.finish_reason == "stop"
 
 
-def test_scores_come_first_and_the_explanation_grows_behind_them(taught: Checkpoint) -> None:
+def test_scores_come_first_and_the_explanation_grows_after_them(taught: Checkpoint) -> None:
     prompts = [Prompt(text=p, grammar=tiny.PAIR, max_tokens=40) for p in tiny.PROMPTS]
     whole = Judge(taught).read(prompts)
     seen: dict[int, list[Reply]] = {}
@@ -153,7 +153,7 @@ def test_scores_come_first_and_the_explanation_grows_behind_them(taught: Checkpo
         assert growing[-1].score_probs == pytest.approx(last.score_probs, abs=1e-6)
 
 
-def test_an_explanation_that_nobody_waits_for_is_not_written_to_its_end(taught: Checkpoint) -> None:
+def test_an_explanation_without_a_waiting_client_is_cancelled(taught: Checkpoint) -> None:
     prompts = [Prompt(text=p, grammar=tiny.PAIR, max_tokens=40) for p in tiny.PROMPTS[:2]]
     gone: set[int] = set()
     last: dict[int, Reply] = {}
@@ -166,7 +166,7 @@ def test_an_explanation_that_nobody_waits_for_is_not_written_to_its_end(taught: 
     assert last[1].text == tiny.REPLIES[1]
 
 
-def test_drawn_text_depends_on_its_seed_and_not_on_its_neighbours(taught: Checkpoint) -> None:
+def test_sampled_text_depends_on_its_seed_and_not_on_its_neighbours(taught: Checkpoint) -> None:
     def texts(*seeds: int) -> list[str]:
         replies = Judge(taught).read(
             [

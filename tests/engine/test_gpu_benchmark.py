@@ -1,4 +1,4 @@
-"""The GPU benchmark is whole: every step of it runs on a toy here. Its figures are nobody's business."""
+"""The GPU benchmark: every step runs on a toy model on a CPU. Its figures are not checked."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The score tree follows the tokenizer, whatever it does to "10" and to spaces."""
+"""The score tree matches the tokenizer, however it splits "10" and spaces."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The judge as its callers see it: replies in order, errors in their own places."""
+"""The judge's interface: replies in order, and errors in their prompts' places."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Packing loses no token, shares what is common, and keeps every prompt readable along its path."""
+"""Packing loses no token, shares common prefixes, and spells every prompt along its path."""
 
 import random
 
@@ -51,7 +51,7 @@ def test_rows_keep_to_the_budget(seed: int) -> None:
         assert tokens <= 64 or len(row.prompts) == 1
 
 
-def test_what_is_common_is_there_once() -> None:
+def test_common_prefixes_are_packed_once() -> None:
     question = list(range(100))
     first, second = [1000] * 50, [2000] * 50
     (row,) = pack([[*question, *first, *second], [*question, *second, *first]], budget=1000)
@@ -59,7 +59,7 @@ def test_what_is_common_is_there_once() -> None:
     assert row.ids[:100] == tuple(question)
 
 
-def test_short_beginnings_are_repeated() -> None:
+def test_short_common_prefixes_are_repeated() -> None:
     (row,) = pack([[1, 2, 3, 4], [1, 2, 3, 5]], budget=100, min_shared=4)
     assert len(row.ids) == 8 and all(not node.above for node in row.nodes)
 

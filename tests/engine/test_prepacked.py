@@ -1,4 +1,4 @@
-"""Linear layers laid out for a CPU, against plain arithmetic."""
+"""Prepacked linear layers for CPUs equal plain arithmetic."""
 
 from functools import partial
 
@@ -33,7 +33,7 @@ def test_every_product_is_that_of_the_plain_weight(weight: Tensor, rows: int, bi
     assert_close(gated(x, packed, bias), silu(gate) * up)
 
 
-def test_states_that_are_added_to_stay_as_they_were(weight: Tensor) -> None:
+def test_added_states_are_not_modified(weight: Tensor) -> None:
     x, states = torch.randn(3, 40), torch.randn(3, 96)
     before = states.clone()
     added(states, x, Prepacked.of(weight))
@@ -47,5 +47,5 @@ def test_a_slice_of_a_slice(weight: Tensor) -> None:
     assert_close(linear(x, part), linear(x, weight[30:50]))
 
 
-def test_numbers_that_it_does_not_take() -> None:
+def test_unsupported_dtypes_do_not_work() -> None:
     assert not prepacked.works(torch.float64)

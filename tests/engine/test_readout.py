@@ -1,4 +1,4 @@
-"""The joint read-out is exact: held against separate full forwards of another attention."""
+"""The joint read-out equals separate full forwards with another attention."""
 
 from copy import deepcopy
 

@@ -1,4 +1,4 @@
-"""RowThreadPool keep the order, take little work ahead, and leave torch's threads as they were."""
+"""The thread pool keeps the order, takes little work ahead, and restores torch's number of threads."""
 
 import threading
 from collections.abc import Generator, Iterator
@@ -33,13 +33,13 @@ def test_two_rows_run_at_once_with_a_thread_each_and_in_order() -> None:
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_a_lone_row_has_all_threads() -> None:
+def test_a_single_row_gets_all_threads() -> None:
     assert list(RowThreadPool(CPU).run(lambda _: torch.get_num_threads(), [0])) == [2]
     assert list(RowThreadPool(CPU).run(lambda _: 0, [])) == []
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_one_item_at_most_waits_for_a_lane() -> None:
+def test_at_most_one_item_waits_for_a_thread() -> None:
     taken: list[int] = []
 
     def items() -> Iterator[int]:
@@ -57,8 +57,8 @@ def test_one_item_at_most_waits_for_a_lane() -> None:
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_an_error_reaches_the_caller_and_the_lanes_go_on() -> None:
-    lanes = RowThreadPool(CPU)
+def test_an_error_reaches_the_caller_and_the_pool_stays_usable() -> None:
+    pool = RowThreadPool(CPU)
 
     def work(number: int) -> int:
         if number == 1:
@@ -66,21 +66,21 @@ def test_an_error_reaches_the_caller_and_the_lanes_go_on() -> None:
         return number
 
     with pytest.raises(ValueError, match="one"):
-        list(lanes.run(work, range(4)))
+        list(pool.run(work, range(4)))
     assert torch.get_num_threads() == 2
-    assert list(lanes.run(work, [2, 3])) == [2, 3]
+    assert list(pool.run(work, [2, 3])) == [2, 3]
 
 
-def test_a_gpu_has_one_lane() -> None:
+def test_a_gpu_gets_one_thread() -> None:
     thread = threading.current_thread()
-    lanes = RowThreadPool(torch.device("meta"))
-    assert list(lanes.run(lambda _: threading.current_thread() is thread, range(3))) == [True] * 3
+    pool = RowThreadPool(torch.device("meta"))
+    assert list(pool.run(lambda _: threading.current_thread() is thread, range(3))) == [True] * 3
 
 
 @pytest.mark.usefixtures("two_threads")
 def test_torch_has_its_threads_back_when_the_last_of_two_runs_ends() -> None:
-    lanes = RowThreadPool(CPU)
-    long, short = (lanes.run(lambda number: number, range(4)) for _ in range(2))
+    pool = RowThreadPool(CPU)
+    long, short = (pool.run(lambda number: number, range(4)) for _ in range(2))
     assert (next(long), next(short)) == (0, 0)
     assert isinstance(short, Generator)
     short.close()

@@ -1,4 +1,4 @@
-"""Scores of three and more answers: exact with all branches, close with the likeliest three."""
+"""Sequential scores are exact with all branches, and close with the most likely three."""
 
 import pytest
 import torch
@@ -66,7 +66,9 @@ def brute(checkpoint: Checkpoint, text: str, grammar: Grammar) -> Tensor:
     return torch.stack(found) * inside
 
 
-def test_with_all_branches_the_chain_equals_separate_forwards(checkpoint: Checkpoint) -> None:
+def test_with_all_branches_sequential_scores_equal_separate_forwards(
+    checkpoint: Checkpoint,
+) -> None:
     texts = [tiny.PROMPTS[0], tiny.PROMPTS[2]]
     found = chained(checkpoint, texts, THREE, branches=9)
     for at, text in enumerate(texts):
@@ -106,7 +108,9 @@ def test_a_judge_reads_six_scores_and_every_row_has_one_sum(checkpoint: Checkpoi
     assert isinstance(reading, Reading) and len(reading.means) == 6
 
 
-def test_a_chain_that_cannot_be_written_is_refused(checkpoint: Checkpoint) -> None:
+def test_sequential_scores_that_the_tokenizer_cannot_write_are_refused(
+    checkpoint: Checkpoint,
+) -> None:
     for grammar in (
         Grammar(labels=("1", "1"), count=3),
         Grammar(labels=("1", "2"), count=4, separator=""),

@@ -59,7 +59,7 @@ def test_a_checkpoint_with_a_temperature_is_another_release(
         [],
     ],
 )
-def test_a_calibration_that_is_not_understood_is_refused(tmp_path: Path, found: object) -> None:
+def test_an_unsupported_calibration_is_refused(tmp_path: Path, found: object) -> None:
     (tmp_path / "calibration.json").write_text(json.dumps(found))
     with pytest.raises(ConfigurationError, match="calibration.json"):
         read_temperature(tmp_path)

@@ -1,4 +1,4 @@
-"""A decoder split over devices computes what the whole one does. Here the devices are one CPU, many times."""
+"""A decoder split over devices equals the whole one. Here all devices are the same CPU."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -122,7 +122,7 @@ def split(folder_of: Callable[[str], Path], taught_of: Callable[[str], Checkpoin
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
-def test_a_split_judge_reads_and_writes_the_same(
+def test_a_split_judge_gives_the_same_replies(
     split: Checkpoint, taught_of: Callable[[str], Checkpoint], temperature: float
 ) -> None:
     prompts = [

@@ -1,4 +1,4 @@
-"""Text under judgement never becomes a control token, and prompts start as the tokenizer itself says."""
+"""Text under judgement never becomes a control token, and prompts start with the tokenizer's prefix."""
 
 import json
 from collections.abc import Callable
@@ -162,7 +162,7 @@ def test_an_answer_with_control_tokens_is_text(tokens: Tokens, text: str) -> Non
 
 
 @pytest.mark.parametrize("text", CONTROL)
-def test_what_was_tokenised_is_the_text_and_the_spans_say_where(tokens: Tokens, text: str) -> None:
+def test_the_tokens_spans_spell_the_text(tokens: Tokens, text: str) -> None:
     ids, spans = tokens.encoded(text)
     assert len(ids) == len(spans)
     assert all(0 <= left <= right <= len(text) for left, right in spans)
@@ -233,7 +233,7 @@ def test_bos_is_put_where_the_tokenizer_itself_puts_it(
 
 
 @pytest.mark.parametrize(("says", "start"), [(None, (1,)), (True, (1,)), (False, ())])
-def test_a_sentencepiece_folder_starts_with_bos_unless_it_says_no(
+def test_a_sentencepiece_folder_starts_with_bos_unless_configured_otherwise(
     tmp_path: Path, says: bool | None, start: tuple[int, ...]
 ) -> None:
     sentencepiece(tmp_path)

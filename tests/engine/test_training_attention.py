@@ -1,4 +1,4 @@
-"""Packed attention that is trained through: sequences never meet, and every kernel is plain attention."""
+"""Differentiable packed attention: sequences never see each other, and kernels equal plain attention."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ def test_output_and_gradients_in_buckets_are_those_of_plain_attention(kv_heads: 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 @pytest.mark.parametrize("kv_heads", [4, 2])
-def test_flex_attention_sees_what_plain_attention_sees(kv_heads: int) -> None:
+def test_flex_attention_equals_plain_attention(kv_heads: int) -> None:
     """Its output only: torch has no gradient of it on CPUs."""
     parts = parts_of(kv_heads)
     how = plan(KERNELS["cuda-flex"], LENGTHS, CPU)
@@ -129,7 +129,7 @@ def test_a_sequence_beyond_a_sliding_window_is_refused() -> None:
     mistral.model(ids, position_ids=ids, plan=plan(KERNELS["buckets"], (5, 5), CPU))
 
 
-def test_the_ladder_falls_to_the_next_rung_when_one_is_wrong(
+def test_a_wrong_training_kernel_is_skipped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def without_gradient(q: Tensor, k: Tensor, v: Tensor, how: Plan, scale: float) -> Tensor:

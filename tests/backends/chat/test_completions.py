@@ -100,7 +100,7 @@ def test_prose_instead_of_scores_is_unreadable_and_no_error() -> None:
 
 
 @pytest.mark.parametrize("fault", [429, 500, 503, 0], ids=str)
-def test_what_may_pass_is_tried_again(fault: int) -> None:
+def test_transient_failures_are_retried(fault: int) -> None:
     seen = []
 
     def flaky(body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
@@ -126,7 +126,7 @@ def test_what_may_pass_is_tried_again(fault: int) -> None:
         (404, "no such model", ModelUnknown, "has no model 'some-model'"),
     ],
 )
-def test_a_refusal_is_told_and_not_repeated(
+def test_a_refusal_is_returned_and_not_retried(
     status: int, text: str, error: type[JudgestreamError], told: str
 ) -> None:
     (found,), _, endpoint = ask(
@@ -160,12 +160,12 @@ def test_no_answer_in_time_is_a_deadline() -> None:
 
 
 @pytest.mark.parametrize("body", ["<html>hello</html>", {"choices": []}, {"answer": 42}], ids=str)
-def test_another_kind_of_server_is_told(body: Any) -> None:
+def test_another_kind_of_server_is_reported(body: Any) -> None:
     (found,), _, _ = ask(lambda _: (200, {}, body), [prompt(LONG, SHORT)])
     assert isinstance(found, RejectedByJudge) and "not as a chat completions" in str(found)
 
 
-def test_one_bad_prompt_leaves_its_neighbours_alone_and_many_are_under_way() -> None:
+def test_one_bad_prompt_does_not_affect_concurrent_ones() -> None:
     def some(body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
         time.sleep(0.05)
         if "BAD" in body["messages"][-1]["content"]:
@@ -202,7 +202,7 @@ def is_probe(body: dict[str, Any]) -> bool:
         (200, "<html>log in</html>", RequestsRefused),
     ],
 )
-def test_a_refusal_of_everything_is_the_release_s_and_proved_once(
+def test_a_refusal_of_everything_is_a_release_error_and_proved_once(
     status: int, words: str, error: type[JudgestreamError]
 ) -> None:
     text: Any = words if status == 200 else {"error": {"message": words}}
@@ -215,7 +215,7 @@ def test_a_refusal_of_everything_is_the_release_s_and_proved_once(
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 302, 200])
-def test_a_refusal_of_one_prompt_is_that_prompt_s_while_a_known_good_one_is_answered(
+def test_a_refusal_is_the_prompt_s_own_while_a_known_good_one_is_answered(
     status: int,
 ) -> None:
     def some(body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
@@ -236,7 +236,7 @@ REFUSED_OPTIONS = [
 
 
 @pytest.mark.parametrize(("words", "option"), REFUSED_OPTIONS)
-def test_an_option_that_is_refused_is_learnt_once_and_said(words: str, option: str) -> None:
+def test_a_refused_option_is_learnt_once_and_logged(words: str, option: str) -> None:
     def picky(body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
         if option in body:
             return 400, {}, {"error": {"message": words, "param": option}}
@@ -269,7 +269,7 @@ def test_an_option_that_does_not_help_is_not_learnt() -> None:
     assert len(endpoint.requests) <= 3 * 2 + 1
 
 
-def test_failures_that_may_pass_are_told_early_with_the_provider_s_words() -> None:
+def test_transient_failures_are_returned_early_with_the_provider_s_words() -> None:
     started = time.monotonic()
     found, _, _ = ask(
         lambda body: (500, {}, {"error": {"message": "upstream broke"}}),
@@ -281,7 +281,7 @@ def test_failures_that_may_pass_are_told_early_with_the_provider_s_words() -> No
     assert time.monotonic() - started < 3
 
 
-def test_a_long_retry_after_is_told_at_once_and_kept_to() -> None:
+def test_a_long_retry_after_is_returned_at_once_and_honoured() -> None:
     async def run(url: str) -> list[Any]:
         judge = ChatJudge(Endpoint(url=url, model="m", patience_s=0.2))
         first = await judge.read([prompt(LONG, SHORT)])
@@ -296,7 +296,7 @@ def test_a_long_retry_after_is_told_at_once_and_kept_to() -> None:
     assert len(endpoint.requests) == 1, "nobody asks before the time that the endpoint gave"
 
 
-def test_a_paid_reply_serves_the_prompt_when_it_is_asked_again() -> None:
+def test_a_paid_reply_is_reused_for_the_same_prompt() -> None:
     async def run(url: str) -> Usage:
         judge = ChatJudge(Endpoint(url=url, model="m", reuse_s=60))
         for _ in range(3):
@@ -335,7 +335,7 @@ def answer_bytes(raw: bytes, headers: dict[str, str]) -> Any:
     return asyncio.run(run())
 
 
-def test_bodies_that_grow_without_end_are_left() -> None:
+def test_bodies_beyond_the_size_limit_are_refused() -> None:
     bomb = gzip.compress(b" " * (40 << 20), compresslevel=9)
     for raw, headers in (
         (b" " * (17 << 20), {}),
@@ -348,7 +348,7 @@ def test_bodies_that_grow_without_end_are_left() -> None:
     assert isinstance(answer_bytes(packed, {"content-encoding": "gzip"}), Reply)
 
 
-def test_a_host_that_cannot_be_trusted_or_found_is_the_release_s() -> None:
+def test_an_untrusted_or_unknown_host_is_a_release_error() -> None:
     with serving(prefers_longer) as endpoint:
         urls = [endpoint.url.replace("http://", "https://")]
 
@@ -364,7 +364,7 @@ def test_a_host_that_cannot_be_trusted_or_found_is_the_release_s() -> None:
     assert isinstance(asyncio.run(run(urls[0].replace("https://", "http://"))), JudgeUnavailable)
 
 
-def test_a_key_that_the_provider_repeats_is_taken_out() -> None:
+def test_a_key_repeated_by_the_provider_is_removed() -> None:
     found, _, _ = ask(
         lambda body: (401, {}, {"error": {"message": "bad key geheim-123"}}),
         [prompt(LONG, SHORT)],
@@ -373,7 +373,7 @@ def test_a_key_that_the_provider_repeats_is_taken_out() -> None:
     assert "geheim" not in str(found[0]) and "[the key]" in str(found[0])
 
 
-def test_prompts_that_nobody_waits_for_are_not_asked() -> None:
+def test_prompts_without_a_waiting_client_are_not_sent() -> None:
     async def run(url: str) -> Any:
         judge = ChatJudge(Endpoint(url=url, model="m"))
         found = await judge.read([prompt(LONG, SHORT)], wanted=lambda: False)

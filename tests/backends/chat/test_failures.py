@@ -1,4 +1,4 @@
-"""Refusals as providers word them, and whose failure each is."""
+"""Providers' error responses and their classification."""
 
 import json
 from datetime import UTC, datetime
@@ -131,7 +131,7 @@ TABLE: list[tuple[int, Any, type[JudgestreamError]]] = [
 
 
 @pytest.mark.parametrize(("status", "body", "kind"), TABLE, ids=lambda one: str(one)[:50])
-def test_whose_failure_a_refusal_is(status: int, body: Any, kind: type[JudgestreamError]) -> None:
+def test_refusals_are_classified(status: int, body: Any, kind: type[JudgestreamError]) -> None:
     assert classify(found(status, body)) is kind
 
 
@@ -157,7 +157,7 @@ def test_the_provider_s_words_are_kept_whatever_form_they_have(body: Any, words:
     assert found(400, body).words.startswith(words)
 
 
-def test_words_are_bounded_and_never_hold_the_key() -> None:
+def test_words_are_bounded_and_never_contain_the_key() -> None:
     told = found(401, error("the key sk-geheim is wrong " + "x" * 100_000)).words
     assert (
         "sk-geheim" not in told

@@ -1,4 +1,4 @@
-"""Whatever an endpoint answers is read as a person would read it, or not read; nothing else happens."""
+"""Any response of an endpoint is parsed as a person would read it, or is unreadable."""
 
 import json
 from math import log
@@ -74,7 +74,7 @@ READ: list[Any] = [
 
 
 @pytest.mark.parametrize("content", READ, ids=lambda content: str(content)[:40])
-def test_what_a_person_can_read_is_read(content: Any) -> None:
+def test_readable_replies_are_read(content: Any) -> None:
     assert scores(reply(body(content))) == (8, 7)
 
 
@@ -96,7 +96,7 @@ UNREAD: list[Any] = [
 
 
 @pytest.mark.parametrize("content", UNREAD, ids=lambda content: ascii(content)[:40])
-def test_what_cannot_be_read_is_unreadable_and_nothing_worse(content: Any) -> None:
+def test_other_replies_are_unreadable_and_raise_nothing(content: Any) -> None:
     found = reply(body(content))
     assert scores(found) is None
     found.text.encode()
@@ -175,7 +175,7 @@ def test_what_lies_outside_the_grammar_stays_outside_where_all_alternatives_are_
     assert scores(reply(body("8 7", logprobs={"content": steps}))) is None
 
 
-def test_choices_are_read_in_any_dress() -> None:
+def test_choices_are_read_in_any_formatting() -> None:
     form = CHAT_CHOICE.forms["pair"].grammar
     for text in ("A", "[[A]]", "**A**", "<think>B?</think>\nA.", "```\nA\n```"):
         found = reply_of(body(text), Prompt(text="?", grammar=form), asked=0, latency_s=0)
@@ -264,7 +264,7 @@ def test_finish_reasons_are_ours_whatever_theirs_are() -> None:
     assert reply(body("8 7\nBec", finish_reason="length"), max_tokens=1).finish_reason == "length"
 
 
-def test_a_thought_that_is_not_closed_says_nothing() -> None:
+def test_an_unclosed_thought_is_not_a_reply() -> None:
     assert visible_text("<think>8 7") == ""
     assert steps_of({"content": [entry("8")]}, 20)[0].alternatives == {"8": pytest.approx(1.0)}
 
