@@ -40,12 +40,12 @@ def status(
     if state is None and report is None and _names_no_servers():
         note(f"nothing is running for {folder}; start it with `judgestream up`")
         raise typer.Exit(ExitCode.NO)
-    found = look(settings, folder, state, report)
+    overview = look(settings, folder, state, report)
     if form is OutputFormat.JSON:
-        _print_json(found)
+        _print_json(overview)
     else:
-        _print_text(found, folder)
-    if found.fatal:
+        _print_text(overview, folder)
+    if overview.fatal:
         raise typer.Exit(ExitCode.NO)
 
 
@@ -54,40 +54,40 @@ def _names_no_servers() -> bool:
     return explicit["kafka.bootstrap"] is Origin.DEFAULT
 
 
-def _print_text(found: "Overview", folder: Path) -> None:
-    if found.phase and found.phase != "ready":
-        line(f"the stack is {found.phase}")
-    if found.servers:
+def _print_text(overview: "Overview", folder: Path) -> None:
+    if overview.phase and overview.phase != "ready":
+        line(f"the stack is {overview.phase}")
+    if overview.servers:
         table(
             ("server", "state", "pid", "address"),
-            [(one.name, one.state, one.pid or "-", one.address or "-") for one in found.servers],
+            [(one.name, one.state, one.pid or "-", one.address or "-") for one in overview.servers],
         )
-        for server in found.servers:
+        for server in overview.servers:
             _indented(server.detail)
         line()
-    if found.workers:
+    if overview.workers:
         table(
             ("worker", "state", "pid", "partitions", "lag", "seen", "release"),
-            [_row(worker) for worker in found.workers],
+            [_row(worker) for worker in overview.workers],
         )
-        for worker in found.workers:
+        for worker in overview.workers:
             if worker.reason:
                 line(f"{worker.name}:")
                 _indented(worker.reason)
         line()
-    if found.backlog:
+    if overview.backlog:
         table(
             ("topic", "group", "backlog"),
-            [(b.topic, b.group, "?" if b.records is None else b.records) for b in found.backlog],
+            [(b.topic, b.group, "?" if b.records is None else b.records) for b in overview.backlog],
         )
-    if found.dead_letters is not None:
-        line(f"dead letters in the last hour: {found.dead_letters}")
-    line(f"release in use: {found.release or 'unknown'}")
-    if found.servers:
+    if overview.dead_letters is not None:
+        line(f"dead letters in the last hour: {overview.dead_letters}")
+    line(f"release in use: {overview.release or 'unknown'}")
+    if overview.servers:
         line(f"logs and data: {folder}")
-    for text in found.warnings:
+    for text in overview.warnings:
         line(f"warning: {text}")
-    for text in found.fatal:
+    for text in overview.fatal:
         line(f"nothing can be judged: {text}")
 
 
@@ -120,8 +120,8 @@ def _indented(text: str) -> None:
         line(f"    {row}")
 
 
-def _print_json(found: "Overview") -> None:
-    for server in found.servers:
+def _print_json(overview: "Overview") -> None:
+    for server in overview.servers:
         json_line(
             {
                 "kind": "server",
@@ -133,7 +133,7 @@ def _print_json(found: "Overview") -> None:
                 "detail": server.detail,
             }
         )
-    for worker in found.workers:
+    for worker in overview.workers:
         json_line(
             {
                 "kind": "worker",
@@ -151,7 +151,7 @@ def _print_json(found: "Overview") -> None:
                 "log": worker.log,
             }
         )
-    for entry in found.backlog:
+    for entry in overview.backlog:
         json_line(
             {
                 "kind": "backlog",
@@ -164,10 +164,10 @@ def _print_json(found: "Overview") -> None:
     json_line(
         {
             "kind": "summary",
-            "release": found.release,
-            "dead_letters_last_hour": found.dead_letters,
-            "can_judge": not found.fatal,
-            "warnings": found.warnings,
-            "reasons": found.fatal,
+            "release": overview.release,
+            "dead_letters_last_hour": overview.dead_letters,
+            "can_judge": not overview.fatal,
+            "warnings": overview.warnings,
+            "reasons": overview.fatal,
         }
     )

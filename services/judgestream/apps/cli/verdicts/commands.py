@@ -104,15 +104,15 @@ def get(
     for message, verdict in all_verdicts(kafka, release=release):
         if verdict.request_id == identity or _begins(verdict.verdict_id, identity):
             kept.add(verdict, (message, verdict))
-    found = list(kept)
-    if not found:
+    matches = list(kept)
+    if not matches:
         note(f"no verdict has the id {identity!r}{_letters_of(kafka, identity)}")
         raise typer.Exit(ExitCode.NO)
     if not with_texts:
-        for message, verdict in found:
+        for message, verdict in matches:
             _show(message, verdict, form)
         return
-    wanted = [(one.request_id, one.content_digest, (message, one)) for message, one in found]
+    wanted = [(one.request_id, one.content_digest, (message, one)) for message, one in matches]
     for (message, verdict), request in with_requests(kafka, wanted, on_skip=note):
         if form is OutputFormat.JSON:
             json_line(verdict_with_request(message, request))

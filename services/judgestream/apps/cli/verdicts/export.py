@@ -83,24 +83,24 @@ def export(
     wanted = VerdictFilter(
         status=status, system=system, winner=winner, mode=mode, flipped=flipped, until=until
     )
-    found = judgements(kafka, wanted, release=release, since=since, on_skip=note)
+    published = judgements(kafka, wanted, release=release, since=since, on_skip=note)
     if shape is Shape.TRL:
-        _export_trl(kafka, found, out)
+        _export_trl(kafka, published, out)
         return
     if with_texts:
         with_texts_of = [
-            (one.request_id, one.content_digest, (message, one)) for message, one in found
+            (one.request_id, one.content_digest, (message, one)) for message, one in published
         ]
         written = _write_joined(with_requests(kafka, with_texts_of, on_skip=note), shape, out)
     else:
-        written = _write_plain(found, shape, out)
+        written = _write_plain(published, shape, out)
     note(f"{written} verdicts")
 
 
-def _write_plain(found: Iterable[Published], shape: Shape, out: Path) -> int:
+def _write_plain(published: Iterable[Published], shape: Shape, out: Path) -> int:
     if shape is Shape.VERDICTS:
-        return _write_lines(out, (message for message, _ in found))
-    return _write_rows((verdict_row(verdict) for _, verdict in found), COLUMNS, shape, out)
+        return _write_lines(out, (message for message, _ in published))
+    return _write_rows((verdict_row(verdict) for _, verdict in published), COLUMNS, shape, out)
 
 
 def _write_joined(
@@ -121,10 +121,10 @@ def _write_rows(rows: Iterable[Row], columns: Sequence[Column], shape: Shape, ou
         return write_csv(file, columns, rows)
 
 
-def _export_trl(kafka: Kafka, found: Iterable[Published], out: Path) -> None:
+def _export_trl(kafka: Kafka, published: Iterable[Published], out: Path) -> None:
     decided = []
     undecided = 0
-    for _, verdict in found:
+    for _, verdict in published:
         chosen = preference(verdict)
         if chosen is None:
             undecided += 1
