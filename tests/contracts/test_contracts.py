@@ -1,4 +1,4 @@
-"""Every topic's record round-trips in both content types, and the table holds together."""
+"""Records of every topic in both content types, and the consistency of the table of topics."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -86,7 +86,7 @@ def test_every_record_round_trips(topic: Topic, content_type: str) -> None:
     assert decode(topic.record, value) == message, "and without a content type"
 
 
-def test_topic_names_are_of_one_form_and_sizes_fit() -> None:
+def test_topic_names_have_one_form_and_record_sizes_fit() -> None:
     for name, topic in TOPICS.items():
         assert name.startswith("judge.") and name.endswith(".v1") and "_" not in name
         assert topic.event_type.startswith("judge.")
@@ -115,7 +115,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_records_are_undecodable_and_say_why(name: str) -> None:
+def test_invalid_records_are_undecodable(name: str) -> None:
     value, content_type = BAD[name]
     with pytest.raises(UndecodableRecord, match="JudgeRequest|content-type"):
         decode(JudgeRequest, value, content_type)
@@ -188,7 +188,7 @@ def test_values_survive_the_wire() -> None:
     assert label_from_message(label_to_message(label)) == label
 
 
-def test_a_request_of_ids_and_texts_alone_gets_its_defaults() -> None:
+def test_a_request_with_only_ids_and_texts_gets_the_defaults() -> None:
     message = decode(
         JudgeRequest, b'{"requestId":"r","question":"q","candidates":[{"text":"x"},{"text":"y"}]}'
     )
@@ -232,7 +232,7 @@ NOT_VERDICTS: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.parametrize("name", NOT_VERDICTS)
-def test_what_is_no_verdict_is_a_value_error(name: str) -> None:
+def test_an_invalid_verdict_is_a_value_error(name: str) -> None:
     message = verdict_to_message(VERDICT)
     for field, value in NOT_VERDICTS[name].items():
         setattr(message, field, value)
@@ -249,14 +249,14 @@ def test_an_infinite_score_and_a_time_off_the_calendar_are_value_errors() -> Non
             verdict_from_message(message)
 
 
-def test_a_newer_reason_for_no_reading_is_read_as_other() -> None:
+def test_an_unknown_reason_for_a_missing_reading_is_read_as_other() -> None:
     message = verdict_to_message(VERDICT)
     message.passes[1].unreadable = "added_next_version"
     reading = verdict_from_message(message).passes[1].reading
     assert isinstance(reading, Unreadable) and reading.reason is Unread.OTHER
 
 
-def test_counts_that_no_server_should_report_are_written_all_the_same() -> None:
+def test_counts_out_of_range_are_clipped() -> None:
     odd = replace(VERDICT, input_tokens=-1, output_tokens=1 << 40)
     message = verdict_to_message(odd)
     assert (message.input_tokens, message.output_tokens) == (0, 0xFFFFFFFF)

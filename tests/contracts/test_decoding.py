@@ -1,4 +1,4 @@
-"""Every form a record may have: read, or refused by a name that says what to do."""
+"""Decoding of records in every encoding, and the reasons for refusing one."""
 
 import base64
 import json
@@ -162,7 +162,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_read_is_refused_by_name(name: str) -> None:
+def test_an_undecodable_record_is_refused_with_the_reason(name: str) -> None:
     value, content_type, reason = REFUSED[name]
     with pytest.raises(UndecodableRecord) as caught:
         decode(JudgeRequest, value, content_type)
@@ -179,7 +179,7 @@ def test_an_event_gives_its_time_id_and_trace() -> None:
 
 
 @pytest.mark.parametrize("topic", TOPICS.values(), ids=TOPICS)
-def test_a_newer_field_is_passed_over_by_readers_and_refused_in_requests(topic: Topic) -> None:
+def test_an_unknown_field_is_refused_in_requests_and_ignored_elsewhere(topic: Topic) -> None:
     value = b'{"addedNextVersion": {"deep": [1]}}'
     if topic is REQUESTS:
         with pytest.raises(UndecodableRecord, match="addedNextVersion"):

@@ -1,4 +1,4 @@
-"""Headers as other producers write them: what cannot be read counts as not there."""
+"""Headers as other producers write them: an invalid one is ignored."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -31,7 +31,7 @@ LATEST_EAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(timedelta(hours
         ([], ""),
     ],
 )
-def test_a_header_is_found_in_any_case_and_the_last_readable_copy_counts(
+def test_a_header_is_case_insensitive_and_its_last_valid_copy_is_used(
     headers: list[IncomingHeader], found: str
 ) -> None:
     assert header(headers, "content-type") == found
@@ -61,14 +61,12 @@ def test_a_header_is_found_in_any_case_and_the_last_readable_copy_counts(
         (b"9" * 1_000_000, None),
     ],
 )
-def test_a_time_that_is_no_event_time_counts_as_not_there(
-    text: bytes | None, time: datetime | None
-) -> None:
+def test_an_invalid_event_time_is_ignored(text: bytes | None, time: datetime | None) -> None:
     assert event_time([("ce_time", text)]) == time
 
 
 @pytest.mark.parametrize("time", [EARLIEST_WEST, LATEST_EAST])
-def test_writing_a_time_off_the_calendar_never_raises(time: datetime) -> None:
+def test_a_time_off_the_calendar_is_written_as_the_nearest_event_time(time: datetime) -> None:
     (stamp,) = [
         value
         for name, value in event_headers(event_type="t", event_id="i", source="s", time=time)
@@ -113,7 +111,7 @@ def test_a_timestamp_off_the_calendar_is_a_value_error(seconds: int) -> None:
         ([("other", b"y")], []),
     ],
 )
-def test_only_a_well_formed_trace_is_passed_on(
+def test_only_a_well_formed_trace_is_propagated(
     headers: list[IncomingHeader], passed: list[IncomingHeader]
 ) -> None:
     assert trace_headers(headers) == passed

@@ -1,4 +1,4 @@
-"""The request id of a record that could not be decoded."""
+"""Recovery of the request id from an undecodable record."""
 
 import pytest
 
@@ -35,7 +35,7 @@ WHOLE = JudgeRequest(request_id="r" * 200, question="q").SerializeToString()
         (b"\xff", [], None, ""),
     ],
 )
-def test_the_field_counts_then_the_header_then_the_key(
+def test_the_id_comes_from_the_field_else_the_header_else_the_key(
     value: bytes | None, headers: list[IncomingHeader], key: bytes | None, found: str
 ) -> None:
     record = Record(

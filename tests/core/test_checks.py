@@ -1,4 +1,4 @@
-"""What a request and a label must be: types, ids, sizes, times, each refused by name."""
+"""Validation of requests and labels: types, ids, sizes and times."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -83,7 +83,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_no_request_may_be_is_refused_by_the_name_of_its_field(name: str) -> None:
+def test_an_invalid_request_is_refused_with_the_name_of_its_field(name: str) -> None:
     asked, problem = REFUSED[name]
     assert request_problem(asked).startswith(problem) or problem in request_problem(asked)
     assert len(request_problem(asked)) < 400, "a problem never repeats a whole value"
@@ -107,7 +107,7 @@ def test_ids_are_opaque(odd: str) -> None:
     assert label_problem(replace(LABEL, label_id=odd, request_id=odd, winner=odd)) == ""
 
 
-def test_values_at_their_limits_are_taken() -> None:
+def test_values_at_their_limits_are_valid() -> None:
     asked = replace(
         OK,
         question="q" * limits.TEXT,
@@ -128,7 +128,7 @@ LABELS_REFUSED: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", LABELS_REFUSED)
-def test_what_no_label_may_be_is_refused(name: str) -> None:
+def test_an_invalid_label_is_refused_with_the_reason(name: str) -> None:
     label, problem = LABELS_REFUSED[name]
     assert label_problem(label).startswith(problem)
     assert label_problem(replace(LABEL, winner="", tie=True)) == label_problem(LABEL) == ""

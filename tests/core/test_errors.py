@@ -44,7 +44,7 @@ def test_every_leaf_says_what_happened() -> None:
 
 
 @pytest.mark.parametrize("cls", CLASSES.values(), ids=CLASSES)
-def test_retryable_is_what_the_branch_says(cls: type[JudgestreamError]) -> None:
+def test_only_the_retryable_branch_is_retryable(cls: type[JudgestreamError]) -> None:
     assert cls.retryable is issubclass(cls, RetryableError)
 
 

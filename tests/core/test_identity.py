@@ -1,4 +1,4 @@
-"""What makes two requests the same, and two verdicts."""
+"""The identity of a request's content, and of a verdict."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -74,5 +74,5 @@ def test_other_content_has_another_digest(what: str) -> None:
     ],
     ids=["id", "time", "metadata", "empty reference"],
 )
-def test_what_is_not_judged_is_not_in_the_digest(same: Request) -> None:
+def test_ids_times_and_metadata_do_not_change_the_digest(same: Request) -> None:
     assert content_digest(same) == content_digest(PAIR)

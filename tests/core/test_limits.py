@@ -1,4 +1,4 @@
-"""What is cut, quoted and shortened, and how it shows."""
+"""Cutting, quoting and shortening of text."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,12 +11,12 @@ from judgestream.core.limits import cut, plausible, quoted, shortened
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
 
 
-def test_a_text_within_its_limit_stays_as_it_is() -> None:
+def test_a_text_within_its_limit_is_unchanged() -> None:
     assert cut("12345678", 8) == "12345678"
     assert cut("é" * 4, 8) == "éééé"
 
 
-def test_a_cut_is_marked_with_what_is_left_and_what_there_was() -> None:
+def test_a_cut_text_ends_with_its_kept_and_original_size() -> None:
     # 64 bytes of room, less the mark's own 26 ("…" has three)
     assert cut("x" * 1000, 64) == "x" * 38 + "…[cut: 38 of 1000 bytes]"
 
@@ -26,7 +26,7 @@ def test_a_cut_never_splits_a_character() -> None:
     assert text == "é" * 18 + "…[cut: 36 of 1000 bytes]"
 
 
-def test_half_a_surrogate_pair_becomes_a_question_mark() -> None:
+def test_a_lone_surrogate_becomes_a_question_mark() -> None:
     assert cut("a\ud800b", 64) == "a?b"
     assert quoted("a\ud800b") == r"'a\ud800b'"
 

@@ -1,4 +1,4 @@
-"""No secret of a URL is left in text that people see; the rest stays readable."""
+"""Secrets of URLs are masked, and the rest of a text stays readable."""
 
 import pytest
 

@@ -1,3 +1,5 @@
+"""The passes that each mode plans, and the requests that it refuses."""
+
 from dataclasses import replace
 from itertools import product
 
@@ -122,7 +124,7 @@ ERRORS: list[tuple[Request, type[InvalidRequest], str]] = [
 
 
 @pytest.mark.parametrize(("asked", "error", "message"), ERRORS)
-def test_what_cannot_be_judged_says_so(
+def test_a_request_that_cannot_be_judged_is_refused_with_the_reason(
     asked: Request, error: type[InvalidRequest], message: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:

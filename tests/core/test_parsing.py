@@ -1,3 +1,5 @@
+"""Readings of replies: JudgeLM's own parser, score distributions, choices."""
+
 from math import inf, isnan, nan
 
 import numpy as np
@@ -87,7 +89,7 @@ def test_a_joint_distribution_worked_by_hand() -> None:
     assert found.outside == pytest.approx(0.0, abs=1e-12)
 
 
-def test_mass_outside_the_grammar_is_told_and_taken_out_of_the_shares() -> None:
+def test_mass_outside_the_grammar_is_reported_and_excluded_from_the_shares() -> None:
     # everything times 0.96: 4 % is outside, and the shares and means are those of what is inside
     found = read_pair(probs=tuple(0.96 * p for p in JOINT))
     assert found.outside == pytest.approx(0.04)
@@ -183,7 +185,9 @@ def test_a_distribution_of_the_wrong_size_is_unparsable() -> None:
 @pytest.mark.parametrize(
     ("text", "win", "tie", "lose"), [("8 7", 1, 0, 0), ("7 7", 0, 1, 0), ("7 8\nno", 0, 0, 1)]
 )
-def test_a_text_alone_is_certain_about_itself(text: str, win: int, tie: int, lose: int) -> None:
+def test_without_a_distribution_the_outcome_has_probability_one(
+    text: str, win: int, tie: int, lose: int
+) -> None:
     found = read_pair(text=text)
     assert (found.win, found.tie, found.lose) == (win, tie, lose)
     assert found.means == found.greedy
@@ -198,7 +202,7 @@ def test_an_explanation_cut_for_length_leaves_the_scores_complete() -> None:
     assert read_pair(text="7 8\nAssistant 1 is", finish="length").greedy == (7.0, 8.0)
 
 
-def test_a_text_without_scores_is_unparsable_and_shows_how_it_began() -> None:
+def test_a_text_without_scores_is_unparsable_and_its_start_is_kept() -> None:
     found = read(Reply(text="I cannot compare them. " * 20), PAIR)
     assert isinstance(found, Unreadable)
     assert found.reason is Unread.UNPARSABLE
@@ -226,18 +230,18 @@ def test_a_choice_gives_outcomes_and_no_scores() -> None:
     ("text", "win", "tie", "lose"),
     [("A\nbecause", 1, 0, 0), ("[[B]]", 0, 0, 1), ("**c**", 0, 1, 0)],
 )
-def test_a_written_choice_is_certain_about_itself(text: str, win: int, tie: int, lose: int) -> None:
+def test_a_written_choice_has_probability_one(text: str, win: int, tie: int, lose: int) -> None:
     found = read(Reply(text=text), CHOICE)
     assert isinstance(found, Reading)
     assert (found.win, found.tie, found.lose) == (win, tie, lose)
 
 
 @pytest.mark.parametrize("text", ["D", "A B", "A is better", "", "Answer"])
-def test_anything_but_one_letter_is_no_choice(text: str) -> None:
+def test_any_other_text_than_one_letter_is_not_a_choice(text: str) -> None:
     assert isinstance(read(Reply(text=text), CHOICE), Unreadable)
 
 
-def test_words_count_for_their_scores() -> None:
+def test_word_labels_have_scores() -> None:
     found = read(Reply(text="yes", score_probs=(0.75, 0.25)), APPROVAL)
     assert isinstance(found, Reading)
     assert found.means == pytest.approx((0.75 * 10 + 0.25,))
@@ -251,14 +255,14 @@ def test_words_count_for_their_scores() -> None:
     assert (pair.means, pair.win) == ((1.0, 0.0), 1.0)
 
 
-def test_labels_and_what_they_count_for_must_match() -> None:
+def test_a_grammar_needs_one_score_or_outcome_per_label() -> None:
     with pytest.raises(ValueError, match="2 outcomes for 3 labels"):
         Grammar(labels=("A", "B", "C"), count=1, outcomes=(1, -1))
     with pytest.raises(ValueError, match="one label long"):
         Grammar(labels=("A", "B"), count=2, outcomes=(1, -1))
 
 
-def test_three_scores_are_read_one_by_one() -> None:
+def test_three_scores_have_one_distribution_per_position() -> None:
     three = Grammar(labels=("1", "2"), count=3)
     probs = (0.98, 0.0, 0.49, 0.49, 0.245, 0.735)  # each row sums to 0.98
     found = read(Reply(text="1 2 2", score_probs=probs), three)

@@ -28,7 +28,7 @@ def test_a_swapped_reading_is_mirrored() -> None:
     assert restored(SHOWN, SWAPPED) == expected
 
 
-def test_a_choice_has_no_scores_to_put_back() -> None:
+def test_a_choice_has_no_scores_to_restore() -> None:
     choice = Reading(means=(), greedy=(), win=0.7, tie=0.2, lose=0.1)
     assert restored(choice, SWAPPED) == Reading(means=(), greedy=(), win=0.1, tie=0.2, lose=0.7)
 
@@ -48,7 +48,7 @@ def test_restoring_a_swap_twice_changes_nothing(reading: Reading) -> None:
     assert restored(once, SWAPPED) == reading
 
 
-def test_an_unreadable_reply_stays_as_it_is() -> None:
+def test_an_unreadable_reply_is_unchanged() -> None:
     assert restored(UNREAD, SWAPPED) is UNREAD
 
 
@@ -71,7 +71,7 @@ def test_a_preference_is_only_defined_between_two_candidates() -> None:
         restored(reading, Transform(order=(2, 0, 1)))
 
 
-def test_a_passs_result_is_in_the_requests_order_and_keeps_the_raw_reply() -> None:
+def test_the_result_of_a_pass_is_in_the_requests_order_with_the_raw_reply() -> None:
     grammar = Grammar(labels=("1", "2", "3"), count=2)
     swapped = Pass(transform=SWAPPED, prompt="p", grammar=grammar)
     reply = Reply(text="3 1")

@@ -1,3 +1,5 @@
+"""Settling rules, with small readings worked by hand."""
+
 import random
 
 import pytest
@@ -35,7 +37,7 @@ def test_preference_is_the_most_probable_outcome(
     assert reading_preference(reading(win, tie, lose)) == side
 
 
-def test_a_reading_of_one_score_has_no_preference() -> None:
+def test_a_reading_without_probabilities_has_no_preference() -> None:
     with pytest.raises(ValueError, match="without win, tie and lose"):
         reading_preference(Reading(means=(7.0,), greedy=(7.0,)))
 
@@ -69,7 +71,7 @@ OUTCOMES = [
 
 
 @pytest.mark.parametrize(("straight", "swapped", "winner", "tie", "flipped"), OUTCOMES)
-def test_outcomes(
+def test_both_orders_settle_to_the_averaged_outcome(
     straight: Reading, swapped: Reading, winner: str, tie: bool, flipped: bool
 ) -> None:
     found = settle_pair(request(), [result("straight", straight), result("swapped", swapped)])
@@ -107,7 +109,7 @@ def test_a_winner_may_have_the_lower_expected_score() -> None:
     assert [score.score for score in found.scores] == [6.94, 9.34]
 
 
-def test_position_bias_makes_the_average_less_confident_and_not_less_right() -> None:
+def test_position_bias_lowers_the_confidence_but_keeps_the_winner() -> None:
     """Log-odds of the first candidate 1, position bias 3 nats: sigmoid(4) = .982 and sigmoid(-2) = .119."""
     straight, swapped = reading(0.982, 0.0, 0.018), reading(0.119, 0.0, 0.881)
     found = settle_pair(request(), [result("straight", straight), result("swapped", swapped)])
@@ -194,12 +196,12 @@ def test_one_unreadable_pass_leaves_the_request_unscored_with_its_name(
     assert [score.score for score in found.scores] == [None, None]  # never a zero
 
 
-def test_one_order_alone_cannot_tell_whether_it_flips() -> None:
+def test_a_single_order_has_no_flip_mark() -> None:
     found = settle_pair(request(), [result("straight", FIRST)])
     assert (found.winner, found.flipped) == ("a", None)
 
 
-def test_a_flip_in_any_twin_is_a_flip() -> None:
+def test_a_flip_in_any_pair_of_reversed_passes_is_a_flip() -> None:
     steady = [result("straight+reference", FIRST), result("swapped+reference", FIRST)]
     flips = [result("straight", FIRST), result("swapped", EQUAL)]
     assert settle_pair(request(), steady).flipped is False
@@ -219,7 +221,7 @@ def test_a_single_answer_has_a_score_and_no_winner() -> None:
     assert settle_single(asked, [result("straight+reference", UNREAD)]).status is Status.UNSCORED
 
 
-def test_no_pass_at_all_is_a_mistake_of_the_caller() -> None:
+def test_settling_without_a_pass_is_an_error() -> None:
     with pytest.raises(ValueError, match="'r1' has no pass"):
         settle_pair(request(), [])
 

@@ -1,4 +1,4 @@
-"""A score line is read as a person reads it, or not at all: a misread line is a wrong verdict."""
+"""The parser of score lines: it rejects a line rather than misread it."""
 
 import re
 
@@ -229,7 +229,7 @@ words = st.lists(
 
 @settings(deadline=None, max_examples=200)
 @given(words)
-def test_a_line_with_a_word_that_is_no_name_is_prose(of: list[str]) -> None:
+def test_a_line_with_another_word_is_prose(of: list[str]) -> None:
     line = " ".join(of)
     if re.search(r"\b(the|a|better|is|mistakes|both)\b", re.sub(r"answer a\b", "", line)):
         assert parse_tolerant(line, 2) is None

@@ -1,3 +1,5 @@
+"""Prompts byte for byte, and markers that text under judgement cannot forge."""
+
 import re
 
 import pytest

@@ -1,4 +1,4 @@
-"""Cutting answers to a judge's context."""
+"""Truncation of answers to a judge's context."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from judgestream.core.truncation import MARK, SHORTEST, limits, with_answers_cut
 from tests.core.build import request
 
 
-def test_every_answer_gets_the_same_limit_and_short_ones_stay_whole() -> None:
+def test_all_answers_are_cut_to_one_limit_and_shorter_ones_are_unchanged() -> None:
     cut = with_answers_cut(
         request(
             answers=(
@@ -27,9 +27,7 @@ def test_cutting_commutes_with_swapping_the_candidates() -> None:
     assert with_answers_cut(swapped, 250).candidates == with_answers_cut(one, 250).candidates[::-1]
 
 
-def test_limits_fall_from_what_the_context_could_hold_to_the_shortest_answer_worth_judging() -> (
-    None
-):
+def test_limits_decrease_from_the_size_of_the_context_to_the_shortest_limit() -> None:
     # 1,000 tokens hold about 4,000 characters, 2,000 an answer; then 30 % less each time
     found = list(limits(request(answers=("x" * 50_000, "y" * 10)), 1000))
     assert found[:3] == [2000, 1400, 979]

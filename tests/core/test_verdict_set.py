@@ -33,7 +33,9 @@ def test_the_scored_verdict_of_an_id_is_kept_in_any_order(order: tuple[Verdict, 
     assert kept(*(one for one in order if one is not SCORED)) == [UNSCORED]
 
 
-def test_an_undecodable_request_gives_way_to_a_later_verdict_of_its_request_and_release() -> None:
+def test_the_verdict_of_an_undecodable_request_is_replaced_by_one_of_its_request_and_release() -> (
+    None
+):
     undecodable = replace(FAILED, verdict_id="of the bytes", content_digest="")
     assert kept(undecodable) == [undecodable]
     assert kept(undecodable, SCORED) == kept(SCORED, undecodable) == [SCORED]

@@ -1,3 +1,5 @@
+"""Verdicts from replies, and of requests that could not be judged."""
+
 from collections.abc import Sequence
 
 import pytest
