@@ -206,7 +206,7 @@ def test_a_bootstrap_can_take_the_closed_forms_place() -> None:
     assert interval is not None and interval.method == "percentile bootstrap of clusters"
 
 
-class TestJudged:
+class TestScoredVerdict:
     def test_of_a_scored_pair(self) -> None:
         one = of(replace(scored(), metadata={"suite": "s", "task": "maths"}), cluster_key="task")
         assert (one.outcome, one.orders, one.cluster) == (1, (1, 0), "maths")

@@ -107,14 +107,14 @@ def _show(
 
 
 def _show_pair(first: ReleaseAgreement, second: ReleaseAgreement, form: OutputFormat) -> None:
-    found, *alone = paired(first, second)
+    difference, *alone = paired(first, second)
     names, rest = (first.release, second.release), (alone[0], alone[1])
     if form is OutputFormat.JSON:
-        json_line(view.pair_json(names, found, rest))
+        json_line(view.pair_json(names, difference, rest))
     else:
-        view.print_pair(names, found, rest)
+        view.print_pair(names, difference, rest)
         line()
-    if found is not None and first.templates != second.templates:
+    if difference is not None and first.templates != second.templates:
         note("the releases use different templates: their tie rates do not compare")
 
 
@@ -143,10 +143,10 @@ def _judged(kafka: Kafka, since: datetime | None, cluster_key: str) -> list[Scor
 
 
 def _by_release(judged: Iterable[ScoredVerdict]) -> dict[str, list[ScoredVerdict]]:
-    found: dict[str, list[ScoredVerdict]] = {}
-    for one in judged:
-        found.setdefault(one.release, []).append(one)
-    return found
+    by_release: dict[str, list[ScoredVerdict]] = {}
+    for verdict in judged:
+        by_release.setdefault(verdict.release, []).append(verdict)
+    return by_release
 
 
 def _prompts(kafka: Kafka) -> tuple[dict[str, int], set[str]]:
@@ -179,7 +179,7 @@ def _pair(by_release: dict[str, list[ScoredVerdict]], release: str | None, other
 
 
 def _unanswered(ballots: Ballots, by_release: dict[str, list[ScoredVerdict]]) -> None:
-    answered = {one.request_id for found in by_release.values() for one in found}
+    answered = {verdict.request_id for verdicts in by_release.values() for verdict in verdicts}
     without = sum(name not in answered for name in ballots)
     if without:
         note(f"{without} labelled requests have no verdict")

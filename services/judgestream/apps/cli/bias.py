@@ -98,9 +98,13 @@ def _age(message: BiasReport) -> tuple[int, bool]:
 def _last(windows: Iterable[BiasReport], last: int | None) -> list[BiasReport]:
     """By release, then by time; of each release the newest `last`."""
     by_release: dict[str, list[BiasReport]] = {}
-    for window in sorted(windows, key=lambda one: one.window_start.ToNanoseconds()):
+    for window in sorted(windows, key=lambda window: window.window_start.ToNanoseconds()):
         by_release.setdefault(window.release, []).append(window)
-    return [one for _, found in sorted(by_release.items()) for one in found[-(last or 0) :]]
+    return [
+        window
+        for _, of_release in sorted(by_release.items())
+        for window in of_release[-(last or 0) :]
+    ]
 
 
 def _tell_window(window: BiasReport) -> None:
