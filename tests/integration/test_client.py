@@ -288,7 +288,7 @@ class TestPublishingAndReading:
         assert [one.winner for one in read_verdicts(kafka)] == ["1"]
         done = run("verdicts", "tail", "--all")
         assert done.exit_code == 0
-        assert done.stderr.count("passed over judge.verdicts.v1[") == 2
+        assert done.stderr.count("skipped judge.verdicts.v1[") == 2
 
     def test_reading_from_a_time_begins_there(self, kafka: Kafka) -> None:
         first, second = (pair("q", "a", "b", request_id=name) for name in ("one", "two"))
@@ -468,7 +468,7 @@ class TestVerdicts:
         done = run("verdicts", "export", "--as", "trl")
         (row,) = [json.loads(text) for text in done.stdout.splitlines()]
         assert (row["prompt"], row["chosen"], row["rejected"]) == ("q", "b", "a")
-        assert "1 rows; 1 verdicts without a winner, 1 without their request" in done.stderr
+        assert "1 rows; left out: 1 verdicts without a winner, 1 whose request" in done.stderr
 
     def test_agreement_joins_verdicts_and_labels(self, kafka: Kafka) -> None:
         requests = [pair("q", "a", "b", request_id=f"r{k}") for k in range(3)]
