@@ -1,6 +1,7 @@
 """Verdicts from replies, and of requests that could not be judged."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,17 @@ from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.modes import PAIRWISE, plan
 from judgestream.core.passes import Pass
 from judgestream.core.templates import JUDGELM
-from judgestream.core.types import Options, Release, Reply, Request, Status, Verdict
+from judgestream.core.types import (
+    PROBE_KEY,
+    Options,
+    Release,
+    Reply,
+    Request,
+    Status,
+    Unread,
+    Unreadable,
+    Verdict,
+)
 from judgestream.core.verdicts import Effort, build_verdict, failed, limited
 from tests.core.build import NOON, request
 
@@ -109,3 +120,23 @@ def test_only_the_texts_that_are_too_long_are_cut() -> None:
     assert kept.passes[0].reading == whole.passes[0].reading
     assert kept.passes[1] is whole.passes[1]
     assert limited(kept) == (kept, 0)
+
+
+def test_a_probe_refused_for_its_metadata_is_still_marked_as_a_probe() -> None:
+    huge = {"x": "y" * (limits.METADATA + 1)}
+    plain, _ = limited(replace(settled(request(), ["8 6", "5 9"]), metadata=huge))
+    assert plain.metadata == {}
+    probe, _ = limited(replace(plain, metadata=huge | {PROBE_KEY: "doctor"}))
+    assert probe.is_probe
+    assert len(probe.metadata) == 1
+
+
+def test_the_detail_of_an_unreadable_reply_is_cut() -> None:
+    whole = settled(request(), ["8 6", "Both are good."])
+    unread = Unreadable(reason=Unread.UNPARSABLE, detail="d" * (limits.DETAIL + 1))
+    kept, count = limited(
+        replace(whole, passes=(whole.passes[0], replace(whole.passes[1], reading=unread)))
+    )
+    assert count == 0
+    assert isinstance(kept.passes[1].reading, Unreadable)
+    assert len(kept.passes[1].reading.detail.encode()) <= limits.DETAIL
