@@ -17,7 +17,8 @@ from tests.paths import ROOT
 
 PHRASES: dict[str, str] = {
     r"mend(?:s|ed|ing)?": "fix, repair, or 'how to fix it'",
-    r"(?<!there\s)(?:is|are|was|were) no (?!longer|more|less|fewer|doubt)\w+": "'X is not a Y'",
+    r"(?<!there\s)(?:is|are|was|were) no "
+    r"(?!longer|more|less|doubt|faster|slower|better|worse|larger|smaller)\w+": "'X is not a Y'",
     r"ha(?:s|ve) the word": "name who decides",
     r"at hand": "available, given, or nothing",
     r"of ours": "our",
@@ -35,6 +36,7 @@ PHRASES: dict[str, str] = {
 """A pattern by the words to use instead. A space stands for any white space, also over a line end."""
 
 ALLOWED = (
+    "if it goes on for weeks",  # an answer that judges read
     "for good measure",
     "for good reason",
     "is no-op",

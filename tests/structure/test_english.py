@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.structure.english import hits_in, opening
+from tests.structure.english import hits, hits_in, opening
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,7 @@ def test_a_phrase_is_found_over_line_ends_and_only_as_words(text: str, found: li
 def test_a_docstring_that_opens_with_a_question_word_is_found() -> None:
     assert [hit.found for hit in opening('"""What a release is."""')] == ["What"]
     assert list(opening('"""Releases, written atomically."""')) == []
+
+
+def test_code_messages_and_pages_contain_no_forbidden_phrase() -> None:
+    assert list(map(str, hits())) == []

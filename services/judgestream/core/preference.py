@@ -1,4 +1,4 @@
-"""Which of two candidates is preferred, as a sign in candidate order."""
+"""The preferred one of two candidates, as a sign in candidate order."""
 
 from collections.abc import Sequence
 from enum import IntEnum

@@ -111,7 +111,7 @@ class Asking:
         while True:
             tries.held_s += await self.health.enter(pause)
             if tries.breakdowns != self.health.breakdowns:
-                # the model failed on everything, which is no evidence against this request
+                # the model failed on everything, which is not evidence against this request
                 tries.failed_alone = 0
             if tries.failed_alone >= MAX_FAILURES_ALONE:
                 if not await self.health.prove():

@@ -120,7 +120,7 @@ class ReleaseHealth:
         self._good_since = max(self._good_since, asked_at)
         if self._closed is not None:
             if asked_at < self._closed_at:
-                return  # asked before the gate closed, so it is no evidence
+                return  # asked before the gate closed, so it is not evidence
             metrics.release_paused.labels(self._closed.code).set(0)
             self._closed = None
         if self._shown:
