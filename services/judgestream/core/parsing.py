@@ -151,7 +151,7 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     first = [fsum(probs[k * size : (k + 1) * size]) for k in range(size)]
     second = [fsum(probs[k::size]) for k in range(size)]
     win, tie, lose = (
-        fsum([probs[cell] for cell in cells]) / inside for cells in _cells_by_outcome(values)
+        fsum(map(probs.__getitem__, cells)) / inside for cells in _cells_by_outcome(values)
     )
     pair = (_mean(first, values), _mean(second, values))
     return _pair(pair, greedy, win, tie, lose, outside)
