@@ -201,6 +201,7 @@ def test_a_redis_that_would_lose_windows_is_refused_by_name(tmp_path: Path) -> N
         client.config_set("maxmemory", 1 << 30)
         with pytest.raises(ConfigurationError, match="noeviction"):
             check_redis(settings)
+        client.close()
     with pytest.raises(StoreUnavailable, match="JUDGESTREAM_REDIS__URL"):
         check_redis(settings)
 
@@ -239,6 +240,7 @@ def test_the_board_keeps_one_worker_per_slot(tmp_path: Path) -> None:
         assert board.write(one) is None, "what is not an entry does not hold a slot"
         client.hset("judgestream:workers:bias-9", "a", "b")
         client.sadd("judgestream:workers", "bias-9", b"\xff")
+        client.close()
         assert [found.name for found in board.workers()] == ["bias-0", "judging-0"]
         board.close()
 
