@@ -63,7 +63,7 @@ test: $(VENV)/dev.stamp
 
 coverage: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest $(PARALLEL) -m 'not integration' --cov --cov-report= $(ARGS)
-	@$(BIN)/python tests/coverage_gate.py
+	@$(BIN)/python -m tests.coverage_gate
 
 test-nightly: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest $(PARALLEL) -m 'not integration' --hypothesis-profile=nightly $(ARGS)
@@ -72,9 +72,9 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
-	@$(BIN)/python tests/generated_code.py
+	@$(BIN)/python -m tests.generated_code
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive services trainer triton_models
-	@$(BIN)/python tests/audit.py
+	@$(BIN)/python -m tests.audit
 
 docs: $(VENV)/dev.stamp
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
@@ -100,7 +100,7 @@ ablation: $(VENV)/dev.stamp
 	@$(BIN)/judgestream ablate --work build/ablation --out build/ablation/table.json $(ARGS)
 
 protos: $(VENV)/dev.stamp
-	@$(BIN)/python tests/generated_code.py --write
+	@$(BIN)/python -m tests.generated_code --write
 
 format: $(VENV)/dev.stamp
 	@$(BIN)/ruff format $(SOURCES)
