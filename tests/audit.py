@@ -1,6 +1,6 @@
 """Known vulnerabilities of the pinned packages: `pip-audit` over constraints.txt.
 
-    python tests/audit.py
+    python -m tests.audit
 
 Exits 1 for a finding that `audit-exceptions.toml` does not name, and for an expired exception. Without access
 to the advisory service it prints a warning and exits 0: pip-audit itself would then report "no known

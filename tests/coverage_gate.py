@@ -1,6 +1,6 @@
 """Coverage per package after `make coverage`, and the gate on branches.
 
-    python tests/coverage_gate.py
+    python -m tests.coverage_gate
 
 reads `.coverage` and prints one line per package. Exits 1 when a package of `LEAST` covers fewer branches.
 """

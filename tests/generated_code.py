@@ -1,6 +1,6 @@
 """Check that the generated protobuf code is current; with --write, generate it.
 
-    python tests/generated_code.py [--write]
+    python -m tests.generated_code [--write]
 
 Exits 1 when a file differs, naming it.
 """
