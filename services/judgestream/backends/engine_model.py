@@ -37,7 +37,7 @@ GAUGES = {
     "tokens_per_second": "Tokens run per second of the last rows",
     "mfu": "FLOP/s of the linear layers in the last rows over the devices' bf16 peak",
     "row_tokens": "Budget of a row, in tokens",
-    "token_flops": "FLOP of the linear layers per token",
+    "token_flops": "FLOP of the linear layers per token",  # nosec B105 - not a password
     "devices": "Devices that share the weights",
     "float8_agreement": "Share of verdicts that float8 did not change",
     "kernel": "The attention kernel in use",
