@@ -65,7 +65,7 @@ def test_every_way_to_write_a_file_gives_the_same_requests(tmp_path: Path, raw: 
             lines([OWN, OWN | {"question": "3 + 3?"}]),
             r"rows, line 2: request id 'r1' was already used in .*rows, line 1",
         ),
-        ('{"text": 1}', r"rows, line 1: of no known format \(fields: text\)(.|\n)*judgelm: "),
+        ('{"text": 1}', r"rows, line 1: unknown format \(fields: text\)(.|\n)*judgelm: "),
         (lines([OWN | {"questoin": "x"}]), r"rows, line 1: .*no field named \"questoin\""),
         (lines([OWN | {"question": " "}]), r"rows, line 1: request 'r1': question is empty"),
         (lines([OWN | {"mode": "triple"}]), r"rows, line 1: .*unknown mode 'triple'"),
@@ -99,7 +99,7 @@ def test_a_format_can_be_named_and_an_unknown_one_is_refused(tmp_path: Path) -> 
     path.write_text(lines(TRL))
     with pytest.raises(InvalidRecord, match="question_body: is missing"):
         read(path, "judgelm")
-    with pytest.raises(ConfigurationError, match="no format 'hf'; there are: judgestream, "):
+    with pytest.raises(ConfigurationError, match="unknown format 'hf': use one of judgestream, "):
         read(path, "hf")
 
 
