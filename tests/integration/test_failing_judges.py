@@ -49,6 +49,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Ite
         yield cluster
 
 
+@pytest.fixture(autouse=True)
+def _stop_workers(cluster: Cluster) -> Iterator[None]:
+    """A failed test leaves no worker that would take a slot from the next one."""
+    yield
+    cluster.stop_workers()
+
+
 def question(request_id: str, text: str) -> JudgeRequest:
     candidates = [Candidate(id="a", text="Yes, because of this."), Candidate(id="b", text="No.")]
     return JudgeRequest(request_id=request_id, question=text, candidates=candidates)
@@ -143,7 +150,7 @@ def test_failing_endpoint(cluster: Cluster, endpoint: Endpoint) -> None:
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:  # noqa: S310 - our worker
         assert 'judgestream_release_paused{reason_class="key_refused"} 1.0' in page.read().decode()
     assert words in worker.command.log_path.read_text()
-    asked = len(endpoint.requests)
+    asked = _requests_once_in_flight_have_ended(endpoint)
     time.sleep(3)
     assert len(endpoint.requests) - asked <= 10, "a paused release was to be asked by probes only"
     endpoint.answer = prefers_longer
@@ -156,6 +163,20 @@ def test_failing_endpoint(cluster: Cluster, endpoint: Endpoint) -> None:
         seconds=10,
     )
     cluster.stop_workers()
+
+
+def _requests_once_in_flight_have_ended(endpoint: Endpoint) -> int:
+    """Requests that the endpoint has received, counted when at most probes still arrive.
+
+    Prompts that were in Triton's queue when the pause began reach the endpoint, one batch after the other.
+    """
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        before = len(endpoint.requests)
+        time.sleep(1)
+        if len(endpoint.requests) - before <= 2:
+            return len(endpoint.requests)
+    raise TimeoutError("waited 30 s for the prompts in flight to reach the endpoint")
 
 
 def stubs(cluster: Cluster, model: str) -> list[psutil.Process]:
