@@ -99,6 +99,7 @@ def test_mean_and_deviation_over_the_seeds() -> None:
     assert "c" not in table
 
 
+@pytest.mark.integration
 def test_the_command_writes_a_table_for_the_card_and_repeats_no_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -283,6 +283,7 @@ def slowly(body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
     return by_length(body)
 
 
+@pytest.mark.integration
 def test_a_killed_build_resumes_and_writes_the_same_files(
     tmp_path: Path,
 ) -> None:
