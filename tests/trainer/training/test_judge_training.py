@@ -45,6 +45,7 @@ def test_a_sequence_marks_the_ends_of_the_answers_and_their_scores(recipe: Recip
     assert tokenizer.decode(list(row.ids[row.prompt :])) == f"{first} {second}\n"
 
 
+@pytest.mark.integration
 def test_training_learns_and_repeats_bit_for_bit(recipe: Recipe) -> None:
     short = replace(recipe, optimisation=replace(recipe.optimisation, steps=8))
     losses: list[float] = []
