@@ -1,5 +1,6 @@
 """Small literal values for the tests of the core."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from judgestream.core.transforms import Transform
@@ -82,3 +83,20 @@ def verdict(
         ),
         passes=passes,
     )
+
+
+WON = replace(
+    verdict(winner="b"),
+    p_win=0.1,
+    p_tie=0.2,
+    p_lose=0.7,
+    confidence=0.7,
+    flipped=False,
+    scores=(
+        CandidateScore(candidate_id="a", score=5.5, system="gpt-x", length=10),
+        CandidateScore(candidate_id="b", score=None, system="ours", length=20),
+    ),
+    metadata={"run": "7", "id": "ä"},
+    explanation='Said "so",\nthen\rno more.',
+)
+"""A scored verdict on two systems: one score missing, texts that are hard to print."""

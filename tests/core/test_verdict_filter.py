@@ -5,24 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from judgestream.core.types import PROBE_KEY, CandidateScore, Status
+from judgestream.core.types import PROBE_KEY, Status
 from judgestream.core.verdict_filter import VerdictFilter
-from tests.core.build import NOON, verdict
-
-WON = replace(
-    verdict(winner="b"),
-    p_win=0.1,
-    p_tie=0.2,
-    p_lose=0.7,
-    confidence=0.7,
-    flipped=False,
-    scores=(
-        CandidateScore(candidate_id="a", score=5.5, system="gpt-x", length=10),
-        CandidateScore(candidate_id="b", score=None, system="ours", length=20),
-    ),
-    metadata={"run": "7", "id": "ä"},
-    explanation='Said "so",\nthen\rno more.',
-)
+from tests.core.build import NOON, WON, verdict
 
 
 @pytest.mark.parametrize(

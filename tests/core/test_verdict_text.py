@@ -6,22 +6,7 @@ import pytest
 
 from judgestream.core.types import CandidateScore, Reading, Status, Verdict
 from judgestream.core.verdict_text import details, outcome, text_lines, verdict_line
-from tests.core.build import EQUAL, UNREAD, request, result, verdict
-
-WON = replace(
-    verdict(winner="b"),
-    p_win=0.1,
-    p_tie=0.2,
-    p_lose=0.7,
-    confidence=0.7,
-    flipped=False,
-    scores=(
-        CandidateScore(candidate_id="a", score=5.5, system="gpt-x", length=10),
-        CandidateScore(candidate_id="b", score=None, system="ours", length=20),
-    ),
-    metadata={"run": "7", "id": "ä"},
-    explanation='Said "so",\nthen\rno more.',
-)
+from tests.core.build import EQUAL, UNREAD, WON, request, result, verdict
 
 
 def single(score: float) -> Verdict:

@@ -17,24 +17,9 @@ from judgestream.adapters.files.verdict_rows import (
     write_parquet,
 )
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.types import CandidateScore, Status
+from judgestream.core.types import Status
 from judgestream.terminal.output import printable
-from tests.core.build import NOON, request, verdict
-
-WON = replace(
-    verdict(winner="b"),
-    p_win=0.1,
-    p_tie=0.2,
-    p_lose=0.7,
-    confidence=0.7,
-    flipped=False,
-    scores=(
-        CandidateScore(candidate_id="a", score=5.5, system="gpt-x", length=10),
-        CandidateScore(candidate_id="b", score=None, system="ours", length=20),
-    ),
-    metadata={"run": "7", "id": "ä"},
-    explanation='Said "so",\nthen\rno more.',
-)
+from tests.core.build import NOON, WON, request, verdict
 
 
 def test_a_verdict_is_one_row_with_a_value_or_none_in_every_column() -> None:
