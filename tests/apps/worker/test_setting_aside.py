@@ -92,3 +92,18 @@ def test_unexpected_errors_in_a_row_are_slowed_down_and_shown() -> None:
     assert status.state == "waiting" and "KeyError" in status.reason
     streak.end()
     assert status.state == "working"
+
+
+def test_pauses_stay_bounded_however_long_the_errors_last() -> None:
+    pauses: list[float] = []
+    streak = FailureStreak(WorkerStatus(kind="judging", slot=0))
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async def go() -> None:
+        for _ in range(1_100):
+            await streak.add(InternalError("KeyError: 'x'"), pause)
+
+    asyncio.run(go())
+    assert len(pauses) == 1_097 and set(pauses[4:]) == {30}

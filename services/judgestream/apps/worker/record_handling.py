@@ -14,6 +14,7 @@ from judgestream.apps.worker.status import WorkerStatus
 from judgestream.apps.worker.watchdog import Activity
 from judgestream.contracts.events import IncomingHeader
 from judgestream.contracts.records import Record
+from judgestream.core.backoff import Backoff
 from judgestream.core.errors import InternalError, SkippedByHand, UnreadableBatch
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class FailureStreak:
     """
 
     WITHOUT_PAUSE = 3
-    MAX_PAUSE_S = 30.0
+    PAUSES = Backoff(first_s=2.0, longest_s=30.0)
 
     def __init__(self, status: WorkerStatus) -> None:
         self._status = status
@@ -107,7 +108,7 @@ class FailureStreak:
         self._count += 1
         if self._count > self.WITHOUT_PAUSE:
             self._status.waiting(f"every record ends in an unexpected error: {error}")
-            await pause(min(self.MAX_PAUSE_S, 2.0 ** (self._count - self.WITHOUT_PAUSE)))
+            await pause(self.PAUSES(self._count - self.WITHOUT_PAUSE))
 
 
 def _record(message: Any) -> Record:
