@@ -1,25 +1,17 @@
 """Checks of Kafka and Redis before a worker starts. Faust reports none of these problems."""
 
-import time
 from collections.abc import Mapping, Sequence
 
 from kafka.admin import KafkaAdminClient
-from kafka.errors import (
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    GroupAuthorizationFailedError,
-    KafkaError,
-    NotCoordinatorError,
-)
+from kafka.errors import GroupAuthorizationFailedError
 
+from judgestream.adapters.kafka.group_offsets import group_offsets
 from judgestream.adapters.kafka.topics import admin, check, topic_identity
 from judgestream.contracts.topics import Topic
-from judgestream.core.errors import BrokerUnavailable, ConfigurationError, StoreUnavailable
+from judgestream.core.errors import ConfigurationError, StoreUnavailable
 from judgestream.settings import Kafka, Redis
 
 REDIS_S = 5.0
-COORDINATOR_S = 20.0
-"""A new broker creates its offsets topic for the first group, which takes a moment."""
 
 
 def check_kafka(settings: Kafka, *, group: str, topics: Sequence[Topic]) -> str:
@@ -93,22 +85,8 @@ def check_redis_info(info: Mapping[str, object]) -> str:
 
 
 def _check_group(client: KafkaAdminClient, group: str) -> list[str]:
-    deadline = time.monotonic() + COORDINATOR_S
-    while True:
-        try:
-            client.list_group_offsets({group: None})
-            return []
-        except GroupAuthorizationFailedError:
-            return [f"this user may not read group {group}: grant READ on the group"]
-        except (
-            CoordinatorNotAvailableError,
-            CoordinatorLoadInProgressError,
-            NotCoordinatorError,
-        ) as exc:
-            if time.monotonic() > deadline:
-                raise BrokerUnavailable(
-                    f"no coordinator for group {group} within {COORDINATOR_S:.0f} s: {exc}"
-                ) from exc
-            time.sleep(0.3)
-        except KafkaError as exc:
-            raise BrokerUnavailable(f"group {group} could not be looked up: {exc}") from exc
+    try:
+        group_offsets(client, group)
+    except GroupAuthorizationFailedError:
+        return [f"this user may not read group {group}: grant READ on the group"]
+    return []

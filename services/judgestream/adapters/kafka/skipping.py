@@ -1,15 +1,12 @@
 """Moving a stopped consumer group past one record."""
 
-from time import monotonic, sleep
-
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
-from kafka.errors import CoordinatorNotAvailableError, KafkaError, NoError
+from kafka.errors import GroupAuthorizationFailedError, KafkaError, NoError
 from kafka.structs import OffsetAndMetadata
 
+from judgestream.adapters.kafka.group_offsets import group_offsets
 from judgestream.core.errors import BrokerUnavailable, ConfigurationError
-
-COORDINATOR_S = 20.0
 
 
 class GroupPlace:
@@ -38,22 +35,10 @@ class GroupPlace:
 
     def committed(self) -> int | None:
         """The offset that the group reads next; None before its first commit."""
-        deadline = monotonic() + COORDINATOR_S
-        while True:
-            try:
-                committed = self._client.list_group_offsets({self._group: [self._tp]})[self._group]
-                break
-            except CoordinatorNotAvailableError as exc:
-                # a new broker creates its offsets topic for the first group
-                if monotonic() > deadline:
-                    raise BrokerUnavailable(
-                        f"group {self._group} has no coordinator: {exc}"
-                    ) from exc
-                sleep(0.3)
-            except KafkaError as exc:
-                raise BrokerUnavailable(
-                    f"group {self._group} could not be looked up: {exc}"
-                ) from exc
+        try:
+            committed = group_offsets(self._client, self._group, [self._tp])
+        except GroupAuthorizationFailedError as exc:
+            raise BrokerUnavailable(f"group {self._group} could not be looked up: {exc}") from exc
         offset = committed[self._tp].offset if self._tp in committed else -1
         return offset if offset >= 0 else None
 
