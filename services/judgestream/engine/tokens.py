@@ -78,6 +78,15 @@ class Tokens:
             return ids, spans
         return self._without_control(text, ids, spans)
 
+    def inside(self, text: str) -> list[int]:
+        """The ids of a text in the middle of a prompt: without `start`, and without a space in front that
+        some tokenizers add. It has no control tokens."""
+        return self._inside(text)[0]
+
+    def markup(self, text: str) -> list[int]:
+        """The ids of a text that a checkpoint's own template wrote. Its control tokens count as such."""
+        return list(self.tokenizer.encode(text, add_special_tokens=False))
+
     def continuation(self, prompt: str, text: str) -> list[int]:
         """The ids that `text` adds right after `prompt`: those of both together, less the prompt's.
 
