@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from judgestream.apps.judging.one_release import OneRelease
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.worker.offset_tracker import Abandoned
 from judgestream.contracts.events import Header, IncomingHeader, header
@@ -100,7 +101,7 @@ class Bench:
     def restart(self) -> None:
         """A new worker, without the memory of the old one."""
         self.requests = RequestJudge(
-            judge=self.judge,
+            judge=OneRelease(self.judge, self.settings),
             publisher=self.topics,
             published=self.published,
             settings=self.settings,

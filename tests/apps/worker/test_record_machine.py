@@ -19,6 +19,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
+from judgestream.apps.judging.one_release import OneRelease
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.worker.offset_tracker import Abandoned
 from judgestream.contracts.codecs.verdicts import verdict_from_message
@@ -215,13 +216,11 @@ class RecordMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """A new worker, without the memory of the old one."""
+        release = OneRelease(self.judge, Judging())
+        release._asking.health.clock = lambda: self.now  # pauses pass at once
         self.worker = RequestJudge(
-            judge=self.judge,
-            publisher=self.topics,
-            published=self.store,
-            settings=Judging(),
+            judge=release, publisher=self.topics, published=self.store, settings=Judging()
         )
-        self.worker._asking.health.clock = lambda: self.now  # pauses pass at once
 
     # what comes
 

@@ -42,6 +42,7 @@ from judgestream.core.passes import Pass
 from judgestream.core.probe import known_good
 from judgestream.core.templates import template
 from judgestream.core.types import Release, Reply
+from judgestream.core.verdicts import Effort
 from judgestream.settings import Judging
 
 Pause = Callable[[float], Awaitable[None]]
@@ -77,6 +78,14 @@ class Tries:
     suspect: bool = False
     failed_alone: int = 0
     breakdowns: int = 0
+
+    def effort(self) -> Effort:
+        """The cost of the tries, if they end now."""
+        return Effort(
+            attempts=max(self.attempts, 1),
+            latency_s=monotonic() - self.started,
+            ended_at=datetime.now(UTC),
+        )
 
 
 def backoff_of(settings: Judging) -> Backoff:

@@ -2,37 +2,28 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 
-from judgestream.apps.judging.asking import Asking, Judge, Pause, Tries, backoff_of
+from judgestream.apps.judging.asking import Pause, Tries, backoff_of
+from judgestream.apps.judging.one_release import RequestsJudge, Task, internal
 from judgestream.apps.judging.outbox import Outbox, Publisher
 from judgestream.apps.judging.published_before import Known, Published, PublishedBefore
 from judgestream.apps.worker import metrics
-from judgestream.apps.worker.status import WorkerStatus
 from judgestream.contracts import salvage
 from judgestream.contracts.codecs.requests import request_from_message
 from judgestream.contracts.events import Header, event_time, header, trace_headers
 from judgestream.contracts.records import Record, dead_letter
 from judgestream.contracts.topics import MAX_REQUEST_BYTES
 from judgestream.contracts.wire import decode_event
-from judgestream.core import truncation
-from judgestream.core.errors import (
-    InternalError,
-    JudgestreamError,
-    OversizeRecord,
-    PoisonError,
-    PromptTooLong,
-)
+from judgestream.core.errors import JudgestreamError, OversizeRecord, PoisonError
 from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.limits import plausible, quoted, shortened
-from judgestream.core.modes import Mode, check, plan
-from judgestream.core.passes import Pass
-from judgestream.core.templates import template
-from judgestream.core.types import Reply, Request, Verdict
-from judgestream.core.verdicts import Effort, build_verdict, failed
+from judgestream.core.modes import check
+from judgestream.core.types import Request, Verdict
+from judgestream.core.verdicts import failed
 from judgestream.settings import Judging
 from judgestream.v1.judging_pb2 import JudgeRequest
 
@@ -54,24 +45,6 @@ class _Progress(Tries):
     requested_at: datetime
     trace: Sequence[Header] = ()
 
-    def effort(self) -> Effort:
-        return Effort(
-            attempts=max(self.attempts, 1),
-            latency_s=monotonic() - self.started,
-            ended_at=datetime.now(UTC),
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Task:
-    """A valid request with its mode and passes."""
-
-    request: Request
-    mode: Mode
-    passes: tuple[Pass, ...]
-    verdict_id: str
-    content_digest: str
-
 
 class RequestJudge:
     """Turns records of `judge.requests.v1` into verdicts and dead letters.
@@ -83,16 +56,13 @@ class RequestJudge:
     def __init__(
         self,
         *,
-        judge: Judge,
+        judge: RequestsJudge,
         publisher: Publisher,
         published: Published,
         settings: Judging,
-        status: WorkerStatus | None = None,
     ) -> None:
         self._judge = judge
         self._settings = settings
-        self._template = template(judge.release.template_id)
-        self._asking = Asking(judge, settings, status)
         self._before = PublishedBefore(published)
         self._outbox = Outbox(
             publisher, backoff_of(settings), verdict_format=settings.verdict_format
@@ -122,7 +92,7 @@ class RequestJudge:
         metrics.requests.labels(verdict.status.value).inc()
         metrics.verdict_seconds.observe(monotonic() - progress.started)
 
-    def _parse(self, record: Record, progress: _Progress) -> _Task:
+    def _parse(self, record: Record, progress: _Progress) -> Task:
         """Decode and check the record. Fills in `progress` as far as it gets, also when it raises."""
         try:
             if record.value is not None and len(record.value) > MAX_REQUEST_BYTES:
@@ -141,10 +111,10 @@ class RequestJudge:
             progress.requested_at = request.requested_at
             mode = check(request)
             content = content_digest(request)
-            return _Task(
+            return Task(
                 request=request,
                 mode=mode,
-                passes=plan(request, mode, self._template),
+                plans=self._judge.plans(request, mode),
                 verdict_id=verdict_id(
                     request.request_id,
                     self._judge.release.name,
@@ -156,61 +126,16 @@ class RequestJudge:
         except JudgestreamError:
             raise
         except Exception as exc:
-            raise _internal(exc) from exc
+            raise internal(exc) from exc
 
     async def _judged(
-        self, task: _Task, known: Known | None, progress: _Progress, pause: Pause
+        self, task: Task, known: Known | None, progress: _Progress, pause: Pause
     ) -> Verdict:
-        passes, replies, cut_to = await self._asked(task, progress, pause)
-        request = task.request
         if known is not None and known.requested_at is not None:
             # verdicts with one id carry one time: that of the first request
-            request = replace(request, requested_at=known.requested_at)
-        if not cut_to:
-            return self._build_verdict(request, task, replies, progress)
-        verdict = self._build_verdict(request, replace(task, passes=passes), replies, progress)
-        return replace(verdict, answers_cut_to=cut_to)
-
-    async def _asked(
-        self, task: _Task, progress: _Progress, pause: Pause
-    ) -> tuple[tuple[Pass, ...], list[Reply], int]:
-        """The accepted passes, the judge's replies, and the characters that answers were cut to (0: uncut).
-
-        Raises:
-            PromptTooLong: `judging.too_long` is `refuse`, or too little would be left of the answers.
-            PoisonError: as `Asking.ask`.
-        """
-        request = task.request
-        shorter: Iterator[int] = iter(())
-        if self._settings.too_long == "cut":
-            shorter = truncation.limits(request, self._judge.release.max_input_tokens)
-        passes, cut_to = task.passes, 0
-        while True:
-            try:
-                return passes, await self._asking.ask(passes, progress, pause), cut_to
-            except PromptTooLong:
-                cut_to = next(shorter, 0)
-                if not cut_to:
-                    raise
-            cut_request = truncation.with_answers_cut(request, cut_to)
-            passes = plan(cut_request, task.mode, self._template)
-
-    def _build_verdict(
-        self, request: Request, task: _Task, replies: Sequence[Reply], progress: _Progress
-    ) -> Verdict:
-        try:
-            verdict = build_verdict(
-                request=request,
-                mode=task.mode,
-                release=self._judge.release,
-                passes=task.passes,
-                replies=replies,
-                effort=progress.effort(),
-                verdict_id=task.verdict_id,
-                content_digest=task.content_digest,
-            )
-        except Exception as exc:
-            raise _internal(exc) from exc
+            request = replace(task.request, requested_at=known.requested_at)
+            task = replace(task, request=request)
+        verdict = await self._judge.judged(task, progress, pause)
         TOKENS_IN.inc(max(0, verdict.input_tokens))
         TOKENS_OUT.inc(max(0, verdict.output_tokens))
         return verdict
@@ -264,8 +189,3 @@ def _time_of(record: Record) -> datetime | None:
     if (time := event_time(record.headers)) is not None:
         return time
     return plausible(record.time) if record.time is not None else None
-
-
-def _internal(exc: Exception) -> InternalError:
-    log.exception("unexpected error while judging")
-    return InternalError(f"{type(exc).__name__}: {shortened(str(exc), 400)}")

@@ -12,6 +12,7 @@ from judgestream.adapters.preflight import check_kafka
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.published import Published
 from judgestream.adapters.triton.judge import TritonJudge
+from judgestream.apps.judging.one_release import OneRelease
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.worker import faust_app, metrics
 from judgestream.apps.worker.backlog import paid_judge, place_group
@@ -88,11 +89,10 @@ async def _opened(
         )
         stack.push_async_callback(published.close)
         requests = RequestJudge(
-            judge=judge,
+            judge=OneRelease(judge, settings.judging, status),
             publisher=publisher,
             published=published,
             settings=settings.judging,
-            status=status,
         )
 
         async def handle(record: Record, pause: Pause) -> None:

@@ -1,0 +1,107 @@
+"""One release as the judge of requests: plans the passes, asks, and builds the verdict."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from judgestream.apps.judging.asking import Asking, Judge, Pause, Tries
+from judgestream.apps.worker.status import WorkerStatus
+from judgestream.core import truncation
+from judgestream.core.errors import InternalError, PromptTooLong
+from judgestream.core.limits import shortened
+from judgestream.core.modes import Mode, plan
+from judgestream.core.passes import Pass
+from judgestream.core.templates import template
+from judgestream.core.types import Release, Reply, Request, Verdict
+from judgestream.core.verdicts import build_verdict
+from judgestream.settings import Judging
+
+log = logging.getLogger(__name__)
+
+Plans = tuple[tuple[Pass, ...], ...]
+"""The passes of each release that is asked: of a single release, or of the members of a jury."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """A valid request with its mode and passes."""
+
+    request: Request
+    mode: Mode
+    plans: Plans
+    verdict_id: str
+    content_digest: str
+
+
+class RequestsJudge(Protocol):
+    """What turns a request into a verdict: one release, or a jury of several."""
+
+    @property
+    def release(self) -> Release: ...
+
+    def plans(self, request: Request, mode: Mode) -> Plans:
+        """The passes. Raises UnsupportedMode."""
+
+    async def judged(self, task: Task, tries: Tries, pause: Pause) -> Verdict:
+        """The verdict. Raises PoisonError where there is none, and what `pause` raises."""
+
+
+class OneRelease:
+    """Asks one release, with retries, and cuts answers where the settings allow it."""
+
+    def __init__(self, judge: Judge, settings: Judging, status: WorkerStatus | None = None) -> None:
+        self.release = judge.release
+        self._settings = settings
+        self._template = template(judge.release.template_id)
+        self._asking = Asking(judge, settings, status)
+
+    def plans(self, request: Request, mode: Mode) -> Plans:
+        return (plan(request, mode, self._template),)
+
+    async def judged(self, task: Task, tries: Tries, pause: Pause) -> Verdict:
+        passes, replies, cut_to = await self._asked(task, tries, pause)
+        try:
+            verdict = build_verdict(
+                request=task.request,
+                mode=task.mode,
+                release=self.release,
+                passes=passes,
+                replies=replies,
+                effort=tries.effort(),
+                verdict_id=task.verdict_id,
+                content_digest=task.content_digest,
+            )
+        except Exception as exc:
+            raise internal(exc) from exc
+        return replace(verdict, answers_cut_to=cut_to) if cut_to else verdict
+
+    async def _asked(
+        self, task: Task, tries: Tries, pause: Pause
+    ) -> tuple[tuple[Pass, ...], list[Reply], int]:
+        """The accepted passes, the judge's replies, and the characters that answers were cut to (0: uncut).
+
+        Raises:
+            PromptTooLong: `judging.too_long` is `refuse`, or too little would be left of the answers.
+            PoisonError: as `Asking.ask`.
+        """
+        request = task.request
+        shorter: Iterator[int] = iter(())
+        if self._settings.too_long == "cut":
+            shorter = truncation.limits(request, self.release.max_input_tokens)
+        (passes,), cut_to = task.plans, 0
+        while True:
+            try:
+                return passes, await self._asking.ask(passes, tries, pause), cut_to
+            except PromptTooLong:
+                cut_to = next(shorter, 0)
+                if not cut_to:
+                    raise
+            cut_request = truncation.with_answers_cut(request, cut_to)
+            passes = plan(cut_request, task.mode, self._template)
+
+
+def internal(exc: Exception) -> InternalError:
+    """The error for an unexpected exception, which is logged."""
+    log.exception("unexpected error while judging")
+    return InternalError(f"{type(exc).__name__}: {shortened(str(exc), 400)}")
