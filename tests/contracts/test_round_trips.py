@@ -17,6 +17,7 @@ from judgestream.core.transforms import Transform
 from judgestream.core.types import (
     Candidate,
     CandidateScore,
+    Image,
     Label,
     Options,
     Orders,
@@ -58,14 +59,17 @@ def test_every_message_of_a_topic_survives_both_encodings(
             assert decode(topic.record, value, content_type) == message
 
 
+images = st.lists(
+    st.builds(Image, url=text, data=st.binary(max_size=9), media_type=text), max_size=2
+).map(tuple)
 requests = st.builds(
     Request,
     request_id=text,
     mode=name,
     question=text,
-    candidates=st.lists(st.builds(Candidate, id=name, text=text, system=text), max_size=6).map(
-        tuple
-    ),
+    candidates=st.lists(
+        st.builds(Candidate, id=name, text=text, system=text, images=images), max_size=6
+    ).map(tuple),
     requested_at=times,
     reference=st.none() | text,
     options=st.builds(
@@ -76,6 +80,7 @@ requests = st.builds(
         max_explanation_tokens=st.integers(1, EXPLANATION_TOKENS),
     ),
     metadata=metadata,
+    images=images,
 )
 
 

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from judgestream.core.identity import content_digest, verdict_id
-from judgestream.core.types import Candidate, Options, Orders, ReferenceUse, Request
+from judgestream.core.types import Candidate, Image, Options, Orders, ReferenceUse, Request
 from tests.core.build import NOON
 
 PAIR = Request(
@@ -52,6 +52,13 @@ OTHERS = {
     "a candidate's id": replace(PAIR, candidates=(replace(FIRST, id="3"), SECOND)),
     "a candidate's text": replace(PAIR, candidates=(FIRST, replace(SECOND, text="y "))),
     "a candidate's system": replace(PAIR, candidates=(FIRST, replace(SECOND, system="m"))),
+    "an image": replace(PAIR, images=(Image(url="https://a.example/1"),)),
+    "an image's URL": replace(PAIR, images=(Image(url="https://a.example/2"),)),
+    "an image's bytes": replace(PAIR, images=(Image(data=b"x"),)),
+    "an image's media type": replace(PAIR, images=(Image(data=b"x", media_type="image/png"),)),
+    "a candidate's image": replace(
+        PAIR, candidates=(replace(FIRST, images=(Image(data=b"x"),)), SECOND)
+    ),
     "orders": replace(PAIR, options=Options(orders=Orders.STRAIGHT)),
     "reference use": replace(PAIR, options=Options(reference_use=ReferenceUse.NEVER)),
     "explain": replace(PAIR, options=Options(explain=True)),
@@ -62,6 +69,10 @@ OTHERS = {
 @pytest.mark.parametrize("what", OTHERS)
 def test_other_content_has_another_digest(what: str) -> None:
     assert content_digest(OTHERS[what]) != content_digest(PAIR)
+
+
+def test_no_two_of_them_share_a_digest() -> None:
+    assert len({content_digest(request) for request in OTHERS.values()}) == len(OTHERS)
 
 
 @pytest.mark.parametrize(

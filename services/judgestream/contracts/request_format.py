@@ -48,6 +48,7 @@ def convert(fields: Fields) -> Draft:
         options=request.options,
         requested_at=request.requested_at if message.HasField("requested_at") else None,
         metadata=request.metadata,
+        images=request.images,
     )
 
 

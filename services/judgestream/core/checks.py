@@ -7,7 +7,7 @@ because callers may be untyped Python code.
 from collections.abc import Iterator
 from datetime import datetime
 
-from judgestream.core import limits
+from judgestream.core import images, limits
 from judgestream.core.limits import quoted
 from judgestream.core.types import Label, Options, Orders, ReferenceUse, Request
 
@@ -37,6 +37,7 @@ def _of_request(request: Request) -> Iterator[str]:
         yield from _id(f"{name}.id", candidate.id, "name every candidate, or none")
         yield from _text(f"{name}.text", candidate.text, limits.TEXT)
         yield from _text(f"{name}.system", candidate.system, limits.SYSTEM)
+    yield from images.problems(request)
     if request.reference is not None:
         yield from _text("reference", request.reference, limits.TEXT)
     yield from _time("requested_at", request.requested_at)

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from judgestream.core.images import has_images
 from judgestream.core.types import Request
 
 
@@ -9,7 +10,8 @@ def content_digest(request: Request) -> str:
     """SHA-256, in hex, of what is judged: mode, question, candidates in order, reference, options.
 
     Ids, times and metadata are not part of it. It is computed from the decoded values with their defaults
-    filled in, so JSON and protobuf give the same digest.
+    filled in, so JSON and protobuf give the same digest. Images are part of it where there are any: by their
+    bytes, or by their URL.
     """
     options = request.options
     parts = [
@@ -23,7 +25,19 @@ def content_digest(request: Request) -> str:
     ]
     for candidate in request.candidates:
         parts += (candidate.id, candidate.text, candidate.system)
+    if has_images(request):
+        parts.append(f"images {_digest(_image_parts(request))}")
     return _digest(parts)
+
+
+def _image_parts(request: Request) -> list[str]:
+    """The images of the question and of each candidate, each list after its length."""
+    parts = []
+    for images in (request.images, *(candidate.images for candidate in request.candidates)):
+        parts.append(str(len(images)))
+        for image in images:
+            parts += (image.url, hashlib.sha256(image.data).hexdigest(), image.media_type)
+    return parts
 
 
 def verdict_id(request_id: str, release: str, mode: str, content: str) -> str:

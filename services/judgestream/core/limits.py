@@ -24,6 +24,13 @@ RELEASE = 256
 EXPLANATION_TOKENS = 2048
 CANDIDATES = 64
 """Number of candidates that a mode may take."""
+IMAGES = 8
+"""Number of images of one request, its candidates' included."""
+IMAGE = 8 * MIB
+"""The file of one image. Images inside a request must fit `REQUEST` too."""
+IMAGE_PIXELS = 25_000_000
+"""Width times height of one image, checked before decoding: a small file can hold a huge picture."""
+URL = 2048
 METADATA_ENTRIES = 64
 METADATA_KEY = 256
 METADATA_VALUE = 16 * KIB

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from judgestream.core.checks import request_problem
 from judgestream.core.errors import EmptyQuestion, InvalidRequest, UnknownMode, UnsupportedMode
+from judgestream.core.images import has_images
 from judgestream.core.limits import quoted
 from judgestream.core.passes import Pass
 from judgestream.core.reconcile import Settlement, settle_pair, settle_single
@@ -65,6 +66,7 @@ class Mode:
                      request's own order first
     settle           readings in the request's candidate order -> one settlement
     needs_reference  the form cannot be rendered without one
+    takes_images     a request may have images
     """
 
     name: str
@@ -74,6 +76,7 @@ class Mode:
     orders: Mapping[Orders, Callable[[int], Sequence[Order]]]
     settle: Callable[[Request, Sequence[PassResult]], Settlement]
     needs_reference: bool = False
+    takes_images: bool = False
 
 
 PAIRWISE = Mode(
@@ -121,6 +124,10 @@ def check(request: Request) -> Mode:
     if len(set(ids)) != len(ids):
         repeated = next(name for k, name in enumerate(ids) if name in ids[:k])
         raise InvalidRequest(f"{where}: candidate ids must be distinct: two are {quoted(repeated)}")
+    if has_images(request) and not mode.takes_images:
+        raise InvalidRequest(
+            f"{where}: mode {mode.name} judges texts only, and the request has images: use mode multimodal"
+        )
     if mode.needs_reference and not (request.reference or "").strip():
         raise InvalidRequest(f"{where}: mode {mode.name} needs a reference answer")
     return mode

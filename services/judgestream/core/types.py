@@ -65,12 +65,28 @@ class Unread(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """One image: its URL, or the bytes of its file (see `core.images`).
+
+    media_type   "" means: as the bytes say
+    """
+
+    url: str = ""
+    data: bytes = b""
+    media_type: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """One answer under judgement. `system` names the model that produced it, if known."""
+    """One answer under judgement. `system` names the model that produced it, if known.
+
+    images   shown before the text
+    """
 
     id: str
     text: str
     system: str = ""
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +107,10 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """A task to judge: a question and candidate answers. `requested_at` is also the verdict's event time."""
+    """A task to judge: a question and candidate answers. `requested_at` is also the verdict's event time.
+
+    images   of the question, shown before its text
+    """
 
     request_id: str
     mode: str
@@ -101,6 +120,7 @@ class Request:
     reference: str | None = None
     options: Options = field(default_factory=Options)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

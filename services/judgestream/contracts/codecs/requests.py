@@ -1,12 +1,13 @@
 """`JudgeRequest` <-> `Request`."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from judgestream.contracts.codecs.times import moment, timestamp
 from judgestream.core import limits
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.limits import quoted
-from judgestream.core.types import Candidate, Options, Orders, ReferenceUse, Request
+from judgestream.core.types import Candidate, Image, Options, Orders, ReferenceUse, Request
 from judgestream.v1 import judging_pb2 as pb
 
 DEFAULT_EXPLANATION_TOKENS = 256
@@ -70,7 +71,12 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
         mode=message.mode or DEFAULT_MODE,
         question=message.question,
         candidates=tuple(
-            Candidate(id=str(k) if unnamed else c.id, text=c.text, system=c.system)
+            Candidate(
+                id=str(k) if unnamed else c.id,
+                text=c.text,
+                system=c.system,
+                images=_images(c.images),
+            )
             for k, c in enumerate(message.candidates, start=1)
         ),
         requested_at=event_time,
@@ -82,6 +88,7 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
             max_explanation_tokens=explanation_tokens,
         ),
         metadata=dict(message.metadata),
+        images=_images(message.images),
     )
 
 
@@ -91,7 +98,8 @@ def request_to_message(request: Request) -> pb.JudgeRequest:
         mode=request.mode,
         question=request.question,
         candidates=[
-            pb.Candidate(id=c.id, text=c.text, system=c.system) for c in request.candidates
+            pb.Candidate(id=c.id, text=c.text, system=c.system, images=_messages(c.images))
+            for c in request.candidates
         ],
         reference=request.reference,
         options=pb.JudgeOptions(
@@ -102,4 +110,13 @@ def request_to_message(request: Request) -> pb.JudgeRequest:
         ),
         requested_at=timestamp(request.requested_at),
         metadata=request.metadata,
+        images=_messages(request.images),
     )
+
+
+def _images(messages: Iterable[pb.Image]) -> tuple[Image, ...]:
+    return tuple(Image(url=m.url, data=m.data, media_type=m.media_type) for m in messages)
+
+
+def _messages(images: Iterable[Image]) -> list[pb.Image]:
+    return [pb.Image(url=i.url, data=i.data, media_type=i.media_type) for i in images]

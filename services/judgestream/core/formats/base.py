@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from judgestream.core.formats.fields import Fields, InvalidRecord, Place
 from judgestream.core.formats.reasons import NoLabel
-from judgestream.core.types import Candidate, Label, Options, ReferenceUse, Request
+from judgestream.core.types import Candidate, Image, Label, Options, ReferenceUse, Request
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -77,11 +77,14 @@ class Draft:
     requested_at: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     place: Place | None = None
+    images: tuple[Image, ...] = ()
 
     @property
     def lacks_reference(self) -> bool:
         """Whether this is one answer alone, without anything to judge it by."""
-        return len(self.candidates) == 1 and not (self.reference or "").strip()
+        if len(self.candidates) != 1 or (self.reference or "").strip():
+            return False
+        return not (self.images or self.candidates[0].images)
 
 
 Found = Draft | Label | InvalidRecord
@@ -175,6 +178,7 @@ def finish(
         reference=draft.reference,
         options=options,
         metadata=draft.metadata,
+        images=draft.images,
     )
     votes, unlabelled = valid_votes(draft, options.reference_use)
     labels = tuple(
@@ -199,7 +203,7 @@ def valid_votes(draft: Draft, use: ReferenceUse) -> tuple[tuple[Vote, ...], tupl
     """
     kept: list[Vote] = []
     lost: list[NoLabel] = []
-    texts = [candidate.text.strip() for candidate in draft.candidates]
+    answers = {(candidate.text.strip(), candidate.images) for candidate in draft.candidates}
     ids = {candidate.id for candidate in draft.candidates}
     shown = reference_shown(draft.reference, use)
     annotators = {vote.annotator for vote in draft.votes}
@@ -215,7 +219,7 @@ def valid_votes(draft: Draft, use: ReferenceUse) -> tuple[tuple[Vote, ...], tupl
             lost.append(NoLabel.NOT_A_PAIR)
         elif fitting and fitting not in ids:
             lost.append(NoLabel.UNKNOWN_WINNER)
-        elif fitting and len(set(texts)) < len(texts):
+        elif fitting and len(answers) < len(draft.candidates):
             lost.append(NoLabel.IDENTICAL_ANSWERS)
         else:
             kept.append(Vote(annotator=annotator, winner=fitting))
