@@ -12,7 +12,9 @@ from judgestream.contracts.codecs.verdicts import verdict_from_message, verdict_
 from judgestream.contracts.events import JSON, PROTOBUF
 from judgestream.contracts.topics import TOPICS, Topic
 from judgestream.contracts.wire import decode, encode
+from judgestream.core.conversation import Focus, Turn
 from judgestream.core.limits import EXPLANATION_TOKENS
+from judgestream.core.rubric import Criterion, CriterionScore, Rubric
 from judgestream.core.transforms import Transform
 from judgestream.core.types import (
     Candidate,
@@ -62,13 +64,31 @@ def test_every_message_of_a_topic_survives_both_encodings(
 images = st.lists(
     st.builds(Image, url=text, data=st.binary(max_size=9), media_type=text), max_size=2
 ).map(tuple)
+turns = st.lists(st.builds(Turn, role=text, text=text), max_size=3).map(tuple)
+rubrics = st.builds(
+    Rubric,
+    criteria=st.lists(
+        st.builds(
+            Criterion,
+            id=text,
+            description=text,
+            low=number,
+            high=number,
+            weight=number,
+            pass_threshold=st.none() | number,
+        ),
+        max_size=3,
+    ).map(tuple),
+    pass_threshold=st.none() | number,
+)
 requests = st.builds(
     Request,
     request_id=text,
     mode=name,
     question=text,
     candidates=st.lists(
-        st.builds(Candidate, id=name, text=text, system=text, images=images), max_size=6
+        st.builds(Candidate, id=name, text=text, system=text, images=images, turns=turns),
+        max_size=6,
     ).map(tuple),
     requested_at=times,
     reference=st.none() | text,
@@ -78,9 +98,12 @@ requests = st.builds(
         reference_use=st.sampled_from(ReferenceUse),
         explain=st.booleans(),
         max_explanation_tokens=st.integers(1, EXPLANATION_TOKENS),
+        focus=st.sampled_from(Focus),
     ),
     metadata=metadata,
     images=images,
+    rubric=st.none() | rubrics,
+    discussion=turns,
 )
 
 
@@ -118,6 +141,16 @@ replies = st.builds(
 unreadable = st.builds(Unreadable, reason=st.sampled_from(Unread), detail=text)
 
 
+criterion_scores = st.builds(
+    CriterionScore,
+    criterion_id=text,
+    score=st.none() | number,
+    low=st.none() | number,
+    high=st.none() | number,
+    passed=st.none() | st.booleans(),
+)
+
+
 @st.composite
 def passes(draw: st.DrawFn, candidates: int) -> PassResult:
     order = tuple(draw(st.permutations(range(candidates))))
@@ -133,7 +166,11 @@ def passes(draw: st.DrawFn, candidates: int) -> PassResult:
         outside=share,
     )
     return PassResult(
-        transform=Transform(order=order, with_reference=draw(st.booleans())),
+        transform=Transform(
+            order=order,
+            with_reference=draw(st.booleans()),
+            criterion=draw(st.sampled_from(["", "tone"])),
+        ),
         reading=draw(unreadable | read),
         reply=draw(replies),
     )
@@ -156,7 +193,13 @@ def verdicts(draw: st.DrawFn) -> Verdict:
         winner="" if tie else draw(text),
         tie=tie,
         scores=tuple(
-            CandidateScore(candidate_id=str(k), score=draw(st.none() | number), length=draw(count))
+            CandidateScore(
+                candidate_id=str(k),
+                score=draw(st.none() | number),
+                length=draw(count),
+                criteria=tuple(draw(st.lists(criterion_scores, max_size=2))),
+                passed=draw(st.none() | st.booleans()),
+            )
             for k in range(candidates)
         ),
         p_win=draw(probability),
@@ -173,6 +216,7 @@ def verdicts(draw: st.DrawFn) -> Verdict:
         metadata=draw(metadata),
         content_digest=draw(text),
         answers_cut_to=draw(st.integers(0, (1 << 31) - 1)),
+        passed=draw(st.none() | st.booleans()),
     )
 
 

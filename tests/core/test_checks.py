@@ -8,6 +8,8 @@ import pytest
 
 from judgestream.core import limits
 from judgestream.core.checks import label_problem, request_problem
+from judgestream.core.conversation import Turn
+from judgestream.core.rubric import Criterion, Rubric
 from judgestream.core.types import Candidate, Label, Options
 from tests.core.build import NOON, request
 
@@ -22,6 +24,16 @@ def changed(record: Any = OK, **changes: Any) -> Any:
 
 def candidates(**changes: Any) -> Any:
     return replace(OK, candidates=(replace(OK.candidates[0], **changes), OK.candidates[1]))
+
+
+def rubric(count: int = 1, pass_threshold: float | None = None, **changes: Any) -> Any:
+    first = replace(Criterion(id="tone", description="polite"), **changes)
+    others = (replace(first, id=f"tone-{k}") for k in range(2, count + 1))
+    return replace(OK, rubric=Rubric(criteria=(first, *others), pass_threshold=pass_threshold))
+
+
+def turns(*roles: str) -> tuple[Turn, ...]:
+    return tuple(Turn(role=role, text="hi") for role in roles)
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
@@ -52,6 +64,71 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "time off the calendar": (
         replace(OK, requested_at=datetime(1, 1, 1, tzinfo=UTC)),
         "requested_at is 0001-01-01T00:00:00+00:00: it must lie between 1970 and 9998",
+    ),
+    "focus not of the table": (
+        changed(options=changed(Options(), focus="middle")),
+        "options.focus is 'middle': one of whole, last_turn",
+    ),
+    "an unknown role": (
+        candidates(text="", turns=turns("user", "narrator")),
+        "candidates[1].turns[2].role is 'narrator': one of user, assistant, system, tool",
+    ),
+    "text and turns": (
+        candidates(turns=turns("user", "assistant")),
+        "candidates[1] has both text and turns",
+    ),
+    "many turns": (
+        candidates(text="", turns=turns("user") * 257),
+        "candidates[1].turns has 257 messages; at most 256",
+    ),
+    "a turn that is not text": (
+        candidates(text="", turns=(changed(Turn(role="user", text=""), text=3),)),
+        "candidates[1].turns[1].text must be text, not int",
+    ),
+    "a discussion that starts with a question": (
+        replace(OK, discussion=turns("user")),
+        "discussion[1].role is 'user': judge and user alternate, so judge",
+    ),
+    "a discussion that ends with the judge": (
+        replace(OK, discussion=turns("judge", "user", "judge")),
+        "discussion must end with a question of the user",
+    ),
+    "a long discussion": (
+        replace(OK, discussion=turns("judge", "user") * 9),
+        "discussion has 18 messages; at most 16: leave out the oldest",
+    ),
+    "no criteria": (replace(OK, rubric=Rubric(criteria=())), "rubric has 0 criteria; 1 to 16"),
+    "many criteria": (rubric(17), "rubric has 17 criteria; 1 to 16"),
+    "a criterion twice": (
+        replace(OK, rubric=Rubric(criteria=rubric().rubric.criteria * 2)),
+        "criterion ids must be distinct: two are 'tone'",
+    ),
+    "a criterion's id with a slash": (
+        rubric(id="a/b"),
+        "rubric.criteria[1].id is 'a/b': use up to 64 letters",
+    ),
+    "a criterion without words": (rubric(description=" "), "criteria[1].description is empty"),
+    "a scale upside down": (
+        rubric(low=5.0, high=1.0),
+        "low is 5 and high is 1: high must be larger",
+    ),
+    "a scale without width": (rubric(low=1.0, high=1.0), "high must be larger"),
+    "a scale without end": (rubric(high=float("inf")), "high is inf: it must lie between"),
+    "a weight of zero": (rubric(weight=0.0), "weight is 0: it must be above 0"),
+    "a weight not a number": (rubric(weight=float("nan")), "weight is nan: it must lie between"),
+    "a weight of text": (rubric(weight="1"), "weight must be a number, not str"),
+    "a threshold off the scale": (
+        replace(
+            OK,
+            rubric=Rubric(
+                criteria=(Criterion(id="tone", description="polite", high=5.0, pass_threshold=6.0),)
+            ),
+        ),
+        "criteria[1].pass_threshold is 6.0: it must lie between 1 and 5",
+    ),
+    "a total beyond 1": (
+        rubric(1, 7.0),
+        "rubric.pass_threshold is 7.0: it must lie between 0 and 1",
     ),
     "no tokens for an explanation": (
         replace(OK, options=Options(max_explanation_tokens=0)),

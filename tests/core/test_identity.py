@@ -6,7 +6,9 @@ from itertools import product
 
 import pytest
 
+from judgestream.core.conversation import Focus, Turn
 from judgestream.core.identity import content_digest, verdict_id
+from judgestream.core.rubric import Criterion, Rubric
 from judgestream.core.types import Candidate, Image, Options, Orders, ReferenceUse, Request
 from tests.core.build import NOON
 
@@ -44,6 +46,15 @@ def test_verdict_ids_do_not_run_parts_together() -> None:
     assert len({verdict_id(*parts) for parts in quadruples}) == len(quadruples)
 
 
+TURN = Turn(role="user", text="hi")
+CRITERION = Criterion(id="tone", description="polite")
+RUBRIC = Rubric(criteria=(CRITERION,))
+
+
+def with_rubric(**changes: object) -> Request:
+    return replace(PAIR, rubric=Rubric(criteria=(replace(CRITERION, **changes),)))  # type: ignore[arg-type]
+
+
 OTHERS = {
     "question": replace(PAIR, question="Q"),
     "mode": replace(PAIR, mode="single"),
@@ -63,6 +74,18 @@ OTHERS = {
     "reference use": replace(PAIR, options=Options(reference_use=ReferenceUse.NEVER)),
     "explain": replace(PAIR, options=Options(explain=True)),
     "explanation tokens": replace(PAIR, options=Options(max_explanation_tokens=9)),
+    "focus": replace(PAIR, options=Options(focus=Focus.LAST_TURN)),
+    "turns": replace(PAIR, candidates=(replace(FIRST, turns=(TURN,)), SECOND)),
+    "turns of the other": replace(PAIR, candidates=(FIRST, replace(SECOND, turns=(TURN,)))),
+    "two turns": replace(PAIR, candidates=(replace(FIRST, turns=(TURN, TURN)), SECOND)),
+    "discussion": replace(PAIR, discussion=(TURN,)),
+    "rubric": replace(PAIR, rubric=RUBRIC),
+    "threshold of the total": replace(PAIR, rubric=replace(RUBRIC, pass_threshold=0.5)),
+    "a criterion's id": with_rubric(id="manner"),
+    "a criterion's description": with_rubric(description="rude"),
+    "a criterion's scale": with_rubric(high=5.0),
+    "a criterion's weight": with_rubric(weight=2.0),
+    "a criterion's threshold": with_rubric(pass_threshold=2.0),
 }
 
 
@@ -87,3 +110,8 @@ def test_no_two_of_them_share_a_digest() -> None:
 )
 def test_ids_times_and_metadata_do_not_change_the_digest(same: Request) -> None:
     assert content_digest(same) == content_digest(PAIR)
+
+
+def test_whole_numbers_in_a_rubric_are_the_same_content_as_the_numbers_on_the_wire() -> None:
+    """A client may write 5 where protobuf gives 5.0."""
+    assert content_digest(with_rubric(high=5)) == content_digest(with_rubric(high=5.0))

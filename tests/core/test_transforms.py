@@ -38,6 +38,8 @@ NAMES = [
     (Transform(order=(0, 1, 2)), "order-0-1-2"),
     (Transform(order=(2, 0, 1)), "order-2-0-1"),
     (Transform(order=(1, 0, 2), with_reference=True), "order-1-0-2+reference"),
+    (Transform(order=(0,), criterion="tone"), "straight/tone"),
+    (Transform(order=(0,), with_reference=True, criterion="a.b-c"), "straight+reference/a.b-c"),
     (Transform(order=tuple(range(11))), "order-0-1-2-3-4-5-6-7-8-9-10"),
 ]
 
@@ -51,9 +53,10 @@ def test_the_name_on_the_wire_is_made_and_read_alike(transform: Transform, name:
 def test_different_transforms_of_the_same_candidates_have_different_names() -> None:
     for n in range(1, 7):
         transforms = [
-            Transform(order=order, with_reference=reference)
+            Transform(order=order, with_reference=reference, criterion=criterion)
             for order in permutations(range(n))
             for reference in (False, True)
+            for criterion in ("", "tone", "+reference")
         ]
         assert len({transform.name for transform in transforms}) == len(transforms)
         assert [Transform.from_name(one.name, n) for one in transforms] == transforms

@@ -4,12 +4,18 @@ Clients and workers use the same functions, so a worker accepts what a client se
 because callers may be untyped Python code.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from math import isfinite
 
 from judgestream.core import images, limits
+from judgestream.core.conversation import DISCUSSION_ROLES, ROLES, USER, Focus, Turn
 from judgestream.core.limits import quoted
-from judgestream.core.types import Label, Options, Orders, ReferenceUse, Request
+from judgestream.core.rubric import ID, Criterion, Rubric
+from judgestream.core.types import Candidate, Label, Options, Orders, ReferenceUse, Request
+
+MAX_SCORE = 1e6
+"""Bound of the numbers of a rubric, so that no sum of them overflows."""
 
 
 def request_problem(request: Request) -> str:
@@ -37,12 +43,17 @@ def _of_request(request: Request) -> Iterator[str]:
         yield from _id(f"{name}.id", candidate.id, "name every candidate, or none")
         yield from _text(f"{name}.text", candidate.text, limits.TEXT)
         yield from _text(f"{name}.system", candidate.system, limits.SYSTEM)
+        yield from _conversation(name, candidate)
     yield from images.problems(request)
     if request.reference is not None:
         yield from _text("reference", request.reference, limits.TEXT)
     yield from _time("requested_at", request.requested_at)
     yield from _options(request.options)
     yield from metadata_problems(request.metadata)
+    if request.rubric is not None:
+        yield from _rubric(request.rubric)
+    if request.discussion:
+        yield from _discussion(request.discussion)
 
 
 def _of_label(label: Label) -> Iterator[str]:
@@ -74,6 +85,79 @@ def metadata_problems(metadata: object) -> Iterator[str]:
         total += len(key.encode()) + len(value.encode())
     if total > limits.METADATA:
         yield f"metadata has {total} bytes; at most {limits.METADATA}"
+
+
+def _conversation(name: str, candidate: Candidate) -> Iterator[str]:
+    if candidate.turns and candidate.text:
+        yield f"{name} has both text and turns: remove one of them"
+    if len(candidate.turns) > limits.TURNS:
+        yield f"{name}.turns has {len(candidate.turns)} messages; at most {limits.TURNS}"
+        return
+    yield from _turns(f"{name}.turns", candidate.turns, ROLES)
+
+
+def _turns(name: str, turns: Sequence[Turn], roles: Sequence[str]) -> Iterator[str]:
+    for number, turn in enumerate(turns, start=1):
+        place = f"{name}[{number}]"
+        yield from _text(f"{place}.role", turn.role, limits.ROLE)
+        if turn.role not in roles:
+            yield f"{place}.role is {quoted(turn.role)}: one of {', '.join(roles)}"
+        yield from _text(f"{place}.text", turn.text, limits.TEXT)
+
+
+def _discussion(turns: Sequence[Turn]) -> Iterator[str]:
+    if len(turns) > limits.DISCUSSION:
+        yield f"discussion has {len(turns)} messages; at most {limits.DISCUSSION}: leave out the oldest"
+        return
+    yield from _turns("discussion", turns, DISCUSSION_ROLES)
+    for number, turn in enumerate(turns):
+        if turn.role != (role := DISCUSSION_ROLES[number % 2]):
+            yield f"discussion[{number + 1}].role is {quoted(turn.role)}: judge and user alternate, so {role}"
+    if turns[-1].role != USER or not turns[-1].text.strip():
+        yield "discussion must end with a question of the user: add it"
+
+
+def _rubric(rubric: Rubric) -> Iterator[str]:
+    count = len(rubric.criteria)
+    if not 1 <= count <= limits.CRITERIA:
+        yield f"rubric has {count} criteria; 1 to {limits.CRITERIA}"
+        return
+    for number, criterion in enumerate(rubric.criteria, start=1):
+        yield from _criterion(f"rubric.criteria[{number}]", criterion)
+    ids = [criterion.id for criterion in rubric.criteria]
+    if len(set(ids)) != count:
+        repeated = next(name for k, name in enumerate(ids) if name in ids[:k])
+        yield f"rubric: criterion ids must be distinct: two are {quoted(repeated)}"
+    if rubric.pass_threshold is not None:
+        yield from _number("rubric.pass_threshold", rubric.pass_threshold, 0.0, 1.0)
+
+
+def _criterion(name: str, criterion: Criterion) -> Iterator[str]:
+    yield from _text(f"{name}.id", criterion.id, limits.ID)
+    if isinstance(criterion.id, str) and not ID.fullmatch(criterion.id):
+        yield f"{name}.id is {quoted(criterion.id)}: use up to 64 letters, digits, _, . and -"
+    yield from _text(f"{name}.description", criterion.description, limits.TEXT)
+    if isinstance(criterion.description, str) and not criterion.description.strip():
+        yield f"{name}.description is empty: say what the judge should look for"
+    yield from _number(f"{name}.low", criterion.low, -MAX_SCORE, MAX_SCORE)
+    yield from _number(f"{name}.high", criterion.high, -MAX_SCORE, MAX_SCORE)
+    yield from _number(f"{name}.weight", criterion.weight, 0.0, MAX_SCORE)
+    if not criterion.low < criterion.high:
+        yield f"{name}: low is {criterion.low:g} and high is {criterion.high:g}: high must be larger"
+    if not criterion.weight > 0:
+        yield f"{name}.weight is {criterion.weight:g}: it must be above 0"
+    if criterion.pass_threshold is not None:
+        yield from _number(
+            f"{name}.pass_threshold", criterion.pass_threshold, criterion.low, criterion.high
+        )
+
+
+def _number(name: str, value: object, least: float, most: float) -> Iterator[str]:
+    """Problems of a number that must be finite and within bounds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        yield f"{name} must be a number, not {type(value).__name__}"
+    elif not isfinite(value) or not least <= value <= most:
+        yield f"{name} is {quoted(value)}: it must lie between {least:g} and {most:g}"
 
 
 def _id(name: str, value: object, advice: str) -> Iterator[str]:
@@ -113,6 +197,8 @@ def _options(options: Options) -> Iterator[str]:
     if not isinstance(options.reference_use, ReferenceUse):
         known = ", ".join(ReferenceUse)
         yield f"options.reference_use is {quoted(options.reference_use)}: one of {known}"
+    if not isinstance(options.focus, Focus):
+        yield f"options.focus is {quoted(options.focus)}: one of {', '.join(Focus)}"
     tokens = options.max_explanation_tokens
     if not isinstance(tokens, int) or not 1 <= tokens <= limits.EXPLANATION_TOKENS:
         yield (

@@ -1,7 +1,9 @@
 """The identity of a request's content, and of a verdict."""
 
 import hashlib
+from collections.abc import Iterator
 
+from judgestream.core.conversation import Focus, Turn
 from judgestream.core.images import has_images
 from judgestream.core.types import Request
 
@@ -25,9 +27,30 @@ def content_digest(request: Request) -> str:
     ]
     for candidate in request.candidates:
         parts += (candidate.id, candidate.text, candidate.system)
-    if has_images(request):
-        parts.append(f"images {_digest(_image_parts(request))}")
+    # one part for all of them, so that their number cannot be taken for that of the candidates
+    if added := list(_added_fields(request)):
+        parts.append(_digest(added))
     return _digest(parts)
+
+
+def _added_fields(request: Request) -> Iterator[str]:
+    """Fields that earlier versions did not have, each with its name and only if set: requests without them
+    keep their digests."""
+    if has_images(request):
+        yield from ("images", *_image_parts(request))
+    for candidate in request.candidates:
+        if candidate.turns:
+            yield from ("turns", candidate.id, *_turns(candidate.turns))
+    if request.options.focus is not Focus.WHOLE:
+        yield from ("focus", request.options.focus.value)
+    if request.rubric is not None:
+        criteria = request.rubric.criteria
+        yield from ("rubric", _number(request.rubric.pass_threshold), str(len(criteria)))
+        for one in criteria:
+            yield from (one.id, one.description)
+            yield from map(_number, (one.low, one.high, one.weight, one.pass_threshold))
+    if request.discussion:
+        yield from ("discussion", *_turns(request.discussion))
 
 
 def _image_parts(request: Request) -> list[str]:
@@ -38,6 +61,16 @@ def _image_parts(request: Request) -> list[str]:
         for image in images:
             parts += (image.url, hashlib.sha256(image.data).hexdigest(), image.media_type)
     return parts
+
+
+def _turns(turns: tuple[Turn, ...]) -> Iterator[str]:
+    yield str(len(turns))
+    for turn in turns:
+        yield from (turn.role, turn.text)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(float(value))
 
 
 def verdict_id(request_id: str, release: str, mode: str, content: str) -> str:

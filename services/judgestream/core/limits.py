@@ -31,6 +31,14 @@ IMAGE = 8 * MIB
 IMAGE_PIXELS = 25_000_000
 """Width times height of one image, checked before decoding: a small file can hold a huge picture."""
 URL = 2048
+TURNS = 256
+"""Number of messages in one conversation under judgement."""
+DISCUSSION = 16
+"""Number of messages in a discussion with the judge, its judgement included."""
+ROLE = 64
+"""The role of a message."""
+CRITERIA = 16
+"""Number of criteria in a rubric: each is a prompt, or two with and without the reference."""
 METADATA_ENTRIES = 64
 METADATA_KEY = 256
 METADATA_VALUE = 16 * KIB

@@ -21,7 +21,9 @@ class Pass:
     def result(self, reply: Reply) -> PassResult:
         """The reply to this prompt, parsed and mapped back to the request's candidate order."""
         reading = restored(read(reply, self.grammar), self.transform)
-        return PassResult(transform=self.transform, reading=reading, reply=reply)
+        return PassResult(
+            transform=self.transform, reading=reading, reply=reply, grammar=self.grammar
+        )
 
 
 def restored(reading: Reading | Unreadable, transform: Transform) -> Reading | Unreadable:

@@ -125,7 +125,7 @@ def _scores(request: Request, readings: Sequence[Reading]) -> tuple[CandidateSco
             candidate_id=candidate.id,
             score=fsum(r.means[k] for r in scored) / len(scored) if scored else None,
             system=candidate.system,
-            length=len(candidate.text),
+            length=candidate.length,
         )
         for k, candidate in enumerate(request.candidates)
     )

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 T = TypeVar("T")
 
 _REFERENCE = "+reference"
+_CRITERION = "/"
 _ORDER = re.compile(r"order-(\d{1,3}(?:-\d{1,3})+)", re.ASCII)
 
 
@@ -15,11 +16,13 @@ _ORDER = re.compile(r"order-(\d{1,3}(?:-\d{1,3})+)", re.ASCII)
 class Transform:
     """Show the candidates in `order`, with or without the reference. It identifies a pass.
 
-    `order[position]` is the request's index of the candidate shown at that position.
+    `order[position]` is the request's index of the candidate shown at that position. `criterion` is the id of
+    the rubric's criterion that the pass is about; "" without a rubric.
     """
 
     order: tuple[int, ...]
     with_reference: bool = False
+    criterion: str = ""
 
     def __post_init__(self) -> None:
         if sorted(self.order) != list(range(len(self.order))):
@@ -33,14 +36,14 @@ class Transform:
     @property
     def reversed(self) -> "Transform":
         """The pass that shows the same candidates last to first, and is the same otherwise."""
-        return Transform(order=self.order[::-1], with_reference=self.with_reference)
+        return replace(self, order=self.order[::-1])
 
     @property
     def name(self) -> str:
         """The pass's name on the wire and in messages; `from_name` is the inverse.
 
         `straight` and `swapped` for one or two candidates, the order itself for more (`order-2-0-1`), each
-        with `+reference` if the reference is shown.
+        with `+reference` if the reference is shown, and with the criterion (`straight/accuracy`).
         """
         if not self.order:
             order = "unknown"
@@ -48,7 +51,8 @@ class Transform:
             order = "-".join(("order", *map(str, self.order)))
         else:
             order = "straight" if self.straight else "swapped"
-        return f"{order}{_REFERENCE}" if self.with_reference else order
+        shown = f"{order}{_REFERENCE}" if self.with_reference else order
+        return f"{shown}{_CRITERION}{self.criterion}" if self.criterion else shown
 
     @classmethod
     def from_name(cls, name: str, candidates: int) -> "Transform":
@@ -56,8 +60,9 @@ class Transform:
 
         `UNKNOWN` for any other name: a newer version may have published it.
         """
-        order_name = name.removesuffix(_REFERENCE)
-        with_reference = order_name != name
+        shown, _, criterion = name.partition(_CRITERION)
+        order_name = shown.removesuffix(_REFERENCE)
+        with_reference = order_name != shown
         order: tuple[int, ...] = ()
         if order_name == "straight":
             order = tuple(range(candidates))
@@ -66,7 +71,7 @@ class Transform:
         elif match := _ORDER.fullmatch(order_name):
             order = tuple(map(int, match[1].split("-")))
         try:
-            transform = cls(order=order, with_reference=with_reference)
+            transform = cls(order=order, with_reference=with_reference, criterion=criterion)
         except ValueError:
             return UNKNOWN
         return transform if order and transform.name == name else UNKNOWN

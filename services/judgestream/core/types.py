@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from judgestream.core.conversation import Focus, Turn, said_length
+from judgestream.core.rubric import CriterionScore, Rubric
+from judgestream.core.templates.base import Grammar
 from judgestream.core.transforms import Transform
 
 PROBE_KEY = "judgestream.probe"
@@ -81,12 +84,19 @@ class Candidate:
     """One answer under judgement. `system` names the model that produced it, if known.
 
     images   shown before the text
+    turns    the conversation under judgement, instead of `text`
     """
 
     id: str
-    text: str
+    text: str = ""
     system: str = ""
     images: tuple[Image, ...] = ()
+    turns: tuple[Turn, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Characters in the answer; of a conversation, in what the assistant says."""
+        return said_length(self.turns) if self.turns else len(self.text)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,12 +107,14 @@ class Options:
     reference_use             whether the prompts show the reference answer
     explain                   whether the first pass also writes an explanation
     max_explanation_tokens    limit of that explanation, 1 to `limits.EXPLANATION_TOKENS`
+    focus                     of conversations: what of them is judged
     """
 
     orders: Orders = Orders.BOTH
     reference_use: ReferenceUse = ReferenceUse.AUTO
     explain: bool = False
     max_explanation_tokens: int = 256
+    focus: Focus = Focus.WHOLE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +122,8 @@ class Request:
     """A task to judge: a question and candidate answers. `requested_at` is also the verdict's event time.
 
     images   of the question, shown before its text
+    rubric       what the answer is scored for, in mode rubric
+    discussion   the judge's reply, then questions about it and its answers, in mode follow_up
     """
 
     request_id: str
@@ -121,6 +135,8 @@ class Request:
     options: Options = field(default_factory=Options)
     metadata: Mapping[str, str] = field(default_factory=dict)
     images: tuple[Image, ...] = ()
+    rubric: Rubric | None = None
+    discussion: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,11 +188,15 @@ class Unreadable:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PassResult:
-    """One judged pass: its reading in the request's candidate order, and the raw reply."""
+    """One judged pass: its reading in the request's candidate order, and the raw reply.
+
+    grammar   that the reply was read with; None for a published pass
+    """
 
     transform: Transform
     reading: Reading | Unreadable
     reply: Reply
+    grammar: Grammar | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,12 +211,18 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CandidateScore:
-    """One candidate's score. `length` is the answer's size in characters, for the length probe."""
+    """One candidate's score. `length` is `Candidate.length`, for the length probe.
+
+    criteria   by a rubric: the score of each criterion
+    passed     whether the answer passes the rubric; None without thresholds
+    """
 
     candidate_id: str
     score: float | None
     system: str = ""
     length: int = 0
+    criteria: tuple[CriterionScore, ...] = ()
+    passed: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,6 +238,7 @@ class Verdict:
     content_digest   of the request's content (see `identity.content_digest`); "" if it was not decoded
     answers_cut_to   length in characters that every answer was cut to, to fit the judge's context; 0 if
                      none was cut
+    passed           whether the answer passes its rubric; None without thresholds
     """
 
     verdict_id: str
@@ -243,6 +270,7 @@ class Verdict:
     metadata: Mapping[str, str] = field(default_factory=dict)
     content_digest: str = ""
     answers_cut_to: int = 0
+    passed: bool | None = None
 
     @property
     def is_probe(self) -> bool:

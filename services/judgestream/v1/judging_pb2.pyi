@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class JudgeRequest(_message.Message):
-    __slots__ = ("request_id", "mode", "question", "candidates", "reference", "options", "requested_at", "metadata", "images")
+    __slots__ = ("request_id", "mode", "question", "candidates", "reference", "options", "requested_at", "metadata", "images", "rubric", "discussion")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -28,6 +28,8 @@ class JudgeRequest(_message.Message):
     REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     IMAGES_FIELD_NUMBER: _ClassVar[int]
+    RUBRIC_FIELD_NUMBER: _ClassVar[int]
+    DISCUSSION_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     mode: str
     question: str
@@ -37,7 +39,9 @@ class JudgeRequest(_message.Message):
     requested_at: _timestamp_pb2.Timestamp
     metadata: _containers.ScalarMap[str, str]
     images: _containers.RepeatedCompositeFieldContainer[Image]
-    def __init__(self, request_id: _Optional[str] = ..., mode: _Optional[str] = ..., question: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., reference: _Optional[str] = ..., options: _Optional[_Union[JudgeOptions, _Mapping]] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., images: _Optional[_Iterable[_Union[Image, _Mapping]]] = ...) -> None: ...
+    rubric: Rubric
+    discussion: _containers.RepeatedCompositeFieldContainer[Turn]
+    def __init__(self, request_id: _Optional[str] = ..., mode: _Optional[str] = ..., question: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., reference: _Optional[str] = ..., options: _Optional[_Union[JudgeOptions, _Mapping]] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., images: _Optional[_Iterable[_Union[Image, _Mapping]]] = ..., rubric: _Optional[_Union[Rubric, _Mapping]] = ..., discussion: _Optional[_Iterable[_Union[Turn, _Mapping]]] = ...) -> None: ...
 
 class Image(_message.Message):
     __slots__ = ("url", "data", "media_type")
@@ -50,19 +54,53 @@ class Image(_message.Message):
     def __init__(self, url: _Optional[str] = ..., data: _Optional[bytes] = ..., media_type: _Optional[str] = ...) -> None: ...
 
 class Candidate(_message.Message):
-    __slots__ = ("id", "text", "system", "images")
+    __slots__ = ("id", "text", "system", "images", "turns")
     ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_FIELD_NUMBER: _ClassVar[int]
     IMAGES_FIELD_NUMBER: _ClassVar[int]
+    TURNS_FIELD_NUMBER: _ClassVar[int]
     id: str
     text: str
     system: str
     images: _containers.RepeatedCompositeFieldContainer[Image]
-    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., system: _Optional[str] = ..., images: _Optional[_Iterable[_Union[Image, _Mapping]]] = ...) -> None: ...
+    turns: _containers.RepeatedCompositeFieldContainer[Turn]
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., system: _Optional[str] = ..., images: _Optional[_Iterable[_Union[Image, _Mapping]]] = ..., turns: _Optional[_Iterable[_Union[Turn, _Mapping]]] = ...) -> None: ...
+
+class Turn(_message.Message):
+    __slots__ = ("role", "text")
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    role: str
+    text: str
+    def __init__(self, role: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class Rubric(_message.Message):
+    __slots__ = ("criteria", "pass_threshold")
+    CRITERIA_FIELD_NUMBER: _ClassVar[int]
+    PASS_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    criteria: _containers.RepeatedCompositeFieldContainer[Criterion]
+    pass_threshold: float
+    def __init__(self, criteria: _Optional[_Iterable[_Union[Criterion, _Mapping]]] = ..., pass_threshold: _Optional[float] = ...) -> None: ...
+
+class Criterion(_message.Message):
+    __slots__ = ("id", "description", "low", "high", "weight", "pass_threshold")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    PASS_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    description: str
+    low: float
+    high: float
+    weight: float
+    pass_threshold: float
+    def __init__(self, id: _Optional[str] = ..., description: _Optional[str] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., weight: _Optional[float] = ..., pass_threshold: _Optional[float] = ...) -> None: ...
 
 class JudgeOptions(_message.Message):
-    __slots__ = ("orders", "reference_use", "explain", "max_explanation_tokens")
+    __slots__ = ("orders", "reference_use", "explain", "max_explanation_tokens", "focus")
     class Orders(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         ORDERS_UNSPECIFIED: _ClassVar[JudgeOptions.Orders]
@@ -81,18 +119,28 @@ class JudgeOptions(_message.Message):
     REFERENCE_USE_AUTO: JudgeOptions.ReferenceUse
     REFERENCE_USE_NEVER: JudgeOptions.ReferenceUse
     REFERENCE_USE_BOTH: JudgeOptions.ReferenceUse
+    class Focus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        FOCUS_UNSPECIFIED: _ClassVar[JudgeOptions.Focus]
+        FOCUS_WHOLE: _ClassVar[JudgeOptions.Focus]
+        FOCUS_LAST_TURN: _ClassVar[JudgeOptions.Focus]
+    FOCUS_UNSPECIFIED: JudgeOptions.Focus
+    FOCUS_WHOLE: JudgeOptions.Focus
+    FOCUS_LAST_TURN: JudgeOptions.Focus
     ORDERS_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_USE_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     MAX_EXPLANATION_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FOCUS_FIELD_NUMBER: _ClassVar[int]
     orders: JudgeOptions.Orders
     reference_use: JudgeOptions.ReferenceUse
     explain: bool
     max_explanation_tokens: int
-    def __init__(self, orders: _Optional[_Union[JudgeOptions.Orders, str]] = ..., reference_use: _Optional[_Union[JudgeOptions.ReferenceUse, str]] = ..., explain: bool = ..., max_explanation_tokens: _Optional[int] = ...) -> None: ...
+    focus: JudgeOptions.Focus
+    def __init__(self, orders: _Optional[_Union[JudgeOptions.Orders, str]] = ..., reference_use: _Optional[_Union[JudgeOptions.ReferenceUse, str]] = ..., explain: bool = ..., max_explanation_tokens: _Optional[int] = ..., focus: _Optional[_Union[JudgeOptions.Focus, str]] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("verdict_id", "request_id", "mode", "status", "reason", "error_class", "error_message", "winner", "tie", "scores", "p_win", "p_tie", "p_lose", "confidence", "flipped", "explanation", "passes", "release", "checkpoint_digest", "template_id", "input_tokens", "output_tokens", "latency_s", "attempts", "requested_at", "judged_at", "metadata", "content_digest", "answers_cut_to")
+    __slots__ = ("verdict_id", "request_id", "mode", "status", "reason", "error_class", "error_message", "winner", "tie", "scores", "p_win", "p_tie", "p_lose", "confidence", "flipped", "explanation", "passes", "release", "checkpoint_digest", "template_id", "input_tokens", "output_tokens", "latency_s", "attempts", "requested_at", "judged_at", "metadata", "content_digest", "answers_cut_to", "passed")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[Verdict.Status]
@@ -139,6 +187,7 @@ class Verdict(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     CONTENT_DIGEST_FIELD_NUMBER: _ClassVar[int]
     ANSWERS_CUT_TO_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
     verdict_id: str
     request_id: str
     mode: str
@@ -168,19 +217,38 @@ class Verdict(_message.Message):
     metadata: _containers.ScalarMap[str, str]
     content_digest: str
     answers_cut_to: int
-    def __init__(self, verdict_id: _Optional[str] = ..., request_id: _Optional[str] = ..., mode: _Optional[str] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., confidence: _Optional[float] = ..., flipped: bool = ..., explanation: _Optional[str] = ..., passes: _Optional[_Iterable[_Union[PassReading, _Mapping]]] = ..., release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., attempts: _Optional[int] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., content_digest: _Optional[str] = ..., answers_cut_to: _Optional[int] = ...) -> None: ...
+    passed: bool
+    def __init__(self, verdict_id: _Optional[str] = ..., request_id: _Optional[str] = ..., mode: _Optional[str] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., confidence: _Optional[float] = ..., flipped: bool = ..., explanation: _Optional[str] = ..., passes: _Optional[_Iterable[_Union[PassReading, _Mapping]]] = ..., release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., attempts: _Optional[int] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., content_digest: _Optional[str] = ..., answers_cut_to: _Optional[int] = ..., passed: bool = ...) -> None: ...
 
 class CandidateScore(_message.Message):
-    __slots__ = ("candidate_id", "score", "system", "length")
+    __slots__ = ("candidate_id", "score", "system", "length", "criteria", "passed")
     CANDIDATE_ID_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_FIELD_NUMBER: _ClassVar[int]
     LENGTH_FIELD_NUMBER: _ClassVar[int]
+    CRITERIA_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
     candidate_id: str
     score: float
     system: str
     length: int
-    def __init__(self, candidate_id: _Optional[str] = ..., score: _Optional[float] = ..., system: _Optional[str] = ..., length: _Optional[int] = ...) -> None: ...
+    criteria: _containers.RepeatedCompositeFieldContainer[CriterionScore]
+    passed: bool
+    def __init__(self, candidate_id: _Optional[str] = ..., score: _Optional[float] = ..., system: _Optional[str] = ..., length: _Optional[int] = ..., criteria: _Optional[_Iterable[_Union[CriterionScore, _Mapping]]] = ..., passed: bool = ...) -> None: ...
+
+class CriterionScore(_message.Message):
+    __slots__ = ("criterion_id", "score", "low", "high", "passed")
+    CRITERION_ID_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
+    criterion_id: str
+    score: float
+    low: float
+    high: float
+    passed: bool
+    def __init__(self, criterion_id: _Optional[str] = ..., score: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., passed: bool = ...) -> None: ...
 
 class PassReading(_message.Message):
     __slots__ = ("name", "means", "greedy", "p_win", "p_tie", "p_lose", "outside", "unreadable", "detail", "text", "finish_reason", "input_tokens", "output_tokens", "latency_s")

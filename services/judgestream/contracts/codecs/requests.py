@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from judgestream.contracts.codecs.rubrics import rubric_from_message, rubric_to_message
 from judgestream.contracts.codecs.times import moment, timestamp
 from judgestream.core import limits
+from judgestream.core.conversation import Focus, Turn
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.limits import quoted
 from judgestream.core.types import Candidate, Image, Options, Orders, ReferenceUse, Request
@@ -26,6 +28,11 @@ _REFERENCE_USE = {
     pb.JudgeOptions.REFERENCE_USE_NEVER: ReferenceUse.NEVER,
     pb.JudgeOptions.REFERENCE_USE_BOTH: ReferenceUse.BOTH,
 }
+_FOCUS = {
+    pb.JudgeOptions.FOCUS_UNSPECIFIED: Focus.WHOLE,
+    pb.JudgeOptions.FOCUS_WHOLE: Focus.WHOLE,
+    pb.JudgeOptions.FOCUS_LAST_TURN: Focus.LAST_TURN,
+}
 _ORDERS_OUT = {
     Orders.BOTH: pb.JudgeOptions.ORDERS_BOTH,
     Orders.STRAIGHT: pb.JudgeOptions.ORDERS_STRAIGHT,
@@ -34,6 +41,10 @@ _REFERENCE_USE_OUT = {
     ReferenceUse.AUTO: pb.JudgeOptions.REFERENCE_USE_AUTO,
     ReferenceUse.NEVER: pb.JudgeOptions.REFERENCE_USE_NEVER,
     ReferenceUse.BOTH: pb.JudgeOptions.REFERENCE_USE_BOTH,
+}
+_FOCUS_OUT = {
+    Focus.WHOLE: pb.JudgeOptions.FOCUS_UNSPECIFIED,
+    Focus.LAST_TURN: pb.JudgeOptions.FOCUS_LAST_TURN,
 }
 
 
@@ -59,6 +70,7 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
     try:
         orders = _ORDERS[options.orders]
         reference_use = _REFERENCE_USE[options.reference_use]
+        focus = _FOCUS[options.focus]
         if message.HasField("requested_at"):
             event_time = moment(message.requested_at)
     except KeyError as exc:
@@ -76,6 +88,7 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
                 text=c.text,
                 system=c.system,
                 images=_images(c.images),
+                turns=_turns_from(c.turns),
             )
             for k, c in enumerate(message.candidates, start=1)
         ),
@@ -86,9 +99,12 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
             reference_use=reference_use,
             explain=options.explain,
             max_explanation_tokens=explanation_tokens,
+            focus=focus,
         ),
         metadata=dict(message.metadata),
         images=_images(message.images),
+        rubric=rubric_from_message(message.rubric) if message.HasField("rubric") else None,
+        discussion=_turns_from(message.discussion),
     )
 
 
@@ -98,7 +114,13 @@ def request_to_message(request: Request) -> pb.JudgeRequest:
         mode=request.mode,
         question=request.question,
         candidates=[
-            pb.Candidate(id=c.id, text=c.text, system=c.system, images=_messages(c.images))
+            pb.Candidate(
+                id=c.id,
+                text=c.text,
+                system=c.system,
+                images=_messages(c.images),
+                turns=_turns_to(c.turns),
+            )
             for c in request.candidates
         ],
         reference=request.reference,
@@ -107,10 +129,13 @@ def request_to_message(request: Request) -> pb.JudgeRequest:
             reference_use=_REFERENCE_USE_OUT[request.options.reference_use],
             explain=request.options.explain,
             max_explanation_tokens=request.options.max_explanation_tokens,
+            focus=_FOCUS_OUT[request.options.focus],
         ),
         requested_at=timestamp(request.requested_at),
         metadata=request.metadata,
         images=_messages(request.images),
+        rubric=rubric_to_message(request.rubric) if request.rubric is not None else None,
+        discussion=_turns_to(request.discussion),
     )
 
 
@@ -120,3 +145,11 @@ def _images(messages: Iterable[pb.Image]) -> tuple[Image, ...]:
 
 def _messages(images: Iterable[Image]) -> list[pb.Image]:
     return [pb.Image(url=i.url, data=i.data, media_type=i.media_type) for i in images]
+
+
+def _turns_from(turns: Iterable[pb.Turn]) -> tuple[Turn, ...]:
+    return tuple(Turn(role=turn.role, text=turn.text) for turn in turns)
+
+
+def _turns_to(turns: Iterable[Turn]) -> list[pb.Turn]:
+    return [pb.Turn(role=turn.role, text=turn.text) for turn in turns]

@@ -2,6 +2,7 @@
 
 from math import isfinite
 
+from judgestream.contracts.codecs.rubrics import criterion_scores_from, criterion_scores_to
 from judgestream.contracts.codecs.times import moment, timestamp
 from judgestream.core.limits import quoted
 from judgestream.core.transforms import Transform
@@ -41,7 +42,12 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
         tie=verdict.tie,
         scores=[
             pb.CandidateScore(
-                candidate_id=s.candidate_id, score=s.score, system=s.system, length=s.length
+                candidate_id=s.candidate_id,
+                score=s.score,
+                system=s.system,
+                length=s.length,
+                criteria=criterion_scores_to(s.criteria),
+                passed=s.passed,
             )
             for s in verdict.scores
         ],
@@ -63,6 +69,7 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
         metadata=verdict.metadata,
         content_digest=verdict.content_digest,
         answers_cut_to=verdict.answers_cut_to,
+        passed=verdict.passed,
     )
     if verdict.flipped is not None:
         message.flipped = verdict.flipped
@@ -99,6 +106,8 @@ def verdict_from_message(message: pb.Verdict) -> Verdict:
                 score=s.score if s.HasField("score") else None,
                 system=s.system,
                 length=s.length,
+                criteria=criterion_scores_from(s.criteria),
+                passed=s.passed if s.HasField("passed") else None,
             )
             for s in message.scores
         ),
@@ -123,6 +132,7 @@ def verdict_from_message(message: pb.Verdict) -> Verdict:
         metadata=dict(message.metadata),
         content_digest=message.content_digest,
         answers_cut_to=message.answers_cut_to,
+        passed=message.passed if message.HasField("passed") else None,
     )
 
 
@@ -163,6 +173,9 @@ def _check_numbers(message: pb.Verdict) -> None:
     if message.HasField("confidence") and not -ROUNDING <= message.confidence <= 1 + ROUNDING:
         raise ValueError(f"confidence is {message.confidence}: it must be from 0 to 1")
     scores = [candidate.score for candidate in message.scores]
+    for candidate in message.scores:
+        for criterion in candidate.criteria:
+            scores += (criterion.score, criterion.low, criterion.high)
     for result in message.passes:
         scores += (*result.means, *result.greedy, result.outside)
     if not all(map(isfinite, scores)):
