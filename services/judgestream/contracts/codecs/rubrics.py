@@ -55,13 +55,13 @@ def criterion_scores_from(messages: Iterable[pb.CriterionScore]) -> tuple[Criter
 
 
 def criterion_scores_to(scores: Iterable[CriterionScore]) -> list[pb.CriterionScore]:
-    return [
-        pb.CriterionScore(
-            criterion_id=one.criterion_id,
-            score=one.score,
-            low=one.low,
-            high=one.high,
-            passed=one.passed,
-        )
-        for one in scores
-    ]
+    return [_to_message(one) for one in scores]
+
+
+def _to_message(score: CriterionScore) -> pb.CriterionScore:
+    message = pb.CriterionScore(
+        criterion_id=score.criterion_id, score=score.score, low=score.low, high=score.high
+    )
+    if score.passed is not None:
+        message.passed = score.passed
+    return message

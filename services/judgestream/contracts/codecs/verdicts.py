@@ -40,17 +40,7 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
         error_message=verdict.error_message,
         winner=verdict.winner,
         tie=verdict.tie,
-        scores=[
-            pb.CandidateScore(
-                candidate_id=s.candidate_id,
-                score=s.score,
-                system=s.system,
-                length=s.length,
-                criteria=criterion_scores_to(s.criteria),
-                passed=s.passed,
-            )
-            for s in verdict.scores
-        ],
+        scores=[_score_to_message(score) for score in verdict.scores],
         p_win=verdict.p_win,
         p_tie=verdict.p_tie,
         p_lose=verdict.p_lose,
@@ -69,10 +59,24 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
         metadata=verdict.metadata,
         content_digest=verdict.content_digest,
         answers_cut_to=verdict.answers_cut_to,
-        passed=verdict.passed,
     )
+    if verdict.passed is not None:
+        message.passed = verdict.passed
     if verdict.flipped is not None:
         message.flipped = verdict.flipped
+    return message
+
+
+def _score_to_message(score: CandidateScore) -> pb.CandidateScore:
+    message = pb.CandidateScore(
+        candidate_id=score.candidate_id,
+        score=score.score,
+        system=score.system,
+        length=score.length,
+        criteria=criterion_scores_to(score.criteria),
+    )
+    if score.passed is not None:
+        message.passed = score.passed
     return message
 
 
