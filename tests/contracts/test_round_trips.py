@@ -21,6 +21,7 @@ from judgestream.core.types import (
     CandidateScore,
     Image,
     Label,
+    MemberReading,
     Options,
     Orders,
     PassResult,
@@ -173,7 +174,34 @@ def passes(draw: st.DrawFn, candidates: int) -> PassResult:
         ),
         reading=draw(unreadable | read),
         reply=draw(replies),
+        release=draw(text),
     )
+
+
+scores = st.lists(
+    st.builds(CandidateScore, candidate_id=text, score=st.none() | number, length=count), max_size=2
+).map(tuple)
+members = st.builds(
+    MemberReading,
+    release=text,
+    status=st.sampled_from(Status),
+    checkpoint_digest=text,
+    template_id=text,
+    weight=number,
+    reason=text,
+    error_class=text,
+    error_message=text,
+    winner=text,
+    tie=st.booleans(),
+    p_win=st.none() | share,
+    p_tie=st.none() | share,
+    p_lose=st.none() | share,
+    scores=scores,
+    flipped=st.none() | st.booleans(),
+    input_tokens=count,
+    output_tokens=count,
+    cost=st.none() | number,
+)
 
 
 @st.composite
@@ -217,6 +245,8 @@ def verdicts(draw: st.DrawFn) -> Verdict:
         content_digest=draw(text),
         answers_cut_to=draw(st.integers(0, (1 << 31) - 1)),
         passed=draw(st.none() | st.booleans()),
+        cost=draw(st.none() | number),
+        members=tuple(draw(st.lists(members, max_size=2))),
     )
 
 

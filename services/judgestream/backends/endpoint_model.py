@@ -11,6 +11,7 @@ from judgestream.backends.chat.endpoint import Endpoint
 from judgestream.backends.model_arguments import ModelArguments
 from judgestream.backends.triton_metrics import Counters
 from judgestream.backends.triton_requests import answer_alone
+from judgestream.core.costs import Terms
 
 COUNTERS = {
     "prompts": "Prompts judged",
@@ -55,8 +56,7 @@ class EndpointModel:
                 patience_s=PATIENCE_S,
                 prove=True,
                 reuse_s=REUSE_S,
-                price_in=float(parameters["price_in"]),
-                price_out=float(parameters["price_out"]),
+                prices=Terms.of(parameters).prices,
             ),
             say=lambda text: pb_utils.Logger.log_warn(f"{self._name}: {text}"),
         )

@@ -44,12 +44,12 @@ def restored(reading: Reading | Unreadable, transform: Transform) -> Reading | U
 
 
 def reversed_pairs(passes: Sequence[PassResult]) -> Iterator[tuple[PassResult, PassResult]]:
-    """Every two passes that show the same candidates in reversed order and are alike otherwise.
+    """Every two passes of one judge that show the same candidates in reversed order and are alike otherwise.
 
     The first of the two has the smaller order: of two candidates, straight comes before swapped.
     """
-    by_transform = {result.transform: result for result in passes}
+    by_judge = {(result.release, result.transform): result for result in passes}
     for result in passes:
-        other = by_transform.get(result.transform.reversed)
+        other = by_judge.get((result.release, result.transform.reversed))
         if other is not None and result.transform.order < other.transform.order:
             yield result, other

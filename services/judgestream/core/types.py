@@ -149,6 +149,7 @@ class Reply:
                   more positions, one distribution per position (shape `positions, len(labels)`), each with
                   such a sum. Empty if the judge returns text only.
     latency_s     of the call, in seconds
+    cost          in US dollars, at the release's prices; None if it states none
     """
 
     text: str
@@ -157,6 +158,7 @@ class Reply:
     input_tokens: int = 0
     output_tokens: int = 0
     latency_s: float = 0.0
+    cost: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,12 +193,14 @@ class PassResult:
     """One judged pass: its reading in the request's candidate order, and the raw reply.
 
     grammar   that the reply was read with; None for a published pass
+    release   the member of a jury that gave it; "" for a single release
     """
 
     transform: Transform
     reading: Reading | Unreadable
     reply: Reply
     grammar: Grammar | None = field(default=None, compare=False)
+    release: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -226,6 +230,35 @@ class CandidateScore:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MemberReading:
+    """One member's part in a jury's verdict. Its passes are among the verdict's, marked with its release.
+
+    weight    as in the jury's record; 1 for rules that weigh all members alike
+    status    failed: the member refused the request, see `error_class`
+    The other fields are as on `Verdict`.
+    """
+
+    release: str
+    status: Status
+    checkpoint_digest: str = ""
+    template_id: str = ""
+    weight: float = 1.0
+    reason: str = ""
+    error_class: str = ""
+    error_message: str = ""
+    winner: str = ""
+    tie: bool = False
+    p_win: float | None = None
+    p_tie: float | None = None
+    p_lose: float | None = None
+    scores: tuple[CandidateScore, ...] = ()
+    flipped: bool | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """The outcome of one request, judged by one release.
 
@@ -239,6 +272,8 @@ class Verdict:
     answers_cut_to   length in characters that every answer was cut to, to fit the judge's context; 0 if
                      none was cut
     passed           whether the answer passes its rubric; None without thresholds
+    cost             in US dollars for all passes; None if no release that was asked states prices
+    members          what each member of a jury found; empty for a single release
     """
 
     verdict_id: str
@@ -271,6 +306,8 @@ class Verdict:
     content_digest: str = ""
     answers_cut_to: int = 0
     passed: bool | None = None
+    cost: float | None = None
+    members: tuple[MemberReading, ...] = ()
 
     @property
     def is_probe(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from judgestream.core.costs import dollars
 from judgestream.core.types import PassResult, Request, Status, Unreadable, Verdict
 
 
@@ -67,6 +68,7 @@ def details(verdict: Verdict) -> Iterator[str]:
         "checkpoint": verdict.checkpoint_digest[:12],
         "template": verdict.template_id,
         "tokens": f"{verdict.input_tokens} in, {verdict.output_tokens} out",
+        "cost": "" if verdict.cost is None else dollars(verdict.cost),
         "asked at": _time(verdict.requested_at),
         "judged at": f"{_time(verdict.judged_at)}, {verdict.latency_s:.3f} s, attempt {verdict.attempts}",
     }

@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 
 from judgestream.core import identity, limits
 from judgestream.core.checks import metadata_problems
+from judgestream.core.costs import total_cost
 from judgestream.core.errors import JudgestreamError
 from judgestream.core.limits import cut
 from judgestream.core.modes import Mode
 from judgestream.core.passes import Pass
 from judgestream.core.types import (
     PROBE_KEY,
+    MemberReading,
     PassResult,
     Release,
     Reply,
@@ -22,7 +24,7 @@ from judgestream.core.types import (
     Verdict,
 )
 
-D = TypeVar("D", Verdict, PassResult, Reply, Unreadable)
+D = TypeVar("D", Verdict, PassResult, Reply, Unreadable, MemberReading)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +83,7 @@ def build_verdict(
         judged_at=effort.ended_at,
         metadata=request.metadata,
         content_digest=content_digest,
+        cost=total_cost([reply.cost for reply in replies]),
     )
 
 
@@ -106,6 +109,7 @@ def limited(verdict: Verdict) -> tuple[Verdict, int]:
             reason=cut(verdict.reason, limits.DETAIL),
             error_message=cut(verdict.error_message, limits.MESSAGE),
             metadata=_limited_metadata(verdict),
+            members=tuple(_limited_member(member) for member in verdict.members),
         ),
         count + (explanation != verdict.explanation),
     )
@@ -121,6 +125,14 @@ def _limited_pass(result: PassResult, share: int) -> PassResult:
     if isinstance(reading, Unreadable):
         reading = _changed(reading, detail=cut(reading.detail, limits.DETAIL))
     return _changed(result, reply=reply, reading=reading)
+
+
+def _limited_member(member: MemberReading) -> MemberReading:
+    return _changed(
+        member,
+        reason=cut(member.reason, limits.DETAIL),
+        error_message=cut(member.error_message, limits.DETAIL),
+    )
 
 
 def _changed(value: D, **fields: Any) -> D:

@@ -140,7 +140,7 @@ class JudgeOptions(_message.Message):
     def __init__(self, orders: _Optional[_Union[JudgeOptions.Orders, str]] = ..., reference_use: _Optional[_Union[JudgeOptions.ReferenceUse, str]] = ..., explain: bool = ..., max_explanation_tokens: _Optional[int] = ..., focus: _Optional[_Union[JudgeOptions.Focus, str]] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("verdict_id", "request_id", "mode", "status", "reason", "error_class", "error_message", "winner", "tie", "scores", "p_win", "p_tie", "p_lose", "confidence", "flipped", "explanation", "passes", "release", "checkpoint_digest", "template_id", "input_tokens", "output_tokens", "latency_s", "attempts", "requested_at", "judged_at", "metadata", "content_digest", "answers_cut_to", "passed")
+    __slots__ = ("verdict_id", "request_id", "mode", "status", "reason", "error_class", "error_message", "winner", "tie", "scores", "p_win", "p_tie", "p_lose", "confidence", "flipped", "explanation", "passes", "release", "checkpoint_digest", "template_id", "input_tokens", "output_tokens", "latency_s", "attempts", "requested_at", "judged_at", "metadata", "content_digest", "answers_cut_to", "passed", "cost", "members")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[Verdict.Status]
@@ -188,6 +188,8 @@ class Verdict(_message.Message):
     CONTENT_DIGEST_FIELD_NUMBER: _ClassVar[int]
     ANSWERS_CUT_TO_FIELD_NUMBER: _ClassVar[int]
     PASSED_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
     verdict_id: str
     request_id: str
     mode: str
@@ -218,7 +220,49 @@ class Verdict(_message.Message):
     content_digest: str
     answers_cut_to: int
     passed: bool
-    def __init__(self, verdict_id: _Optional[str] = ..., request_id: _Optional[str] = ..., mode: _Optional[str] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., confidence: _Optional[float] = ..., flipped: bool = ..., explanation: _Optional[str] = ..., passes: _Optional[_Iterable[_Union[PassReading, _Mapping]]] = ..., release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., attempts: _Optional[int] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., content_digest: _Optional[str] = ..., answers_cut_to: _Optional[int] = ..., passed: bool = ...) -> None: ...
+    cost: float
+    members: _containers.RepeatedCompositeFieldContainer[MemberReading]
+    def __init__(self, verdict_id: _Optional[str] = ..., request_id: _Optional[str] = ..., mode: _Optional[str] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., confidence: _Optional[float] = ..., flipped: bool = ..., explanation: _Optional[str] = ..., passes: _Optional[_Iterable[_Union[PassReading, _Mapping]]] = ..., release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., attempts: _Optional[int] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., content_digest: _Optional[str] = ..., answers_cut_to: _Optional[int] = ..., passed: bool = ..., cost: _Optional[float] = ..., members: _Optional[_Iterable[_Union[MemberReading, _Mapping]]] = ...) -> None: ...
+
+class MemberReading(_message.Message):
+    __slots__ = ("release", "checkpoint_digest", "template_id", "weight", "status", "reason", "error_class", "error_message", "winner", "tie", "p_win", "p_tie", "p_lose", "scores", "flipped", "input_tokens", "output_tokens", "cost")
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_ID_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ERROR_CLASS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    WINNER_FIELD_NUMBER: _ClassVar[int]
+    TIE_FIELD_NUMBER: _ClassVar[int]
+    P_WIN_FIELD_NUMBER: _ClassVar[int]
+    P_TIE_FIELD_NUMBER: _ClassVar[int]
+    P_LOSE_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    FLIPPED_FIELD_NUMBER: _ClassVar[int]
+    INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    release: str
+    checkpoint_digest: str
+    template_id: str
+    weight: float
+    status: Verdict.Status
+    reason: str
+    error_class: str
+    error_message: str
+    winner: str
+    tie: bool
+    p_win: float
+    p_tie: float
+    p_lose: float
+    scores: _containers.RepeatedCompositeFieldContainer[CandidateScore]
+    flipped: bool
+    input_tokens: int
+    output_tokens: int
+    cost: float
+    def __init__(self, release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., weight: _Optional[float] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., flipped: bool = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cost: _Optional[float] = ...) -> None: ...
 
 class CandidateScore(_message.Message):
     __slots__ = ("candidate_id", "score", "system", "length", "criteria", "passed")
@@ -251,7 +295,7 @@ class CriterionScore(_message.Message):
     def __init__(self, criterion_id: _Optional[str] = ..., score: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., passed: bool = ...) -> None: ...
 
 class PassReading(_message.Message):
-    __slots__ = ("name", "means", "greedy", "p_win", "p_tie", "p_lose", "outside", "unreadable", "detail", "text", "finish_reason", "input_tokens", "output_tokens", "latency_s")
+    __slots__ = ("name", "means", "greedy", "p_win", "p_tie", "p_lose", "outside", "unreadable", "detail", "text", "finish_reason", "input_tokens", "output_tokens", "latency_s", "release")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MEANS_FIELD_NUMBER: _ClassVar[int]
     GREEDY_FIELD_NUMBER: _ClassVar[int]
@@ -266,6 +310,7 @@ class PassReading(_message.Message):
     INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     LATENCY_S_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
     name: str
     means: _containers.RepeatedScalarFieldContainer[float]
     greedy: _containers.RepeatedScalarFieldContainer[float]
@@ -280,7 +325,8 @@ class PassReading(_message.Message):
     input_tokens: int
     output_tokens: int
     latency_s: float
-    def __init__(self, name: _Optional[str] = ..., means: _Optional[_Iterable[float]] = ..., greedy: _Optional[_Iterable[float]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., outside: _Optional[float] = ..., unreadable: _Optional[str] = ..., detail: _Optional[str] = ..., text: _Optional[str] = ..., finish_reason: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ...) -> None: ...
+    release: str
+    def __init__(self, name: _Optional[str] = ..., means: _Optional[_Iterable[float]] = ..., greedy: _Optional[_Iterable[float]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., outside: _Optional[float] = ..., unreadable: _Optional[str] = ..., detail: _Optional[str] = ..., text: _Optional[str] = ..., finish_reason: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., release: _Optional[str] = ...) -> None: ...
 
 class DeadLetter(_message.Message):
     __slots__ = ("dead_letter_id", "topic", "partition", "offset", "recorded_at", "key", "value", "headers", "error_class", "error_message", "attempts", "first_failed_at", "dead_lettered_at", "consumer_group", "request_id", "cut", "value_bytes", "value_sha256", "last_offset")

@@ -6,6 +6,7 @@ from judgestream.adapters.kafka.starting import Start, as_time
 from judgestream.apps.worker import backlog
 from judgestream.apps.worker.backlog import PaidJudge, describe, paid_judge, place_group
 from judgestream.contracts.topics import REQUESTS
+from judgestream.core.costs import Prices
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Judging, Kafka
 
@@ -15,8 +16,8 @@ START = Start(new=True, offsets={0: 0, 1: 5}, records=2321, sizes=(800, 1200))
 def test_the_backlog_is_described_with_its_prompts_and_their_cost() -> None:
     assert describe(START, None) == "2,321 records before it"
     # 4,642 prompts of (1000 bytes / 4 + 200) tokens at 2 per million, and 16 written ones at 10
-    assert describe(START, PaidJudge(price_in=2, price_out=10)) == (
-        "2,321 records before it, about 4,642 prompts, about 4.92 in the currency of its prices"
+    assert describe(START, PaidJudge(prices=(Prices(per_million_in=2, per_million_out=10),))) == (
+        "2,321 records before it, about 4,642 prompts, about $4.92"
     )
     assert "states no prices" in describe(START, PaidJudge())
 
@@ -28,11 +29,11 @@ def test_the_backlog_is_described_with_its_prompts_and_their_cost() -> None:
         ({"family": "openai_judge", "key_variable": ""}, False),
         ({"family": "openai_judge", "key_variable": "KEY"}, True),
         ({"family": "openai_judge", "price_in": "0.5"}, True),
-        ({"family": "openai_judge", "price_in": "free"}, False),
+        ({"family": "judgelm", "price_in": "0.5"}, True),
     ],
 )
 def test_an_endpoint_with_a_key_or_a_price_is_paid(parameters: dict[str, str], costs: bool) -> None:
-    assert (paid_judge(parameters) is not None) is costs
+    assert (paid_judge([{"family": "judgelm"}, parameters]) is not None) is costs
 
 
 @pytest.fixture

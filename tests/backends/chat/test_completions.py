@@ -13,6 +13,7 @@ import pytest
 
 from judgestream.backends.chat.completions import ChatJudge
 from judgestream.backends.chat.endpoint import Endpoint, Usage
+from judgestream.core.costs import Prices
 from judgestream.core.errors import (
     EndpointUnreachable,
     JudgeDeadlineExceeded,
@@ -173,7 +174,9 @@ def test_one_bad_prompt_does_not_affect_concurrent_ones() -> None:
         return prefers_longer(body)
 
     prompts = [prompt("BAD" if k % 4 == 3 else LONG, SHORT) for k in range(24)]
-    replies, usage, endpoint = ask(some, prompts, concurrency=6, price_in=2.0, price_out=10.0)
+    replies, usage, endpoint = ask(
+        some, prompts, concurrency=6, prices=Prices(per_million_in=2.0, per_million_out=10.0)
+    )
     assert [isinstance(reply, Reply) for reply in replies] == [k % 4 != 3 for k in range(24)]
     assert 2 <= endpoint.most_at_once <= 6
     assert usage.cost == pytest.approx(18 * (321 * 2 + 4 * 10) / 1e6)

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from judgestream.backends.chat.endpoint import Endpoint
+from judgestream.core.costs import Prices
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT
 from judgestream.terminal.exit_codes import ExitCode
@@ -85,8 +86,7 @@ def _teacher(options: TeacherOptions, interrupt: Interrupt) -> Teacher:
         # the text is all that is needed
         top_logprobs=0,
         deadline_s=options.deadline_s,
-        price_in=options.price_in,
-        price_out=options.price_out,
+        prices=Prices(per_million_in=options.price_in, per_million_out=options.price_out),
     )
     return endpoint_teacher(endpoint, options.template or CHAT.id)
 

@@ -9,6 +9,7 @@ full. Charges for a connection that broke and was retried are not observable.
 from dataclasses import dataclass
 
 from judgestream.backends.chat.options import LINE_TOKENS
+from judgestream.core.costs import Prices
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply
 
@@ -36,7 +37,8 @@ class Budget:
     reserved: float = 0.0
 
     def cost(self, input_tokens: int, output_tokens: int) -> float:
-        return (input_tokens * self.price_in + output_tokens * self.price_out) / 1e6
+        prices = Prices(per_million_in=self.price_in, per_million_out=self.price_out)
+        return prices.cost(input_tokens, output_tokens)
 
     def reserve(self, prompt: Prompt) -> float | None:
         """Reserve the maximum cost of the prompt. Returns it, or None if the limit does not allow it."""

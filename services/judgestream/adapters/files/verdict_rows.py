@@ -61,6 +61,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="latency_s", kind="real"),
     Column(name="attempts", kind="whole"),
     Column(name="metadata", kind="text"),
+    Column(name="cost", kind="real"),
 )
 
 TEXT_COLUMNS: tuple[Column, ...] = (

@@ -50,7 +50,7 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
             settings.kafka,
             consumer=settings.judging,
             topic=REQUESTS,
-            judge=paid_judge(parameters),
+            judge=paid_judge([parameters]),
             accepted=settings.judging.accept_backlog,
         )
         spec = WorkerSpec(

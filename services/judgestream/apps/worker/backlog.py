@@ -1,12 +1,13 @@
 """The start of a new consumer group: its backlog is shown before any money is spent."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from judgestream.adapters.kafka.starting import EARLIEST, Start, commit_start, find_start
 from judgestream.adapters.releases.endpoint import FAMILY
 from judgestream.contracts.topics import Topic
+from judgestream.core.costs import Prices, Terms, dollars
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Consumer, Kafka
 
@@ -24,29 +25,32 @@ BYTES_PER_TOKEN = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaidJudge:
-    """A judge that costs money per prompt. Prices per million tokens; 0 where none is stated."""
+    """A judge that costs money per prompt: the prices of the releases that it asks, as far as stated."""
 
-    price_in: float = 0.0
-    price_out: float = 0.0
+    prices: tuple[Prices, ...] = ()
 
     def cost(self, start: Start) -> float:
-        """Estimated cost of the whole backlog, in the currency of the prices; 0 when it is unknown."""
+        """Estimated dollars for the whole backlog; 0 when it is unknown."""
         tokens_in = start.mean_bytes / BYTES_PER_TOKEN + FRAME_TOKENS
-        each = (tokens_in * self.price_in + LINE_TOKENS * self.price_out) / 1e6
+        each = sum(prices.cost(tokens_in, LINE_TOKENS) for prices in self.prices)
         return start.records * PROMPTS * each
 
 
-def paid_judge(parameters: Mapping[str, str]) -> PaidJudge | None:
-    """The price of a release, from its model configuration. None: it costs nothing.
+def paid_judge(releases: Iterable[Mapping[str, str]]) -> PaidJudge | None:
+    """The prices of these releases, from their model configurations. None: they cost nothing.
 
-    An endpoint with a key or with prices is paid; one with neither is the user's own server.
+    A release with prices is paid, and so is an endpoint with a key. Others are the user's own servers.
+
+    Raises:
+        ConfigurationError: a price is not a number.
     """
-    if parameters.get("family") != FAMILY:
-        return None
-    price_in, price_out = (_number(parameters.get(name)) for name in ("price_in", "price_out"))
-    if not parameters.get("key_variable") and not price_in and not price_out:
-        return None
-    return PaidJudge(price_in=price_in, price_out=price_out)
+    paid = [
+        Terms.of(parameters).prices
+        for parameters in releases
+        if Terms.of(parameters).prices.stated
+        or (parameters.get("family") == FAMILY and parameters.get("key_variable"))
+    ]
+    return PaidJudge(prices=tuple(paid)) if paid else None
 
 
 def place_group(
@@ -96,15 +100,8 @@ def describe(start: Start, judge: PaidJudge | None) -> str:
     cost = judge.cost(start)
     if not cost:
         return f"{prompts} (at an unknown cost: the release states no prices)"
-    return f"{prompts}, about {cost:,.2f} in the currency of its prices"
+    return f"{prompts}, about {dollars(cost)}"
 
 
 def _position(start: str) -> str:
     return f"at its {start} record" if start in (EARLIEST, "latest") else f"at {start}"
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or 0)
-    except ValueError:
-        return 0.0

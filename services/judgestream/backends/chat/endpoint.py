@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from math import inf
 
+from judgestream.core.costs import Prices
 from judgestream.core.types import Reply
 
 
@@ -20,7 +21,7 @@ class Endpoint:
     backoff_s        first pause between retries; doubled each time
     prove            send the known good prompt where a failure may concern all prompts
     reuse_s          how long a reply is kept for a prompt that is sent again because its request failed
-    price_in, price_out   per million tokens, in any currency; for the cost counter
+    prices           for the cost counter
     """
 
     url: str
@@ -34,8 +35,7 @@ class Endpoint:
     backoff_s: float = 0.5
     prove: bool = False
     reuse_s: float = 0.0
-    price_in: float = 0.0
-    price_out: float = 0.0
+    prices: Prices = field(default_factory=Prices)
 
     def without_key(self, text: str) -> str:
         """The text with the key taken out."""
@@ -59,6 +59,4 @@ class Usage:
         self.prompts += 1
         self.input_tokens += reply.input_tokens
         self.output_tokens += reply.output_tokens
-        self.cost += (
-            reply.input_tokens * endpoint.price_in + reply.output_tokens * endpoint.price_out
-        ) / 1e6
+        self.cost += endpoint.prices.cost(reply.input_tokens, reply.output_tokens)

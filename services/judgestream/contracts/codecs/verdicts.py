@@ -2,16 +2,21 @@
 
 from math import isfinite
 
-from judgestream.contracts.codecs.rubrics import criterion_scores_from, criterion_scores_to
+from judgestream.contracts.codecs.members import member_from_message, member_to_message
+from judgestream.contracts.codecs.outcomes import (
+    STATUS,
+    STATUS_OUT,
+    score_from_message,
+    score_to_message,
+    uint32,
+)
 from judgestream.contracts.codecs.times import moment, timestamp
 from judgestream.core.limits import quoted
 from judgestream.core.transforms import Transform
 from judgestream.core.types import (
-    CandidateScore,
     PassResult,
     Reading,
     Reply,
-    Status,
     Unread,
     Unreadable,
     Verdict,
@@ -21,26 +26,19 @@ from judgestream.v1 import judging_pb2 as pb
 ROUNDING = 1e-6
 """Tolerance of a probability beyond 0 to 1."""
 
-_STATUS = {
-    pb.Verdict.STATUS_SCORED: Status.SCORED,
-    pb.Verdict.STATUS_UNSCORED: Status.UNSCORED,
-    pb.Verdict.STATUS_FAILED: Status.FAILED,
-}
-_STATUS_OUT = {status: number for number, status in _STATUS.items()}
-
 
 def verdict_to_message(verdict: Verdict) -> pb.Verdict:
     message = pb.Verdict(
         verdict_id=verdict.verdict_id,
         request_id=verdict.request_id,
         mode=verdict.mode,
-        status=_STATUS_OUT[verdict.status],
+        status=STATUS_OUT[verdict.status],
         reason=verdict.reason,
         error_class=verdict.error_class,
         error_message=verdict.error_message,
         winner=verdict.winner,
         tie=verdict.tie,
-        scores=[_score_to_message(score) for score in verdict.scores],
+        scores=[score_to_message(score) for score in verdict.scores],
         p_win=verdict.p_win,
         p_tie=verdict.p_tie,
         p_lose=verdict.p_lose,
@@ -50,33 +48,22 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
         release=verdict.release,
         checkpoint_digest=verdict.checkpoint_digest,
         template_id=verdict.template_id,
-        input_tokens=_uint32(verdict.input_tokens),
-        output_tokens=_uint32(verdict.output_tokens),
+        input_tokens=uint32(verdict.input_tokens),
+        output_tokens=uint32(verdict.output_tokens),
         latency_s=verdict.latency_s,
-        attempts=_uint32(verdict.attempts),
+        attempts=uint32(verdict.attempts),
         requested_at=timestamp(verdict.requested_at),
         judged_at=timestamp(verdict.judged_at),
         metadata=verdict.metadata,
         content_digest=verdict.content_digest,
         answers_cut_to=verdict.answers_cut_to,
+        cost=verdict.cost,
+        members=[member_to_message(member) for member in verdict.members],
     )
     if verdict.passed is not None:
         message.passed = verdict.passed
     if verdict.flipped is not None:
         message.flipped = verdict.flipped
-    return message
-
-
-def _score_to_message(score: CandidateScore) -> pb.CandidateScore:
-    message = pb.CandidateScore(
-        candidate_id=score.candidate_id,
-        score=score.score,
-        system=score.system,
-        length=score.length,
-        criteria=criterion_scores_to(score.criteria),
-    )
-    if score.passed is not None:
-        message.passed = score.passed
     return message
 
 
@@ -89,7 +76,7 @@ def verdict_from_message(message: pb.Verdict) -> Verdict:
     """
     if not message.verdict_id.strip() or not message.request_id.strip():
         raise ValueError("a verdict needs a verdict_id and a request_id")
-    if message.status not in _STATUS:
+    if message.status not in STATUS:
         raise ValueError(f"status {message.status} is unknown: a newer version may have written it")
     if message.tie and message.winner:
         raise ValueError(f"names the winner {quoted(message.winner)} and a tie")
@@ -98,23 +85,13 @@ def verdict_from_message(message: pb.Verdict) -> Verdict:
         verdict_id=message.verdict_id,
         request_id=message.request_id,
         mode=message.mode,
-        status=_STATUS[message.status],
+        status=STATUS[message.status],
         reason=message.reason,
         error_class=message.error_class,
         error_message=message.error_message,
         winner=message.winner,
         tie=message.tie,
-        scores=tuple(
-            CandidateScore(
-                candidate_id=s.candidate_id,
-                score=s.score if s.HasField("score") else None,
-                system=s.system,
-                length=s.length,
-                criteria=criterion_scores_from(s.criteria),
-                passed=s.passed if s.HasField("passed") else None,
-            )
-            for s in message.scores
-        ),
+        scores=tuple(score_from_message(score) for score in message.scores),
         p_win=message.p_win if message.HasField("p_win") else None,
         p_tie=message.p_tie if message.HasField("p_tie") else None,
         p_lose=message.p_lose if message.HasField("p_lose") else None,
@@ -137,12 +114,9 @@ def verdict_from_message(message: pb.Verdict) -> Verdict:
         content_digest=message.content_digest,
         answers_cut_to=message.answers_cut_to,
         passed=message.passed if message.HasField("passed") else None,
+        cost=message.cost if message.HasField("cost") else None,
+        members=tuple(member_from_message(member) for member in message.members),
     )
-
-
-def _uint32(count: int) -> int:
-    """A count that a server reported, clipped to the field's range."""
-    return min(max(0, count), 0xFFFFFFFF)
 
 
 def _pass_to_message(result: PassResult) -> pb.PassReading:
@@ -151,9 +125,10 @@ def _pass_to_message(result: PassResult) -> pb.PassReading:
         name=result.transform.name,
         text=reply.text,
         finish_reason=reply.finish_reason,
-        input_tokens=_uint32(reply.input_tokens),
-        output_tokens=_uint32(reply.output_tokens),
+        input_tokens=uint32(reply.input_tokens),
+        output_tokens=uint32(reply.output_tokens),
         latency_s=reply.latency_s,
+        release=result.release,
     )
     reading = result.reading
     if isinstance(reading, Unreadable):
@@ -170,20 +145,23 @@ def _pass_to_message(result: PassResult) -> pb.PassReading:
 
 def _check_numbers(message: pb.Verdict) -> None:
     """Probabilities are from 0 to 1 and scores are finite, because a NaN would spoil every mean."""
-    for part in (message, *message.passes):
+    for part in (message, *message.passes, *message.members):
         for name in ("p_win", "p_tie", "p_lose"):
             if part.HasField(name) and not -ROUNDING <= getattr(part, name) <= 1 + ROUNDING:
                 raise ValueError(f"{name} is {getattr(part, name)}: it must be from 0 to 1")
     if message.HasField("confidence") and not -ROUNDING <= message.confidence <= 1 + ROUNDING:
         raise ValueError(f"confidence is {message.confidence}: it must be from 0 to 1")
-    scores = [candidate.score for candidate in message.scores]
-    for candidate in message.scores:
+    scores = [message.cost]
+    for member in message.members:
+        scores += (member.weight, member.cost)
+    for candidate in (*message.scores, *(one for m in message.members for one in m.scores)):
+        scores.append(candidate.score)
         for criterion in candidate.criteria:
             scores += (criterion.score, criterion.low, criterion.high)
     for result in message.passes:
         scores += (*result.means, *result.greedy, result.outside)
     if not all(map(isfinite, scores)):
-        raise ValueError("a score is not a finite number")
+        raise ValueError("a score, a weight or a cost is not a finite number")
 
 
 def _unread(reason: str) -> Unread:
@@ -215,4 +193,4 @@ def _pass_from_message(message: pb.PassReading, candidates: int) -> PassResult:
         latency_s=message.latency_s,
     )
     transform = Transform.from_name(message.name, candidates)
-    return PassResult(transform=transform, reading=reading, reply=reply)
+    return PassResult(transform=transform, reading=reading, reply=reply, release=message.release)
