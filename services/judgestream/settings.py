@@ -32,6 +32,7 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from judgestream.core import limits
 from judgestream.core.errors import ConfigurationError
 from judgestream.local.running import running_settings
 
@@ -113,6 +114,23 @@ class Triton(Group):
     control_key: SecretStr = Field(
         SecretStr(""), description="key to Triton's model control; empty = unrestricted"
     )
+
+
+class Images(Group):
+    fetch: bool = Field(False, description="whether workers fetch images by their URLs")
+    allowed_hosts: str = Field(
+        "",
+        description="hosts to fetch from, comma separated, also *.example.com; empty = every public host",
+    )
+    deadline_s: float = Field(10.0, gt=0, description="time limit of fetching one image")
+    max_bytes: int = Field(
+        limits.IMAGE, ge=1, le=limits.IMAGE, description="largest image file that is fetched"
+    )
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The entries of `allowed_hosts`."""
+        return tuple(name.strip() for name in self.allowed_hosts.split(",") if name.strip())
 
 
 class Consumer(Group):
@@ -235,6 +253,7 @@ class Settings(BaseSettings):
     kafka: Kafka = Field(default_factory=Kafka)
     redis: Redis = Field(default_factory=Redis)
     triton: Triton = Field(default_factory=Triton)
+    images: Images = Field(default_factory=Images)
     judging: Judging = Field(default_factory=Judging)
     bias: Bias = Field(default_factory=Bias)
     worker: Worker = Field(default_factory=Worker)

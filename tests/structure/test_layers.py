@@ -19,12 +19,13 @@ BASE = {
     f"{J}.v1": (),
     f"{J}.core": (),
     f"{J}.terminal": (f"{J}.core",),
+    f"{J}.images": (f"{J}.core",),
     f"{J}.evaluation": (f"{J}.core",),
     f"{J}.checkpoints": (f"{J}.core",),
     f"{J}.contracts": (f"{J}.core", f"{J}.v1"),
     f"{J}.engine": (f"{J}.core", f"{J}.checkpoints"),
     f"{J}.backends": (
-        *(f"{J}.core", f"{J}.checkpoints", f"{J}.engine"),
+        *(f"{J}.core", f"{J}.checkpoints", f"{J}.engine", f"{J}.images"),
         f"{J}.contracts.triton_interface",
     ),
     f"{J}.local": (f"{J}.core",),
@@ -33,6 +34,7 @@ BASE = {
 DATA = (f"{J}.core", f"{J}.contracts", f"{J}.v1", f"{J}.settings")
 ADAPTERS = {
     f"{J}.adapters.files": (f"{J}.core", f"{J}.contracts"),
+    f"{J}.adapters.images": (f"{J}.core", f"{J}.images", f"{J}.settings"),
     f"{J}.adapters.kafka": DATA,
     f"{J}.adapters.redis": (f"{J}.core", f"{J}.settings", f"{J}.evaluation"),
     f"{J}.adapters.releases": (

@@ -11,6 +11,7 @@ JudgestreamError
 │   │   ├── UnknownMode          no such mode
 │   │   ├── UnsupportedMode      the release's template has no prompt form for the mode
 │   │   └── EmptyQuestion        the question is empty
+│   ├── ImageUnavailable     an image of the request cannot be fetched: replay when its server answers
 │   ├── PromptTooLong            more tokens than the judge's context holds
 │   ├── RejectedByJudge          the judge refuses the input for another reason, or its reply is malformed
 │   ├── JudgeFailed              the model fails repeatedly on this input, but not on others
@@ -88,6 +89,10 @@ class UnsupportedMode(InvalidRequest):
 
 class EmptyQuestion(InvalidRequest):
     code = "empty_question"
+
+
+class ImageUnavailable(PoisonError):
+    code = "image_unavailable"
 
 
 class PromptTooLong(PoisonError):

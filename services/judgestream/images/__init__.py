@@ -1,0 +1,1 @@
+"""Image files: their headers checked, and their pictures decoded, within limits."""
