@@ -13,7 +13,7 @@ from judgestream.contracts.events import JSON, PROTOBUF
 from judgestream.contracts.topics import TOPICS, Topic
 from judgestream.contracts.wire import decode, encode
 from judgestream.core.conversation import Focus, Turn
-from judgestream.core.limits import EXPLANATION_TOKENS
+from judgestream.core.limits import EXPLANATION_TOKENS, PAIRS
 from judgestream.core.rubric import Criterion, CriterionScore, Rubric
 from judgestream.core.transforms import Transform
 from judgestream.core.types import (
@@ -100,6 +100,7 @@ requests = st.builds(
         explain=st.booleans(),
         max_explanation_tokens=st.integers(1, EXPLANATION_TOKENS),
         focus=st.sampled_from(Focus),
+        pairs=st.integers(0, PAIRS),
     ),
     metadata=metadata,
     images=images,
@@ -154,8 +155,9 @@ criterion_scores = st.builds(
 
 @st.composite
 def passes(draw: st.DrawFn, candidates: int) -> PassResult:
-    order = tuple(draw(st.permutations(range(candidates))))
-    scores = st.tuples(*(number for _ in range(candidates)))
+    shown = draw(st.integers(1, candidates))
+    order = tuple(draw(st.permutations(range(candidates))))[:shown]
+    scores = st.tuples(*(number for _ in order))
     sides = draw(st.tuples(share, share, share) | st.just((None, None, None)))
     read = st.builds(
         Reading,
@@ -165,12 +167,14 @@ def passes(draw: st.DrawFn, candidates: int) -> PassResult:
         tie=st.just(sides[1]),
         lose=st.just(sides[2]),
         outside=share,
+        p_best=st.tuples(*(share for _ in order)) | st.just(()),
     )
     return PassResult(
         transform=Transform(
             order=order,
             with_reference=draw(st.booleans()),
             criterion=draw(st.sampled_from(["", "tone"])),
+            partial=shown < candidates,
         ),
         reading=draw(unreadable | read),
         reply=draw(replies),
@@ -227,6 +231,10 @@ def verdicts(draw: st.DrawFn) -> Verdict:
                 length=draw(count),
                 criteria=tuple(draw(st.lists(criterion_scores, max_size=2))),
                 passed=draw(st.none() | st.booleans()),
+                p_best=draw(probability),
+                rank=draw(count),
+                low=draw(st.none() | number),
+                high=draw(st.none() | number),
             )
             for k in range(candidates)
         ),

@@ -138,6 +138,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         changed(options=changed(OK.options, orders="both ways")),
         "options.orders is 'both ways'",
     ),
+    "pairs of a tournament negative": (
+        replace(OK, options=Options(pairs=-1)),
+        "options.pairs is -1; 0 (all) to 4294967295",
+    ),
     "metadata a number": (
         changed(metadata={"n": 1}),
         "metadata 'n' must be text, not int",

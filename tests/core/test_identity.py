@@ -86,6 +86,9 @@ OTHERS = {
     "a criterion's scale": with_rubric(high=5.0),
     "a criterion's weight": with_rubric(weight=2.0),
     "a criterion's threshold": with_rubric(pass_threshold=2.0),
+    "rotations": replace(PAIR, options=Options(orders=Orders.ROTATIONS)),
+    "pairs": replace(PAIR, options=Options(pairs=3)),
+    "other pairs": replace(PAIR, options=Options(pairs=4)),
 }
 
 

@@ -267,6 +267,10 @@ def test_three_scores_have_one_distribution_per_position() -> None:
     probs = (0.98, 0.0, 0.49, 0.49, 0.245, 0.735)  # each row sums to 0.98
     found = read(Reply(text="1 2 2", score_probs=probs), three)
     assert isinstance(found, Reading)
+    # the first is 1; with .5 the second is 2 and with .75 the third: 1 alone with .375 by the third
+    assert found.p_best == pytest.approx(
+        (0.125 / 3, 0.125 + 0.1875 + 0.125 / 3, 0.5625 + 0.125 / 3)
+    )
     assert found.means == pytest.approx((1.0, 1.5, 1.75))
     assert found.greedy == (1.0, 2.0, 2.0)
     assert (found.win, found.tie, found.lose) == (None, None, None)

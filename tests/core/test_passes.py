@@ -65,6 +65,20 @@ def test_scores_of_three_candidates_return_to_the_requests_order(order: tuple[in
     assert restored(shown, transform) == Reading(means=by_candidate, greedy=(3.0, 4.0, 9.0))
 
 
+def test_a_pass_about_two_of_five_mirrors_its_preference() -> None:
+    shown = Reading(means=(8.0, 3.0), greedy=(8.0, 3.0), win=0.7, tie=0.2, lose=0.1)
+    expected = Reading(means=(3.0, 8.0), greedy=(3.0, 8.0), win=0.1, tie=0.2, lose=0.7)
+    assert restored(shown, Transform(order=(4, 1), partial=True)) == expected
+    assert restored(shown, Transform(order=(1, 4), partial=True)) == shown
+
+
+def test_p_best_returns_to_its_candidates() -> None:
+    shown = Reading(means=(1.0, 9.0, 5.0), greedy=(1.0, 9.0, 5.0), p_best=(0.0, 0.75, 0.25))
+    found = restored(shown, Transform(order=(2, 0, 1)))
+    assert isinstance(found, Reading)
+    assert found.p_best == (0.75, 0.25, 0.0)
+
+
 def test_a_preference_is_only_defined_between_two_candidates() -> None:
     reading = Reading(means=(), greedy=(), win=0.7, tie=0.2, lose=0.1)
     with pytest.raises(ValueError, match="two candidates, not 3"):

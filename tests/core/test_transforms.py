@@ -41,6 +41,17 @@ NAMES = [
     (Transform(order=(0,), criterion="tone"), "straight/tone"),
     (Transform(order=(0,), with_reference=True, criterion="a.b-c"), "straight+reference/a.b-c"),
     (Transform(order=tuple(range(11))), "order-0-1-2-3-4-5-6-7-8-9-10"),
+    (Transform(order=(0, 1), criterion="clarity"), "straight/clarity"),
+    (Transform(order=(0,), with_reference=True, criterion="a/b+c"), "straight+reference/a/b+c"),
+]
+PARTIAL_OF_FIVE = [
+    (Transform(order=(0, 1), partial=True), "order-0-1"),
+    (Transform(order=(3, 1), partial=True), "order-3-1"),
+    (Transform(order=(4,), partial=True), "order-4"),
+    (Transform(order=(4, 0, 2), partial=True, with_reference=True), "order-4-0-2+reference"),
+    (Transform(order=(2, 1, 0), partial=True), "order-2-1-0"),
+    (Transform(order=(2,), partial=True, criterion="document"), "order-2/document"),
+    (Transform(order=(), partial=True, criterion="query"), "none/query"),
 ]
 
 
@@ -48,6 +59,37 @@ NAMES = [
 def test_the_name_on_the_wire_is_made_and_read_alike(transform: Transform, name: str) -> None:
     assert transform.name == name
     assert Transform.from_name(name, len(transform.order)) == transform
+
+
+@pytest.mark.parametrize(("transform", "name"), PARTIAL_OF_FIVE)
+def test_so_is_that_of_a_pass_that_shows_some_of_the_candidates(
+    transform: Transform, name: str
+) -> None:
+    assert transform.name == name
+    assert Transform.from_name(name, 5) == transform
+
+
+def test_a_partial_pass_restores_to_the_ascending_order_of_those_it_shows() -> None:
+    transform = Transform(order=(3, 0, 2), partial=True)
+    assert transform.shown == (0, 2, 3)
+    assert transform.apply("abcd") == ("d", "a", "c")
+    assert transform.invert("dac") == ("a", "c", "d")
+    assert not transform.straight
+    assert Transform(order=(1, 3), partial=True).straight
+    assert Transform(order=(1, 3), partial=True).reversed == Transform(order=(3, 1), partial=True)
+
+
+@pytest.mark.parametrize("order", [(1, 1), (-1, 0), (0, 2, 0)])
+def test_a_partial_pass_shows_no_candidate_twice(order: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="distinct candidates"):
+        Transform(order=order, partial=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["order-5", "order-0-5", "order-1-1", "order-0-1-2-3-4-4", "none+"]
+)
+def test_a_name_that_fits_no_verdict_on_five_is_unknown(name: str) -> None:
+    assert Transform.from_name(name, 5) == UNKNOWN
 
 
 def test_different_transforms_of_the_same_candidates_have_different_names() -> None:
@@ -64,7 +106,7 @@ def test_different_transforms_of_the_same_candidates_have_different_names() -> N
 
 UNREADABLE = [
     *("", "+", "+reference", "Straight", "swapped+", "straight+reference+reference"),
-    *("order-", "order-0", "order-0-1", "order-1-0", "order-0-0-1", "order-0-1-3", "order-0-1-"),
+    *("order-", "order-2", "order-0-1", "order-1-0", "order-0-0-1", "order-0-1-3", "order-0-1-"),
     *("order-00-1-2", "order-2-0-1+", "unknown", "unknown+reference", "straight+rubric"),
     "order-" + "-".join(map(str, range(2000))),
 ]

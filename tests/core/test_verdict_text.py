@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from judgestream.core.types import CandidateScore, Reading, Status, Verdict
+from judgestream.core.transforms import Transform
+from judgestream.core.types import CandidateScore, PassResult, Reading, Reply, Status, Verdict
 from judgestream.core.verdict_text import details, outcome, text_lines, verdict_line
 from tests.core.build import EQUAL, UNREAD, WON, request, result, verdict
 
@@ -33,7 +34,38 @@ def test_texts_are_shown_or_reported_missing() -> None:
     assert "reference: Scattering." in shown
 
 
+RANKED = replace(
+    verdict(winner="b"),
+    scores=(
+        CandidateScore(candidate_id="a", score=-0.5, length=9, p_best=0.1, rank=2),
+        CandidateScore(
+            candidate_id="b",
+            score=1.25,
+            system="ours",
+            length=8,
+            p_best=0.8,
+            rank=1,
+            low=0.5,
+            high=2.0,
+        ),
+        CandidateScore(candidate_id="c", score=-0.5, length=7, p_best=0.1, rank=2),
+    ),
+)
+
+
+def test_details_of_a_ranking_show_places_and_intervals() -> None:
+    reading = Reading(means=(4.0, 8.0, 4.0), greedy=(4.0, 8.0, 4.0), p_best=(0.05, 0.9, 0.05))
+    transform = Transform(order=(2, 0, 1))
+    passes = (PassResult(transform=transform, reading=reading, reply=Reply(text="")),)
+    text = "\n".join(details(replace(RANKED, passes=passes)))
+    assert "ranking:         b > a = c" in text
+    assert "answer a:        rank 2, P(best) 0.10, score -0.50, 9 characters" in text
+    assert "rank 1, P(best) 0.80, score 1.25 [0.50, 2.00], 8 characters (ours)" in text
+    assert "pass order-2-0-1:means 4.00 8.00 4.00, greedy 4 8 4, P(best) 0.05 0.90 0.05" in text
+
+
 LINES = [
+    (RANKED, "2026-01-02T12:00:00Z  r1  winner b (ours)  ranking b > a = c"),
     (WON, "2026-01-02T12:00:00Z  r1  winner b (ours)  P 0.10/0.20/0.70"),
     (
         replace(WON, flipped=True, release="judge-1", scores=verdict().scores),

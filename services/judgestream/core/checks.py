@@ -204,3 +204,5 @@ def _options(options: Options) -> Iterator[str]:
         yield (
             f"options.max_explanation_tokens is {quoted(tokens)}; 1 to {limits.EXPLANATION_TOKENS}"
         )
+    if not isinstance(options.pairs, int) or not 0 <= options.pairs <= limits.PAIRS:
+        yield f"options.pairs is {quoted(options.pairs)}; 0 (all) to {limits.PAIRS}"

@@ -41,6 +41,8 @@ def _added_fields(request: Request) -> Iterator[str]:
     for candidate in request.candidates:
         if candidate.turns:
             yield from ("turns", candidate.id, *_turns(candidate.turns))
+    if request.options.pairs:
+        yield from ("pairs", str(request.options.pairs))
     if request.options.focus is not Focus.WHOLE:
         yield from ("focus", request.options.focus.value)
     if request.rubric is not None:

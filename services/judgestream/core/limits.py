@@ -39,6 +39,8 @@ ROLE = 64
 """The role of a message."""
 CRITERIA = 16
 """Number of criteria in a rubric: each is a prompt, or two with and without the reference."""
+PAIRS = 0xFFFFFFFF
+"""Pairs that a tournament may be asked for; one of fewer pairs judges all that it has."""
 METADATA_ENTRIES = 64
 METADATA_KEY = 256
 METADATA_VALUE = 16 * KIB

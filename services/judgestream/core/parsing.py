@@ -7,6 +7,7 @@ from itertools import product
 from math import fsum, nan
 from operator import mul
 
+from judgestream.core.ranking import p_best_of_distributions, p_best_of_scores
 from judgestream.core.score_line import scores_of
 from judgestream.core.templates.base import JOINT_UP_TO, Grammar
 from judgestream.core.types import Reading, Reply, Unread, Unreadable
@@ -79,7 +80,7 @@ def read(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
         (side,) = scores
         return _pair((), (), float(side > 0), float(side == 0), float(side < 0))
     if grammar.count != 2:
-        return Reading(means=scores, greedy=scores)
+        return Reading(means=scores, greedy=scores, p_best=_best_of(scores))
     first, second = scores
     sides = float(first > second), float(first == second), float(first < second)
     return _pair(scores, scores, *sides)
@@ -144,7 +145,8 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
         rows = [probs[k * size : (k + 1) * size] for k in range(grammar.count)]
         best_of = tuple(values[row.index(max(row))] for row in rows)
         means = tuple(_mean(row, values) for row in rows)
-        return Reading(means=means, greedy=greedy or best_of, outside=outside)
+        p_best = p_best_of_distributions(rows, values)
+        return Reading(means=means, greedy=greedy or best_of, outside=outside, p_best=p_best)
     if greedy is None:
         cell = probs.index(max(probs))
         greedy = (values[cell // size], values[cell % size])
@@ -155,6 +157,10 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     )
     pair = (_mean(first, values), _mean(second, values))
     return _pair(pair, greedy, win, tie, lose, outside)
+
+
+def _best_of(scores: tuple[float, ...]) -> tuple[float, ...]:
+    return p_best_of_scores(scores) if len(scores) > JOINT_UP_TO else ()
 
 
 def _mean(weights: Sequence[float], values: Sequence[float]) -> float:

@@ -27,7 +27,7 @@ class Pass:
 
 
 def restored(reading: Reading | Unreadable, transform: Transform) -> Reading | Unreadable:
-    """A reading by shown position, mapped back to the request's candidate order.
+    """A reading by shown position, mapped back to the request's order of the shown candidates.
 
     Raises:
         ValueError: a preference between two candidates, where the transform shows another number.
@@ -37,7 +37,8 @@ def restored(reading: Reading | Unreadable, transform: Transform) -> Reading | U
     means = transform.invert(reading.means) if reading.means else ()
     greedy = transform.invert(reading.greedy) if reading.greedy else ()
     if reading.win is None:
-        return replace(reading, means=means, greedy=greedy)
+        p_best = transform.invert(reading.p_best) if reading.p_best else ()
+        return replace(reading, means=means, greedy=greedy, p_best=p_best)
     if len(transform.order) != 2:
         raise ValueError(f"a preference is between two candidates, not {len(transform.order)}")
     return replace(reading, means=means, greedy=greedy, win=reading.lose, lose=reading.win)

@@ -18,12 +18,14 @@ export and training set, and counted as excluded. The value names the sender of 
 class Orders(StrEnum):
     """The candidate orders that are shown to the judge.
 
-    both        straight and reversed: cancels position bias, and measures it
+    both        straight and reversed: cancels position bias of two candidates, and measures it
     straight    as given: half the cost, no protection against position bias
+    rotations   every candidate stands at every position once: as many orders as candidates
     """
 
     BOTH = "both"
     STRAIGHT = "straight"
+    ROTATIONS = "rotations"
 
 
 class ReferenceUse(StrEnum):
@@ -108,6 +110,7 @@ class Options:
     explain                   whether the first pass also writes an explanation
     max_explanation_tokens    limit of that explanation, 1 to `limits.EXPLANATION_TOKENS`
     focus                     of conversations: what of them is judged
+    pairs                     number of pairs that a tournament judges; 0: all
     """
 
     orders: Orders = Orders.BOTH
@@ -115,6 +118,7 @@ class Options:
     explain: bool = False
     max_explanation_tokens: int = 256
     focus: Focus = Focus.WHOLE
+    pairs: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,6 +174,8 @@ class Reading:
     greedy           the scores in the greedily decoded text (JudgeLM's own field); empty for a choice
     win, tie, lose   P(first > second), P(equal), P(first < second); None unless two candidates compare
     outside          probability mass outside the score grammar, 0 to 1
+    p_best           P(the shown candidate is the best of those shown), ties shared equally; empty unless
+                     three or more are scored together
     """
 
     means: tuple[float, ...]
@@ -178,6 +184,7 @@ class Reading:
     tie: float | None = None
     lose: float | None = None
     outside: float = 0.0
+    p_best: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,7 +197,9 @@ class Unreadable:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PassResult:
-    """One judged pass: its reading in the request's candidate order, and the raw reply.
+    """One judged pass: its reading, and the raw reply.
+
+    The reading is of the candidates that the pass shows, in the request's order (`transform.shown`).
 
     grammar   that the reply was read with; None for a published pass
     release   the member of a jury that gave it; "" for a single release
@@ -215,16 +224,24 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CandidateScore:
-    """One candidate's score. `length` is `Candidate.length`, for the length probe.
+    """One candidate's score, and its place in a ranking.
 
-    criteria   by a rubric: the score of each criterion
-    passed     whether the answer passes the rubric; None without thresholds
+    length      `Candidate.length`, for the length probe
+    p_best      P(this candidate is the best), ties shared equally; None in a mode that does not rank
+    rank        1 is the best; equal candidates share a rank, and the next one skips (1, 1, 3); 0: no rank
+    low, high   95 % interval of the score, where the mode states one
+    criteria    by a rubric: the score of each criterion
+    passed      whether the answer passes the rubric; None without thresholds
     """
 
     candidate_id: str
     score: float | None
     system: str = ""
     length: int = 0
+    p_best: float | None = None
+    rank: int = 0
+    low: float | None = None
+    high: float | None = None
     criteria: tuple[CriterionScore, ...] = ()
     passed: bool | None = None
 

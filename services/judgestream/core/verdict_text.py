@@ -2,9 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from judgestream.core.costs import dollars
-from judgestream.core.types import PassResult, Request, Status, Unreadable, Verdict
+from judgestream.core.types import (
+    CandidateScore,
+    PassResult,
+    Request,
+    Status,
+    Unreadable,
+    Verdict,
+)
 
 
 def verdict_line(verdict: Verdict) -> str:
@@ -17,7 +25,9 @@ def verdict_line(verdict: Verdict) -> str:
         if verdict.p_win is not None and verdict.p_tie is not None and verdict.p_lose is not None:
             parts.append(f"P {verdict.p_win:.2f}/{verdict.p_tie:.2f}/{verdict.p_lose:.2f}")
         scores = [f"{s.score:.1f}" for s in verdict.scores if s.score is not None]
-        if len(scores) > 1:
+        if any(score.rank for score in verdict.scores):
+            parts.append(f"ranking {ranking(verdict)}")
+        elif len(scores) > 1:
             parts.append(f"scores {' '.join(scores)}")
         if verdict.flipped:
             parts.append("FLIPPED")
@@ -41,6 +51,15 @@ def outcome(verdict: Verdict) -> str:
     return f"winner {verdict.winner}" + (f" ({system})" if system else "")
 
 
+def ranking(verdict: Verdict) -> str:
+    """The ranked candidates from the best: `c > a = b`."""
+    ranked = sorted((s for s in verdict.scores if s.rank), key=lambda score: score.rank)
+    signs = ["", *(" = " if a.rank == b.rank else " > " for a, b in pairwise(ranked))]
+    return "".join(
+        sign + score.candidate_id for sign, score in zip(signs, ranked, strict=bool(ranked))
+    )
+
+
 def details(verdict: Verdict) -> Iterator[str]:
     """Everything about a verdict, a line at a time, ending with an empty one."""
     rows: dict[str, object] = {
@@ -55,10 +74,10 @@ def details(verdict: Verdict) -> Iterator[str]:
         rows["confidence"] = f"{verdict.confidence:.4f}"
     if verdict.flipped is not None:
         rows["both orders"] = "disagree (flipped)" if verdict.flipped else "agree"
+    if any(score.rank for score in verdict.scores):
+        rows["ranking"] = ranking(verdict)
     for score in verdict.scores:
-        shown = "no score" if score.score is None else f"score {score.score:.2f}"
-        system = f" ({score.system})" if score.system else ""
-        rows[f"answer {score.candidate_id}"] = f"{shown}, {score.length} characters{system}"
+        rows[f"answer {score.candidate_id}"] = _score(score)
     if verdict.answers_cut_to:
         rows["answers cut to"] = f"{verdict.answers_cut_to} characters, to fit the judge's context"
     for result in verdict.passes:
@@ -95,6 +114,17 @@ def text_lines(request: Request | None) -> Iterator[str]:
     yield ""
 
 
+def _score(score: CandidateScore) -> str:
+    parts = [f"rank {score.rank}"] if score.rank else []
+    if score.p_best is not None:
+        parts.append(f"P(best) {score.p_best:.2f}")
+    shown = "no score" if score.score is None else f"score {score.score:.2f}"
+    if score.low is not None and score.high is not None:
+        shown += f" [{score.low:.2f}, {score.high:.2f}]"
+    parts += [shown, f"{score.length} characters"]
+    return ", ".join(parts) + (f" ({score.system})" if score.system else "")
+
+
 def _pass(result: PassResult) -> str:
     reading = result.reading
     if isinstance(reading, Unreadable):
@@ -106,6 +136,8 @@ def _pass(result: PassResult) -> str:
         parts.append("greedy " + " ".join(f"{score:g}" for score in reading.greedy))
     if reading.win is not None and reading.tie is not None and reading.lose is not None:
         parts.append(f"P {reading.win:.2f}/{reading.tie:.2f}/{reading.lose:.2f}")
+    if reading.p_best:
+        parts.append("P(best) " + " ".join(f"{share:.2f}" for share in reading.p_best))
     return ", ".join(parts)
 
 

@@ -11,7 +11,6 @@ from judgestream.core.costs import total_cost
 from judgestream.core.errors import JudgestreamError
 from judgestream.core.limits import cut
 from judgestream.core.modes import Mode
-from judgestream.core.passes import Pass
 from judgestream.core.types import (
     PROBE_KEY,
     MemberReading,
@@ -41,20 +40,19 @@ def build_verdict(
     request: Request,
     mode: Mode,
     release: Release,
-    passes: Sequence[Pass],
-    replies: Sequence[Reply],
+    results: Sequence[PassResult],
     effort: Effort,
     verdict_id: str,
     content_digest: str,
 ) -> Verdict:
-    """Parse every reply, map it back to the request's order, and settle.
+    """Settle the results of all passes.
 
     Args:
-        replies: one per pass, in the passes' order.
+        results: as `Pass.result` gives them, in the order of the mode's plan.
         verdict_id, content_digest: of this request and release, by `core.identity`.
     """
-    results = tuple(planned.result(reply) for planned, reply in zip(passes, replies, strict=True))
     settlement = mode.settle(request, results)
+    replies = [result.reply for result in results]
     explanation = replies[0].text.partition("\n")[2].strip() if request.options.explain else ""
     return Verdict(
         verdict_id=verdict_id,
@@ -71,7 +69,7 @@ def build_verdict(
         confidence=settlement.confidence,
         flipped=settlement.flipped,
         explanation=explanation,
-        passes=results,
+        passes=tuple(results),
         release=release.name,
         checkpoint_digest=release.checkpoint_digest,
         template_id=release.template_id,

@@ -100,15 +100,17 @@ class Criterion(_message.Message):
     def __init__(self, id: _Optional[str] = ..., description: _Optional[str] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., weight: _Optional[float] = ..., pass_threshold: _Optional[float] = ...) -> None: ...
 
 class JudgeOptions(_message.Message):
-    __slots__ = ("orders", "reference_use", "explain", "max_explanation_tokens", "focus")
+    __slots__ = ("orders", "reference_use", "explain", "max_explanation_tokens", "focus", "pairs")
     class Orders(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         ORDERS_UNSPECIFIED: _ClassVar[JudgeOptions.Orders]
         ORDERS_BOTH: _ClassVar[JudgeOptions.Orders]
         ORDERS_STRAIGHT: _ClassVar[JudgeOptions.Orders]
+        ORDERS_ROTATIONS: _ClassVar[JudgeOptions.Orders]
     ORDERS_UNSPECIFIED: JudgeOptions.Orders
     ORDERS_BOTH: JudgeOptions.Orders
     ORDERS_STRAIGHT: JudgeOptions.Orders
+    ORDERS_ROTATIONS: JudgeOptions.Orders
     class ReferenceUse(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         REFERENCE_USE_UNSPECIFIED: _ClassVar[JudgeOptions.ReferenceUse]
@@ -132,12 +134,14 @@ class JudgeOptions(_message.Message):
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     MAX_EXPLANATION_TOKENS_FIELD_NUMBER: _ClassVar[int]
     FOCUS_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
     orders: JudgeOptions.Orders
     reference_use: JudgeOptions.ReferenceUse
     explain: bool
     max_explanation_tokens: int
     focus: JudgeOptions.Focus
-    def __init__(self, orders: _Optional[_Union[JudgeOptions.Orders, str]] = ..., reference_use: _Optional[_Union[JudgeOptions.ReferenceUse, str]] = ..., explain: bool = ..., max_explanation_tokens: _Optional[int] = ..., focus: _Optional[_Union[JudgeOptions.Focus, str]] = ...) -> None: ...
+    pairs: int
+    def __init__(self, orders: _Optional[_Union[JudgeOptions.Orders, str]] = ..., reference_use: _Optional[_Union[JudgeOptions.ReferenceUse, str]] = ..., explain: bool = ..., max_explanation_tokens: _Optional[int] = ..., focus: _Optional[_Union[JudgeOptions.Focus, str]] = ..., pairs: _Optional[int] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("verdict_id", "request_id", "mode", "status", "reason", "error_class", "error_message", "winner", "tie", "scores", "p_win", "p_tie", "p_lose", "confidence", "flipped", "explanation", "passes", "release", "checkpoint_digest", "template_id", "input_tokens", "output_tokens", "latency_s", "attempts", "requested_at", "judged_at", "metadata", "content_digest", "answers_cut_to", "passed", "cost", "members")
@@ -265,20 +269,28 @@ class MemberReading(_message.Message):
     def __init__(self, release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., weight: _Optional[float] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., flipped: bool = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cost: _Optional[float] = ...) -> None: ...
 
 class CandidateScore(_message.Message):
-    __slots__ = ("candidate_id", "score", "system", "length", "criteria", "passed")
+    __slots__ = ("candidate_id", "score", "system", "length", "p_best", "rank", "low", "high", "criteria", "passed")
     CANDIDATE_ID_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_FIELD_NUMBER: _ClassVar[int]
     LENGTH_FIELD_NUMBER: _ClassVar[int]
+    P_BEST_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
     CRITERIA_FIELD_NUMBER: _ClassVar[int]
     PASSED_FIELD_NUMBER: _ClassVar[int]
     candidate_id: str
     score: float
     system: str
     length: int
+    p_best: float
+    rank: int
+    low: float
+    high: float
     criteria: _containers.RepeatedCompositeFieldContainer[CriterionScore]
     passed: bool
-    def __init__(self, candidate_id: _Optional[str] = ..., score: _Optional[float] = ..., system: _Optional[str] = ..., length: _Optional[int] = ..., criteria: _Optional[_Iterable[_Union[CriterionScore, _Mapping]]] = ..., passed: bool = ...) -> None: ...
+    def __init__(self, candidate_id: _Optional[str] = ..., score: _Optional[float] = ..., system: _Optional[str] = ..., length: _Optional[int] = ..., p_best: _Optional[float] = ..., rank: _Optional[int] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., criteria: _Optional[_Iterable[_Union[CriterionScore, _Mapping]]] = ..., passed: bool = ...) -> None: ...
 
 class CriterionScore(_message.Message):
     __slots__ = ("criterion_id", "score", "low", "high", "passed")
@@ -295,7 +307,7 @@ class CriterionScore(_message.Message):
     def __init__(self, criterion_id: _Optional[str] = ..., score: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., passed: bool = ...) -> None: ...
 
 class PassReading(_message.Message):
-    __slots__ = ("name", "means", "greedy", "p_win", "p_tie", "p_lose", "outside", "unreadable", "detail", "text", "finish_reason", "input_tokens", "output_tokens", "latency_s", "release")
+    __slots__ = ("name", "means", "greedy", "p_win", "p_tie", "p_lose", "outside", "unreadable", "detail", "text", "finish_reason", "input_tokens", "output_tokens", "latency_s", "release", "p_best")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MEANS_FIELD_NUMBER: _ClassVar[int]
     GREEDY_FIELD_NUMBER: _ClassVar[int]
@@ -311,6 +323,7 @@ class PassReading(_message.Message):
     OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     LATENCY_S_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
+    P_BEST_FIELD_NUMBER: _ClassVar[int]
     name: str
     means: _containers.RepeatedScalarFieldContainer[float]
     greedy: _containers.RepeatedScalarFieldContainer[float]
@@ -326,7 +339,8 @@ class PassReading(_message.Message):
     output_tokens: int
     latency_s: float
     release: str
-    def __init__(self, name: _Optional[str] = ..., means: _Optional[_Iterable[float]] = ..., greedy: _Optional[_Iterable[float]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., outside: _Optional[float] = ..., unreadable: _Optional[str] = ..., detail: _Optional[str] = ..., text: _Optional[str] = ..., finish_reason: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., release: _Optional[str] = ...) -> None: ...
+    p_best: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, name: _Optional[str] = ..., means: _Optional[_Iterable[float]] = ..., greedy: _Optional[_Iterable[float]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., outside: _Optional[float] = ..., unreadable: _Optional[str] = ..., detail: _Optional[str] = ..., text: _Optional[str] = ..., finish_reason: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., release: _Optional[str] = ..., p_best: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class DeadLetter(_message.Message):
     __slots__ = ("dead_letter_id", "topic", "partition", "offset", "recorded_at", "key", "value", "headers", "error_class", "error_message", "attempts", "first_failed_at", "dead_lettered_at", "consumer_group", "request_id", "cut", "value_bytes", "value_sha256", "last_offset")

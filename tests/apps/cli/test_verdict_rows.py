@@ -17,7 +17,7 @@ from judgestream.adapters.files.verdict_rows import (
     write_parquet,
 )
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.types import Status
+from judgestream.core.types import CandidateScore, Status
 from judgestream.terminal.output import printable
 from tests.core.build import NOON, WON, request, verdict
 
@@ -30,6 +30,21 @@ def test_a_verdict_is_one_row_with_a_value_or_none_in_every_column() -> None:
     assert json.loads(row["metadata"]) == {"run": "7", "id": "ä"}
     failed = verdict_row(replace(verdict(status=Status.FAILED), scores=()))
     assert failed["score_1"] is None and failed["winner_system"] == "" and failed["p_win"] is None
+
+
+def test_a_ranked_verdict_keeps_all_its_candidates_in_one_column() -> None:
+    scores = tuple(
+        CandidateScore(candidate_id=name, score=score, rank=rank, p_best=p_best)
+        for name, score, rank, p_best in [
+            ("a", 3.0, 2, 0.2),
+            ("b", 9.0, 1, 0.8),
+            ("c", None, 0, 0.0),
+        ]
+    )
+    ranking = json.loads(verdict_row(replace(verdict(winner="b"), scores=scores))["ranking"])
+    assert [(one["candidate_id"], one["rank"]) for one in ranking] == [("b", 1), ("a", 2), ("c", 0)]
+    assert (ranking[0]["score"], ranking[0]["p_best"], ranking[0]["low"]) == (9.0, 0.8, None)
+    assert verdict_row(WON)["ranking"] is None
 
 
 def test_csv_reads_back_with_quotes_line_ends_and_exact_numbers() -> None:

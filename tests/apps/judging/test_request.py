@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,8 +23,11 @@ from judgestream.core.errors import (
     OversizeRecord,
     PromptTooLong,
 )
+from judgestream.core.modes import PAIRWISE, Mode, passes_of
 from judgestream.core.passes import Pass
-from judgestream.core.types import Release, Reply
+from judgestream.core.templates.base import Template
+from judgestream.core.transforms import STRAIGHT, SWAPPED
+from judgestream.core.types import PassResult, Reading, Release, Reply, Request
 from judgestream.settings import Judging
 from judgestream.v1.judging_pb2 import Candidate, DeadLetter, JudgeRequest, Verdict
 
@@ -157,6 +160,35 @@ def test_a_request_becomes_one_verdict_from_both_orders() -> None:
     assert header(headers, "traceparent") == TRACE.decode()
     assert header(headers, "ce_id") == verdict.verdict_id
     assert header(headers, "ce_type") == "judge.verdict.v1"
+
+
+def _rematch(
+    request: Request, mode: Mode, template: Template, answered: Sequence[PassResult]
+) -> tuple[Pass, ...]:
+    """Straight first; swapped only if the first reply prefers an answer."""
+    if not answered:
+        return passes_of(request, mode, template, [STRAIGHT])
+    (first, *rest) = answered
+    decided = isinstance(first.reading, Reading) and not first.reading.tie
+    return passes_of(request, mode, template, [SWAPPED]) if decided and not rest else ()
+
+
+@pytest.mark.parametrize(
+    ("text", "stages"), [("8 3", [["straight"], ["swapped"]]), ("5 5", [["straight"]])]
+)
+def test_a_mode_may_plan_later_passes_by_earlier_replies(
+    monkeypatch: pytest.MonkeyPatch, text: str, stages: list[list[str]]
+) -> None:
+    rows = {"rematch": replace(PAIRWISE, name="rematch", plan=_rematch)}
+    monkeypatch.setattr("judgestream.core.modes.MODES", rows)
+    bench = Bench()
+    bench.judge.text = text
+    bench.handle(request(mode="rematch"))
+    assert [[one.transform.name for one in stage] for stage in bench.judge.asked] == stages
+    (verdict,) = bench.topics.verdicts()
+    assert [one.name for one in verdict.passes] == [name for stage in stages for name in stage]
+    assert verdict.status == Verdict.STATUS_SCORED
+    assert verdict.tie
 
 
 def test_a_redelivered_request_is_neither_judged_nor_published_again() -> None:

@@ -3,16 +3,16 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from judgestream.adapters.files.writing import drafted
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.types import Request, Verdict
+from judgestream.core.types import CandidateScore, Request, Verdict
 
 MAX_CANDIDATES = 2
-"""Candidates that get columns. Every mode has one or two candidates."""
+"""Candidates that get columns of their own. Column `ranking` holds all candidates of a ranked verdict."""
 
 ROWS_PER_GROUP = 5_000
 
@@ -62,6 +62,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="attempts", kind="whole"),
     Column(name="metadata", kind="text"),
     Column(name="cost", kind="real"),
+    Column(name="ranking", kind="text"),
 )
 
 TEXT_COLUMNS: tuple[Column, ...] = (
@@ -81,12 +82,20 @@ def verdict_row(verdict: Verdict) -> Row:
     row["status"] = verdict.status.value
     row["winner_system"] = systems.get(verdict.winner, "")
     row["metadata"] = json.dumps(dict(verdict.metadata), ensure_ascii=False, sort_keys=True)
+    if any(score.rank for score in verdict.scores):
+        row["ranking"] = _ranking(verdict.scores)
     for k, score in enumerate(verdict.scores[:MAX_CANDIDATES], start=1):
         row[f"candidate_{k}"] = score.candidate_id
         row[f"system_{k}"] = score.system
         row[f"score_{k}"] = score.score
         row[f"length_{k}"] = score.length
     return row
+
+
+def _ranking(scores: Iterable[CandidateScore]) -> str:
+    """JSON: every candidate from the best, with its place and score; unranked ones last."""
+    ordered = sorted(scores, key=lambda score: (score.rank == 0, score.rank))
+    return json.dumps([asdict(score) for score in ordered], ensure_ascii=False)
 
 
 def text_row(request: Request | None) -> Row:

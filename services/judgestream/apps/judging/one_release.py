@@ -8,24 +8,24 @@ from typing import Protocol
 from judgestream.apps.judging.asking import Asking, Judge, Pause, Tries
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core import truncation
-from judgestream.core.errors import InternalError, PromptTooLong
+from judgestream.core.errors import InternalError, JudgestreamError, PromptTooLong
 from judgestream.core.limits import shortened
 from judgestream.core.modes import Mode, plan
 from judgestream.core.passes import Pass
 from judgestream.core.templates import template
-from judgestream.core.types import Release, Reply, Request, Verdict
+from judgestream.core.types import PassResult, Release, Request, Verdict
 from judgestream.core.verdicts import build_verdict
 from judgestream.settings import Judging
 
 log = logging.getLogger(__name__)
 
 Plans = tuple[tuple[Pass, ...], ...]
-"""The passes of each release that is asked: of a single release, or of the members of a jury."""
+"""The first passes of each release that is asked: of a single release, or of the members of a jury."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """A valid request with its mode and passes."""
+    """A valid request with its mode and the passes of its first stage."""
 
     request: Request
     mode: Mode
@@ -41,7 +41,7 @@ class RequestsJudge(Protocol):
     def release(self) -> Release: ...
 
     def plans(self, request: Request, mode: Mode) -> Plans:
-        """The passes. Raises UnsupportedMode."""
+        """The first passes. Raises UnsupportedMode."""
 
     async def judged(self, task: Task, tries: Tries, pause: Pause) -> Verdict:
         """The verdict. Raises PoisonError where there is none, and what `pause` raises."""
@@ -60,14 +60,13 @@ class OneRelease:
         return (plan(request, mode, self._template),)
 
     async def judged(self, task: Task, tries: Tries, pause: Pause) -> Verdict:
-        passes, replies, cut_to = await self._asked(task, tries, pause)
+        results, cut_to = await self._asked(task, tries, pause)
         try:
             verdict = build_verdict(
                 request=task.request,
                 mode=task.mode,
                 release=self.release,
-                passes=passes,
-                replies=replies,
+                results=results,
                 effort=tries.effort(),
                 verdict_id=task.verdict_id,
                 content_digest=task.content_digest,
@@ -76,10 +75,8 @@ class OneRelease:
             raise internal(exc) from exc
         return replace(verdict, answers_cut_to=cut_to) if cut_to else verdict
 
-    async def _asked(
-        self, task: Task, tries: Tries, pause: Pause
-    ) -> tuple[tuple[Pass, ...], list[Reply], int]:
-        """The accepted passes, the judge's replies, and the characters that answers were cut to (0: uncut).
+    async def _asked(self, task: Task, tries: Tries, pause: Pause) -> tuple[list[PassResult], int]:
+        """The results of all passes, and the characters that answers were cut to (0: uncut).
 
         Raises:
             PromptTooLong: `judging.too_long` is `refuse`, or too little would be left of the answers.
@@ -92,13 +89,34 @@ class OneRelease:
         (passes,), cut_to = task.plans, 0
         while True:
             try:
-                return passes, await self._asking.ask(passes, tries, pause), cut_to
+                return await self._every_stage(request, task.mode, passes, tries, pause), cut_to
             except PromptTooLong:
                 cut_to = next(shorter, 0)
                 if not cut_to:
                     raise
-            cut_request = truncation.with_answers_cut(request, cut_to)
-            passes = plan(cut_request, task.mode, self._template)
+            request = truncation.with_answers_cut(task.request, cut_to)
+            passes = plan(request, task.mode, self._template)
+
+    async def _every_stage(
+        self, request: Request, mode: Mode, first: tuple[Pass, ...], tries: Tries, pause: Pause
+    ) -> list[PassResult]:
+        """The results of the first stage's passes, and of all that the mode plans after them.
+
+        Raises:
+            PoisonError: as `Asking.ask`.
+        """
+        results: list[PassResult] = []
+        stage = first
+        while stage:
+            replies = await self._asking.ask(stage, tries, pause)
+            try:
+                results += (one.result(reply) for one, reply in zip(stage, replies, strict=True))
+                stage = plan(request, mode, self._template, results)
+            except JudgestreamError:
+                raise
+            except Exception as exc:
+                raise internal(exc) from exc
+        return results
 
 
 def internal(exc: Exception) -> InternalError:

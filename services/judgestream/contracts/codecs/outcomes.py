@@ -18,6 +18,10 @@ def score_to_message(score: CandidateScore) -> pb.CandidateScore:
         score=score.score,
         system=score.system,
         length=score.length,
+        p_best=score.p_best,
+        rank=score.rank,
+        low=score.low,
+        high=score.high,
         criteria=criterion_scores_to(score.criteria),
     )
     if score.passed is not None:
@@ -31,6 +35,10 @@ def score_from_message(message: pb.CandidateScore) -> CandidateScore:
         score=message.score if message.HasField("score") else None,
         system=message.system,
         length=message.length,
+        p_best=message.p_best if message.HasField("p_best") else None,
+        rank=message.rank,
+        low=message.low if message.HasField("low") else None,
+        high=message.high if message.HasField("high") else None,
         criteria=criterion_scores_from(message.criteria),
         passed=message.passed if message.HasField("passed") else None,
     )

@@ -21,6 +21,7 @@ _ORDERS = {
     pb.JudgeOptions.ORDERS_UNSPECIFIED: Orders.BOTH,
     pb.JudgeOptions.ORDERS_BOTH: Orders.BOTH,
     pb.JudgeOptions.ORDERS_STRAIGHT: Orders.STRAIGHT,
+    pb.JudgeOptions.ORDERS_ROTATIONS: Orders.ROTATIONS,
 }
 _REFERENCE_USE = {
     pb.JudgeOptions.REFERENCE_USE_UNSPECIFIED: ReferenceUse.AUTO,
@@ -36,6 +37,7 @@ _FOCUS = {
 _ORDERS_OUT = {
     Orders.BOTH: pb.JudgeOptions.ORDERS_BOTH,
     Orders.STRAIGHT: pb.JudgeOptions.ORDERS_STRAIGHT,
+    Orders.ROTATIONS: pb.JudgeOptions.ORDERS_ROTATIONS,
 }
 _REFERENCE_USE_OUT = {
     ReferenceUse.AUTO: pb.JudgeOptions.REFERENCE_USE_AUTO,
@@ -100,6 +102,7 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
             explain=options.explain,
             max_explanation_tokens=explanation_tokens,
             focus=focus,
+            pairs=options.pairs,
         ),
         metadata=dict(message.metadata),
         images=_images(message.images),
@@ -130,6 +133,7 @@ def request_to_message(request: Request) -> pb.JudgeRequest:
             explain=request.options.explain,
             max_explanation_tokens=request.options.max_explanation_tokens,
             focus=_FOCUS_OUT[request.options.focus],
+            pairs=request.options.pairs,
         ),
         requested_at=timestamp(request.requested_at),
         metadata=request.metadata,

@@ -138,6 +138,7 @@ def _pass_to_message(result: PassResult) -> pb.PassReading:
     message.means.extend(reading.means)
     message.greedy.extend(reading.greedy)
     message.outside = reading.outside
+    message.p_best.extend(reading.p_best)
     if reading.win is not None and reading.tie is not None and reading.lose is not None:
         message.p_win, message.p_tie, message.p_lose = reading.win, reading.tie, reading.lose
     return message
@@ -155,13 +156,21 @@ def _check_numbers(message: pb.Verdict) -> None:
     for member in message.members:
         scores += (member.weight, member.cost)
     for candidate in (*message.scores, *(one for m in message.members for one in m.scores)):
-        scores.append(candidate.score)
+        scores += (candidate.score, candidate.low, candidate.high)
+        _check_share(candidate.p_best)
         for criterion in candidate.criteria:
             scores += (criterion.score, criterion.low, criterion.high)
     for result in message.passes:
         scores += (*result.means, *result.greedy, result.outside)
+        for share in result.p_best:
+            _check_share(share)
     if not all(map(isfinite, scores)):
         raise ValueError("a score, a weight or a cost is not a finite number")
+
+
+def _check_share(share: float) -> None:
+    if not -ROUNDING <= share <= 1 + ROUNDING:
+        raise ValueError(f"p_best is {share}: it must be from 0 to 1")
 
 
 def _unread(reason: str) -> Unread:
@@ -184,6 +193,7 @@ def _pass_from_message(message: pb.PassReading, candidates: int) -> PassResult:
             tie=message.p_tie if message.HasField("p_tie") else None,
             lose=message.p_lose if message.HasField("p_lose") else None,
             outside=message.outside,
+            p_best=tuple(message.p_best),
         )
     reply = Reply(
         text=message.text,

@@ -1,0 +1,145 @@
+"""The table of modes: which passes a request needs, and how their readings settle.
+
+A new mode is a row in `MODES`: how many candidates it takes, the template form that it renders, the
+orders that it shows, and its settling rule. See docs/how-to/add-a-mode.md.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from judgestream.core.checks import request_problem
+from judgestream.core.errors import EmptyQuestion, InvalidRequest, UnknownMode
+from judgestream.core.images import has_images
+from judgestream.core.limits import quoted
+from judgestream.core.modes.base import Count, Mode, exactly
+from judgestream.core.modes.orders import (
+    DIRECTIONS,
+    Order,
+    both_directions,
+    rotations,
+    straight_only,
+)
+from judgestream.core.modes.planning import (
+    Plan,
+    form_of,
+    has_reference,
+    in_every_order,
+    lacking,
+    passes_of,
+    reference_uses,
+)
+from judgestream.core.passes import Pass
+from judgestream.core.reconcile import settle_pair, settle_single
+from judgestream.core.templates.base import Template
+from judgestream.core.types import PassResult, Request
+
+__all__ = [
+    "DIRECTIONS",
+    "MODES",
+    "PAIRWISE",
+    "SINGLE",
+    "Count",
+    "Mode",
+    "Order",
+    "Plan",
+    "both_directions",
+    "check",
+    "check_template",
+    "exactly",
+    "form_of",
+    "has_reference",
+    "in_every_order",
+    "passes_of",
+    "plan",
+    "reference_uses",
+    "rotations",
+    "straight_only",
+]
+
+PAIRWISE = Mode(
+    name="pairwise",
+    summary="two answers, both orders by default: which is better, or are they equal",
+    candidates=exactly(2),
+    forms_required=("pair",),
+    orders=DIRECTIONS,
+    settle=settle_pair,
+)
+SINGLE = Mode(
+    name="single",
+    summary="one answer, scored 1 to 10 against a reference answer",
+    candidates=exactly(1),
+    forms_required=("single",),
+    orders=DIRECTIONS,
+    settle=settle_single,
+    needs_reference=True,
+)
+
+MODES: Mapping[str, Mode] = MappingProxyType({m.name: m for m in (PAIRWISE, SINGLE)})
+
+
+def check(request: Request) -> Mode:
+    """The request's mode, once the request is known to be judgeable.
+
+    Raises:
+        UnknownMode, EmptyQuestion, InvalidRequest: the message names the request and the field.
+    """
+    where = f"request {quoted(request.request_id)}"
+    if problem := request_problem(request):
+        raise InvalidRequest(f"{where}: {problem}")
+    mode = MODES.get(request.mode)
+    if mode is None:
+        known = ", ".join(MODES)
+        raise UnknownMode(f"{where}: unknown mode {quoted(request.mode)}; known: {known}")
+    if not request.question.strip():
+        raise EmptyQuestion(f"{where}: question is empty")
+    if len(request.candidates) not in mode.candidates:
+        raise InvalidRequest(
+            f"{where}: mode {mode.name} takes {mode.candidates} candidates,"
+            f" not {len(request.candidates)}"
+        )
+    ids = [candidate.id for candidate in request.candidates]
+    if len(set(ids)) != len(ids):
+        repeated = next(name for k, name in enumerate(ids) if name in ids[:k])
+        raise InvalidRequest(f"{where}: candidate ids must be distinct: two are {quoted(repeated)}")
+    if has_images(request) and not mode.takes_images:
+        raise InvalidRequest(
+            f"{where}: mode {mode.name} judges texts only, and the request has images: use mode multimodal"
+        )
+    if mode.needs_reference and not has_reference(request):
+        raise InvalidRequest(f"{where}: mode {mode.name} needs a reference answer")
+    if request.options.orders not in mode.orders:
+        known = ", ".join(mode.orders)
+        raise InvalidRequest(
+            f"{where}: mode {mode.name} does not show orders {request.options.orders}: one of {known}"
+        )
+    if problem := mode.problem(request):
+        raise InvalidRequest(f"{where}: {problem}")
+    return mode
+
+
+def check_template(mode: Mode, template: Template) -> None:
+    """Whether judges of this template can judge in this mode.
+
+    Raises:
+        UnsupportedMode: the template lacks a form; the message names it.
+    """
+    missing = [form for form in mode.forms_required if form not in template.forms]
+    if missing:
+        raise lacking(mode, template, missing)
+
+
+def plan(
+    request: Request, mode: Mode, template: Template, answered: Sequence[PassResult] = ()
+) -> tuple[Pass, ...]:
+    """The passes that a fair judgement of this request needs next, in a fixed order; () when it can settle.
+
+    The first pass writes the explanation, if the request wants one.
+
+    Args:
+        answered: the results of the passes of earlier stages. Most modes have one stage.
+
+    Raises:
+        UnsupportedMode: as `check_template`.
+    """
+    check_template(mode, template)
+    return mode.plan(request, mode, template, answered)

@@ -1,0 +1,113 @@
+"""Plans: the passes that a request needs, in stages where a later pass depends on an earlier reply."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from judgestream.core.errors import UnsupportedMode
+from judgestream.core.passes import Pass
+from judgestream.core.templates.base import Form, Template
+from judgestream.core.transforms import Transform
+from judgestream.core.types import PassResult, ReferenceUse, Request
+
+if TYPE_CHECKING:
+    from judgestream.core.modes.base import Mode
+
+
+class Plan(Protocol):
+    """A mode's plan. It is asked again after each stage, until it returns no more passes."""
+
+    def __call__(
+        self, request: Request, mode: "Mode", template: Template, answered: Sequence[PassResult]
+    ) -> tuple[Pass, ...]:
+        """The passes of the next stage, in a fixed order; () when `answered` can be settled.
+
+        Args:
+            answered: the results of all earlier stages, in the order of their passes. Empty at first.
+
+        Raises:
+            UnsupportedMode: the template lacks a form.
+        """
+
+
+def in_every_order(
+    request: Request, mode: "Mode", template: Template, answered: Sequence[PassResult]
+) -> tuple[Pass, ...]:
+    """One stage: every order of the mode's row, with and without the reference as the request asks.
+
+    The first pass is straight.
+    """
+    if answered:
+        return ()
+    orders = mode.orders[request.options.orders](len(request.candidates))
+    return passes_of(
+        request,
+        mode,
+        template,
+        (
+            Transform(order=order, with_reference=with_reference)
+            for with_reference in reference_uses(request, mode)
+            for order in orders
+        ),
+    )
+
+
+def passes_of(
+    request: Request, mode: "Mode", template: Template, transforms: Iterable[Transform]
+) -> tuple[Pass, ...]:
+    """One pass per transform. The first of them writes the explanation, if the request wants one.
+
+    Raises:
+        UnsupportedMode: the template lacks a form that renders one of them.
+    """
+    answers = [candidate.text for candidate in request.candidates]
+    passes: list[Pass] = []
+    for transform in transforms:
+        form = form_of(mode, template, mode.form_name(with_reference=transform.with_reference))
+        shown = transform.apply(answers)
+        reference = request.reference if transform.with_reference else None
+        explains = request.options.explain and not passes
+        passes.append(
+            Pass(
+                transform=transform,
+                prompt=form.render(request.question, shown, reference),
+                grammar=form.grammar_for(len(shown)),
+                max_tokens=request.options.max_explanation_tokens if explains else 0,
+            )
+        )
+    return tuple(passes)
+
+
+def form_of(mode: "Mode", template: Template, name: str) -> Form:
+    """The template's form of that name.
+
+    Raises:
+        UnsupportedMode: the template lacks it; the message names it.
+    """
+    form = template.forms.get(name)
+    if form is None:
+        raise lacking(mode, template, [name])
+    return form
+
+
+def lacking(mode: "Mode", template: Template, forms: Sequence[str]) -> UnsupportedMode:
+    """The refusal of a mode by a template without these forms."""
+    return UnsupportedMode(
+        f"template {template.id} does not support mode {mode.name}: it has no form"
+        f" {', '.join(forms)} (only {', '.join(template.forms)}): use a release with another template"
+    )
+
+
+def reference_uses(request: Request, mode: "Mode") -> tuple[bool, ...]:
+    """Whether to show the reference, once or both ways, as the request and the mode say."""
+    if mode.needs_reference:
+        return (True,)
+    if not has_reference(request) or request.options.reference_use is ReferenceUse.NEVER:
+        return (False,)
+    if request.options.reference_use is ReferenceUse.BOTH:
+        return (True, False)
+    return (True,)
+
+
+def has_reference(request: Request) -> bool:
+    """Whether the request has a reference answer that is not blank."""
+    return bool((request.reference or "").strip())
