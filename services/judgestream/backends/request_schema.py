@@ -49,12 +49,13 @@ class Sampling(_Strict):
 
 
 class ScoreGrammar(_Strict):
-    """The score lines, see `core.templates.base.Grammar`."""
+    """The score lines, or a reward model's value; see `core.templates.base.Grammar`."""
 
     labels: list[str]
     count: int
     separator: str = " "
     lead: str = ""
+    reward: bool = False
 
 
 def prompts_of(
@@ -79,7 +80,8 @@ def prompts_of(
         )
         for row, text in enumerate(texts)
     ]
-    if len({(len(prompt.grammar.labels), prompt.grammar.count) for prompt in prompts}) > 1:
+    shapes = {(len(p.grammar.labels), p.grammar.count, p.grammar.reward) for p in prompts}
+    if len(shapes) > 1:
         raise ValueError(
             "score_grammar: the rows have different numbers of labels or scores; send them in separate"
             " requests"
@@ -111,6 +113,7 @@ def _grammar(raw: bytes) -> Grammar:
         count=fields.count,
         separator=fields.separator,
         lead=fields.lead,
+        reward=fields.reward,
     )
 
 

@@ -10,6 +10,9 @@ from typing import Any
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 """transformers' `model_type`s whose layers are computed here."""
 
+REWARD_CLASS = "ForSequenceClassification"
+"""End of transformers' class name for a model with values instead of next-token probabilities."""
+
 ROPE = ("default", "linear", "dynamic", "yarn", "longrope", "llama3")
 DTYPES = ("float32", "float16", "bfloat16", "float64")
 MAX_POSITIONS = 1 << 24
@@ -30,7 +33,10 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
-    """The sizes of a model. `heads` x `width` may differ from `hidden`."""
+    """The sizes of a model. `heads` x `width` may differ from `hidden`.
+
+    reward   its head gives one value instead of next-token logits
+    """
 
     family: str
     vocabulary: int
@@ -43,13 +49,21 @@ class Architecture:
     tied: bool
     attention_bias: bool
     mlp_bias: bool
+    reward: bool = False
+
+    @property
+    def head(self) -> str:
+        """Name of the head's weight."""
+        return "score.weight" if self.reward else "lm_head.weight"
 
     def weights(self) -> Iterator[tuple[str, Shape]]:
         """Name and shape of every required weight. A tied head has no weight."""
         yield "model.embed_tokens.weight", (self.vocabulary, self.hidden)
         yield "model.norm.weight", (self.hidden,)
-        if not self.tied:
-            yield "lm_head.weight", (self.vocabulary, self.hidden)
+        if self.reward:
+            yield self.head, (1, self.hidden)
+        elif not self.tied:
+            yield self.head, (self.vocabulary, self.hidden)
         for n in range(self.layers):
             for name, shape in self._layer():
                 yield f"model.layers.{n}.{name}", shape
@@ -99,6 +113,25 @@ def number_problems(config: Mapping[str, Any]) -> list[str]:
                 f"config.json: hidden_size {config['hidden_size']} is not a multiple of {heads} heads"
             )
     return problems
+
+
+def is_reward_model(config: Mapping[str, Any]) -> bool:
+    """Whether a config.json is that of a model with values: `...ForSequenceClassification`."""
+    names = config.get("architectures")
+    return isinstance(names, list) and any(str(name).endswith(REWARD_CLASS) for name in names)
+
+
+def reward_problems(config: Mapping[str, Any]) -> list[str]:
+    """Why a reward model's config.json does not give one value per answer."""
+    labels = config.get("id2label")
+    # transformers' own default is two labels
+    count = len(labels) if isinstance(labels, dict) else config.get("num_labels", 2)
+    if count == 1 and not isinstance(count, bool):
+        return []
+    return [
+        f"config.json: num_labels is {_shown(count)}; a reward model has one value per answer: use a"
+        " checkpoint with num_labels 1"
+    ]
 
 
 def engine_problems(config: Mapping[str, Any]) -> list[str]:
@@ -155,6 +188,7 @@ def architecture(config: Mapping[str, Any]) -> Architecture:
         tied=config.get("tie_word_embeddings", False) is True,
         attention_bias=family in ("llama", "qwen3") and config.get("attention_bias", False) is True,
         mlp_bias=family == "llama" and config.get("mlp_bias", False) is True,
+        reward=is_reward_model(config),
     )
 
 

@@ -13,10 +13,12 @@ from judgestream.checkpoints.architecture import (
     Shape,
     architecture,
     engine_problems,
+    is_reward_model,
     number_problems,
+    reward_problems,
 )
 from judgestream.checkpoints.files import MAX_JSON_BYTES, name_problem, read_json, size_of
-from judgestream.checkpoints.manifest import Manifest, context_tokens
+from judgestream.checkpoints.manifest import REWARD, Manifest, context_tokens
 from judgestream.checkpoints.pickled_weights import check_pickle
 from judgestream.checkpoints.safetensors_header import FLOATS, Stored, read_header
 from judgestream.core.errors import ConfigurationError
@@ -66,6 +68,7 @@ def _problems(folder: Path, manifest: Manifest, *, engine: bool) -> Iterator[str
         return
     numbers = number_problems(config)
     yield from numbers
+    yield from _family(manifest, config)
     unknown = engine_problems(config)
     if engine:
         yield from unknown
@@ -86,6 +89,19 @@ def _problems(folder: Path, manifest: Manifest, *, engine: bool) -> Iterator[str
                 f"max_input_tokens {manifest.max_input_tokens} must be between 1 and the model's context of"
                 f" {context} (its positions, or its sliding window), with room for the score line"
             )
+
+
+def _family(manifest: Manifest, config: Mapping[str, Any]) -> Iterator[str]:
+    """Whether manifest and config.json agree on the kind of model, and a reward model has one value."""
+    reward = is_reward_model(config)
+    if reward != (manifest.family == REWARD):
+        kind = "a reward model" if reward else "not a reward model"
+        yield (
+            f"config.json: architectures {str(config.get('architectures'))[:60]!a} is {kind}, but the"
+            f" manifest says family {manifest.family}: publish the checkpoint again"
+        )
+    if reward:
+        yield from reward_problems(config)
 
 
 def _weights(folder: Path, manifest: Manifest, expected: Architecture | None) -> Iterator[str]:
@@ -114,6 +130,8 @@ def _weights(folder: Path, manifest: Manifest, expected: Architecture | None) ->
         except (ValueError, OSError) as error:
             yield f"{name} {error}"
     if not tensors:
+        if expected is not None and expected.reward:
+            yield "the weights of a reward model must be safetensors; convert them, or download those"
         found = dict.fromkeys(texts)
     kind = "model.safetensors" if tensors else "pytorch_model.bin"
     index, problems = _index(folder, files, f"{kind}.index.json")
@@ -178,7 +196,7 @@ def _lacking(
         extra = [
             name
             for name in found
-            if (f"model.{name}" if bare and name != "lm_head.weight" else name) not in promised
+            if (f"model.{name}" if bare and name != expected.head else name) not in promised
             and not name.endswith("rotary_emb.inv_freq")
             and not (expected.tied and name == "lm_head.weight")
         ]

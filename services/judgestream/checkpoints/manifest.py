@@ -2,7 +2,7 @@
 
 A checkpoint is a folder in Hugging Face's LLaMA layout (config, weights, tokenizer) plus `manifest.json`,
 which is written last: a folder that has one is complete. The digest identifies the judge. It is the SHA-256
-of the sorted lines `<sha256>  <path>\\n` of the model files (configuration, weights, tokenizer, temperature:
+of the sorted lines `<sha256>  <path>\\n` of the model files (configuration, weights, tokenizer, calibration:
 whatever changes a reply). All other files (evaluation card, notes) are listed with their sums and verified,
 but are not part of the digest: a second evaluation of the same weights is the same judge.
 """
@@ -16,8 +16,10 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from judgestream.checkpoints.architecture import is_reward_model
 from judgestream.checkpoints.files import (
     name_problem,
     name_problems,
@@ -27,15 +29,24 @@ from judgestream.checkpoints.files import (
     walk,
 )
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.templates import JUDGELM as JUDGELM_TEMPLATE
+from judgestream.core.templates import REWARD as REWARD_TEMPLATE
 from judgestream.core.templates import TEMPLATES
 
 FORMAT = "judgestream-checkpoint/1"
 NAME = "manifest.json"
 CALIBRATION = "calibration.json"
-"""File of the fitted temperature, if there is one. It changes replies, so it is part of the model."""
+"""File of the fitted temperature, or of a reward model's scale, if there is one. It changes replies, so it is
+part of the model."""
 
-FAMILIES = ("judgelm",)
-"""Families of judges, each served by a folder of `triton_models/`."""
+JUDGELM, REWARD = "judgelm", "reward"
+FAMILIES: Mapping[str, str] = MappingProxyType({JUDGELM: "judgelm", REWARD: "judgelm"})
+"""Families of judges, each with the folder of `triton_models/` that serves it. `judgelm` writes score lines,
+`reward` gives one value per answer."""
+
+_TEMPLATE: Mapping[str, str] = MappingProxyType(
+    {JUDGELM: JUDGELM_TEMPLATE.id, REWARD: REWARD_TEMPLATE.id}
+)
 
 MAX_INPUT_TOKENS = 1 << 20
 MAX_BYTES = 4 << 20
@@ -58,6 +69,8 @@ _MODEL_FILES = (
     "pytorch_model*.bin",
     "pytorch_model.bin.index.json",
 )
+_REWARD_FILES = ("chat_template.jinja", "chat_template.json")
+"""Further model files of a reward model, whose prompts are rendered by its own chat template."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,8 +126,8 @@ def describe(
     folder: Path,
     *,
     name: str = "",
-    family: str = "judgelm",
-    template_id: str = "judgelm-v1",
+    family: str = "",
+    template_id: str = "",
     max_input_tokens: int | None = None,
     recipe: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
@@ -126,7 +139,7 @@ def describe(
 
     Used for our own checkpoints before `write_manifest`, and for foreign ones (JudgeLM-7B as published),
     which get an identity without a change to their folder. The default `max_input_tokens` is the
-    model's context less `LINE_RESERVE`.
+    model's context less `LINE_RESERVE`; family and template follow from the model's class.
 
     Raises:
         ConfigurationError: no config.json, no weights or no tokenizer in the folder, or a link.
@@ -138,7 +151,8 @@ def describe(
         files = {path: sha256(folder, path) for path in names if _belongs(path)}
     except OSError as error:
         raise ConfigurationError(f"checkpoint {folder} cannot be read: {error}") from error
-    model_files = {path: digest for path, digest in files.items() if is_model_file(path)}
+    family = family or _family_of(folder)
+    model_files = {path: digest for path, digest in files.items() if is_model_file(path, family)}
     for what, wanted in (
         ("config.json", ("config.json",)),
         ("weights (*.safetensors or pytorch_model*.bin)", (".safetensors", ".bin")),
@@ -154,8 +168,8 @@ def describe(
     return Manifest(
         name=name or _valid_name(folder.resolve().name),
         family=family,
-        template_id=template_id,
-        digest=digest_of(model_files),
+        template_id=template_id or _TEMPLATE[family],
+        digest=digest_of(model_files, family),
         files=files,
         max_input_tokens=max_input_tokens,
         recipe=recipe or {},
@@ -171,9 +185,11 @@ def unlisted(folder: Path, manifest: Manifest) -> list[str]:
     return [name for name in walk(folder)[0] if name not in manifest.files]
 
 
-def digest_of(files: Mapping[str, str]) -> str:
+def digest_of(files: Mapping[str, str], family: str = JUDGELM) -> str:
     """SHA-256 of the sorted lines `<sha256>  <path>` of the model files among `files`."""
-    lines = sorted(f"{digest}  {path}\n" for path, digest in files.items() if is_model_file(path))
+    lines = sorted(
+        f"{digest}  {path}\n" for path, digest in files.items() if is_model_file(path, family)
+    )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -230,7 +246,7 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = Manifest(**values)
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}: {error}") from None
-    if digest_of(manifest.files) != manifest.digest:
+    if digest_of(manifest.files, manifest.family) != manifest.digest:
         raise ConfigurationError(
             f"{where}: {NAME} contradicts itself: its file sums do not give its digest"
             f" {manifest.short}; publish the checkpoint again"
@@ -260,7 +276,7 @@ def verify(folder: Path, manifest: Manifest) -> None:
     problems += [
         f"{path} is not in the manifest"
         for path in names
-        if path not in manifest.files and is_model_file(path)
+        if path not in manifest.files and is_model_file(path, manifest.family)
     ]
     if problems:
         raise ConfigurationError(
@@ -294,8 +310,18 @@ def _belongs(path: str) -> bool:
     return not name_problem(path) and Path(path).suffix.lower() not in _OTHER_WEIGHTS
 
 
-def is_model_file(path: str) -> bool:
-    return "/" not in path and any(Path(path).match(pattern) for pattern in _MODEL_FILES)
+def is_model_file(path: str, family: str = JUDGELM) -> bool:
+    patterns = (*_MODEL_FILES, *_REWARD_FILES) if family == REWARD else _MODEL_FILES
+    return "/" not in path and any(Path(path).match(pattern) for pattern in patterns)
+
+
+def _family_of(folder: Path) -> str:
+    """The family that a folder without a manifest belongs to, by its config.json."""
+    try:
+        reward = is_reward_model(read_json(folder, "config.json"))
+    except (OSError, ValueError):  # reported below, or by the inspection
+        return JUDGELM
+    return REWARD if reward else JUDGELM
 
 
 def context_tokens(folder: Path) -> int:
@@ -373,6 +399,10 @@ def _text_problems(manifest: Manifest) -> list[str]:
         )
     if manifest.family not in FAMILIES:
         problems.append(f"family {_shown(manifest.family)} is not one of {', '.join(FAMILIES)}")
+    elif (manifest.template_id == REWARD_TEMPLATE.id) != (manifest.family == REWARD):
+        problems.append(
+            f"template {_shown(manifest.template_id)} is not for family {manifest.family}"
+        )
     if manifest.template_id not in TEMPLATES:
         problems.append(
             f"unknown template {_shown(manifest.template_id)}; known: {', '.join(TEMPLATES)}"

@@ -8,6 +8,7 @@ from math import fsum, nan
 from operator import mul
 
 from judgestream.core.ranking import p_best_of_distributions, p_best_of_scores
+from judgestream.core.rewards import read_value
 from judgestream.core.score_line import scores_of
 from judgestream.core.templates.base import JOINT_UP_TO, Grammar
 from judgestream.core.types import Reading, Reply, Unread, Unreadable
@@ -69,6 +70,8 @@ def read(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     It is computed from the score distribution if the judge returned one, else from the text; then win, tie
     and lose are 0 or 1.
     """
+    if grammar.reward:
+        return read_value(reply)
     if reply.score_probs:
         return _read_distribution(reply, grammar)
     if reply.finish_reason == "length" and "\n" not in reply.text.lstrip():

@@ -151,7 +151,8 @@ class Reply:
     score_probs   joint probability of the score labels, row-major over the shown positions (shape
                   `len(labels) ** positions`). It sums to 1 less the mass outside the grammar. For three or
                   more positions, one distribution per position (shape `positions, len(labels)`), each with
-                  such a sum. Empty if the judge returns text only.
+                  such a sum. Of a reward model: the answer's value and the margin of a tie. Empty if the
+                  judge returns text only.
     latency_s     of the call, in seconds
     cost          in US dollars, at the release's prices; None if it states none
     """
@@ -174,6 +175,7 @@ class Reading:
     greedy           the scores in the greedily decoded text (JudgeLM's own field); empty for a choice
     win, tie, lose   P(first > second), P(equal), P(first < second); None unless two candidates compare
     outside          probability mass outside the score grammar, 0 to 1
+    values           of a reward model: the shown answer's value and the margin of a tie, in units of log-odds
     p_best           P(the shown candidate is the best of those shown), ties shared equally; empty unless
                      three or more are scored together
     """
@@ -184,6 +186,7 @@ class Reading:
     tie: float | None = None
     lose: float | None = None
     outside: float = 0.0
+    values: tuple[float, ...] = ()
     p_best: tuple[float, ...] = ()
 
 
@@ -288,6 +291,7 @@ class Verdict:
     content_digest   of the request's content (see `identity.content_digest`); "" if it was not decoded
     answers_cut_to   length in characters that every answer was cut to, to fit the judge's context; 0 if
                      none was cut
+    method        how the judge judges: "" by score lines, "reward" by one value per answer
     passed           whether the answer passes its rubric; None without thresholds
     cost             in US dollars for all passes; None if no release that was asked states prices
     members          what each member of a jury found; empty for a single release
@@ -322,6 +326,7 @@ class Verdict:
     metadata: Mapping[str, str] = field(default_factory=dict)
     content_digest: str = ""
     answers_cut_to: int = 0
+    method: str = ""
     passed: bool | None = None
     cost: float | None = None
     members: tuple[MemberReading, ...] = ()

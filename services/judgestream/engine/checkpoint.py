@@ -17,15 +17,17 @@ from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
     GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
 )
 
-from judgestream.checkpoints.architecture import FAMILIES
+from judgestream.checkpoints.architecture import FAMILIES, is_reward_model
 from judgestream.checkpoints.inspection import inspect
-from judgestream.checkpoints.manifest import NAME, Manifest, describe, read_manifest
+from judgestream.checkpoints.manifest import NAME, REWARD, Manifest, describe, read_manifest
+from judgestream.checkpoints.reward_scale import RewardScale, read_reward_scale
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine import sentencepiece_bpe
@@ -42,6 +44,7 @@ class Checkpoint:
     model             transformers' own object over the same weights
     context_tokens    limit for prompt and reply together; `max_input_tokens` is that of the prompt
     temperature       the fitted one (see `checkpoints.temperature`); 1: none
+    scale             of a reward model (see `checkpoints.reward_scale`); None: a judge with score lines
     """
 
     model: PreTrainedModel
@@ -50,6 +53,7 @@ class Checkpoint:
     manifest: Manifest
     context_tokens: int
     temperature: float = 1.0
+    scale: RewardScale | None = None
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -90,6 +94,7 @@ def load(
     inspect(folder, manifest)
     if dtype is None and torch.device(device).type == "cpu":
         dtype = torch.float32
+    reward = manifest.family == REWARD
     model = load_model(folder, dtype)
     tokens = load_tokens(folder)
     if len(tokens.tokenizer) > model.config.vocab_size:
@@ -117,7 +122,8 @@ def load(
         tokens=tokens,
         manifest=manifest,
         context_tokens=context,
-        temperature=read_temperature(folder),
+        temperature=1.0 if reward else read_temperature(folder),
+        scale=read_reward_scale(folder) if reward else None,
     )
 
 
@@ -168,8 +174,11 @@ def load_model(folder: Path, dtype: torch.dtype | None) -> PreTrainedModel:
             f"checkpoint {folder}: unsupported model type {config.model_type!r}; the engine reads"
             f" {', '.join(FAMILIES)}"
         )
+    auto: Any = AutoModelForCausalLM
+    if is_reward_model(config.to_dict()):
+        auto = AutoModelForSequenceClassification
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(  # nosec B615
+        loaded: Any = auto.from_pretrained(  # nosec B615
             folder,
             config=config,
             dtype=dtype if dtype is not None else "auto",

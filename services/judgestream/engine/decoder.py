@@ -70,7 +70,7 @@ class OuterWeights:
 
     embedding   [vocabulary, E]
     norm        [E], applied to the last states
-    head        [vocabulary, E]
+    head        [vocabulary, E]; of a reward model [1, E]
     rotary      transformers' module: knows the scaling of rotary positions
     """
 
@@ -85,9 +85,16 @@ class OuterWeights:
         return cls(
             embedding=modules.model.embed_tokens.weight,
             norm=modules.model.norm.weight,
-            head=modules.lm_head.weight,
+            head=head_of(model).weight,
             rotary=modules.model.rotary_emb,
         )
+
+
+def head_of(model: PreTrainedModel) -> nn.Linear:
+    """The layer that turns states into logits, or into a reward model's values."""
+    modules: Any = model
+    head: nn.Linear = modules.score if hasattr(modules, "score") else modules.lm_head
+    return head
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,6 +205,10 @@ class Decoder:
     def logits(self, states: Tensor) -> Tensor:
         """Next-token logits in fp32: [..., E] -> [..., vocabulary]."""
         return linear(states, self._outer.head).float()
+
+    def values(self, states: Tensor) -> Tensor:
+        """A reward model's values in fp32, without rounding to the model's dtype: [..., E] -> [...]."""
+        return states.float() @ self._outer.head[0].float()
 
     def _layer(
         self,

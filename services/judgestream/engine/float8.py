@@ -68,7 +68,7 @@ class Float8:
 def free_weights(model: nn.Module) -> None:
     """Free the memory of all linear layers' weights but the head's. The decoder has them in another form."""
     for name, module in model.named_modules():
-        if isinstance(module, nn.Linear) and name != "lm_head":
+        if isinstance(module, nn.Linear) and name not in ("lm_head", "score"):
             nn.Module.to(module, "meta")
 
 

@@ -115,6 +115,8 @@ def score_lines(grammar: Grammar, tokens: Tokens, prompt: str) -> list[list[int]
 def check(grammar: Grammar) -> None:
     """Raise ValueError for a grammar that no tokenizer can write."""
     labels = grammar.labels
+    if grammar.reward:
+        raise ValueError("this judge writes score lines and gives no values; send labels")
     if not labels or grammar.count < 1 or not all(labels) or len(set(labels)) != len(labels):
         raise ValueError(
             "a score grammar needs distinct, non-empty labels and a count of 1 or more"

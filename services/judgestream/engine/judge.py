@@ -1,6 +1,7 @@
 """Prompts in, replies out: the entry point for Triton's model and the trainer's evaluation."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from judgestream.core.errors import PromptTooLong, RejectedByJudge
 from judgestream.core.prompt import Prompt
@@ -13,6 +14,7 @@ from judgestream.engine.packing import PackedBatch, pack
 from judgestream.engine.readout import Prefill, prefill
 from judgestream.engine.row_threads import RowThreadPool
 from judgestream.engine.score_lines import ScoreLineCache
+from judgestream.engine.values import Conversation, ConversationReader, row_values
 from judgestream.engine.work import Stopwatch, Work
 
 ROW_BYTES = {"cpu": 4096, "cuda": 32_768}
@@ -23,6 +25,7 @@ MIN_DECODED_TOGETHER = 32
 """Explanations are decoded side by side, at least this many where there are as many. Each holds the KV cache
 of its prompt's row."""
 
+Row = TypeVar("Row")
 Result = Reply | PromptTooLong | RejectedByJudge
 
 
@@ -46,6 +49,9 @@ class Judge:
         self.work = Work()
         self._lines = ScoreLineCache(checkpoint.tokens)
         self._threads = RowThreadPool(checkpoint.decoder.device)
+        self._conversations = (
+            None if checkpoint.scale is None else ConversationReader(checkpoint, checkpoint.scale)
+        )
 
     def read(self, prompts: Sequence[Prompt]) -> list[Result]:
         """A reply per prompt, in order; see `stream`."""
@@ -63,13 +69,17 @@ class Judge:
 
         A prompt that cannot be judged has its error in its place, and its neighbours are unharmed:
         `PromptTooLong`, or `RejectedByJudge` for a score grammar that is malformed or that this
-        judge's tokenizer cannot write. A reply depends on its own prompt only, beyond rounding.
+        judge's tokenizer cannot write. A reply depends on its own prompt only, beyond rounding. A reward
+        model gives values, and writes no explanation.
 
         wanted   whether a client still waits for the prompt with this index; called before its row runs
                  and again while explanations are decoded. A prompt that is not wanted gets no reply.
         partial  also yield replies while they grow: the scores as soon as they are read, then the text
                  so far. Their `finish_reason` is "", and each text begins with the one before.
         """
+        if self._conversations is not None:
+            yield from self._valued(self._conversations, prompts, wanted)
+            return
         jobs: list[Job] = []
         for index, prompt in enumerate(prompts):
             admitted = self._admit(index, prompt)
@@ -95,6 +105,32 @@ class Judge:
                 prefills = self._prefills(_wanted(group, batch, wanted), tree)
                 yield from decode_group(decoding, prefills, batch, wanted)
 
+    def _valued(
+        self,
+        reader: ConversationReader,
+        prompts: Sequence[Prompt],
+        wanted: Callable[[int], bool],
+    ) -> Iterator[tuple[int, Result]]:
+        """`stream` of a reward model."""
+        admitted: list[Conversation] = []
+        for index, prompt in enumerate(prompts):
+            one = reader.admit(index, prompt)
+            if isinstance(one, Conversation):
+                admitted.append(one)
+            else:
+                yield index, one
+        decoder, work = self.checkpoint.decoder, self.work
+        packed = pack([one.ids for one in admitted], budget=self.row_tokens)
+        rows = (row for row in packed if any(wanted(admitted[at].index) for at in row.prompts))
+        valued = self._threads.run(lambda row: (row, row_values(decoder, row)), rows)
+        for (row, values), seconds in self._with_seconds(valued):
+            work.rows += 1
+            work.prompts += len(row.prompts)
+            work.prompt_tokens += sum(len(admitted[at].ids) for at in row.prompts)
+            work.run_tokens += len(row.ids)
+            for at, raw in zip(row.prompts, values, strict=True):
+                yield admitted[at].index, reader.reply(admitted[at], raw, seconds)
+
     def _admit(self, index: int, prompt: Prompt) -> Job | PromptTooLong | RejectedByJudge:
         ids = self.checkpoint.tokens.prompt(prompt.text)
         if not ids:
@@ -118,14 +154,19 @@ class Judge:
     ) -> Iterator[tuple[Prefill, float]]:
         """Every row after its forward, and the seconds until it was there."""
         decoder, ends = self.checkpoint.decoder, self.checkpoint.tokens.ends
-        prefills = self._threads.run(lambda row: prefill(decoder, row, tree, ends), rows)
+        return self._with_seconds(
+            self._threads.run(lambda row: prefill(decoder, row, tree, ends), rows)
+        )
+
+    def _with_seconds(self, computed: Iterator[Row]) -> Iterator[tuple[Row, float]]:
+        """What was computed of every row, and the seconds until it was there."""
         while True:
             stopwatch = Stopwatch(self.work)
             with stopwatch.running():
-                prefilled = next(prefills, None)
-            if prefilled is None:
+                one = next(computed, None)
+            if one is None:
                 return
-            yield prefilled, stopwatch.seconds
+            yield one, stopwatch.seconds
 
 
 def row_tokens_of(decoder: Decoder) -> int:

@@ -64,20 +64,28 @@ def prefill(
     line_ends      ids that end a score line (`Tokens.ends`)
     keep_kv_cache  generation and sequential scores need it
     """
-    device = decoder.device
-    ids, positions = _columns(row, tree)
-    attention = _TreeAttention(decoder, row, tree, keep_kv_cache=keep_kv_cache)
-    states = decoder.forward(
-        ids.to(device), positions.to(device), attention, read=attention.read.to(device)
-    )
+    states, kv_cache = forward(decoder, row, tree, keep_kv_cache=keep_kv_cache)
     logits = decoder.logits(states).view(len(row.prompts), 1 + len(tree.tokens), -1)
     return Prefill(
         row=row,
         tree=tree,
         joint=joint(logits, tree, line_ends),
         best=logits.argmax(dim=-1),
-        kv_cache=attention.kv_cache,
+        kv_cache=kv_cache,
     )
+
+
+def forward(
+    decoder: Decoder, row: PackedBatch, tree: ScoreTree, *, keep_kv_cache: bool
+) -> tuple[Tensor, PrefillKVCache | None]:
+    """The states [B (1 + T), E] of each prompt's last column and its tree tokens, prompt by prompt."""
+    device = decoder.device
+    ids, positions = _columns(row, tree)
+    attention = _TreeAttention(decoder, row, tree, keep_kv_cache=keep_kv_cache)
+    states = decoder.forward(
+        ids.to(device), positions.to(device), attention, read=attention.read.to(device)
+    )
+    return states, attention.kv_cache
 
 
 class _TreeAttention:

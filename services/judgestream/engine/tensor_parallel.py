@@ -28,6 +28,7 @@ from judgestream.engine.decoder import (
     Layer,
     OuterWeights,
     Sizes,
+    head_of,
     quantised,
 )
 from judgestream.engine.float8 import free_weights
@@ -178,7 +179,7 @@ def place_modules(model: PreTrainedModel, device: torch.device) -> None:
     """Move everything but the layers to the device, in place."""
     modules: Any = model
     body = modules.model
-    for module in (body.embed_tokens, body.norm, body.rotary_emb, modules.lm_head):
+    for module in (body.embed_tokens, body.norm, body.rotary_emb, head_of(model)):
         nn.Module.to(module, device)
 
 

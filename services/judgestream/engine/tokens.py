@@ -224,6 +224,10 @@ def _template_texts() -> tuple[str, ...]:
     texts = []
     for template in TEMPLATES.values():
         for name, form in template.forms.items():
+            if (
+                form.grammar.reward
+            ):  # its text is a document, which the chat template turns into tokens
+                continue
             single = name == "single"
             answers = ("",) if single else ("", "")
             texts += [

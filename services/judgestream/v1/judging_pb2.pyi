@@ -144,7 +144,7 @@ class JudgeOptions(_message.Message):
     def __init__(self, orders: _Optional[_Union[JudgeOptions.Orders, str]] = ..., reference_use: _Optional[_Union[JudgeOptions.ReferenceUse, str]] = ..., explain: bool = ..., max_explanation_tokens: _Optional[int] = ..., focus: _Optional[_Union[JudgeOptions.Focus, str]] = ..., pairs: _Optional[int] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("verdict_id", "request_id", "mode", "status", "reason", "error_class", "error_message", "winner", "tie", "scores", "p_win", "p_tie", "p_lose", "confidence", "flipped", "explanation", "passes", "release", "checkpoint_digest", "template_id", "input_tokens", "output_tokens", "latency_s", "attempts", "requested_at", "judged_at", "metadata", "content_digest", "answers_cut_to", "passed", "cost", "members")
+    __slots__ = ("verdict_id", "request_id", "mode", "status", "reason", "error_class", "error_message", "winner", "tie", "scores", "p_win", "p_tie", "p_lose", "confidence", "flipped", "explanation", "passes", "release", "checkpoint_digest", "template_id", "input_tokens", "output_tokens", "latency_s", "attempts", "requested_at", "judged_at", "metadata", "content_digest", "answers_cut_to", "method", "passed", "cost", "members")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[Verdict.Status]
@@ -191,6 +191,7 @@ class Verdict(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     CONTENT_DIGEST_FIELD_NUMBER: _ClassVar[int]
     ANSWERS_CUT_TO_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
     PASSED_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
@@ -223,10 +224,11 @@ class Verdict(_message.Message):
     metadata: _containers.ScalarMap[str, str]
     content_digest: str
     answers_cut_to: int
+    method: str
     passed: bool
     cost: float
     members: _containers.RepeatedCompositeFieldContainer[MemberReading]
-    def __init__(self, verdict_id: _Optional[str] = ..., request_id: _Optional[str] = ..., mode: _Optional[str] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., confidence: _Optional[float] = ..., flipped: bool = ..., explanation: _Optional[str] = ..., passes: _Optional[_Iterable[_Union[PassReading, _Mapping]]] = ..., release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., attempts: _Optional[int] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., content_digest: _Optional[str] = ..., answers_cut_to: _Optional[int] = ..., passed: bool = ..., cost: _Optional[float] = ..., members: _Optional[_Iterable[_Union[MemberReading, _Mapping]]] = ...) -> None: ...
+    def __init__(self, verdict_id: _Optional[str] = ..., request_id: _Optional[str] = ..., mode: _Optional[str] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., confidence: _Optional[float] = ..., flipped: bool = ..., explanation: _Optional[str] = ..., passes: _Optional[_Iterable[_Union[PassReading, _Mapping]]] = ..., release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., attempts: _Optional[int] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., content_digest: _Optional[str] = ..., answers_cut_to: _Optional[int] = ..., method: _Optional[str] = ..., passed: bool = ..., cost: _Optional[float] = ..., members: _Optional[_Iterable[_Union[MemberReading, _Mapping]]] = ...) -> None: ...
 
 class MemberReading(_message.Message):
     __slots__ = ("release", "checkpoint_digest", "template_id", "weight", "status", "reason", "error_class", "error_message", "winner", "tie", "p_win", "p_tie", "p_lose", "scores", "flipped", "input_tokens", "output_tokens", "cost")
@@ -307,7 +309,7 @@ class CriterionScore(_message.Message):
     def __init__(self, criterion_id: _Optional[str] = ..., score: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., passed: bool = ...) -> None: ...
 
 class PassReading(_message.Message):
-    __slots__ = ("name", "means", "greedy", "p_win", "p_tie", "p_lose", "outside", "unreadable", "detail", "text", "finish_reason", "input_tokens", "output_tokens", "latency_s", "release", "p_best")
+    __slots__ = ("name", "means", "greedy", "p_win", "p_tie", "p_lose", "outside", "unreadable", "detail", "text", "finish_reason", "input_tokens", "output_tokens", "latency_s", "values", "release", "p_best")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MEANS_FIELD_NUMBER: _ClassVar[int]
     GREEDY_FIELD_NUMBER: _ClassVar[int]
@@ -322,6 +324,7 @@ class PassReading(_message.Message):
     INPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     LATENCY_S_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     P_BEST_FIELD_NUMBER: _ClassVar[int]
     name: str
@@ -338,9 +341,10 @@ class PassReading(_message.Message):
     input_tokens: int
     output_tokens: int
     latency_s: float
+    values: _containers.RepeatedScalarFieldContainer[float]
     release: str
     p_best: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, name: _Optional[str] = ..., means: _Optional[_Iterable[float]] = ..., greedy: _Optional[_Iterable[float]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., outside: _Optional[float] = ..., unreadable: _Optional[str] = ..., detail: _Optional[str] = ..., text: _Optional[str] = ..., finish_reason: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., release: _Optional[str] = ..., p_best: _Optional[_Iterable[float]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., means: _Optional[_Iterable[float]] = ..., greedy: _Optional[_Iterable[float]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., outside: _Optional[float] = ..., unreadable: _Optional[str] = ..., detail: _Optional[str] = ..., text: _Optional[str] = ..., finish_reason: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., values: _Optional[_Iterable[float]] = ..., release: _Optional[str] = ..., p_best: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class DeadLetter(_message.Message):
     __slots__ = ("dead_letter_id", "topic", "partition", "offset", "recorded_at", "key", "value", "headers", "error_class", "error_message", "attempts", "first_failed_at", "dead_lettered_at", "consumer_group", "request_id", "cut", "value_bytes", "value_sha256", "last_offset")

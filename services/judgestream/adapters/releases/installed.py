@@ -9,7 +9,7 @@ from pathlib import Path
 from judgestream.adapters.releases import vllm
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_folder import CHECKPOINT
-from judgestream.checkpoints.manifest import read_manifest, verify
+from judgestream.checkpoints.manifest import FAMILIES, read_manifest, verify
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
 
@@ -35,7 +35,7 @@ class Changes(StrEnum):
 class InstalledRelease:
     """One release of a repository.
 
-    family        the Triton model that serves it
+    family        as in `checkpoints.manifest.FAMILIES`, or the folder of `triton_models/` that serves it
     models        Triton models to load, in this order; the last is the release itself
     endpoint      URL of the endpoint; "" for a judge that runs in Triton
     key_variable  environment variable of Triton's process that contains the endpoint's key; "" without one
@@ -85,8 +85,9 @@ def changes(repository: Path, release: InstalledRelease, how: Changes = Changes.
     """Changes by hand since the release was installed, one sentence each."""
     problems: list[str] = []
     code = repository / release.name / "1" / "model.py"
+    source = FAMILIES.get(release.family, release.family)
     try:
-        shipped = (bundled_models() / release.family / "1" / "model.py").read_bytes()
+        shipped = (bundled_models() / source / "1" / "model.py").read_bytes()
         if code.read_bytes() != shipped:
             problems.append("1/model.py differs from this version of judgestream")
     except OSError as error:

@@ -13,7 +13,9 @@ from judgestream.adapters.releases.placing import Placing
 from judgestream.adapters.releases.tuning import Tuning
 from judgestream.checkpoints.inspection import inspect
 from judgestream.checkpoints.manifest import (
+    FAMILIES,
     NAME,
+    REWARD,
     Manifest,
     describe,
     read_manifest,
@@ -21,6 +23,7 @@ from judgestream.checkpoints.manifest import (
     unlisted,
     verify,
 )
+from judgestream.checkpoints.reward_scale import read_reward_scale
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.types import Release
 
@@ -65,7 +68,7 @@ def install(
     """
     manifest = inspected(checkpoint)
     name = f"{manifest.family}-{manifest.short}"
-    source = model_source or bundled_models() / manifest.family
+    source = model_source or bundled_models() / FAMILIES[manifest.family]
     tuning = tuning or Tuning()
     placing = Placing(
         instances=instances, device=device, gpus=tuple(gpus), group=tuning.tensor_parallel
@@ -100,7 +103,7 @@ def inspected(checkpoint: Path, *, engine: bool = True) -> Manifest:
     else:
         manifest = describe(checkpoint)
     inspect(checkpoint, manifest, engine=engine)
-    read_temperature(checkpoint)
+    _check_calibration(checkpoint, manifest)
     window, positions = sliding_window_of(checkpoint)
     if window is not None and window < positions:
         log.warning(
@@ -119,6 +122,17 @@ def inspected(checkpoint: Path, *, engine: bool = True) -> Manifest:
             more,
         )
     return manifest
+
+
+def _check_calibration(checkpoint: Path, manifest: Manifest) -> None:
+    if manifest.family != REWARD:
+        read_temperature(checkpoint)
+    elif not read_reward_scale(checkpoint).fitted:
+        log.warning(
+            "checkpoint %s: its scale and tie margin are not fitted, so P(win) is uncalibrated and no pair"
+            " is a tie: fit them with `judgestream calibrate`",
+            checkpoint,
+        )
 
 
 def _values(manifest: Manifest) -> dict[str, object]:

@@ -219,11 +219,12 @@ def _sampling(max_tokens: int) -> str:
 @cache
 def _grammar(grammar: Grammar) -> str:
     """The grammar as the model expects it. There are few, so each is serialised once."""
-    return json.dumps(
-        {
-            "labels": list(grammar.labels),
-            "count": grammar.count,
-            "separator": grammar.separator,
-            "lead": grammar.lead,
-        }
-    )
+    fields: dict[str, object] = {
+        "labels": list(grammar.labels),
+        "count": grammar.count,
+        "separator": grammar.separator,
+        "lead": grammar.lead,
+    }
+    if grammar.reward:  # older judges do not know this field
+        fields["reward"] = True
+    return json.dumps(fields)

@@ -57,6 +57,7 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
         metadata=verdict.metadata,
         content_digest=verdict.content_digest,
         answers_cut_to=verdict.answers_cut_to,
+        method=verdict.method,
         cost=verdict.cost,
         members=[member_to_message(member) for member in verdict.members],
     )
@@ -113,6 +114,7 @@ def verdict_from_message(message: pb.Verdict) -> Verdict:
         metadata=dict(message.metadata),
         content_digest=message.content_digest,
         answers_cut_to=message.answers_cut_to,
+        method=message.method,
         passed=message.passed if message.HasField("passed") else None,
         cost=message.cost if message.HasField("cost") else None,
         members=tuple(member_from_message(member) for member in message.members),
@@ -138,6 +140,7 @@ def _pass_to_message(result: PassResult) -> pb.PassReading:
     message.means.extend(reading.means)
     message.greedy.extend(reading.greedy)
     message.outside = reading.outside
+    message.values.extend(reading.values)
     message.p_best.extend(reading.p_best)
     if reading.win is not None and reading.tie is not None and reading.lose is not None:
         message.p_win, message.p_tie, message.p_lose = reading.win, reading.tie, reading.lose
@@ -161,7 +164,7 @@ def _check_numbers(message: pb.Verdict) -> None:
         for criterion in candidate.criteria:
             scores += (criterion.score, criterion.low, criterion.high)
     for result in message.passes:
-        scores += (*result.means, *result.greedy, result.outside)
+        scores += (*result.means, *result.greedy, result.outside, *result.values)
         for share in result.p_best:
             _check_share(share)
     if not all(map(isfinite, scores)):
@@ -193,6 +196,7 @@ def _pass_from_message(message: pb.PassReading, candidates: int) -> PassResult:
             tie=message.p_tie if message.HasField("p_tie") else None,
             lose=message.p_lose if message.HasField("p_lose") else None,
             outside=message.outside,
+            values=tuple(message.values),
             p_best=tuple(message.p_best),
         )
     reply = Reply(

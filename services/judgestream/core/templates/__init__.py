@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.templates import chat, judgelm
+from judgestream.core.templates import chat, judgelm, reward
 from judgestream.core.templates.base import (
     Form,
     Grammar,
@@ -120,8 +120,14 @@ CHAT_CHOICE = Template(
     ),
 )
 
+REWARD = Template(
+    id="reward-v1",
+    markers=(),
+    forms=MappingProxyType({"value": Form(layout=reward.layout, grammar=reward.VALUE)}),
+)
+
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
-    {t.id: t for t in (JUDGELM, JUDGELM_HALVES, CHAT, CHAT_CHOICE)}
+    {t.id: t for t in (JUDGELM, JUDGELM_HALVES, CHAT, CHAT_CHOICE, REWARD)}
 )
 
 

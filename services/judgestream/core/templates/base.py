@@ -16,6 +16,8 @@ class Grammar:
     separated by a space, with nothing between the prompt and the first digit.
 
     scores    the score of each label, for labels that are not numbers ("yes", "no")
+    reward    there are no labels: the judge returns one answer's value and the margin of a tie instead of
+              probabilities (see `core.rewards`)
     outcomes  for a choice between two answers, which is one label long: whether each label says that the
               first answer is better (+1), worse (-1) or equal (0). A choice gives no scores.
     """
@@ -26,6 +28,7 @@ class Grammar:
     lead: str = ""
     scores: tuple[float, ...] = ()
     outcomes: tuple[int, ...] = ()
+    reward: bool = False
 
     def __post_init__(self) -> None:
         for name, values in (("scores", self.scores), ("outcomes", self.outcomes)):
@@ -46,14 +49,16 @@ class Grammar:
     @property
     def cells(self) -> int:
         """The size of a distribution: one probability per score line, or for three and more labels one per
-        label and position."""
+        label and position. A value comes with the margin of a tie."""
+        if self.reward:
+            return 2
         size = len(self.labels)
         return size * self.count if self.count > JOINT_UP_TO else int(size**self.count)
 
     @property
     def numeric(self) -> bool:
         """Whether the labels are numbers, and their own scores."""
-        return not self.scores and not self.outcomes
+        return not self.scores and not self.outcomes and not self.reward
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,7 +99,7 @@ class Form:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Template:
-    """A judge family's forms by name (`pair`, `single`), and the markers that structure its prompts."""
+    """A judge family's forms by name, such as `pair`, and the markers that structure its prompts."""
 
     id: str
     forms: Mapping[str, Form]
