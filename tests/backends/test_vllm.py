@@ -1,6 +1,7 @@
 """Prompts through the vLLM judge, with an engine that replays real answers of vLLM."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from judgestream.core.errors import (
     PromptTooLong,
 )
 from judgestream.core.prompt import Prompt
+from judgestream.core.templates.base import TEXT
 from judgestream.core.types import Reply
 from tests.backends.record_vllm import EXPLANATION_TOKENS, prompts
 from tests.backends.recorded_vllm import answers, replay
@@ -66,6 +68,31 @@ def test_the_scores_of_an_explained_prompt_come_first(made: list[VllmJudge]) -> 
     assert isinstance(first, Reply) and isinstance(last, Reply)
     assert first.finish_reason == "" and last.finish_reason in ("stop", "length")
     assert last.text.startswith(first.text) and last.score_probs == first.score_probs
+
+
+def test_a_text_without_a_score_line_is_continued_where_the_line_was_cut(
+    made: list[VllmJudge],
+) -> None:
+    """As in our own engine: an analysis of a query begins with a sentence, not with scores."""
+    asked: list[str] = []
+
+    async def analyst(text: str, sampling: str) -> Answer:
+        asked.append(text)
+        said = "The query asks" if len(asked) == 1 else " for a cause.\nNo more."
+        steps = json.dumps([{"1": {"logprob": 0.0, "rank": 1, "decoded_token": said}}])
+        return Answer(
+            text=said,
+            finish_reason="length" if len(asked) == 1 else "stop",
+            input_tokens=9,
+            output_tokens=5,
+            logprobs=steps.encode(),
+        )
+
+    prompt = Prompt(text="Analyse:", grammar=TEXT, max_tokens=50)
+    (reply,) = read(made, [prompt], analyst)
+    assert isinstance(reply, Reply) and asked == ["Analyse:", "Analyse:The query asks"]
+    assert reply.text == "The query asks for a cause.\nNo more."
+    assert (reply.finish_reason, reply.output_tokens) == ("stop", 10)
 
 
 def test_an_error_stays_with_its_prompt(made: list[VllmJudge]) -> None:

@@ -56,7 +56,7 @@ INVALID: dict[str, dict[str, Any]] = {
     "an unknown option": REQUEST | {"options": {"orders": 9}},
     "an implausible time": REQUEST | {"requestedAt": "0001-01-01T00:00:00Z"},
     "too long an explanation": REQUEST | {"options": {"maxExplanationTokens": 1 << 20}},
-    "too many candidates": REQUEST | {"candidates": [{"text": "a"}] * 65},
+    "too many candidates": REQUEST | {"candidates": [{"text": "a"}] * 101},
 }
 
 

@@ -53,8 +53,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "long system": (candidates(system="s" * 513), "candidates[1].system has 513 bytes"),
     "answer not text": (candidates(text=b"4"), "candidates[1].text must be text, not bytes"),
     "many candidates": (
-        replace(OK, candidates=(Candidate(id="a", text=""),) * 65),
-        "65 candidates; at most 64",
+        replace(OK, candidates=(Candidate(id="a", text=""),) * 101),
+        "101 candidates; at most 100",
     ),
     "reference not text": (changed(reference=4), "reference must be text, not int"),
     "time without a zone": (
@@ -68,6 +68,26 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "focus not of the table": (
         changed(options=changed(Options(), focus="middle")),
         "options.focus is 'middle': one of whole, last_turn",
+    ),
+    "a first-stage score that is not a number": (
+        candidates(first_stage_score=float("nan")),
+        "candidates[1].first_stage_score is nan: it must lie between -1e+09 and 1e+09",
+    ),
+    "a first-stage score as text": (
+        candidates(first_stage_score="12.5"),
+        "candidates[1].first_stage_score must be a number, not str",
+    ),
+    "a huge first-stage score": (
+        candidates(first_stage_score=10**400),
+        "candidates[1].first_stage_score is a number of",
+    ),
+    "a hybrid weight below 0": (
+        replace(OK, options=Options(hybrid_weight=-1)),
+        "options.hybrid_weight is -1: it must lie between 0 and 1e+09",
+    ),
+    "a hybrid weight of 0": (
+        replace(OK, options=Options(hybrid_weight=0.0)),
+        "options.hybrid_weight is 0, so the judge would not count: set it above 0, or leave it out",
     ),
     "an unknown role": (
         candidates(text="", turns=turns("user", "narrator")),

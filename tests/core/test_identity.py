@@ -78,6 +78,13 @@ OTHERS = {
     "turns": replace(PAIR, candidates=(replace(FIRST, turns=(TURN,)), SECOND)),
     "turns of the other": replace(PAIR, candidates=(FIRST, replace(SECOND, turns=(TURN,)))),
     "two turns": replace(PAIR, candidates=(replace(FIRST, turns=(TURN, TURN)), SECOND)),
+    "a first-stage score": replace(
+        PAIR, candidates=(replace(FIRST, first_stage_score=0.0), SECOND)
+    ),
+    "a first-stage score of the other": replace(
+        PAIR, candidates=(FIRST, replace(SECOND, first_stage_score=0.0))
+    ),
+    "hybrid weight": replace(PAIR, options=Options(hybrid_weight=100.0)),
     "discussion": replace(PAIR, discussion=(TURN,)),
     "rubric": replace(PAIR, rubric=RUBRIC),
     "threshold of the total": replace(PAIR, rubric=replace(RUBRIC, pass_threshold=0.5)),
@@ -115,6 +122,8 @@ def test_ids_times_and_metadata_do_not_change_the_digest(same: Request) -> None:
     assert content_digest(same) == content_digest(PAIR)
 
 
-def test_whole_numbers_in_a_rubric_are_the_same_content_as_the_numbers_on_the_wire() -> None:
+def test_whole_numbers_are_the_same_content_as_the_numbers_on_the_wire() -> None:
     """A client may write 5 where protobuf gives 5.0."""
     assert content_digest(with_rubric(high=5)) == content_digest(with_rubric(high=5.0))
+    whole, real = (replace(PAIR, options=Options(hybrid_weight=w)) for w in (100, 100.0))
+    assert content_digest(whole) == content_digest(real)

@@ -164,14 +164,18 @@ class VllmJudge:
             output_tokens=answer.output_tokens,
             latency_s=monotonic() - started,
         )
-        explained = line.continues and prompt.max_tokens > 0
-        return scores, f"{text}{line.text}\n" if explained else ""
+        if not prompt.max_tokens or (line.complete and not line.continues):
+            return scores, ""
+        # a line that the limit cut is no score line: as in our own engine, the rest of the text continues it
+        return scores, f"{text}{line.text}\n" if line.complete else f"{text}{line.text}"
 
     async def _explained(self, prompt: Prompt, scores: Reply, text: str, started: float) -> Reply:
         answer = await self._send(text, explanation_sampling(prompt))
         return replace(
             scores,
-            text=f"{scores.text}\n{answer.text}",
+            text=f"{scores.text}\n{answer.text}"
+            if text.endswith("\n")
+            else scores.text + answer.text,
             finish_reason="length" if answer.finish_reason == "length" else "stop",
             output_tokens=scores.output_tokens + answer.output_tokens,
             latency_s=monotonic() - started,

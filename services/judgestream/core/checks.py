@@ -6,7 +6,6 @@ because callers may be untyped Python code.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from math import isfinite
 
 from judgestream.core import images, limits
 from judgestream.core.conversation import DISCUSSION_ROLES, ROLES, USER, Focus, Turn
@@ -44,6 +43,8 @@ def _of_request(request: Request) -> Iterator[str]:
         yield from _text(f"{name}.text", candidate.text, limits.TEXT)
         yield from _text(f"{name}.system", candidate.system, limits.SYSTEM)
         yield from _conversation(name, candidate)
+        if (score := candidate.first_stage_score) is not None:
+            yield from _number(f"{name}.first_stage_score", score, -limits.NUMBER, limits.NUMBER)
     yield from images.problems(request)
     if request.reference is not None:
         yield from _text("reference", request.reference, limits.TEXT)
@@ -156,7 +157,7 @@ def _number(name: str, value: object, least: float, most: float) -> Iterator[str
     """Problems of a number that must be finite and within bounds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         yield f"{name} must be a number, not {type(value).__name__}"
-    elif not isfinite(value) or not least <= value <= most:
+    elif not least <= value <= most:  # true for NaN, too
         yield f"{name} is {quoted(value)}: it must lie between {least:g} and {most:g}"
 
 
@@ -206,3 +207,7 @@ def _options(options: Options) -> Iterator[str]:
         )
     if not isinstance(options.pairs, int) or not 0 <= options.pairs <= limits.PAIRS:
         yield f"options.pairs is {quoted(options.pairs)}; 0 (all) to {limits.PAIRS}"
+    if options.hybrid_weight is not None:
+        yield from _number("options.hybrid_weight", options.hybrid_weight, 0.0, limits.NUMBER)
+    if options.hybrid_weight == 0:
+        yield "options.hybrid_weight is 0, so the judge would not count: set it above 0, or leave it out"

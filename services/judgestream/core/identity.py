@@ -41,6 +41,10 @@ def _added_fields(request: Request) -> Iterator[str]:
     for candidate in request.candidates:
         if candidate.turns:
             yield from ("turns", candidate.id, *_turns(candidate.turns))
+        if candidate.first_stage_score is not None:
+            yield from ("first stage", candidate.id, _number(candidate.first_stage_score))
+    if request.options.hybrid_weight is not None:
+        yield from ("hybrid weight", _number(request.options.hybrid_weight))
     if request.options.pairs:
         yield from ("pairs", str(request.options.pairs))
     if request.options.focus is not Focus.WHOLE:

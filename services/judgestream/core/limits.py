@@ -22,7 +22,7 @@ ANNOTATOR = 512
 MODE = 64
 RELEASE = 256
 EXPLANATION_TOKENS = 2048
-CANDIDATES = 64
+CANDIDATES = 100
 """Number of candidates that a mode may take."""
 IMAGES = 8
 """Number of images of one request, its candidates' included."""
@@ -41,6 +41,8 @@ CRITERIA = 16
 """Number of criteria in a rubric: each is a prompt, or two with and without the reference."""
 PAIRS = 0xFFFFFFFF
 """Pairs that a tournament may be asked for; one of fewer pairs judges all that it has."""
+NUMBER = 1e9
+"""Largest magnitude of a first-stage score and of a hybrid weight."""
 METADATA_ENTRIES = 64
 METADATA_KEY = 256
 METADATA_VALUE = 16 * KIB

@@ -85,8 +85,9 @@ class Image:
 class Candidate:
     """One answer under judgement. `system` names the model that produced it, if known.
 
-    images   shown before the text
-    turns    the conversation under judgement, instead of `text`
+    images              shown before the text
+    turns               the conversation under judgement, instead of `text`
+    first_stage_score   of a document in mode rerank: the retriever's score, on any scale
     """
 
     id: str
@@ -94,6 +95,7 @@ class Candidate:
     system: str = ""
     images: tuple[Image, ...] = ()
     turns: tuple[Turn, ...] = ()
+    first_stage_score: float | None = None
 
     @property
     def length(self) -> int:
@@ -111,6 +113,7 @@ class Options:
     max_explanation_tokens    limit of that explanation, 1 to `limits.EXPLANATION_TOKENS`
     focus                     of conversations: what of them is judged
     pairs                     number of pairs that a tournament judges; 0: all
+    hybrid_weight             of P(yes), to which mode rerank adds the first-stage score; None: P(yes) alone
     """
 
     orders: Orders = Orders.BOTH
@@ -119,6 +122,7 @@ class Options:
     max_explanation_tokens: int = 256
     focus: Focus = Focus.WHOLE
     pairs: int = 0
+    hybrid_weight: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -54,18 +54,20 @@ class Image(_message.Message):
     def __init__(self, url: _Optional[str] = ..., data: _Optional[bytes] = ..., media_type: _Optional[str] = ...) -> None: ...
 
 class Candidate(_message.Message):
-    __slots__ = ("id", "text", "system", "images", "turns")
+    __slots__ = ("id", "text", "system", "images", "turns", "first_stage_score")
     ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_FIELD_NUMBER: _ClassVar[int]
     IMAGES_FIELD_NUMBER: _ClassVar[int]
     TURNS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_STAGE_SCORE_FIELD_NUMBER: _ClassVar[int]
     id: str
     text: str
     system: str
     images: _containers.RepeatedCompositeFieldContainer[Image]
     turns: _containers.RepeatedCompositeFieldContainer[Turn]
-    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., system: _Optional[str] = ..., images: _Optional[_Iterable[_Union[Image, _Mapping]]] = ..., turns: _Optional[_Iterable[_Union[Turn, _Mapping]]] = ...) -> None: ...
+    first_stage_score: float
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., system: _Optional[str] = ..., images: _Optional[_Iterable[_Union[Image, _Mapping]]] = ..., turns: _Optional[_Iterable[_Union[Turn, _Mapping]]] = ..., first_stage_score: _Optional[float] = ...) -> None: ...
 
 class Turn(_message.Message):
     __slots__ = ("role", "text")
@@ -100,7 +102,7 @@ class Criterion(_message.Message):
     def __init__(self, id: _Optional[str] = ..., description: _Optional[str] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., weight: _Optional[float] = ..., pass_threshold: _Optional[float] = ...) -> None: ...
 
 class JudgeOptions(_message.Message):
-    __slots__ = ("orders", "reference_use", "explain", "max_explanation_tokens", "focus", "pairs")
+    __slots__ = ("orders", "reference_use", "explain", "max_explanation_tokens", "focus", "pairs", "hybrid_weight")
     class Orders(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         ORDERS_UNSPECIFIED: _ClassVar[JudgeOptions.Orders]
@@ -135,13 +137,15 @@ class JudgeOptions(_message.Message):
     MAX_EXPLANATION_TOKENS_FIELD_NUMBER: _ClassVar[int]
     FOCUS_FIELD_NUMBER: _ClassVar[int]
     PAIRS_FIELD_NUMBER: _ClassVar[int]
+    HYBRID_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     orders: JudgeOptions.Orders
     reference_use: JudgeOptions.ReferenceUse
     explain: bool
     max_explanation_tokens: int
     focus: JudgeOptions.Focus
     pairs: int
-    def __init__(self, orders: _Optional[_Union[JudgeOptions.Orders, str]] = ..., reference_use: _Optional[_Union[JudgeOptions.ReferenceUse, str]] = ..., explain: bool = ..., max_explanation_tokens: _Optional[int] = ..., focus: _Optional[_Union[JudgeOptions.Focus, str]] = ..., pairs: _Optional[int] = ...) -> None: ...
+    hybrid_weight: float
+    def __init__(self, orders: _Optional[_Union[JudgeOptions.Orders, str]] = ..., reference_use: _Optional[_Union[JudgeOptions.ReferenceUse, str]] = ..., explain: bool = ..., max_explanation_tokens: _Optional[int] = ..., focus: _Optional[_Union[JudgeOptions.Focus, str]] = ..., pairs: _Optional[int] = ..., hybrid_weight: _Optional[float] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("verdict_id", "request_id", "mode", "status", "reason", "error_class", "error_message", "winner", "tie", "scores", "p_win", "p_tie", "p_lose", "confidence", "flipped", "explanation", "passes", "release", "checkpoint_digest", "template_id", "input_tokens", "output_tokens", "latency_s", "attempts", "requested_at", "judged_at", "metadata", "content_digest", "answers_cut_to", "method", "passed", "cost", "members")

@@ -32,6 +32,11 @@ reloads = Counter(
     "judgestream_release_reloads_total", "Releases reloaded by the controller", ["outcome"]
 )
 passes = Counter("judgestream_passes_total", "Prompts answered by the judge")
+query_analyses = Counter(
+    "judgestream_query_analyses_total",
+    "Analyses of queries, asked of the judge or reused",
+    ["outcome"],
+)
 tokens = Counter("judgestream_tokens_total", "Tokens of the judge", ["direction"])
 judge_seconds = Histogram(
     "judgestream_judge_seconds", "Seconds of one call to the judge", buckets=SECONDS

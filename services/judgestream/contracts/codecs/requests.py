@@ -91,6 +91,7 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
                 system=c.system,
                 images=_images(c.images),
                 turns=_turns_from(c.turns),
+                first_stage_score=c.first_stage_score if c.HasField("first_stage_score") else None,
             )
             for k, c in enumerate(message.candidates, start=1)
         ),
@@ -103,6 +104,7 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
             max_explanation_tokens=explanation_tokens,
             focus=focus,
             pairs=options.pairs,
+            hybrid_weight=options.hybrid_weight if options.HasField("hybrid_weight") else None,
         ),
         metadata=dict(message.metadata),
         images=_images(message.images),
@@ -123,6 +125,7 @@ def request_to_message(request: Request) -> pb.JudgeRequest:
                 system=c.system,
                 images=_messages(c.images),
                 turns=_turns_to(c.turns),
+                first_stage_score=c.first_stage_score,
             )
             for c in request.candidates
         ],
@@ -134,6 +137,7 @@ def request_to_message(request: Request) -> pb.JudgeRequest:
             max_explanation_tokens=request.options.max_explanation_tokens,
             focus=_FOCUS_OUT[request.options.focus],
             pairs=request.options.pairs,
+            hybrid_weight=request.options.hybrid_weight,
         ),
         requested_at=timestamp(request.requested_at),
         metadata=request.metadata,

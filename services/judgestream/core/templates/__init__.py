@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.templates import chat, judgelm, reward
+from judgestream.core.templates import chat, judgelm, relevance, reward
 from judgestream.core.templates.base import (
     Form,
     Grammar,
@@ -44,7 +44,7 @@ def _judgelm(template_id: str, labels: tuple[str, ...]) -> Template:
     return Template(
         id=template_id,
         markers=judgelm.MARKERS,
-        forms=MappingProxyType({"pair": pair, "single": single}),
+        forms=MappingProxyType({"pair": pair, "single": single, **relevance.judgelm_forms(labels)}),
     )
 
 
@@ -92,6 +92,7 @@ CHAT = Template(
             "single": Form(
                 layout=_chat_single(chat.SINGLE), grammar=Grammar(labels=chat.SCORE_LABELS, count=1)
             ),
+            **relevance.CHAT_FORMS,
         }
     ),
 )
@@ -116,6 +117,7 @@ CHAT_CHOICE = Template(
                     scores=tuple(chat.APPROVAL_LABELS.values()),
                 ),
             ),
+            **relevance.CHAT_FORMS,
         }
     ),
 )

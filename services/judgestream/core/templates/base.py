@@ -73,6 +73,10 @@ class Layout:
     slots: tuple[tuple[int, int], ...]
 
 
+TEXT = Grammar(labels=("text",), count=1)
+"""Of a form whose whole reply is text, such as an analysis. Judges need a grammar; its label is not read."""
+
+
 Render = Callable[[str, Sequence[str], str | None], Layout]
 """Question, answers in shown order and reference -> the prompt."""
 
