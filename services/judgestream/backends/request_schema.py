@@ -11,11 +11,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates import JUDGELM
-from judgestream.core.templates.base import Grammar
+from judgestream.core.templates.base import (
+    MAX_REASONING_TOKENS,
+    MAX_REASONINGS,
+    MAX_SEED,
+    MAX_TEMPERATURE,
+    Grammar,
+    Reasoning,
+)
 
 DEFAULT_GRAMMAR = JUDGELM.forms["pair"].grammar
 
-MAX_TEMPERATURE = 10
 MAX_STOPS = 16
 
 
@@ -30,12 +36,22 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class ReasoningFirst(_Strict):
+    """What the judge writes before its scores, see `core.templates.base.Reasoning`."""
+
+    max_tokens: int = Field(512, ge=1, le=MAX_REASONING_TOKENS)
+    samples: int = Field(1, ge=1, le=MAX_REASONINGS)
+    temperature: float = Field(0.0, ge=0, le=MAX_TEMPERATURE)
+    seed: int = Field(0, ge=0, le=MAX_SEED)
+
+
 class Sampling(_Strict):
-    """How the explanation is generated; scores are never sampled.
+    """How the text around the scores is generated; scores are never sampled.
 
     max_tokens   after the score line; 0: scores only
     stop         texts that end the explanation
     temperature  0: the most probable token each time
+    reasoning    before the score line, whose grammar has a marker then
     """
 
     max_tokens: int = Field(0, ge=0)
@@ -46,6 +62,7 @@ class Sampling(_Strict):
     ] = []
     temperature: float = Field(0.0, ge=0, le=MAX_TEMPERATURE)
     seed: int = Field(0, ge=0, lt=1 << 63)
+    reasoning: ReasoningFirst | None = None
 
 
 class ScoreGrammar(_Strict):
@@ -56,6 +73,8 @@ class ScoreGrammar(_Strict):
     separator: str = " "
     lead: str = ""
     reward: bool = False
+    marker: str = ""
+    closing: str = ""
 
 
 def prompts_of(
@@ -81,6 +100,10 @@ def prompts_of(
         for row, text in enumerate(texts)
     ]
     shapes = {(len(p.grammar.labels), p.grammar.count, p.grammar.reward) for p in prompts}
+    if any((prompt.reasoning is None) != (not prompt.grammar.marker) for prompt in prompts):
+        raise ValueError(
+            "sampling_parameters.reasoning and score_grammar.marker belong together: give both or neither"
+        )
     if len(shapes) > 1:
         raise ValueError(
             "score_grammar: the rows have different numbers of labels or scores; send them in separate"
@@ -100,7 +123,12 @@ def _text(raw: bytes) -> str:
 def _sampling(raw: bytes) -> dict[str, Any]:
     """Fields of `Prompt`. Cached and shared, so callers must not change it."""
     fields = _parsed("sampling_parameters", Sampling, raw)
-    return {**fields.model_dump(), "stop": tuple(fields.stop)}
+    reasoning = fields.reasoning
+    try:
+        first = None if reasoning is None else Reasoning(**reasoning.model_dump())
+    except ValueError as error:
+        raise ValueError(f"sampling_parameters: reasoning.{error}") from None
+    return {**fields.model_dump(), "stop": tuple(fields.stop), "reasoning": first}
 
 
 @lru_cache(maxsize=256)
@@ -114,6 +142,8 @@ def _grammar(raw: bytes) -> Grammar:
         separator=fields.separator,
         lead=fields.lead,
         reward=fields.reward,
+        marker=fields.marker,
+        closing=fields.closing,
     )
 
 

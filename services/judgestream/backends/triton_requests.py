@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from judgestream.backends.request_schema import prompts_of
-from judgestream.contracts.triton_interface import INPUTS, OUTPUTS, gravest, outgoing
+from judgestream.contracts.triton_interface import INPUTS, OUTPUTS, REASONINGS, gravest, outgoing
 from judgestream.core.errors import JudgeError, JudgestreamError, RejectedByJudge
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply
@@ -203,9 +203,9 @@ def _response(
         np.array([[_token_count(reply.output_tokens)] for reply in rows], dtype=np.uint32),
         np.array([reply.score_probs for reply in rows], dtype=np.float32),
     )
-    return pb_utils.InferenceResponse(
-        [pb_utils.Tensor(name, column) for name, column in zip(OUTPUTS, columns, strict=True)]
-    )
+    reasonings = np.array([[reply.reasonings] for reply in rows], dtype=np.uint32)
+    named = [*zip(OUTPUTS, columns, strict=True), (REASONINGS, reasonings)]
+    return pb_utils.InferenceResponse([pb_utils.Tensor(name, column) for name, column in named])
 
 
 def _utf8(text: str) -> bytes:

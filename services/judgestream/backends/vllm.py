@@ -16,11 +16,14 @@ from judgestream.backends.vllm_responses import (
     Answer,
     explanation_sampling,
     line_sampling,
+    reasoning_sampling,
     score_line,
     softened,
 )
 from judgestream.core.errors import JudgeDeadlineExceeded, JudgestreamError, PromptTooLong
+from judgestream.core.parsing import up_to_marker
 from judgestream.core.prompt import Prompt
+from judgestream.core.templates.base import Reasoning
 from judgestream.core.types import Reply
 
 Ask = Callable[[str, str], Awaitable[Answer]]
@@ -122,6 +125,9 @@ class VllmJudge:
         started = monotonic()
         try:
             async with asyncio.timeout(self.settings.deadline_s):
+                if prompt.reasoning is not None:
+                    report(await self._reasoned(prompt, prompt.reasoning, started))
+                    return
                 scores, text = await self._scores(prompt, started)
                 if text and wanted():
                     if partial:
@@ -141,16 +147,63 @@ class VllmJudge:
             self.work.prompts += 1
             self.work.seconds += monotonic() - started
 
-    async def _scores(self, prompt: Prompt, started: float) -> tuple[Reply, str]:
-        """The reply up to its score line, and the text that an explanation continues; "" if there is none."""
+    async def _reasoned(self, prompt: Prompt, reasoning: Reasoning, started: float) -> Reply:
+        """The mean distribution behind the prompt's reasonings, and the text of the first."""
+        sent = [
+            self._one_reasoning(prompt, reasoning, number, started)
+            for number in range(reasoning.samples)
+        ]
+        replies = await asyncio.gather(*sent)
+        columns = zip(*(reply.score_probs for reply in replies), strict=True)
+        return Reply(
+            text=replies[0].text,
+            score_probs=tuple(sum(column) / len(replies) for column in columns),
+            finish_reason=(
+                "length" if any(reply.finish_reason == "length" for reply in replies) else "stop"
+            ),
+            input_tokens=min(reply.input_tokens for reply in replies),
+            output_tokens=sum(reply.output_tokens for reply in replies),
+            latency_s=monotonic() - started,
+            reasonings=len(replies),
+        )
+
+    async def _one_reasoning(
+        self, prompt: Prompt, reasoning: Reasoning, number: int, started: float
+    ) -> Reply:
+        """One reasoning, and the scores behind it. vLLM has the prompt in its prefix cache for the second
+        request. A reasoning that the limit ended gets the marker written for it."""
+        text = self.settings.start + prompt.text
+        written = await self._send(text, reasoning_sampling(prompt, reasoning, number))
+        if written.input_tokens > self.settings.max_input_tokens:
+            raise self._too_long(written.input_tokens)
+        behind = prompt.behind(up_to_marker(written.text, prompt.grammar.marker))
+        scores, _ = await self._scores(behind, started, limit=False)
+        return replace(
+            scores,
+            text=behind.text[len(prompt.text) :] + scores.text,
+            finish_reason="length" if written.finish_reason == "length" else scores.finish_reason,
+            input_tokens=written.input_tokens,
+            output_tokens=written.output_tokens + scores.output_tokens,
+        )
+
+    def _too_long(self, tokens: int) -> PromptTooLong:
+        return PromptTooLong(
+            f"the prompt has {tokens} tokens, this release holds {self.settings.max_input_tokens}"
+            " prompt tokens"
+        )
+
+    async def _scores(
+        self, prompt: Prompt, started: float, *, limit: bool = True
+    ) -> tuple[Reply, str]:
+        """The reply up to its score line, and the text that an explanation continues; "" if there is none.
+
+        limit  refuse a prompt that is longer than the release takes
+        """
         settings, text = self.settings, self.settings.start + prompt.text
         sampling = line_sampling(prompt.grammar, settings.top_logprobs)
         answer = await self._send(text, sampling)
-        if answer.input_tokens > settings.max_input_tokens:
-            raise PromptTooLong(
-                f"the prompt has {answer.input_tokens} tokens, this release holds"
-                f" {settings.max_input_tokens} prompt tokens"
-            )
+        if limit and answer.input_tokens > settings.max_input_tokens:
+            raise self._too_long(answer.input_tokens)
         line = score_line(answer, prompt.grammar)
         if line.others:
             prefixes = [f"{text}{prompt.grammar.lead}{label}" for label in line.others]

@@ -25,7 +25,7 @@ from judgestream.core.errors import (
     RejectedByJudge,
 )
 from judgestream.core.prompt import Prompt
-from judgestream.core.templates.base import Grammar
+from judgestream.core.templates.base import Grammar, Reasoning
 
 TOO_LONG = ("longer than the maximum model length", "maximum context length", "max_model_len")
 """Parts of vLLM's messages for a prompt that is too long, in all versions."""
@@ -87,6 +87,18 @@ def explanation_sampling(prompt: Prompt) -> str:
     )
 
 
+def reasoning_sampling(prompt: Prompt, reasoning: Reasoning, number: int) -> str:
+    """Sampling parameters for the prompt's reasoning of this number: up to the marker, which is left out."""
+    return json.dumps(
+        {
+            "max_tokens": reasoning.max_tokens,
+            "temperature": reasoning.temperature,
+            "seed": reasoning.seed + number,
+            "stop": [prompt.grammar.marker],
+        }
+    )
+
+
 def line_tokens(grammar: Grammar) -> int:
     """Largest number of tokens of a score line, with its line break and a space in front: one per character,
     since no tokenizer splits these characters."""
@@ -94,6 +106,7 @@ def line_tokens(grammar: Grammar) -> int:
         len(grammar.lead)
         + grammar.count * max(map(len, grammar.labels))
         + (grammar.count - 1) * len(grammar.separator)
+        + len(grammar.closing)
     )
     return characters + 2
 

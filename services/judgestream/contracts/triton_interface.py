@@ -30,6 +30,9 @@ from judgestream.core.errors import (
 
 INPUTS = ("text_input", "sampling_parameters", "score_grammar")
 OUTPUTS = ("text_output", "finish_reason", "num_input_tokens", "num_output_tokens", "score_probs")
+REASONINGS = "num_reasonings"
+"""Output of judges that reason before their scores. Requested for such prompts only, because releases that
+were installed earlier do not have it."""
 
 BATCH_FAILED = "model_failed: "
 

@@ -46,35 +46,80 @@ def parse_tolerant(text: str, count: int) -> tuple[float, ...] | None:
 
 
 def parse_labels(text: str, grammar: Grammar) -> tuple[int, ...] | None:
-    """The labels on the first line that is not blank, as indices into `grammar.labels`; None unless the line
-    has the grammar's number of labels and no other word.
+    """The labels on the score line, as indices into `grammar.labels`; None unless the line has the grammar's
+    number of labels and no other word.
 
     Numbers are parsed by `parse_tolerant`. Other labels are words, in any letter case: `[[A]]`, `**B**`,
     `yes.`.
     """
+    line = score_line_of(text, grammar)
+    if line is None:
+        return None
     if grammar.numeric:
-        numbers = parse_tolerant(text, grammar.count)
+        numbers = parse_tolerant(line, grammar.count)
         if numbers is None or not set(numbers) <= set(grammar.values):
             return None
         return tuple(grammar.values.index(number) for number in numbers)
-    line = next((line for line in text.splitlines() if line.strip()), "")
     index_of = {label.casefold(): index for index, label in enumerate(grammar.labels)}
     words = re.findall(r"\w+", line)
     labels = tuple(index_of[word.casefold()] for word in words if word.casefold() in index_of)
     return labels if len(labels) == len(words) == grammar.count else None
 
 
+def score_line_of(text: str, grammar: Grammar) -> str | None:
+    """The score line of a reply: the first line that is not blank, behind the last marker where the grammar
+    has one, up to its closing text. None for a reply without a marker."""
+    if grammar.marker:
+        places = list(marker_pattern(grammar.marker).finditer(text))
+        if not places:
+            return None
+        text = text[places[-1].end() :]
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    return line.partition(grammar.closing)[0] if grammar.closing else line
+
+
+def explanation_of(text: str, grammar: Grammar) -> str:
+    """The explanation in a reply: the text before the last marker where the grammar has one, else the lines
+    below the first."""
+    if not grammar.marker:
+        return text.partition("\n")[2].strip()
+    places = list(marker_pattern(grammar.marker).finditer(text))
+    return text[: places[-1].start()].strip(" \t\r\n*_#") if places else text.strip()
+
+
+def up_to_marker(text: str, marker: str) -> str:
+    """A reasoning up to the first marker in it. Without one: all of it, less half a character at its end, and
+    a line break, so that a marker that is put behind it begins a line."""
+    found = marker_pattern(marker).search(text)
+    return text[: found.start()] if found else text.rstrip("\ufffd \t\r\n") + "\n"
+
+
+@cache
+def marker_pattern(marker: str) -> re.Pattern[str]:
+    """Finds a marker in any letter case, with any white space between its words, and with Markdown's emphasis
+    before a colon at its end (`**Scores**:`)."""
+    words = r"\s+".join(map(re.escape, marker.split()))
+    return re.compile(words[:-1] + r"[*_`]*:" if words.endswith(":") else words, re.IGNORECASE)
+
+
+def _ends_before_its_scores(text: str, grammar: Grammar) -> bool:
+    """Whether a reply that was cut has no complete score line."""
+    if not grammar.marker:
+        return "\n" not in text.lstrip()
+    return not score_line_of(text, grammar)
+
+
 def read(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     """The reading of a reply, by shown position.
 
-    It is computed from the score distribution if the judge returned one, else from the text; then win, tie
-    and lose are 0 or 1.
+    It is computed from the score distribution if the judge returned one, else from the text, where judges
+    that reason first write their scores behind the last marker; then win, tie and lose are 0 or 1.
     """
     if grammar.reward:
         return read_value(reply)
     if reply.score_probs:
         return _read_distribution(reply, grammar)
-    if reply.finish_reason == "length" and "\n" not in reply.text.lstrip():
+    if reply.finish_reason == "length" and _ends_before_its_scores(reply.text, grammar):
         return Unreadable(reason=Unread.TRUNCATED, detail=reply.text[:80])
     scores = _scores(reply.text, grammar)
     if scores is None:
@@ -90,9 +135,10 @@ def read(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
 
 
 def _scores(text: str, grammar: Grammar) -> tuple[float, ...] | None:
-    """The scores on the first line that is not blank, or the outcome of a choice."""
+    """The scores on the score line, or the outcome of a choice."""
     if grammar.numeric:
-        return parse_tolerant(text, grammar.count)
+        line = score_line_of(text, grammar)
+        return None if line is None else parse_tolerant(line, grammar.count)
     labels = parse_labels(text, grammar)
     if labels is None:
         return None

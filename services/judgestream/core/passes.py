@@ -4,19 +4,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from judgestream.core.parsing import read
-from judgestream.core.templates.base import Grammar
+from judgestream.core.templates.base import Grammar, Reasoning
 from judgestream.core.transforms import Transform
 from judgestream.core.types import PassResult, Reading, Reply, Unreadable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pass:
-    """One prompt to one judge. `max_tokens` is 0 unless this pass also writes the explanation."""
+    """One prompt to one judge.
+
+    max_tokens  of the explanation behind the scores; 0 unless this pass also writes it
+    reasoning   what the judge writes before its scores; None: it begins with them
+    """
 
     transform: Transform
     prompt: str
     grammar: Grammar
     max_tokens: int = 0
+    reasoning: Reasoning | None = None
 
     def result(self, reply: Reply) -> PassResult:
         """The reply to this prompt, parsed and mapped back to the request's candidate order."""

@@ -1,19 +1,20 @@
 """The input of every judge, whichever backend computes it. No torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from judgestream.core.templates.base import Grammar
+from judgestream.core.templates.base import Grammar, Reasoning
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompt:
-    """One rendered prompt, and how its explanation is generated. Scores are never sampled.
+    """One rendered prompt, and how the text around its scores is generated. Scores are never sampled.
 
     grammar      of the score line
     max_tokens   limit of the explanation after the score line; 0: scores only
     stop         texts that end the explanation; they are not part of it
     temperature  0: the most probable token each time
     seed         of the sampling where the temperature is above 0
+    reasoning    what the judge writes before the grammar's marker; None: it begins with the score line
     """
 
     text: str
@@ -22,3 +23,11 @@ class Prompt:
     stop: tuple[str, ...] = ()
     temperature: float = 0.0
     seed: int = 0
+    reasoning: Reasoning | None = None
+
+    def behind(self, reasoning: str) -> "Prompt":
+        """The prompt with a reasoning and the marker behind it: the score line comes next."""
+        return Prompt(
+            text=self.text + reasoning + self.grammar.marker,
+            grammar=replace(self.grammar, marker=""),
+        )

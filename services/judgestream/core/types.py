@@ -151,7 +151,8 @@ class Request:
 class Reply:
     """A judge's output for one prompt, before parsing.
 
-    text          the greedily decoded text: the score line, then the explanation if one was requested
+    text          the greedily decoded text: the score line, then the explanation if one was requested. Of a
+                  judge that reasons first: the first reasoning, the marker, the score line
     score_probs   joint probability of the score labels, row-major over the shown positions (shape
                   `len(labels) ** positions`). It sums to 1 less the mass outside the grammar. For three or
                   more positions, one distribution per position (shape `positions, len(labels)`), each with
@@ -159,6 +160,7 @@ class Reply:
                   judge returns text only.
     latency_s     of the call, in seconds
     cost          in US dollars, at the release's prices; None if it states none
+    reasonings    reasonings that `score_probs` is averaged over; 0: the scores came first
     """
 
     text: str
@@ -168,6 +170,7 @@ class Reply:
     output_tokens: int = 0
     latency_s: float = 0.0
     cost: float | None = None
+    reasonings: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

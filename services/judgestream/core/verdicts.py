@@ -11,6 +11,7 @@ from judgestream.core.costs import total_cost
 from judgestream.core.errors import JudgestreamError
 from judgestream.core.limits import cut
 from judgestream.core.modes import Mode
+from judgestream.core.parsing import explanation_of
 from judgestream.core.types import (
     PROBE_KEY,
     MemberReading,
@@ -53,7 +54,7 @@ def build_verdict(
     """
     settlement = mode.settle(request, results)
     replies = [result.reply for result in results]
-    explanation = replies[0].text.partition("\n")[2].strip() if request.options.explain else ""
+    explanation = _explanation(results[0]) if request.options.explain else ""
     return Verdict(
         verdict_id=verdict_id,
         request_id=request.request_id,
@@ -83,6 +84,12 @@ def build_verdict(
         content_digest=content_digest,
         cost=total_cost([reply.cost for reply in replies]),
     )
+
+
+def _explanation(first: PassResult) -> str:
+    """The text beside the scores of the first pass."""
+    grammar = first.grammar
+    return "" if grammar is None else explanation_of(first.reply.text, grammar)
 
 
 def limited(verdict: Verdict) -> tuple[Verdict, int]:

@@ -116,6 +116,31 @@ class Generation:
         self._rows.append(row)
         return [sequence.generated for sequence in row]
 
+    def add_text(self, prefill: Prefill, number: int, prompts: Sequence[Prompt]) -> None:
+        """Add a row of texts without a score line, all behind prompt `number` of this prefill.
+
+        Each one's first id is the prompt's last token, which is fed again, so that the text's first token is
+        sampled like all others.
+        """
+        columns = _prompt_columns(prefill, number)
+        last = prefill.row.ids[columns[-1]]
+        self._rows.append(
+            [
+                _Sequence(
+                    prompt=prompt,
+                    length=len(columns) - 1,
+                    kv_cache=prefill.kv_cache,
+                    ids=[last],
+                    columns=columns[:-1],
+                    room=self._context_tokens - len(columns) + 1,
+                    prefilled=1,
+                    random=_random(prompt),
+                    line=1,
+                )
+                for prompt in prompts
+            ]
+        )
+
     @torch.inference_mode()
     def run(self, alive: Alive = lambda row, number: True) -> Iterator[list[list[Generated]]]:
         """Decode everything to its end; yields the state of all rows after each `CHUNK` tokens and at last.
@@ -200,8 +225,7 @@ class Generation:
     def _walk_tree(self, prefill: Prefill, number: int, prompt: Prompt) -> _Sequence:
         """Follow the most probable tokens down the tree: they are known without another forward."""
         row, tree, best = prefill.row, prefill.tree, prefill.best[number].tolist()
-        path = row.nodes[row.leaves[number]].path
-        columns = [column for start, stop in path for column in range(start, stop)]
+        columns = _prompt_columns(prefill, number)
         length = len(columns)
         branches = len(row.ids) + number * len(tree.tokens)
         room = self._context_tokens - length
@@ -210,7 +234,6 @@ class Generation:
             columns.append(branches + child - 1)
             node = child
             ids.append(best[node])
-        seeded = prompt.temperature > 0
         return _Sequence(
             prompt=prompt,
             length=length,
@@ -219,8 +242,19 @@ class Generation:
             columns=columns,
             room=room,
             prefilled=len(ids),
-            random=torch.Generator().manual_seed(prompt.seed) if seeded else None,
+            random=_random(prompt),
         )
+
+
+def _prompt_columns(prefill: Prefill, number: int) -> list[int]:
+    """The columns of a prompt's tokens in its row."""
+    path = prefill.row.nodes[prefill.row.leaves[number]].path
+    return [column for start, stop in path for column in range(start, stop)]
+
+
+def _random(prompt: Prompt) -> torch.Generator | None:
+    """The prompt's own random generator; None where nothing is sampled."""
+    return torch.Generator().manual_seed(prompt.seed) if prompt.temperature > 0 else None
 
 
 def _sample(logits: Tensor, sequence: _Sequence) -> int:

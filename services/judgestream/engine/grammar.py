@@ -99,17 +99,28 @@ def score_lines(grammar: Grammar, tokens: Tokens, prompt: str) -> list[list[int]
             f"{len(labels)} labels at {grammar.count} positions are too many score lines: at most"
             f" {MAX_LINES} are supported"
         )
+    end = line_end(grammar)
     lines = [
-        tokens.continuation(prompt, grammar.lead + grammar.separator.join(chosen))
+        tokens.continuation(prompt, grammar.lead + grammar.separator.join(chosen) + end)
         for chosen in product(labels, repeat=grammar.count)
     ]
     # the first lines of the product: every last label behind the first label
     for label, line in zip(labels, lines, strict=False):
         head = (labels[0],) * (grammar.count - 1)
-        text = grammar.lead + grammar.separator.join((*head, label))
-        if tokens.continuation(prompt, text + "\n")[: len(line)] != line:
+        text = grammar.lead + grammar.separator.join((*head, label)) + end
+        if not grammar.closing and tokens.continuation(prompt, text + "\n")[: len(line)] != line:
             raise ValueError(f"the tokenizer merges the score line {text!r} with its newline")
     return lines
+
+
+def line_end(grammar: Grammar) -> str:
+    """The closing text, where the labels need it: "1" is the beginning of "10", so what follows decides.
+
+    Elsewhere the labels' own tokens tell the lines apart, and a tokenizer may merge the closing text with
+    what follows it.
+    """
+    begins = any(b != a and b.startswith(a) for a in grammar.labels for b in grammar.labels)
+    return grammar.closing if begins else ""
 
 
 def check(grammar: Grammar) -> None:
@@ -123,5 +134,5 @@ def check(grammar: Grammar) -> None:
         )
     if grammar.count > 1 and not grammar.separator:
         raise ValueError("a score grammar of several labels needs a separator")
-    if "\n" in "".join((*labels, grammar.separator, grammar.lead)):
+    if "\n" in "".join((*labels, grammar.separator, grammar.lead, grammar.closing)):
         raise ValueError("a score line cannot contain a newline")

@@ -1,6 +1,7 @@
 """Prompts in, replies out: the entry point for Triton's model and the trainer's evaluation."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from judgestream.core.errors import PromptTooLong, RejectedByJudge
@@ -12,6 +13,12 @@ from judgestream.engine.decoding import Decoding, Job, decode_group
 from judgestream.engine.grammar import ScoreTree
 from judgestream.engine.packing import PackedBatch, pack
 from judgestream.engine.readout import Prefill, prefill
+from judgestream.engine.reasoning import (
+    Written,
+    averaged,
+    nothing_to_read,
+    write_reasonings,
+)
 from judgestream.engine.row_threads import RowThreadPool
 from judgestream.engine.score_lines import ScoreLineCache
 from judgestream.engine.values import Conversation, ConversationReader, row_values
@@ -93,6 +100,17 @@ class Judge:
             work=self.work,
             partial=partial,
         )
+        yield from self._score(
+            decoding, [job for job in jobs if job.prompt.reasoning is None], wanted
+        )
+        reasoning = [job for job in jobs if job.prompt.reasoning is not None]
+        if reasoning:
+            yield from self._reason(replace(decoding, partial=False), reasoning, wanted)
+
+    def _score(
+        self, decoding: Decoding, jobs: Sequence[Job], wanted: Callable[[int], bool]
+    ) -> Iterator[tuple[int, Reply]]:
+        """Index and reply of prompts whose scores come first."""
         for batch in _by_lines(jobs):
             tree = batch[0].lines.tree
             rows = pack([job.ids for job in batch], budget=self.row_tokens, extra=len(tree.tokens))
@@ -131,6 +149,32 @@ class Judge:
             for at, raw in zip(row.prompts, values, strict=True):
                 yield admitted[at].index, reader.reply(admitted[at], raw, seconds)
 
+    def _reason(
+        self, decoding: Decoding, jobs: Sequence[Job], wanted: Callable[[int], bool]
+    ) -> Iterator[tuple[int, Result]]:
+        """Index and reply of prompts whose reasoning comes first."""
+        tree = nothing_to_read(self.checkpoint.tokens)
+        for group in _groups(pack([job.ids for job in jobs], budget=self.row_tokens)):
+            prefills = self._prefills(_wanted(group, jobs, wanted), tree)
+            # 1. Write the reasonings of a group side by side.
+            for written in write_reasonings(decoding, prefills, jobs, wanted):
+                # 2. Read the scores behind each; they share the prompt.
+                yield written.job.index, self._average(decoding, written)
+
+    def _average(self, decoding: Decoding, written: Written) -> Result:
+        """The reply of one prompt with its reasonings."""
+        admitted = [
+            self._admit_scored(number, prompt) for number, prompt in enumerate(written.prompts)
+        ]
+        jobs = [job for job in admitted if isinstance(job, Job)]
+        errors = [error for error in admitted if not isinstance(error, Job)]
+        if errors:
+            return errors[0]
+        counted = self.work.prompts
+        replies = dict(self._score(decoding, jobs, lambda index: True))
+        self.work.prompts = counted + 1
+        return averaged(written, [replies[number] for number in range(len(jobs))])
+
     def _admit(self, index: int, prompt: Prompt) -> Job | PromptTooLong | RejectedByJudge:
         ids = self.checkpoint.tokens.prompt(prompt.text)
         if not ids:
@@ -143,6 +187,28 @@ class Judge:
                 f"the prompt has {len(ids)} tokens, the context of {self.checkpoint.manifest.name}"
                 f" holds {limit} prompt tokens"
             )
+        reasoning = prompt.reasoning
+        if reasoning is None:
+            return self._job(index, prompt, ids)
+        if len(ids) + reasoning.max_tokens > limit:
+            return PromptTooLong(
+                f"the prompt has {len(ids)} tokens and its reasoning may have {reasoning.max_tokens}, the"
+                f" context of {self.checkpoint.manifest.name} holds {limit} tokens before the scores"
+            )
+        job = self._job(index, prompt.behind(""), ids)  # whether its scores can be read at all
+        return replace(job, prompt=prompt) if isinstance(job, Job) else job
+
+    def _admit_scored(self, index: int, prompt: Prompt) -> Job | PromptTooLong | RejectedByJudge:
+        """A prompt with its reasoning, which may use the reserve that prompts leave for their replies."""
+        ids = self.checkpoint.tokens.prompt(prompt.text)
+        if len(ids) >= self.checkpoint.context_tokens:
+            return PromptTooLong(
+                f"prompt and reasoning have {len(ids)} tokens, the context of"
+                f" {self.checkpoint.manifest.name} holds {self.checkpoint.context_tokens}"
+            )
+        return self._job(index, prompt, ids)
+
+    def _job(self, index: int, prompt: Prompt, ids: list[int]) -> Job | RejectedByJudge:
         try:
             lines = self._lines.of(prompt)
         except ValueError as error:

@@ -1,21 +1,21 @@
 """Text to token ids and back. A prompt is plain text: nothing in it becomes a control token.
 
 `<|im_end|>`, `<|eot_id|>`, `</s>` or `[INST]` in an answer are tokenised letter by letter, in training and in
-judging. Only the markers that the templates write have their own tokens, and text under judgement cannot
-contain these (`core.templates.base.marker_escaper`).
+judging. Only the markers that the judge's template writes have their own tokens, and text under judgement
+cannot contain these (`core.templates.base.marker_escaper`).
 """
 
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import TEMPLATES
+from judgestream.core.templates.base import Template, marker_escaper
 
 _CONTEXT = 4
 """Prompt tokens that are decoded together with a continuation, so that its first space is not lost."""
@@ -37,6 +37,7 @@ class Tokens:
     eos      every id that ends a reply
     ends     the ids that end a score line: `eos`, and every token whose text begins with a newline
     control  ids that no text is ever tokenised to
+    parsed   texts of the control tokens that the template writes, and that are tokenised as such
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -44,11 +45,21 @@ class Tokens:
     eos: frozenset[int]
     ends: frozenset[int] = field(default=frozenset())
     control: frozenset[int] = field(default=frozenset())
+    parsed: tuple[str, ...] = ()
     _encoder: Tokenizer = field(repr=False, compare=False)
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, *, eos: frozenset[int]) -> "Tokens":
+    def of(
+        cls,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        eos: frozenset[int],
+        template: Template | None = None,
+    ) -> "Tokens":
         """Wrap a tokenizer. Finds its newline tokens in one pass, about 10 us per entry.
+
+        template  of the judge's prompts: only what it writes becomes control tokens; None: what any of the
+                  bundled templates writes
 
         Raises:
             ConfigurationError: the tokenizer adds something other than a prefix to a text.
@@ -56,13 +67,15 @@ class Tokens:
         size = len(tokenizer)
         texts = tokenizer.batch_decode([[i] for i in range(size)], skip_special_tokens=False)
         newlines = {i for i, text in enumerate(texts) if text.startswith("\n")}
-        encoder, control = _text_only(tokenizer)
+        templates = tuple(TEMPLATES.values()) if template is None else (template,)
+        encoder, control, parsed = _text_only(tokenizer, _fixed_texts(templates))
         return cls(
             tokenizer=tokenizer,
             start=start_of(tokenizer),
             eos=eos,
             ends=eos | newlines,
             control=control,
+            parsed=parsed,
             _encoder=encoder,
         )
 
@@ -117,6 +130,10 @@ class Tokens:
             ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return text if isinstance(text, str) else "".join(text)
+
+    def escaped(self, text: str) -> str:
+        """A text, such as the judge's own, that none of the template's control tokens can be parsed from."""
+        return marker_escaper(self.parsed)(text) if self.parsed else text
 
     def _plain(self, text: str) -> list[int]:
         return self.encoded(text)[0]
@@ -183,11 +200,18 @@ def start_of(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
     )
 
 
-def _text_only(tokenizer: PreTrainedTokenizerBase) -> tuple[Tokenizer, frozenset[int]]:
-    """The same tokenizer without special tokens, padding or truncation, and the ids of its control tokens.
+def _text_only(
+    tokenizer: PreTrainedTokenizerBase, fixed: Sequence[str]
+) -> tuple[Tokenizer, frozenset[int], tuple[str, ...]]:
+    """The same tokenizer without special tokens, padding or truncation, the ids of its control tokens, and
+    the texts of the added tokens that it still parses: those in the `fixed` texts of its template.
 
-    It never parses a control token from a text.
+    It never parses any other control token from a text.
     """
+
+    def written(content: str) -> bool:
+        return any(content in text for text in fixed)
+
     data = json.loads(tokenizer.backend_tokenizer.to_str())
     data |= {"truncation": None, "padding": None, "post_processor": None}
     unknown = tokenizer.unk_token
@@ -197,32 +221,29 @@ def _text_only(tokenizer: PreTrainedTokenizerBase) -> tuple[Tokenizer, frozenset
         if token and str(token) != str(unknown)
     }
     control = set()
+    parsed = []
     for token in data["added_tokens"]:
         content = token["content"]
         # for the encoder below, "special" means: treat it as text
-        token["special"] = not _template_writes(content) and bool(
-            token["special"] or content in named or _MARKUP.fullmatch(content)
-        )
+        steers = bool(token["special"] or content in named or _MARKUP.fullmatch(content))
+        token["special"] = steers and not written(content)
+        if written(content) and content.strip():
+            parsed.append(content)
         if token["special"] and content != unknown:
             control.add(int(token["id"]))
     for name in named:
         number = tokenizer.convert_tokens_to_ids(name)
-        if isinstance(number, int) and not _template_writes(name):
+        if isinstance(number, int) and not written(name):
             control.add(number)
     encoder = Tokenizer.from_str(json.dumps(data))
     encoder.encode_special_tokens = True
-    return encoder, frozenset(control)
+    return encoder, frozenset(control), tuple(parsed)
 
 
-def _template_writes(content: str) -> bool:
-    return any(content in text for text in _template_texts())
-
-
-@cache
-def _template_texts() -> tuple[str, ...]:
+def _fixed_texts(templates: Sequence[Template]) -> tuple[str, ...]:
     """The texts that the templates write around empty answers."""
     texts = []
-    for template in TEMPLATES.values():
+    for template in templates:
         for name, form in template.forms.items():
             if (
                 form.grammar.reward

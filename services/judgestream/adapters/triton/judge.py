@@ -6,6 +6,7 @@ It asks and reports errors. It never loads or unloads a model: see `control`.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from time import monotonic
 from typing import Any, Self
@@ -21,7 +22,7 @@ from judgestream.adapters.triton.model_config import (
     parameters,
     release_of,
 )
-from judgestream.contracts.triton_interface import INPUTS, OUTPUTS
+from judgestream.contracts.triton_interface import INPUTS, OUTPUTS, REASONINGS
 from judgestream.core.errors import (
     JudgeError,
     JudgestreamError,
@@ -30,7 +31,7 @@ from judgestream.core.errors import (
     ReleaseNotLoaded,
 )
 from judgestream.core.passes import Pass
-from judgestream.core.templates.base import Grammar
+from judgestream.core.templates.base import Grammar, Reasoning
 from judgestream.core.types import Release, Reply
 
 VERIFY_S = 2.0
@@ -38,6 +39,7 @@ VERIFY_S = 2.0
 names a checkpoint that did not give it."""
 
 _REQUESTED = [InferRequestedOutput(name) for name in OUTPUTS]
+_REQUESTED_OF_REASONING = [*_REQUESTED, InferRequestedOutput(REASONINGS)]
 
 
 class TritonJudge:
@@ -122,13 +124,16 @@ class TritonJudge:
         started = monotonic()
         inputs = [
             _bytes_input(INPUTS[0], [one.prompt for one in passes]),
-            _bytes_input(INPUTS[1], [_sampling(one.max_tokens) for one in passes]),
+            _bytes_input(INPUTS[1], [_sampling(one.max_tokens, one.reasoning) for one in passes]),
             _bytes_input(INPUTS[2], [_grammar(one.grammar) for one in passes]),
         ]
         await self._verify()
         try:
             with judge_call(self.release.name):
-                responses = await self._responses(inputs)
+                reasons = any(one.reasoning is not None for one in passes)
+                responses = await self._responses(
+                    inputs, _REQUESTED_OF_REASONING if reasons else _REQUESTED
+                )
         except JudgestreamError:
             self._verified_at = 0.0  # another model may answer the next call
             raise
@@ -157,18 +162,20 @@ class TritonJudge:
                 )
             self._verified_at = monotonic()
 
-    async def _responses(self, inputs: list[InferInput]) -> list[Any]:
+    async def _responses(
+        self, inputs: list[InferInput], outputs: list[InferRequestedOutput]
+    ) -> list[Any]:
         """All responses to one request: a single one, or those of a stream up to its end."""
         name = self.release.name
         if not self._decoupled:
             return [
                 await self._client.infer(
-                    name, inputs, outputs=_REQUESTED, client_timeout=self._deadline_s
+                    name, inputs, outputs=outputs, client_timeout=self._deadline_s
                 )
             ]
 
         async def once() -> AsyncIterator[dict[str, Any]]:
-            yield {"model_name": name, "inputs": inputs, "outputs": _REQUESTED}
+            yield {"model_name": name, "inputs": inputs, "outputs": outputs}
 
         stream = self._client.stream_infer(
             once(),
@@ -192,6 +199,7 @@ class TritonJudge:
         if not columns or any(c is None or len(c) != rows for part in columns for c in part):
             raise JudgeError(f"release {self.release.name}: the reply lacks some of {OUTPUTS}")
         _, reasons, tokens_in, tokens_out, probs = columns[-1]
+        reasonings = responses[-1].as_numpy(REASONINGS)
         return [
             Reply(
                 text=b"".join(part[0][k].item() for part in columns).decode(errors="replace"),
@@ -200,6 +208,7 @@ class TritonJudge:
                 input_tokens=int(tokens_in[k].item()),
                 output_tokens=int(tokens_out[k].item()),
                 latency_s=latency_s,
+                reasonings=0 if reasonings is None else int(reasonings[k].item()),
             )
             for k in range(rows)
         ]
@@ -212,8 +221,10 @@ def _bytes_input(name: str, rows: Sequence[str]) -> InferInput:
     return tensor
 
 
-def _sampling(max_tokens: int) -> str:
-    return f'{{"max_tokens":{max_tokens},"temperature":0}}'
+def _sampling(max_tokens: int, reasoning: Reasoning | None) -> str:
+    if reasoning is None:
+        return f'{{"max_tokens":{max_tokens},"temperature":0}}'
+    return json.dumps({"max_tokens": 0, "temperature": 0, "reasoning": asdict(reasoning)})
 
 
 @cache
@@ -225,6 +236,6 @@ def _grammar(grammar: Grammar) -> str:
         "separator": grammar.separator,
         "lead": grammar.lead,
     }
-    if grammar.reward:  # older judges do not know this field
-        fields["reward"] = True
-    return json.dumps(fields)
+    # older judges do not know these fields
+    newer = {"reward": grammar.reward, "marker": grammar.marker, "closing": grammar.closing}
+    return json.dumps(fields | {name: value for name, value in newer.items() if value})

@@ -131,6 +131,7 @@ def _pass_to_message(result: PassResult) -> pb.PassReading:
         output_tokens=uint32(reply.output_tokens),
         latency_s=reply.latency_s,
         release=result.release,
+        reasonings=uint32(reply.reasonings),
     )
     reading = result.reading
     if isinstance(reading, Unreadable):
@@ -205,6 +206,7 @@ def _pass_from_message(message: pb.PassReading, candidates: int) -> PassResult:
         input_tokens=message.input_tokens,
         output_tokens=message.output_tokens,
         latency_s=message.latency_s,
+        reasonings=message.reasonings,
     )
     transform = Transform.from_name(message.name, candidates)
     return PassResult(transform=transform, reading=reading, reply=reply, release=message.release)

@@ -65,13 +65,14 @@ def passes_of(
         form = form_of(mode, template, mode.form_name(with_reference=transform.with_reference))
         shown = transform.apply(answers)
         reference = request.reference if transform.with_reference else None
-        explains = request.options.explain and not passes
+        explains = request.options.explain and not passes and form.reasoning is None
         passes.append(
             Pass(
                 transform=transform,
                 prompt=form.render(request.question, shown, reference),
                 grammar=form.grammar_for(len(shown)),
                 max_tokens=request.options.max_explanation_tokens if explains else 0,
+                reasoning=form.reasoning,
             )
         )
     return tuple(passes)

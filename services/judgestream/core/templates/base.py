@@ -4,6 +4,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+MAX_REASONING_TOKENS = 8192
+MAX_REASONINGS = 16
+MAX_TEMPERATURE = 10
+MAX_SEED = (1 << 63) - 1 - MAX_REASONINGS
+
 JOINT_UP_TO = 2
 """Up to this many labels a judge returns their joint distribution; beyond it, one distribution per label."""
 
@@ -15,6 +20,9 @@ class Grammar:
     `count` labels joined by `separator`, after `lead`. JudgeLM's pair form is `8 7`: two of "1".."10",
     separated by a space, with nothing between the prompt and the first digit.
 
+    marker    the text before the score line where a judge reasons first, such as `Scores:`; its last place in
+              a reply counts. "": the reply begins with the score line
+    closing   the text that ends the scores on their line, such as `]]`; "": the line's end does
     scores    the score of each label, for labels that are not numbers ("yes", "no")
     reward    there are no labels: the judge returns one answer's value and the margin of a tie instead of
               probabilities (see `core.rewards`)
@@ -26,6 +34,8 @@ class Grammar:
     count: int
     separator: str = " "
     lead: str = ""
+    marker: str = ""
+    closing: str = ""
     scores: tuple[float, ...] = ()
     outcomes: tuple[int, ...] = ()
     reward: bool = False
@@ -62,6 +72,41 @@ class Grammar:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reasoning:
+    """How a judge reasons before its scores.
+
+    max_tokens    limit of one reasoning. A judge in our engine or vLLM that reaches it gets the marker
+                  written for it; a chat endpoint's reply without a marker is unreadable
+    samples       reasonings whose score distributions are averaged
+    temperature   of their sampling; 0: the most probable text, so there is only one
+    seed          of the first reasoning; the next ones have the next numbers
+
+    Raises:
+        ValueError: a number out of range; the message names it.
+    """
+
+    max_tokens: int = 512
+    samples: int = 1
+    temperature: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        ranges = (
+            ("max_tokens", self.max_tokens, 1, MAX_REASONING_TOKENS),
+            ("samples", self.samples, 1, MAX_REASONINGS),
+            ("temperature", self.temperature, 0, MAX_TEMPERATURE),
+            ("seed", self.seed, 0, MAX_SEED),
+        )
+        for name, value, least, most in ranges:
+            if not least <= value <= most:
+                raise ValueError(f"{name} is {value}: it must be from {least} to {most}")
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError(
+                f"samples is {self.samples} at temperature 0, which gives equal texts: set a temperature"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
     """A rendered prompt, and the position of each answer in it.
 
@@ -86,11 +131,17 @@ class Form:
     """One prompt form of a family: its layout and its score grammar.
 
     score_per_answer   the score line has one score for each answer shown, whatever their number
+    reasoning          for a judge that reasons before its scores: the grammar has a marker then
     """
 
     layout: Render
     grammar: Grammar
     score_per_answer: bool = False
+    reasoning: Reasoning | None = None
+
+    def __post_init__(self) -> None:
+        if (self.reasoning is None) != (not self.grammar.marker):
+            raise ValueError("a form that reasons first needs a marker before its scores")
 
     def grammar_for(self, answers: int) -> Grammar:
         """The grammar of a prompt that shows this number of answers."""
