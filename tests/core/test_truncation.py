@@ -29,11 +29,15 @@ def test_cutting_commutes_with_swapping_the_candidates() -> None:
 
 def test_limits_decrease_from_the_size_of_the_context_to_the_shortest_limit() -> None:
     # 1,000 tokens hold about 4,000 characters, 2,000 an answer; then 30 % less each time
-    found = list(limits(request(answers=("x" * 50_000, "y" * 10)), 1000))
+    found = list(limits(request(answers=("x" * 50_000, "y" * 10)), 1000, shown=2))
     assert found[:3] == [2000, 1400, 979]
     assert SHORTEST <= found[-1] < SHORTEST / 0.7
 
 
 def test_limits_begin_below_the_longest_answer() -> None:
-    assert next(limits(request(answers=("x" * 1000, "y")), 100_000)) == 700
-    assert list(limits(request(answers=("x" * 250, "y" * 250)), 100_000)) == []
+    assert next(limits(request(answers=("x" * 1000, "y")), 100_000, shown=2)) == 700
+    assert list(limits(request(answers=("x" * 250, "y" * 250)), 100_000, shown=2)) == []
+
+
+def test_an_answer_that_is_shown_alone_has_all_of_the_context() -> None:
+    assert next(limits(request(answers=("x" * 50_000, "y" * 10)), 1000, shown=1)) == 4000

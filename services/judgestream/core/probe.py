@@ -6,7 +6,7 @@ When a judge fails on a request, they tell whether the request or the judge is t
 from datetime import UTC, datetime
 
 from judgestream.core.errors import UnsupportedMode
-from judgestream.core.modes import MODES, PAIRWISE, check_template, plan
+from judgestream.core.modes import MODES, PAIRWISE, check_template, for_template, plan
 from judgestream.core.passes import Pass
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates.base import Template
@@ -24,7 +24,7 @@ KNOWN_GOOD = Request(
 
 
 def known_good(template: Template) -> tuple[Pass, ...]:
-    """The one pass of `KNOWN_GOOD`, rendered by the template."""
+    """The passes of `KNOWN_GOOD`: one, or with a reward model one per answer."""
     return plan(KNOWN_GOOD, PAIRWISE, template)
 
 
@@ -36,9 +36,9 @@ def warm_up_prompts(template: Template) -> tuple[Prompt, ...]:
             check_template(mode, template)
         except UnsupportedMode:
             continue
-        answers = ["Yes."] * mode.candidates.least
-        for name in mode.forms_required:
+        for name in for_template(mode, template).forms_required:
             form = template.forms[name]
+            answers = ["Yes."] * (1 if form.grammar.reward else mode.candidates.least)
             prompts.append(
                 Prompt(
                     text=form.render("Ready?", answers, "Yes."),

@@ -30,6 +30,7 @@ class Settlement:
     p_lose: float | None = None
     confidence: float | None = None
     flipped: bool | None = None
+    method: str = ""
 
 
 def preference(win: float, tie: float, lose: float) -> Preference:
@@ -70,7 +71,7 @@ def settle_pair(request: Request, passes: Sequence[PassResult]) -> Settlement:
     means, whereas the winner is the more probable side. docs/design/statistics.md compares the rule with
     averaged log-odds.
     """
-    readings, unscored = _readable(request, passes)
+    readings, unscored = readable(request, passes)
     if unscored is not None:
         return unscored
     count = len(readings)
@@ -82,7 +83,7 @@ def settle_pair(request: Request, passes: Sequence[PassResult]) -> Settlement:
         status=Status.SCORED,
         winner=side.winner([candidate.id for candidate in request.candidates]),
         tie=side is Preference.TIE,
-        scores=_scores(request, readings),
+        scores=mean_scores(request, readings),
         p_win=win,
         p_tie=tie,
         p_lose=lose,
@@ -93,22 +94,23 @@ def settle_pair(request: Request, passes: Sequence[PassResult]) -> Settlement:
 
 def settle_single(request: Request, passes: Sequence[PassResult]) -> Settlement:
     """One candidate: its expected score, averaged over the passes. No winner."""
-    readings, unscored = _readable(request, passes)
+    readings, unscored = readable(request, passes)
     if unscored is not None:
         return unscored
-    return Settlement(status=Status.SCORED, scores=_scores(request, readings))
+    return Settlement(status=Status.SCORED, scores=mean_scores(request, readings))
 
 
-def _readable(
+def readable(
     request: Request, passes: Sequence[PassResult]
 ) -> tuple[list[Reading], Settlement | None]:
+    """The readings, or the unscored settlement if a reply could not be read: its reason names the pass."""
     readings: list[Reading] = []
     for result in passes:
         if isinstance(result.reading, Unreadable):
             unscored = Settlement(
                 status=Status.UNSCORED,
                 reason=f"{result.reading.reason}: {result.transform.name}",
-                scores=_scores(request, ()),
+                scores=mean_scores(request, ()),
             )
             return [], unscored
         readings.append(result.reading)
@@ -117,7 +119,7 @@ def _readable(
     return readings, None
 
 
-def _scores(request: Request, readings: Sequence[Reading]) -> tuple[CandidateScore, ...]:
+def mean_scores(request: Request, readings: Sequence[Reading]) -> tuple[CandidateScore, ...]:
     """Mean scores; None for a choice, and where nothing was parsed."""
     scored = [reading for reading in readings if reading.means]
     return tuple(

@@ -18,15 +18,16 @@ CHARACTERS_PER_TOKEN = 4
 """Roughly the most in English text. It gives the first limit."""
 
 
-def limits(request: Request, context_tokens: int) -> Iterator[int]:
+def limits(request: Request, context_tokens: int, *, shown: int) -> Iterator[int]:
     """Decreasing limits on the answers' length, in characters, to try until one fits.
 
     Only the judge can count its tokens. So the first limit is an upper bound of what the context holds, below
     the longest answer, and each further one is 30 % lower, down to `SHORTEST`.
+
+    shown   the most answers in one prompt
     """
     longest = max((len(candidate.text) for candidate in request.candidates), default=0)
-    shares = max(1, len(request.candidates))
-    room = context_tokens * CHARACTERS_PER_TOKEN // shares
+    room = context_tokens * CHARACTERS_PER_TOKEN // max(1, shown)
     limit = min(int(longest * STEP), room)
     while limit >= SHORTEST:
         yield limit

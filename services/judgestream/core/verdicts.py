@@ -69,6 +69,7 @@ def build_verdict(
         p_lose=settlement.p_lose,
         confidence=settlement.confidence,
         flipped=settlement.flipped,
+        method=settlement.method,
         explanation=explanation,
         passes=tuple(results),
         release=release.name,

@@ -10,7 +10,7 @@ from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core import truncation
 from judgestream.core.errors import InternalError, JudgestreamError, PromptTooLong
 from judgestream.core.limits import shortened
-from judgestream.core.modes import Mode, plan
+from judgestream.core.modes import Mode, for_template, plan
 from judgestream.core.passes import Pass
 from judgestream.core.templates import template
 from judgestream.core.types import PassResult, Release, Request, Verdict
@@ -64,7 +64,7 @@ class OneRelease:
         try:
             verdict = build_verdict(
                 request=task.request,
-                mode=task.mode,
+                mode=for_template(task.mode, self._template),
                 release=self.release,
                 results=results,
                 effort=tries.effort(),
@@ -83,10 +83,14 @@ class OneRelease:
             PoisonError: as `Asking.ask`.
         """
         request = task.request
+        (passes,), cut_to = task.plans, 0
         shorter: Iterator[int] = iter(())
         if self._settings.too_long == "cut":
-            shorter = truncation.limits(request, self.release.max_input_tokens)
-        (passes,), cut_to = task.plans, 0
+            shorter = truncation.limits(
+                request,
+                self.release.max_input_tokens,
+                shown=max(len(one.transform.order) for one in passes),
+            )
         while True:
             try:
                 return await self._every_stage(request, task.mode, passes, tries, pause), cut_to

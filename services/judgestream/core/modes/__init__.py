@@ -28,8 +28,10 @@ from judgestream.core.modes.planning import (
     passes_of,
     reference_uses,
 )
+from judgestream.core.modes.valued import for_template, valued
 from judgestream.core.passes import Pass
 from judgestream.core.reconcile import settle_pair, settle_single
+from judgestream.core.settling import reward
 from judgestream.core.templates.base import Template
 from judgestream.core.types import PassResult, Request
 
@@ -46,6 +48,7 @@ __all__ = [
     "check",
     "check_template",
     "exactly",
+    "for_template",
     "form_of",
     "has_reference",
     "in_every_order",
@@ -54,24 +57,31 @@ __all__ = [
     "reference_uses",
     "rotations",
     "straight_only",
+    "valued",
 ]
 
-PAIRWISE = Mode(
-    name="pairwise",
-    summary="two answers, both orders by default: which is better, or are they equal",
-    candidates=exactly(2),
-    forms_required=("pair",),
-    orders=DIRECTIONS,
-    settle=settle_pair,
+PAIRWISE = valued(
+    Mode(
+        name="pairwise",
+        summary="two answers, both orders by default: which is better, or are they equal",
+        candidates=exactly(2),
+        forms_required=("pair",),
+        orders=DIRECTIONS,
+        settle=settle_pair,
+    ),
+    reward.settle_pair,
 )
-SINGLE = Mode(
-    name="single",
-    summary="one answer, scored 1 to 10 against a reference answer",
-    candidates=exactly(1),
-    forms_required=("single",),
-    orders=DIRECTIONS,
-    settle=settle_single,
-    needs_reference=True,
+SINGLE = valued(
+    Mode(
+        name="single",
+        summary="one answer, scored 1 to 10 against a reference answer",
+        candidates=exactly(1),
+        forms_required=("single",),
+        orders=DIRECTIONS,
+        settle=settle_single,
+        needs_reference=True,
+    ),
+    reward.settle_single,
 )
 
 MODES: Mapping[str, Mode] = MappingProxyType({m.name: m for m in (PAIRWISE, SINGLE)})
@@ -123,6 +133,7 @@ def check_template(mode: Mode, template: Template) -> None:
     Raises:
         UnsupportedMode: the template lacks a form; the message names it.
     """
+    mode = for_template(mode, template)
     missing = [form for form in mode.forms_required if form not in template.forms]
     if missing:
         raise lacking(mode, template, missing)
@@ -142,4 +153,5 @@ def plan(
         UnsupportedMode: as `check_template`.
     """
     check_template(mode, template)
+    mode = for_template(mode, template)
     return mode.plan(request, mode, template, answered)

@@ -47,6 +47,7 @@ class Mode:
     plan               the passes to ask next, given those that are answered; () when they can be settled.
                        The default asks once, in every order
     problem            what else is wrong with a request; "" if nothing
+    by_value           the same mode as reward models judge in it (see `valued`); None: they cannot
     """
 
     name: str
@@ -60,6 +61,7 @@ class Mode:
     takes_images: bool = False
     plan: Plan = field(default=in_every_order)
     problem: Callable[[Request], str] = field(default=no_problem)
+    by_value: "Mode | None" = None
 
     def form_name(self, *, with_reference: bool) -> str:
         """The form that renders a pass."""

@@ -54,7 +54,8 @@ def in_every_order(
 def passes_of(
     request: Request, mode: "Mode", template: Template, transforms: Iterable[Transform]
 ) -> tuple[Pass, ...]:
-    """One pass per transform. The first of them writes the explanation, if the request wants one.
+    """One pass per transform. The first of them writes the explanation, if the request wants one and its
+    form can.
 
     Raises:
         UnsupportedMode: the template lacks a form that renders one of them.
@@ -65,7 +66,7 @@ def passes_of(
         form = form_of(mode, template, mode.form_name(with_reference=transform.with_reference))
         shown = transform.apply(answers)
         reference = request.reference if transform.with_reference else None
-        explains = request.options.explain and not passes and form.reasoning is None
+        explains = request.options.explain and not passes and form.explains
         passes.append(
             Pass(
                 transform=transform,

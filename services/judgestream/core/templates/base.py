@@ -143,6 +143,11 @@ class Form:
         if (self.reasoning is None) != (not self.grammar.marker):
             raise ValueError("a form that reasons first needs a marker before its scores")
 
+    @property
+    def explains(self) -> bool:
+        """Whether the judge can write an explanation behind its scores."""
+        return self.reasoning is None and not self.grammar.reward
+
     def grammar_for(self, answers: int) -> Grammar:
         """The grammar of a prompt that shows this number of answers."""
         return replace(self.grammar, count=answers) if self.score_per_answer else self.grammar
