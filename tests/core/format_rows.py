@@ -172,6 +172,13 @@ ROWS: dict[str, dict[str, object]] = {
     "triviaqa-judges": {"qid": 0, "exam_taker": "m1", "human": 1, "EM": "", "GPT-4": "0"},
     "triviaqa-questions": {"qid": 0, "question": "2 + 2?", "references": ["4"]},
     "mjbench": {"subset": "human", "id": 0, "caption": "A man", "image0": "a.jpg", "label": "0"},
+    "retrieval": {
+        "query": "2 + 2?",
+        "documents": [
+            {"id": "d1", "text": "It is 4.", "score": 2.5},
+            {"id": "d2", "text": "Five."},
+        ],
+    },
     "pairs": {"question": "2 + 2?", "answer_1": "4", "answer_2": "It is\n5", "winner": "1"},
     "chat": {"messages": [ASK, HI]},
     "alpaca": {"instruction": "Hello?", "output": "Good day.", "generator": "m1"},

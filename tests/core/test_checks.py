@@ -82,11 +82,11 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "candidates[1].first_stage_score is a number of",
     ),
     "a hybrid weight below 0": (
-        replace(OK, options=Options(hybrid_weight=-1)),
+        replace(OK, mode="rerank", options=Options(hybrid_weight=-1)),
         "options.hybrid_weight is -1: it must lie between 0 and 1e+09",
     ),
     "a hybrid weight of 0": (
-        replace(OK, options=Options(hybrid_weight=0.0)),
+        replace(OK, mode="rerank", options=Options(hybrid_weight=0.0)),
         "options.hybrid_weight is 0, so the judge would not count: set it above 0, or leave it out",
     ),
     "an unknown role": (

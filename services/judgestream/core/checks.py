@@ -13,6 +13,7 @@ from judgestream.core.limits import quoted
 from judgestream.core.rubric import ID, Criterion, Rubric
 from judgestream.core.types import Candidate, Label, Options, Orders, ReferenceUse, Request
 
+RANKS_DOCUMENTS = "rerank"
 MAX_SCORE = 1e6
 """Bound of the numbers of a rubric, so that no sum of them overflows."""
 
@@ -50,6 +51,8 @@ def _of_request(request: Request) -> Iterator[str]:
         yield from _text("reference", request.reference, limits.TEXT)
     yield from _time("requested_at", request.requested_at)
     yield from _options(request.options)
+    if request.options.hybrid_weight is not None and request.mode != RANKS_DOCUMENTS:
+        yield f"options.hybrid_weight is for mode {RANKS_DOCUMENTS} only: leave it out"
     yield from metadata_problems(request.metadata)
     if request.rubric is not None:
         yield from _rubric(request.rubric)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from judgestream.core.parsing import read
-from judgestream.core.templates.base import Grammar, Reasoning
+from judgestream.core.templates.base import TEXT, Grammar, Reasoning
 from judgestream.core.transforms import Transform
 from judgestream.core.types import PassResult, Reading, Reply, Unreadable
 
@@ -13,8 +13,9 @@ from judgestream.core.types import PassResult, Reading, Reply, Unreadable
 class Pass:
     """One prompt to one judge.
 
-    max_tokens  of the explanation behind the scores; 0 unless this pass also writes it
+    max_tokens  of the explanation behind the scores, or of a text; 0 unless this pass also writes one
     reasoning   what the judge writes before its scores; None: it begins with them
+    reusable    its text depends on nothing but the question, so other requests may use it
     """
 
     transform: Transform
@@ -22,10 +23,23 @@ class Pass:
     grammar: Grammar
     max_tokens: int = 0
     reasoning: Reasoning | None = None
+    reusable: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the whole reply is a text for later passes, without scores."""
+        return self.grammar is TEXT
 
     def result(self, reply: Reply) -> PassResult:
-        """The reply to this prompt, parsed and mapped back to the request's candidate order."""
-        reading = restored(read(reply, self.grammar), self.transform)
+        """The reply to this prompt, parsed and mapped back to the request's candidate order.
+
+        The reading of a text is empty.
+        """
+        reading = (
+            Reading(means=(), greedy=())
+            if self.is_text
+            else restored(read(reply, self.grammar), self.transform)
+        )
         return PassResult(
             transform=self.transform, reading=reading, reply=reply, grammar=self.grammar
         )

@@ -18,7 +18,10 @@ from judgestream.core.types import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settlement:
-    """The outcome of one request's passes. Fields as on `Verdict`."""
+    """The outcome of one request's passes. Fields as on `Verdict`.
+
+    explanation   None: the one that the first pass wrote below its scores
+    """
 
     status: Status
     reason: str = ""
@@ -30,6 +33,7 @@ class Settlement:
     p_lose: float | None = None
     confidence: float | None = None
     flipped: bool | None = None
+    explanation: str | None = None
     method: str = ""
 
 

@@ -54,7 +54,9 @@ def build_verdict(
     """
     settlement = mode.settle(request, results)
     replies = [result.reply for result in results]
-    explanation = _explanation(results[0]) if request.options.explain else ""
+    explanation = settlement.explanation
+    if explanation is None:
+        explanation = _explanation(results[0]) if request.options.explain else ""
     return Verdict(
         verdict_id=verdict_id,
         request_id=request.request_id,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from judgestream.apps.judging.asking import Asking, Judge, Pause, Tries
+from judgestream.apps.judging.calls import Calls
+from judgestream.apps.judging.kept_texts import KeptTexts
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core import truncation
 from judgestream.core.errors import InternalError, JudgestreamError, PromptTooLong
@@ -55,6 +57,7 @@ class OneRelease:
         self._settings = settings
         self._template = template(judge.release.template_id)
         self._asking = Asking(judge, settings, status)
+        self._calls = Calls(self._asking, KeptTexts(judge.release))
 
     def plans(self, request: Request, mode: Mode) -> Plans:
         return (plan(request, mode, self._template),)
@@ -112,7 +115,7 @@ class OneRelease:
         results: list[PassResult] = []
         stage = first
         while stage:
-            replies = await self._asking.ask(stage, tries, pause)
+            replies = await self._calls.replies(stage, tries, pause)
             try:
                 results += (one.result(reply) for one, reply in zip(stage, replies, strict=True))
                 stage = plan(request, mode, self._template, results)

@@ -33,6 +33,7 @@ from judgestream.core.formats.openai import (
 )
 from judgestream.core.formats.pairs import PAIRS, SINGLE
 from judgestream.core.formats.pandalm import PANDALM, PANDALM_RESULTS
+from judgestream.core.formats.retrieval import RETRIEVAL
 from judgestream.core.formats.sets import (
     GSM8K,
     JUDGEMENT_BIAS,
@@ -81,6 +82,7 @@ FORMATS: Mapping[str, RequestFormat] = MappingProxyType(
             TRIVIAQA,
             TRIVIAQA_QUESTIONS,
             MJBENCH,
+            RETRIEVAL,
             PAIRS,
             CHAT,
             ALPACA,

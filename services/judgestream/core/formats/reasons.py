@@ -25,6 +25,7 @@ class Aside(StrEnum):
     NOT_A_COMPARISON = "not_a_comparison"  # a known kind of row that holds no answers to compare
     NO_CHOICE = "no_choice"  # a label that names neither a winner nor a tie
     CONTRADICTION = "contradiction"  # a label that names a winner and a tie
+    DOCUMENT_COUNT = "document_count"  # a query with fewer or more documents than one request takes
     UNKNOWN_PROMPT = "unknown_prompt"  # a judge's prompt whose form is not a published one
 
 

@@ -28,6 +28,7 @@ from judgestream.core.modes.planning import (
     passes_of,
     reference_uses,
 )
+from judgestream.core.modes.rerank import RERANK
 from judgestream.core.modes.valued import for_template, valued
 from judgestream.core.passes import Pass
 from judgestream.core.reconcile import settle_pair, settle_single
@@ -39,6 +40,7 @@ __all__ = [
     "DIRECTIONS",
     "MODES",
     "PAIRWISE",
+    "RERANK",
     "SINGLE",
     "Count",
     "Mode",
@@ -84,7 +86,7 @@ SINGLE = valued(
     reward.settle_single,
 )
 
-MODES: Mapping[str, Mode] = MappingProxyType({m.name: m for m in (PAIRWISE, SINGLE)})
+MODES: Mapping[str, Mode] = MappingProxyType({m.name: m for m in (PAIRWISE, SINGLE, RERANK)})
 
 
 def check(request: Request) -> Mode:
