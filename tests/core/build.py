@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from string import ascii_lowercase
 
 from judgestream.core.transforms import Transform
 from judgestream.core.types import (
@@ -36,8 +37,8 @@ def request(
         mode=mode,
         question=question,
         candidates=tuple(
-            Candidate(id="ab"[k], text=text, system=f"system-{'ab'[k]}")
-            for k, text in enumerate(answers)
+            Candidate(id=name, text=text, system=f"system-{name}")
+            for name, text in zip(ascii_lowercase, answers, strict=False)
         ),
         requested_at=NOON,
         reference=reference,

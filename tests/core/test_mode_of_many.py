@@ -153,4 +153,6 @@ def test_warm_up_runs_the_modes_that_the_template_supports(
     (prompt,) = warm_up_prompts(LISTED)
     assert (prompt.grammar.count, prompt.max_tokens) == (3, 1)
     assert prompt.text == "Ready?\n1: Yes.\n2: Yes.\n3: Yes.\n"
-    assert len(warm_up_prompts(JUDGELM)) == 2
+    texts = "".join(prompt.text for prompt in warm_up_prompts(JUDGELM))
+    for words in ("two AI", "one AI", "Response:10"):  # of multi and pairwise, plain, single
+        assert words in texts

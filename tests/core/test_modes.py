@@ -5,9 +5,9 @@ from itertools import product
 
 import pytest
 
-from judgestream.core.errors import EmptyQuestion, InvalidRequest, UnknownMode
-from judgestream.core.modes import MODES, PAIRWISE, SINGLE, check, plan
-from judgestream.core.templates import JUDGELM
+from judgestream.core.errors import EmptyQuestion, InvalidRequest, UnknownMode, UnsupportedMode
+from judgestream.core.modes import MODES, MULTI, PAIRWISE, SINGLE, check, plan, rotations
+from judgestream.core.templates import CHAT_CHOICE, JUDGELM
 from judgestream.core.types import Candidate, Options, Orders, ReferenceUse, Request
 from tests.core.build import request
 
@@ -69,16 +69,74 @@ def test_pairwise_plans(
 
 @pytest.mark.parametrize("orders", Orders)
 @pytest.mark.parametrize("use", ReferenceUse)
-def test_single_needs_one_pass_with_its_reference_whatever_the_options(
+def test_single_is_anchored_by_its_reference_and_plain_without_one(
     orders: Orders, use: ReferenceUse
 ) -> None:
     options = Options(orders=orders, reference_use=use)
     asked = request(mode="single", answers=(A,), reference="Air.", options=options)
-    (one,) = plan(asked, SINGLE, JUDGELM)
-    assert one.transform.name == "straight+reference"
-    assert one.prompt == JUDGELM.forms["single"].render(asked.question, (A,), "Air.")
+    anchored, unaided = JUDGELM.forms["single"], JUDGELM.forms["plain"]
+    prompts = {
+        "straight+reference": anchored.render(asked.question, (A,), "Air."),
+        "straight": unaided.render(asked.question, (A,), None),
+    }
+    names = {
+        Use.AUTO: ["straight+reference"],
+        Use.NEVER: ["straight"],
+        Use.BOTH: ["straight+reference", "straight"],
+    }
+    passes = plan(asked, SINGLE, JUDGELM)
+    assert [one.transform.name for one in passes] == names[use]
+    assert [one.prompt for one in passes] == [prompts[name] for name in names[use]]
+    assert {one.grammar.count for one in passes} == {1}
+    (alone,) = plan(replace(asked, reference=" "), SINGLE, JUDGELM)
+    assert alone.prompt == prompts["straight"]
+
+
+def test_a_template_without_the_plain_form_refuses_only_requests_without_a_reference() -> None:
+    anchored_only = replace(JUDGELM, id="t", forms={"single": JUDGELM.forms["single"]})
+    asked = request(mode="single", answers=(A,), reference="Air.")
+    (one,) = plan(asked, SINGLE, anchored_only)
     assert one.prompt.endswith("### Response:10")
-    assert one.grammar.count == 1
+    refusal = "template t does not support mode single: it has no form plain"
+    with pytest.raises(UnsupportedMode, match=refusal):
+        plan(replace(asked, reference=None), SINGLE, anchored_only)
+
+
+ROTATED = ["order-0-1-2", "order-1-2-0", "order-2-0-1"]
+
+
+@pytest.mark.parametrize(
+    ("orders", "names"),
+    [
+        (Orders.BOTH, ["order-0-1-2", "order-2-1-0"]),
+        (Orders.STRAIGHT, ["order-0-1-2"]),
+        (Orders.ROTATIONS, ROTATED),
+    ],
+)
+def test_multi_shows_every_answer_in_every_order(orders: Orders, names: list[str]) -> None:
+    answers = ("one", "two", "three")
+    asked = request(mode="multi", answers=answers, options=Options(orders=orders))
+    passes = plan(asked, MULTI, JUDGELM)
+    assert [one.transform.name for one in passes] == names
+    assert {one.grammar.count for one in passes} == {3}
+    for one in passes:
+        shown = one.transform.apply(answers)
+        assert one.prompt == JUDGELM.forms["multi"].render(asked.question, shown, None)
+
+
+@pytest.mark.parametrize("count", range(1, 17))
+def test_rotations_put_every_candidate_at_every_position_once(count: int) -> None:
+    orders = rotations(count)
+    assert len(orders) == count
+    for position in range(count):
+        assert sorted(order[position] for order in orders) == list(range(count))
+
+
+def test_a_template_without_the_multi_form_refuses_the_mode_by_name() -> None:
+    asked = request(mode="multi", answers=("one", "two", "three"))
+    refusal = "chat-choice-v1 does not support mode multi: it has no form multi"
+    with pytest.raises(UnsupportedMode, match=refusal):
+        plan(asked, MULTI, CHAT_CHOICE)
 
 
 def test_a_blank_reference_is_no_reference() -> None:
@@ -110,7 +168,7 @@ def with_ids(*ids: str) -> Request:
 ERRORS: list[tuple[Request, type[InvalidRequest], str]] = [
     (request(request_id=""), InvalidRequest, "request_id is empty"),
     (request(request_id=" \t"), InvalidRequest, "request_id is empty"),
-    (request(mode="triple"), UnknownMode, "unknown mode 'triple'; known: pairwise, single"),
+    (request(mode="triple"), UnknownMode, "unknown mode 'triple'; known: pairwise, single, multi"),
     (request(mode=""), UnknownMode, "unknown mode ''"),
     (request(question=""), EmptyQuestion, "question is empty"),
     (request(question=" \n"), EmptyQuestion, "question is empty"),
@@ -124,8 +182,7 @@ ERRORS: list[tuple[Request, type[InvalidRequest], str]] = [
     ),
     (with_ids("a", "a"), InvalidRequest, "distinct"),
     (with_ids("a", ""), InvalidRequest, "is empty"),
-    (request(mode="single", answers=(A,)), InvalidRequest, "needs a reference"),
-    (request(mode="single", answers=(A,), reference=" "), InvalidRequest, "needs a reference"),
+    (request(mode="multi", answers=(A,)), InvalidRequest, "takes 2 to 16 candidates, not 1"),
 ]
 
 

@@ -191,6 +191,16 @@ def test_a_plain_line_that_strict_reads_is_read_alike(
     assert parse_tolerant(line, 2) == parse_strict(line)
 
 
+def test_sixteen_named_scores_in_any_order() -> None:
+    scores = {k: float((7 * k) % 11) for k in range(1, 17)}
+    expected = tuple(scores.values())
+    for order in (list(scores), list(scores)[::-1]):
+        line = ", ".join(f"Assistant {k}'s score: {scores[k]:g} out of 10" for k in order)
+        assert parse_tolerant(line, 16) == expected
+    assert parse_tolerant("Assistant 1: 7, Assistant 12: 8", 2) is None
+    assert parse_tolerant("Assistant 12: 7, Assistant 1: 8", 12) is None
+
+
 @settings(deadline=None, max_examples=200)
 @given(
     st.sampled_from(

@@ -14,7 +14,8 @@ from judgestream.core.templates import (
     messages,
     template,
 )
-from judgestream.core.templates.base import Grammar, marker_escaper
+from judgestream.core.templates.base import Grammar, Template, marker_escaper
+from judgestream.core.templates.multi import WORDS
 
 # JudgeLM's released prompt format. The checkpoints were trained on exactly these characters.
 PAIR = """You are a helpful and precise assistant for checking the quality of the answer.
@@ -74,6 +75,53 @@ def test_the_single_prompt_shows_the_reference_as_answer_1_with_a_forced_10() ->
     assert single.render(QUESTION, (ANSWERS[1],), REFERENCE) == expected
     with pytest.raises(ValueError, match="needs a reference"):
         single.render(QUESTION, (ANSWERS[1],), None)
+
+
+# JudgeLM's multi-answer prompt: the names and the number words of the released script
+FOUR = PAIR.replace(
+    "[System]\n",
+    "[The Start of Assistant 3's Answer]\nMagic.\n\n[The End of Assistant 3's Answer]\n\n"
+    "[The Start of Assistant 4's Answer]\nDust.\n\n[The End of Assistant 4's Answer]\n\n[System]\n",
+)
+FOUR = FOUR.replace("of two AI assistants", "of four AI assistants")
+FOUR = FOUR.replace("only two values", "only four values").replace(
+    "The two scores", "The four scores"
+)
+FOUR = FOUR.replace("for Assistant 1 and 2,", "for Assistant 1, 2, 3 and 4,")
+
+
+def test_the_prompt_of_four_answers_is_byte_exact() -> None:
+    found = JUDGELM.forms["multi"].render(QUESTION, (*ANSWERS, "Magic.", "Dust."), None)
+    assert found.encode() == FOUR.encode()
+    assert " two " not in found
+
+
+def test_the_prompt_of_two_answers_is_the_pair_prompt() -> None:
+    multi = JUDGELM.forms["multi"]
+    for reference in (None, REFERENCE):
+        assert multi.render(QUESTION, ANSWERS, reference) == pair(QUESTION, *ANSWERS, reference)
+
+
+@pytest.mark.parametrize("answers", range(2, 17))
+@pytest.mark.parametrize("known", [JUDGELM, JUDGELM_HALVES, CHAT], ids=lambda known: known.id)
+def test_the_multi_form_names_and_scores_every_answer(known: Template, answers: int) -> None:
+    form = known.forms["multi"]
+    shown = [f"<{k}>" for k in range(answers)]
+    layout = form.layout(QUESTION, shown, REFERENCE)
+    assert [layout.text[start:end] for start, end in layout.slots] == shown
+    assert form.grammar_for(answers).count == answers
+    assert WORDS[answers - 1] in layout.text.lower()
+
+
+def test_the_plain_forms_show_one_answer_and_no_reference() -> None:
+    for known in (JUDGELM, JUDGELM_HALVES, CHAT, CHAT_CHOICE):
+        form = known.forms["plain"]
+        text = form.render(QUESTION, ANSWERS[:1], REFERENCE)
+        assert ANSWERS[0] in text and REFERENCE not in text
+        assert form.grammar.count == 1
+    plain = JUDGELM.forms["plain"].render(QUESTION, ANSWERS[:1], None)
+    assert plain.startswith(PAIR[: PAIR.index("[The Start of Assistant 2")])
+    assert plain.endswith("\n\n### Response:") and " two " not in plain
 
 
 def test_score_grammars() -> None:

@@ -29,15 +29,18 @@ def known_good(template: Template) -> tuple[Pass, ...]:
 
 
 def warm_up_prompts(template: Template) -> tuple[Prompt, ...]:
-    """One prompt of each mode that the template supports."""
+    """One prompt of each form of the modes that the template supports."""
     prompts: list[Prompt] = []
     for mode in MODES.values():
         try:
             check_template(mode, template)
         except UnsupportedMode:
             continue
-        for name in for_template(mode, template).forms_required:
-            form = template.forms[name]
+        fitting = for_template(mode, template)
+        for name in (*fitting.forms_required, fitting.without_reference):
+            form = template.forms.get(name)
+            if form is None:  # without a reference, which not every template can judge
+                continue
             answers = ["Yes."] * (1 if form.grammar.reward else mode.candidates.least)
             prompts.append(
                 Prompt(

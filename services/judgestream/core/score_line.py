@@ -37,7 +37,7 @@ _SCALE = re.compile(
 )
 _PARTS = re.compile(
     rf"""
-      (?P<name><\w>)
+      (?P<name><\w\w?>)
     | (?P<number>(?<![\w.])-?\d+(?:\.\d+)?{_END})
     | \b(?:(?:assistant|answer|response|model|candidate|score|rating|point)s?|overall|final|total|and|for)\b
     | [\s,;:=|.()\[\]{{}}"'#&~-]
@@ -87,8 +87,8 @@ def _tolerant(line: str, count: int) -> tuple[float, ...] | None:
     if kinds not in ("ns" * count, "sn" * count, "n" * count + "s" * count):
         return None
     by_name = dict(zip(names, scores, strict=True))
-    for wanted in (_digits(count), _letters(count)):
-        if sorted(by_name) == list(wanted):
+    for wanted in (_numbers(count), _letters(count)):
+        if by_name.keys() == set(wanted):
             return tuple(by_name[name] for name in wanted)
     return None
 
@@ -96,7 +96,7 @@ def _tolerant(line: str, count: int) -> tuple[float, ...] | None:
 def _parts(line: str, count: int) -> list[str | float] | None:
     """Names (their digit or letter, lower case) and scores in order; None if the line has any other part."""
     text = line.translate(_TO_ASCII)
-    if "<" in text or len(text) > _LONGEST:
+    if "<" in text or len(text) > max(_LONGEST, _LONGEST_NAMED * count):
         return None
     for pattern, mark in _names(count):
         text = pattern.sub(mark, text)
@@ -109,7 +109,7 @@ def _parts(line: str, count: int) -> list[str | float] | None:
             return None
         position = match.end()
         if match["name"]:
-            parts.append(match["name"][1].lower())
+            parts.append(match["name"][1:-1].lower())
         elif match["number"]:
             parts.append(float(match["number"]))
     return parts
@@ -117,6 +117,9 @@ def _parts(line: str, count: int) -> list[str | float] | None:
 
 _LONGEST = 400
 """Length limit of a score line, in characters. A longer line is prose."""
+
+_LONGEST_NAMED = 40
+"""The same for each score: `Assistant 16's score: 7 out of 10, `."""
 
 
 @cache
@@ -127,23 +130,22 @@ def _names(count: int) -> tuple[tuple[re.Pattern[str], str], ...]:
     """
     nouns = "assistant|answer|response|model|candidate" + ("|score|rating" if count > 1 else "")
     many = max(count, 2)
-    index = rf"([1-{min(many, 9)}{_letters(many)}])(?![\w%]|\.\d)"
+    numbers = "|".join(reversed(_numbers(many)))  # 12 before 1
+    index = rf"({numbers}|[{_letters(many)}])(?![\w%]|\.\d)"
     of = r"(?:score|rating|answer|response)"
     listed = (
         rf"\b(?:{nouns})s?\s*{index}\s*(?:and|&|,|/)\s*{index}(?=(?:\s*'s)?\s*(?:{of}s?\s*)?[:=])"
     )
-    single = (
-        rf"\b(?:{nouns})\s*(?:\#|no\.?|number)?\s*{index}(?:\s*'s)?(?:\s+{of}\b(?!\s*\w\s*[:=]))?"
-    )
+    single = rf"\b(?:{nouns})\s*(?:\#|no\.?|number)?\s*{index}(?:\s*'s)?(?:\s+{of}\b(?!\s*\w\w?\s*[:=]))?"
     return (
         (re.compile(listed, re.IGNORECASE), r" <\1> <\2> "),
         (re.compile(single, re.IGNORECASE), r" <\1> "),
     )
 
 
-def _digits(count: int) -> str:
-    return "".join(str(k) for k in range(1, count + 1))
+def _numbers(count: int) -> tuple[str, ...]:
+    return tuple(str(k) for k in range(1, count + 1))
 
 
 def _letters(count: int) -> str:
-    return "".join(chr(ord("a") + k) for k in range(count))
+    return "".join(chr(ord("a") + k) for k in range(min(count, 26)))

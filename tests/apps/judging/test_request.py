@@ -29,7 +29,7 @@ from judgestream.core.templates.base import Template
 from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import PassResult, Reading, Release, Reply, Request
 from judgestream.settings import Judging
-from judgestream.v1.judging_pb2 import Candidate, DeadLetter, JudgeRequest, Verdict
+from judgestream.v1.judging_pb2 import Candidate, DeadLetter, JudgeOptions, JudgeRequest, Verdict
 
 RELEASE = Release(
     name="judgelm-0", checkpoint_digest="00", template_id="judgelm-v1", max_input_tokens=2048
@@ -191,6 +191,35 @@ def test_a_mode_may_plan_later_passes_by_earlier_replies(
     assert verdict.tie
 
 
+def test_a_failed_call_of_many_passes_repeats_none_that_was_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sixteen prompts of 50,000 characters each: eight calls of two."""
+    bench = Bench()
+    answers = [Candidate(text=f"{k} " + "x" * 3_000) for k in range(16)]
+    options = JudgeOptions(orders=JudgeOptions.ORDERS_ROTATIONS)
+    bench.judge.text = " ".join("5" for _ in answers)
+    value = request(mode="multi", candidates=answers, options=options)
+
+    async def flaky(passes: Sequence[Pass]) -> list[Reply]:
+        bench.judge.asked.append(list(passes))
+        if len(bench.judge.asked) == 3:
+            raise JudgeOverloaded("busy")
+        return [Reply(text=bench.judge.text) for _ in passes]
+
+    monkeypatch.setattr(bench.judge, "ask", flaky)
+    bench.handle(value)
+    sizes = [len(passes) for passes in bench.judge.asked]
+    assert sizes == [2, 2, 2, 2, 2, 2, 2, 2, 2]  # eight calls, the third of them twice
+    assert bench.judge.asked[2] == bench.judge.asked[3]
+    (verdict,) = bench.topics.verdicts()
+    assert (verdict.status, verdict.attempts) == (Verdict.STATUS_SCORED, 2)
+    assert len({one.name for one in verdict.passes}) == 16
+    assert [score.rank for score in verdict.scores] == [1] * 16
+    # a pause of no length between two calls: it is what ends work on a record that was taken away
+    assert sum(seconds == 0 for seconds in bench.pauses) == 7
+
+
 def test_a_redelivered_request_is_neither_judged_nor_published_again() -> None:
     bench = Bench()
     bench.handle(request())
@@ -250,7 +279,6 @@ POISON = {
     "empty question": (request(question="  "), "r1"),
     "one candidate": (request(candidates=[Candidate(text="4")]), "r1"),
     "same ids": (request(candidates=[Candidate(id="a"), Candidate(id="a")]), "r1"),
-    "single without reference": (request(mode="single", candidates=[Candidate(text="4")]), "r1"),
     "no request id": (request(request_id=""), "k"),
     "oversize": (request(question="x" * (MAX_REQUEST_BYTES + 1)), "r1"),
 }

@@ -115,7 +115,7 @@ def test_a_failed_call_alone_is_asked_again() -> None:
         ["none/analysis"], texts[:8], texts[8:], texts[8:], judged, judged,
     ]  # fmt: skip
     (verdict,) = bench.topics.verdicts()
-    assert verdict.status == Verdict.STATUS_SCORED and verdict.attempts == 6
+    assert verdict.status == Verdict.STATUS_SCORED and verdict.attempts == 3
 
 
 def test_an_error_of_a_later_stage_ends_as_the_record_s_dead_letter() -> None:

@@ -79,6 +79,10 @@ class Tries:
     failed_alone: int = 0
     breakdowns: int = 0
 
+    def call_answered(self) -> None:
+        """A request of many passes goes on with its next call, which belongs to the same try."""
+        self.attempts -= 1
+
     def effort(self) -> Effort:
         """The cost of the tries, if they end now."""
         return Effort(

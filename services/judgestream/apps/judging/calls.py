@@ -5,12 +5,17 @@ from itertools import groupby
 
 from judgestream.apps.judging.asking import Asking, Pause, Tries
 from judgestream.apps.judging.kept_texts import KeptTexts
+from judgestream.core.limits import KIB
 from judgestream.core.passes import Pass
 from judgestream.core.types import Reply
 
 SCORES_PER_CALL = 16
 TEXTS_PER_CALL = 8
 """Passes of one call. A call has one deadline, and a text takes as long as many scores."""
+
+CHARACTERS_PER_CALL = 128 * KIB
+"""Characters of the prompts of one call with several passes: about 30,000 tokens, which two CPU cores read
+well within the default deadline."""
 
 
 class Calls:
@@ -27,7 +32,11 @@ class Calls:
             PoisonError: as `Asking.ask`.
         """
         replies = {k: kept for k, one in enumerate(stage) if (kept := self._texts.get(one))}
-        for call in calls(stage, [k for k in range(len(stage)) if k not in replies]):
+        wanted = [k for k in range(len(stage)) if k not in replies]
+        for number, call in enumerate(calls(stage, wanted)):
+            if number:
+                tries.call_answered()
+                await pause(0)  # the watchdog sees progress, and work on a revoked record ends
             asked = [stage[k] for k in call]
             for k, reply in zip(call, await self._asking.ask(asked, tries, pause), strict=True):
                 self._texts.keep(stage[k], reply)
@@ -36,9 +45,20 @@ class Calls:
 
 
 def calls(stage: Sequence[Pass], wanted: Sequence[int]) -> Iterator[Sequence[int]]:
-    """The wanted passes' indices in groups that one call can have: of one grammar, and not too many."""
+    """The wanted passes' indices in groups that one call can have: of one grammar, few, and short together.
+
+    Passes of one call share their common prefixes inside the engine. A pass that is longer than the limit has
+    a call of its own.
+    """
     for _, group in groupby(wanted, lambda k: stage[k].grammar):
-        alike = list(group)
-        most = TEXTS_PER_CALL if stage[alike[0]].is_text else SCORES_PER_CALL
-        for start in range(0, len(alike), most):
-            yield alike[start : start + most]
+        call: list[int] = []
+        characters = 0
+        for k in group:
+            size = len(stage[k].prompt)
+            most = TEXTS_PER_CALL if stage[k].is_text else SCORES_PER_CALL
+            if call and (len(call) == most or characters + size > CHARACTERS_PER_CALL):
+                yield call
+                call, characters = [], 0
+            call.append(k)
+            characters += size
+        yield call

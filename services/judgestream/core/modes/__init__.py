@@ -33,12 +33,15 @@ from judgestream.core.modes.valued import for_template, valued
 from judgestream.core.passes import Pass
 from judgestream.core.reconcile import settle_pair, settle_single
 from judgestream.core.settling import reward
+from judgestream.core.settling.multi import settle_multi
 from judgestream.core.templates.base import Template
+from judgestream.core.templates.multi import MOST
 from judgestream.core.types import PassResult, Request
 
 __all__ = [
     "DIRECTIONS",
     "MODES",
+    "MULTI",
     "PAIRWISE",
     "RERANK",
     "SINGLE",
@@ -76,17 +79,28 @@ PAIRWISE = valued(
 SINGLE = valued(
     Mode(
         name="single",
-        summary="one answer, scored 1 to 10 against a reference answer",
+        summary="one answer, scored 1 to 10; a reference answer, if there is one, counts as a 10",
         candidates=exactly(1),
         forms_required=("single",),
         orders=DIRECTIONS,
         settle=settle_single,
-        needs_reference=True,
+        without_reference="plain",
     ),
     reward.settle_single,
 )
+MULTI = valued(
+    Mode(
+        name="multi",
+        summary="2 to 16 answers in one prompt, each scored: a ranking with ties",
+        candidates=Count(least=2, most=MOST),
+        forms_required=("multi",),
+        orders=DIRECTIONS,
+        settle=settle_multi,
+    ),
+    reward.settle_ranking,
+)
 
-MODES: Mapping[str, Mode] = MappingProxyType({m.name: m for m in (PAIRWISE, SINGLE, RERANK)})
+MODES: Mapping[str, Mode] = MappingProxyType({m.name: m for m in (PAIRWISE, SINGLE, MULTI, RERANK)})
 
 
 def check(request: Request) -> Mode:

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.templates import chat, judgelm, relevance, reward
+from judgestream.core.templates import chat, judgelm, multi, plain, relevance, reward
 from judgestream.core.templates.base import (
     Form,
     Grammar,
     Layout,
     Render,
     Template,
-    framed,
     marker_escaper,
 )
 
@@ -19,15 +18,7 @@ _escape = marker_escaper(judgelm.MARKERS)
 
 
 def _judgelm_pair(question: str, answers: Sequence[str], reference: str | None) -> Layout:
-    before = judgelm.SYSTEM + judgelm.QUESTION.replace("{question}", _escape(question))
-    if reference is not None:
-        before += judgelm.REFERENCE.replace("{reference}", _escape(reference))
-    return framed(
-        before,
-        lambda k: judgelm.ANSWER.replace("{k}", str(k)),
-        [_escape(answer) for answer in answers],
-        judgelm.INSTRUCTION + judgelm.RESPONSE,
-    )
+    return judgelm.material(question, answers, reference, judgelm.INSTRUCTION, _escape)
 
 
 def _judgelm_single(question: str, answers: Sequence[str], reference: str | None) -> Layout:
@@ -41,10 +32,16 @@ def _judgelm_single(question: str, answers: Sequence[str], reference: str | None
 def _judgelm(template_id: str, labels: tuple[str, ...]) -> Template:
     pair = Form(layout=_judgelm_pair, grammar=Grammar(labels=labels, count=2))
     single = Form(layout=_judgelm_single, grammar=Grammar(labels=labels, count=1, lead=" "))
+    forms = {
+        "pair": pair,
+        "single": single,
+        "plain": plain.judgelm_form(labels, _escape),
+        "multi": multi.judgelm_form(labels, _escape),
+    }
     return Template(
         id=template_id,
         markers=judgelm.MARKERS,
-        forms=MappingProxyType({"pair": pair, "single": single, **relevance.judgelm_forms(labels)}),
+        forms=MappingProxyType({**forms, **relevance.judgelm_forms(labels)}),
     )
 
 
@@ -55,15 +52,7 @@ _escape_chat = marker_escaper(chat.MARKERS)
 
 
 def _chat(question: str, answers: Sequence[str], reference: str | None, task: str) -> Layout:
-    asked = chat.QUESTION.replace("{question}", _escape_chat(question))
-    if reference is not None:
-        asked += chat.REFERENCE.replace("{reference}", _escape_chat(reference))
-    return framed(
-        chat.SYSTEM + chat.USER + asked,
-        lambda k: chat.ANSWER.replace("{k}", str(k)),
-        [_escape_chat(answer) for answer in answers],
-        chat.CLOSE + task,
-    )
+    return chat.material(question, answers, reference, task, _escape_chat)
 
 
 def _chat_pair(task: str) -> Render:
@@ -81,6 +70,10 @@ def _chat_single(task: str) -> Render:
     return layout
 
 
+_ONE_SCORE = Grammar(labels=chat.SCORE_LABELS, count=1)
+_YES_OR_NO = Grammar(
+    labels=tuple(chat.APPROVAL_LABELS), count=1, scores=tuple(chat.APPROVAL_LABELS.values())
+)
 CHAT = Template(
     id="chat-v1",
     markers=chat.MARKERS,
@@ -89,9 +82,9 @@ CHAT = Template(
             "pair": Form(
                 layout=_chat_pair(chat.PAIR), grammar=Grammar(labels=chat.SCORE_LABELS, count=2)
             ),
-            "single": Form(
-                layout=_chat_single(chat.SINGLE), grammar=Grammar(labels=chat.SCORE_LABELS, count=1)
-            ),
+            "single": Form(layout=_chat_single(chat.SINGLE), grammar=_ONE_SCORE),
+            "plain": plain.chat_form(chat.PLAIN, _ONE_SCORE, _escape_chat),
+            "multi": multi.chat_form(_escape_chat),
             **relevance.CHAT_FORMS,
         }
     ),
@@ -109,14 +102,8 @@ CHAT_CHOICE = Template(
                     outcomes=tuple(chat.CHOICE_LABELS.values()),
                 ),
             ),
-            "single": Form(
-                layout=_chat_single(chat.APPROVAL),
-                grammar=Grammar(
-                    labels=tuple(chat.APPROVAL_LABELS),
-                    count=1,
-                    scores=tuple(chat.APPROVAL_LABELS.values()),
-                ),
-            ),
+            "single": Form(layout=_chat_single(chat.APPROVAL), grammar=_YES_OR_NO),
+            "plain": plain.chat_form(chat.PLAIN_APPROVAL, _YES_OR_NO, _escape_chat),
             **relevance.CHAT_FORMS,
         }
     ),

@@ -5,6 +5,10 @@ Splitting at the first such line is safe, because no text under judgement preced
 the explanation, so that they can be read without generating it.
 """
 
+from collections.abc import Callable, Sequence
+
+from judgestream.core.templates.base import Layout, framed
+
 SYSTEM = (
     "You grade answers. Judge only how well each answer does what the question asks: is it correct,"
     " does it follow every instruction, does it leave out nothing that matters? Length, confidence and"
@@ -25,6 +29,15 @@ SINGLE = (
     "Give the answer a whole number from 1 (useless) to 10 (as good as the correct answer above). Write the"
     " number and nothing else on the first line. Below it, explain in a few sentences."
 )
+PLAIN = (
+    "Give the answer a whole number from 1 (useless) to 10 (cannot be better). Write the number and"
+    " nothing else on the first line. Below it, explain in a few sentences."
+)
+MULTI = (
+    "Give each of the {count} answers a whole number from 1 (useless) to 10 (cannot be better). Equally"
+    " good answers get the same number. Write the {count} numbers in the order of the answers, with one"
+    " space between two numbers, and nothing else on that line. Below it, explain in a few sentences."
+)
 CHOICE = (
     "Which answer is better? Write one letter and nothing else on the first line: A if the first answer is"
     " better, B if the second is better, C if they are equally good. Below it, explain in a few sentences."
@@ -32,6 +45,10 @@ CHOICE = (
 APPROVAL = (
     "Is the answer as good as the correct answer above? Write yes or no and nothing else on the first line."
     " Below it, explain in a few sentences."
+)
+PLAIN_APPROVAL = (
+    "Does the answer do what the question asks, correctly and completely? Write yes or no and nothing else"
+    " on the first line. Below it, explain in a few sentences."
 )
 MARKERS = (
     "===== question",
@@ -46,3 +63,22 @@ SCORE_LABELS = tuple(str(n) for n in range(1, 11))
 CHOICE_LABELS = {"A": 1, "B": -1, "C": 0}
 APPROVAL_LABELS = {"yes": 10.0, "no": 1.0}
 """On the scale of the scores, so that single verdicts of all templates are comparable."""
+
+
+def material(
+    question: str,
+    answers: Sequence[str],
+    reference: str | None,
+    task: str,
+    escape: Callable[[str], str],
+) -> Layout:
+    """The whole prompt: system message, question, reference and answers in their frames, then the task."""
+    asked = QUESTION.replace("{question}", escape(question))
+    if reference is not None:
+        asked += REFERENCE.replace("{reference}", escape(reference))
+    return framed(
+        SYSTEM + USER + asked,
+        lambda k: ANSWER.replace("{k}", str(k)),
+        [escape(answer) for answer in answers],
+        CLOSE + task,
+    )
