@@ -23,6 +23,7 @@ from judgestream.backends.vllm_responses import (
 from judgestream.core.errors import JudgeDeadlineExceeded, JudgestreamError, PromptTooLong
 from judgestream.core.parsing import up_to_marker
 from judgestream.core.prompt import Prompt
+from judgestream.core.reasonings import averaged
 from judgestream.core.templates.base import Reasoning
 from judgestream.core.types import Reply
 
@@ -154,17 +155,10 @@ class VllmJudge:
             for number in range(reasoning.samples)
         ]
         replies = await asyncio.gather(*sent)
-        columns = zip(*(reply.score_probs for reply in replies), strict=True)
-        return Reply(
-            text=replies[0].text,
-            score_probs=tuple(sum(column) / len(replies) for column in columns),
-            finish_reason=(
-                "length" if any(reply.finish_reason == "length" for reply in replies) else "stop"
-            ),
-            input_tokens=min(reply.input_tokens for reply in replies),
-            output_tokens=sum(reply.output_tokens for reply in replies),
+        return replace(
+            averaged(replies),
+            input_tokens=replies[0].input_tokens,
             latency_s=monotonic() - started,
-            reasonings=len(replies),
         )
 
     async def _one_reasoning(

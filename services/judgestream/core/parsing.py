@@ -7,9 +7,9 @@ from itertools import product
 from math import fsum, nan
 from operator import mul
 
+from judgestream.core import score_line
 from judgestream.core.ranking import p_best_of_distributions, p_best_of_scores
 from judgestream.core.rewards import read_value
-from judgestream.core.score_line import scores_of
 from judgestream.core.templates.base import JOINT_UP_TO, Grammar
 from judgestream.core.types import Reading, Reply, Unread, Unreadable
 
@@ -42,7 +42,7 @@ def parse_strict(text: str) -> tuple[float, float]:
 def parse_tolerant(text: str, count: int) -> tuple[float, ...] | None:
     """`count` scores of 0 to 10 on the first line that is not blank, or None: see `core.score_line`."""
     line = next((line for line in text.splitlines() if line.strip()), "")
-    return scores_of(line, count)
+    return score_line.scores_of(line, count)
 
 
 def parse_labels(text: str, grammar: Grammar) -> tuple[int, ...] | None:
@@ -66,15 +66,21 @@ def parse_labels(text: str, grammar: Grammar) -> tuple[int, ...] | None:
     return labels if len(labels) == len(words) == grammar.count else None
 
 
+def scores_of(text: str, grammar: Grammar) -> str:
+    """A reply from its scores on: behind the last marker where the grammar has one; "" without a marker."""
+    if not grammar.marker:
+        return text
+    places = list(marker_pattern(grammar.marker).finditer(text))
+    return text[places[-1].end() :] if places else ""
+
+
 def score_line_of(text: str, grammar: Grammar) -> str | None:
-    """The score line of a reply: the first line that is not blank, behind the last marker where the grammar
-    has one, up to its closing text. None for a reply without a marker."""
-    if grammar.marker:
-        places = list(marker_pattern(grammar.marker).finditer(text))
-        if not places:
-            return None
-        text = text[places[-1].end() :]
-    line = next((line for line in text.splitlines() if line.strip()), "")
+    """The score line of a reply: the first line of its scores that is not blank, up to the closing text. None
+    for a reply without a marker."""
+    scores = scores_of(text, grammar)
+    if grammar.marker and not scores:
+        return None
+    line = next((line for line in scores.splitlines() if line.strip()), "")
     return line.partition(grammar.closing)[0] if grammar.closing else line
 
 
@@ -167,6 +173,8 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
         )
     if reply.finish_reason == "length" and not any(probs):
         return Unreadable(reason=Unread.TRUNCATED, detail=reply.text[:80])
+    if grammar.marker and not any(probs) and not score_line_of(reply.text, grammar):
+        return Unreadable(reason=Unread.UNPARSABLE, detail=f"no {grammar.marker!r} before scores")
     # Exactly rounded sums do not depend on the order of summation: a transposed distribution gives exactly
     # the mirrored reading, so a draw between win and lose stays a draw.
     inside = fsum(probs) / (grammar.count if apart else 1) if min(probs) >= 0 else nan

@@ -3,13 +3,14 @@
 When a judge fails on a request, they tell whether the request or the judge is the cause.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from judgestream.core.errors import UnsupportedMode
 from judgestream.core.modes import MODES, PAIRWISE, check_template, for_template, plan
 from judgestream.core.passes import Pass
 from judgestream.core.prompt import Prompt
-from judgestream.core.templates.base import Template
+from judgestream.core.templates.base import Reasoning, Template
 from judgestream.core.types import Candidate, Options, Orders, Request
 
 KNOWN_GOOD = Request(
@@ -22,10 +23,16 @@ KNOWN_GOOD = Request(
 )
 """Sent to the judge directly: it is not published, and not counted."""
 
+SHORT_REASONING = 16
+"""Tokens of a reasoning that nobody reads."""
+
 
 def known_good(template: Template) -> tuple[Pass, ...]:
-    """The passes of `KNOWN_GOOD`: one, or with a reward model one per answer."""
-    return plan(KNOWN_GOOD, PAIRWISE, template)
+    """The passes of `KNOWN_GOOD`, with short reasonings: one, or with a reward model one per answer."""
+    return tuple(
+        replace(one, reasoning=_short(one.reasoning))
+        for one in plan(KNOWN_GOOD, PAIRWISE, template)
+    )
 
 
 def warm_up_prompts(template: Template) -> tuple[Prompt, ...]:
@@ -46,7 +53,13 @@ def warm_up_prompts(template: Template) -> tuple[Prompt, ...]:
                 Prompt(
                     text=form.render("Ready?", answers, "Yes."),
                     grammar=form.grammar_for(len(answers)),
-                    max_tokens=1,
+                    max_tokens=1 if form.reasoning is None else 0,
+                    reasoning=_short(form.reasoning),
                 )
             )
     return tuple(prompts)
+
+
+def _short(reasoning: Reasoning | None) -> Reasoning | None:
+    """One short reasoning: whether a judge works does not need a long one."""
+    return reasoning and Reasoning(max_tokens=min(SHORT_REASONING, reasoning.max_tokens))

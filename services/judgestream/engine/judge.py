@@ -15,8 +15,8 @@ from judgestream.engine.packing import PackedBatch, pack
 from judgestream.engine.readout import Prefill, prefill
 from judgestream.engine.reasoning import (
     Written,
-    averaged,
     nothing_to_read,
+    reply_of,
     write_reasonings,
 )
 from judgestream.engine.row_threads import RowThreadPool
@@ -173,7 +173,7 @@ class Judge:
         counted = self.work.prompts
         replies = dict(self._score(decoding, jobs, lambda index: True))
         self.work.prompts = counted + 1
-        return averaged(written, [replies[number] for number in range(len(jobs))])
+        return reply_of(written, [replies[number] for number in range(len(jobs))])
 
     def _admit(self, index: int, prompt: Prompt) -> Job | PromptTooLong | RejectedByJudge:
         ids = self.checkpoint.tokens.prompt(prompt.text)

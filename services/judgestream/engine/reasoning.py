@@ -9,10 +9,11 @@ tenth of what writing them does, and no result depends on how the text was gener
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from judgestream.core.parsing import up_to_marker
 from judgestream.core.prompt import Prompt
+from judgestream.core.reasonings import averaged
 from judgestream.core.templates.base import Grammar, Reasoning
 from judgestream.core.types import Reply
 from judgestream.engine.decoding import Decoding, Job
@@ -100,22 +101,20 @@ def write_reasonings(
     return written
 
 
-def averaged(written: Written, replies: Sequence[Reply]) -> Reply:
-    """One reply of a prompt's reasonings: the mean distribution, and the text of the first.
+def reply_of(written: Written, replies: Sequence[Reply]) -> Reply:
+    """One reply of a prompt's reasonings, from those behind each of them.
 
     Its `finish_reason` is "length" where the token limit ended a reasoning and the marker was written for it.
     """
-    count = len(replies)
-    columns = zip(*(reply.score_probs for reply in replies), strict=True)
     first = written.prompts[0].text[len(written.job.prompt.text) :]
-    return Reply(
-        text=first + replies[0].text,
-        score_probs=tuple(sum(column) / count for column in columns),
-        finish_reason="length" if written.cut else "stop",
+    mean = averaged(replies)
+    return replace(
+        mean,
+        text=first + mean.text,
+        finish_reason="length" if written.cut else mean.finish_reason,
         input_tokens=len(written.job.ids),
-        output_tokens=written.tokens + sum(reply.output_tokens for reply in replies),
-        latency_s=written.seconds + max(reply.latency_s for reply in replies),
-        reasonings=count,
+        output_tokens=written.tokens + mean.output_tokens,
+        latency_s=written.seconds + mean.latency_s,
     )
 
 

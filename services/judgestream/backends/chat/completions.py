@@ -9,6 +9,7 @@ the known good prompt fails, too (see `proof`). Tokens are counted as they are b
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import monotonic
 
 import httpx
@@ -21,6 +22,7 @@ from judgestream.backends.chat.pauses import Pauses
 from judgestream.backends.chat.proof import Proof
 from judgestream.backends.chat.replies import NotChat
 from judgestream.backends.chat.requests import Refused, Requests
+from judgestream.contracts.triton_interface import gravest
 from judgestream.core.errors import (
     JudgeDeadlineExceeded,
     JudgeError,
@@ -29,6 +31,7 @@ from judgestream.core.errors import (
     RetryableError,
 )
 from judgestream.core.prompt import Prompt
+from judgestream.core.reasonings import averaged_readable
 from judgestream.core.types import Reply
 
 log = logging.getLogger(__name__)
@@ -67,7 +70,25 @@ class ChatJudge:
         A `PoisonError` is permanent for that prompt; a `ReleaseError` concerns all prompts until an operator
         acts; a `RetryableError` may pass. A prompt that is not `wanted` when its turn comes is not sent.
         """
-        return list(await asyncio.gather(*(self._one(prompt, wanted) for prompt in prompts)))
+        return list(await asyncio.gather(*(self._sampled(prompt, wanted) for prompt in prompts)))
+
+    async def _sampled(
+        self, prompt: Prompt, wanted: Callable[[], bool]
+    ) -> Reply | JudgestreamError:
+        """The prompt's reply; of several reasonings, each of which is a request, their mean."""
+        reasoning = prompt.reasoning
+        if reasoning is None:
+            return await self._one(prompt, wanted)
+        samples = [
+            replace(prompt, reasoning=replace(reasoning, samples=1, seed=reasoning.seed + k))
+            for k in range(reasoning.samples)
+        ]
+        found = await asyncio.gather(*(self._one(sample, wanted) for sample in samples))
+        errors = [one for one in found if not isinstance(one, Reply)]
+        if errors:
+            return gravest(errors)
+        replies = [one for one in found if isinstance(one, Reply)]
+        return averaged_readable(replies, prompt.grammar)
 
     async def _one(self, prompt: Prompt, wanted: Callable[[], bool]) -> Reply | JudgestreamError:
         try:

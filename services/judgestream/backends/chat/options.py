@@ -34,6 +34,8 @@ FIXES = (
     Fix(option="max_tokens", instead="max_completion_tokens"),
     # thinking models have a fixed temperature
     Fix(option="temperature"),
+    # without it the same reasonings cannot be drawn again
+    Fix(option="seed"),
 )
 
 HINTS = {
@@ -45,15 +47,21 @@ def question(
     prompt: Prompt, *, model: str, top_logprobs: int, thinking_tokens: int, fixes: Set[Fix]
 ) -> dict[str, Any]:
     """The body of a request."""
+    reasoning = prompt.reasoning
+    written = prompt.max_tokens if reasoning is None else reasoning.max_tokens
     body: dict[str, Any] = {
         "model": model,
         "messages": messages(prompt.text),
-        "temperature": 0,
-        "max_tokens": LINE_TOKENS + thinking_tokens + prompt.max_tokens,
+        "temperature": 0 if reasoning is None else reasoning.temperature,
+        "max_tokens": LINE_TOKENS + thinking_tokens + written,
     }
+    if reasoning is not None and reasoning.temperature > 0:
+        body["seed"] = reasoning.seed
     if top_logprobs:
         body |= {"logprobs": True, "top_logprobs": top_logprobs}
     for fix in fixes:
+        if fix.option not in body:
+            continue
         value = body.pop(fix.option)
         if fix.instead:
             body[fix.instead] = value

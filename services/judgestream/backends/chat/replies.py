@@ -8,12 +8,13 @@ distribution of zeros, that is, an unreadable reading, which is counted as such.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import exp, inf, isfinite
 from typing import Any
 
 from judgestream.backends.label_logprobs import TOLERANT, Step, certain, joint, written
 from judgestream.core import limits
-from judgestream.core.parsing import parse_labels
+from judgestream.core.parsing import parse_labels, scores_of
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates.base import Grammar
 from judgestream.core.types import Reply
@@ -26,7 +27,10 @@ MAX_TOKENS = 2**32 - 1
 _TAGS = "think|thinking|thought|thoughts|reasoning|reflection|analysis"
 _THOUGHT = re.compile(rf"<({_TAGS})>.*?</\1>|\[THINK\].*?\[/THINK\]", re.S | re.I)
 _OPENED_BY_THE_TEMPLATE = re.compile(rf"\A.*(?:</(?:{_TAGS})>|\[/THINK\])", re.S | re.I)
-_NOT_CLOSED = re.compile(rf"\A\s*(?:<(?:{_TAGS})>|\[THINK\]).*\Z", re.S | re.I)
+_NOT_CLOSED = re.compile(
+    rf"\A\s*(?:<(?:{_TAGS})>|\[THINK\]).*\Z|^[ \t]*(?:<think(?:ing)?>|\[THINK\]).*\Z",
+    re.S | re.I | re.M,
+)
 _CHANNELS = re.compile(r"\A.*<\|channel\|>final<\|message\|>|<\|(?:end|return)\|>\s*\Z", re.S)
 _FENCE = re.compile(r"^\s*(?:```|~~~)\w*\s*$", re.M)
 
@@ -68,16 +72,17 @@ def reply_of(body: Mapping[str, Any], prompt: Prompt, *, asked: int, latency_s: 
         raise NotChat(f"JSON without choices and a message: {_glimpse(json.dumps(body).encode())}")
     content = content_of(message)
     text = visible_text(content)
-    if not prompt.max_tokens:
+    if not prompt.max_tokens and prompt.reasoning is None:
         text = _first_line(text)
     grammar = prompt.grammar
     labels = parse_labels(text, grammar)
-    probs = _probabilities(choice.get("logprobs"), content, text, grammar, labels, asked)
+    scores = scores_of(text, grammar)
+    probs = _probabilities(choice.get("logprobs"), content, scores, grammar, labels, asked)
     cut = choice.get("finish_reason") == "length" and (prompt.max_tokens > 0 or labels is None)
     reported = body.get("usage")
     usage = reported if isinstance(reported, Mapping) else {}
     return Reply(
-        text=limits.cut(text, limits.REPLY),
+        text=limits.cut(text, limits.REPLY) if prompt.reasoning is None else text,
         score_probs=probs,
         finish_reason="length" if cut else "stop",
         input_tokens=count(usage.get("prompt_tokens")),
@@ -181,8 +186,12 @@ def _probabilities(
     labels: tuple[int, ...] | None,
     asked: int,
 ) -> tuple[float, ...]:
-    """From the log-probabilities if they belong to the line that was read; else all mass on that line."""
+    """From the log-probabilities if they belong to the line that was read; else all mass on that line.
+
+    text  the reply from its score line on; "" where it has no marker
+    """
     steps = _at_the_line(steps_of(logprobs, asked), content, text)
+    grammar = replace(grammar, marker="")
     if labels is None:
         return joint(steps, grammar) if steps else certain(text, grammar)
     spelled = written(steps, grammar, TOLERANT)

@@ -13,6 +13,7 @@ from judgestream.core.templates.base import (
     Template,
     marker_escaper,
 )
+from judgestream.core.templates.reason import CHAT_REASON
 
 _escape = marker_escaper(judgelm.MARKERS)
 
@@ -116,7 +117,7 @@ REWARD = Template(
 )
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
-    {t.id: t for t in (JUDGELM, JUDGELM_HALVES, CHAT, CHAT_CHOICE, REWARD)}
+    {t.id: t for t in (JUDGELM, JUDGELM_HALVES, CHAT, CHAT_CHOICE, CHAT_REASON, REWARD)}
 )
 
 
