@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,7 +143,7 @@ def test_scores_are_read_behind_reasoning_and_marker() -> None:
 JUDGMENTS = SHARED / "data" / "mt_bench" / "model_judgment"
 
 
-def recorded(name: str) -> list[dict[str, str]]:
+def recorded(name: str) -> list[dict[str, Any]]:
     file = Path(JUDGMENTS) / name
     if not file.exists():
         pytest.skip("needs MT-Bench's recorded judgements in ../shared/data/mt_bench")
