@@ -9,8 +9,8 @@ from math import exp, fsum
 from judgestream.core.preference import Preference
 from judgestream.core.ranking import Ranking
 from judgestream.core.reconcile import Settlement, mean_scores, preference, readable
-from judgestream.core.rewards import outcomes
-from judgestream.core.types import PassResult, Reading, Request, Status
+from judgestream.core.rewards import outcomes, score_of
+from judgestream.core.types import CandidateScore, PassResult, Reading, Request, Status
 
 METHOD = "reward"
 
@@ -23,14 +23,15 @@ def settle_pair(request: Request, passes: Sequence[PassResult]) -> Settlement:
     readings, unscored = readable(request, passes)
     if unscored is not None:
         return unscored
-    first, second = _values(request, passes)
+    values = _values(request, passes)
+    first, second = values
     win, tie, lose = outcomes(first - second, _margin(readings))
     side = preference(win, tie, lose)
     return Settlement(
         status=Status.SCORED,
         winner=side.winner([candidate.id for candidate in request.candidates]),
         tie=side is Preference.TIE,
-        scores=mean_scores(request, (_by_candidate(request, passes),)),
+        scores=_scores(request, values),
         p_win=win,
         p_tie=tie,
         p_lose=lose,
@@ -44,7 +45,7 @@ def settle_single(request: Request, passes: Sequence[PassResult]) -> Settlement:
     _, unscored = readable(request, passes)
     if unscored is not None:
         return unscored
-    scores = mean_scores(request, (_by_candidate(request, passes),))
+    scores = _scores(request, _values(request, passes))
     return Settlement(status=Status.SCORED, scores=scores, method=METHOD)
 
 
@@ -64,24 +65,19 @@ def settle_ranking(request: Request, passes: Sequence[PassResult]) -> Settlement
         status=Status.SCORED,
         winner=ranking.winner([candidate.id for candidate in request.candidates]),
         tie=ranking.tie,
-        scores=ranking.on(mean_scores(request, (_by_candidate(request, passes),))),
+        scores=ranking.on(_scores(request, values)),
         confidence=ranking.confidence,
         method=METHOD,
     )
 
 
-def _of(candidate: int, passes: Sequence[PassResult]) -> list[Reading]:
-    """The readings of the passes that show this candidate."""
-    return [
-        result.reading
-        for result in passes
-        if isinstance(result.reading, Reading) and result.transform.order == (candidate,)
-    ]
-
-
 def _values(request: Request, passes: Sequence[PassResult]) -> list[float]:
     """The mean value of each candidate, in units of log-odds."""
-    every = [[r.values[0] for r in _of(k, passes)] for k in range(len(request.candidates))]
+    every: list[list[float]] = [[] for _ in request.candidates]
+    for result in passes:
+        if isinstance(result.reading, Reading):
+            (shown,) = result.transform.order
+            every[shown].append(result.reading.values[0])
     return [fsum(values) / len(values) for values in every]
 
 
@@ -90,10 +86,6 @@ def _margin(readings: Sequence[Reading]) -> float:
     return max(reading.values[1] for reading in readings)
 
 
-def _by_candidate(request: Request, passes: Sequence[PassResult]) -> Reading:
-    """All candidates' mean scores as one reading."""
-    means = []
-    for k in range(len(request.candidates)):
-        scores = [reading.means[0] for reading in _of(k, passes)]
-        means.append(fsum(scores) / len(scores))
-    return Reading(means=tuple(means), greedy=())
+def _scores(request: Request, values: Sequence[float]) -> tuple[CandidateScore, ...]:
+    """The score of each candidate's mean value, so that the scores have the order of the values."""
+    return mean_scores(request, (Reading(means=tuple(map(score_of, values)), greedy=()),))
