@@ -14,7 +14,7 @@ A request is judged once per release. To judge the same content again, give it a
 Every error is a `JudgestreamError`; see `judgestream.core.errors` for the tree.
 """
 
-from judgestream.client.building import label, pair, single
+from judgestream.client.building import label, pair, rerank, single
 from judgestream.client.judging import VerdictTimeout, judge, judge_all, read_verdicts
 from judgestream.client.producer import Producer
 from judgestream.contracts.events import JSON, PROTOBUF
@@ -41,5 +41,6 @@ __all__ = [
     "label",
     "pair",
     "read_verdicts",
+    "rerank",
     "single",
 ]

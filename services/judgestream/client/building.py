@@ -58,6 +58,30 @@ def single(
     )
 
 
+def rerank(
+    query: str,
+    documents: Sequence[str | Candidate],
+    *,
+    request_id: str = "",
+    options: Options | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Request:
+    """A request to rank 2 to 100 documents by whether they help with a query. Otherwise like `pair`.
+
+    `Options(explain=True)` analyses the query and each document first. `Options(hybrid_weight=100)` adds the
+    first-stage scores, which every document then needs: `Candidate(id=..., text=..., first_stage_score=...)`.
+    """
+    return _request(
+        "rerank",
+        query,
+        documents,
+        reference=None,
+        request_id=request_id,
+        options=options,
+        metadata=metadata,
+    )
+
+
 def _request(
     mode: str,
     question: str,

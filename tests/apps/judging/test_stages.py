@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from judgestream.apps.judging import calls, kept_texts
 from judgestream.apps.judging.kept_texts import KeptTexts
 from judgestream.apps.worker import metrics
+from judgestream.apps.worker.offset_tracker import Abandoned, OffsetTracker
 from judgestream.core.errors import JudgeOverloaded, JudgestreamError, PromptTooLong
 from judgestream.core.passes import Pass
 from judgestream.core.templates.base import TEXT
@@ -116,6 +118,39 @@ def test_a_failed_call_alone_is_asked_again() -> None:
     ]  # fmt: skip
     (verdict,) = bench.topics.verdicts()
     assert verdict.status == Verdict.STATUS_SCORED and verdict.attempts == 3
+
+
+def test_a_request_of_many_calls_shows_progress_and_ends_where_it_is_revoked() -> None:
+    bench = Ranking()
+    bench.handle(ranking(documents=100))
+    assert bench.pauses == [calls.PAUSE_S] * (len(bench.analyst.asked) - 1)
+    half_way = Ranking()
+
+    async def handle(event: Any, tracker: OffsetTracker) -> None:
+        async def pause(seconds: float) -> None:
+            if len(half_way.analyst.asked) == 3:
+                tracker.on_revoke()
+            await tracker.pause(seconds)
+
+        await half_way.requests.handle(half_way.record(ranking(documents=100)), pause)
+
+    async def revoked_after_three_calls() -> None:
+        tracker = OffsetTracker(
+            inflight=1,
+            outstanding=1,
+            handle=handle,
+            crash=handle_crash,
+            forget=lambda message: None,
+        )
+        await handle(None, tracker)
+
+    with pytest.raises(Abandoned):
+        asyncio.run(revoked_after_three_calls())
+    assert len(half_way.analyst.asked) == 3 and not half_way.topics.records
+
+
+async def handle_crash(error: BaseException) -> None:
+    raise error
 
 
 def test_an_error_of_a_later_stage_ends_as_the_record_s_dead_letter() -> None:

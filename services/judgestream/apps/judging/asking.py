@@ -69,6 +69,7 @@ class Tries:
     suspect       the model failed while this request was in flight
     failed_alone  failures of the model on this request while no other suspect was in flight
     breakdowns    `ReleaseHealth.breakdowns` at the last failure
+    answered      the latest call was answered
     """
 
     started: float = field(default_factory=monotonic)
@@ -78,10 +79,12 @@ class Tries:
     suspect: bool = False
     failed_alone: int = 0
     breakdowns: int = 0
+    answered: bool = False
 
-    def call_answered(self) -> None:
+    def next_call(self) -> None:
         """A request of many passes goes on with its next call, which belongs to the same try."""
         self.attempts -= 1
+        self.answered = False
 
     def effort(self) -> Effort:
         """The cost of the tries, if they end now."""

@@ -17,6 +17,10 @@ CHARACTERS_PER_CALL = 128 * KIB
 """Characters of the prompts of one call with several passes: about 30,000 tokens, which two CPU cores read
 well within the default deadline."""
 
+PAUSE_S = 0.001
+"""Pause between two calls of one request: it shows the watchdog that the request makes progress, and ends the
+request where its partition is revoked. With 0 the pause would end before it could see that."""
+
 
 class Calls:
     """Asks the passes of a stage. A failed call is asked again; the calls before it are not."""
@@ -29,16 +33,18 @@ class Calls:
         """One reply per pass, in order.
 
         Raises:
-            PoisonError: as `Asking.ask`.
+            PoisonError: as `Asking.ask`; and what `pause` raises.
         """
         replies = {k: kept for k, one in enumerate(stage) if (kept := self._texts.get(one))}
         wanted = [k for k in range(len(stage)) if k not in replies]
-        for number, call in enumerate(calls(stage, wanted)):
-            if number:
-                tries.call_answered()
-                await pause(0)  # the watchdog sees progress, and work on a revoked record ends
+        for call in calls(stage, wanted):
+            if tries.answered:
+                tries.next_call()
+                await pause(PAUSE_S)
             asked = [stage[k] for k in call]
-            for k, reply in zip(call, await self._asking.ask(asked, tries, pause), strict=True):
+            answers = await self._asking.ask(asked, tries, pause)
+            tries.answered = True
+            for k, reply in zip(call, answers, strict=True):
                 self._texts.keep(stage[k], reply)
                 replies[k] = reply
         return [replies[k] for k in range(len(stage))]

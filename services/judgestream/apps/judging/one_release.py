@@ -115,8 +115,6 @@ class OneRelease:
         results: list[PassResult] = []
         stage = first
         while stage:
-            if results:
-                tries.call_answered()
             replies = await self._calls.replies(stage, tries, pause)
             try:
                 results += (one.result(reply) for one, reply in zip(stage, replies, strict=True))

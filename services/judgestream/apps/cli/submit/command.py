@@ -43,6 +43,7 @@ def submit(
     explain: submit_options.Explain = None,
     orders: submit_options.Orders = None,
     reference_use: submit_options.ReferenceUse = None,
+    hybrid_weight: submit_options.HybridWeight = None,
     limit: submit_options.Limit = None,
     prefix: submit_options.Prefix = "",
     content_type: submit_options.As = ContentType.PROTOBUF,
@@ -73,7 +74,9 @@ def submit(
         limit=limit,
         reference_use=reference_use,
     )
-    requests = Source(selection=selection, explain=explain, orders=orders)
+    requests = Source(
+        selection=selection, explain=explain, orders=orders, hybrid_weight=hybrid_weight
+    )
     kind = CONTENT_TYPES[content_type]
     with Skips(skip_bad) as skips:
         if dry_run:

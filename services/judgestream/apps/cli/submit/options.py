@@ -57,6 +57,14 @@ ReferenceUse = Annotated[
     ReferenceUsed | None,
     typer.Option("--reference-use", help="how a reference answer is used"),
 ]
+HybridWeight = Annotated[
+    float | None,
+    typer.Option(
+        "--hybrid-weight",
+        help="mode rerank: a document's score is this times P(yes), plus its first-stage score",
+        show_default=False,
+    ),
+]
 Limit = Annotated[
     int | None,
     typer.Option("--limit", min=1, help="only the first N requests"),

@@ -20,6 +20,7 @@ class Source:
     selection: Selection
     explain: bool | None
     orders: Orders | None
+    hybrid_weight: float | None = None
 
     def read(self) -> Iterator[Converted | Label | Skipped]:
         for one in self.selection.read():
@@ -39,6 +40,7 @@ class Source:
             given,
             explain=given.explain if self.explain is None else self.explain,
             orders=self.orders or given.orders,
+            hybrid_weight=given.hybrid_weight if self.hybrid_weight is None else self.hybrid_weight,
         )
         return replace(request, options=wanted)
 
