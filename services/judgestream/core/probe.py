@@ -38,6 +38,7 @@ def known_good(template: Template) -> tuple[Pass, ...]:
 def warm_up_prompts(template: Template) -> tuple[Prompt, ...]:
     """One prompt of each form of the modes that the template supports."""
     prompts: list[Prompt] = []
+    seen: set[str] = set()
     for mode in MODES.values():
         try:
             check_template(mode, template)
@@ -46,8 +47,9 @@ def warm_up_prompts(template: Template) -> tuple[Prompt, ...]:
         fitting = for_template(mode, template)
         for name in (*fitting.forms_required, fitting.without_reference):
             form = template.forms.get(name)
-            if form is None:  # without a reference, which not every template can judge
-                continue
+            if form is None or name in seen:
+                continue  # without a reference, which not every template can judge, or warm already
+            seen.add(name)
             answers = ["Yes."] * (1 if form.grammar.reward else mode.candidates.least)
             prompts.append(
                 Prompt(

@@ -11,6 +11,7 @@ from judgestream.core.checks import request_problem
 from judgestream.core.errors import EmptyQuestion, InvalidRequest, UnknownMode
 from judgestream.core.images import has_images
 from judgestream.core.limits import quoted
+from judgestream.core.modes import tournament
 from judgestream.core.modes.base import Count, Mode, exactly
 from judgestream.core.modes.orders import (
     DIRECTIONS,
@@ -34,6 +35,7 @@ from judgestream.core.passes import Pass
 from judgestream.core.reconcile import settle_pair, settle_single
 from judgestream.core.settling import reward
 from judgestream.core.settling.multi import settle_multi
+from judgestream.core.settling.tournament import settle_tournament
 from judgestream.core.templates.base import Template
 from judgestream.core.templates.multi import MOST
 from judgestream.core.types import PassResult, Request
@@ -45,6 +47,7 @@ __all__ = [
     "PAIRWISE",
     "RERANK",
     "SINGLE",
+    "TOURNAMENT",
     "Count",
     "Mode",
     "Order",
@@ -99,8 +102,23 @@ MULTI = valued(
     ),
     reward.settle_ranking,
 )
+TOURNAMENT = valued(
+    Mode(
+        name="tournament",
+        summary="3 to 16 answers in pairs, both orders by default: a ranking with intervals",
+        candidates=Count(least=3, most=16),
+        forms_required=("pair",),
+        orders=DIRECTIONS,
+        settle=settle_tournament,
+        plan=tournament.plan,
+        problem=tournament.problem,
+    ),
+    reward.settle_ranking,
+)
 
-MODES: Mapping[str, Mode] = MappingProxyType({m.name: m for m in (PAIRWISE, SINGLE, MULTI, RERANK)})
+MODES: Mapping[str, Mode] = MappingProxyType(
+    {m.name: m for m in (PAIRWISE, SINGLE, MULTI, TOURNAMENT, RERANK)}
+)
 
 
 def check(request: Request) -> Mode:
