@@ -12,6 +12,7 @@ import pytest
 
 from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
 from judgestream.adapters.triton.judge import TritonJudge
+from judgestream.core.costs import Prices, Terms
 from judgestream.core.errors import JudgestreamError, JudgeUnavailable, PromptTooLong
 from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.modes import PAIRWISE, plan
@@ -41,10 +42,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def release(endpoint: Endpoint, repository: Path) -> Release:
-    judge = RemoteJudge(
-        endpoint=endpoint.url, endpoint_model="local", deadline_s=3, price_in=1, price_out=1
-    )
-    return install_endpoint(judge, repository)
+    judge = RemoteJudge(endpoint=endpoint.url, endpoint_model="local", deadline_s=3)
+    prices = Prices(per_million_in=1, per_million_out=1)
+    return install_endpoint(judge, repository, terms=Terms(prices=prices))
 
 
 @pytest.fixture(scope="module")

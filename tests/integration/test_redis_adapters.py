@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,14 +14,17 @@ from typing import Any
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from judgestream.adapters.preflight import check_redis
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.bias_store import BiasStore, Counted, scripts
 from judgestream.adapters.redis.published import Published
+from judgestream.adapters.redis.spending import ADD, Spending, SpendingView
 from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerEntry, WorkerState
 from judgestream.apps.worker.board_keeper import on_board
 from judgestream.apps.worker.status import WorkerStatus
+from judgestream.core.costs import Spent
 from judgestream.core.errors import ConfigurationError, StoreUnavailable
 from judgestream.core.types import Status
 from judgestream.evaluation.time_windows import EPOCH, window_of
@@ -302,3 +306,45 @@ async def test_one_worker_holds_the_lease(tmp_path: Path) -> None:
         await asyncio.sleep(1.2)
         assert await at.lease("b", 1)
         await made.close()
+
+
+async def test_what_is_spent_is_shared_and_survives_an_outage_and_a_restart(tmp_path: Path) -> None:
+    def connected(server: ValkeyServer) -> tuple[Batch, Spending]:
+        client = connect(Redis(url=server.url, timeout_s=0.3))
+        assert client is not None
+        made = Batch(client, scripts=(ADD,))
+        return made, Spending(made, prefix="t")
+
+    with ValkeyServer(data_dir=tmp_path) as server:
+        (first, one), (second, other) = connected(server), connected(server)
+        await asyncio.gather(*(part.add("j", 0.001) for part in (one, other) for _ in range(50)))
+        assert await one.spent("j") == await other.spent("j") == Spent(today=0.1, total=0.1)
+        view = SpendingView.connect(Redis(url=SecretStr(server.url), prefix="t"))
+        assert view is not None and view.spent("j") == Spent(today=0.1, total=0.1)
+        assert view.spent("never asked") == Spent()
+
+        server.stop()
+        assert await one.add("j", 0.5) == Spent(today=0.6, total=0.6), "its own is not forgotten"
+        third, new = connected(server)
+        with pytest.raises(StoreUnavailable):
+            await new.spent("j")  # a worker that starts now does not know what was spent
+        server.start()
+        for spending in (one, new, other):
+            await eventually(spending, Spent(today=0.6, total=0.6))
+
+        redis.Redis.from_url(server.url).hset("t:spending:j", "day", "1")
+        assert view.spent("j") == Spent(today=0.0, total=0.6), "yesterday's amount is not today's"
+        assert await other.add("j", 0.25) == Spent(today=0.25, total=0.85)
+        view.close()
+        for batch_ in (first, second, third):
+            await batch_.close()
+
+
+async def eventually(spending: Spending, wanted: Spent) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        with suppress(StoreUnavailable):
+            if await spending.spent("j") == wanted:
+                return
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)

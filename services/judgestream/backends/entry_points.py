@@ -39,3 +39,10 @@ def openai_judge(args: Mapping[str, str], pb_utils: Any) -> TritonModel:
     from judgestream.backends.endpoint_model import EndpointModel
 
     return EndpointModel(ModelArguments.of(args), pb_utils)
+
+
+def jury(args: Mapping[str, str], pb_utils: Any) -> TritonModel:
+    """The record of a jury."""
+    from judgestream.backends.jury_model import JuryModel
+
+    return JuryModel(ModelArguments.of(args), pb_utils)

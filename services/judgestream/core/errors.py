@@ -19,6 +19,7 @@ JudgestreamError
 │   └── InternalError            an unexpected error: dead-lettered unchanged; replay after the fix
 ├── ReleaseError                 the release cannot judge any request until an operator acts: it pauses
 │   ├── KeyRefused               the endpoint rejects the key (401, 403)
+│   ├── BudgetSpent              the release's own budget is spent, for today or in total
 │   ├── QuotaExhausted           the account has no quota left (402, or a permanent 429)
 │   ├── ModelUnknown             the endpoint has no such model or is not a chat endpoint (404)
 │   ├── RequestsRefused          the endpoint refuses every request, even a known good one
@@ -123,6 +124,10 @@ class ReleaseError(JudgestreamError):
 
 class KeyRefused(ReleaseError):
     code = "key_refused"
+
+
+class BudgetSpent(ReleaseError):
+    code = "budget_spent"
 
 
 class QuotaExhausted(ReleaseError):

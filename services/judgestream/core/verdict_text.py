@@ -7,6 +7,7 @@ from itertools import pairwise
 from judgestream.core.costs import dollars
 from judgestream.core.types import (
     CandidateScore,
+    MemberReading,
     PassResult,
     Request,
     Status,
@@ -80,8 +81,10 @@ def details(verdict: Verdict) -> Iterator[str]:
         rows[f"answer {score.candidate_id}"] = _score(score)
     if verdict.answers_cut_to:
         rows["answers cut to"] = f"{verdict.answers_cut_to} characters, to fit the judge's context"
+    for member in verdict.members:
+        rows[f"member {member.release}"] = _member(member)
     for result in verdict.passes:
-        rows[f"pass {result.transform.name}"] = _pass(result)
+        rows[f"pass {result.transform.name} {result.release}".rstrip()] = _pass(result)
     rows |= {
         "release": verdict.release,
         "checkpoint": verdict.checkpoint_digest[:12],
@@ -123,6 +126,21 @@ def _score(score: CandidateScore) -> str:
         shown += f" [{score.low:.2f}, {score.high:.2f}]"
     parts += [shown, f"{score.length} characters"]
     return ", ".join(parts) + (f" ({score.system})" if score.system else "")
+
+
+def _member(member: MemberReading) -> str:
+    parts = [member.status.value]
+    if member.status is Status.FAILED:
+        parts.append(f"{member.error_class}: {member.error_message}")
+    elif member.status is Status.UNSCORED:
+        parts.append(member.reason)
+    elif member.p_win is not None and member.p_tie is not None and member.p_lose is not None:
+        parts.append(f"P {member.p_win:.2f}/{member.p_tie:.2f}/{member.p_lose:.2f}")
+    if member.weight != 1:
+        parts.append(f"weight {member.weight:g}")
+    if member.cost is not None:
+        parts.append(dollars(member.cost))
+    return ", ".join(parts)
 
 
 def _pass(result: PassResult) -> str:

@@ -118,8 +118,11 @@ def order_preferences(
 ) -> Iterator[tuple[Preference | None, Preference | None]]:
     """The preferences of every straight pass and its swapped one, in candidate order; None for one without.
 
-    A request that is judged with and without its reference has two such pairs: with the reference first.
+    A request that is judged with and without its reference has two such pairs: with the reference first. A
+    jury's verdict has none: its passes are those of several judges.
     """
+    if verdict.members:
+        return
     for straight, swapped in reversed_pairs(verdict.passes):
         yield _preference(straight), _preference(swapped)
 

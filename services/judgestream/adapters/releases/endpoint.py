@@ -17,9 +17,11 @@ from judgestream.adapters.releases.model_config import (
     package_root,
     write_file,
 )
+from judgestream.adapters.releases.parameters import CONFIG, kept_terms, with_terms
 from judgestream.adapters.releases.tuning import Tuning
 from judgestream.backends.chat.base_url import check_base_url
 from judgestream.core import limits
+from judgestream.core.costs import Terms
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT, template
 from judgestream.core.types import Release
@@ -42,7 +44,6 @@ class RemoteJudge:
     max_input_tokens  stated in the release; the endpoint itself refuses longer prompts
     top_logprobs      alternatives per token; 0 if the endpoint returns none, then scores are read from text
     thinking_tokens   in addition to the reply's tokens, for a model that thinks before it answers
-    price_in, price_out   per million tokens, for the cost counter
     """
 
     endpoint: str
@@ -54,8 +55,6 @@ class RemoteJudge:
     thinking_tokens: int = 0
     deadline_s: float = 25.0
     max_input_tokens: int = 100_000
-    price_in: float = 0.0
-    price_out: float = 0.0
 
     @property
     def digest(self) -> str:
@@ -71,9 +70,16 @@ class RemoteJudge:
 
 
 def install_endpoint(
-    judge: RemoteJudge, repository: Path, *, instances: int = 1, tuning: Tuning | None = None
+    judge: RemoteJudge,
+    repository: Path,
+    *,
+    instances: int = 1,
+    tuning: Tuning | None = None,
+    terms: Terms | None = None,
 ) -> Release:
     """Write the model `openai-<digest8>`. Installing it again rewrites the files that differ.
+
+    terms  prices and budget; default: those of an earlier installation
 
     Raises:
         ConfigurationError: the URL is invalid, or the template is unknown.
@@ -91,7 +97,9 @@ def install_endpoint(
         "checkpoint_digest": judge.digest,
         "python_path": package_root(),
     }
-    for path, text in model_files(bundled_models() / FAMILY, values).items():
+    files = model_files(bundled_models() / FAMILY, values)
+    files[CONFIG] = with_terms(files[CONFIG], terms or kept_terms(repository / name))
+    for path, text in files.items():
         write_file(repository / name / path, text)
     return Release(
         name=name,

@@ -1,6 +1,5 @@
 """The releases in a Triton model repository, read from its files and not from Triton."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,15 +8,11 @@ from pathlib import Path
 from judgestream.adapters.releases import vllm
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_folder import CHECKPOINT
+from judgestream.adapters.releases.parameters import parameters_of
 from judgestream.checkpoints.manifest import FAMILIES, read_manifest, verify
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.jury import JuryRecord, is_jury
 from judgestream.core.types import Release
-
-_PARAMETER = re.compile(
-    r'parameters\s*\{\s*key:\s*"((?:[^"\\]|\\.)*)"\s*'
-    r'value:\s*\{\s*string_value:\s*"((?:[^"\\]|\\.)*)"'
-)
-_LARGEST_CONFIG = 1 << 20
 
 
 class Changes(StrEnum):
@@ -38,7 +33,8 @@ class InstalledRelease:
     family        as in `checkpoints.manifest.FAMILIES`, or the folder of `triton_models/` that serves it
     models        Triton models to load, in this order; the last is the release itself
     endpoint      URL of the endpoint; "" for a judge that runs in Triton
-    key_variable  environment variable of Triton's process that contains the endpoint's key; "" without one
+    key_variables environment variables of Triton's process that contain the keys of its endpoints
+    members       of a jury
     """
 
     release: Release
@@ -46,7 +42,8 @@ class InstalledRelease:
     models: tuple[str, ...]
     endpoint: str = ""
     endpoint_model: str = ""
-    key_variable: str = ""
+    key_variables: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -93,7 +90,7 @@ def changes(repository: Path, release: InstalledRelease, how: Changes = Changes.
     except OSError as error:
         problems.append(f"1/model.py cannot be compared: {error.strerror or error}")
     checkpoint = repository / release.models[0] / CHECKPOINT
-    if how is Changes.FILES and not release.endpoint:
+    if how is Changes.FILES and not release.endpoint and not release.members:
         try:
             manifest = read_manifest(checkpoint)
             identity = {
@@ -113,7 +110,7 @@ def changes(repository: Path, release: InstalledRelease, how: Changes = Changes.
 
 
 def _read(repository: Path, folder: Path) -> InstalledRelease | None:
-    values = _parameters(folder / "config.pbtxt")
+    values = parameters_of(folder)
     try:
         release = Release(
             name=folder.name,
@@ -123,28 +120,38 @@ def _read(repository: Path, folder: Path) -> InstalledRelease | None:
         )
     except (KeyError, ValueError):
         return None
+    if is_jury(values):
+        return _read_jury(repository, release, values)
     engine = folder.name + vllm.SUFFIX
     behind = (engine,) if (repository / engine).is_dir() else ()
+    key_variable = values.get("key_variable", "")
     return InstalledRelease(
         release=release,
         family=values.get("family", ""),
         models=(*behind, folder.name),
         endpoint=values.get("endpoint", ""),
         endpoint_model=values.get("endpoint_model", ""),
-        key_variable=values.get("key_variable", ""),
+        key_variables=(key_variable,) if key_variable else (),
     )
 
 
-def _parameters(config: Path) -> Mapping[str, str]:
-    """The parameters of a config.pbtxt in the form that the installers write; {} for any other file."""
+def _read_jury(
+    repository: Path, release: Release, values: Mapping[str, str]
+) -> InstalledRelease | None:
+    """A jury with what its members need. A member that is not installed is left to Triton to report."""
     try:
-        if config.stat().st_size > _LARGEST_CONFIG:
-            return {}
-        text = config.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return {}
-    return {_plain(key): _plain(value) for key, value in _PARAMETER.findall(text)}
-
-
-def _plain(quoted: str) -> str:
-    return re.sub(r"\\(.)", r"\1", quoted)
+        names = [member.release for member in JuryRecord.of(values).members]
+    except ConfigurationError:
+        return None
+    folders = [repository / name for name in names]
+    known = [_read(repository, path) for path in folders if not is_jury(parameters_of(path))]
+    members = {member.name: member for member in known if member is not None}
+    behind = [members[name].models if name in members else (name,) for name in names]
+    variables = [one for member in members.values() for one in member.key_variables]
+    return InstalledRelease(
+        release=release,
+        family=values.get("family", ""),
+        models=(*(model for models in behind for model in models), release.name),
+        key_variables=tuple(dict.fromkeys(variables)),
+        members=tuple(names),
+    )

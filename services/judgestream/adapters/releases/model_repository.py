@@ -9,6 +9,7 @@ from typing import Literal
 
 from judgestream.adapters.releases.model_config import bundled_models, model_files, package_root
 from judgestream.adapters.releases.model_folder import place
+from judgestream.adapters.releases.parameters import CONFIG, kept_terms, with_terms
 from judgestream.adapters.releases.placing import Placing
 from judgestream.adapters.releases.tuning import Tuning
 from judgestream.checkpoints.inspection import inspect
@@ -25,6 +26,7 @@ from judgestream.checkpoints.manifest import (
 )
 from judgestream.checkpoints.reward_scale import read_reward_scale
 from judgestream.checkpoints.temperature import read_temperature
+from judgestream.core.costs import Terms
 from judgestream.core.types import Release
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ def install(
     tuning: Tuning | None = None,
     trial_prompts: Path | None = None,
     link: bool = False,
+    terms: Terms | None = None,
 ) -> Release:
     """Install a checkpoint into a model repository as `<family>-<digest8>`, without loading it.
 
@@ -61,6 +64,8 @@ def install(
     link          hard links instead of copies where possible: saves disk, but changing a weight file in
                   place then changes the release
 
+    terms         prices and budget; default: those of an earlier installation
+
     Raises:
         ConfigurationError: the checkpoint cannot be used (with all of its problems, see
             `checkpoints.inspection`), the model source is not a template, the GPUs do not form whole groups,
@@ -75,6 +80,7 @@ def install(
     )
     values = {"name": name, "instance_groups": placing.groups, "gpus": placing.gpu_list}
     files = model_files(source, {**values, **_values(manifest), **asdict(tuning)})
+    files[CONFIG] = with_terms(files[CONFIG], terms or kept_terms(repository / name))
     if trial_prompts is not None:
         files[TRIAL_PROMPTS] = trial_prompts.read_text(encoding="utf-8")
     place(checkpoint, repository / name, manifest, files, link=link)

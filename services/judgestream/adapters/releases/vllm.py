@@ -20,9 +20,11 @@ from judgestream.adapters.releases.model_config import (
 )
 from judgestream.adapters.releases.model_folder import CHECKPOINT, place
 from judgestream.adapters.releases.model_repository import inspected
+from judgestream.adapters.releases.parameters import CONFIG, kept_terms, with_terms
 from judgestream.adapters.releases.tuning import Tuning
 from judgestream.checkpoints.dtypes import Dtype
 from judgestream.checkpoints.temperature import read_temperature
+from judgestream.core.costs import Terms
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
 
@@ -63,12 +65,14 @@ def install_vllm(
     instances: int = 1,
     tuning: Tuning | None = None,
     link: bool = False,
+    terms: Terms | None = None,
 ) -> Release:
     """Write both models. Installing again keeps the weights and rewrites the files that differ.
 
     The engine is complete before the calling model appears. The release has the latter's name. Load both,
     the engine first.
 
+    terms      prices and budget; default: those of an earlier installation
     instances  processes of the calling model (no weights): one collects requests while another waits
 
     Raises:
@@ -102,7 +106,9 @@ def install_vllm(
         "1/model.json": _engine_arguments(serving, repository, engine.name),
     }
     place(checkpoint, engine, manifest, engine_files, link=link)
-    for path, text in model_files(source, values).items():
+    files = model_files(source, values)
+    files[CONFIG] = with_terms(files[CONFIG], terms or kept_terms(repository / name))
+    for path, text in files.items():
         write_file(repository / name / path, text)
     return Release(
         name=name,

@@ -5,6 +5,7 @@ It asks and reports errors. It never loads or unloads a model: see `control`.
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -23,7 +24,9 @@ from judgestream.adapters.triton.model_config import (
     release_of,
 )
 from judgestream.contracts.triton_interface import INPUTS, OUTPUTS, REASONINGS
+from judgestream.core.costs import Terms
 from judgestream.core.errors import (
+    ConfigurationError,
     JudgeError,
     JudgestreamError,
     JudgeUnavailable,
@@ -33,6 +36,8 @@ from judgestream.core.errors import (
 from judgestream.core.passes import Pass
 from judgestream.core.templates.base import Grammar, Reasoning
 from judgestream.core.types import Release, Reply
+
+log = logging.getLogger(__name__)
 
 VERIFY_S = 2.0
 """The identity of a release is checked again after this time. Triton takes longer to restart, so no verdict
@@ -46,6 +51,7 @@ class TritonJudge:
     """One release behind one channel. Safe to use from many tasks of one event loop.
 
     parameters  of the model's configuration in Triton
+    terms       prices and budget, as of the latest `verify`
     decoupled   the release answers in several responses, so it takes streaming calls only
     """
 
@@ -60,6 +66,7 @@ class TritonJudge:
     ) -> None:
         self.release = release
         self.parameters = dict(parameters or {})
+        self.terms = Terms.of(self.parameters)
         self._client = client
         self._decoupled = decoupled
         self._deadline_s = deadline_s
@@ -127,7 +134,7 @@ class TritonJudge:
             _bytes_input(INPUTS[1], [_sampling(one.max_tokens, one.reasoning) for one in passes]),
             _bytes_input(INPUTS[2], [_grammar(one.grammar) for one in passes]),
         ]
-        await self._verify()
+        await self.verify()
         try:
             with judge_call(self.release.name):
                 reasons = any(one.reasoning is not None for one in passes)
@@ -139,8 +146,8 @@ class TritonJudge:
             raise
         return self._replies(responses, len(passes), latency_s=monotonic() - started)
 
-    async def _verify(self) -> None:
-        """Check that the release's name still stands for its checkpoint.
+    async def verify(self) -> None:
+        """Check that the release's name still stands for its checkpoint, and read its terms again.
 
         Raises:
             ReleaseChanged: it does not.
@@ -153,14 +160,22 @@ class TritonJudge:
                 return
             name, ours = self.release.name, self.release.checkpoint_digest
             config = await model_config(self._client, name, self._deadline_s)
-            theirs = parameters(config).get("checkpoint_digest", "")
+            current = parameters(config)
+            theirs = current.get("checkpoint_digest", "")
             if theirs != ours:
                 raise ReleaseChanged(
                     f"Triton now has checkpoint {theirs[:8] or 'without a digest'} under the name {name},"
                     f" which was {ours[:8]} when this worker started: load the release that belongs"
                     " there, or restart the worker to judge with the new one"
                 )
+            self._take_terms(current)
             self._verified_at = monotonic()
+
+    def _take_terms(self, current: Mapping[str, str]) -> None:
+        try:
+            self.terms = Terms.of(current)
+        except ConfigurationError as exc:
+            log.warning("release %s keeps its former prices and budget: %s", self.release.name, exc)
 
     async def _responses(
         self, inputs: list[InferInput], outputs: list[InferRequestedOutput]
@@ -200,6 +215,7 @@ class TritonJudge:
             raise JudgeError(f"release {self.release.name}: the reply lacks some of {OUTPUTS}")
         _, reasons, tokens_in, tokens_out, probs = columns[-1]
         reasonings = responses[-1].as_numpy(REASONINGS)
+        prices = self.terms.prices
         return [
             Reply(
                 text=b"".join(part[0][k].item() for part in columns).decode(errors="replace"),
@@ -209,6 +225,9 @@ class TritonJudge:
                 output_tokens=int(tokens_out[k].item()),
                 latency_s=latency_s,
                 reasonings=0 if reasonings is None else int(reasonings[k].item()),
+                cost=prices.cost(tokens_in[k].item(), tokens_out[k].item())
+                if prices.stated
+                else None,
             )
             for k in range(rows)
         ]

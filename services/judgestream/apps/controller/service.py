@@ -10,7 +10,7 @@ steps. Reloads of a release come at growing intervals and are limited, over all 
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from time import time
 from typing import Protocol
@@ -19,7 +19,7 @@ from judgestream.adapters.redis.controller_store import LEASE_S, ControllerStore
 from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerState
 from judgestream.adapters.releases.vllm import SUFFIX
 from judgestream.adapters.triton.control import ModelState, TritonControl
-from judgestream.adapters.triton.judge import TritonJudge
+from judgestream.adapters.triton.known_good import ask_known_good, members_of
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.board_keeper import on_board
 from judgestream.apps.worker.readiness import Ready, ignore_ready
@@ -35,8 +35,6 @@ from judgestream.core.errors import (
     ReleaseNotLoaded,
     StoreUnavailable,
 )
-from judgestream.core.probe import known_good
-from judgestream.core.templates import template
 from judgestream.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -68,6 +66,12 @@ CURED_BY_LOADING = frozenset(
 """Error codes that a reload may cure. A worker's reason starts with its code."""
 
 Probe = Callable[[str], Awaitable[None]]
+Members = Callable[[str], Awaitable[Sequence[str]]]
+
+
+async def no_members(release: str) -> Sequence[str]:
+    """Every release is a single one."""
+    return ()
 
 
 class Control(Protocol):
@@ -81,6 +85,7 @@ class Controller:
 
     configured  the release in the settings, or "". It is loaded even if no worker needs it
     probe       asks a release the known good prompt; raises as `TritonJudge` does
+    members     the members of a jury that is loaded, () for a single release; raises as `TritonJudge` does
     """
 
     def __init__(
@@ -91,6 +96,7 @@ class Controller:
         control: Control,
         probe: Probe,
         configured: str,
+        members: Members = no_members,
         status: WorkerStatus,
         clock: Callable[[], float] = time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -99,6 +105,7 @@ class Controller:
         self._board = board
         self._control = control
         self._probe = probe
+        self._members = members
         self._configured = configured
         self._status = status
         self._clock = clock
@@ -137,6 +144,11 @@ class Controller:
             self._checks_missing = 0 if ready else self._checks_missing + 1
             if self._checks_missing > 2:
                 releases.add(self._configured)
+        for release in sorted(releases):
+            with suppress(
+                JudgestreamError
+            ):  # it is loaded first, and its members at the next check
+                releases.update(await self._members(release))
         return sorted(releases)
 
     async def _cure(self, release: str, models: dict[str, ModelState]) -> None:
@@ -231,12 +243,12 @@ async def _run(settings: Settings, status: WorkerStatus, ready: Ready) -> None:
         )
     address, deadline_s = settings.triton.grpc, settings.judging.deadline_s
 
+    async def members(release: str) -> tuple[str, ...]:
+        return await members_of(address, release, deadline_s=deadline_s)
+
     async def probe(release: str) -> None:
-        judge = await TritonJudge.connect(address, release, deadline_s=deadline_s)
-        try:
-            await judge.ask(known_good(template(judge.release.template_id)))
-        finally:
-            await judge.close()
+        if not await members(release):  # the members of a jury are probed by themselves
+            await ask_known_good(address, release, deadline_s=deadline_s)
 
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -247,6 +259,7 @@ async def _run(settings: Settings, status: WorkerStatus, ready: Ready) -> None:
             board=board,
             control=control,
             probe=probe,
+            members=members,
             configured=settings.triton.release,
             status=status,
         )

@@ -16,6 +16,7 @@ from judgestream.apps.worker import metrics
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.backoff import Backoff
 from judgestream.core.errors import (
+    BudgetSpent,
     JudgeBroken,
     JudgestreamError,
     JudgeUnhealthy,
@@ -33,7 +34,7 @@ LONGEST_PROBE_S = 60.0
 """Between two probes of a paused release; doubles from the first to the longest."""
 
 LONGEST_LOCAL_PROBE_S = 5.0
-"""The same where probes are free, and the controller is about to act."""
+"""The same where probes are free: the controller is about to act, or a budget may be raised."""
 
 GATE_POLL_S = 0.5
 """Between two checks of the gate by a waiting request."""
@@ -104,7 +105,7 @@ class ReleaseHealth:
                 await self._probe()
             except JudgestreamError as exc:
                 self._bad_since = asked_at
-                local = isinstance(exc, JudgeUnhealthy | ReleaseNotLoaded)
+                local = isinstance(exc, BudgetSpent | JudgeUnhealthy | ReleaseNotLoaded)
                 longest = LONGEST_LOCAL_PROBE_S if local else LONGEST_PROBE_S
                 self.failed(exc)
                 self._failed_probes += 1

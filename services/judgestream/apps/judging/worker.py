@@ -11,8 +11,8 @@ from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.preflight import check_kafka
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.published import Published
-from judgestream.adapters.triton.judge import TritonJudge
-from judgestream.apps.judging.one_release import OneRelease
+from judgestream.adapters.redis.spending import ADD, Spending
+from judgestream.apps.judging.connecting import connected, requests_judge
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.worker import faust_app, metrics
 from judgestream.apps.worker.backlog import paid_judge, place_group
@@ -25,7 +25,6 @@ from judgestream.contracts.records import Record
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS
 from judgestream.core.backoff import Backoff
 from judgestream.core.errors import ReleaseNotLoaded
-from judgestream.core.templates import template
 from judgestream.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
             settings.kafka,
             consumer=settings.judging,
             topic=REQUESTS,
-            judge=paid_judge([parameters]),
+            judge=paid_judge(parameters),
             accepted=settings.judging.accept_backlog,
         )
         spec = WorkerSpec(
@@ -74,22 +73,23 @@ async def _opened(
     topic_id  of the verdict topic: what was published on an earlier topic of its name does not count
     """
     async with AsyncExitStack() as stack:
-        judge = await TritonJudge.connect(
-            settings.triton.grpc, settings.triton.release, deadline_s=settings.judging.deadline_s
-        )
-        stack.push_async_callback(judge.close)
+        judges = await connected(settings, stack)
         publisher = Publisher(settings.kafka, client_id=f"judgestream-judging-{slot}")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
         redis = connect(settings.redis)
+        batch = None if redis is None else Batch(redis, scripts=(ADD,))
         published = Published(
-            None if redis is None else Batch(redis),
+            batch,
             prefix=f"{settings.redis.prefix}:{topic_id}",
             ttl_s=settings.judging.published_ttl_s,
         )
         stack.push_async_callback(published.close)
+        judge = requests_judge(
+            judges, settings, Spending(batch, prefix=settings.redis.prefix), status
+        )
         requests = RequestJudge(
-            judge=OneRelease(judge, settings.judging, status),
+            judge=judge,
             publisher=publisher,
             published=published,
             settings=settings.judging,
@@ -107,26 +107,19 @@ async def _opened(
         )
 
 
-async def _wait_for_release(settings: Settings, status: WorkerStatus) -> Mapping[str, str]:
-    """The release's parameters. A release that is not loaded is waited for, and the status says so: the
-    controller or a person loads it.
+async def _wait_for_release(settings: Settings, status: WorkerStatus) -> list[Mapping[str, str]]:
+    """The parameters of the release, and of a jury's members. A release that is not loaded is waited for, and
+    the status says so: the controller or a person loads it.
 
     Raises:
         JudgeUnavailable, ConfigurationError: no Triton, or the model is not one of our judges.
     """
     for look in count(1):
         try:
-            judge = await TritonJudge.connect(
-                settings.triton.grpc,
-                settings.triton.release,
-                deadline_s=settings.judging.deadline_s,
-            )
+            async with AsyncExitStack() as stack:
+                return [judge.parameters for judge in await connected(settings, stack)]
         except ReleaseNotLoaded as exc:
             status.release = settings.triton.release
             status.paused(f"{exc.code}: {exc}")
             await asyncio.sleep(LOOKS(look))
-            continue
-        await judge.close()
-        template(judge.release.template_id)
-        return judge.parameters
     raise AssertionError("count never ends")

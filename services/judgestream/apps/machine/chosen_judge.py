@@ -68,13 +68,13 @@ def choose(settings: Settings, data: Path, wish: JudgeOptions) -> InstalledRelea
 
 
 def require_key(release: InstalledRelease, environment: Mapping[str, str], whose: str) -> None:
-    """Raise ConfigurationError when the variable with the endpoint's key is missing from the environment."""
-    variable = release.key_variable
-    if variable and not environment.get(variable):
-        raise ConfigurationError(
-            f"release {release.name} reads its endpoint's key from the variable {variable}, which {whose}"
-            f" does not have: export {variable}=... and start with `judgestream up` again"
-        )
+    """Raise ConfigurationError when a variable with an endpoint's key is missing from the environment."""
+    for variable in release.key_variables:
+        if not environment.get(variable):
+            raise ConfigurationError(
+                f"release {release.name} reads its endpoint's key from the variable {variable}, which {whose}"
+                f" does not have: export {variable}=... and start with `judgestream up` again"
+            )
 
 
 def _install(

@@ -4,14 +4,16 @@ A missing source leaves out its part of the status and adds a warning.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from judgestream.adapters.kafka.backlog import Backlog, backlogs, count_since
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS
+from judgestream.core.costs import Spent, Terms
 from judgestream.core.errors import JudgestreamError
+from judgestream.core.jury import JuryRecord, is_jury
 from judgestream.core.masking import masked
 from judgestream.local.state import StackState
 from judgestream.local.supervisor_file import PartReport, PartState, Phase, SupervisorReport
@@ -62,6 +64,15 @@ class WorkerLine:
         return self.name.startswith("judging-")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpendingLine:
+    """What a release costs. `spent` is None where Redis does not answer."""
+
+    release: str
+    terms: Terms
+    spent: Spent | None
+
+
 @dataclass(kw_only=True, slots=True)
 class Overview:
     """The status of everything.
@@ -75,6 +86,7 @@ class Overview:
     backlog: list[Backlog] = field(default_factory=list)
     dead_letters: int | None = None
     release: str = ""
+    spending: list[SpendingLine] = field(default_factory=list)
     phase: str = ""
     warnings: list[str] = field(default_factory=list)
     fatal: list[str] = field(default_factory=list)
@@ -240,15 +252,51 @@ def _look_at_release(status: Overview, settings: Settings, report: SupervisorRep
     except ImportError:
         return
 
-    async def ready() -> str:
-        judge = await TritonJudge.connect(settings.triton.grpc, status.release, deadline_s=5.0)
+    terms: dict[str, Terms] = {}
+
+    async def look_at(name: str) -> TritonJudge:
+        judge = await TritonJudge.connect(settings.triton.grpc, name, deadline_s=5.0)
         await judge.close()
+        terms[judge.release.name] = judge.terms
+        return judge
+
+    async def ready() -> str:
+        judge = await look_at(status.release)
+        if is_jury(judge.parameters):
+            for member in JuryRecord.of(judge.parameters).members:
+                await look_at(member.release)
         return judge.release.name
 
     try:
         status.release = asyncio.run(ready())
     except JudgestreamError as exc:
         status.fatal.append(str(exc))
+    _look_at_spending(
+        status, settings, {name: one for name, one in terms.items() if one != Terms()}
+    )
+
+
+def _look_at_spending(status: Overview, settings: Settings, terms: Mapping[str, Terms]) -> None:
+    """What was spent on the releases that state prices. A budget that is reached is a warning."""
+    if not terms:
+        return
+    try:
+        from judgestream.adapters.redis.spending import SpendingView
+
+        view = SpendingView.connect(settings.redis)
+    except (ImportError, ValueError):
+        view = None
+    for name, one in terms.items():
+        try:
+            spent = None if view is None else view.spent(name)
+        except JudgestreamError as exc:
+            spent = None
+            status.warnings.append(f"what is spent on {name} is unknown: {exc}")
+        status.spending.append(SpendingLine(release=name, terms=one, spent=spent))
+        if spent is not None and (reached := one.budget.exhausted(spent)):
+            status.warnings.append(f"release {name} has spent its budget: {reached}")
+    if view is not None:
+        view.close()
 
 
 def _look_at_kafka(status: Overview, settings: Settings) -> None:

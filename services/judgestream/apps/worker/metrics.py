@@ -38,6 +38,14 @@ query_analyses = Counter(
     ["outcome"],
 )
 tokens = Counter("judgestream_tokens_total", "Tokens of the judge", ["direction"])
+cost = Counter(
+    "judgestream_cost_dollars_total", "Cost of the judges' replies at the prices of their releases"
+)
+spent = Gauge(
+    "judgestream_spent_dollars",
+    "Dollars spent on a release by all workers: today (UTC) and in total",
+    ["release", "period"],
+)
 judge_seconds = Histogram(
     "judgestream_judge_seconds", "Seconds of one call to the judge", buckets=SECONDS
 )

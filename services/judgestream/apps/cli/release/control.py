@@ -42,7 +42,8 @@ def list_command(
     present = {r.name: r for r in installed(place.repository)} if place.ours else {}
     states, problem = triton_index(place.settings)
     names = sorted(present.keys() | {name for name, state in states.items() if state.ready})
-    names = [name for name in names if not any(name in r.models[:-1] for r in present.values())]
+    engines = {name for one in present.values() for name in one.models} - present.keys()
+    names = [name for name in names if name not in engines]
     how = Changes.FILES if verify else Changes.CODE
     rows: list[tuple[str, ...]] = []
     for name in names:
@@ -186,6 +187,7 @@ def _entry(
         "max_input_tokens": None if one is None else one.release.max_input_tokens,
         "endpoint": "" if one is None else one.endpoint,
         "endpoint_model": "" if one is None else one.endpoint_model,
+        "members": [] if one is None else list(one.members),
         "installed": one is not None,
         "loaded": loaded,
         "in_use": used,

@@ -11,12 +11,21 @@ import typer
 
 from judgestream.adapters.releases.tuning import Tuning
 from judgestream.apps.cli.release import control as release_control
+from judgestream.apps.cli.release.endpoint import endpoint_command
+from judgestream.apps.cli.release.jury import jury_command
+from judgestream.apps.cli.release.place import Repository, print_installed, repository_of
+from judgestream.apps.cli.release.terms import (
+    PerDay,
+    PriceIn,
+    PriceOut,
+    Total,
+    budget_command,
+    given,
+)
 from judgestream.checkpoints.dtypes import Dtype
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.types import Release
-from judgestream.settings import load
 from judgestream.terminal import options
-from judgestream.terminal.output import OutputFormat, json_line, line
+from judgestream.terminal.output import OutputFormat
 
 app = typer.Typer(
     no_args_is_help=True, help="Install judges as Triton models, and choose the one in use."
@@ -26,12 +35,6 @@ app = typer.Typer(
 class Device(StrEnum):
     CPU = "cpu"
     GPU = "gpu"
-
-
-Repository = Annotated[
-    Path | None,
-    typer.Option(help="Triton's model repository; default: the one of the local stack"),
-]
 
 
 @app.command("install")
@@ -69,6 +72,10 @@ def install_command(
         Path | None,
         typer.Option(help="JSON lines of questions and answers that check float8"),
     ] = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
+    budget_per_day: PerDay = None,
+    budget_total: Total = None,
     link: Annotated[
         bool, typer.Option(help="use hard links instead of copies, to save disk")
     ] = False,
@@ -87,7 +94,7 @@ def install_command(
     """
     from judgestream.adapters.releases.model_repository import install
 
-    place = _repository(repository)
+    place = repository_of(repository)
     with _checkpoint(checkpoint) as folder:
         release = install(
             folder,
@@ -105,8 +112,9 @@ def install_command(
             ),
             trial_prompts=trial_prompts,
             link=link,
+            terms=given(price_in, price_out, budget_per_day, budget_total),
         )
-    _print(release, place, form)
+    print_installed(release, place, form)
 
 
 @app.command("vllm")
@@ -135,70 +143,23 @@ def vllm_command(
 
     if not checkpoint.is_dir():
         raise ConfigurationError(f"{checkpoint} is not a checkpoint folder")
-    place = _repository(repository)
+    place = repository_of(repository)
     serving = VllmServing(
         dtype=dtype,
         tensor_parallel=tensor_parallel,
         served_from=served_from,
         arguments=_object(arguments),
     )
-    _print(install_vllm(checkpoint, place, serving=serving, link=link), place, form)
+    print_installed(install_vllm(checkpoint, place, serving=serving, link=link), place, form)
 
 
-@app.command("endpoint")
-def endpoint_command(
-    url: Annotated[str, typer.Argument(help="base URL of the endpoint, up to and including /v1")],
-    model: Annotated[str, typer.Argument(help="name of the model at the endpoint")],
-    repository: Repository = None,
-    key_variable: Annotated[
-        str, typer.Option(help="environment variable of Triton's process that contains the key")
-    ] = "",
-    template: Annotated[str, typer.Option(help="prompt template")] = "chat-v1",
-    concurrency: Annotated[int, typer.Option(min=1, help="concurrent requests")] = 16,
-    top_logprobs: Annotated[
-        int,
-        typer.Option(min=0, max=20, help="alternatives per token; 0: the endpoint returns none"),
-    ] = 20,
-    thinking_tokens: Annotated[
-        int, typer.Option(min=0, help="extra tokens for a model that thinks before it answers")
-    ] = 0,
-    price_in: Annotated[float, typer.Option(min=0, help="per million prompt tokens")] = 0.0,
-    price_out: Annotated[float, typer.Option(min=0, help="per million output tokens")] = 0.0,
-    form: options.Format = OutputFormat.TEXT,
-) -> None:
-    """Install a judge behind an OpenAI-compatible endpoint (vLLM, SGLang, hosted)."""
-    from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
-
-    judge = RemoteJudge(
-        endpoint=url,
-        endpoint_model=model,
-        template_id=template,
-        key_variable=key_variable,
-        concurrency=concurrency,
-        top_logprobs=top_logprobs,
-        thinking_tokens=thinking_tokens,
-        price_in=price_in,
-        price_out=price_out,
-    )
-    place = _repository(repository)
-    _print(install_endpoint(judge, place), place, form)
-
-
+app.command("endpoint")(endpoint_command)
+app.command("jury")(jury_command)
+app.command("budget")(budget_command)
 app.command("list")(release_control.list_command)
 app.command("load")(release_control.load_command)
 app.command("use")(release_control.use_command)
 app.command("unload")(release_control.unload_command)
-
-
-def _repository(given: Path | None) -> Path:
-    """The repository to install into."""
-    from judgestream.local.folder import data_folder, make_folder
-
-    if given is not None:
-        return given.expanduser()
-    folder = data_folder(load(find_stack=False).local.data)
-    make_folder(folder)
-    return folder / "models"
 
 
 @contextmanager
@@ -233,17 +194,3 @@ def _object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigurationError(f"--arguments must be a JSON object, not {text}")
     return value
-
-
-def _print(release: Release, repository: Path, form: OutputFormat) -> None:
-    if form is OutputFormat.JSON:
-        json_line(
-            {
-                "release": release.name,
-                "checkpoint_digest": release.checkpoint_digest,
-                "template_id": release.template_id,
-                "max_input_tokens": release.max_input_tokens,
-            }
-        )
-    else:
-        line(f"installed {release.name} in {repository}")

@@ -4,18 +4,26 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import psutil
+import typer
 
 from judgestream.core.errors import ConfigurationError, JudgestreamError, ReleaseNotLoaded
+from judgestream.core.types import Release
 from judgestream.settings import Settings, load
-from judgestream.terminal.output import note
+from judgestream.terminal.output import OutputFormat, json_line, line, note
 
 if TYPE_CHECKING:
     from judgestream.adapters.releases.installed import InstalledRelease
     from judgestream.adapters.triton.control import ModelState
     from judgestream.local.supervisor_file import SupervisorReport
+
+
+Repository = Annotated[
+    Path | None,
+    typer.Option(help="Triton's model repository; default: the one of the local stack"),
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,10 +84,11 @@ def triton_index(settings: Settings) -> tuple[dict[str, "ModelState"], str]:
 
 
 def models_of(place: Place, name: str) -> tuple[str, ...]:
-    """The Triton models of a release, in the order in which they are loaded."""
+    """A release's own Triton models, in the order in which they are loaded. A jury has only its record."""
     from judgestream.adapters.releases.installed import find
 
-    return find(place.repository, name).models if place.ours else (name,)
+    release = find(place.repository, name) if place.ours else None
+    return (name,) if release is None or release.members else release.models
 
 
 def load_and_test(place: Place, name: str) -> None:
@@ -92,9 +101,7 @@ def load_and_test(place: Place, name: str) -> None:
     """
     from judgestream.adapters.releases.installed import Changes, changes, find
     from judgestream.adapters.triton.control import TritonControl
-    from judgestream.adapters.triton.judge import TritonJudge
-    from judgestream.core.probe import known_good
-    from judgestream.core.templates import template
+    from judgestream.adapters.triton.known_good import ask_known_good
 
     models: tuple[str, ...] = (name,)
     if place.ours:
@@ -110,11 +117,7 @@ def load_and_test(place: Place, name: str) -> None:
         async with TritonControl(triton.grpc, triton.control_key) as control:
             for model in models:
                 await control.load(model)
-        judge = await TritonJudge.connect(triton.grpc, name, deadline_s=deadline_s)
-        try:
-            await judge.ask(known_good(template(judge.release.template_id)))
-        finally:
-            await judge.close()
+        await ask_known_good(triton.grpc, name, deadline_s=deadline_s)
 
     note(f"loading {name}")
     try:
@@ -130,13 +133,37 @@ def _require_key(place: Place, release: "InstalledRelease") -> None:
     part = (
         next((p for p in place.report.parts if p.name == "Triton"), None) if place.report else None
     )
-    if part is None or part.pid is None or not release.key_variable:
+    if part is None or part.pid is None or not release.key_variables:
         return
     try:
         environment = psutil.Process(part.pid).environ()
     except psutil.Error:
         return
     require_key(release, environment, "the running Triton")
+
+
+def _jury_in_use_with(place: Place, member: str) -> str:
+    from judgestream.adapters.releases.installed import installed
+
+    used = (release for release in installed(place.repository) if release.name == place.in_use)
+    return next((jury.name for jury in used if member in jury.members), "")
+
+
+def reload_if_loaded(place: Place, name: str) -> None:
+    """Let Triton read a loaded release's configuration again.
+
+    Raises:
+        JudgestreamError: Triton does not answer, or cannot load it.
+    """
+    from judgestream.adapters.triton.control import TritonControl
+
+    async def run() -> None:
+        triton = place.settings.triton
+        async with TritonControl(triton.grpc, triton.control_key) as control:
+            if any(model.name == name and model.ready for model in await control.index()):
+                await control.load(name)
+
+    asyncio.run(run())
 
 
 def unload(place: Place, models: Sequence[str]) -> None:
@@ -153,9 +180,11 @@ def unload(place: Place, models: Sequence[str]) -> None:
 
 
 def users_of(place: Place, name: str) -> str:
-    """The users of a release, in words; "" if none is known."""
+    """The users of a release, in words; "" if none is known. A jury that is in use uses its members."""
     if place.in_use == name:
         return "the workers of this stack" if place.report else "the setting triton.release"
+    if jury := _jury_in_use_with(place, name):
+        return f"the jury {jury}"
     try:
         from judgestream.adapters.redis.worker_board import WorkerBoard
 
@@ -168,3 +197,28 @@ def users_of(place: Place, name: str) -> str:
             )
     except (JudgestreamError, ImportError, ValueError):
         return ""
+
+
+def repository_of(given: Path | None) -> Path:
+    """The repository to install into."""
+    from judgestream.local.folder import data_folder, make_folder
+
+    if given is not None:
+        return given.expanduser()
+    folder = data_folder(load(find_stack=False).local.data)
+    make_folder(folder)
+    return folder / "models"
+
+
+def print_installed(release: Release, repository: Path, form: OutputFormat) -> None:
+    if form is OutputFormat.JSON:
+        json_line(
+            {
+                "release": release.name,
+                "checkpoint_digest": release.checkpoint_digest,
+                "template_id": release.template_id,
+                "max_input_tokens": release.max_input_tokens,
+            }
+        )
+    else:
+        line(f"installed {release.name} in {repository}")

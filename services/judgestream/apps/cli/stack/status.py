@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from judgestream.core.costs import dollars
 from judgestream.settings import Origin, load, origins
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode
 from judgestream.terminal.output import OutputFormat, json_line, line, note, table
 
 if TYPE_CHECKING:
-    from judgestream.apps.machine.stack_status import Overview, WorkerLine
+    from judgestream.apps.machine.stack_status import Overview, SpendingLine, WorkerLine
 
 
 def status(
@@ -83,12 +84,29 @@ def _print_text(overview: "Overview", folder: Path) -> None:
     if overview.dead_letters is not None:
         line(f"dead letters in the last hour: {overview.dead_letters}")
     line(f"release in use: {overview.release or 'unknown'}")
+    for cost in overview.spending:
+        line(f"spent on {cost.release}: {_amounts(cost)}")
     if overview.servers:
         line(f"logs and data: {folder}")
     for text in overview.warnings:
         line(f"warning: {text}")
     for text in overview.fatal:
         line(f"nothing can be judged: {text}")
+
+
+def _amounts(cost: "SpendingLine") -> str:
+    """Dollars today and in total, each with its limit."""
+    if cost.spent is None:
+        return "unknown"
+    budget = cost.terms.budget
+    amounts = (
+        ("today", cost.spent.today, budget.per_day),
+        ("total", cost.spent.total, budget.total),
+    )
+    return ", ".join(
+        f"{dollars(spent)}{f' of {dollars(limit)}' if limit else ''} {period}"
+        for period, spent, limit in amounts
+    )
 
 
 def _row(worker: "WorkerLine") -> tuple[object, ...]:
@@ -159,6 +177,17 @@ def _print_json(overview: "Overview") -> None:
                 "group": entry.group,
                 "records": entry.records,
                 "problem": entry.problem,
+            }
+        )
+    for cost in overview.spending:
+        json_line(
+            {
+                "kind": "spending",
+                "release": cost.release,
+                "today": None if cost.spent is None else cost.spent.today,
+                "total": None if cost.spent is None else cost.spent.total,
+                "budget_per_day": cost.terms.budget.per_day,
+                "budget_total": cost.terms.budget.total,
             }
         )
     json_line(

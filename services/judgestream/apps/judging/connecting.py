@@ -1,0 +1,66 @@
+"""The connections of a judging worker to its release in Triton, or to the members of its jury."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from judgestream.adapters.triton.judge import TritonJudge
+from judgestream.apps.judging.jury import Jury
+from judgestream.apps.judging.one_release import OneRelease, RequestsJudge
+from judgestream.apps.judging.priced import Ledger, PricedJudge
+from judgestream.apps.worker.status import WorkerStatus
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.jury import JuryRecord, is_jury
+from judgestream.core.templates import template
+from judgestream.settings import Settings
+
+
+async def connected(settings: Settings, stack: AsyncExitStack) -> list[TritonJudge]:
+    """The release that the settings name, then the members if it is a jury. The stack closes them.
+
+    Raises:
+        ReleaseNotLoaded: one of them is not loaded.
+        JudgeUnavailable, ConfigurationError: no Triton, or a model is not one of our judges.
+    """
+
+    async def connect(name: str) -> TritonJudge:
+        judge = await TritonJudge.connect(
+            settings.triton.grpc, name, deadline_s=settings.judging.deadline_s
+        )
+        stack.push_async_callback(judge.close)
+        return judge
+
+    first = await connect(settings.triton.release)
+    if not is_jury(first.parameters):
+        template(first.release.template_id)
+        return [first]
+    members = [await connect(one.release) for one in JuryRecord.of(first.parameters).members]
+    for member in members:
+        if is_jury(member.parameters):
+            raise ConfigurationError(
+                f"jury {first.release.name} has the jury {member.release.name} as a member: a jury's members"
+                " are single releases"
+            )
+        template(member.release.template_id)
+    return [first, *members]
+
+
+def requests_judge(
+    judges: Sequence[TritonJudge], settings: Settings, ledger: Ledger, status: WorkerStatus
+) -> RequestsJudge:
+    """The judge of requests over these connections, which are those of `connected`.
+
+    Raises:
+        ConfigurationError: a release has a budget, but no Redis is set to count in; or a jury's members are
+            not those that it was made of.
+    """
+    first, *members = judges
+    for judge in judges:
+        if judge.terms.budget.set and not settings.redis.url.get_secret_value():
+            raise ConfigurationError(
+                f"release {judge.release.name} has a budget, and workers count what they spend in Redis: set"
+                " JUDGESTREAM_REDIS__URL, or remove the budget with `judgestream release budget`"
+            )
+    if not members:
+        return OneRelease(PricedJudge(first, ledger), settings.judging, status)
+    seats = [OneRelease(PricedJudge(one, ledger), settings.judging, status) for one in members]
+    return Jury(first.release, JuryRecord.of(first.parameters), seats)

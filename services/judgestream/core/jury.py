@@ -1,0 +1,128 @@
+"""A jury: a release that is a list of releases, and the rule by which their verdicts become one.
+
+Every member judges the request by itself, with its own template and passes. Only members with a scored
+verdict vote. At least `quorum` of them must, or the jury's verdict is unscored.
+
+    majority   each vote counts one; between two candidates a member votes for the outcome of its own verdict
+    mean       the members' probabilities are averaged
+    weighted   the same, weighted by the weights in the record, such as each member's measured accuracy
+
+Between two candidates the shares of the votes, or the averaged probabilities, decide as the probabilities of
+a single judge do (`reconcile.preference`): a tie that is as probable as the better side wins, and an exact
+draw of the sides is a tie. A score of a jury is the median of its members' scores under `majority`, else
+their mean with the same weights. In modes without win and lose, the candidate with the most votes wins.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite
+from typing import Any, Self
+
+from judgestream.core.errors import ConfigurationError
+
+FAMILY = "jury"
+"""The family of a jury's release, and its template id: the members have their own."""
+
+MOST_MEMBERS = 16
+
+
+class JuryRule(StrEnum):
+    MAJORITY = "majority"
+    MEAN = "mean"
+    WEIGHTED = "weighted"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Juror:
+    """One member: a release, and its weight under the rule `weighted`."""
+
+    release: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JuryRecord:
+    """Members, rule and quorum, as a release states them.
+
+    quorum   members that must give a scored verdict
+
+    Raises:
+        ConfigurationError: fewer than two members, a repeated one, an invalid weight or quorum.
+    """
+
+    rule: JuryRule
+    members: tuple[Juror, ...]
+    quorum: int
+
+    def __post_init__(self) -> None:
+        names = [member.release for member in self.members]
+        if not 2 <= len(names) <= MOST_MEMBERS or len(set(names)) != len(names):
+            raise ConfigurationError(
+                f"a jury has 2 to {MOST_MEMBERS} different members, not {', '.join(names) or 'none'}"
+            )
+        for member in self.members:
+            if not isfinite(member.weight) or member.weight <= 0:
+                raise ConfigurationError(
+                    f"the weight of {member.release} is {member.weight:g}: give a number above 0"
+                )
+            if self.rule is not JuryRule.WEIGHTED and member.weight != 1:
+                raise ConfigurationError(f"rule {self.rule} takes no weights: use --rule weighted")
+        if not 1 <= self.quorum <= len(names):
+            raise ConfigurationError(
+                f"quorum {self.quorum} is impossible with {len(names)} members: use 1 to {len(names)}"
+            )
+
+    def digest(self, digests: Mapping[str, str]) -> str:
+        """SHA-256, in hex, of the rule, the quorum, and every member's checkpoint digest and weight.
+
+        Args:
+            digests: of the members' checkpoints, by release. The members' order does not matter.
+        """
+        parts = sorted((digests[member.release], member.weight) for member in self.members)
+        identity = json.dumps([self.rule.value, self.quorum, parts])
+        return hashlib.sha256(identity.encode()).hexdigest()
+
+    def parameters(self) -> dict[str, str]:
+        """The record as parameters of a model's configuration in Triton."""
+        members = [{"release": one.release, "weight": one.weight} for one in self.members]
+        return {
+            "rule": self.rule.value,
+            "quorum": str(self.quorum),
+            "members": json.dumps(members),
+        }
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, str]) -> Self:
+        """The record in a model's configuration.
+
+        Raises:
+            ConfigurationError: it is incomplete or invalid.
+        """
+        try:
+            members: Any = json.loads(parameters["members"])
+            return cls(
+                rule=JuryRule(parameters["rule"]),
+                quorum=int(parameters["quorum"]),
+                members=tuple(
+                    Juror(release=str(one["release"]), weight=float(one["weight"]))
+                    for one in members
+                ),
+            )
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise ConfigurationError(
+                f"a jury's record is invalid ({type(error).__name__}: {error}): make it again with"
+                " `judgestream release jury`"
+            ) from error
+
+
+def is_jury(parameters: Mapping[str, str]) -> bool:
+    """Whether a model's configuration is that of a jury."""
+    return parameters.get("family") == FAMILY
+
+
+def default_quorum(members: Sequence[Juror]) -> int:
+    """More than half of the members."""
+    return len(members) // 2 + 1

@@ -1,0 +1,105 @@
+"""One verdict of a jury from the verdicts of its members: see `core.jury` for the rules."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from judgestream.core.costs import total_cost
+from judgestream.core.errors import JudgestreamError
+from judgestream.core.jury import JuryRecord
+from judgestream.core.jury_settling import Outcome, settle_jury
+from judgestream.core.modes import Mode
+from judgestream.core.types import MemberReading, PassResult, Release, Request, Status, Verdict
+from judgestream.core.verdicts import Effort
+
+
+def jury_verdict(
+    *,
+    request: Request,
+    mode: Mode,
+    release: Release,
+    record: JuryRecord,
+    outcomes: Sequence[Outcome],
+    effort: Effort,
+    verdict_id: str,
+    content_digest: str,
+) -> Verdict:
+    """Settle the members' verdicts, in the order of the record.
+
+    Raises:
+        JudgestreamError: every member refused the request; the first one's error.
+    """
+    verdicts = [one.result for one in outcomes if isinstance(one.result, Verdict)]
+    if not verdicts:
+        raise next(one.result for one in outcomes if isinstance(one.result, JudgestreamError))
+    settlement = settle_jury(request, mode, record, outcomes)
+    cuts = [verdict.answers_cut_to for verdict in verdicts if verdict.answers_cut_to]
+    return Verdict(
+        verdict_id=verdict_id,
+        request_id=request.request_id,
+        mode=request.mode,
+        status=settlement.status,
+        reason=settlement.reason,
+        winner=settlement.winner,
+        tie=settlement.tie,
+        scores=settlement.scores,
+        p_win=settlement.p_win,
+        p_tie=settlement.p_tie,
+        p_lose=settlement.p_lose,
+        confidence=settlement.confidence,
+        flipped=settlement.flipped,
+        explanation=next((one.explanation for one in verdicts if one.explanation), ""),
+        passes=tuple(_passes(outcomes)),
+        release=release.name,
+        checkpoint_digest=release.checkpoint_digest,
+        template_id=release.template_id,
+        input_tokens=sum(verdict.input_tokens for verdict in verdicts),
+        output_tokens=sum(verdict.output_tokens for verdict in verdicts),
+        latency_s=effort.latency_s,
+        attempts=effort.attempts,
+        requested_at=request.requested_at,
+        judged_at=effort.ended_at,
+        metadata=request.metadata,
+        content_digest=content_digest,
+        answers_cut_to=min(cuts, default=0),
+        cost=total_cost([verdict.cost for verdict in verdicts]),
+        members=tuple(map(_member, outcomes)),
+    )
+
+
+def _passes(outcomes: Sequence[Outcome]) -> Iterator[PassResult]:
+    for one in outcomes:
+        if isinstance(one.result, Verdict):
+            for result in one.result.passes:
+                yield replace(result, release=one.release.name)
+
+
+def _member(one: Outcome) -> MemberReading:
+    verdict = one.result
+    if not isinstance(verdict, Verdict):
+        return MemberReading(
+            release=one.release.name,
+            checkpoint_digest=one.release.checkpoint_digest,
+            template_id=one.release.template_id,
+            weight=one.juror.weight,
+            status=Status.FAILED,
+            error_class=verdict.code,
+            error_message=str(verdict),
+        )
+    return MemberReading(
+        release=one.release.name,
+        checkpoint_digest=verdict.checkpoint_digest,
+        template_id=verdict.template_id,
+        weight=one.juror.weight,
+        status=verdict.status,
+        reason=verdict.reason,
+        winner=verdict.winner,
+        tie=verdict.tie,
+        p_win=verdict.p_win,
+        p_tie=verdict.p_tie,
+        p_lose=verdict.p_lose,
+        scores=verdict.scores,
+        flipped=verdict.flipped,
+        input_tokens=verdict.input_tokens,
+        output_tokens=verdict.output_tokens,
+        cost=verdict.cost,
+    )

@@ -1,0 +1,267 @@
+"""A jury's record, its rules and its verdict, worked by hand."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from judgestream.core.errors import ConfigurationError, JudgestreamError, RejectedByJudge
+from judgestream.core.jury import Juror, JuryRecord, JuryRule, default_quorum
+from judgestream.core.jury_settling import Outcome
+from judgestream.core.jury_verdict import jury_verdict
+from judgestream.core.modes import MODES
+from judgestream.core.passes import Pass
+from judgestream.core.templates import CHAT, JUDGELM
+from judgestream.core.transforms import Transform
+from judgestream.core.types import Candidate, Release, Reply, Request, Status, Verdict
+from judgestream.core.verdicts import Effort, build_verdict
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+EFFORT = Effort(attempts=1, latency_s=0.5, ended_at=NOON)
+PAIR = Request(
+    request_id="r",
+    mode="pairwise",
+    question="Q?",
+    candidates=(Candidate(id="x", text="one"), Candidate(id="y", text="two")),
+    requested_at=NOON,
+)
+NAMES = ("a", "b", "c", "d")
+GRAMMAR = CHAT.forms["pair"].grammar
+JURY = Release(name="jury-0", checkpoint_digest="00", template_id="jury", max_input_tokens=2048)
+
+Result = Verdict | JudgestreamError
+
+
+def release(name: str) -> Release:
+    return Release(
+        name=name, checkpoint_digest=f"{name}1", template_id=JUDGELM.id, max_input_tokens=2048
+    )
+
+
+def record(rule: JuryRule, *weights: float, quorum: int = 0) -> JuryRecord:
+    jurors = tuple(
+        Juror(release=name, weight=weight) for name, weight in zip(NAMES, weights, strict=False)
+    )
+    return JuryRecord(rule=rule, members=jurors, quorum=quorum or default_quorum(jurors))
+
+
+def member(name: str, win: float, tie: float, lose: float, score: float = 5.0) -> Verdict:
+    """A member's scored verdict without passes."""
+    blank = judged(name, "5 5", "5 5")
+    sides = {"x": win, "": tie, "y": lose}
+    winner = max(sides, key=sides.__getitem__)
+    scores = tuple(replace(one, score=score) for one in blank.scores)
+    return replace(
+        blank,
+        p_win=win,
+        p_tie=tie,
+        p_lose=lose,
+        winner=winner,
+        tie=not winner,
+        scores=scores,
+        passes=(),
+        cost=None,
+    )
+
+
+def judged(name: str, straight: str, swapped: str, cost: float | None = None) -> Verdict:
+    """A member's verdict from its two replies, each as the judge wrote it."""
+    orders = ((0, 1), (1, 0))
+    passes = [
+        Pass(transform=Transform(order=order, with_reference=False), prompt="", grammar=GRAMMAR)
+        for order in orders
+    ]
+    replies = [
+        Reply(text=text, input_tokens=10, output_tokens=2, cost=cost)
+        for text in (straight, swapped)
+    ]
+    return build_verdict(
+        request=PAIR,
+        mode=MODES["pairwise"],
+        release=release(name),
+        passes=passes,
+        replies=replies,
+        effort=EFFORT,
+        verdict_id="member",
+        content_digest="c",
+    )
+
+
+def settle(rule: JuryRecord, results: Sequence[Result], request: Request = PAIR) -> Verdict:
+    return jury_verdict(
+        request=request,
+        mode=MODES["pairwise"],
+        release=JURY,
+        record=rule,
+        outcomes=[
+            Outcome(juror=juror, release=release(juror.release), result=result)
+            for juror, result in zip(rule.members, results, strict=True)
+        ],
+        effort=EFFORT,
+        verdict_id="v",
+        content_digest="c",
+    )
+
+
+def test_a_majority_counts_votes_and_not_probabilities() -> None:
+    verdicts = [member("a", 0.5, 0.1, 0.4), member("b", 0.5, 0.1, 0.4), member("c", 0, 0, 1.0)]
+    found = settle(record(JuryRule.MAJORITY, 1, 1, 1), verdicts)
+    assert (found.winner, found.p_win, found.p_tie) == ("x", pytest.approx(2 / 3), 0.0)
+    assert found.confidence == pytest.approx(2 / 3)
+    # the mean of the same members: .333 / .067 / .6
+    found = settle(record(JuryRule.MEAN, 1, 1, 1), verdicts)
+    assert (found.winner, found.p_lose) == ("y", pytest.approx(0.6))
+
+
+def test_weights_turn_the_mean() -> None:
+    verdicts = [member("a", 0.9, 0.0, 0.1), member("b", 0.2, 0.0, 0.8)]
+    # (.75 * .9 + .25 * .2) / 1 = .725
+    found = settle(record(JuryRule.WEIGHTED, 0.75, 0.25), verdicts)
+    assert (found.winner, found.p_win) == ("x", pytest.approx(0.725))
+    # (.2 * .9 + .6 * .2) / .8 = .375
+    found = settle(record(JuryRule.WEIGHTED, 0.2, 0.6), verdicts)
+    assert (found.winner, found.p_win) == ("y", pytest.approx(0.375))
+
+
+@pytest.mark.parametrize(
+    ("sides", "winner", "tie"),
+    [
+        ("xy", "", True),  # a draw of the sides
+        ("x=", "", True),  # a tie that is as probable as the better side wins
+        ("xx=", "x", False),
+        ("xy=", "", True),
+        ("==y", "", True),
+        ("xxyy", "", True),
+        ("xxy=", "x", False),
+    ],
+)
+def test_ties_of_a_majority(sides: str, winner: str, tie: bool) -> None:
+    each = {"x": (1.0, 0.0, 0.0), "=": (0.0, 1.0, 0.0), "y": (0.0, 0.0, 1.0)}
+    verdicts = [member(name, *each[side]) for name, side in zip(NAMES, sides, strict=False)]
+    found = settle(record(JuryRule.MAJORITY, *[1.0] * len(sides)), verdicts)
+    assert (found.winner, found.tie, found.status) == (winner, tie, Status.SCORED)
+
+
+def test_the_score_is_the_median_under_majority_else_the_mean() -> None:
+    verdicts = [member("a", 1, 0, 0, 9.0), member("b", 1, 0, 0, 8.0), member("c", 0, 0, 1, 1.0)]
+    score = {
+        rule: settle(record(rule, 1, 1, 1), verdicts).scores[0].score
+        for rule in (JuryRule.MAJORITY, JuryRule.MEAN)
+    }
+    assert score == {JuryRule.MAJORITY: 8.0, JuryRule.MEAN: 6.0}
+    weighted = settle(record(JuryRule.WEIGHTED, 2, 1, 1), verdicts)
+    assert weighted.scores[0].score == pytest.approx((2 * 9 + 8 + 1) / 4)
+
+
+def test_members_that_do_not_vote_need_a_quorum_of_the_others() -> None:
+    unread = judged("b", "I like both.", "5 5")
+    refused = RejectedByJudge("content policy")
+    yes = member("a", 0.8, 0.1, 0.1)
+    found = settle(record(JuryRule.MEAN, 1, 1, quorum=1), [yes, unread])
+    assert (found.status, found.winner, found.p_win) == (Status.SCORED, "x", 0.8)
+    assert [one.status for one in found.members] == [Status.SCORED, Status.UNSCORED]
+
+    found = settle(record(JuryRule.MEAN, 1, 1, 1), [yes, unread, refused])
+    assert found.status is Status.UNSCORED and found.winner == "" and found.p_win is None
+    assert found.reason == (
+        "quorum: 1 of 3 scored, 2 needed (b: unparsable: straight; c: rejected_by_judge)"
+    )
+    assert found.members[2].error_message == "content policy"
+    assert [one.score for one in found.scores] == [None, None]
+
+
+def test_a_request_that_every_member_refuses_is_refused() -> None:
+    with pytest.raises(RejectedByJudge, match="first"):
+        settle(record(JuryRule.MEAN, 1, 1), [RejectedByJudge("first"), RejectedByJudge("second")])
+
+
+def test_passes_name_their_member_and_costs_add_up() -> None:
+    verdicts = [judged("a", "8 3", "3 8", cost=0.25), judged("b", "2 7", "7 2")]
+    found = settle(record(JuryRule.MEAN, 1, 1), verdicts)
+    assert [(one.release, one.transform.name) for one in found.passes] == [
+        ("a", "straight"),
+        ("a", "swapped"),
+        ("b", "straight"),
+        ("b", "swapped"),
+    ]
+    assert (found.cost, found.input_tokens, found.output_tokens) == (0.5, 40, 8)
+    assert [one.cost for one in found.members] == [0.5, None]
+    assert (found.tie, found.flipped) == (True, False)
+    assert (found.release, found.verdict_id, found.template_id) == ("jury-0", "v", "jury")
+
+
+def test_a_jury_is_flipped_where_its_orders_disagree_and_not_where_a_members_do() -> None:
+    steady, first = judged("a", "8 3", "3 8"), judged("b", "8 3", "8 3")
+    # straight: both prefer x; swapped: one prefers x, one y
+    assert settle(record(JuryRule.MAJORITY, 1, 1), [steady, first]).flipped is True
+    third = judged("c", "9 1", "1 9")
+    # two of three prefer x in either order
+    assert settle(record(JuryRule.MAJORITY, 1, 1, 1), [steady, first, third]).flipped is False
+    one_order = replace(third, passes=third.passes[:1])
+    assert settle(record(JuryRule.MAJORITY, 1, 1, 1), [steady, first, one_order]).flipped is None
+
+
+share = st.floats(0, 1)
+chances = st.tuples(share, share, share).filter(lambda each: sum(each) > 0.1)
+
+
+@given(st.lists(chances, min_size=3, max_size=3), st.sampled_from(list(JuryRule)))
+def test_exchanged_candidates_mirror_the_verdict(
+    each: list[tuple[float, float, float]], rule: JuryRule
+) -> None:
+    weights = (0.9, 0.6, 0.3) if rule is JuryRule.WEIGHTED else (1, 1, 1)
+    found = settle(
+        record(rule, *weights), [member(n, *p) for n, p in zip(NAMES, each, strict=False)]
+    )
+    mirrored = settle(
+        record(rule, *weights), [member(n, *p[::-1]) for n, p in zip(NAMES, each, strict=False)]
+    )
+    assert (found.p_win, found.p_tie, found.p_lose) == (
+        mirrored.p_lose,
+        mirrored.p_tie,
+        mirrored.p_win,
+    )
+    assert found.tie == mirrored.tie
+    assert {found.winner, mirrored.winner} in ({""}, {"x", "y"})
+
+
+def test_a_record_survives_a_model_configuration() -> None:
+    made = record(JuryRule.WEIGHTED, 0.7, 0.55, 0.1)
+    assert JuryRecord.of(made.parameters()) == made
+    for broken in ({}, {**made.parameters(), "members": "[1]"}, {**made.parameters(), "rule": "x"}):
+        with pytest.raises(ConfigurationError, match="release jury"):
+            JuryRecord.of(broken)
+
+
+def test_the_digest_is_that_of_members_weights_rule_and_quorum() -> None:
+    digests = {"a": "1", "b": "2", "c": "3"}
+    made = record(JuryRule.WEIGHTED, 0.7, 0.3)
+    turned = JuryRecord(rule=made.rule, members=made.members[::-1], quorum=made.quorum)
+    assert made.digest(digests) == turned.digest(digests)
+    others = (
+        record(JuryRule.WEIGHTED, 0.7, 0.4),
+        record(JuryRule.MEAN, 1, 1),
+        record(JuryRule.MAJORITY, 1, 1),
+        record(JuryRule.MAJORITY, 1, 1, quorum=1),
+        record(JuryRule.MAJORITY, 1, 1, 1),
+    )
+    assert len({one.digest(digests) for one in (made, *others)}) == 6
+    assert made.digest(digests) != made.digest({**digests, "a": "4"})
+
+
+def test_impossible_juries_are_refused() -> None:
+    for make in (
+        lambda: record(JuryRule.MEAN, 1),
+        lambda: record(JuryRule.MEAN, 1, 0.5),
+        lambda: record(JuryRule.WEIGHTED, 1, 0),
+        lambda: record(JuryRule.WEIGHTED, 1, float("nan")),
+        lambda: record(JuryRule.MEAN, 1, 1, quorum=3),
+        lambda: JuryRecord(
+            rule=JuryRule.MEAN, members=(Juror(release="a"), Juror(release="a")), quorum=1
+        ),
+    ):
+        with pytest.raises(ConfigurationError):
+            make()
