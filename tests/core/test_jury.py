@@ -1,6 +1,6 @@
 """A jury's record, its rules and its verdict, worked by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -82,8 +82,7 @@ def judged(name: str, straight: str, swapped: str, cost: float | None = None) ->
         request=PAIR,
         mode=MODES["pairwise"],
         release=release(name),
-        passes=passes,
-        replies=replies,
+        results=[one.result(reply) for one, reply in zip(passes, replies, strict=True)],
         effort=EFFORT,
         verdict_id="member",
         content_digest="c",
@@ -109,21 +108,22 @@ def settle(rule: JuryRecord, results: Sequence[Result], request: Request = PAIR)
 def test_a_majority_counts_votes_and_not_probabilities() -> None:
     verdicts = [member("a", 0.5, 0.1, 0.4), member("b", 0.5, 0.1, 0.4), member("c", 0, 0, 1.0)]
     found = settle(record(JuryRule.MAJORITY, 1, 1, 1), verdicts)
-    assert (found.winner, found.p_win, found.p_tie) == ("x", pytest.approx(2 / 3), 0.0)
+    assert found.winner == "x" and found.p_tie == 0.0
+    assert found.p_win == pytest.approx(2 / 3)
     assert found.confidence == pytest.approx(2 / 3)
     # the mean of the same members: .333 / .067 / .6
     found = settle(record(JuryRule.MEAN, 1, 1, 1), verdicts)
-    assert (found.winner, found.p_lose) == ("y", pytest.approx(0.6))
+    assert found.winner == "y" and found.p_lose == pytest.approx(0.6)
 
 
 def test_weights_turn_the_mean() -> None:
     verdicts = [member("a", 0.9, 0.0, 0.1), member("b", 0.2, 0.0, 0.8)]
     # (.75 * .9 + .25 * .2) / 1 = .725
     found = settle(record(JuryRule.WEIGHTED, 0.75, 0.25), verdicts)
-    assert (found.winner, found.p_win) == ("x", pytest.approx(0.725))
+    assert found.winner == "x" and found.p_win == pytest.approx(0.725)
     # (.2 * .9 + .6 * .2) / .8 = .375
     found = settle(record(JuryRule.WEIGHTED, 0.2, 0.6), verdicts)
-    assert (found.winner, found.p_win) == ("y", pytest.approx(0.375))
+    assert found.winner == "y" and found.p_win == pytest.approx(0.375)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_the_digest_is_that_of_members_weights_rule_and_quorum() -> None:
 
 
 def test_impossible_juries_are_refused() -> None:
-    for make in (
+    impossible: list[Callable[[], JuryRecord]] = [
         lambda: record(JuryRule.MEAN, 1),
         lambda: record(JuryRule.MEAN, 1, 0.5),
         lambda: record(JuryRule.WEIGHTED, 1, 0),
@@ -262,6 +262,7 @@ def test_impossible_juries_are_refused() -> None:
         lambda: JuryRecord(
             rule=JuryRule.MEAN, members=(Juror(release="a"), Juror(release="a")), quorum=1
         ),
-    ):
+    ]
+    for make in impossible:
         with pytest.raises(ConfigurationError):
             make()

@@ -336,6 +336,7 @@ async def test_what_is_spent_is_shared_and_survives_an_outage_and_a_restart(tmp_
         assert view.spent("j") == Spent(today=0.0, total=0.6), "yesterday's amount is not today's"
         assert await other.add("j", 0.25) == Spent(today=0.25, total=0.85)
         view.close()
+        await one.close()
         for batch_ in (first, second, third):
             await batch_.close()
 
@@ -343,8 +344,10 @@ async def test_what_is_spent_is_shared_and_survives_an_outage_and_a_restart(tmp_
 async def eventually(spending: Spending, wanted: Spent) -> None:
     deadline = time.monotonic() + 10
     while True:
+        found: Spent | None = None
         with suppress(StoreUnavailable):
-            if await spending.spent("j") == wanted:
-                return
-        assert time.monotonic() < deadline
+            found = await spending.spent("j")
+        if found == wanted:
+            return
+        assert time.monotonic() < deadline, found
         await asyncio.sleep(0.1)

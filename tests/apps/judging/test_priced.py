@@ -54,8 +54,8 @@ class FakeLedger:
             raise StoreUnavailable("Redis does not answer")
         return Spent(today=self.amount if self.today is None else self.today, total=self.amount)
 
-    async def add(self, release: str, dollars: float) -> Spent:
-        self.amount += dollars
+    async def add(self, release: str, cost: float) -> Spent:
+        self.amount += cost
         return Spent(today=self.amount, total=self.amount)
 
 

@@ -9,17 +9,22 @@ that when Redis is back. So each worker may spend what was left when Redis went 
 whose addition was not confirmed is added again: it may count twice, but is never lost while the worker runs.
 """
 
+import asyncio
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-from judgestream.adapters.redis.batch import Batch
+from judgestream.adapters.redis.batch import AWAY_S, Batch
 from judgestream.adapters.redis.connection import Connection
-from judgestream.core.costs import Spent
+from judgestream.core.costs import Spent, dollars
 from judgestream.core.errors import StoreUnavailable
+
+log = logging.getLogger(__name__)
 
 BILLION = 1_000_000_000
 DAY = 86_400
@@ -69,6 +74,7 @@ class Spending:
         self._prefix = prefix
         self._shared: dict[str, _Amounts] = {}
         self._unsaved: Counter[str] = Counter()
+        self._retrying: asyncio.Task[None] | None = None
 
     async def spent(self, release: str) -> Spent:
         """The dollars spent by all workers.
@@ -84,14 +90,39 @@ class Spending:
                 raise
         return self._known(release)
 
-    async def add(self, release: str, dollars: float) -> Spent:
-        """Add to the amounts. Without Redis the amount is kept, and added as soon as Redis is back."""
-        self._unsaved[release] += round(dollars * BILLION)
+    async def add(self, release: str, cost: float) -> Spent:
+        """Add dollars to the amounts. Without Redis they are kept, and added as soon as Redis is back."""
+        self._unsaved[release] += round(cost * BILLION)
         try:
             await self._save(release)
         except StoreUnavailable:
-            pass
+            if self._retrying is None and self._batch is not None:
+                self._retrying = asyncio.create_task(self._retry())
         return self._known(release)
+
+    async def close(self) -> None:
+        """Call before the batch is closed: adds what is not saved yet, and logs it where that fails."""
+        if self._retrying is not None:
+            self._retrying.cancel()
+        for release, amount in list(self._unsaved.items()):
+            try:
+                if amount and self._batch is not None:
+                    await self._save(release)
+            except StoreUnavailable as exc:
+                log.error(
+                    "%s spent on release %s are not counted: %s",
+                    dollars(amount / BILLION),
+                    release,
+                    exc,
+                )
+
+    async def _retry(self) -> None:
+        while any(self._unsaved.values()):
+            await asyncio.sleep(AWAY_S)
+            for release in list(self._unsaved):
+                with suppress(StoreUnavailable):
+                    await self._save(release)
+        self._retrying = None
 
     async def _save(self, release: str) -> None:
         if self._batch is None:

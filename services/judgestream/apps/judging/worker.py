@@ -85,9 +85,9 @@ async def _opened(
             ttl_s=settings.judging.published_ttl_s,
         )
         stack.push_async_callback(published.close)
-        judge = requests_judge(
-            judges, settings, Spending(batch, prefix=settings.redis.prefix), status
-        )
+        spending = Spending(batch, prefix=settings.redis.prefix)
+        stack.push_async_callback(spending.close)
+        judge = requests_judge(judges, settings, spending, status)
         requests = RequestJudge(
             judge=judge,
             publisher=publisher,
