@@ -4,8 +4,7 @@ from importlib.resources import files
 
 import pytest
 
-from judgestream.client import InvalidRequest, pair, single
-from judgestream.core.types import Candidate
+from judgestream.client import Candidate, InvalidRequest, Options, pair, rerank, single
 
 
 def test_plain_texts_become_numbered_candidates() -> None:
@@ -21,6 +20,13 @@ def test_plain_texts_become_numbered_candidates() -> None:
 def test_a_single_answer_has_its_reference() -> None:
     request = single("2 + 2?", "4", reference="four")
     assert (request.mode, request.reference, len(request.candidates)) == ("single", "four", 1)
+
+
+def test_documents_keep_their_first_stage_scores() -> None:
+    scored = Candidate(id="d", text="Air.", first_stage_score=2.5)
+    request = rerank("Why?", ["Bread.", scored], options=Options(hybrid_weight=100))
+    assert (request.mode, request.question, request.reference) == ("rerank", "Why?", None)
+    assert [(c.id, c.first_stage_score) for c in request.candidates] == [("1", None), ("d", 2.5)]
 
 
 @pytest.mark.parametrize(

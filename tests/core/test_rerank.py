@@ -23,6 +23,7 @@ from judgestream.core.types import (
     Unread,
     Verdict,
 )
+from judgestream.core.verdict_text import details
 from judgestream.core.verdicts import Effort, build_verdict
 from judgestream.evaluation.probes import observe
 from tests.core.build import NOON
@@ -214,6 +215,15 @@ def test_a_verdict_has_every_text_and_survives_the_wire() -> None:
     assert published.scores == verdict.scores
     assert [one.transform for one in published.passes] == [o.transform for o in verdict.passes]
     assert [one.reading for one in published.passes] == [o.reading for o in verdict.passes]
+
+
+def test_people_see_the_ranking_and_the_analyses() -> None:
+    lines = list(details(verdict_of(Options(explain=True))))
+    assert "outcome:         TIE" in lines and "ranking:         d0 = d1 = d2" in lines
+    assert "answer d1:       rank 1, score 0.50, 18 characters" in lines
+    assert (
+        "pass order-1/analysis:Notes." in lines and "pass order-1:    means 0.50, greedy 1" in lines
+    )
 
 
 def test_bias_counts_know_no_position() -> None:

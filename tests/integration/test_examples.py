@@ -14,6 +14,7 @@ pytestmark = pytest.mark.integration
 EXAMPLES = ROOT / "examples"
 AGAINST_SERVERS = (
     "judge_two_answers.py",
+    "rank_documents.py",
     "produce.py",
     "produce_plain_kafka.py",
     "label.py",

@@ -22,7 +22,7 @@ DOCUMENTS = ("Plants take in carbon dioxide.", "A hammer drives nails.", "Plants
 
 @pytest.fixture
 def cluster(tmp_path: Path, servers: Servers) -> Iterator[Cluster]:
-    """The shared Kafka and Valkey, with the tiny judge on a Triton of its own."""
+    """The shared Kafka and Valkey, with the tiny judge on a separate Triton."""
     release = install(JUDGES / "tiny", tmp_path / "models", tuning=Tuning(threads=1))
     with (
         TritonServer(

@@ -25,14 +25,17 @@ from judgestream.core.errors import (
     JudgestreamError,
     OversizeRecord,
 )
+from judgestream.core.types import Candidate, Options
 
 __all__ = [
     "JSON",
     "PROTOBUF",
     "BrokerUnavailable",
+    "Candidate",
     "ConfigurationError",
     "InvalidRequest",
     "JudgestreamError",
+    "Options",
     "OversizeRecord",
     "Producer",
     "VerdictTimeout",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from judgestream.core.costs import dollars
+from judgestream.core.limits import shortened
 from judgestream.core.types import (
     CandidateScore,
     MemberReading,
@@ -156,7 +157,7 @@ def _pass(result: PassResult) -> str:
         parts.append(f"P {reading.win:.2f}/{reading.tie:.2f}/{reading.lose:.2f}")
     if reading.p_best:
         parts.append("P(best) " + " ".join(f"{share:.2f}" for share in reading.p_best))
-    return ", ".join(parts)
+    return ", ".join(parts) or shortened(" ".join(result.reply.text.split()))
 
 
 def _time(time: datetime) -> str:

@@ -355,3 +355,18 @@ class TestJoins:
         assert [(x.annotator, x.winner) for x in one.labels][0] == ("gpt-3.5-turbo", "")
         alone = read(*self.files(tmp_path, "pandalm-results"))
         assert [x.reason for x in alone if isinstance(x, Skipped)] == ["no_texts"]
+
+
+def test_documents_are_submitted_with_a_hybrid_weight(tmp_path: Path) -> None:
+    path = write(tmp_path / "run.jsonl", ROWS["retrieval"])
+    (refused,) = [dry_run(path, "--hybrid-weight", 100)]
+    assert refused.exit_code != 0
+    assert "candidates[2] lacks: give all of them" in refused.output
+    row = {
+        "query": "Why?",
+        "documents": [{"id": "a", "text": "x", "score": 1}, {"id": "b", "text": "y", "score": 2}],
+    }
+    (request,) = sent(dry_run(write(path, row), "--hybrid-weight", 100, "--explain"))
+    assert request["mode"] == "rerank"
+    assert request["options"]["hybridWeight"] == 100 and request["options"]["explain"]  # type: ignore[index]
+    assert [one["firstStageScore"] for one in request["candidates"]] == [1, 2]  # type: ignore[attr-defined]

@@ -82,7 +82,7 @@ class Tries:
     answered: bool = False
 
     def next_call(self) -> None:
-        """A request of many passes goes on with its next call, which belongs to the same try."""
+        """A request of many passes continues with its next call, which belongs to the same try."""
         self.attempts -= 1
         self.answered = False
 
