@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from judgestream.core.limits import EARLIEST
-from judgestream.core.modes import PAIRWISE, SINGLE, Mode, plan
+from judgestream.core.modes import PAIRWISE, SINGLE, Mode, for_template, plan
 from judgestream.core.parsing import UNPARSED, parse_strict
 from judgestream.core.preference import Preference
 from judgestream.core.prompt import Prompt
 from judgestream.core.reconcile import reading_preference
+from judgestream.core.settling.reward import METHOD
 from judgestream.core.templates import template
 from judgestream.core.types import (
     Candidate,
@@ -87,10 +88,12 @@ def judge_pairs(
     clusters = ["" if isinstance(item, Item) else normalised(item.question) for item in shown]
     requests = [request_of(example, options=Options(reference_use=use)) for example in examples]
     results = run_passes(judge, requests, PAIRWISE)
+    mode = for_template(PAIRWISE, template(judge.checkpoint.manifest.template_id))
     return [
         _judged(
             example,
             request,
+            mode,
             passes,
             truth=truth_of(example, with_reference=with_reference),
             cluster=cluster,
@@ -155,19 +158,23 @@ def judge_singles(judge: Judge, items: Sequence[Item]) -> SingleFigures:
 def _judged(
     example: Example,
     request: Request,
+    mode: Mode,
     passes: Sequence[PassResult],
     *,
     truth: Preference,
     cluster: str,
 ) -> PairOutcome:
-    settled = PAIRWISE.settle(request, passes)
+    settled = mode.settle(request, passes)
     readings = [r.reading if isinstance(r.reading, Reading) else None for r in passes]
-    straight, swapped = (None if r is None else reading_preference(r) for r in readings)
-    first_shown, second_shown = (greedy_preference(result.reply.text) for result in passes)
-    first, second = map(len, example.answers)
     verdict = None
     if settled.status is Status.SCORED:
         verdict = Preference.of_winner(settled.winner, ("a", "b"))
+    orders = _both_orders(passes, readings)
+    if settled.method == METHOD:
+        # the answers are never seen together, so every order and every rule gives the verdict
+        orders = (verdict,) * 4
+    straight, swapped, greedy_straight, greedy_swapped = orders
+    first, second = map(len, example.answers)
     return PairOutcome(
         group=example.group,
         truth=truth,
@@ -175,12 +182,23 @@ def _judged(
         straight=straight,
         swapped=swapped,
         confidence=settled.confidence or 0.0,
-        greedy_straight=first_shown,
-        greedy_swapped=None if second_shown is None else second_shown.mirrored,
+        greedy_straight=greedy_straight,
+        greedy_swapped=greedy_swapped,
         longer=Preference.between(first, second),
         outside=max((r.outside for r in readings if r is not None), default=1.0),
         cluster=cluster,
     )
+
+
+def _both_orders(
+    passes: Sequence[PassResult], readings: Sequence[Reading | None]
+) -> tuple[Preference | None, Preference | None, Preference | None, Preference | None]:
+    """The straight and the swapped order's preference, by their probabilities and by their score lines."""
+    straight, swapped = (
+        None if r is None or r.win is None else reading_preference(r) for r in readings
+    )
+    first, second = (greedy_preference(result.reply.text) for result in passes)
+    return straight, swapped, first, None if second is None else second.mirrored
 
 
 def greedy_preference(text: str) -> Preference | None:

@@ -74,9 +74,11 @@ def render_page(
 
 
 def calibration_lines(calibration: Mapping[str, Any] | None) -> list[str]:
-    """The temperature in words, from the manifest's record of it."""
+    """The temperature, or a reward model's scale, in words, from the manifest's record of it."""
     if calibration is None:
         return ["None: the probabilities are those of the model."]
+    if "scale" in calibration:
+        return [_scale(calibration)]
     temperature, n = calibration.get("temperature"), calibration.get("n")
     unread = calibration.get("unread") or 0
     left_out = f" ({unread} unreadable replies left out)" if unread else ""
@@ -93,6 +95,20 @@ def calibration_lines(calibration: Mapping[str, Any] | None) -> list[str]:
         f" verdicts{left_out} with a prior around 1. All figures except JudgeLM's use it."
         f"{_effect(calibration)}"
     ]
+
+
+def _scale(calibration: Mapping[str, Any]) -> str:
+    """A reward model's scale and tie margin, each with its 95 % interval."""
+    numbers = {
+        name: f"{calibration[name]:.3g} ± {1.96 * calibration[f'{name}_error']:.2g}"
+        for name in ("scale", "margin")
+    }
+    return (
+        f"Values are divided by the scale {numbers['scale']}; the tie margin is {numbers['margin']} in units"
+        f" of log-odds. Both were fitted to {calibration['n']} other labelled pairs, {calibration['ties']} of"
+        f" them ties, whose mean negative log-likelihood is {calibration['nll']:.3f} with them and"
+        f" {calibration['nll_shares']:.3f} by the shares of the outcomes."
+    )
 
 
 def _effect(calibration: Mapping[str, Any]) -> str:

@@ -121,7 +121,7 @@ def write_into(report: EvaluationReport, folder: Path, manifest: Manifest) -> Ma
     the digest stays. A directory without a manifest gets one.
     """
     with whole_folder(folder) as draft:
-        shutil.copytree(folder, draft, dirs_exist_ok=True, symlinks=True, copy_function=_link)
+        shutil.copytree(folder, draft, dirs_exist_ok=True, symlinks=True, copy_function=link)
         for name in (CARD, PAGE, NAME):
             # these may be hard links, and writing through one would change the old file
             (draft / name).unlink(missing_ok=True)
@@ -143,7 +143,7 @@ def write_into(report: EvaluationReport, folder: Path, manifest: Manifest) -> Ma
     return revised
 
 
-def _link(source: str, target: str) -> None:
+def link(source: str, target: str) -> None:
     """A hard link where the file system supports it: weights need not be copied."""
     try:
         os.link(source, target, follow_symlinks=False)

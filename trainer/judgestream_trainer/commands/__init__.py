@@ -11,6 +11,7 @@ import typer
 
 from judgestream_trainer.commands import data
 from judgestream_trainer.commands.ablate import ablate
+from judgestream_trainer.commands.calibrate import calibrate
 from judgestream_trainer.commands.card import card
 from judgestream_trainer.commands.evaluate import evaluate
 from judgestream_trainer.commands.judge import judge
@@ -25,6 +26,7 @@ COMMANDS: Mapping[str, Callable[..., None]] = MappingProxyType(
         "label": label,
         "train": train,
         "evaluate": evaluate,
+        "calibrate": calibrate,
         "publish": publish,
         "watch": watch,
         "judge": judge,
