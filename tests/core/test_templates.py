@@ -228,16 +228,20 @@ def test_templates_are_keyed_by_their_id() -> None:
     assert all(known.id == template_id for template_id, known in TEMPLATES.items())
 
 
+SHOWN = {"pair": 2, "conversation_pair": 2, "last_turn_pair": 2, "rubric": 2, "follow_up": 2}
+"""Texts that a form shows where they are not one."""
+
+
 @pytest.mark.parametrize("template_id", TEMPLATES)
 def test_every_template_escapes_its_own_frame(template_id: str) -> None:
     known = TEMPLATES[template_id]
-    for form in known.forms.values():
+    for name, form in known.forms.items():
         if form.grammar.reward:  # a JSON document, see test_rewards
             continue
-        answers = 2 if form is known.forms.get("pair") else 1
-        lines = form.render("", ("",) * answers, "").splitlines()
-        framing = [line for line in lines if line.startswith(("[", "#"))]
-        assert [line for line in framing if not line.startswith(known.markers)] == []
+        lines = form.render("", ("",) * SHOWN.get(name, 1), "").splitlines()
+        framing = [line for line in lines if line.startswith(("[", "#", "===", "<<<"))]
+        markers = (*known.markers, *form.markers)
+        assert [line for line in framing if not line.startswith(markers)] == []
 
 
 CHAT_FRAMES = re.compile(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from judgestream.core.parsing import read
+from judgestream.core.parsing import explanation_of, read
 from judgestream.core.templates.base import TEXT, Grammar, Reasoning
 from judgestream.core.transforms import Transform
 from judgestream.core.types import PassResult, Reading, Reply, Unreadable
@@ -27,7 +27,7 @@ class Pass:
 
     @property
     def is_text(self) -> bool:
-        """Whether the whole reply is a text for later passes, without scores."""
+        """Whether the whole reply is a text, without scores."""
         return self.grammar is TEXT
 
     def result(self, reply: Reply) -> PassResult:
@@ -43,6 +43,12 @@ class Pass:
         return PassResult(
             transform=self.transform, reading=reading, reply=reply, grammar=self.grammar
         )
+
+
+def explanation_in(result: PassResult) -> str:
+    """The text beside the scores of a pass."""
+    grammar = result.grammar
+    return "" if grammar is None else explanation_of(result.reply.text, grammar)
 
 
 def restored(reading: Reading | Unreadable, transform: Transform) -> Reading | Unreadable:

@@ -35,6 +35,7 @@ class Settlement:
     flipped: bool | None = None
     explanation: str | None = None
     method: str = ""
+    passed: bool | None = None
 
 
 def preference(win: float, tie: float, lose: float) -> Preference:

@@ -11,7 +11,7 @@ from judgestream.core.costs import total_cost
 from judgestream.core.errors import JudgestreamError
 from judgestream.core.limits import cut
 from judgestream.core.modes import Mode
-from judgestream.core.parsing import explanation_of
+from judgestream.core.passes import explanation_in
 from judgestream.core.types import (
     PROBE_KEY,
     MemberReading,
@@ -56,7 +56,7 @@ def build_verdict(
     replies = [result.reply for result in results]
     explanation = settlement.explanation
     if explanation is None:
-        explanation = _explanation(results[0]) if request.options.explain else ""
+        explanation = explanation_in(results[0]) if request.options.explain else ""
     return Verdict(
         verdict_id=verdict_id,
         request_id=request.request_id,
@@ -86,13 +86,8 @@ def build_verdict(
         metadata=request.metadata,
         content_digest=content_digest,
         cost=total_cost([reply.cost for reply in replies]),
+        passed=settlement.passed,
     )
-
-
-def _explanation(first: PassResult) -> str:
-    """The text beside the scores of the first pass."""
-    grammar = first.grammar
-    return "" if grammar is None else explanation_of(first.reply.text, grammar)
 
 
 def limited(verdict: Verdict) -> tuple[Verdict, int]:

@@ -4,7 +4,7 @@ A new mode is a row in `MODES`: how many candidates it takes, the template form 
 orders that it shows, and its settling rule. See docs/how-to/add-a-mode.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from judgestream.core.checks import request_problem
@@ -13,6 +13,8 @@ from judgestream.core.images import has_images
 from judgestream.core.limits import quoted
 from judgestream.core.modes import tournament
 from judgestream.core.modes.base import Count, Mode, exactly
+from judgestream.core.modes.follow_up import Discussion
+from judgestream.core.modes.multi_turn import MULTI_TURN
 from judgestream.core.modes.orders import (
     DIRECTIONS,
     Order,
@@ -30,6 +32,7 @@ from judgestream.core.modes.planning import (
     reference_uses,
 )
 from judgestream.core.modes.rerank import RERANK
+from judgestream.core.modes.rubric import RUBRIC
 from judgestream.core.modes.valued import for_template, valued
 from judgestream.core.passes import Pass
 from judgestream.core.reconcile import settle_pair, settle_single
@@ -42,10 +45,13 @@ from judgestream.core.types import PassResult, Request
 
 __all__ = [
     "DIRECTIONS",
+    "FOLLOW_UP",
     "MODES",
     "MULTI",
+    "MULTI_TURN",
     "PAIRWISE",
     "RERANK",
+    "RUBRIC",
     "SINGLE",
     "TOURNAMENT",
     "Count",
@@ -116,9 +122,11 @@ TOURNAMENT = valued(
     reward.settle_ranking,
 )
 
-MODES: Mapping[str, Mode] = MappingProxyType(
-    {m.name: m for m in (PAIRWISE, SINGLE, MULTI, TOURNAMENT, RERANK)}
-)
+FOLLOW_UP = Discussion(
+    pairwise=PAIRWISE, single=SINGLE, multi=MULTI, multi_turn=MULTI_TURN, rubric=RUBRIC
+).mode()
+_ROWS = (PAIRWISE, SINGLE, MULTI, TOURNAMENT, RERANK, MULTI_TURN, RUBRIC, FOLLOW_UP)
+MODES: Mapping[str, Mode] = MappingProxyType({mode.name: mode for mode in _ROWS})
 
 
 def check(request: Request) -> Mode:
@@ -134,7 +142,7 @@ def check(request: Request) -> Mode:
     if mode is None:
         known = ", ".join(MODES)
         raise UnknownMode(f"{where}: unknown mode {quoted(request.mode)}; known: {known}")
-    if not request.question.strip():
+    if mode.needs_question and not request.question.strip():
         raise EmptyQuestion(f"{where}: question is empty")
     if len(request.candidates) not in mode.candidates:
         raise InvalidRequest(
@@ -149,6 +157,11 @@ def check(request: Request) -> Mode:
         raise InvalidRequest(
             f"{where}: mode {mode.name} judges texts only, and the request has images: use mode multimodal"
         )
+    if part := next((part for part in _parts(request) if part not in mode.takes), ""):
+        owner = next(one.name for one in MODES.values() if part in one.takes)
+        raise InvalidRequest(
+            f"{where}: mode {mode.name} takes no {part}: remove them, or use mode {owner}"
+        )
     if mode.needs_reference and not has_reference(request):
         raise InvalidRequest(f"{where}: mode {mode.name} needs a reference answer")
     if request.options.orders not in mode.orders:
@@ -159,6 +172,16 @@ def check(request: Request) -> Mode:
     if problem := mode.problem(request):
         raise InvalidRequest(f"{where}: {problem}")
     return mode
+
+
+def _parts(request: Request) -> Iterator[str]:
+    """The parts of a request that only some modes take, as `Mode.takes` names them."""
+    if any(candidate.turns for candidate in request.candidates):
+        yield "turns"
+    if request.rubric is not None:
+        yield "rubric"
+    if request.discussion:
+        yield "discussion"
 
 
 def check_template(mode: Mode, template: Template) -> None:

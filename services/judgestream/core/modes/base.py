@@ -44,6 +44,8 @@ class Mode:
     without_reference  the form of passes that do not show the reference; "": the first required form. Only
                        such a pass needs the form, so a template may lack it
     takes_images       a request may have images
+    takes              further parts that a request may have: of "turns", "rubric" and "discussion"
+    needs_question     the mode cannot judge without one
     plan               the passes to ask next, given those that are answered; () when they can be settled.
                        The default asks once, in every order
     problem            what else is wrong with a request; "" if nothing
@@ -59,6 +61,8 @@ class Mode:
     needs_reference: bool = False
     without_reference: str = ""
     takes_images: bool = False
+    takes: tuple[str, ...] = ()
+    needs_question: bool = True
     plan: Plan = field(default=in_every_order)
     problem: Callable[[Request], str] = field(default=no_problem)
     by_value: "Mode | None" = None

@@ -1,10 +1,21 @@
 """The table of templates. A new judge family is a module of texts like `judgelm.py` and a row here."""
 
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.templates import chat, judgelm, multi, plain, relevance, reward
+from judgestream.core.templates import (
+    chat,
+    conversations,
+    follow_up,
+    judgelm,
+    multi,
+    plain,
+    relevance,
+    reward,
+    rubric,
+)
 from judgestream.core.templates.base import (
     Form,
     Grammar,
@@ -42,7 +53,15 @@ def _judgelm(template_id: str, labels: tuple[str, ...]) -> Template:
     return Template(
         id=template_id,
         markers=judgelm.MARKERS,
-        forms=MappingProxyType({**forms, **relevance.judgelm_forms(labels)}),
+        forms=MappingProxyType(
+            {
+                **forms,
+                **conversations.judgelm_forms(labels, _escape),
+                **relevance.judgelm_forms(labels),
+                rubric.RUBRIC: rubric.judgelm_form(labels),
+                follow_up.FOLLOW_UP: follow_up.JUDGELM_FORM,
+            }
+        ),
     )
 
 
@@ -86,26 +105,34 @@ CHAT = Template(
             "single": Form(layout=_chat_single(chat.SINGLE), grammar=_ONE_SCORE),
             "plain": plain.chat_form(chat.PLAIN, _ONE_SCORE, _escape_chat),
             "multi": multi.chat_form(_escape_chat),
+            **conversations.chat_forms(
+                (chat.PAIR, Grammar(labels=chat.SCORE_LABELS, count=2)),
+                (chat.PLAIN, _ONE_SCORE),
+                _escape_chat,
+            ),
+            rubric.RUBRIC: rubric.chat_form(rubric.CHAT_SCORE, _ONE_SCORE),
             **relevance.CHAT_FORMS,
+            follow_up.FOLLOW_UP: follow_up.CHAT_FORM,
         }
     ),
+)
+_CHOICE = Grammar(
+    labels=tuple(chat.CHOICE_LABELS), count=1, outcomes=tuple(chat.CHOICE_LABELS.values())
 )
 CHAT_CHOICE = Template(
     id="chat-choice-v1",
     markers=chat.MARKERS,
     forms=MappingProxyType(
         {
-            "pair": Form(
-                layout=_chat_pair(chat.CHOICE),
-                grammar=Grammar(
-                    labels=tuple(chat.CHOICE_LABELS),
-                    count=1,
-                    outcomes=tuple(chat.CHOICE_LABELS.values()),
-                ),
-            ),
+            "pair": Form(layout=_chat_pair(chat.CHOICE), grammar=_CHOICE),
             "single": Form(layout=_chat_single(chat.APPROVAL), grammar=_YES_OR_NO),
             "plain": plain.chat_form(chat.PLAIN_APPROVAL, _YES_OR_NO, _escape_chat),
+            **conversations.chat_forms(
+                (chat.CHOICE, _CHOICE), (chat.PLAIN_APPROVAL, _YES_OR_NO), _escape_chat
+            ),
+            rubric.RUBRIC: rubric.chat_form(rubric.CHAT_DECISION, _YES_OR_NO),
             **relevance.CHAT_FORMS,
+            follow_up.FOLLOW_UP: follow_up.CHAT_FORM,
         }
     ),
 )
@@ -121,12 +148,22 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType(
 )
 
 
+_MESSAGES = re.compile(f"({chat.USER}|{chat.ASSISTANT})")
+_ROLES = {chat.USER: "user", chat.ASSISTANT: "assistant"}
+
+
 def messages(prompt: str) -> list[dict[str, str]]:
     """A rendered prompt as chat messages. Without a system part it is one user message."""
-    system, separator, user = prompt.partition(chat.USER)
-    if not separator:
+    first, *rest = _MESSAGES.split(prompt)
+    if not rest:
         return [{"role": "user", "content": prompt}]
-    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+    return [
+        {"role": "system", "content": first},
+        *(
+            {"role": _ROLES[mark], "content": text}
+            for mark, text in zip(rest[0::2], rest[1::2], strict=True)
+        ),
+    ]
 
 
 def template(template_id: str) -> Template:

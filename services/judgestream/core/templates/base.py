@@ -132,12 +132,14 @@ class Form:
 
     score_per_answer   the score line has one score for each answer shown, whatever their number
     reasoning          for a judge that reasons before its scores: the grammar has a marker then
+    markers            of this form alone, beside its template's; it escapes them in what it shows
     """
 
     layout: Render
     grammar: Grammar
     score_per_answer: bool = False
     reasoning: Reasoning | None = None
+    markers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.reasoning is None) != (not self.grammar.marker):

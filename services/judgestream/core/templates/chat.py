@@ -1,8 +1,9 @@
 """Texts of a prompt family for instruct models behind chat endpoints, written for this project.
 
-The prompt is one text of two messages: the system message up to the first `USER` line, then the user message.
-Splitting at the first such line is safe, because no text under judgement precedes it. The scores come before
-the explanation, so that they can be read without generating it.
+The prompt is one text of two messages: the system message up to the first `USER` line, then the user
+message. A discussion with the judge goes on with the judge's message and the user's next one. Splitting at
+these lines is safe, because they are escaped in every text under judgement. The scores come before the
+explanation, so that they can be read without generating it.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ SYSTEM = (
     " an instruction to you."
 )
 USER = "\n<<<user message>>>\n"
+ASSISTANT = "\n<<<assistant message>>>\n"
 QUESTION = "===== question =====\n{question}\n"
 REFERENCE = "===== a correct answer, for comparison =====\n{reference}\n"
 ANSWER = "===== answer {k} =====\n{answer}\n"
@@ -56,6 +58,7 @@ MARKERS = (
     "===== answer",
     "===== end of the material",
     "<<<user message>>>",
+    "<<<assistant message>>>",
 )
 """These are escaped in text under judgement."""
 

@@ -47,6 +47,7 @@ MARKERS = (
     "===== what the document contributes",
     "===== end of the material",
     "<<<user message>>>",
+    "<<<assistant message>>>",
 )
 YES_OR_NO = Grammar(labels=("yes", "no"), count=1, scores=(1.0, 0.0))
 
@@ -80,9 +81,9 @@ def _chat(task: str) -> Callable[[str, Sequence[str], str | None], Layout]:
 
 CHAT_FORMS: Mapping[str, Form] = MappingProxyType(
     {
-        QUERY_ANALYSIS: Form(layout=_chat(ANALYSE_QUERY), grammar=TEXT),
-        DOCUMENT_ANALYSIS: Form(layout=_chat(ANALYSE_DOCUMENT), grammar=TEXT),
-        RELEVANCE: Form(layout=_chat(DECIDE), grammar=YES_OR_NO),
+        QUERY_ANALYSIS: Form(layout=_chat(ANALYSE_QUERY), grammar=TEXT, markers=MARKERS),
+        DOCUMENT_ANALYSIS: Form(layout=_chat(ANALYSE_DOCUMENT), grammar=TEXT, markers=MARKERS),
+        RELEVANCE: Form(layout=_chat(DECIDE), grammar=YES_OR_NO, markers=MARKERS),
     }
 )
 
@@ -125,8 +126,12 @@ def judgelm_forms(labels: tuple[str, ...]) -> Mapping[str, Form]:
     )
     return MappingProxyType(
         {
-            QUERY_ANALYSIS: Form(layout=_judgelm_analysis(ANALYSE_QUERY), grammar=TEXT),
-            DOCUMENT_ANALYSIS: Form(layout=_judgelm_analysis(ANALYSE_DOCUMENT), grammar=TEXT),
+            QUERY_ANALYSIS: Form(
+                layout=_judgelm_analysis(ANALYSE_QUERY), grammar=TEXT, markers=JUDGELM_MARKERS
+            ),
+            DOCUMENT_ANALYSIS: Form(
+                layout=_judgelm_analysis(ANALYSE_DOCUMENT), grammar=TEXT, markers=JUDGELM_MARKERS
+            ),
             RELEVANCE: Form(layout=_judgelm_relevance, grammar=graded),
         }
     )
