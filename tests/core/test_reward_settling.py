@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judgestream.contracts.codecs.verdicts import verdict_from_message, verdict_to_message
-from judgestream.core.modes import PAIRWISE, SINGLE, check_template, for_template, plan
+from judgestream.core.errors import UnsupportedMode
+from judgestream.core.modes import MODES, PAIRWISE, check_template, for_template, plan
 from judgestream.core.probe import known_good, warm_up_prompts
-from judgestream.core.settling import reward
 from judgestream.core.templates import JUDGELM, REWARD
 from judgestream.core.templates.reward import conversation
 from judgestream.core.types import (
@@ -25,6 +25,7 @@ from judgestream.core.types import (
     Status,
     Verdict,
 )
+from judgestream.core.verdict_text import details
 from judgestream.core.verdicts import Effort, build_verdict
 from judgestream.evaluation.probes import observe
 from judgestream.evaluation.scored_verdict import ScoredVerdict
@@ -40,7 +41,7 @@ def results(
     asked: Request, values: Sequence[float | None], margin: float = 0.0
 ) -> tuple[PassResult, ...]:
     """The results of a request's passes, whose values are given in the order of the plan."""
-    mode = SINGLE if asked.mode == "single" else PAIRWISE
+    mode = MODES[asked.mode]
     passes = plan(asked, mode, REWARD)
     replies = [
         Reply(text="no value") if value is None else Reply(text="", score_probs=(value, margin))
@@ -50,7 +51,7 @@ def results(
 
 
 def verdict(asked: Request, values: Sequence[float | None], margin: float = 0.0) -> Verdict:
-    mode = SINGLE if asked.mode == "single" else PAIRWISE
+    mode = MODES[asked.mode]
     return build_verdict(
         request=asked,
         mode=for_template(mode, REWARD),
@@ -93,6 +94,8 @@ def test_a_pair_by_hand() -> None:
     assert [score.score for score in found.scores] == pytest.approx([61 / 7, 7.0])
     assert [score.length for score in found.scores] == [20, 20]
     assert (found.method, found.flipped, found.explanation) == ("reward", None, "")
+    text = "\n".join(details(found))
+    assert "method:          reward" in text and "value 1.792" in text  # log 6
 
 
 def test_the_margin_makes_ties() -> None:
@@ -127,22 +130,30 @@ def test_one_unreadable_value_makes_the_verdict_unscored() -> None:
 
 def test_a_single_answer_has_the_score_of_its_value() -> None:
     asked = request(mode="single", answers=("four",))
-    (only,) = plan(asked, SINGLE, REWARD)
+    (only,) = plan(asked, MODES["single"], REWARD)
     assert only.transform.name == "straight"
     found = verdict(asked, (LN2,))
     assert [score.score for score in found.scores] == pytest.approx([7.0])
     assert (found.winner, found.tie, found.p_win, found.method) == ("", False, None, "reward")
 
 
-def test_many_answers_are_ranked_by_value() -> None:
-    asked = request(answers=("x", "y"))
-    found = reward.settle_ranking(asked, results(asked, (0.0, log(3))))
-    assert found.winner == "b" and found.method == "reward"
-    assert [score.rank for score in found.scores] == [2, 1]
-    assert [score.p_best for score in found.scores] == pytest.approx([0.25, 0.75])
-    assert found.confidence == pytest.approx(0.75)
-    tied = reward.settle_ranking(asked, results(asked, (1.0, 1.0)))
-    assert tied.tie and [s.rank for s in tied.scores] == [1, 1]
+@pytest.mark.parametrize("mode", ["multi", "tournament"])
+def test_many_answers_are_ranked_by_value(mode: str) -> None:
+    asked = request(mode=mode, answers=("x", "y", "z"))
+    passes = plan(asked, MODES[mode], REWARD)  # as many as candidates, not as pairs
+    assert [one.transform.name for one in passes] == ["order-0", "order-1", "order-2"]
+    found = verdict(asked, (0.0, log(3), LN2))
+    assert (found.winner, found.method, found.flipped) == ("b", "reward", None)
+    assert [score.rank for score in found.scores] == [3, 1, 2]
+    assert [score.p_best for score in found.scores] == pytest.approx([1 / 6, 3 / 6, 2 / 6])
+    assert found.confidence == pytest.approx(0.5)
+    scores = [score.score for score in found.scores]
+    if mode == "multi":
+        assert scores == pytest.approx([5.5, 1 + 9 * 3 / 4, 7.0])
+    else:  # less the mean, log(6) / 3
+        assert scores == pytest.approx([x - log(6) / 3 for x in (0.0, log(3), LN2)])
+    tied = verdict(asked, (1.0, 1.0, 0.0))
+    assert tied.tie and [score.rank for score in tied.scores] == [1, 1, 3]
 
 
 def test_the_verdict_survives_the_wire() -> None:
@@ -178,5 +189,10 @@ def test_known_good_and_warm_up_prompts_are_conversations() -> None:
 
 def test_judges_of_score_lines_judge_as_before() -> None:
     assert for_template(PAIRWISE, JUDGELM) is PAIRWISE
-    check_template(PAIRWISE, REWARD)
-    check_template(SINGLE, REWARD)
+    for name in ("pairwise", "single", "multi", "tournament"):
+        check_template(MODES[name], REWARD)
+
+
+def test_another_mode_is_refused_by_name() -> None:
+    with pytest.raises(UnsupportedMode, match="reward-v1 does not support mode rerank"):
+        check_template(MODES["rerank"], REWARD)

@@ -90,6 +90,7 @@ def details(verdict: Verdict) -> Iterator[str]:
         "release": verdict.release,
         "checkpoint": verdict.checkpoint_digest[:12],
         "template": verdict.template_id,
+        "method": verdict.method,
         "tokens": f"{verdict.input_tokens} in, {verdict.output_tokens} out",
         "cost": "" if verdict.cost is None else dollars(verdict.cost),
         "asked at": _time(verdict.requested_at),
@@ -155,6 +156,8 @@ def _pass(result: PassResult) -> str:
         parts.append("greedy " + " ".join(f"{score:g}" for score in reading.greedy))
     if reading.win is not None and reading.tie is not None and reading.lose is not None:
         parts.append(f"P {reading.win:.2f}/{reading.tie:.2f}/{reading.lose:.2f}")
+    if reading.values:
+        parts.append(f"value {reading.values[0]:.3f}")
     if reading.p_best:
         parts.append("P(best) " + " ".join(f"{share:.2f}" for share in reading.p_best))
     return ", ".join(parts) or shortened(" ".join(result.reply.text.split()))

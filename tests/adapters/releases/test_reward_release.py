@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
 from judgestream.adapters.releases.installed import changes, find
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_repository import install
@@ -130,3 +131,11 @@ def test_a_manifest_of_another_family_is_refused(folder: Path, tmp_path: Path) -
         install(folder, tmp_path / "models")
     with pytest.raises(ConfigurationError, match="template 'judgelm-v1' is not for family reward"):
         describe(folder, family="reward", template_id="judgelm-v1")
+
+
+def test_an_endpoint_cannot_give_values(tmp_path: Path) -> None:
+    judge = RemoteJudge(
+        endpoint="https://host.example/v1", endpoint_model="m", template_id="reward-v1"
+    )
+    with pytest.raises(ConfigurationError, match="reward-v1 is for reward models"):
+        install_endpoint(judge, tmp_path / "models")

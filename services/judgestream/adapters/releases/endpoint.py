@@ -24,6 +24,7 @@ from judgestream.core import limits
 from judgestream.core.costs import Terms
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT, template
+from judgestream.core.templates.base import Template
 from judgestream.core.types import Release
 
 FAMILY = "openai_judge"
@@ -85,7 +86,7 @@ def install_endpoint(
         ConfigurationError: the URL is invalid, or the template is unknown.
     """
     _check(judge)
-    template(judge.template_id)
+    _check_forms(template(judge.template_id))
     name = f"openai-{judge.digest[:8]}"
     values = {
         **asdict(tuning or Tuning()),
@@ -107,6 +108,14 @@ def install_endpoint(
         template_id=judge.template_id,
         max_input_tokens=judge.max_input_tokens,
     )
+
+
+def _check_forms(known: Template) -> None:
+    if all(form.grammar.reward for form in known.forms.values()):
+        raise ConfigurationError(
+            f"template {known.id} is for reward models, which `judgestream release install` serves: use"
+            f" {CHAT.id} for an endpoint"
+        )
 
 
 def _check(judge: RemoteJudge) -> None:

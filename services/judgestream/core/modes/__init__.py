@@ -106,7 +106,7 @@ MULTI = valued(
         orders=DIRECTIONS,
         settle=settle_multi,
     ),
-    reward.settle_ranking,
+    reward.settle_multi,
 )
 TOURNAMENT = valued(
     Mode(
@@ -119,7 +119,7 @@ TOURNAMENT = valued(
         plan=tournament.plan,
         problem=tournament.problem,
     ),
-    reward.settle_ranking,
+    reward.settle_tournament,
 )
 
 FOLLOW_UP = Discussion(

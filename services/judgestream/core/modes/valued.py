@@ -1,4 +1,4 @@
-"""How a reward model judges in a mode: one pass per candidate, in no order."""
+"""Modes with reward models: one pass per candidate, in no order."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

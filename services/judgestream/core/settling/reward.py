@@ -3,7 +3,7 @@
 Every pass shows one candidate. With and without the reference a candidate has two values, whose mean counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import exp, fsum
 
 from judgestream.core.preference import Preference
@@ -31,7 +31,7 @@ def settle_pair(request: Request, passes: Sequence[PassResult]) -> Settlement:
         status=Status.SCORED,
         winner=side.winner([candidate.id for candidate in request.candidates]),
         tie=side is Preference.TIE,
-        scores=_scores(request, values),
+        scores=_scores(request, [score_of(value) for value in values]),
         p_win=win,
         p_tie=tie,
         p_lose=lose,
@@ -45,12 +45,26 @@ def settle_single(request: Request, passes: Sequence[PassResult]) -> Settlement:
     _, unscored = readable(request, passes)
     if unscored is not None:
         return unscored
-    scores = _scores(request, _values(request, passes))
+    scores = _scores(request, [score_of(value) for value in _values(request, passes)])
     return Settlement(status=Status.SCORED, scores=scores, method=METHOD)
 
 
-def settle_ranking(request: Request, passes: Sequence[PassResult]) -> Settlement:
-    """Any number of candidates: a ranking by value.
+def settle_multi(request: Request, passes: Sequence[PassResult]) -> Settlement:
+    """Any number of candidates: a ranking by value, with the scores of the values."""
+    return _ranked(request, passes, lambda values: [score_of(value) for value in values])
+
+
+def settle_tournament(request: Request, passes: Sequence[PassResult]) -> Settlement:
+    """The same ranking. As in every tournament, the scores are log-strengths, less their mean: the values."""
+    return _ranked(request, passes, lambda values: [v - fsum(values) / len(values) for v in values])
+
+
+def _ranked(
+    request: Request,
+    passes: Sequence[PassResult],
+    scores_of: Callable[[Sequence[float]], Sequence[float]],
+) -> Settlement:
+    """A ranking by value.
 
     P(best) is the share of exp(value): the only rule that agrees with Bradley and Terry for every two of the
     candidates and whose shares do not change when others leave (Luce 1959, "Individual Choice Behavior").
@@ -65,7 +79,7 @@ def settle_ranking(request: Request, passes: Sequence[PassResult]) -> Settlement
         status=Status.SCORED,
         winner=ranking.winner([candidate.id for candidate in request.candidates]),
         tie=ranking.tie,
-        scores=ranking.on(_scores(request, values)),
+        scores=ranking.on(_scores(request, scores_of(values))),
         confidence=ranking.confidence,
         method=METHOD,
     )
@@ -86,6 +100,6 @@ def _margin(readings: Sequence[Reading]) -> float:
     return max(reading.values[1] for reading in readings)
 
 
-def _scores(request: Request, values: Sequence[float]) -> tuple[CandidateScore, ...]:
-    """The score of each candidate's mean value, so that the scores have the order of the values."""
-    return mean_scores(request, (Reading(means=tuple(map(score_of, values)), greedy=()),))
+def _scores(request: Request, scores: Sequence[float]) -> tuple[CandidateScore, ...]:
+    """One score per candidate. They follow from the mean values, so they have the order of the verdict."""
+    return mean_scores(request, (Reading(means=tuple(scores), greedy=()),))
