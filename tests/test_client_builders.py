@@ -1,10 +1,22 @@
 """The requests that `judgestream.client` builds, and those that it refuses."""
 
+from collections.abc import Callable
 from importlib.resources import files
 
 import pytest
 
-from judgestream.client import Candidate, InvalidRequest, Options, pair, rerank, single
+from judgestream.client import (
+    Candidate,
+    InvalidRequest,
+    Options,
+    multi,
+    pair,
+    rerank,
+    single,
+    tournament,
+)
+from judgestream.core.modes import check
+from judgestream.core.types import Request
 
 
 def test_plain_texts_become_numbered_candidates() -> None:
@@ -27,6 +39,17 @@ def test_documents_keep_their_first_stage_scores() -> None:
     request = rerank("Why?", ["Bread.", scored], options=Options(hybrid_weight=100))
     assert (request.mode, request.question, request.reference) == ("rerank", "Why?", None)
     assert [(c.id, c.first_stage_score) for c in request.candidates] == [("1", None), ("d", 2.5)]
+
+
+def test_a_single_answer_may_lack_a_reference() -> None:
+    assert check(single("2 + 2?", "4")).name == "single"
+
+
+@pytest.mark.parametrize("build", [multi, tournament])
+def test_several_answers_are_ranked(build: Callable[..., Request]) -> None:
+    request = build("2 + 2?", ["4", "5", Candidate(id="c", text="3")], request_id="sum")
+    assert check(request).name == build.__name__
+    assert [candidate.id for candidate in request.candidates] == ["1", "2", "c"]
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,14 @@ def test_the_same_row_always_gets_the_same_ids_and_a_prefix_applies_to_its_label
 
 
 class TestJudgelm:
+    def test_further_answers_are_judged_together(self) -> None:
+        more = {"answer3_body": "four", "answer3_model_id": "third", "answer4_body": "IV"}
+        done = convert("judgelm", JUDGELM | more | {"score": [{}, {}, {}, {}]})
+        assert done.request.mode == "multi"
+        found = [(one.id, one.text, one.system) for one in done.request.candidates]
+        assert found[2:] == [("3", "four", "third"), ("4", "IV", "")]
+        assert done.labels == ()
+
     def test_scores_become_the_teacher_label(self) -> None:
         done = convert("judgelm", JUDGELM)
         assert done.request.question == "2 + 2?"

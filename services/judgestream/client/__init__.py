@@ -14,7 +14,7 @@ A request is judged once per release. To judge the same content again, give it a
 Every error is a `JudgestreamError`; see `judgestream.core.errors` for the tree.
 """
 
-from judgestream.client.building import label, pair, rerank, single
+from judgestream.client.building import label, multi, pair, rerank, single, tournament
 from judgestream.client.judging import VerdictTimeout, judge, judge_all, read_verdicts
 from judgestream.client.producer import Producer
 from judgestream.contracts.events import JSON, PROTOBUF
@@ -42,8 +42,10 @@ __all__ = [
     "judge",
     "judge_all",
     "label",
+    "multi",
     "pair",
     "read_verdicts",
     "rerank",
     "single",
+    "tournament",
 ]

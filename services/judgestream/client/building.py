@@ -41,16 +41,67 @@ def single(
     question: str,
     answer: str | Candidate,
     *,
-    reference: str,
+    reference: str | None = None,
     request_id: str = "",
     options: Options | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> Request:
-    """A request to score one answer against a reference answer, dated now. Otherwise like `pair`."""
+    """A request to score one answer from 1 to 10, dated now. Otherwise like `pair`.
+
+    A reference answer anchors the scale: it counts as a 10.
+    """
     return _request(
         "single",
         question,
         (answer,),
+        reference=reference,
+        request_id=request_id,
+        options=options,
+        metadata=metadata,
+    )
+
+
+def multi(
+    question: str,
+    answers: Sequence[str | Candidate],
+    *,
+    reference: str | None = None,
+    request_id: str = "",
+    options: Options | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Request:
+    """A request to score 2 to 16 answers in one prompt, and to rank them. Otherwise like `pair`.
+
+    With `Options(orders=Orders.ROTATIONS)` every answer stands at every position once.
+    """
+    return _request(
+        "multi",
+        question,
+        answers,
+        reference=reference,
+        request_id=request_id,
+        options=options,
+        metadata=metadata,
+    )
+
+
+def tournament(
+    question: str,
+    answers: Sequence[str | Candidate],
+    *,
+    reference: str | None = None,
+    request_id: str = "",
+    options: Options | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Request:
+    """A request to rank 3 to 16 answers by comparing them in pairs. Otherwise like `pair`.
+
+    All pairs are judged, n (n - 1) / 2 of n answers; `Options(pairs=20)` judges 20 of them.
+    """
+    return _request(
+        "tournament",
+        question,
+        answers,
         reference=reference,
         request_id=request_id,
         options=options,

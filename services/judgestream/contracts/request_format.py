@@ -49,6 +49,7 @@ def convert(fields: Fields) -> Draft:
         requested_at=request.requested_at if message.HasField("requested_at") else None,
         metadata=request.metadata,
         images=request.images,
+        complete=True,
     )
 
 

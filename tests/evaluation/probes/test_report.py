@@ -14,6 +14,9 @@ COUNTS = {
     "consistent": 12,
     "toward_first": 8,
     "toward_second": 3,
+    "placed": 8,
+    "toward_first_place": 4,
+    "toward_last_place": 1,
     "tied": 5,
     "untied": 20,
     "length_pairs": 16,
@@ -31,6 +34,8 @@ SHARES = [
     ("flip_consistency", 12, 23),
     ("bias_toward_first", 8, 23),
     ("bias_toward_second", 3, 23),
+    ("bias_toward_first_place", 4, 8),
+    ("bias_toward_last_place", 1, 8),
     ("tie_rate", 5, 25),  # tied + untied
     ("unscored_rate", 3, 28),  # failed ones were never judged
     ("length_preference", 12, 16),

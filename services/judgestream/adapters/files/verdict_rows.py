@@ -12,7 +12,7 @@ from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import CandidateScore, Request, Verdict
 
 MAX_CANDIDATES = 2
-"""Candidates that get columns of their own. Column `ranking` holds all candidates of a ranked verdict."""
+"""Candidates with columns. Column `ranking` holds all candidates of a ranked verdict."""
 
 ROWS_PER_GROUP = 5_000
 

@@ -54,7 +54,7 @@ def calls(stage: Sequence[Pass], wanted: Sequence[int]) -> Iterator[Sequence[int
     """The wanted passes' indices in groups that one call can have: of one grammar, few, and short together.
 
     Passes of one call share their common prefixes inside the engine. A pass that is longer than the limit has
-    a call of its own.
+    a separate call.
     """
     for _, group in groupby(wanted, lambda k: stage[k].grammar):
         call: list[int] = []

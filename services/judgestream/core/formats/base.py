@@ -61,6 +61,7 @@ class Draft:
     unlabelled     why labels that the record seems to carry are not among the votes
     grade          of a single answer
     requested_at   the record's own time; None takes the time of the conversion
+    complete       a request as its sender wrote it: a single answer without a reference is meant to be one
     place          of what was joined from several records: the place of the leading one
     """
 
@@ -78,11 +79,12 @@ class Draft:
     metadata: Mapping[str, str] = field(default_factory=dict)
     place: Place | None = None
     images: tuple[Image, ...] = ()
+    complete: bool = False
 
     @property
     def lacks_reference(self) -> bool:
         """Whether this is one answer alone, without anything to judge it by."""
-        if len(self.candidates) != 1 or (self.reference or "").strip():
+        if self.complete or len(self.candidates) != 1 or (self.reference or "").strip():
             return False
         return not (self.images or self.candidates[0].images)
 
@@ -245,6 +247,11 @@ def dataset_name(form: str, number: str | None, fields: Fields, *content: str) -
 
 def pair_of(texts: Sequence[str], systems: Sequence[str] = ("", "")) -> tuple[Candidate, ...]:
     """Two answers in their order, with the ids "1" and "2"."""
+    return numbered(texts, systems)
+
+
+def numbered(texts: Sequence[str], systems: Sequence[str]) -> tuple[Candidate, ...]:
+    """Answers in their order, with the ids "1", "2" and so on."""
     return tuple(
         Candidate(id=str(k), text=text, system=system)
         for k, (text, system) in enumerate(zip(texts, systems, strict=True), start=1)

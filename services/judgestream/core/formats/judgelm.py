@@ -1,10 +1,11 @@
-"""JudgeLM-100K rows (arXiv 2310.17631): two answers to one question, scored by a teacher."""
+"""JudgeLM-100K rows (arXiv 2310.17631): answers to one question, two of them scored by a teacher."""
 
-from judgestream.core.formats.base import Draft, RequestFormat, Review, Vote, dataset_name, pair_of
+from judgestream.core.formats.base import Draft, RequestFormat, Review, Vote, dataset_name, numbered
 from judgestream.core.formats.fields import Fields, kind
 from judgestream.core.types import Options, ReferenceUse
 
 TEACHER = "teacher"
+PAIR = 2
 UNREAD = (-1.0, -1.0)
 """The score of a teacher's text that could not be read."""
 
@@ -14,13 +15,43 @@ def convert(fields: Fields) -> Draft:
     `text_w_reference` the one with it. `reference` is text or an object with `text`.
 
     A request that has a judgement with the reference is judged with it. One that has only a judgement
-    without it is judged without: the label would say nothing of another judgement.
+    without it is judged without: the label would say nothing of another judgement. Three and more answers
+    (`answer3_body`, ...) are judged together, in mode multi; their scores are not labels.
     """
     question = fields.text("question_body")
-    answers = [fields.text(f"answer{k}_body") for k in (1, 2)]
+    count = _answers(fields)
+    answers = [fields.text(f"answer{k}_body") for k in range(1, count + 1)]
     number = fields.identity("question_id")
     reference = _reference(fields)
-    reviews = [
+    reviews = _reviews(fields) if count == PAIR else []
+    votes = votes_of(reviews, decides_without=not (reference or "").strip())
+    use = ReferenceUse.AUTO
+    if votes and not any(vote.with_reference for vote in votes):
+        use = ReferenceUse.NEVER if (reference or "").strip() else use
+    systems = [fields.name(f"answer{k}_model_id") for k in range(1, count + 1)]
+    return Draft(
+        name=dataset_name("judgelm", number, fields, question, *answers),
+        question=question,
+        candidates=numbered(answers, systems),
+        mode="pairwise" if count == PAIR else "multi",
+        reference=reference,
+        votes=votes,
+        reviews=tuple(reviews),
+        options=Options(reference_use=use),
+        metadata={"question_id": number} if number is not None else {},
+    )
+
+
+def _answers(fields: Fields) -> int:
+    """The number of answers: two, or as many as are numbered on."""
+    count = PAIR
+    while fields.has(f"answer{count + 1}_body"):
+        count += 1
+    return count
+
+
+def _reviews(fields: Fields) -> list[Review]:
+    return [
         Review(
             annotator=TEACHER,
             text=fields.optional_text(f"text{suffix}"),
@@ -30,20 +61,6 @@ def convert(fields: Fields) -> Draft:
         for suffix in ("", "_w_reference")
         if fields.has(f"text{suffix}") or fields.has(f"score{suffix}")
     ]
-    votes = votes_of(reviews, decides_without=not (reference or "").strip())
-    use = ReferenceUse.AUTO
-    if votes and not any(vote.with_reference for vote in votes):
-        use = ReferenceUse.NEVER if (reference or "").strip() else use
-    return Draft(
-        name=dataset_name("judgelm", number, fields, question, *answers),
-        question=question,
-        candidates=pair_of(answers, [fields.name(f"answer{k}_model_id") for k in (1, 2)]),
-        reference=reference,
-        votes=votes,
-        reviews=tuple(reviews),
-        options=Options(reference_use=use),
-        metadata={"question_id": number} if number is not None else {},
-    )
 
 
 def votes_of(reviews: list[Review], *, decides_without: bool = False) -> tuple[Vote, ...]:
@@ -103,7 +120,7 @@ def _reference(fields: Fields) -> str | None:
 JUDGELM = RequestFormat(
     name="judgelm",
     summary="JudgeLM-100K rows: two answers, and as labels `score`, or `score_w_reference` where the"
-    " reference is shown",
+    " reference is shown; more answers for mode multi",
     # fewer than required, so that a record without an answer gets a specific error
     needs=(("question_body",),),
     convert=convert,

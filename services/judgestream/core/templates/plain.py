@@ -1,6 +1,6 @@
 """Forms that score one answer without a reference answer.
 
-JudgeLM has no such form of its own: without a reference its prompt always compares. Ours keeps its frames and
+JudgeLM has no such form: without a reference its prompt always compares. Ours keeps its frames and
 says in its words what is asked of a single answer. Its published checkpoints were not trained on it, so their
 scores here are rough; anchored by a reference answer (form `single`) they are as trained.
 """

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from judgestream.core.types import Status, Verdict
 from judgestream.evaluation.probes.base import Counts, Metric, MetricDefinition, Probe
 from judgestream.evaluation.probes.length import LENGTH
+from judgestream.evaluation.probes.places import PLACES
 from judgestream.evaluation.probes.position import POSITION
 from judgestream.evaluation.probes.ties import TIES
 from judgestream.evaluation.probes.unscored import UNSCORED
@@ -32,7 +33,7 @@ __all__ = [
 Probes = Mapping[str, Probe]
 
 PROBES: Probes = MappingProxyType(
-    {probe.name: probe for probe in (POSITION, TIES, UNSCORED, LENGTH)}
+    {probe.name: probe for probe in (POSITION, PLACES, TIES, UNSCORED, LENGTH)}
 )
 """Every probe by name, in the order of the report."""
 

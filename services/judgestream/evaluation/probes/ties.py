@@ -3,10 +3,12 @@
 from judgestream.core.types import Status, Verdict
 from judgestream.evaluation.probes.base import Counts, MetricDefinition, Probe
 
+PAIR = 2
+
 
 def observe(verdict: Verdict) -> Counts:
-    """`tied` or `untied` for a scored verdict; neither for a single answer, which has no winner."""
-    if verdict.status is not Status.SCORED:
+    """`tied` or `untied` for a scored verdict on two candidates; a single one has no winner."""
+    if verdict.status is not Status.SCORED or len(verdict.scores) > PAIR:
         return {}
     return {"tied": int(verdict.tie), "untied": int(verdict.winner != "")}
 
