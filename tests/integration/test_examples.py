@@ -52,6 +52,9 @@ def test_examples_publish_consume_and_label(cluster: Cluster, tmp_path: Path) ->
         name: run(name, environment=environment, cwd=tmp_path) for name in AGAINST_SERVERS[:-1]
     }
     assert "winner: " in output["judge_two_answers.py"]
+    ranked = output["rank_documents.py"]
+    assert "judge alone: scored\n  1. " in ranked and "hybrid: scored\n  1. " in ranked
+    assert all(ranked.count(name) == 2 for name in ("pigments", "roots", " red:"))
     assert output["produce.py"] == "published 3 requests\n"
     ids = {"plain-1", "labelled-1", "labelled-2", *(f"example-{k}" for k in (1, 2, 3))}
     wait(
@@ -59,7 +62,8 @@ def test_examples_publish_consume_and_label(cluster: Cluster, tmp_path: Path) ->
         what="verdicts on every example's requests",
         seconds=60,
     )
-    assert run("consume.py", environment=environment, cwd=tmp_path).startswith("7 verdicts, ")
+    consumed = run("consume.py", environment=environment, cwd=tmp_path)
+    assert consumed.startswith(f"{len(cluster.verdicts())} verdicts, ")
 
 
 def test_the_training_example_leaves_a_checkpoint(tmp_path: Path) -> None:
