@@ -185,6 +185,30 @@ def test_a_query_is_analysed_once_for_many_requests_and_the_verdict_is_the_same(
     assert second.input_tokens == first.input_tokens - 10, "a reused analysis costs no tokens"
 
 
+def handle_at_once(bench: Ranking, *values: bytes) -> None:
+    async def all_of_them() -> None:
+        records = [bench.record(value, offset=k) for k, value in enumerate(values)]
+        await asyncio.gather(*(bench.requests.handle(record, bench.pause) for record in records))
+
+    asyncio.run(all_of_them())
+
+
+def test_requests_of_one_query_at_once_wait_for_its_analysis() -> None:
+    bench = Ranking()
+    handle_at_once(bench, *(ranking(f"r{k}") for k in range(5)), ranking("other", query="How?"))
+    asked = [call[0] for call in bench.analyst.names]
+    assert asked.count("none/analysis") == 2 and len(bench.topics.verdicts()) == 6
+
+
+def test_a_failed_analysis_keeps_no_other_request_waiting() -> None:
+    bench = Ranking({1: PromptTooLong("3000 tokens")})
+    handle_at_once(bench, *(ranking(f"r{k}") for k in range(3)))
+    found = {verdict.request_id: verdict.status for verdict in bench.topics.verdicts()}
+    assert sorted(found) == ["r0", "r1", "r2"]
+    assert [found[name] for name in ("r1", "r2")] == [Verdict.STATUS_SCORED] * 2
+    assert found["r0"] == Verdict.STATUS_FAILED
+
+
 def test_a_new_worker_asks_again_and_gives_the_same_verdict() -> None:
     bench = Ranking()
     bench.handle(ranking())

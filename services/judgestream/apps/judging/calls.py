@@ -1,6 +1,7 @@
 """The passes of one stage, asked in calls of bounded size, without those whose text is known."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import groupby
 
 from judgestream.apps.judging.asking import Asking, Pause, Tries
@@ -18,8 +19,8 @@ CHARACTERS_PER_CALL = 128 * KIB
 well within the default deadline."""
 
 PAUSE_S = 0.001
-"""Pause between two calls of one request: it shows the watchdog that the request makes progress, and ends the
-request where its partition is revoked. With 0 the pause would end before it could see that."""
+"""Pause before a further call of a request. It shows the watchdog that the request makes progress, and ends
+the request where its partition is revoked. A pause of 0 would end before it could see that."""
 
 
 class Calls:
@@ -35,19 +36,29 @@ class Calls:
         Raises:
             PoisonError: as `Asking.ask`; and what `pause` raises.
         """
+        for one in stage:
+            if await self._texts.wait(one):
+                await pause(PAUSE_S)
         replies = {k: kept for k, one in enumerate(stage) if (kept := self._texts.get(one))}
         wanted = [k for k in range(len(stage)) if k not in replies]
-        for call in calls(stage, wanted):
-            if tries.answered:
-                tries.next_call()
-                await pause(PAUSE_S)
-            asked = [stage[k] for k in call]
-            answers = await self._asking.ask(asked, tries, pause)
-            tries.answered = True
-            for k, reply in zip(call, answers, strict=True):
-                self._texts.keep(stage[k], reply)
-                replies[k] = reply
+        with ExitStack() as stack:
+            for k in wanted:
+                stack.enter_context(self._texts.asking(stage[k]))
+            for call in calls(stage, wanted):
+                for k, reply in zip(call, await self._call(call, stage, tries, pause), strict=True):
+                    self._texts.keep(stage[k], reply)
+                    replies[k] = reply
         return [replies[k] for k in range(len(stage))]
+
+    async def _call(
+        self, call: Sequence[int], stage: Sequence[Pass], tries: Tries, pause: Pause
+    ) -> list[Reply]:
+        if tries.answered:
+            tries.next_call()
+            await pause(PAUSE_S)
+        replies = await self._asking.ask([stage[k] for k in call], tries, pause)
+        tries.answered = True
+        return replies
 
 
 def calls(stage: Sequence[Pass], wanted: Sequence[int]) -> Iterator[Sequence[int]]:

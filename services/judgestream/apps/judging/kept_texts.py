@@ -5,8 +5,11 @@ So a reused text gives the verdict that a new one would give. Texts are kept in 
 are bounded in number, and a worker that has lost them asks again.
 """
 
+import asyncio
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from judgestream.apps.worker import metrics
 from judgestream.core.passes import Pass
@@ -21,6 +24,14 @@ class KeptTexts:
     def __init__(self, release: Release) -> None:
         self._prefix = f"{release.name}\n{release.checkpoint_digest}\n{release.template_id}\n"
         self._kept: OrderedDict[bytes, Reply] = OrderedDict()
+        self._asked: dict[bytes, asyncio.Event] = {}
+
+    async def wait(self, one: Pass) -> bool:
+        """Wait while another request asks for this text. Returns whether one did."""
+        asked = self._asked.get(self._key(one)) if one.reusable else None
+        if asked is not None:
+            await asked.wait()
+        return asked is not None
 
     def get(self, one: Pass) -> Reply | None:
         """The kept reply, which costs no tokens; None if the judge must be asked."""
@@ -32,6 +43,20 @@ class KeptTexts:
         if kept is not None:
             self._kept.move_to_end(key)
         return kept
+
+    @contextmanager
+    def asking(self, one: Pass) -> Iterator[None]:
+        """Others that want this text `wait` until the block ends."""
+        key = self._key(one)
+        if not one.reusable or key in self._asked:
+            yield
+            return
+        self._asked[key] = done = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._asked[key]
+            done.set()
 
     def keep(self, one: Pass, reply: Reply) -> None:
         if not one.reusable:
