@@ -4,8 +4,18 @@ from dataclasses import replace
 
 import pytest
 
+from judgestream.core.conversation import Turn
+from judgestream.core.rubric import Criterion, CriterionScore, Rubric
 from judgestream.core.transforms import Transform
-from judgestream.core.types import CandidateScore, PassResult, Reading, Reply, Status, Verdict
+from judgestream.core.types import (
+    Candidate,
+    CandidateScore,
+    PassResult,
+    Reading,
+    Reply,
+    Status,
+    Verdict,
+)
 from judgestream.core.verdict_text import details, outcome, text_lines, verdict_line
 from tests.core.build import EQUAL, UNREAD, WON, request, result, verdict
 
@@ -64,7 +74,54 @@ def test_details_of_a_ranking_show_places_and_intervals() -> None:
     assert "pass order-2-0-1:means 4.00 8.00 4.00, greedy 4 8 4, P(best) 0.05 0.90 0.05" in text
 
 
+RUBRIC = replace(
+    verdict(),
+    mode="rubric",
+    passed=False,
+    scores=(
+        CandidateScore(
+            candidate_id="a",
+            score=0.625,
+            length=20,
+            low=0.5,
+            high=0.75,
+            passed=False,
+            criteria=(
+                CriterionScore(criterion_id="facts", score=4.0, low=3.5, high=4.5, passed=True),
+                CriterionScore(criterion_id="tone", score=None),
+                CriterionScore(criterion_id="style", score=10.0, passed=False),
+            ),
+        ),
+    ),
+)
+ANSWER = replace(verdict(), mode="follow_up", scores=(), explanation="It forgets\nthe sunset.")
+
+
+def test_details_of_a_rubric_have_a_line_for_each_criterion() -> None:
+    shown = list(details(RUBRIC))
+    assert "outcome:         total 0.62, not passed" in shown
+    assert "answer a:        score 0.62 [0.50, 0.75], 20 characters" in shown
+    assert "- facts:         score 4.00 [3.50, 4.50], passed" in shown
+    assert "- tone:          no score" in shown
+    assert "- style:         score 10.00, not passed" in shown
+
+
+def test_the_texts_of_conversations_rubrics_and_discussions_are_shown() -> None:
+    turns = (Turn(role="user", text="Hi"), Turn(role="assistant", text="[Turn 2: x]"))
+    conversation = replace(
+        request(question=""), candidates=(Candidate(id="a", turns=turns),), discussion=turns[:1]
+    )
+    assert "\n".join(text_lines(conversation)) == (
+        "conversation a:\n[Turn 1: User]\nHi\n\n[Turn 1: Assistant]\n[Turn 2: x]\nuser: Hi\n"
+    )
+    criterion = Criterion(id="tone", description="It is polite.", high=5)
+    shown = list(text_lines(replace(request(), rubric=Rubric(criteria=(criterion,)))))
+    assert "criterion tone (1 to 5): It is polite." in shown
+
+
 LINES = [
+    (RUBRIC, "2026-01-02T12:00:00Z  r1  total 0.62, not passed"),
+    (ANSWER, "2026-01-02T12:00:00Z  r1  answer: It forgets the sunset."),
     (RANKED, "2026-01-02T12:00:00Z  r1  winner b (ours)  ranking b > a = c"),
     (WON, "2026-01-02T12:00:00Z  r1  winner b (ours)  P 0.10/0.20/0.70"),
     (

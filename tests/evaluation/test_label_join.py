@@ -216,6 +216,9 @@ class TestScoredVerdict:
     def test_a_verdict_of_one_answer_compares_nothing(self) -> None:
         assert ScoredVerdict.of(replace(scored(), scores=scored().scores[:1])) is None
 
+    def test_an_answer_to_a_question_about_a_verdict_compares_nothing(self) -> None:
+        assert ScoredVerdict.of(replace(scored(), mode="follow_up", scores=())) is None
+
     def test_a_probe_is_known_by_its_metadata(self) -> None:
         assert of(replace(scored(), metadata={PROBE_KEY: "1"})).is_probe
 

@@ -14,6 +14,9 @@ PROBE_KEY = "judgestream.probe"
 """Metadata key of requests that only test the pipeline. Their verdicts are excluded from every statistic,
 export and training set, and counted as excluded. The value names the sender of the probe."""
 
+FOLLOW_UP = "follow_up"
+"""The mode of questions about a judgement. Their verdicts are answers in words, not judgements."""
+
 
 class Orders(StrEnum):
     """The candidate orders that are shown to the judge.
@@ -342,6 +345,11 @@ class Verdict:
     def is_probe(self) -> bool:
         """Whether the request only tested the pipeline."""
         return PROBE_KEY in self.metadata
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether statistics count it: a judgement, not a probe nor an answer to a question about another."""
+        return not self.is_probe and self.mode != FOLLOW_UP
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from judgestream.core.conversation import transcript
 from judgestream.core.costs import dollars
 from judgestream.core.limits import shortened
+from judgestream.core.rubric import CriterionScore
 from judgestream.core.types import (
+    FOLLOW_UP,
     CandidateScore,
     MemberReading,
     PassResult,
@@ -15,6 +18,9 @@ from judgestream.core.types import (
     Unreadable,
     Verdict,
 )
+
+ANSWER = 80
+"""Characters of a judge's answer in words that one line shows."""
 
 
 def verdict_line(verdict: Verdict) -> str:
@@ -38,7 +44,8 @@ def verdict_line(verdict: Verdict) -> str:
 
 
 def outcome(verdict: Verdict) -> str:
-    """The outcome in a word or two: `winner 1 (system)`, `TIE`, `score 7.3`, `FAILED: why`."""
+    """The outcome in a word or two: `winner 1 (system)`, `TIE`, `score 7.3`, `total 0.75, passed`,
+    `FAILED: why`."""
     if verdict.status is Status.UNSCORED:
         return f"UNSCORED: {verdict.reason}"
     if verdict.status is Status.FAILED:
@@ -46,11 +53,24 @@ def outcome(verdict: Verdict) -> str:
     if verdict.tie:
         return "TIE"
     if not verdict.winner:
-        scores = [f"{s.score:.1f}" for s in verdict.scores if s.score is not None]
-        return f"score {scores[0]}" if len(scores) == 1 else "scored"
+        return _without_winner(verdict)
     systems = {score.candidate_id: score.system for score in verdict.scores}
     system = systems.get(verdict.winner, "")
     return f"winner {verdict.winner}" + (f" ({system})" if system else "")
+
+
+def _without_winner(verdict: Verdict) -> str:
+    """`score 7.3`, `total 0.75, passed`, or the beginning of an answer in words."""
+    if verdict.mode == FOLLOW_UP:
+        return f"answer: {shortened(' '.join(verdict.explanation.split()), ANSWER)}"
+    scores = [score for score in verdict.scores if score.score is not None]
+    if len(scores) != 1:
+        return "scored"
+    (only,) = scores
+    if not only.criteria:
+        return f"score {only.score:.1f}"
+    passed = {True: ", passed", False: ", not passed", None: ""}[verdict.passed]
+    return f"total {only.score:.2f}{passed}"
 
 
 def ranking(verdict: Verdict) -> str:
@@ -80,6 +100,7 @@ def details(verdict: Verdict) -> Iterator[str]:
         rows["ranking"] = ranking(verdict)
     for score in verdict.scores:
         rows[f"answer {score.candidate_id}"] = _score(score)
+        rows |= {f"- {one.criterion_id}": _criterion(one) for one in score.criteria}
     if verdict.answers_cut_to:
         rows["answers cut to"] = f"{verdict.answers_cut_to} characters, to fit the judge's context"
     for member in verdict.members:
@@ -111,11 +132,20 @@ def text_lines(request: Request | None) -> Iterator[str]:
         yield "(the request has left its topic)"
         yield ""
         return
-    yield f"question: {request.question}"
+    if request.question:
+        yield f"question: {request.question}"
     for candidate in request.candidates:
-        yield f"answer {candidate.id}: {candidate.text}"
+        if candidate.turns:
+            yield f"conversation {candidate.id}:"
+            yield transcript(candidate.turns, str)
+        else:
+            yield f"answer {candidate.id}: {candidate.text}"
     if request.reference is not None:
         yield f"reference: {request.reference}"
+    for one in request.rubric.criteria if request.rubric is not None else ():
+        yield f"criterion {one.id} ({one.low:g} to {one.high:g}): {one.description}"
+    for turn in request.discussion:
+        yield f"{turn.role}: {turn.text}"
     yield ""
 
 
@@ -128,6 +158,15 @@ def _score(score: CandidateScore) -> str:
         shown += f" [{score.low:.2f}, {score.high:.2f}]"
     parts += [shown, f"{score.length} characters"]
     return ", ".join(parts) + (f" ({score.system})" if score.system else "")
+
+
+def _criterion(one: CriterionScore) -> str:
+    if one.score is None:
+        return "no score"
+    shown = f"score {one.score:.2f}"
+    if one.low is not None and one.high is not None:
+        shown += f" [{one.low:.2f}, {one.high:.2f}]"
+    return shown + {True: ", passed", False: ", not passed", None: ""}[one.passed]
 
 
 def _member(member: MemberReading) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from judgestream.core.preference import Preference
 from judgestream.core.reconcile import is_draw
-from judgestream.core.types import Status, Verdict
+from judgestream.core.types import FOLLOW_UP, Status, Verdict
 from judgestream.evaluation.agreement import CLASSES
 from judgestream.evaluation.order_rules import RULES, OrderRule
 from judgestream.evaluation.position import lean_of, order_preferences
@@ -45,9 +45,9 @@ class ScoredVerdict:
 
     @classmethod
     def of(cls, verdict: Verdict, *, cluster_key: str = "") -> "ScoredVerdict | None":
-        """None for a verdict about a single answer."""
+        """None for a verdict about a single answer, and for an answer to a question about a verdict."""
         candidates = tuple(score.candidate_id for score in verdict.scores)
-        if len(candidates) == 1:
+        if len(candidates) == 1 or verdict.mode == FOLLOW_UP:
             return None
         scored = verdict.status is Status.SCORED
         outcome = outcome_of(verdict, candidates) if scored else None

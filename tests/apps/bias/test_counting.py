@@ -134,6 +134,14 @@ def test_a_probe_is_not_counted() -> None:
     assert bench.store.counted == []
 
 
+def test_an_answer_to_a_question_about_a_judgement_is_not_counted() -> None:
+    bench = Bench()
+    message = Verdict.FromString(verdict())
+    message.mode = "follow_up"
+    assert bench.handle(message.SerializeToString()) == {"bias_verdicts_counted_totalfollow_up": 1}
+    assert bench.store.counted == []
+
+
 def test_an_oversized_release_name_is_set_aside() -> None:
     bench = Bench()
     message = Verdict.FromString(verdict())

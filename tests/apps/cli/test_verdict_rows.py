@@ -16,8 +16,10 @@ from judgestream.adapters.files.verdict_rows import (
     write_csv,
     write_parquet,
 )
+from judgestream.core.conversation import Turn
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.types import CandidateScore, Status
+from judgestream.core.rubric import CriterionScore
+from judgestream.core.types import Candidate, CandidateScore, Status
 from judgestream.terminal.output import printable
 from tests.core.build import NOON, WON, request, verdict
 
@@ -45,6 +47,23 @@ def test_a_ranked_verdict_keeps_all_its_candidates_in_one_column() -> None:
     assert [(one["candidate_id"], one["rank"]) for one in ranking] == [("b", 1), ("a", 2), ("c", 0)]
     assert (ranking[0]["score"], ranking[0]["p_best"], ranking[0]["low"]) == (9.0, 0.8, None)
     assert verdict_row(WON)["ranking"] is None
+
+
+def test_a_rubrics_verdict_keeps_its_criteria_in_one_column() -> None:
+    criteria = (CriterionScore(criterion_id="tone", score=4.0, low=3.0, high=5.0, passed=True),)
+    score = CandidateScore(candidate_id="a", score=0.75, criteria=criteria, passed=True)
+    row = verdict_row(replace(verdict(), scores=(score,), passed=True))
+    assert (row["passed"], row["score_1"]) == (True, 0.75)
+    assert json.loads(row["criteria"]) == [
+        {"criterion_id": "tone", "score": 4.0, "low": 3.0, "high": 5.0, "passed": True}
+    ]
+    assert (verdict_row(WON)["criteria"], verdict_row(WON)["passed"]) == (None, None)
+
+
+def test_a_conversation_is_exported_as_its_transcript() -> None:
+    turns = (Turn(role="user", text="Hi"), Turn(role="assistant", text="Hello!"))
+    row = text_row(replace(request(), candidates=(Candidate(id="a", turns=turns),)))
+    assert row["answer_1"] == "[Turn 1: User]\nHi\n\n[Turn 1: Assistant]\nHello!"
 
 
 def test_csv_reads_back_with_quotes_line_ends_and_exact_numbers() -> None:

@@ -110,7 +110,7 @@ class LabelledRequests:
             return Reason.PROBE
         if request is None:
             return Reason.NO_REQUEST
-        if len(request.candidates) != 2:
+        if len(request.candidates) != 2 or any(one.turns for one in request.candidates):
             return Reason.NOT_A_PAIR
         if len(self._contents[request_id]) > 1:
             return Reason.AMBIGUOUS

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from judgestream.adapters.files.writing import drafted
+from judgestream.core.conversation import transcript
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import CandidateScore, Request, Verdict
 
@@ -63,6 +64,8 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="metadata", kind="text"),
     Column(name="cost", kind="real"),
     Column(name="ranking", kind="text"),
+    Column(name="passed", kind="flag"),
+    Column(name="criteria", kind="text"),
 )
 
 TEXT_COLUMNS: tuple[Column, ...] = (
@@ -84,6 +87,8 @@ def verdict_row(verdict: Verdict) -> Row:
     row["metadata"] = json.dumps(dict(verdict.metadata), ensure_ascii=False, sort_keys=True)
     if any(score.rank for score in verdict.scores):
         row["ranking"] = _ranking(verdict.scores)
+    if criteria := [asdict(one) for score in verdict.scores for one in score.criteria]:
+        row["criteria"] = json.dumps(criteria)
     for k, score in enumerate(verdict.scores[:MAX_CANDIDATES], start=1):
         row[f"candidate_{k}"] = score.candidate_id
         row[f"system_{k}"] = score.system
@@ -105,7 +110,7 @@ def text_row(request: Request | None) -> Row:
         return row
     row["question"], row["reference"] = request.question, request.reference
     for k, candidate in enumerate(request.candidates[:MAX_CANDIDATES], start=1):
-        row[f"answer_{k}"] = candidate.text
+        row[f"answer_{k}"] = transcript(candidate.turns, str) or candidate.text
     return row
 
 

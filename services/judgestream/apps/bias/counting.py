@@ -66,8 +66,8 @@ class VerdictCounter:
         except Exception as exc:
             self._set_aside(record, "not_a_verdict", str(exc))
             return
-        if verdict.is_probe:
-            metrics.bias_verdicts_counted.labels("probe").inc()
+        if not verdict.is_counted:
+            metrics.bias_verdicts_counted.labels("probe" if verdict.is_probe else "follow_up").inc()
             return
         if len(verdict.release.encode()) > limits.RELEASE or len(verdict.verdict_id) > limits.ID:
             self._set_aside(record, "oversized_id", "its release or verdict id is too long")

@@ -58,13 +58,14 @@ def recompute(
     since: options.Since = None,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Compute the metrics from the verdict topic. Every judgement counts once, test requests do not count.
+    """Compute the metrics from the verdict topic. Every judgement counts once; test requests and
+    follow-up questions do not count.
 
     Needs neither the bias worker nor Redis. Exits 1 if there are no verdicts.
     """
     counted: VerdictSet[tuple[str, dict[str, int]]] = VerdictSet()
     for _, verdict in all_verdicts(load().kafka, release=release, since=since):
-        if not verdict.is_probe:
+        if verdict.is_counted:
             counted.add(verdict, (verdict.release, observe(verdict)))
     totals: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for name, counts in counted:

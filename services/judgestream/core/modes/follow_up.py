@@ -14,8 +14,8 @@ from judgestream.core.modes.planning import form_of
 from judgestream.core.passes import Pass
 from judgestream.core.reconcile import Settlement
 from judgestream.core.templates.base import Template
-from judgestream.core.templates.follow_up import FOLLOW_UP
-from judgestream.core.types import Orders, PassResult, Request, Status, Unread
+from judgestream.core.templates.follow_up import FORM
+from judgestream.core.types import FOLLOW_UP, Orders, PassResult, Request, Status, Unread
 
 MOST = 16
 """Candidates of a judgement that can be discussed."""
@@ -42,7 +42,7 @@ class Discussion:
         """One text behind the prompt of the judgement; see `Plan`."""
         if answered:
             return ()
-        form = form_of(mode, template, FOLLOW_UP)
+        form = form_of(mode, template, FORM)
         judged_mode = self._mode(request)
         first, *_ = judged_mode.plan(self.judged(request), judged_mode, template, ())
         reply, *rest = (turn.text for turn in request.discussion)
@@ -70,10 +70,10 @@ class Discussion:
     def mode(self) -> Mode:
         """The row of the table of modes."""
         return Mode(
-            name="follow_up",
+            name=FOLLOW_UP,
             summary="a question about a judgement, which the judge answers in words",
             candidates=Count(least=1, most=MOST),
-            forms_required=(FOLLOW_UP,),
+            forms_required=(FORM,),
             orders=DIRECTIONS,
             settle=settle_text,
             plan=self.passes,

@@ -59,7 +59,7 @@ def _judgelm(template_id: str, labels: tuple[str, ...]) -> Template:
                 **conversations.judgelm_forms(labels, _escape),
                 **relevance.judgelm_forms(labels),
                 rubric.RUBRIC: rubric.judgelm_form(labels),
-                follow_up.FOLLOW_UP: follow_up.JUDGELM_FORM,
+                follow_up.FORM: follow_up.JUDGELM_FORM,
             }
         ),
     )
@@ -112,7 +112,7 @@ CHAT = Template(
             ),
             rubric.RUBRIC: rubric.chat_form(rubric.CHAT_SCORE, _ONE_SCORE),
             **relevance.CHAT_FORMS,
-            follow_up.FOLLOW_UP: follow_up.CHAT_FORM,
+            follow_up.FORM: follow_up.CHAT_FORM,
         }
     ),
 )
@@ -132,7 +132,7 @@ CHAT_CHOICE = Template(
             ),
             rubric.RUBRIC: rubric.chat_form(rubric.CHAT_DECISION, _YES_OR_NO),
             **relevance.CHAT_FORMS,
-            follow_up.FOLLOW_UP: follow_up.CHAT_FORM,
+            follow_up.FORM: follow_up.CHAT_FORM,
         }
     ),
 )

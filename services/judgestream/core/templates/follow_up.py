@@ -16,7 +16,7 @@ from itertools import zip_longest
 from judgestream.core.templates import chat, judgelm
 from judgestream.core.templates.base import TEXT, Form, Layout, marker_escaper
 
-FOLLOW_UP = "follow_up"
+FORM = "follow_up"
 
 JUDGELM_QUESTION = (
     "\n\n[Question about the Evaluation]\n{question}\n\n"
