@@ -55,11 +55,11 @@ def parse_labels(text: str, grammar: Grammar) -> tuple[int, ...] | None:
     line = score_line_of(text, grammar)
     if line is None:
         return None
-    if grammar.numeric:
+    if grammar.numbers:
         numbers = parse_tolerant(line, grammar.count)
-        if numbers is None or not set(numbers) <= set(grammar.values):
+        if numbers is None or not set(numbers) <= set(grammar.numbers):
             return None
-        return tuple(grammar.values.index(number) for number in numbers)
+        return tuple(grammar.numbers.index(number) for number in numbers)
     index_of = {label.casefold(): index for index, label in enumerate(grammar.labels)}
     words = re.findall(r"\w+", line)
     labels = tuple(index_of[word.casefold()] for word in words if word.casefold() in index_of)

@@ -18,6 +18,7 @@ from judgestream.core import limits
 from judgestream.core.parsing import read
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates import CHAT, CHAT_CHOICE
+from judgestream.core.templates.base import Form, Grammar
 from judgestream.core.types import Reading, Reply, Unread, Unreadable
 from tests.paths import SHARED
 
@@ -181,6 +182,29 @@ def test_choices_are_read_in_any_formatting() -> None:
         found = reply_of(body(text), Prompt(text="?", grammar=form), asked=0, latency_s=0)
         reading = read(found, form)
         assert isinstance(reading, Reading) and reading.win == 1.0, text
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "expected"),
+    [
+        (CHAT_CHOICE.forms["pair"], "[[B]]", (0.0, 1.0, 0.0)),
+        (CHAT_CHOICE.forms["single"], "Yes.", (1.0, 0.0)),
+        (CHAT_CHOICE.forms["relevance"], "no", (0.0, 1.0)),
+        (CHAT_CHOICE.forms["relevance"], "7", (0.0, 0.0)),
+        (CHAT_CHOICE.forms["query_analysis"], "7 things matter.", (0.0,)),
+        (CHAT_CHOICE.forms["query_analysis"], "7", (0.0,)),
+    ],
+)
+def test_words_are_read_by_their_labels_alone(
+    form: Form, text: str, expected: tuple[float, ...]
+) -> None:
+    """Triton passes the labels on, without what they mean."""
+    sent = Grammar(labels=form.grammar.labels, count=form.grammar.count)
+    prompt = Prompt(text="?", grammar=sent, max_tokens=20)
+    found = reply_of(body(text), prompt, asked=0, latency_s=0)
+    assert found.score_probs == expected and found.text == text
+    if any(expected):
+        assert isinstance(read(found, form.grammar), Reading)
 
 
 def test_scores_only_keep_their_line_and_an_explanation_follows_where_it_was_asked_for() -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 MAX_REASONING_TOKENS = 8192
 MAX_REASONINGS = 16
@@ -68,7 +69,20 @@ class Grammar:
     @property
     def numeric(self) -> bool:
         """Whether the labels are numbers, and their own scores."""
-        return not self.scores and not self.outcomes and not self.reward
+        return not self.scores and not self.outcomes and bool(self.numbers)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The labels as numbers; () if any of them is a word."""
+        return _numbers(self.labels)
+
+
+@cache
+def _numbers(labels: tuple[str, ...]) -> tuple[float, ...]:
+    try:
+        return tuple(float(label) for label in labels)
+    except ValueError:
+        return ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
