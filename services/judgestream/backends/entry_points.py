@@ -46,3 +46,11 @@ def jury(args: Mapping[str, str], pb_utils: Any) -> TritonModel:
     from judgestream.backends.jury_model import JuryModel
 
     return JuryModel(ModelArguments.of(args), pb_utils)
+
+
+def vision(args: Mapping[str, str], pb_utils: Any) -> TritonModel:
+    """A judge that sees images, computed by transformers."""
+    wait_passively()
+    from judgestream.backends.vision.model import VisionModel
+
+    return VisionModel(ModelArguments.of(args), pb_utils)

@@ -3,6 +3,7 @@
 The names are those of Triton's vLLM backend, so that one client can use both; `score_grammar` is ours.
 """
 
+import base64
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar
@@ -81,12 +82,14 @@ def prompts_of(
     texts: Sequence[bytes],
     sampling: Sequence[bytes] | None = None,
     grammars: Sequence[bytes] | None = None,
+    images: Sequence[Sequence[bytes]] | None = None,
 ) -> list[Prompt]:
     """The rows of one request.
 
     sampling  per row the JSON of `Sampling`; default, and for an empty text: its defaults
     grammars  per row the JSON of `ScoreGrammar`; default, and for an empty text: the pair grammar. The rows
               of one request share an output tensor, so all need equally many labels and scores.
+    images    per row its images in base64; empty ones are left out
 
     Raises:
         ValueError: malformed input; the message names the input and the field.
@@ -95,6 +98,7 @@ def prompts_of(
         Prompt(
             text=_text(text),
             grammar=_grammar(grammars[row]) if grammars is not None else DEFAULT_GRAMMAR,
+            images=_images(images[row]) if images is not None else (),
             **(_sampling(sampling[row]) if sampling is not None else {}),
         )
         for row, text in enumerate(texts)
@@ -110,6 +114,13 @@ def prompts_of(
             " requests"
         )
     return prompts
+
+
+def _images(row: Sequence[bytes]) -> tuple[bytes, ...]:
+    try:
+        return tuple(base64.b64decode(image, validate=True) for image in row if image)
+    except ValueError as error:
+        raise ValueError(f"image is not base64: {error}") from None
 
 
 def _text(raw: bytes) -> str:

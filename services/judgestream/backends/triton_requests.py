@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from judgestream.backends.request_schema import prompts_of
-from judgestream.contracts.triton_interface import INPUTS, OUTPUTS, REASONINGS, gravest, outgoing
+from judgestream.contracts.triton_interface import (
+    IMAGES,
+    INPUTS,
+    OUTPUTS,
+    REASONINGS,
+    gravest,
+    outgoing,
+)
 from judgestream.core.errors import JudgeError, JudgestreamError, RejectedByJudge
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply
@@ -132,6 +139,7 @@ def _prompts(request: Any, pb_utils: Any) -> list[Prompt]:
         _column(request, INPUTS[0], pb_utils) or [],
         _column(request, INPUTS[1], pb_utils),
         _column(request, INPUTS[2], pb_utils),
+        _images(request, pb_utils),
     )
 
 
@@ -179,6 +187,12 @@ class _Pending:
     def send(self, response: Any, pb_utils: Any, *, final: bool = True) -> None:
         flags = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL if final else 0
         self.request.get_response_sender().send(response, flags=flags)
+
+
+def _images(request: Any, pb_utils: Any) -> list[list[bytes]] | None:
+    """Each row's images; None if the request has none."""
+    tensor = pb_utils.get_input_tensor_by_name(request, IMAGES)
+    return None if tensor is None else [list(row) for row in tensor.as_numpy()]
 
 
 def _column(request: Any, name: str, pb_utils: Any) -> list[bytes] | None:

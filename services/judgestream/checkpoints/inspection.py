@@ -18,9 +18,10 @@ from judgestream.checkpoints.architecture import (
     reward_problems,
 )
 from judgestream.checkpoints.files import MAX_JSON_BYTES, name_problem, read_json, size_of
-from judgestream.checkpoints.manifest import REWARD, Manifest, context_tokens
+from judgestream.checkpoints.manifest import REWARD, VISION, Manifest, context_tokens
 from judgestream.checkpoints.pickled_weights import check_pickle
 from judgestream.checkpoints.safetensors_header import FLOATS, Stored, read_header
+from judgestream.checkpoints.vision import is_vision_model, text_config, vision_problems
 from judgestream.core.errors import ConfigurationError
 
 _MAX_REPORTED = 20
@@ -66,22 +67,26 @@ def _problems(folder: Path, manifest: Manifest, *, engine: bool) -> Iterator[str
     config = known.get("config.json")
     if config is None:
         return
-    numbers = number_problems(config)
+    vision = is_vision_model(config)
+    numbers = list(vision_problems(folder, config)) if vision else number_problems(config)
     yield from numbers
     yield from _family(manifest, config)
-    unknown = engine_problems(config)
+    unknown = [] if vision else engine_problems(config)
     if engine:
         yield from unknown
+    elif vision:
+        yield "config.json: a judge that sees images is not served by vLLM: use `judgestream release install`"
     expected = None
     if (
         engine
+        and not vision
         and not numbers
         and config.get("model_type")
         and not any("model type" in p for p in unknown)
     ):
         expected = architecture(config)
     yield from _weights(folder, manifest, expected)
-    yield from _tokenizer(folder, manifest, config, known)
+    yield from _tokenizer(folder, manifest, text_config(config), known)
     if not numbers:
         context = context_tokens(folder)
         if manifest.max_input_tokens >= context:
@@ -93,6 +98,14 @@ def _problems(folder: Path, manifest: Manifest, *, engine: bool) -> Iterator[str
 
 def _family(manifest: Manifest, config: Mapping[str, Any]) -> Iterator[str]:
     """Whether manifest and config.json agree on the kind of model, and a reward model has one value."""
+    vision = is_vision_model(config)
+    if vision != (manifest.family == VISION):
+        kind = "sees images" if vision else "sees no images"
+        yield (
+            f"config.json: model type {str(config.get('model_type'))[:60]!a} {kind}, but the manifest says"
+            f" family {manifest.family}: publish the checkpoint again"
+        )
+        return
     reward = is_reward_model(config)
     if reward != (manifest.family == REWARD):
         kind = "a reward model" if reward else "not a reward model"
@@ -129,6 +142,14 @@ def _weights(folder: Path, manifest: Manifest, expected: Architecture | None) ->
             texts |= check_pickle(folder, name)
         except (ValueError, OSError) as error:
             yield f"{name} {error}"
+    if manifest.family == VISION:
+        if pickles or not tensors:
+            yield "a judge that sees images needs safetensors weights only; convert or download those"
+        quantised = [
+            name for name, stored in found.items() if stored and stored.dtype not in FLOATS
+        ]
+        if quantised:
+            yield f"{len(quantised)} weights are quantised or not numbers, such as {quantised[0][:80]!a}"
     if not tensors:
         if expected is not None and expected.reward:
             yield "the weights of a reward model must be safetensors; convert them, or download those"

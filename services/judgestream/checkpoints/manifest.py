@@ -28,10 +28,12 @@ from judgestream.checkpoints.files import (
     sha256,
     walk,
 )
+from judgestream.checkpoints.vision import PROCESSOR_FILES, is_vision_model, text_config
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import JUDGELM as JUDGELM_TEMPLATE
 from judgestream.core.templates import REWARD as REWARD_TEMPLATE
 from judgestream.core.templates import TEMPLATES
+from judgestream.core.templates.vision import LLAVA as VISION_TEMPLATE
 
 FORMAT = "judgestream-checkpoint/1"
 NAME = "manifest.json"
@@ -39,13 +41,15 @@ CALIBRATION = "calibration.json"
 """File of the fitted temperature, or of a reward model's scale, if there is one. It changes replies, so it is
 part of the model."""
 
-JUDGELM, REWARD = "judgelm", "reward"
-FAMILIES: Mapping[str, str] = MappingProxyType({JUDGELM: "judgelm", REWARD: "judgelm"})
+JUDGELM, REWARD, VISION = "judgelm", "reward", "vision"
+FAMILIES: Mapping[str, str] = MappingProxyType(
+    {JUDGELM: "judgelm", REWARD: "judgelm", VISION: "vision"}
+)
 """Families of judges, each with the folder of `triton_models/` that serves it. `judgelm` writes score lines,
-`reward` gives one value per answer."""
+`reward` gives one value per answer, `vision` writes score lines about texts and images."""
 
 _TEMPLATE: Mapping[str, str] = MappingProxyType(
-    {JUDGELM: JUDGELM_TEMPLATE.id, REWARD: REWARD_TEMPLATE.id}
+    {JUDGELM: JUDGELM_TEMPLATE.id, REWARD: REWARD_TEMPLATE.id, VISION: VISION_TEMPLATE.id}
 )
 
 MAX_INPUT_TOKENS = 1 << 20
@@ -69,8 +73,11 @@ _MODEL_FILES = (
     "pytorch_model*.bin",
     "pytorch_model.bin.index.json",
 )
-_REWARD_FILES = ("chat_template.jinja", "chat_template.json")
-"""Further model files of a reward model, whose prompts are rendered by its own chat template."""
+_MORE_FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {REWARD: ("chat_template.jinja", "chat_template.json"), VISION: PROCESSOR_FILES}
+)
+"""Further model files of a family. A reward model's own chat template renders its prompts; an image processor
+makes a judge's pixels."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -311,17 +318,19 @@ def _belongs(path: str) -> bool:
 
 
 def is_model_file(path: str, family: str = JUDGELM) -> bool:
-    patterns = (*_MODEL_FILES, *_REWARD_FILES) if family == REWARD else _MODEL_FILES
+    patterns = (*_MODEL_FILES, *_MORE_FILES.get(family, ()))
     return "/" not in path and any(Path(path).match(pattern) for pattern in patterns)
 
 
 def _family_of(folder: Path) -> str:
     """The family that a folder without a manifest belongs to, by its config.json."""
     try:
-        reward = is_reward_model(read_json(folder, "config.json"))
+        config = read_json(folder, "config.json")
     except (OSError, ValueError):  # reported below, or by the inspection
         return JUDGELM
-    return REWARD if reward else JUDGELM
+    if is_vision_model(config):
+        return VISION
+    return REWARD if is_reward_model(config) else JUDGELM
 
 
 def context_tokens(folder: Path) -> int:
@@ -331,7 +340,7 @@ def context_tokens(folder: Path) -> int:
         ConfigurationError: config.json has no such number.
     """
     try:
-        config = read_json(folder, "config.json")
+        config = text_config(read_json(folder, "config.json"))
         positions = config["max_position_embeddings"]
         window = sliding_window(config)
         context = min(positions, window) if window else positions
@@ -346,7 +355,7 @@ def context_tokens(folder: Path) -> int:
 
 def sliding_window_of(folder: Path) -> tuple[int | None, int]:
     """The folder's sliding window, None without one, and its positions, in tokens."""
-    config = read_json(folder, "config.json")
+    config = text_config(read_json(folder, "config.json"))
     return sliding_window(config), int(config["max_position_embeddings"])
 
 
@@ -399,7 +408,7 @@ def _text_problems(manifest: Manifest) -> list[str]:
         )
     if manifest.family not in FAMILIES:
         problems.append(f"family {_shown(manifest.family)} is not one of {', '.join(FAMILIES)}")
-    elif (manifest.template_id == REWARD_TEMPLATE.id) != (manifest.family == REWARD):
+    elif not _fits(manifest.template_id, manifest.family):
         problems.append(
             f"template {_shown(manifest.template_id)} is not for family {manifest.family}"
         )
@@ -416,6 +425,13 @@ def _text_problems(manifest: Manifest) -> list[str]:
     if not isinstance(created, str) or len(created) > 64 or not (created.isprintable()):
         problems.append(f"created_at {_shown(created)} is not a time")
     return problems
+
+
+def _fits(template_id: str, family: str) -> bool:
+    """Whether judges of this family use the template. Those of two families need their own, and no other
+    family has one of these."""
+    own = {name: template for name, template in _TEMPLATE.items() if name != JUDGELM}
+    return template_id == own[family] if family in own else template_id not in own.values()
 
 
 def _valid_name(name: str) -> str:

@@ -29,6 +29,10 @@ from judgestream.core.errors import (
 )
 
 INPUTS = ("text_input", "sampling_parameters", "score_grammar")
+IMAGES = "image"
+"""Input of judges that see images: per row the images of its prompt in base64, filled up with empty texts. It
+has the name and the encoding of Triton's vLLM backend. Sent for prompts with images only, because judges of
+texts do not have it."""
 OUTPUTS = ("text_output", "finish_reason", "num_input_tokens", "num_output_tokens", "score_probs")
 REASONINGS = "num_reasonings"
 """Output of judges that reason before their scores. Requested for such prompts only, because releases that

@@ -15,6 +15,7 @@ class Prompt:
     temperature  0: the most probable token each time
     seed         of the sampling where the temperature is above 0
     reasoning    what the judge writes before the grammar's marker; None: it begins with the score line
+    images       files of the images that the text has placeholders for, in their order
     """
 
     text: str
@@ -24,6 +25,7 @@ class Prompt:
     temperature: float = 0.0
     seed: int = 0
     reasoning: Reasoning | None = None
+    images: tuple[bytes, ...] = ()
 
     def behind(self, reasoning: str) -> "Prompt":
         """The prompt with a reasoning and the marker behind it: the score line comes next."""

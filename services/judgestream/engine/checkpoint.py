@@ -30,6 +30,7 @@ from judgestream.checkpoints.manifest import NAME, REWARD, Manifest, describe, r
 from judgestream.checkpoints.reward_scale import RewardScale, read_reward_scale
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.templates.base import Template
 from judgestream.engine import sentencepiece_bpe
 from judgestream.engine.decoder import Decoder
 from judgestream.engine.tensor_parallel import SplitDecoder
@@ -127,8 +128,10 @@ def load(
     )
 
 
-def load_tokens(folder: Path) -> Tokens:
+def load_tokens(folder: Path, template: Template | None = None) -> Tokens:
     """The folder's tokenizer, with the ids of its prefix, of EOS and of newlines.
+
+    template  as in `Tokens.of`
 
     Raises:
         ConfigurationError: no tokenizer, no EOS id, or a conversion that is not exact.
@@ -155,7 +158,7 @@ def load_tokens(folder: Path) -> Tokens:
             f"checkpoint {folder}: no EOS token; set it in tokenizer_config.json (eos_token) or"
             " config.json (eos_token_id)"
         )
-    return Tokens.of(tokenizer, eos=frozenset(eos))
+    return Tokens.of(tokenizer, eos=frozenset(eos), template=template)
 
 
 def _context(model: PreTrainedModel) -> int:

@@ -14,8 +14,8 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.templates import TEMPLATES
-from judgestream.core.templates.base import Template, marker_escaper
+from judgestream.core.templates import TEMPLATES, multimodal
+from judgestream.core.templates.base import ImageCounts, Template, marker_escaper
 
 _CONTEXT = 4
 """Prompt tokens that are decoded together with a continuation, so that its first space is not lost."""
@@ -25,6 +25,9 @@ _MARKUP = re.compile(r"\s*[<\[{].+[>\]}]\s*", re.DOTALL)
 
 _BEFORE = ("\n", " ", "a", "1", "\u3002")
 """Texts to put before a piece, to tokenise it as in the middle of a text."""
+
+_NEED_REFERENCE = ("single", multimodal.NAME)
+"""Forms that show one answer against a reference."""
 
 Span = tuple[int, int]
 
@@ -68,7 +71,9 @@ class Tokens:
         texts = tokenizer.batch_decode([[i] for i in range(size)], skip_special_tokens=False)
         newlines = {i for i, text in enumerate(texts) if text.startswith("\n")}
         templates = tuple(TEMPLATES.values()) if template is None else (template,)
-        encoder, control, parsed = _text_only(tokenizer, _fixed_texts(templates))
+        encoder, control, parsed = _text_only(
+            tokenizer, _fixed_texts(templates, images=template is not None)
+        )
         return cls(
             tokenizer=tokenizer,
             start=start_of(tokenizer),
@@ -240,8 +245,11 @@ def _text_only(
     return encoder, frozenset(control), tuple(parsed)
 
 
-def _fixed_texts(templates: Sequence[Template]) -> tuple[str, ...]:
-    """The texts that the templates write around empty answers."""
+def _fixed_texts(templates: Sequence[Template], *, images: bool) -> tuple[str, ...]:
+    """The texts that the templates write around empty answers.
+
+    images   also those with an image, whose token no judge of texts may see
+    """
     texts = []
     for template in templates:
         for name, form in template.forms.items():
@@ -249,9 +257,12 @@ def _fixed_texts(templates: Sequence[Template]) -> tuple[str, ...]:
                 form.grammar.reward
             ):  # its text is a document, which the chat template turns into tokens
                 continue
-            single = name == "single"
+            single = name in _NEED_REFERENCE
             answers = ("",) if single else ("", "")
             texts += [
                 form.render("", answers, ref) for ref in ("", None) if ref is not None or not single
             ]
+            if images and form.image_layout is not None:
+                one = ImageCounts(question=1, answers=(1,) * len(answers))
+                texts.append(form.image_layout("", answers, "", one).text)
     return tuple(texts)

@@ -12,11 +12,13 @@ from judgestream.adapters.releases.model_folder import place
 from judgestream.adapters.releases.parameters import CONFIG, kept_terms, with_terms
 from judgestream.adapters.releases.placing import Placing
 from judgestream.adapters.releases.tuning import Tuning
+from judgestream.checkpoints.dtypes import Dtype
 from judgestream.checkpoints.inspection import inspect
 from judgestream.checkpoints.manifest import (
     FAMILIES,
     NAME,
     REWARD,
+    VISION,
     Manifest,
     describe,
     read_manifest,
@@ -27,6 +29,7 @@ from judgestream.checkpoints.manifest import (
 from judgestream.checkpoints.reward_scale import read_reward_scale
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.costs import Terms
+from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
 
 log = logging.getLogger(__name__)
@@ -75,6 +78,8 @@ def install(
     name = f"{manifest.family}-{manifest.short}"
     source = model_source or bundled_models() / FAMILIES[manifest.family]
     tuning = tuning or Tuning()
+    if manifest.family == VISION:
+        _check_vision(tuning)
     placing = Placing(
         instances=instances, device=device, gpus=tuple(gpus), group=tuning.tensor_parallel
     )
@@ -128,6 +133,21 @@ def inspected(checkpoint: Path, *, engine: bool = True) -> Manifest:
             more,
         )
     return manifest
+
+
+def _check_vision(tuning: Tuning) -> None:
+    """Refuse the options of our own engine for a judge that transformers computes."""
+    options = {
+        "--dtype float8": tuning.dtype is Dtype.FLOAT8,
+        "--tensor-parallel": tuning.tensor_parallel > 1,
+        "--compile": tuning.compile,
+        "--row-tokens": tuning.row_tokens > 0,
+        "--decoupled": tuning.decoupled,
+    }
+    if wrong := [name for name, given in options.items() if given]:
+        raise ConfigurationError(
+            f"{', '.join(wrong)}: not available for a judge that sees images: leave it out"
+        )
 
 
 def _check_calibration(checkpoint: Path, manifest: Manifest) -> None:

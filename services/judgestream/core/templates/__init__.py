@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from judgestream.core.errors import ConfigurationError
@@ -11,10 +12,12 @@ from judgestream.core.templates import (
     follow_up,
     judgelm,
     multi,
+    multimodal,
     plain,
     relevance,
     reward,
     rubric,
+    vision,
 )
 from judgestream.core.templates.base import (
     Form,
@@ -60,6 +63,7 @@ def _judgelm(template_id: str, labels: tuple[str, ...]) -> Template:
                 **relevance.judgelm_forms(labels),
                 rubric.RUBRIC: rubric.judgelm_form(labels),
                 follow_up.FORM: follow_up.JUDGELM_FORM,
+                multimodal.NAME: replace(forms["single"], layout=multimodal.judgelm_layout),
             }
         ),
     )
@@ -113,6 +117,9 @@ CHAT = Template(
             rubric.RUBRIC: rubric.chat_form(rubric.CHAT_SCORE, _ONE_SCORE),
             **relevance.CHAT_FORMS,
             follow_up.FORM: follow_up.CHAT_FORM,
+            multimodal.NAME: Form(
+                layout=multimodal.chat_layout(multimodal.CHAT_SCORE), grammar=_ONE_SCORE
+            ),
         }
     ),
 )
@@ -133,6 +140,9 @@ CHAT_CHOICE = Template(
             rubric.RUBRIC: rubric.chat_form(rubric.CHAT_DECISION, _YES_OR_NO),
             **relevance.CHAT_FORMS,
             follow_up.FORM: follow_up.CHAT_FORM,
+            multimodal.NAME: Form(
+                layout=multimodal.chat_layout(multimodal.CHAT_APPROVAL), grammar=_YES_OR_NO
+            ),
         }
     ),
 )
@@ -144,7 +154,10 @@ REWARD = Template(
 )
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
-    {t.id: t for t in (JUDGELM, JUDGELM_HALVES, CHAT, CHAT_CHOICE, CHAT_REASON, REWARD)}
+    {
+        t.id: t
+        for t in (JUDGELM, JUDGELM_HALVES, CHAT, CHAT_CHOICE, CHAT_REASON, REWARD, vision.LLAVA)
+    }
 )
 
 

@@ -141,12 +141,27 @@ Render = Callable[[str, Sequence[str], str | None], Layout]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ImageCounts:
+    """How many images stand before the question, and before each answer in shown order."""
+
+    question: int = 0
+    answers: tuple[int, ...] = ()
+
+
+NO_IMAGES = ImageCounts()
+
+RenderImages = Callable[[str, Sequence[str], str | None, ImageCounts], Layout]
+"""`Render` with images: one placeholder for each of them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Form:
     """One prompt form of a family: its layout and its score grammar.
 
     score_per_answer   the score line has one score for each answer shown, whatever their number
     reasoning          for a judge that reasons before its scores: the grammar has a marker then
     markers            of this form alone, beside its template's; it escapes them in what it shows
+    image_layout       of a form that shows images; None for one that shows texts only
     """
 
     layout: Render
@@ -154,6 +169,7 @@ class Form:
     score_per_answer: bool = False
     reasoning: Reasoning | None = None
     markers: tuple[str, ...] = ()
+    image_layout: RenderImages | None = None
 
     def __post_init__(self) -> None:
         if (self.reasoning is None) != (not self.grammar.marker):

@@ -1,0 +1,1 @@
+"""Judges that see images: LLaVA checkpoints, computed by transformers."""

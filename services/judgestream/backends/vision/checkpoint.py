@@ -1,0 +1,144 @@
+"""Loading of LLaVA checkpoint folders. No remote code, no network, no pickled weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers import (
+    CLIPImageProcessorPil,
+    LlavaForConditionalGeneration,
+    SiglipImageProcessorPil,
+)
+
+from judgestream.checkpoints.files import read_json
+from judgestream.checkpoints.inspection import inspect
+from judgestream.checkpoints.manifest import NAME, Manifest, context_tokens, describe, read_manifest
+from judgestream.checkpoints.temperature import read_temperature
+from judgestream.checkpoints.vision import image_processor, image_tokens, side_of
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.templates import template
+from judgestream.core.templates.vision import IMAGE
+from judgestream.engine.checkpoint import load_tokens
+from judgestream.engine.tokens import Tokens
+
+_PROCESSORS: dict[str, Any] = {"clip": CLIPImageProcessorPil, "siglip": SiglipImageProcessorPil}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VisionCheckpoint:
+    """A loaded judge that sees images.
+
+    image_token       id that stands for a part of an image
+    image_tokens      such tokens per image
+    context_tokens    limit for prompt and reply together, images included
+    temperature       the fitted one (see `checkpoints.temperature`); 1: none
+    """
+
+    model: LlavaForConditionalGeneration
+    tokens: Tokens
+    manifest: Manifest
+    image_token: int
+    image_tokens: int
+    context_tokens: int
+    temperature: float
+    _process: Any
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    def pixels(self, pictures: Sequence[Image.Image]) -> Tensor:
+        """The model's input for RGB pictures: [pictures, 3, height, width]."""
+        values = self._process(images=list(pictures), return_tensors="pt")["pixel_values"]
+        pixels: Tensor = values.to(self.model.device, self.model.dtype)
+        return pixels
+
+
+def load(
+    folder: Path,
+    device: str = "cpu",
+    dtype: torch.dtype | None = None,
+    manifest: Manifest | None = None,
+) -> VisionCheckpoint:
+    """Load a LLaVA checkpoint.
+
+    dtype     of weights and arithmetic; None: as stored, but fp32 on a CPU
+    manifest  None: read from the folder, else made by `describe` (which reads every file)
+
+    Raises:
+        ConfigurationError: not a LLaVA model, or one with features that are not supported; the message names
+            the folder and how to fix it.
+    """
+    if manifest is None:
+        manifest = read_manifest(folder) if (folder / NAME).exists() else describe(folder)
+    inspect(folder, manifest)
+    if dtype is None and torch.device(device).type == "cpu":
+        dtype = torch.float32
+    model = _model(folder, dtype)
+    tokens = load_tokens(folder, template(manifest.template_id))
+    image_token = int(model.config.image_token_id)
+    if tokens.tokenizer.convert_ids_to_tokens(image_token) != IMAGE:
+        raise ConfigurationError(
+            f"checkpoint {folder}: image_token_index {image_token} is not the tokenizer's {IMAGE!r}, the only"
+            " supported image token: use the tokenizer of this model"
+        )
+    torch.nn.Module.to(model, torch.device(device))
+    model.train(False)
+    config = read_json(folder, "config.json")
+    kind, options = image_processor(folder)
+    checkpoint = VisionCheckpoint(
+        model=model,
+        tokens=tokens,
+        manifest=manifest,
+        image_token=image_token,
+        image_tokens=image_tokens(config),
+        context_tokens=context_tokens(folder),
+        temperature=read_temperature(folder),
+        _process=_PROCESSORS[kind](**options),
+    )
+    _check_pixels(folder, checkpoint)
+    return checkpoint
+
+
+def _check_pixels(folder: Path, checkpoint: VisionCheckpoint) -> None:
+    """Check on a wide picture that the image processor gives what the model takes."""
+    size = side_of(read_json(folder, "config.json"))
+    shape = tuple(checkpoint.pixels([Image.new("RGB", (2 * size, size))]).shape)
+    if shape != (1, 3, size, size):
+        raise ConfigurationError(
+            f"checkpoint {folder}: its image processor gives pixels of shape {list(shape)}, the model takes"
+            f" {[1, 3, size, size]}: use the preprocessor_config.json of this model"
+        )
+
+
+def _model(folder: Path, dtype: torch.dtype | None) -> LlavaForConditionalGeneration:
+    try:
+        loaded: Any = LlavaForConditionalGeneration.from_pretrained(  # nosec B615
+            folder,
+            dtype=dtype if dtype is not None else "auto",
+            attn_implementation="sdpa",
+            trust_remote_code=False,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ConfigurationError(
+            f"checkpoint {folder}: loading the weights failed: {error}"
+        ) from error
+    model, report = loaded
+    extra = {key for key in report["unexpected_keys"] if not key.endswith("rotary_emb.inv_freq")}
+    wrong = [*report["missing_keys"], *report["mismatched_keys"], *extra]
+    if wrong:
+        raise ConfigurationError(
+            f"checkpoint {folder}: {len(wrong)} weights are missing, unexpected or of another shape than in"
+            f" config.json, such as {sorted(map(str, wrong))[0]}; copy or publish it again"
+        )
+    if not isinstance(model, LlavaForConditionalGeneration):
+        raise TypeError(f"transformers loaded a {type(model).__name__}")
+    return model
