@@ -10,6 +10,7 @@ from judgestream.core.transforms import Transform
 from judgestream.core.types import (
     Candidate,
     CandidateScore,
+    Image,
     PassResult,
     Reading,
     Reply,
@@ -42,6 +43,19 @@ def test_texts_are_shown_or_reported_missing() -> None:
     shown = list(text_lines(request(reference="Scattering.")))
     assert shown[:2] == ["question: Why is the sky blue?", "answer a: Rayleigh scattering."]
     assert "reference: Scattering." in shown
+
+
+def test_images_are_named_and_not_shown() -> None:
+    plain = request()
+    pictured = replace(plain.candidates[0], images=(Image(data=b"GIF89a" + bytes(9)),))
+    asked = replace(
+        plain,
+        images=(Image(url="https://a.example/cat.png?token=hunter2"),),
+        candidates=(pictured, plain.candidates[1]),
+    )
+    shown = list(text_lines(asked))
+    assert "question, image 1: https://a.example/cat.png?token=***" in shown
+    assert "answer a, image 1: image/gif, 15 bytes" in shown
 
 
 RANKED = replace(

@@ -1,4 +1,4 @@
-"""Which network addresses a worker may fetch from: public ones only.
+"""Network addresses that a worker may fetch from: public ones only.
 
 A URL in a request is untrusted. It must not make a worker read from its own machine, its private network or
 its cloud's metadata service (server-side request forgery).

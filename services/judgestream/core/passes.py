@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from judgestream.core.parsing import explanation_of, read
 from judgestream.core.templates.base import TEXT, Grammar, Reasoning
 from judgestream.core.transforms import Transform
-from judgestream.core.types import PassResult, Reading, Reply, Unreadable
+from judgestream.core.types import Image, PassResult, Reading, Reply, Unreadable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,6 +15,7 @@ class Pass:
 
     max_tokens  of the explanation behind the scores, or of a text; 0 unless this pass also writes one
     reasoning   what the judge writes before its scores; None: it begins with them
+    images      of the prompt's placeholders, in their order
     reusable    its text depends on nothing but the question, so other requests may use it
     """
 
@@ -23,6 +24,7 @@ class Pass:
     grammar: Grammar
     max_tokens: int = 0
     reasoning: Reasoning | None = None
+    images: tuple[Image, ...] = ()
     reusable: bool = False
 
     @property

@@ -1,16 +1,19 @@
 """A verdict as text for people: in one line, or with all details."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
 from judgestream.core.conversation import transcript
 from judgestream.core.costs import dollars
+from judgestream.core.images import media_type_of
 from judgestream.core.limits import shortened
+from judgestream.core.masking import masked
 from judgestream.core.rubric import CriterionScore
 from judgestream.core.types import (
     FOLLOW_UP,
     CandidateScore,
+    Image,
     MemberReading,
     PassResult,
     Request,
@@ -134,12 +137,14 @@ def text_lines(request: Request | None) -> Iterator[str]:
         return
     if request.question:
         yield f"question: {request.question}"
+    yield from _images("question", request.images)
     for candidate in request.candidates:
         if candidate.turns:
             yield f"conversation {candidate.id}:"
             yield transcript(candidate.turns, str)
         else:
             yield f"answer {candidate.id}: {candidate.text}"
+        yield from _images(f"answer {candidate.id}", candidate.images)
     if request.reference is not None:
         yield f"reference: {request.reference}"
     for one in request.rubric.criteria if request.rubric is not None else ():
@@ -147,6 +152,14 @@ def text_lines(request: Request | None) -> Iterator[str]:
     for turn in request.discussion:
         yield f"{turn.role}: {turn.text}"
     yield ""
+
+
+def _images(name: str, images: Sequence[Image]) -> Iterator[str]:
+    """What an image is, a line each; its picture is not shown, and secrets of its URL are masked."""
+    for number, image in enumerate(images, start=1):
+        kind = image.media_type or media_type_of(image.data)
+        shown = masked(image.url) if image.url else f"{kind}, {len(image.data)} bytes"
+        yield f"{name}, image {number}: {shown}"
 
 
 def _score(score: CandidateScore) -> str:

@@ -1,6 +1,6 @@
 """Fetching of images, from a real server on this machine: what is refused, and what is returned.
 
-The loopback address is not public, so the tests that fetch pass a check of their own.
+The loopback address is not public, so the tests that fetch replace the check.
 """
 
 import asyncio

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from judgestream.adapters.images.fetching import ImageFetcher
 from judgestream.apps.judging.calls import PAUSE_S
 from judgestream.apps.judging.one_release import OneRelease
 from judgestream.apps.judging.request import RequestJudge
@@ -29,7 +30,7 @@ from judgestream.core.passes import Pass
 from judgestream.core.templates.base import Template
 from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import PassResult, Reading, Release, Reply, Request
-from judgestream.settings import Judging
+from judgestream.settings import Images, Judging
 from judgestream.v1.judging_pb2 import Candidate, DeadLetter, JudgeOptions, JudgeRequest, Verdict
 
 RELEASE = Release(
@@ -109,6 +110,7 @@ class Bench:
             publisher=self.topics,
             published=self.published,
             settings=self.settings,
+            images=ImageFetcher(Images()),
         )
 
     async def pause(self, seconds: float) -> None:

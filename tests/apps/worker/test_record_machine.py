@@ -19,6 +19,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
+from judgestream.adapters.images.fetching import ImageFetcher
 from judgestream.apps.judging.one_release import OneRelease
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.worker.offset_tracker import Abandoned
@@ -41,7 +42,7 @@ from judgestream.core.errors import (
 )
 from judgestream.core.passes import Pass
 from judgestream.core.types import Release, Reply
-from judgestream.settings import Judging
+from judgestream.settings import Images, Judging
 from judgestream.v1.judging_pb2 import Candidate, DeadLetter, JudgeRequest, Verdict
 
 RELEASE = Release(
@@ -219,7 +220,11 @@ class RecordMachine(RuleBasedStateMachine):
         release = OneRelease(self.judge, Judging())
         release._asking.health.clock = lambda: self.now  # pauses pass at once
         self.worker = RequestJudge(
-            judge=release, publisher=self.topics, published=self.store, settings=Judging()
+            judge=release,
+            publisher=self.topics,
+            published=self.store,
+            settings=Judging(),
+            images=ImageFetcher(Images()),
         )
 
     # what comes

@@ -4,6 +4,7 @@ It asks and reports errors. It never loads or unloads a model: see `control`.
 """
 
 import asyncio
+import base64
 import json
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from judgestream.adapters.triton.model_config import (
     parameters,
     release_of,
 )
-from judgestream.contracts.triton_interface import INPUTS, OUTPUTS, REASONINGS
+from judgestream.contracts.triton_interface import IMAGES, INPUTS, OUTPUTS, REASONINGS
 from judgestream.core.costs import Terms
 from judgestream.core.errors import (
     ConfigurationError,
@@ -35,7 +36,7 @@ from judgestream.core.errors import (
 )
 from judgestream.core.passes import Pass
 from judgestream.core.templates.base import Grammar, Reasoning
-from judgestream.core.types import Release, Reply
+from judgestream.core.types import Image, Release, Reply
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +135,8 @@ class TritonJudge:
             _bytes_input(INPUTS[1], [_sampling(one.max_tokens, one.reasoning) for one in passes]),
             _bytes_input(INPUTS[2], [_grammar(one.grammar) for one in passes]),
         ]
+        if any(one.images for one in passes):
+            inputs.append(_images_input([one.images for one in passes]))
         await self.verify()
         try:
             with judge_call(self.release.name):
@@ -237,6 +240,20 @@ def _bytes_input(name: str, rows: Sequence[str]) -> InferInput:
     """A BYTES tensor of shape (rows, 1)."""
     tensor = InferInput(name, [len(rows), 1], "BYTES")
     tensor.set_data_from_numpy(np.array([[row.encode()] for row in rows], dtype=np.object_))
+    return tensor
+
+
+def _images_input(rows: Sequence[Sequence[Image]]) -> InferInput:
+    """A BYTES tensor of shape (rows, images), each image in base64."""
+    most = max(map(len, rows))
+    encoded = np.full((len(rows), most), b"", dtype=np.object_)
+    for row, images in enumerate(rows):
+        for column, image in enumerate(images):
+            if not image.data:
+                raise ValueError("an image without its bytes cannot be sent: resolve it first")
+            encoded[row, column] = base64.b64encode(image.data)
+    tensor = InferInput(IMAGES, [len(rows), most], "BYTES")
+    tensor.set_data_from_numpy(encoded)
     return tensor
 
 

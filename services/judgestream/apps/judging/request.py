@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 
+from judgestream.adapters.images.resolving import Fetch, resolved
 from judgestream.apps.judging.asking import Pause, Tries, backoff_of
 from judgestream.apps.judging.one_release import RequestsJudge, Task, internal
 from judgestream.apps.judging.outbox import Outbox, Publisher
@@ -20,6 +21,7 @@ from judgestream.contracts.topics import MAX_REQUEST_BYTES
 from judgestream.contracts.wire import decode_event
 from judgestream.core.errors import JudgestreamError, OversizeRecord, PoisonError
 from judgestream.core.identity import content_digest, verdict_id
+from judgestream.core.images import has_images
 from judgestream.core.limits import plausible, quoted, shortened
 from judgestream.core.modes import check
 from judgestream.core.types import Request, Verdict
@@ -60,8 +62,10 @@ class RequestJudge:
         publisher: Publisher,
         published: Published,
         settings: Judging,
+        images: Fetch,
     ) -> None:
         self._judge = judge
+        self._images = images
         self._settings = settings
         self._before = PublishedBefore(published)
         self._outbox = Outbox(
@@ -135,10 +139,27 @@ class RequestJudge:
             # verdicts with one id carry one time: that of the first request
             request = replace(task.request, requested_at=known.requested_at)
             task = replace(task, request=request)
+        task = await self._with_images(task)
         verdict = await self._judge.judged(task, progress, pause)
         TOKENS_IN.inc(max(0, verdict.input_tokens))
         TOKENS_OUT.inc(max(0, verdict.output_tokens))
         return verdict
+
+    async def _with_images(self, task: Task) -> Task:
+        """The task with the bytes of its images, each checked. Without images the task itself.
+
+        Raises:
+            PoisonError: an image is invalid, must not be fetched, or cannot be fetched.
+        """
+        if not has_images(task.request):
+            return task
+        try:
+            request = await resolved(task.request, self._images)
+            return replace(task, request=request, plans=self._judge.plans(request, task.mode))
+        except JudgestreamError:
+            raise
+        except Exception as exc:
+            raise internal(exc) from exc
 
     async def _give_up(
         self, record: Record, progress: _Progress, error: PoisonError, pause: Pause

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from itertools import count
 
+from judgestream.adapters.images.fetching import ImageFetcher
 from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.preflight import check_kafka
 from judgestream.adapters.redis.batch import Batch, connect
@@ -88,11 +89,13 @@ async def _opened(
         spending = Spending(batch, prefix=settings.redis.prefix)
         stack.push_async_callback(spending.close)
         judge = requests_judge(judges, settings, spending, status)
+        images = await stack.enter_async_context(ImageFetcher(settings.images))
         requests = RequestJudge(
             judge=judge,
             publisher=publisher,
             published=published,
             settings=settings.judging,
+            images=images,
         )
 
         async def handle(record: Record, pause: Pause) -> None:

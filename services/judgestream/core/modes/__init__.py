@@ -15,6 +15,7 @@ from judgestream.core.modes import tournament
 from judgestream.core.modes.base import Count, Mode, exactly
 from judgestream.core.modes.follow_up import Discussion
 from judgestream.core.modes.multi_turn import MULTI_TURN
+from judgestream.core.modes.multimodal import MULTIMODAL
 from judgestream.core.modes.orders import (
     DIRECTIONS,
     Order,
@@ -49,6 +50,7 @@ __all__ = [
     "MODES",
     "MULTI",
     "MULTI_TURN",
+    "MULTIMODAL",
     "PAIRWISE",
     "RERANK",
     "RUBRIC",
@@ -125,7 +127,7 @@ TOURNAMENT = valued(
 FOLLOW_UP = Discussion(
     pairwise=PAIRWISE, single=SINGLE, multi=MULTI, multi_turn=MULTI_TURN, rubric=RUBRIC
 ).mode()
-_ROWS = (PAIRWISE, SINGLE, MULTI, TOURNAMENT, RERANK, MULTI_TURN, RUBRIC, FOLLOW_UP)
+_ROWS = (PAIRWISE, SINGLE, MULTI, TOURNAMENT, RERANK, MULTI_TURN, RUBRIC, FOLLOW_UP, MULTIMODAL)
 MODES: Mapping[str, Mode] = MappingProxyType({mode.name: mode for mode in _ROWS})
 
 
