@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from judgestream.contracts.codecs.verdicts import verdict_from_message, verdict_to_message
 from judgestream.core.errors import InvalidRequest, UnsupportedMode
@@ -168,6 +170,22 @@ def test_a_judgement_that_cannot_be_read_leaves_the_request_unscored() -> None:
     assert settled.status is Status.UNSCORED
     assert settled.reason == f"{Unread.OUTSIDE_GRAMMAR}: order-1 (1 of 3 documents)"
     assert ranks(settled) == [(None, 0)] * 3
+
+
+@given(st.permutations(range(3)), st.lists(st.floats(0, 1), min_size=3, max_size=3))
+def test_the_order_of_the_documents_moves_no_score_and_no_rank(
+    order: list[int], shares: list[float]
+) -> None:
+    asked = request(Options(hybrid_weight=10))
+    moved = replace(asked, candidates=tuple(asked.candidates[k] for k in order))
+
+    def scores(of: Request, shown: Sequence[float]) -> dict[str, tuple[float | None, int]]:
+        passes = plan(of, RERANK, CHAT)
+        results = [one.result(yes(share)) for one, share in zip(passes, shown, strict=True)]
+        settled = RERANK.settle(of, results)
+        return {score.candidate_id: (score.score, score.rank) for score in settled.scores}
+
+    assert scores(moved, [shares[k] for k in order]) == scores(asked, shares)
 
 
 def test_a_judge_of_texts_alone_ranks_by_its_yes_and_no() -> None:

@@ -30,7 +30,7 @@ class Pass:
     @property
     def is_text(self) -> bool:
         """Whether the whole reply is a text, without scores."""
-        return self.grammar is TEXT
+        return self.grammar == TEXT
 
     def result(self, reply: Reply) -> PassResult:
         """The reply to this prompt, parsed and mapped back to the request's candidate order.

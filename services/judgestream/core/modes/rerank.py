@@ -79,8 +79,9 @@ class _Stage:
         return Pass(
             transform=transform,
             prompt=form.render(self._request.question, shown, None),
-            grammar=form.grammar,
+            grammar=form.grammar_for(1),
             max_tokens=0 if form_name == RELEVANCE else options.max_explanation_tokens,
+            reasoning=form.reasoning,
             reusable=reusable,
         )
 
