@@ -14,6 +14,7 @@ pytestmark = pytest.mark.integration
 EXAMPLES = ROOT / "examples"
 AGAINST_SERVERS = (
     "judge_two_answers.py",
+    "rank_answers.py",
     "rank_documents.py",
     "produce.py",
     "produce_plain_kafka.py",
@@ -55,6 +56,9 @@ def test_examples_publish_consume_and_label(cluster: Cluster, tmp_path: Path) ->
     ranked = output["rank_documents.py"]
     assert "judge alone: scored\n  1. " in ranked and "hybrid: scored\n  1. " in ranked
     assert all(ranked.count(name) == 2 for name in ("pigments", "roots", " red:"))
+    for mode in ("multi", "tournament"):
+        assert f"{mode}: winner " in output["rank_answers.py"]
+    assert output["rank_answers.py"].count("\n  1. ") >= 2
     assert output["produce.py"] == "published 3 requests\n"
     ids = {"plain-1", "labelled-1", "labelled-2", *(f"example-{k}" for k in (1, 2, 3))}
     wait(

@@ -1,4 +1,4 @@
-"""Documents ranked in stages, by the bundled tiny judge on real servers, and a worker killed half-way."""
+"""Rankings by the bundled tiny judge on real servers: answers, documents, and a worker killed half-way."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +49,25 @@ def ranking(request_id: str, documents: int, *, tokens: int = 8) -> JudgeRequest
     )
 
 
+def answers() -> list[JudgeRequest]:
+    """Two answers in one prompt, since this judge has learnt two scores, and four pairs of four answers."""
+    texts = {"multi": ("12", "13"), "tournament": ("12", "13", "14", "6 + 7 = 13")}
+    options = {
+        "multi": JudgeOptions(orders=JudgeOptions.ORDERS_ROTATIONS),
+        "tournament": JudgeOptions(pairs=4),
+    }
+    return [
+        JudgeRequest(
+            request_id=mode,
+            mode=mode,
+            question="What is 6 + 7?",
+            candidates=[Candidate(text=text) for text in texts[mode]],
+            options=chosen,
+        )
+        for mode, chosen in options.items()
+    ]
+
+
 def test_documents_are_ranked_and_a_killed_worker_loses_nothing(cluster: Cluster) -> None:
     port = free_port()
     cluster.work(worker__metrics_port=port, judging__deadline_s=9)
@@ -74,7 +93,23 @@ def test_documents_are_ranked_and_a_killed_worker_loses_nothing(cluster: Cluster
     assert list(first.scores) == list(second.scores), "a reused analysis gives the same verdict"
     assert metric('judgestream_query_analyses_total{outcome="reused"}') == 1
 
-    # 2. A worker killed between two stages: the next one judges the request from its beginning.
+    # 2. Answers ranked in one prompt and in pairs.
+    cluster.submit(answers())
+    found = cluster.wait_verdicts(["multi", "tournament"], seconds=60)
+    ranked = {verdict.request_id: verdict for verdict in found}
+    for name in ("multi", "tournament"):
+        verdict = ranked[name]
+        assert verdict.status == Verdict.STATUS_SCORED, verdict.reason
+        values = [score.score for score in verdict.scores]
+        assert len(set(values)) > 1, "the judge tells the answers apart"
+        assert [s.rank for s in verdict.scores] == [1 + sum(o > v for o in values) for v in values]
+        assert sum(score.p_best for score in verdict.scores) == pytest.approx(1)
+    assert [one.name for one in ranked["multi"].passes] == ["straight", "swapped"]
+    assert all(1 <= score.score <= 10 for score in ranked["multi"].scores)
+    assert len(ranked["tournament"].passes) == 8
+    assert all(score.low < score.score < score.high for score in ranked["tournament"].scores)
+
+    # 3. A worker killed between two stages: the next one judges the request from its beginning.
     asked = metric("judgestream_passes_total")
     cluster.submit([ranking("killed", 30, tokens=64)])
     wait(

@@ -44,12 +44,15 @@ class TritonPythonModel:
 
 def answer(prompts: Any, count: int) -> list[Any]:
     rows = len(prompts)
-    probs = np.zeros((rows, LABELS**count), dtype=np.float32)
+    # a joint distribution of up to two scores, one distribution per score of more
+    joint = count <= 2
+    probs = np.zeros((rows, LABELS**count if joint else LABELS * count), dtype=np.float32)
     texts = []
     for row, prompt in enumerate(prompts):
         cell = len(prompt) % LABELS**count
-        probs[row, cell] = 1.0
         scores = np.unravel_index(cell, (LABELS,) * count)
+        cells = [cell] if joint else [k * LABELS + int(score) for k, score in enumerate(scores)]
+        probs[row, cells] = 1.0
         texts.append(" ".join(str(score + 1) for score in scores).encode())
 
     def column(values: list[Any], dtype: Any) -> Any:
