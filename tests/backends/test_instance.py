@@ -1,4 +1,4 @@
-"""Instances of a judge in Triton: devices, arithmetic, and the float8 check."""
+"""Instances of a judge in Triton: devices, arithmetic, and the check of quantised judges."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -83,7 +83,8 @@ def test_a_judge_says_the_same_in_every_arithmetic(taught_folder: Path, dtype: s
     assert texts(judge) == [reply.split("\n", 1)[0] for reply in tiny.REPLIES]
 
 
-def test_float8_is_measured_before_it_is_served(taught_folder: Path) -> None:
+@pytest.mark.parametrize("dtype", ["float8", "int8"])
+def test_a_quantised_judge_is_measured_before_it_is_served(taught_folder: Path, dtype: str) -> None:
     """On the installer's prompts here: this judge has learned five other prompts and can read only those."""
     records = [
         '{"question": "What is 2 + 2?", "answers": ["4", "It is five."]}',
@@ -91,13 +92,19 @@ def test_float8_is_measured_before_it_is_served(taught_folder: Path) -> None:
     ]
     file = taught_folder.parent / "trial_prompts.jsonl"
     file.write_text("\n".join(records * 50))
-    judge, check = start(taught_folder, setting(dtype="float8"))
+    judge, check = start(taught_folder, setting(dtype=dtype))
     assert check is not None and check.prompts == 100 and check.share >= 0.99
     assert judge.work.prompts == 0  # the trial's are not counted
     assert texts(judge)[:2] == ["10 1", "8 7"]
     file.write_text("\n".join(records))
     with pytest.raises(ConfigurationError, match="for 2 of 2 prompts, too few"):
-        start(taught_folder, setting(dtype="float8"))
+        start(taught_folder, setting(dtype=dtype))
+
+
+@pytest.mark.parametrize(("kind", "compiled"), [("GPU", "false"), ("CPU", "true")])
+def test_int8_is_for_cpus_and_plain_torch(kind: str, compiled: str) -> None:
+    with pytest.raises(ConfigurationError, match="int8 is for CPUs, without torch.compile"):
+        setting(kind, dtype="int8", compile=compiled)
 
 
 def test_layers_are_shared_where_others_are_named(taught_folder: Path) -> None:

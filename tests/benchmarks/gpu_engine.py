@@ -15,6 +15,7 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 
 from judgestream.engine.attention import AttentionStep
 from judgestream.engine.decoder import Decoder
+from judgestream.engine.float8 import Float8
 from judgestream.engine.kernels import Trial, candidates_for
 from judgestream.engine.tensor_parallel import SplitDecoder
 from tests.benchmarks.engine import SCORE_TOKENS, tokens
@@ -159,7 +160,7 @@ def float8(bench: Bench, decoder: SplitDecoder, budget: int, before: float, name
     """Speed against bf16 in the same decoder, and how many verdicts stay: of random weights, whose verdicts
     hang by a hair, so a trained judge's own gate is what counts."""
     expected = bench.judged(decoder, bench.prompts, budget)
-    decoder.quantise()
+    decoder.quantise(Float8.of)
     seconds = bench.seconds(lambda: bench.judged(decoder, bench.prompts, budget))
     found = bench.judged(decoder, bench.prompts, budget)
     same = float((_verdicts(found) == _verdicts(expected)).float().mean())

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 import transformers
 
-from judgestream.backends.float8_check import Float8Check
 from judgestream.backends.instance import Setting, start
 from judgestream.backends.model_arguments import ModelArguments
+from judgestream.backends.quantisation_check import QuantisationCheck
 from judgestream.backends.round_robin import RoundRobin
 from judgestream.backends.throughput import Throughput, peak_flops
 from judgestream.backends.triton_metrics import Counters, LazyGauges
@@ -40,6 +40,7 @@ GAUGES = {
     "token_flops": "FLOP of the linear layers per token",  # nosec B105 - not a password
     "devices": "Devices that share the weights",
     "float8_agreement": "Share of verdicts that float8 did not change",
+    "int8_agreement": "Share of verdicts that int8 did not change",
     "kernel": "The attention kernel in use",
 }
 
@@ -59,12 +60,12 @@ class EngineModel:
             torch.set_num_threads(int(parameters["threads"]))
         setting = Setting.of(parameters, kind=arguments.kind, device_id=arguments.device_id)
         transformers.utils.logging.disable_progress_bar()
-        self._judge, float8_check = start(arguments.folder / "checkpoint", setting)
+        self._judge, check = start(arguments.folder / "checkpoint", setting)
         self._check_digest(parameters["checkpoint_digest"], arguments)
         self._warm_up(parameters["template_id"])
         self._counters = Counters("judgestream_engine", COUNTERS, arguments.labels, pb_utils)
         self._gauges = LazyGauges("judgestream_engine", GAUGES, arguments.labels, pb_utils)
-        self._set_constants(float8_check)
+        self._set_constants(setting.dtype, check)
         decoder = self._judge.checkpoint.decoder
         self._throughput = Throughput(
             self._judge, peak_flops(decoder, float(parameters["peak_tflops"]))
@@ -78,6 +79,7 @@ class EngineModel:
             f"{self._name}: {self._judge.checkpoint.manifest.name} on {', '.join(setting.devices)},"
             f" {setting.dtype} ({decoder.dtype}), attention {decoder.kernel_name},"
             f" rows of {self._judge.row_tokens} tokens, {torch.get_num_threads()} threads"
+            + (f"; {check} as before quantisation" if check else "")
         )
 
     def execute(self, requests: list[Any]) -> None:
@@ -106,7 +108,7 @@ class EngineModel:
     def _log_failure(self, error: BaseException) -> None:
         self._pb_utils.Logger.log_error(f"{self._name}: {error!r}")
 
-    def _set_constants(self, float8_check: Float8Check | None) -> None:
+    def _set_constants(self, dtype: str, check: QuantisationCheck | None) -> None:
         """Set the gauges that never change."""
         judge, decoder = self._judge, self._judge.checkpoint.decoder
         constants: dict[str, float] = {
@@ -114,8 +116,8 @@ class EngineModel:
             "token_flops": decoder.flops_per_token,
             "devices": decoder.shards,
         }
-        if float8_check is not None:
-            constants["float8_agreement"] = float8_check.share
+        if check is not None:
+            constants[f"{dtype}_agreement"] = check.share
         self._gauges.set(constants)
         self._gauges.set({"kernel": 1}, kernel=decoder.kernel_name)
 

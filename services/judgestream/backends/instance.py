@@ -7,21 +7,27 @@ from pathlib import Path
 
 import torch
 
-from judgestream.backends.float8_check import Float8Check, quantise, trial_prompts
-from judgestream.checkpoints.dtypes import Dtype
+from judgestream.backends.quantisation_check import QuantisationCheck, quantise, trial_prompts
+from judgestream.checkpoints.dtypes import QUANTISED, Dtype, check_place
 from judgestream.checkpoints.manifest import NAME, read_manifest, verify
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import template
+from judgestream.engine import prepacked
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from judgestream.engine.work import Work
 
 
 def loaded_as(dtype: str) -> torch.dtype | None:
-    """The dtype that weights are loaded in; None: as stored. Float8 is quantised from bfloat16 afterwards."""
-    if dtype == "auto":
-        return None
-    loaded = getattr(torch, "bfloat16" if dtype == "float8" else dtype)
+    """The dtype that weights are loaded in, and quantised from if it is a quantised one; None: as stored."""
+    match dtype:
+        case Dtype.AUTO:
+            return None
+        case Dtype.FLOAT8:
+            return torch.bfloat16
+        case Dtype.INT8:
+            return torch.bfloat16 if prepacked.works(torch.bfloat16) else torch.float32
+    loaded = getattr(torch, dtype)
     return loaded if isinstance(loaded, torch.dtype) else None
 
 
@@ -44,11 +50,13 @@ class Setting:
         kind, device_id  "GPU" or "CPU", and the GPU that Triton assigned to this instance
 
         Raises:
-            ConfigurationError: unsupported dtype, or a GPU that is not the first of a group.
+            ConfigurationError: unsupported dtype, one that this device or torch.compile does not have, or a
+                GPU that is not the first of a group.
         """
         dtype = parameters["dtype"]
         if dtype not in set(Dtype):
             raise ConfigurationError(f"unsupported dtype {dtype!r}; supported: {', '.join(Dtype)}")
+        check_place(dtype, gpu=kind == "GPU", compiled=parameters["compile"] == "true")
         devices: tuple[str, ...] = ("cpu",)
         if kind == "GPU":
             group = _group(parameters["gpus"], int(parameters["tensor_parallel"]), device_id)
@@ -61,12 +69,12 @@ class Setting:
         )
 
 
-def start(folder: Path, setting: Setting) -> tuple[Judge, Float8Check | None]:
-    """Load the judge; for float8, also its measured agreement with itself in bfloat16.
+def start(folder: Path, setting: Setting) -> tuple[Judge, QuantisationCheck | None]:
+    """Load the judge; for a quantised one, also its measured agreement with itself before.
 
     Raises:
         ConfigurationError: a file does not match the manifest, because the release was changed after its
-            installation; also see `checkpoint.load` and `float8_check.quantise`.
+            installation; also see `checkpoint.load` and `quantisation_check.quantise`.
     """
     manifest = None
     if os.path.lexists(folder / NAME):
@@ -82,13 +90,13 @@ def start(folder: Path, setting: Setting) -> tuple[Judge, Float8Check | None]:
         compiled=setting.compiled,
     )
     judge = Judge(checkpoint, row_tokens=setting.row_tokens)
-    if setting.dtype != "float8":
+    if setting.dtype not in QUANTISED:
         return judge, None
     file = folder.parent / "trial_prompts.jsonl"
     prompts = trial_prompts(
         template(checkpoint.manifest.template_id), file if file.exists() else None
     )
-    check = quantise(judge, prompts)
+    check = quantise(judge, prompts, setting.dtype)
     judge.work = Work()  # trial prompts do not count as requests
     return judge, check
 

@@ -20,8 +20,8 @@ from transformers import PreTrainedModel
 
 from judgestream.checkpoints.architecture import FAMILIES
 from judgestream.engine import blocks, kernels, prepacked
-from judgestream.engine.float8 import Float8
-from judgestream.engine.linear import Weight, added, dense, gated, linear
+from judgestream.engine.linear import Quantisation, Weight, added, gated, linear
+from judgestream.engine.linear import quantised as quantised_weight
 from judgestream.engine.prepacked import Prepacked
 
 AttentionFn = Callable[[int, Tensor, Tensor, Tensor], Tensor]
@@ -183,9 +183,13 @@ class Decoder:
         """The number of the first attention whose queries are those of the read columns only."""
         return (len(self.layers) - 1) * self.shards
 
-    def quantise(self) -> None:
-        """Switch the linear layers to float8. The transformers model keeps the original weights."""
-        self.layers = tuple(map(quantised, self.layers))
+    def quantise(self, quantisation: Quantisation) -> None:
+        """Quantise the linear layers. The transformers model keeps the original weights.
+
+        Raises:
+            ConfigurationError: the device or a shape does not support it.
+        """
+        self.layers = tuple(quantised(layer, quantisation) for layer in self.layers)
 
     def forward(
         self, ids: Tensor, positions: Tensor, attention: AttentionFn, *, read: Tensor | None = None
@@ -282,14 +286,9 @@ def rotate(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return out
 
 
-def quantised(layer: Layer) -> Layer:
-    """The layer with float8 weights; norms and biases are unchanged."""
-
-    def to_float8(weight: Weight) -> Float8:
-        plain = dense(weight)
-        return plain if isinstance(plain, Float8) else Float8.of(plain)
-
-    return _with_weights(layer, to_float8)
+def quantised(layer: Layer, quantisation: Quantisation) -> Layer:
+    """The layer with quantised weights; norms and biases are unchanged."""
+    return _with_weights(layer, lambda weight: quantised_weight(weight, quantisation))
 
 
 def prepacked_layer(layer: Layer) -> Layer:

@@ -2,8 +2,8 @@
 
 A product of scaled rows and scaled columns is the scaled product, so torch's row-wise `_scaled_mm` gives
 (x / s) (w / t)^T * s t^T. Only the rounding of x / s and w / t to three bits of mantissa is lost. Both scales
-map the largest value to the format's largest. `backends.float8_check` measures whether a judge keeps its
-verdicts.
+map the largest value to the format's largest. `backends.quantisation_check` measures whether a judge keeps
+its verdicts.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from judgestream.core.errors import ConfigurationError
 
@@ -63,13 +63,6 @@ class Float8:
             use_fast_accum=x.device.type == "cuda",
         )
         return product if bias is None else product.add_(bias)
-
-
-def free_weights(model: nn.Module) -> None:
-    """Free the memory of all linear layers' weights but the head's. The decoder has them in another form."""
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Linear) and name not in ("lm_head", "score"):
-            nn.Module.to(module, "meta")
 
 
 def _rows(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -31,8 +31,7 @@ from judgestream.engine.decoder import (
     head_of,
     quantised,
 )
-from judgestream.engine.float8 import free_weights
-from judgestream.engine.linear import gated, linear
+from judgestream.engine.linear import Quantisation, free_weights, gated, linear
 
 ROWS_PER_OWNER = 256
 """A sum of fewer rows than this is computed on one device: a copy costs more than it saves."""
@@ -101,7 +100,7 @@ class SplitDecoder(Decoder):
     def flops_per_token(self) -> int:
         return sum(layer.flops_per_token for part in self._parts for layer in part.layers)
 
-    def quantise(self) -> None:
+    def quantise(self, quantisation: Quantisation) -> None:
         """Layer by layer, so that a device never holds two forms of more than one layer."""
         self.layers = ()
         for s, part in enumerate(self._parts):
@@ -109,7 +108,7 @@ class SplitDecoder(Decoder):
             self._parts[s] = replace(part, layers=())
             del part
             for n, layer in enumerate(layers):
-                layers[n] = quantised(layer)
+                layers[n] = quantised(layer, quantisation)
             self._parts[s] = replace(self._parts[s], layers=tuple(layers))
         self.layers = self._parts[0].layers
 

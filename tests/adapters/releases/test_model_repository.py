@@ -110,6 +110,12 @@ def test_gpus_that_form_no_whole_groups_leave_nothing_behind(
     assert not (tmp_path / "models").exists()
 
 
+def test_int8_on_a_gpu_leaves_nothing_behind(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="int8 is for CPUs"):
+        install(checkpoint, tmp_path / "models", device="gpu", tuning=Tuning(dtype=Dtype.INT8))
+    assert not (tmp_path / "models").exists()
+
+
 def test_installing_again_changes_nothing(checkpoint: Path, tmp_path: Path) -> None:
     first = install(checkpoint, tmp_path / "models")
     before = times(tmp_path / "models")

@@ -12,7 +12,7 @@ from judgestream.adapters.releases.model_folder import place
 from judgestream.adapters.releases.parameters import CONFIG, kept_terms, with_terms
 from judgestream.adapters.releases.placing import Placing
 from judgestream.adapters.releases.tuning import Tuning
-from judgestream.checkpoints.dtypes import Dtype
+from judgestream.checkpoints.dtypes import QUANTISED, check_place
 from judgestream.checkpoints.inspection import inspect
 from judgestream.checkpoints.manifest import (
     FAMILIES,
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 _MOST_NAMED = 5
 
 TRIAL_PROMPTS = "1/trial_prompts.jsonl"
-"""A release's own prompts for the float8 check, if it has some."""
+"""A release's own prompts for the check of a quantised judge, if it has some."""
 
 
 def install(
@@ -63,7 +63,8 @@ def install(
     instances     processes, each with its own copy of the weights; on GPUs: per GPU, or per group of
                   `Tuning.tensor_parallel` GPUs
     gpus          the GPUs to use, by number; default: all, or the first group
-    trial_prompts JSON lines for the float8 check (see `backends.float8_check`); default: bundled ones
+    trial_prompts JSON lines for the check of a quantised judge (see `backends.quantisation_check`); default:
+                  bundled ones
     link          hard links instead of copies where possible: saves disk, but changing a weight file in
                   place then changes the release
 
@@ -72,12 +73,14 @@ def install(
     Raises:
         ConfigurationError: the checkpoint cannot be used (with all of its problems, see
             `checkpoints.inspection`), the model source is not a template, the GPUs do not form whole groups,
-            or another checkpoint has the same name here. Nothing is left behind then.
+            the device does not have the dtype, or another checkpoint has the same name here. Nothing is left
+            behind then.
     """
     manifest = inspected(checkpoint)
     name = f"{manifest.family}-{manifest.short}"
     source = model_source or bundled_models() / FAMILIES[manifest.family]
     tuning = tuning or Tuning()
+    check_place(tuning.dtype, gpu=device == "gpu", compiled=tuning.compile)
     if manifest.family == VISION:
         _check_vision(tuning)
     placing = Placing(
@@ -138,7 +141,7 @@ def inspected(checkpoint: Path, *, engine: bool = True) -> Manifest:
 def _check_vision(tuning: Tuning) -> None:
     """Refuse the options of our own engine for a judge that transformers computes."""
     options = {
-        "--dtype float8": tuning.dtype is Dtype.FLOAT8,
+        f"--dtype {tuning.dtype}": tuning.dtype in QUANTISED,
         "--tensor-parallel": tuning.tensor_parallel > 1,
         "--compile": tuning.compile,
         "--row-tokens": tuning.row_tokens > 0,

@@ -22,7 +22,7 @@ from judgestream.adapters.releases.model_folder import CHECKPOINT, place
 from judgestream.adapters.releases.model_repository import inspected
 from judgestream.adapters.releases.parameters import CONFIG, kept_terms, with_terms
 from judgestream.adapters.releases.tuning import Tuning
-from judgestream.checkpoints.dtypes import Dtype
+from judgestream.checkpoints.dtypes import QUANTISED, Dtype
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.costs import Terms
 from judgestream.core.errors import ConfigurationError
@@ -127,9 +127,9 @@ def _engine_arguments(serving: VllmServing, repository: Path, name: str) -> str:
     `model` is an absolute path: vLLM looks for a relative one where Triton was started, then on the Internet.
     Prefix caching helps both orders of a request, and the explanation after the scores.
     """
-    if serving.dtype is Dtype.FLOAT8:
+    if serving.dtype in QUANTISED:
         raise ConfigurationError(
-            "vLLM has no dtype float8: name a quantization in the engine arguments, such as"
+            f"vLLM has no dtype {serving.dtype}: name a quantization in the engine arguments, such as"
             ' \'{"quantization": "fp8"}\''
         )
     if MODEL_ARGUMENT in serving.arguments:

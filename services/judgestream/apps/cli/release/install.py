@@ -52,7 +52,9 @@ def install_command(
     ] = 1,
     dtype: Annotated[
         Dtype,
-        typer.Option(help="arithmetic; float8 is refused where it changes the verdicts"),
+        typer.Option(
+            help="arithmetic; float8 (GPUs) and int8 (CPUs) are refused where they change verdicts"
+        ),
     ] = Dtype.AUTO,
     tensor_parallel: Annotated[
         int, typer.Option(min=1, help="GPUs that share one copy of the weights")
@@ -70,7 +72,7 @@ def install_command(
     ] = 0.0,
     trial_prompts: Annotated[
         Path | None,
-        typer.Option(help="JSON lines of questions and answers that check float8"),
+        typer.Option(help="JSON lines of questions and answers that check float8 or int8"),
     ] = None,
     price_in: PriceIn = None,
     price_out: PriceOut = None,
@@ -125,7 +127,7 @@ def vllm_command(
     repository: Repository = None,
     tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs that share the weights")] = 1,
     dtype: Annotated[
-        Dtype, typer.Option(help="of weights and arithmetic; float8 is not available")
+        Dtype, typer.Option(help="of weights and arithmetic; float8 and int8 are not available")
     ] = Dtype.AUTO,
     served_from: Annotated[
         Path | None, typer.Option(help="the repository's path in Triton's container, if it differs")

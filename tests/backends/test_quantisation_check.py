@@ -1,4 +1,5 @@
-"""Float8 linear layers with torch's row-wise scaled product, which runs on CPUs too, and the float8 check."""
+"""Float8 linear layers with torch's row-wise scaled product, which runs on CPUs too, and the check of
+quantised judges."""
 
 import json
 from collections.abc import Callable
@@ -8,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from judgestream.backends import float8_check
-from judgestream.backends.float8_check import Float8Check, quantise, trial_prompts
+from judgestream.backends import quantisation_check
+from judgestream.backends.quantisation_check import QuantisationCheck, quantise, trial_prompts
 from judgestream.core.errors import ConfigurationError, PromptTooLong
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates import JUDGELM
@@ -17,6 +18,7 @@ from judgestream.core.types import Reply
 from judgestream.engine.checkpoint import Checkpoint, load
 from judgestream.engine.decoder import Decoder
 from judgestream.engine.float8 import Float8
+from judgestream.engine.int8 import Int8
 from judgestream.engine.judge import Judge, Result
 from judgestream.engine.linear import dense, linear
 from judgestream.engine.tensor_parallel import SplitDecoder
@@ -74,7 +76,7 @@ def test_agreement_counts_verdicts_and_score_differences() -> None:
     prompts = [Prompt(text="", grammar=THREE)] * 3
     before: list[Result] = [cells({0: 1.0}), cells({1: 1.0}), PromptTooLong("long")]
     after: list[Result] = [cells({0: 0.8, 3: 0.2}), cells({3: 1.0}), PromptTooLong("long")]
-    check = Float8Check.of(prompts, before, after)
+    check = QuantisationCheck.of(prompts, before, after)
     assert (check.prompts, check.same) == (3, 2)
     assert check.difference == pytest.approx((0.2 + 0 + 1 + 1) / 4)
     assert check.share == pytest.approx(2 / 3)
@@ -83,8 +85,8 @@ def test_agreement_counts_verdicts_and_score_differences() -> None:
 def test_an_unreadable_reply_counts_as_a_different_verdict() -> None:
     prompts = [Prompt(text="", grammar=THREE)]
     unread, good = [cells({0: 0.1})], [cells({0: 1.0})]
-    assert Float8Check.of(prompts, unread, unread).share == 1.0
-    assert Float8Check.of(prompts, unread, good).share == 0.0
+    assert QuantisationCheck.of(prompts, unread, unread).share == 1.0
+    assert QuantisationCheck.of(prompts, unread, good).share == 0.0
 
 
 def judge_of(folder: Path, state: dict[str, torch.Tensor], shards: int = 1) -> Judge:
@@ -99,16 +101,47 @@ def judge_of(folder: Path, state: dict[str, torch.Tensor], shards: int = 1) -> J
     return Judge(checkpoint)
 
 
+@pytest.mark.parametrize(("dtype", "form"), [("float8", Float8), ("int8", Int8)])
 def test_a_judge_that_keeps_its_verdicts_is_quantised(
-    folder_of: Callable[[str], Path], taught_of: Callable[[str], Checkpoint]
+    folder_of: Callable[[str], Path],
+    taught_of: Callable[[str], Checkpoint],
+    dtype: str,
+    form: type,
 ) -> None:
     judge = judge_of(folder_of("split"), taught_of("split").model.state_dict())
     prompts = [Prompt(text=text, grammar=tiny.PAIR) for text in tiny.PROMPTS[:2]] * 50
-    found = quantise(judge, prompts)
+    found = quantise(judge, prompts, dtype)
     assert found.prompts == 100 and found.share >= 0.99
-    assert all(isinstance(layer.qkv, Float8) for layer in judge.checkpoint.decoder.layers)
+    assert all(isinstance(layer.qkv, form) for layer in judge.checkpoint.decoder.layers)
     texts = [one.text for one in judge.read(prompts[:2]) if isinstance(one, Reply)]
     assert texts == [line.split("\n", 1)[0] for line in tiny.REPLIES[:2]]
+
+
+def test_a_checkpoint_that_int8_damages_is_refused(
+    folder_of: Callable[[str], Path], taught_of: Callable[[str], Checkpoint]
+) -> None:
+    """One column of every layer's input is 2^14 times as large, its weights as much smaller: the same judge
+    in floating point, while in int8 all other columns of a token round to zero."""
+    factor = 2.0**14
+    state = {name: part.clone() for name, part in taught_of("split").model.state_dict().items()}
+    for name, part in state.items():
+        if name.endswith("layernorm.weight"):
+            part[0] *= factor
+        elif name.endswith(tuple(f"{one}_proj.weight" for one in ("q", "k", "v", "gate", "up"))):
+            part[:, 0] /= factor
+    prompts = [Prompt(text=text, grammar=tiny.PAIR) for text in tiny.PROMPTS] * 20
+    before = judge_of(folder_of("split"), taught_of("split").model.state_dict()).read(prompts[:5])
+    judge = judge_of(folder_of("split"), state)
+    texts = [
+        [one.text for one in found if isinstance(one, Reply)]
+        for found in (before, judge.read(prompts[:5]))
+    ]
+    assert texts[0] == texts[1] and len(texts[0]) == 5
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^int8: .* changes too many verdicts: \d+ of 100 verdicts are the same .*bfloat16",
+    ):
+        quantise(judge, prompts, "int8")
 
 
 def test_a_judge_that_changes_its_verdicts_is_refused_with_the_measured_agreement(
@@ -120,7 +153,7 @@ def test_a_judge_that_changes_its_verdicts_is_refused_with_the_measured_agreemen
     judge = judge_of(folder_of("split"), taught_of("split").model.state_dict())
     decoder = judge.checkpoint.decoder
 
-    def ruined() -> None:
+    def ruined(quantisation: object) -> None:
         def turned(weight: object) -> torch.Tensor:
             assert isinstance(weight, torch.Tensor)
             return weight * -3
@@ -131,9 +164,11 @@ def test_a_judge_that_changes_its_verdicts_is_refused_with_the_measured_agreemen
 
     prompts = [Prompt(text=text, grammar=tiny.PAIR) for text in tiny.PROMPTS] * 20
     monkeypatch.setattr(decoder, "quantise", ruined)
-    monkeypatch.setattr(float8_check, "free_weights", lambda model: None)
-    with pytest.raises(ConfigurationError, match=r"for \d+ of 100 prompts only .*dtype bfloat16"):
-        quantise(judge, prompts)
+    monkeypatch.setattr(quantisation_check, "free_weights", lambda model: None)
+    with pytest.raises(
+        ConfigurationError, match=r"\d+ of 100 verdicts are the same .*dtype bfloat16"
+    ):
+        quantise(judge, prompts, "float8")
 
 
 def test_a_split_judge_is_quantised_too(
@@ -143,7 +178,7 @@ def test_a_split_judge_is_quantised_too(
     judge = judge_of(folder_of("split"), state)
     prompts = [Prompt(text=text, grammar=tiny.PAIR) for text in tiny.PROMPTS]
     split = judge_of(folder_of("split"), state)
-    split.checkpoint.decoder.quantise()
+    split.checkpoint.decoder.quantise(Float8.of)
     for one, other in zip(judge.read(prompts), split.read(prompts), strict=True):
         assert isinstance(one, Reply) and isinstance(other, Reply)
         assert one.text == other.text
@@ -152,7 +187,7 @@ def test_a_split_judge_is_quantised_too(
 def test_unreadable_replies_measure_nothing(folder_of: Callable[[str], Path]) -> None:
     """A judge that knows no scores agrees with itself in any arithmetic."""
     with pytest.raises(ConfigurationError, match="for 0 of 144 prompts, too few to measure"):
-        quantise(Judge(load(folder_of("split"))), trial_prompts(JUDGELM))
+        quantise(Judge(load(folder_of("split"))), trial_prompts(JUDGELM), "float8")
 
 
 def test_the_bundled_prompts_are_enough_and_all_different() -> None:

@@ -1,4 +1,4 @@
-"""Questions with answers from good to bad, for the float8 check. Written for this project."""
+"""Questions with answers from good to bad, for the check of a quantised judge. Written for this project."""
 
 PAIRS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (

@@ -1,23 +1,29 @@
-"""Float8 quantisation of a judge, checked by its verdicts on the device that will serve it.
+"""Quantisation of a judge, checked by its verdicts on the device that will serve it.
 
 The judge is compared with itself in the arithmetic that it was loaded in: same weights, same prompts, verdict
 by verdict.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
 
-from judgestream.backends.float8_prompts import PAIRS
+from judgestream.backends.trial_pairs import PAIRS
+from judgestream.checkpoints.dtypes import Dtype
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.parsing import read
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates.base import Template
 from judgestream.core.types import Reading, Reply, Unreadable
-from judgestream.engine.float8 import free_weights
+from judgestream.engine.float8 import Float8
+from judgestream.engine.int8 import Int8
 from judgestream.engine.judge import Judge, Result
+from judgestream.engine.linear import Quantisation, free_weights
+
+QUANTISATIONS: Mapping[str, Quantisation] = {Dtype.FLOAT8: Float8.of, Dtype.INT8: Int8.of}
+"""The arithmetic of linear layers by dtype. Everything else stays as loaded."""
 
 MIN_SHARE = 0.99
 """Share of verdicts that must not change."""
@@ -27,7 +33,7 @@ MIN_PROMPTS = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Float8Check:
+class QuantisationCheck:
     """Agreement of a judge with itself before quantisation.
 
     prompts     judged twice
@@ -43,10 +49,16 @@ class Float8Check:
     def share(self) -> float:
         return self.same / self.prompts
 
+    def __str__(self) -> str:
+        return (
+            f"{self.same} of {self.prompts} verdicts are the same ({self.share:.1%}), mean difference of a"
+            f" score {self.difference:.3f}"
+        )
+
     @classmethod
     def of(
         cls, prompts: Sequence[Prompt], before: Sequence[Result], after: Sequence[Result]
-    ) -> "Float8Check":
+    ) -> "QuantisationCheck":
         """Compare two results per prompt.
 
         Raises:
@@ -64,15 +76,19 @@ class Float8Check:
 
 
 def quantise(
-    judge: Judge, prompts: Sequence[Prompt], *, min_share: float = MIN_SHARE
-) -> Float8Check:
-    """Quantise the judge's linear layers to float8, permanently, and measure its agreement with before.
+    judge: Judge, prompts: Sequence[Prompt], dtype: str, *, min_share: float = MIN_SHARE
+) -> QuantisationCheck:
+    """Quantise the judge's linear layers, permanently, and measure its agreement with before.
+
+    dtype  a key of `QUANTISATIONS`
 
     Raises:
         ConfigurationError: too few readable replies (two unreadable ones agree in any arithmetic), or too
             many changed verdicts. The message has the measured agreement.
     """
     name = judge.checkpoint.manifest.name
+    decoder = judge.checkpoint.decoder
+    before = str(decoder.dtype).removeprefix("torch.")
     replies = judge.read(prompts)
     readable = [
         (prompt, reply)
@@ -81,19 +97,18 @@ def quantise(
     ]
     if len(readable) < MIN_PROMPTS:
         raise ConfigurationError(
-            f"float8: {name} gives readable scores for {len(readable)} of {len(prompts)} prompts, too few to"
+            f"{dtype}: {name} gives readable scores for {len(readable)} of {len(prompts)} prompts, too few to"
             f" measure agreement; pass {MIN_PROMPTS} or more prompts of the kind that it judges, or install"
-            " it with dtype bfloat16"
+            f" it with dtype {before}"
         )
     kept = [prompt for prompt, _ in readable]
-    judge.checkpoint.decoder.quantise()
+    decoder.quantise(QUANTISATIONS[dtype])
     free_weights(judge.checkpoint.model)
-    check = Float8Check.of(kept, [reply for _, reply in readable], judge.read(kept))
+    check = QuantisationCheck.of(kept, [reply for _, reply in readable], judge.read(kept))
     if check.share < min_share:
         raise ConfigurationError(
-            f"float8: {name} keeps its verdict in float8 for {check.same} of {check.prompts} prompts"
-            f" only ({check.share:.1%}, mean difference of a score {check.difference:.3f}), and"
-            f" {min_share:.0%} are required; install it with dtype bfloat16"
+            f"{dtype}: {name} changes too many verdicts: {check} as in {before}, and {min_share:.0%} are"
+            f" required; install it with dtype {before}"
         )
     return check
 
