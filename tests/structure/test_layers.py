@@ -39,7 +39,7 @@ ADAPTERS = {
     f"{J}.adapters.redis": (f"{J}.core", f"{J}.settings", f"{J}.evaluation"),
     f"{J}.adapters.releases": (
         *(f"{J}.core", f"{J}.checkpoints"),
-        f"{J}.backends.chat.base_url",
+        f"{J}.backends.chat",
     ),
     f"{J}.adapters.triton": (f"{J}.core", f"{J}.contracts"),
     f"{J}.adapters.preflight": (*DATA, f"{J}.adapters.kafka"),
@@ -93,6 +93,7 @@ TRAINING = {
 COMMAND_LINE = {
     f"{J}.apps.cli": (
         f"{J}.checkpoints.dtypes",
+        *(f"{J}.backends.chat.probing", f"{J}.backends.chat.request_options"),
         *(*WORKER, f"{J}.local", f"{J}.evaluation", f"{J}.client", f"{J}.terminal"),
         *(f"{J}.apps.judging", f"{J}.apps.bias", f"{J}.apps.controller", f"{J}.apps.machine"),
         f"{T}.commands",

@@ -8,6 +8,7 @@ from typing import Any
 
 from judgestream.backends.chat.completions import ChatJudge
 from judgestream.backends.chat.endpoint import Endpoint
+from judgestream.backends.chat.request_options import RequestOptions
 from judgestream.backends.model_arguments import ModelArguments
 from judgestream.backends.triton_metrics import Counters
 from judgestream.backends.triton_requests import answer_alone
@@ -56,6 +57,7 @@ class EndpointModel:
                 patience_s=PATIENCE_S,
                 prove=True,
                 reuse_s=REUSE_S,
+                options=RequestOptions.of_json(parameters.get("request_options", "")),
                 prices=Terms.of(parameters).prices,
             ),
             say=lambda text: pb_utils.Logger.log_warn(f"{self._name}: {text}"),

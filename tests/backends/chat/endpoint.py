@@ -16,10 +16,12 @@ Answer = Callable[[dict[str, Any]], Sent]
 
 
 class Endpoint:
-    """`requests` are the bodies seen, `keys` their Authorization headers; `answer` may be replaced."""
+    """`requests` are the bodies seen, `headers` their headers with names in lower case, `keys` those of
+    Authorization; `answer` may be replaced."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, path: str = "/v1/chat/completions") -> None:
         self.answer = answer
+        self.headers: list[dict[str, str]] = []
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.most_at_once = 0
@@ -34,11 +36,12 @@ class Endpoint:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 with outer._lock:
                     outer.requests.append(body)
+                    outer.headers.append({k.lower(): v for k, v in self.headers.items()})
                     outer.keys.append(self.headers.get("authorization", ""))
                     outer._now += 1
                     outer.most_at_once = max(outer.most_at_once, outer._now)
                 try:
-                    path_is_right = self.path == "/v1/chat/completions"
+                    path_is_right = self.path == path
                     status, headers, data = (
                         outer.answer(body) if path_is_right else (404, {}, "no such path")
                     )
@@ -75,8 +78,8 @@ class Endpoint:
 
 
 @contextmanager
-def serving(answer: Answer) -> Iterator[Endpoint]:
-    endpoint = Endpoint(answer)
+def serving(answer: Answer, *, path: str = "/v1/chat/completions") -> Iterator[Endpoint]:
+    endpoint = Endpoint(answer, path=path)
     endpoint.start()
     try:
         yield endpoint

@@ -6,14 +6,9 @@ from typing import Any
 
 import pytest
 
-from judgestream.backends.chat.replies import (
-    NotChat,
-    count,
-    parsed,
-    reply_of,
-    steps_of,
-    visible_text,
-)
+from judgestream.backends.chat.message import NotChat, count, parsed
+from judgestream.backends.chat.openai import message_of
+from judgestream.backends.chat.replies import reply_of, steps_of, visible_text
 from judgestream.core import limits
 from judgestream.core.parsing import read
 from judgestream.core.prompt import Prompt
@@ -43,7 +38,7 @@ def scores(found: Reply) -> tuple[float, ...] | None:
 
 def reply(found: dict[str, Any], max_tokens: int = 0) -> Reply:
     prompt = Prompt(text="which?", grammar=PAIR, max_tokens=max_tokens)
-    return reply_of(found, prompt, asked=20, latency_s=0.1)
+    return reply_of(message_of(found), prompt, asked=20, latency_s=0.1)
 
 
 READ: list[Any] = [
@@ -179,7 +174,9 @@ def test_what_lies_outside_the_grammar_stays_outside_where_all_alternatives_are_
 def test_choices_are_read_in_any_formatting() -> None:
     form = CHAT_CHOICE.forms["pair"].grammar
     for text in ("A", "[[A]]", "**A**", "<think>B?</think>\nA.", "```\nA\n```"):
-        found = reply_of(body(text), Prompt(text="?", grammar=form), asked=0, latency_s=0)
+        found = reply_of(
+            message_of(body(text)), Prompt(text="?", grammar=form), asked=0, latency_s=0
+        )
         reading = read(found, form)
         assert isinstance(reading, Reading) and reading.win == 1.0, text
 

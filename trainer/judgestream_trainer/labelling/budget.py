@@ -8,7 +8,7 @@ full. Charges for a connection that broke and was retried are not observable.
 
 from dataclasses import dataclass
 
-from judgestream.backends.chat.options import LINE_TOKENS
+from judgestream.backends.chat.reply_tokens import LINE_TOKENS
 from judgestream.core.costs import Prices
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply

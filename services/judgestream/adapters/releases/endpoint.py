@@ -1,4 +1,4 @@
-"""Installation of a judge behind an OpenAI-compatible endpoint into Triton's model repository.
+"""Installation of a judge behind a chat endpoint into Triton's model repository.
 
 The release's digest covers endpoint, model, template and every option that changes answers: the weights
 themselves are not accessible. Other options make another release. A provider that changes a model behind its
@@ -8,7 +8,7 @@ name changes the judge without a new digest, so use a dated model name where the
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from judgestream.adapters.releases.model_config import (
@@ -20,6 +20,7 @@ from judgestream.adapters.releases.model_config import (
 from judgestream.adapters.releases.parameters import CONFIG, kept_terms, with_terms
 from judgestream.adapters.releases.tuning import Tuning
 from judgestream.backends.chat.base_url import check_base_url
+from judgestream.backends.chat.request_options import RequestOptions
 from judgestream.core import limits
 from judgestream.core.costs import Terms
 from judgestream.core.errors import ConfigurationError
@@ -45,6 +46,7 @@ class RemoteJudge:
     max_input_tokens  stated in the release; the endpoint itself refuses longer prompts
     top_logprobs      alternatives per token; 0 if the endpoint returns none, then scores are read from text
     thinking_tokens   in addition to the reply's tokens, for a model that thinks before it answers
+    options           how the endpoint wants to be asked
     """
 
     endpoint: str
@@ -56,10 +58,11 @@ class RemoteJudge:
     thinking_tokens: int = 0
     deadline_s: float = 25.0
     max_input_tokens: int = 100_000
+    options: RequestOptions = field(default_factory=RequestOptions)
 
     @property
     def digest(self) -> str:
-        identity = [
+        identity: list[object] = [
             WAY_OF_ASKING,
             self.endpoint.rstrip("/"),
             self.endpoint_model,
@@ -67,6 +70,8 @@ class RemoteJudge:
             self.top_logprobs,
             self.thinking_tokens,
         ]
+        if answers := self.options.of_answers():
+            identity.append(json.dumps(answers, sort_keys=True))
         return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
 
@@ -91,6 +96,7 @@ def install_endpoint(
     values = {
         **asdict(tuning or Tuning()),
         **asdict(judge),
+        "request_options": judge.options.as_json(),
         "name": name,
         "instances": instances,
         "kind": "KIND_CPU",

@@ -17,10 +17,10 @@ import httpx
 from judgestream.backends.chat.endpoint import Endpoint, Usage
 from judgestream.backends.chat.exchange import Exchange
 from judgestream.backends.chat.kept import KeptReplies
+from judgestream.backends.chat.message import NotChat
 from judgestream.backends.chat.options import Fix, remedy
 from judgestream.backends.chat.pauses import Pauses
 from judgestream.backends.chat.proof import Proof
-from judgestream.backends.chat.replies import NotChat
 from judgestream.backends.chat.requests import Refused, Requests
 from judgestream.contracts.triton_interface import gravest
 from judgestream.core.errors import (

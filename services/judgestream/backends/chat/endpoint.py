@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from math import inf
 
+from judgestream.backends.chat.request_options import RequestOptions
 from judgestream.core.costs import Prices
 from judgestream.core.types import Reply
 
@@ -21,6 +22,7 @@ class Endpoint:
     backoff_s        first pause between retries; doubled each time
     prove            send the known good prompt where a failure may concern all prompts
     reuse_s          how long a reply is kept for a prompt that is sent again because its request failed
+    options          how the endpoint wants to be asked
     prices           for the cost counter
     """
 
@@ -35,6 +37,7 @@ class Endpoint:
     backoff_s: float = 0.5
     prove: bool = False
     reuse_s: float = 0.0
+    options: RequestOptions = field(default_factory=RequestOptions)
     prices: Prices = field(default_factory=Prices)
 
     def without_key(self, text: str) -> str:

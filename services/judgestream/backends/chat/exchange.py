@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import httpx
 
 from judgestream.backends.chat.endpoint import Endpoint
-from judgestream.backends.chat.replies import NotChat
+from judgestream.backends.chat.message import NotChat
+from judgestream.backends.chat.protocols import PROTOCOLS
 from judgestream.core.errors import EndpointUnreachable, JudgeUnavailable
 
 MAX_BODY = 16 << 20
@@ -31,9 +32,13 @@ class Exchange:
 
     def __init__(self, endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None) -> None:
         self._endpoint = endpoint
-        headers = {"Accept-Encoding": "identity"}
-        if endpoint.key:
-            headers["Authorization"] = f"Bearer {endpoint.key}"
+        protocol = PROTOCOLS[endpoint.options.protocol]
+        self._path = protocol.path
+        headers = {
+            "Accept-Encoding": "identity",
+            **protocol.headers(endpoint),
+            **endpoint.options.headers,
+        }
         self._client = httpx.AsyncClient(
             base_url=endpoint.url.rstrip("/") + "/",
             headers=headers,
@@ -54,7 +59,7 @@ class Exchange:
             EndpointUnreachable, JudgeUnavailable: no response.
         """
         try:
-            async with self._client.stream("POST", "chat/completions", json=body) as response:
+            async with self._client.stream("POST", self._path, json=body) as response:
                 raw = await _body(response)
                 return Answer(status=response.status_code, headers=response.headers, raw=raw)
         except (httpx.TransportError, httpx.InvalidURL) as error:

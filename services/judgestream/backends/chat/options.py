@@ -11,12 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from judgestream.backends.chat.failures import Refusal
-from judgestream.core.prompt import Prompt
-from judgestream.core.templates import messages
-
-LINE_TOKENS = 16
-"""Tokens for the score line, on top of the explanation's budget. No stop text is sent: some models begin with
-an empty line or with their thoughts, some endpoints refuse it, and the line is cut on our side anyway."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,22 +37,8 @@ HINTS = {
 }
 
 
-def question(
-    prompt: Prompt, *, model: str, top_logprobs: int, thinking_tokens: int, fixes: Set[Fix]
-) -> dict[str, Any]:
-    """The body of a request."""
-    reasoning = prompt.reasoning
-    written = prompt.max_tokens if reasoning is None else reasoning.max_tokens
-    body: dict[str, Any] = {
-        "model": model,
-        "messages": messages(prompt.text),
-        "temperature": 0 if reasoning is None else reasoning.temperature,
-        "max_tokens": LINE_TOKENS + thinking_tokens + written,
-    }
-    if reasoning is not None and reasoning.temperature > 0:
-        body["seed"] = reasoning.seed
-    if top_logprobs:
-        body |= {"logprobs": True, "top_logprobs": top_logprobs}
+def fixed(body: dict[str, Any], fixes: Set[Fix]) -> dict[str, Any]:
+    """The body of a request with the fixes applied."""
     for fix in fixes:
         if fix.option not in body:
             continue
@@ -72,7 +52,7 @@ def remedy(refused: Refusal, body: Mapping[str, Any]) -> Fix | None:
     """The fix for an option of this body that the error names; None if there is none."""
     if refused.status not in (400, 422):
         return None
-    return next((fix for fix in FIXES if fix.option in body and _names(refused, fix.option)), None)
+    return next((fix for fix in FIXES if fix.option in body and names(refused, fix.option)), None)
 
 
 def hint(refused: Refusal) -> str:
@@ -80,5 +60,6 @@ def hint(refused: Refusal) -> str:
     return next((text for option, text in HINTS.items() if option in refused.searched), "")
 
 
-def _names(refused: Refusal, option: str) -> bool:
+def names(refused: Refusal, option: str) -> bool:
+    """Whether the error names the option, as its parameter or in its words."""
     return refused.param == option or bool(re.search(rf"\b{option}\b", refused.searched))

@@ -10,9 +10,9 @@ from time import monotonic
 
 from judgestream.backends.chat.endpoint import Endpoint, Usage
 from judgestream.backends.chat.failures import Refusal, classify
+from judgestream.backends.chat.message import NotChat
 from judgestream.backends.chat.options import hint
 from judgestream.backends.chat.pauses import Pauses
-from judgestream.backends.chat.replies import NotChat
 from judgestream.backends.chat.requests import Refused, Requests
 from judgestream.core.errors import (
     EndpointUnreachable,

@@ -1,28 +1,22 @@
 """Parsing of a chat endpoint's responses into replies.
 
-Endpoints differ in everything that the protocol leaves open, and some violate it. Parsing raises only
-`NotChat`, for a body that is not a chat completion at all. What is unreadable becomes an empty text or a
-distribution of zeros, that is, an unreadable reading, which is counted as such.
+Endpoints differ in everything that the protocol leaves open, and some violate it. Parsing raises nothing:
+what is unreadable becomes an empty text or a distribution of zeros, that is, an unreadable reading, which is
+counted as such.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import exp, inf, isfinite
-from typing import Any
+from math import exp, inf
 
+from judgestream.backends.chat.message import ChatMessage
 from judgestream.backends.label_logprobs import TOLERANT, Step, certain, joint, written
 from judgestream.core import limits
 from judgestream.core.parsing import parse_labels, scores_of
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates.base import Grammar
 from judgestream.core.types import Reply
-
-MAX_CONTENT = 1 << 20
-"""Characters of a reply that are parsed."""
-
-MAX_TOKENS = 2**32 - 1
 
 _TAGS = "think|thinking|thought|thoughts|reasoning|reflection|analysis"
 _THOUGHT = re.compile(rf"<({_TAGS})>.*?</\1>|\[THINK\].*?\[/THINK\]", re.S | re.I)
@@ -38,71 +32,29 @@ _FENCE = re.compile(r"^\s*(?:```|~~~)\w*\s*$", re.M)
 _SPELLINGS = str.maketrans({"\u2581": " ", "\u0120": " ", "\u010a": "\n"})
 
 
-class NotChat(Exception):
-    """The body is not that of a chat completion; the message describes it."""
-
-
-def parsed(raw: bytes) -> Mapping[str, Any]:
-    """The JSON object.
-
-    Raises:
-        NotChat: not a JSON object.
-    """
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise NotChat(f"not JSON but {_glimpse(raw)}") from None
-    if not isinstance(body, dict):
-        raise NotChat(f"JSON, but a {type(body).__name__}: {_glimpse(raw)}")
-    return body
-
-
-def reply_of(body: Mapping[str, Any], prompt: Prompt, *, asked: int, latency_s: float) -> Reply:
+def reply_of(message: ChatMessage, prompt: Prompt, *, asked: int, latency_s: float) -> Reply:
     """The reply to this prompt.
 
     asked  alternatives per token that were requested; where fewer are shown, the hidden ones are assumed
            to be distributed like the shown ones
-
-    Raises:
-        NotChat: no message in the body.
     """
-    choice = _first(body.get("choices"))
-    message = choice.get("message") if choice is not None else None
-    if choice is None or not isinstance(message, Mapping):
-        raise NotChat(f"JSON without choices and a message: {_glimpse(json.dumps(body).encode())}")
-    content = content_of(message)
+    content = message.content
     text = visible_text(content)
     if not prompt.max_tokens and prompt.reasoning is None:
         text = _first_line(text)
     grammar = prompt.grammar
     labels = parse_labels(text, grammar)
     scores = scores_of(text, grammar)
-    probs = _probabilities(choice.get("logprobs"), content, scores, grammar, labels, asked)
-    cut = choice.get("finish_reason") == "length" and (prompt.max_tokens > 0 or labels is None)
-    reported = body.get("usage")
-    usage = reported if isinstance(reported, Mapping) else {}
+    probs = _probabilities(message.logprobs, content, scores, grammar, labels, asked)
+    cut = message.cut and (prompt.max_tokens > 0 or labels is None)
     return Reply(
         text=limits.cut(text, limits.REPLY) if prompt.reasoning is None else text,
         score_probs=probs,
         finish_reason="length" if cut else "stop",
-        input_tokens=count(usage.get("prompt_tokens")),
-        output_tokens=count(usage.get("completion_tokens")),
+        input_tokens=message.input_tokens,
+        output_tokens=message.output_tokens,
         latency_s=latency_s,
     )
-
-
-def content_of(message: Mapping[str, Any]) -> str:
-    """The text of a message: plain, in parts (without thinking), or a refusal; "" if there is none."""
-    content = message.get("content")
-    if isinstance(content, str):
-        text = content
-    elif isinstance(content, Sequence):
-        text = "".join(_part(part) for part in content)
-    else:
-        text = ""
-    if not text.strip() and isinstance(message.get("refusal"), str):
-        text = message["refusal"]
-    return limits.clean(text[:MAX_CONTENT])
 
 
 def visible_text(content: str) -> str:
@@ -112,25 +64,6 @@ def visible_text(content: str) -> str:
     text = _OPENED_BY_THE_TEMPLATE.sub("", text)
     text = _NOT_CLOSED.sub("", text)
     return _FENCE.sub("", text).lstrip("\r\n\t \ufeff").rstrip()
-
-
-def thinking(body: Mapping[str, Any]) -> bool:
-    """Whether the reply shows that the model thinks before it answers."""
-    choice = _first(body.get("choices")) or {}
-    message = choice.get("message")
-    if not isinstance(message, Mapping):
-        return False
-    thoughts = message.get("reasoning_content") or message.get("reasoning")
-    return bool(thoughts) or bool(re.match(rf"\s*<(?:{_TAGS})>", content_of(message), re.I))
-
-
-def count(value: object) -> int:
-    """A number of tokens; 0 if invalid."""
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return 0
-    return int(max(0.0, min(number, MAX_TOKENS))) if isfinite(number) else 0
 
 
 def steps_of(logprobs: object, asked: int) -> list[Step]:
@@ -219,26 +152,5 @@ def _at_the_line(steps: Sequence[Step], content: str, text: str) -> list[Step]:
     return []
 
 
-def _first(choices: object) -> Mapping[str, Any] | None:
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
-        return None
-    return choices[0]
-
-
 def _first_line(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
-
-
-def _part(part: object) -> str:
-    if isinstance(part, str):
-        return part
-    if not isinstance(part, Mapping) or part.get("type") not in ("text", "output_text", None):
-        return ""
-    text = part.get("text")
-    if isinstance(text, Mapping):
-        text = text.get("value")
-    return text if isinstance(text, str) else ""
-
-
-def _glimpse(raw: bytes) -> str:
-    return limits.quoted(" ".join(raw[:400].decode(errors="replace").split()))

@@ -8,8 +8,10 @@ from time import monotonic
 from judgestream.backends.chat.endpoint import Endpoint, Usage
 from judgestream.backends.chat.exchange import Answer, Exchange
 from judgestream.backends.chat.failures import Refusal, refusal
-from judgestream.backends.chat.options import Fix, question
-from judgestream.backends.chat.replies import parsed, reply_of, thinking
+from judgestream.backends.chat.message import ChatMessage, parsed
+from judgestream.backends.chat.options import Fix, fixed
+from judgestream.backends.chat.protocols import PROTOCOLS
+from judgestream.backends.chat.replies import reply_of
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply
 
@@ -38,17 +40,12 @@ class Requests:
         self._usage = usage
         self._say = say
         self._thoughts_cut = False
+        self._protocol = PROTOCOLS[endpoint.options.protocol]
         self.fixes: frozenset[Fix] = frozenset()
         self.answered_at = self.good_since = -inf
 
     def body(self, prompt: Prompt, fixes: Set[Fix]) -> dict[str, object]:
-        return question(
-            prompt,
-            model=self._endpoint.model,
-            top_logprobs=self._endpoint.top_logprobs,
-            thinking_tokens=self._endpoint.thinking_tokens,
-            fixes=fixes,
-        )
+        return fixed(self._protocol.question(prompt, self._endpoint), fixes)
 
     async def once(self, prompt: Prompt, fixes: Set[Fix]) -> Reply:
         """One request.
@@ -59,21 +56,26 @@ class Requests:
             EndpointUnreachable, JudgeUnavailable: no response.
         """
         sent_at = monotonic()
-        answer = await self._exchange.post(self.body(prompt, fixes))
-        if not 200 <= answer.status < 300:
-            raise Refused(self._refusal(answer, answer.status))
-        body = parsed(answer.raw)
-        if body.get("error") and not body.get("choices"):
-            raise Refused(self._refusal(answer, _status_inside(body["error"])))
+        message = await self.message(prompt, fixes)
         reply = reply_of(
-            body, prompt, asked=self._endpoint.top_logprobs, latency_s=monotonic() - sent_at
+            message, prompt, asked=self._endpoint.top_logprobs, latency_s=monotonic() - sent_at
         )
         self.answered_at = monotonic()
         self.good_since = max(self.good_since, sent_at)
         self._usage.add(reply, self._endpoint)
-        if reply.finish_reason == "length" and thinking(body):
+        if reply.finish_reason == "length" and message.thought:
             self._warn_thoughts_cut()
         return reply
+
+    async def message(self, prompt: Prompt, fixes: Set[Fix] = frozenset()) -> ChatMessage:
+        """The message that answers the prompt. Raises as `once`."""
+        answer = await self._exchange.post(self.body(prompt, fixes))
+        if not 200 <= answer.status < 300:
+            raise Refused(self._refusal(answer, answer.status))
+        body = parsed(answer.raw)
+        if body.get("error") and not (body.get("choices") or body.get("content")):
+            raise Refused(self._refusal(answer, _status_inside(body["error"])))
+        return self._protocol.message_of(body)
 
     def learn(self, fix: Fix) -> None:
         """Apply the fix to all later requests."""
@@ -95,7 +97,26 @@ class Requests:
             )
 
 
+STATUS_OF_TYPE = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""Anthropic's types of errors and the statuses that they come with."""
+
+
 def _status_inside(error: object) -> int:
-    """The status of an error in the body of a success: its own code if valid, else 400."""
-    code = error.get("code") if isinstance(error, Mapping) else None
-    return code if isinstance(code, int) and 400 <= code < 600 else 400
+    """The status of an error in the body of a success: its own code if valid, else its type's, else 400."""
+    if not isinstance(error, Mapping):
+        return 400
+    code = error.get("code")
+    if isinstance(code, int) and 400 <= code < 600:
+        return code
+    return STATUS_OF_TYPE.get(str(error.get("type")), 400)
