@@ -198,7 +198,7 @@ def test_words_are_read_by_their_labels_alone(
     """Triton passes the labels on, without what they mean."""
     sent = Grammar(labels=form.grammar.labels, count=form.grammar.count)
     prompt = Prompt(text="?", grammar=sent, max_tokens=20)
-    found = reply_of(body(text), prompt, asked=0, latency_s=0)
+    found = reply_of(message_of(body(text)), prompt, asked=0, latency_s=0)
     assert found.score_probs == expected and found.text == text
     if any(expected):
         assert isinstance(read(found, form.grammar), Reading)
