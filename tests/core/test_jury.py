@@ -14,9 +14,18 @@ from judgestream.core.jury_settling import Outcome
 from judgestream.core.jury_verdict import jury_verdict
 from judgestream.core.modes import MODES
 from judgestream.core.passes import Pass
+from judgestream.core.ranking import Ranking
 from judgestream.core.templates import CHAT, JUDGELM
 from judgestream.core.transforms import Transform
-from judgestream.core.types import Candidate, Release, Reply, Request, Status, Verdict
+from judgestream.core.types import (
+    Candidate,
+    CandidateScore,
+    Release,
+    Reply,
+    Request,
+    Status,
+    Verdict,
+)
 from judgestream.core.verdicts import Effort, build_verdict
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -154,6 +163,29 @@ def test_the_score_is_the_median_under_majority_else_the_mean() -> None:
     assert score == {JuryRule.MAJORITY: 8.0, JuryRule.MEAN: 6.0}
     weighted = settle(record(JuryRule.WEIGHTED, 2, 1, 1), verdicts)
     assert weighted.scores[0].score == pytest.approx((2 * 9 + 8 + 1) / 4)
+
+
+def test_rankings_are_ranked_anew_by_the_jury_s_scores() -> None:
+    asked = replace(PAIR, mode="rerank", candidates=(*PAIR.candidates, Candidate(id="z", text="3")))
+
+    def ranked(name: str, *shares: float) -> Verdict:
+        scores = Ranking.of_scores(shares).on(
+            [
+                CandidateScore(candidate_id=one.id, score=share)
+                for one, share in zip(asked.candidates, shares, strict=True)
+            ]
+        )
+        blank = member(name, 0, 0, 1)
+        return replace(blank, p_win=None, p_tie=None, p_lose=None, winner="x", scores=scores)
+
+    members = [ranked("a", 0.9, 0.2, 0.6), ranked("b", 0.5, 0.4, 0.9), ranked("c", 0.7, 0.0, 0.6)]
+    # means: .7, .2, .7; medians: .7, .2, .6
+    mean = settle(record(JuryRule.MEAN, 1, 1, 1), members, asked)
+    assert [score.rank for score in mean.scores] == [1, 3, 1]
+    assert (mean.winner, mean.tie, mean.p_win) == ("", True, None)
+    majority = settle(record(JuryRule.MAJORITY, 1, 1, 1), members, asked)
+    assert [score.rank for score in majority.scores] == [1, 3, 2]
+    assert (majority.winner, majority.tie) == ("x", False)
 
 
 def test_members_that_do_not_vote_need_a_quorum_of_the_others() -> None:

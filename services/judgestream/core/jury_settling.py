@@ -10,6 +10,7 @@ from judgestream.core.errors import JudgestreamError
 from judgestream.core.jury import Juror, JuryRecord, JuryRule
 from judgestream.core.modes import Mode
 from judgestream.core.preference import Preference
+from judgestream.core.ranking import Ranking
 from judgestream.core.reconcile import Settlement, preference
 from judgestream.core.types import CandidateScore, Release, Request, Status, Verdict
 
@@ -41,6 +42,8 @@ def settle_jury(
         )
     scores = _scores(request, record.rule, votes)
     shares = _shares(record.rule, votes)
+    if shares is None and any(score.rank for vote in votes for score in vote.verdict.scores):
+        return _ranking(request, scores)
     if shares is None:
         winner, tie = _most_votes(votes)
         return Settlement(status=Status.SCORED, winner=winner, tie=tie, scores=scores)
@@ -55,6 +58,17 @@ def settle_jury(
         p_lose=shares[2],
         confidence=max(shares),
         flipped=_flipped(request, mode, record.rule, votes),
+    )
+
+
+def _ranking(request: Request, scores: Sequence[CandidateScore]) -> Settlement:
+    """Of a mode that ranks: the ranks of the jury's scores, as JudgeRank averages those of several judges."""
+    ranking = Ranking.of_scores([score.score for score in scores])
+    return Settlement(
+        status=Status.SCORED,
+        winner=ranking.winner([candidate.id for candidate in request.candidates]),
+        tie=ranking.tie,
+        scores=ranking.on(scores),
     )
 
 
