@@ -16,6 +16,8 @@ AGAINST_SERVERS = (
     "judge_two_answers.py",
     "rank_answers.py",
     "rank_documents.py",
+    "judge_conversations.py",
+    "judge_by_rubric.py",
     "produce.py",
     "produce_plain_kafka.py",
     "label.py",
@@ -59,6 +61,11 @@ def test_examples_publish_consume_and_label(cluster: Cluster, tmp_path: Path) ->
     for mode in ("multi", "tournament"):
         assert f"{mode}: winner " in output["rank_answers.py"]
     assert output["rank_answers.py"].count("\n  1. ") >= 2
+    conversations = output["judge_conversations.py"]
+    assert "whole: winner" in conversations and "last_turn: winner" in conversations
+    rubric = output["judge_by_rubric.py"]
+    assert rubric.startswith("scored, passed: ") and "  facts: " in rubric and "  tone: " in rubric
+    assert rubric.splitlines()[-1].removeprefix("the judge says: ").strip()
     assert output["produce.py"] == "published 3 requests\n"
     ids = {"plain-1", "labelled-1", "labelled-2", *(f"example-{k}" for k in (1, 2, 3))}
     wait(

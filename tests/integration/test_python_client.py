@@ -13,8 +13,14 @@ from typer.testing import CliRunner, Result
 from judgestream import aio
 from judgestream.apps.cli import main
 from judgestream.client import (
+    Criterion,
     Producer,
+    Rubric,
+    Turn,
     VerdictTimeout,
+    by_rubric,
+    conversations,
+    follow_up,
     judge,
     judge_all,
     pair,
@@ -59,6 +65,45 @@ def test_one_call_submits_and_waits(kafka: Kafka) -> None:
     )
     scored = judge(single("2 + 2?", "4", reference="four", request_id="alone"), settings=kafka)
     assert (scored.mode, len(scored.scores)) == ("single", 1)
+
+
+def test_conversations_and_rubrics_are_judged_and_the_judge_answers_questions(
+    kafka: Kafka, tmp_path: Path
+) -> None:
+    said = (Turn(role="user", text="2 + 2?"), Turn(role="assistant", text="4"))
+    longer = (*said, Turn(role="user", text="Sure?"), Turn(role="assistant", text="Yes."))
+    talks = (Candidate(id="a", turns=said), Candidate(id="b", turns=longer))
+    rubric = Rubric(
+        criteria=(
+            Criterion(id="facts", description="True.", high=5, pass_threshold=1),
+            Criterion(id="tone", description="Polite."),
+        )
+    )
+    asked = by_rubric("2 + 2?", "4", rubric, request_id="graded")
+    compared, scored = judge_all(
+        [conversations(*talks, request_id="talked"), asked], settings=kafka
+    )
+    assert compared.status is Status.SCORED and compared.flipped is not None
+    assert [score.length for score in compared.scores] == [1, 5]
+    (score,) = scored.scores
+    assert scored.passed is score.passed is True and score.score is not None
+    assert [one.criterion_id for one in score.criteria] == ["facts", "tone"]
+
+    answer = judge(follow_up(asked, scored, "Why?", criterion="tone"), settings=kafka)
+    assert answer.explanation and not answer.winner and answer.scores == ()
+
+    first = run("ask", "talked", "Why?", "--format", "json")
+    assert first.exit_code == 0, first.output
+    again = run("ask", json.loads(first.stdout)["verdictId"][:12], "And the last turn?")
+    assert again.exit_code == 0 and again.stdout.strip()
+    shown = run("verdicts", "get", "graded", "--with-texts", "--format", "json")
+    file = tmp_path / "graded.json"
+    file.write_text(shown.stdout)
+    from_file = run("ask", str(file), "Why?", "--criterion", "facts")
+    assert from_file.exit_code == 0 and from_file.stdout.strip()
+    refused = run("ask", "graded", "Why?", "--criterion", "style")
+    assert refused.exit_code == ExitCode.USAGE and "it has facts, tone" in refused.output
+    assert run("ask", "nothing-there", "Why?").exit_code == ExitCode.NO
 
 
 def test_many_verdicts_come_in_the_order_of_their_requests(kafka: Kafka) -> None:

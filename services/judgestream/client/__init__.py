@@ -14,10 +14,21 @@ A request is judged once per release. To judge the same content again, give it a
 Every error is a `JudgestreamError`; see `judgestream.core.errors` for the tree.
 """
 
-from judgestream.client.building import label, multi, pair, rerank, single, tournament
+from judgestream.client.building import (
+    by_rubric,
+    conversations,
+    follow_up,
+    label,
+    multi,
+    pair,
+    rerank,
+    single,
+    tournament,
+)
 from judgestream.client.judging import VerdictTimeout, judge, judge_all, read_verdicts
 from judgestream.client.producer import Producer
 from judgestream.contracts.events import JSON, PROTOBUF
+from judgestream.core.conversation import Focus, Turn
 from judgestream.core.errors import (
     BrokerUnavailable,
     ConfigurationError,
@@ -25,20 +36,28 @@ from judgestream.core.errors import (
     JudgestreamError,
     OversizeRecord,
 )
+from judgestream.core.rubric import Criterion, Rubric
 from judgestream.core.types import Candidate, Options
 
 __all__ = [
-    "JSON",
-    "PROTOBUF",
     "BrokerUnavailable",
     "Candidate",
     "ConfigurationError",
+    "Criterion",
+    "Focus",
     "InvalidRequest",
+    "JSON",
     "JudgestreamError",
     "Options",
     "OversizeRecord",
+    "PROTOBUF",
     "Producer",
+    "Rubric",
+    "Turn",
     "VerdictTimeout",
+    "by_rubric",
+    "conversations",
+    "follow_up",
     "judge",
     "judge_all",
     "label",

@@ -1,11 +1,14 @@
 """Requests and labels built from plain values."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from judgestream.core import follow_ups
 from judgestream.core.errors import InvalidRequest
-from judgestream.core.types import Candidate, Label, Options, Request
+from judgestream.core.rubric import Rubric
+from judgestream.core.types import Candidate, Label, Options, Request, Verdict
 
 
 def pair(
@@ -130,6 +133,74 @@ def rerank(
         request_id=request_id,
         options=options,
         metadata=metadata,
+    )
+
+
+def conversations(
+    *candidates: Candidate,
+    question: str = "",
+    reference: str | None = None,
+    request_id: str = "",
+    options: Options | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Request:
+    """A request to compare two conversations, or to score one. Otherwise like `pair`.
+
+    Each is a `Candidate(id=..., turns=(Turn(role="user", text=...), Turn(role="assistant", text=...), ...))`.
+    `Options(focus=Focus.LAST_TURN)` judges the last reply alone.
+    """
+    return _request(
+        "multi_turn",
+        question,
+        candidates,
+        reference=reference,
+        request_id=request_id,
+        options=options,
+        metadata=metadata,
+    )
+
+
+def by_rubric(
+    question: str,
+    answer: str | Candidate,
+    rubric: Rubric,
+    *,
+    reference: str | None = None,
+    request_id: str = "",
+    options: Options | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Request:
+    """A request to score one answer for each criterion of a rubric. Otherwise like `pair`."""
+    request = _request(
+        "rubric",
+        question,
+        (answer,),
+        reference=reference,
+        request_id=request_id,
+        options=options,
+        metadata=metadata,
+    )
+    return replace(request, rubric=rubric)
+
+
+def follow_up(
+    request: Request, verdict: Verdict, question: str, *, request_id: str = "", criterion: str = ""
+) -> Request:
+    """A question to the judge about its verdict on a request; the answer is `explanation` of the new verdict.
+
+    To go on, ask about the answer: `follow_up(asked, answer, ...)`. Of a rubric's verdict, `criterion` names
+    the one to ask about.
+
+    Raises:
+        InvalidRequest: the verdict cannot be discussed.
+    """
+    return follow_ups.follow_up(
+        request,
+        verdict,
+        question,
+        request_id=request_id or uuid4().hex,
+        at=datetime.now(UTC),
+        criterion=criterion,
     )
 
 

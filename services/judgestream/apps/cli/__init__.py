@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from judgestream.apps.cli import agreement, bias, doctor, info, settings_table, topics, worker
+from judgestream.apps.cli import agreement, ask, bias, doctor, info, settings_table, topics, worker
 from judgestream.apps.cli.dlq import commands as dlq
 from judgestream.apps.cli.release import install as release
 from judgestream.apps.cli.stack import demo, status, up
@@ -54,6 +54,7 @@ def root(
 # For producers and consumers
 main.command()(submit.submit)
 main.add_typer(verdicts.app, name="verdicts")
+main.command()(ask.ask)
 main.command()(agreement.agreement)
 main.add_typer(bias.app, name="bias")
 

@@ -8,7 +8,6 @@ from judgestream.adapters.kafka.messages import decoded
 from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.adapters.kafka.request_join import with_requests
 from judgestream.adapters.kafka.verdict_topic import verdicts
-from judgestream.apps.cli.reading import all_verdicts, everything
 from judgestream.apps.cli.verdicts.export import export
 from judgestream.apps.cli.verdicts.filter_options import (
     Until,
@@ -18,23 +17,19 @@ from judgestream.apps.cli.verdicts.filter_options import (
     WithSystem,
     WithWinner,
 )
-from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
+from judgestream.apps.cli.verdicts.finding import found
+from judgestream.contracts.topics import VERDICTS
 from judgestream.contracts.verdict_json import verdict_with_request
 from judgestream.core.types import Verdict
 from judgestream.core.verdict_filter import VerdictFilter
-from judgestream.core.verdict_set import VerdictSet
 from judgestream.core.verdict_text import details, text_lines, verdict_line
-from judgestream.settings import Kafka, load
+from judgestream.settings import load
 from judgestream.terminal import options
-from judgestream.terminal.exit_codes import ExitCode
 from judgestream.terminal.output import OutputFormat, json_line, line, note
-from judgestream.v1.judging_pb2 import DeadLetter
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
 app = typer.Typer(no_args_is_help=True, help="Show and export verdicts.")
 app.command()(export)
-
-SHORTEST_PREFIX = 8
 
 
 @app.command()
@@ -100,14 +95,7 @@ def get(
     Exits 1 when there is none, and names the request's dead letter if it has one.
     """
     kafka = load().kafka
-    kept: VerdictSet[tuple[VerdictMessage, Verdict]] = VerdictSet()
-    for message, verdict in all_verdicts(kafka, release=release):
-        if verdict.request_id == identity or _begins(verdict.verdict_id, identity):
-            kept.add(verdict, (message, verdict))
-    matches = list(kept)
-    if not matches:
-        note(f"no verdict has the id {identity!r}{_letters_of(kafka, identity)}")
-        raise typer.Exit(ExitCode.NO)
+    matches = found(kafka, identity, release=release)
     if not with_texts:
         for message, verdict in matches:
             _show(message, verdict, form)
@@ -120,21 +108,6 @@ def get(
         _show(message, verdict, form)
         for text in text_lines(request):
             line(text)
-
-
-def _begins(verdict_id: str, identity: str) -> bool:
-    return len(identity) >= SHORTEST_PREFIX and verdict_id.startswith(identity)
-
-
-def _letters_of(kafka: Kafka, request_id: str) -> str:
-    ids = [
-        letter.dead_letter_id
-        for _, letter in everything(kafka, DEAD_LETTERS, DeadLetter)
-        if letter.request_id == request_id
-    ]
-    if not ids:
-        return "; is a judging worker running? See `judgestream status`"
-    return f"; its dead letter is {ids[-1]}: see `judgestream dlq inspect {ids[-1][:12]}`"
 
 
 def _show(message: VerdictMessage, verdict: Verdict, form: OutputFormat) -> None:
