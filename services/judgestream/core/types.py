@@ -227,12 +227,19 @@ class PassResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
-    """One judge checkpoint under one Triton model name: immutable, identified by its digest."""
+    """One judge checkpoint under one Triton model name: immutable, identified by its digest.
+
+    template        text of the template file that it was installed with; "" for a bundled template
+    control_tokens  of its tokenizer, for servers that parse them from a prompt; escaped in texts under
+                    judgement
+    """
 
     name: str
     checkpoint_digest: str
     template_id: str
     max_input_tokens: int
+    template: str = ""
+    control_tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
