@@ -18,14 +18,15 @@ J, T = "judgestream", "judgestream_trainer"
 BASE = {
     f"{J}.v1": (),
     f"{J}.core": (),
+    f"{J}.template_files": (f"{J}.core",),
     f"{J}.terminal": (f"{J}.core",),
     f"{J}.images": (f"{J}.core",),
     f"{J}.evaluation": (f"{J}.core",),
-    f"{J}.checkpoints": (f"{J}.core",),
+    f"{J}.checkpoints": (f"{J}.core", f"{J}.template_files"),
     f"{J}.contracts": (f"{J}.core", f"{J}.v1"),
-    f"{J}.engine": (f"{J}.core", f"{J}.checkpoints"),
+    f"{J}.engine": (f"{J}.core", f"{J}.template_files", f"{J}.checkpoints"),
     f"{J}.backends": (
-        *(f"{J}.core", f"{J}.checkpoints", f"{J}.engine", f"{J}.images"),
+        *(f"{J}.core", f"{J}.template_files", f"{J}.checkpoints", f"{J}.engine", f"{J}.images"),
         f"{J}.contracts.triton_interface",
     ),
     f"{J}.local": (f"{J}.core",),
@@ -38,15 +39,15 @@ ADAPTERS = {
     f"{J}.adapters.kafka": DATA,
     f"{J}.adapters.redis": (f"{J}.core", f"{J}.settings", f"{J}.evaluation"),
     f"{J}.adapters.releases": (
-        *(f"{J}.core", f"{J}.checkpoints"),
-        f"{J}.backends.chat",
+        *(f"{J}.core", f"{J}.template_files", f"{J}.checkpoints"),
+        *(f"{J}.engine.template_check", f"{J}.backends.chat"),
     ),
-    f"{J}.adapters.triton": (f"{J}.core", f"{J}.contracts"),
+    f"{J}.adapters.triton": (f"{J}.core", f"{J}.template_files", f"{J}.contracts"),
     f"{J}.adapters.preflight": (*DATA, f"{J}.adapters.kafka"),
     f"{J}.client": (*DATA, f"{J}.adapters.kafka"),
     f"{J}.aio": (*DATA, f"{J}.client"),
 }
-WORKER = (*DATA, f"{J}.adapters", f"{J}.apps.worker")
+WORKER = (*DATA, f"{J}.template_files", f"{J}.adapters", f"{J}.apps.worker")
 APPS = {
     f"{J}.apps.worker": (*DATA, f"{J}.adapters"),
     f"{J}.apps.judging": WORKER,
@@ -92,7 +93,7 @@ TRAINING = {
 }
 COMMAND_LINE = {
     f"{J}.apps.cli": (
-        f"{J}.checkpoints.dtypes",
+        *(f"{J}.checkpoints.dtypes", f"{J}.engine.template_check"),
         *(f"{J}.backends.chat.probing", f"{J}.backends.chat.request_options"),
         *(*WORKER, f"{J}.local", f"{J}.evaluation", f"{J}.client", f"{J}.terminal"),
         *(f"{J}.apps.judging", f"{J}.apps.bias", f"{J}.apps.controller", f"{J}.apps.machine"),

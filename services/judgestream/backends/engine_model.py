@@ -14,8 +14,10 @@ from judgestream.backends.throughput import Throughput, peak_flops
 from judgestream.backends.triton_metrics import Counters, LazyGauges
 from judgestream.backends.triton_requests import answer, answering
 from judgestream.core.probe import warm_up_prompts
-from judgestream.core.templates import template
+from judgestream.core.release_parameters import release_from
+from judgestream.core.templates.base import Template
 from judgestream.core.types import Reply
+from judgestream.template_files import template_of
 
 MAX_BATCHES = 4
 """Batches of a decoupled judge in progress at once."""
@@ -62,7 +64,7 @@ class EngineModel:
         transformers.utils.logging.disable_progress_bar()
         self._judge, check = start(arguments.folder / "checkpoint", setting)
         self._check_digest(parameters["checkpoint_digest"], arguments)
-        self._warm_up(parameters["template_id"])
+        self._warm_up(template_of(release_from(self._name, parameters)))
         self._counters = Counters("judgestream_engine", COUNTERS, arguments.labels, pb_utils)
         self._gauges = LazyGauges("judgestream_engine", GAUGES, arguments.labels, pb_utils)
         self._set_constants(setting.dtype, check)
@@ -129,8 +131,8 @@ class EngineModel:
                 f" {expected[:8]}: install the release again"
             )
 
-    def _warm_up(self, template_id: str) -> None:
+    def _warm_up(self, template: Template) -> None:
         """Judge one prompt of each mode: builds the score trees, and fails here rather than later."""
-        for reply in self._judge.read(warm_up_prompts(template(template_id))):
+        for reply in self._judge.read(warm_up_prompts(template)):
             if not isinstance(reply, Reply):
                 raise self._pb_utils.TritonModelException(f"{self._name}: warm-up failed: {reply}")

@@ -9,7 +9,7 @@ import torch
 
 from judgestream.backends.quantisation_check import QuantisationCheck, quantise, trial_prompts
 from judgestream.checkpoints.dtypes import QUANTISED, Dtype, check_place
-from judgestream.checkpoints.manifest import NAME, read_manifest, verify
+from judgestream.checkpoints.manifest import NAME, TEMPLATE, folder_template, read_manifest, verify
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import template
 from judgestream.engine import prepacked
@@ -93,9 +93,10 @@ def start(folder: Path, setting: Setting) -> tuple[Judge, QuantisationCheck | No
     if setting.dtype not in QUANTISED:
         return judge, None
     file = folder.parent / "trial_prompts.jsonl"
-    prompts = trial_prompts(
-        template(checkpoint.manifest.template_id), file if file.exists() else None
-    )
+    template_id = checkpoint.manifest.template_id
+    own = (folder / TEMPLATE).exists()
+    judged_by = folder_template(folder).template if own else template(template_id)
+    prompts = trial_prompts(judged_by, file if file.exists() else None)
     check = quantise(judge, prompts, setting.dtype)
     judge.work = Work()  # trial prompts do not count as requests
     return judge, check

@@ -34,6 +34,8 @@ from judgestream.core.templates import JUDGELM as JUDGELM_TEMPLATE
 from judgestream.core.templates import REWARD as REWARD_TEMPLATE
 from judgestream.core.templates import TEMPLATES
 from judgestream.core.templates.vision import LLAVA as VISION_TEMPLATE
+from judgestream.template_files.building import LoadedTemplate, loaded
+from judgestream.template_files.yaml_text import MAX_BYTES as MAX_TEMPLATE_BYTES
 
 FORMAT = "judgestream-checkpoint/1"
 NAME = "manifest.json"
@@ -59,8 +61,12 @@ MAX_BYTES = 4 << 20
 LINE_RESERVE = 16
 """Tokens of the context reserved for the score line, where a folder does not limit its prompts."""
 
+TEMPLATE = "template.yaml"
+"""File of the judge's own template, if it has one. It changes prompts, so it is part of the model."""
+
 _MODEL_FILES = (
     "config.json",
+    TEMPLATE,
     CALIBRATION,
     "generation_config.json",
     "tokenizer.json",
@@ -159,6 +165,8 @@ def describe(
     except OSError as error:
         raise ConfigurationError(f"checkpoint {folder} cannot be read: {error}") from error
     family = family or _family_of(folder)
+    if TEMPLATE in files and not template_id:
+        template_id = folder_template(folder).template.id
     model_files = {path: digest for path, digest in files.items() if is_model_file(path, family)}
     for what, wanted in (
         ("config.json", ("config.json",)),
@@ -185,6 +193,20 @@ def describe(
         calibration=calibration,
         created_at=created_at,
     )
+
+
+def folder_template(folder: Path) -> LoadedTemplate:
+    """The template in the folder's `TEMPLATE` file.
+
+    Raises:
+        ConfigurationError: no such file, or it is not a valid template.
+    """
+    try:
+        with opened(folder, TEMPLATE) as file:
+            text = file.read(MAX_TEMPLATE_BYTES + 1).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{folder / TEMPLATE} cannot be read: {error}") from error
+    return loaded(text, str(folder / TEMPLATE))
 
 
 def unlisted(folder: Path, manifest: Manifest) -> list[str]:
@@ -412,7 +434,7 @@ def _text_problems(manifest: Manifest) -> list[str]:
         problems.append(
             f"template {_shown(manifest.template_id)} is not for family {manifest.family}"
         )
-    if manifest.template_id not in TEMPLATES:
+    if manifest.template_id not in TEMPLATES and TEMPLATE not in manifest.files:
         problems.append(
             f"unknown template {_shown(manifest.template_id)}; known: {', '.join(TEMPLATES)}"
         )

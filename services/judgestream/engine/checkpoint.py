@@ -26,7 +26,15 @@ from transformers import (
 
 from judgestream.checkpoints.architecture import FAMILIES, is_reward_model
 from judgestream.checkpoints.inspection import inspect
-from judgestream.checkpoints.manifest import NAME, REWARD, Manifest, describe, read_manifest
+from judgestream.checkpoints.manifest import (
+    NAME,
+    REWARD,
+    TEMPLATE,
+    Manifest,
+    describe,
+    folder_template,
+    read_manifest,
+)
 from judgestream.checkpoints.reward_scale import RewardScale, read_reward_scale
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.errors import ConfigurationError
@@ -96,6 +104,11 @@ def load(
     if dtype is None and torch.device(device).type == "cpu":
         dtype = torch.float32
     reward = manifest.family == REWARD
+    if (folder / TEMPLATE).exists() and folder_template(folder).file.id != manifest.template_id:
+        raise ConfigurationError(
+            f"checkpoint {folder}: its manifest names template {manifest.template_id!r}, but {TEMPLATE} is"
+            f" {folder_template(folder).file.id!r}: publish it again"
+        )
     model = load_model(folder, dtype)
     tokens = load_tokens(folder)
     if len(tokens.tokenizer) > model.config.vocab_size:
@@ -131,7 +144,7 @@ def load(
 def load_tokens(folder: Path, template: Template | None = None) -> Tokens:
     """The folder's tokenizer, with the ids of its prefix, of EOS and of newlines.
 
-    template  as in `Tokens.of`
+    template  as in `Tokens.of`; default: the one in the folder, if it has one
 
     Raises:
         ConfigurationError: no tokenizer, no EOS id, or a conversion that is not exact.
@@ -158,7 +171,17 @@ def load_tokens(folder: Path, template: Template | None = None) -> Tokens:
             f"checkpoint {folder}: no EOS token; set it in tokenizer_config.json (eos_token) or"
             " config.json (eos_token_id)"
         )
-    return Tokens.of(tokenizer, eos=frozenset(eos), template=template)
+    if template is None and (folder / TEMPLATE).exists():
+        template = folder_template(folder).template
+    tokens = Tokens.of(tokenizer, eos=frozenset(eos), template=template)
+    # a bundled template's own tokens are looked after by its tests
+    open_tokens = template.unescaped(tokens.parsed) if template and template.fixed else []
+    if open_tokens:
+        raise ConfigurationError(
+            f"checkpoint {folder}: its template writes {open_tokens[0]!r}, a control token of its tokenizer"
+            " that text under judgement could write, too: list it under markers"
+        )
+    return tokens
 
 
 def _context(model: PreTrainedModel) -> int:

@@ -84,6 +84,19 @@ class Tokens:
             _encoder=encoder,
         )
 
+    def with_template(self, template: Template) -> "Tokens":
+        """The same tokenizer for prompts of another template."""
+        return Tokens.of(self.tokenizer, eos=self.eos, template=template)
+
+    @property
+    def parsed_ids(self) -> frozenset[int]:
+        """The ids of the control tokens that the template writes."""
+        return frozenset(
+            number
+            for number, token in self.tokenizer.added_tokens_decoder.items()
+            if token.content in self.parsed
+        )
+
     def prompt(self, text: str) -> list[int]:
         """The ids of a prompt, `start` included."""
         return [*self.start, *self._plain(text)]
@@ -209,7 +222,7 @@ def _text_only(
     tokenizer: PreTrainedTokenizerBase, fixed: Sequence[str]
 ) -> tuple[Tokenizer, frozenset[int], tuple[str, ...]]:
     """The same tokenizer without special tokens, padding or truncation, the ids of its control tokens, and
-    the texts of the added tokens that it still parses: those in the `fixed` texts of its template.
+    the texts of the control tokens that it still parses: those in the `fixed` texts of its template.
 
     It never parses any other control token from a text.
     """
@@ -232,7 +245,7 @@ def _text_only(
         # for the encoder below, "special" means: treat it as text
         steers = bool(token["special"] or content in named or _MARKUP.fullmatch(content))
         token["special"] = steers and not written(content)
-        if written(content) and content.strip():
+        if steers and written(content):
             parsed.append(content)
         if token["special"] and content != unknown:
             control.add(int(token["id"]))
@@ -250,8 +263,11 @@ def _fixed_texts(templates: Sequence[Template], *, images: bool) -> tuple[str, .
 
     images   also those with an image, whose token no judge of texts may see
     """
-    texts = []
+    texts: list[str] = []
     for template in templates:
+        if template.fixed:
+            texts += template.fixed
+            continue
         for name, form in template.forms.items():
             if (
                 form.grammar.reward

@@ -90,6 +90,7 @@ def _built(file: TemplateFile) -> Template:
     return Template(
         id=file.id,
         markers=markers,
+        fixed=tuple(dict.fromkeys(fixed)),
         forms=MappingProxyType(
             {name: _form(file, name, forms[name], escape) for name in file.forms}
         ),

@@ -36,6 +36,7 @@ def examples(template: Template) -> list[Example]:
             ),
         )
         for name in template.forms
+        if name in ANSWERS
         for reference in references(name)
     ]
 

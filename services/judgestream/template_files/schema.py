@@ -163,8 +163,8 @@ class FormText(_Strict):
                 ["system", "user", "assistant"],
             ):
                 raise ValueError(
-                    f"the roles are {', '.join(roles) or 'missing'}: give an optional system message, one user"
-                    " message, and optionally an assistant message that begins the reply"
+                    f"the roles are {', '.join(roles) or 'missing'}: give an optional system message, one"
+                    " user message, and optionally an assistant message that begins the reply"
                 )
         return self
 
@@ -172,8 +172,8 @@ class FormText(_Strict):
 class Frames(_Strict):
     """What a checkpoint's chat template writes around the messages.
 
-    The system message stands between `system` and `user`. `alone` comes before a user message without a system
-    message, and `reply` comes after the user message.
+    The system message stands between `system` and `user`. `alone` comes before a user message without a
+    system message, and `reply` comes after the user message.
     """
 
     system: str
@@ -195,6 +195,12 @@ class TemplateFile(_Strict):
         dict[Literal["pair", "single", "plain", "multi"], FormText], Field(min_length=1)
     ]
     frames: Frames | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "TemplateFile":
+        if "pair" not in self.forms:
+            raise ValueError("forms.pair is missing: add it, workers test every judge with a pair")
+        return self
 
 
 def checked(data: dict[str, Any], where: str) -> TemplateFile:

@@ -22,15 +22,18 @@ from judgestream.adapters.releases.tuning import Tuning
 from judgestream.backends.chat.base_url import check_base_url
 from judgestream.backends.chat.request_options import RequestOptions
 from judgestream.core import limits
+from judgestream.core.control_tokens import WELL_KNOWN
 from judgestream.core.costs import Terms
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.templates import CHAT, template
+from judgestream.core.release_parameters import written
+from judgestream.core.templates import CHAT
 from judgestream.core.templates.base import Template
 from judgestream.core.types import Release
+from judgestream.template_files import template_of
 
 FAMILY = "openai_judge"
 
-WAY_OF_ASKING = 2
+WAY_OF_ASKING = 3
 """Increased when prompts are sent differently, so that answers may change under the same options."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -43,6 +46,7 @@ class RemoteJudge:
     endpoint          base URL, up to and including `/v1`
     endpoint_model    name of the model at the endpoint
     key_variable      environment variable of Triton's process that contains the key; "" without a key
+    template          text of a template file (see `read_endpoint_template`); "": the bundled `template_id`
     max_input_tokens  stated in the release; the endpoint itself refuses longer prompts
     top_logprobs      alternatives per token; 0 if the endpoint returns none, then scores are read from text
     thinking_tokens   in addition to the reply's tokens, for a model that thinks before it answers
@@ -52,6 +56,7 @@ class RemoteJudge:
     endpoint: str
     endpoint_model: str
     template_id: str = CHAT.id
+    template: str = ""
     key_variable: str = ""
     concurrency: int = 16
     top_logprobs: int = 20
@@ -59,6 +64,22 @@ class RemoteJudge:
     deadline_s: float = 25.0
     max_input_tokens: int = 100_000
     options: RequestOptions = field(default_factory=RequestOptions)
+
+    def judged_by(self) -> Template:
+        """The template: from its file, or the bundled one.
+
+        Raises:
+            ConfigurationError: it is unknown or invalid.
+        """
+        return template_of(
+            Release(
+                name=self.endpoint_model,
+                checkpoint_digest="",
+                template_id=self.template_id,
+                max_input_tokens=self.max_input_tokens,
+                template=self.template,
+            )
+        )
 
     @property
     def digest(self) -> str:
@@ -72,6 +93,8 @@ class RemoteJudge:
         ]
         if answers := self.options.of_answers():
             identity.append(json.dumps(answers, sort_keys=True))
+        if self.template:
+            identity.append(self.template)
         return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
 
@@ -91,29 +114,32 @@ def install_endpoint(
         ConfigurationError: the URL is invalid, or the template is unknown.
     """
     _check(judge)
-    _check_forms(template(judge.template_id))
     name = f"openai-{judge.digest[:8]}"
+    release = Release(
+        name=name,
+        checkpoint_digest=judge.digest,
+        template_id=judge.template_id,
+        max_input_tokens=judge.max_input_tokens,
+        template=judge.template,
+        control_tokens=WELL_KNOWN,
+    )
+    _check_forms(judge.judged_by())
     values = {
         **asdict(tuning or Tuning()),
         **asdict(judge),
         "request_options": judge.options.as_json(),
+        **written(release),
         "name": name,
         "instances": instances,
         "kind": "KIND_CPU",
         "family": FAMILY,
-        "checkpoint_digest": judge.digest,
         "python_path": package_root(),
     }
     files = model_files(bundled_models() / FAMILY, values)
     files[CONFIG] = with_terms(files[CONFIG], terms or kept_terms(repository / name))
     for path, text in files.items():
         write_file(repository / name / path, text)
-    return Release(
-        name=name,
-        checkpoint_digest=judge.digest,
-        template_id=judge.template_id,
-        max_input_tokens=judge.max_input_tokens,
-    )
+    return release
 
 
 def _check_forms(known: Template) -> None:

@@ -8,7 +8,6 @@ from judgestream.adapters.releases.endpoint import RemoteJudge
 from judgestream.backends.chat.base_url import check_base_url
 from judgestream.backends.chat.endpoint import Endpoint
 from judgestream.backends.chat.probing import Finding, probed
-from judgestream.core.templates import template
 
 
 def probed_judge(
@@ -33,7 +32,7 @@ def probed_judge(
         deadline_s=judge.deadline_s,
         options=judge.options,
     )
-    found = asyncio.run(probed(endpoint, template(judge.template_id), chosen))
+    found = asyncio.run(probed(endpoint, judge.judged_by(), chosen))
     used = found.endpoint
     judge = replace(
         judge,

@@ -12,6 +12,7 @@ from judgestream.adapters.releases.parameters import parameters_of
 from judgestream.checkpoints.manifest import FAMILIES, read_manifest, verify
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.jury import JuryRecord, is_jury
+from judgestream.core.release_parameters import release_from
 from judgestream.core.types import Release
 
 
@@ -112,12 +113,7 @@ def changes(repository: Path, release: InstalledRelease, how: Changes = Changes.
 def _read(repository: Path, folder: Path) -> InstalledRelease | None:
     values = parameters_of(folder)
     try:
-        release = Release(
-            name=folder.name,
-            checkpoint_digest=values["checkpoint_digest"],
-            template_id=values["template_id"],
-            max_input_tokens=int(values["max_input_tokens"]),
-        )
+        release = release_from(folder.name, values)
     except (KeyError, ValueError):
         return None
     if is_jury(values):

@@ -57,14 +57,16 @@ def _build(
     existed = target.parent.exists()
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        for name, text in files.items():
+            write_file(draft / name, text)
         for path in manifest.files:
+            if f"{CHECKPOINT}/{path}" in files:  # not of the checkpoint, but installed with it
+                continue
             copy = draft / CHECKPOINT / path
             copy.parent.mkdir(parents=True, exist_ok=True)
             _copy(checkpoint, path, copy, link=link)
         verify(draft / CHECKPOINT, manifest)
         write_manifest(draft / CHECKPOINT, manifest)
-        for name, text in files.items():
-            write_file(draft / name, text)
         try:
             draft.rename(target)
         except OSError:

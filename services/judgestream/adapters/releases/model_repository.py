@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from judgestream.adapters.releases.model_config import bundled_models, model_files, package_root
-from judgestream.adapters.releases.model_folder import place
+from judgestream.adapters.releases.model_folder import CHECKPOINT, place
 from judgestream.adapters.releases.parameters import CONFIG, kept_terms, with_terms
 from judgestream.adapters.releases.placing import Placing
+from judgestream.adapters.releases.template_file import WithTemplate, with_template
 from judgestream.adapters.releases.tuning import Tuning
 from judgestream.checkpoints.dtypes import QUANTISED, check_place
 from judgestream.checkpoints.inspection import inspect
@@ -18,6 +19,7 @@ from judgestream.checkpoints.manifest import (
     FAMILIES,
     NAME,
     REWARD,
+    TEMPLATE,
     VISION,
     Manifest,
     describe,
@@ -30,6 +32,7 @@ from judgestream.checkpoints.reward_scale import read_reward_scale
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.costs import Terms
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.release_parameters import written
 from judgestream.core.types import Release
 
 log = logging.getLogger(__name__)
@@ -50,6 +53,7 @@ def install(
     gpus: Sequence[int] = (),
     tuning: Tuning | None = None,
     trial_prompts: Path | None = None,
+    template: Path | None = None,
     link: bool = False,
     terms: Terms | None = None,
 ) -> Release:
@@ -65,6 +69,8 @@ def install(
     gpus          the GPUs to use, by number; default: all, or the first group
     trial_prompts JSON lines for the check of a quantised judge (see `backends.quantisation_check`); default:
                   bundled ones
+    template      a template file, which becomes a part of the release and of its digest; default: the
+                  checkpoint's own
     link          hard links instead of copies where possible: saves disk, but changing a weight file in
                   place then changes the release
 
@@ -76,7 +82,8 @@ def install(
             the device does not have the dtype, or another checkpoint has the same name here. Nothing is left
             behind then.
     """
-    manifest = inspected(checkpoint)
+    judged_by = with_template(checkpoint, inspected(checkpoint), template)
+    manifest = judged_by.manifest
     name = f"{manifest.family}-{manifest.short}"
     source = model_source or bundled_models() / FAMILIES[manifest.family]
     tuning = tuning or Tuning()
@@ -86,17 +93,33 @@ def install(
     placing = Placing(
         instances=instances, device=device, gpus=tuple(gpus), group=tuning.tensor_parallel
     )
-    values = {"name": name, "instance_groups": placing.groups, "gpus": placing.gpu_list}
-    files = model_files(source, {**values, **_values(manifest), **asdict(tuning)})
+    values: dict[str, object] = {
+        "name": name,
+        "instance_groups": placing.groups,
+        "gpus": placing.gpu_list,
+    }
+    release = release_of(name, judged_by)
+    values |= {**written(release), "family": manifest.family, "python_path": package_root()}
+    files = model_files(source, {**values, **asdict(tuning)})
     files[CONFIG] = with_terms(files[CONFIG], terms or kept_terms(repository / name))
+    if template is not None:
+        files[f"{CHECKPOINT}/{TEMPLATE}"] = judged_by.text
     if trial_prompts is not None:
         files[TRIAL_PROMPTS] = trial_prompts.read_text(encoding="utf-8")
     place(checkpoint, repository / name, manifest, files, link=link)
+    return release
+
+
+def release_of(name: str, judged_by: WithTemplate, control_tokens: tuple[str, ...] = ()) -> Release:
+    """The release of a checkpoint that is installed under this name."""
+    manifest = judged_by.manifest
     return Release(
         name=name,
         checkpoint_digest=manifest.digest,
         template_id=manifest.template_id,
         max_input_tokens=manifest.max_input_tokens,
+        template=judged_by.text,
+        control_tokens=control_tokens,
     )
 
 
@@ -162,13 +185,3 @@ def _check_calibration(checkpoint: Path, manifest: Manifest) -> None:
             " is a tie: fit them with `judgestream calibrate`",
             checkpoint,
         )
-
-
-def _values(manifest: Manifest) -> dict[str, object]:
-    return {
-        "checkpoint_digest": manifest.digest,
-        "template_id": manifest.template_id,
-        "family": manifest.family,
-        "max_input_tokens": manifest.max_input_tokens,
-        "python_path": package_root(),
-    }

@@ -19,13 +19,17 @@ from judgestream.adapters.releases.model_config import (
     write_file,
 )
 from judgestream.adapters.releases.model_folder import CHECKPOINT, place
-from judgestream.adapters.releases.model_repository import inspected
+from judgestream.adapters.releases.model_repository import inspected, release_of
 from judgestream.adapters.releases.parameters import CONFIG, kept_terms, with_terms
+from judgestream.adapters.releases.template_file import with_template
 from judgestream.adapters.releases.tuning import Tuning
+from judgestream.checkpoints.control_tokens import control_tokens
 from judgestream.checkpoints.dtypes import QUANTISED, Dtype
+from judgestream.checkpoints.manifest import TEMPLATE
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.costs import Terms
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.release_parameters import written
 from judgestream.core.types import Release
 
 SUFFIX = "-engine"
@@ -64,6 +68,7 @@ def install_vllm(
     serving: VllmServing | None = None,
     instances: int = 1,
     tuning: Tuning | None = None,
+    template: Path | None = None,
     link: bool = False,
     terms: Terms | None = None,
 ) -> Release:
@@ -73,30 +78,31 @@ def install_vllm(
     the engine first.
 
     terms      prices and budget; default: those of an earlier installation
+    template   a template file, which becomes a part of the release and of its digest
     instances  processes of the calling model (no weights): one collects requests while another waits
 
     Raises:
         ConfigurationError: as `model_repository.install`, or an engine argument is reserved.
     """
     serving = serving or VllmServing()
-    manifest = inspected(checkpoint, engine=False)
+    judged_by = with_template(checkpoint, inspected(checkpoint, engine=False), template)
+    manifest = judged_by.manifest
     family = f"{manifest.family}_vllm"
     name = f"{family}-{manifest.short}"
     source = bundled_models() / family
     if not source.is_dir():
         raise ConfigurationError(f"no vLLM models for the family {manifest.family!r} ({source})")
+    release = release_of(name, judged_by, control_tokens(checkpoint))
     values = {
         **asdict(tuning or Tuning()),
+        **written(release),
         **{key: getattr(serving, key) for key in _ASKING},
         "start": serving.start,
         "name": name,
         "engine": name + SUFFIX,
         "instances": instances,
         "kind": "KIND_CPU",
-        "checkpoint_digest": manifest.digest,
-        "template_id": manifest.template_id,
         "family": family,
-        "max_input_tokens": manifest.max_input_tokens,
         "temperature": read_temperature(checkpoint),
         "python_path": package_root(),
     }
@@ -105,17 +111,14 @@ def install_vllm(
         "config.pbtxt": model_config(source / "engine", {"name": engine.name}),
         "1/model.json": _engine_arguments(serving, repository, engine.name),
     }
+    if template is not None:
+        engine_files[f"{CHECKPOINT}/{TEMPLATE}"] = judged_by.text
     place(checkpoint, engine, manifest, engine_files, link=link)
     files = model_files(source, values)
     files[CONFIG] = with_terms(files[CONFIG], terms or kept_terms(repository / name))
     for path, text in files.items():
         write_file(repository / name / path, text)
-    return Release(
-        name=name,
-        checkpoint_digest=manifest.digest,
-        template_id=manifest.template_id,
-        max_input_tokens=manifest.max_input_tokens,
-    )
+    return release
 
 
 _ASKING = ("concurrency", "top_logprobs", "deadline_s")

@@ -3,7 +3,7 @@
 from judgestream.adapters.triton.judge import TritonJudge
 from judgestream.core.jury import JuryRecord, is_jury
 from judgestream.core.probe import known_good
-from judgestream.core.templates import template
+from judgestream.template_files import template_of
 
 
 async def ask_known_good(address: str, release: str, *, deadline_s: float) -> None:
@@ -15,7 +15,7 @@ async def ask_known_good(address: str, release: str, *, deadline_s: float) -> No
     for name in await members_of(address, release, deadline_s=deadline_s) or (release,):
         judge = await TritonJudge.connect(address, name, deadline_s=deadline_s)
         try:
-            await judge.ask(known_good(template(judge.release.template_id)))
+            await judge.ask(known_good(template_of(judge.release)))
         finally:
             await judge.close()
 

@@ -7,6 +7,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 
 from judgestream.adapters.triton.errors import judge_call
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.release_parameters import release_from
 from judgestream.core.types import Release
 
 CALL_S = 10.0
@@ -52,12 +53,7 @@ def release_of(name: str, config: Mapping[str, Any]) -> Release:
     """
     values = parameters(config)
     try:
-        return Release(
-            name=name,
-            checkpoint_digest=values["checkpoint_digest"],
-            template_id=values["template_id"],
-            max_input_tokens=int(values["max_input_tokens"]),
-        )
+        return release_from(name, values)
     except (KeyError, ValueError) as exc:
         raise ConfigurationError(
             f"Triton model {name} is not a judge: parameter {exc} is missing or invalid in its"

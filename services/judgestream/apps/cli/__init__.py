@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from judgestream.apps.cli import agreement, ask, bias, doctor, info, settings_table, topics, worker
+from judgestream.apps.cli import (
+    agreement,
+    ask,
+    bias,
+    doctor,
+    info,
+    settings_table,
+    template,
+    topics,
+    worker,
+)
 from judgestream.apps.cli.dlq import commands as dlq
 from judgestream.apps.cli.release import install as release
 from judgestream.apps.cli.stack import demo, status, up
@@ -69,6 +79,7 @@ main.command()(info.version)
 # Running it: workers, releases, the local stack
 main.command()(worker.worker)
 main.add_typer(release.app, name="release")
+main.add_typer(template.app, name="template")
 main.command()(up.up)
 main.command()(up.down)
 main.command()(status.status)

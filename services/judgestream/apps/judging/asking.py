@@ -40,10 +40,10 @@ from judgestream.core.errors import (
 )
 from judgestream.core.passes import Pass
 from judgestream.core.probe import known_good
-from judgestream.core.templates import template
 from judgestream.core.types import Release, Reply
 from judgestream.core.verdicts import Effort
 from judgestream.settings import Judging
+from judgestream.template_files import template_of
 
 Pause = Callable[[float], Awaitable[None]]
 
@@ -111,7 +111,7 @@ class Asking:
         self._judge = judge
         self._settings = settings
         self._backoff = backoff_of(settings)
-        self._known_good = known_good(template(judge.release.template_id))
+        self._known_good = known_good(template_of(judge.release))
         status = status or WorkerStatus(kind="judging", slot=0)
         self.health = ReleaseHealth(status, self._probe)
         self._alone = asyncio.Lock()

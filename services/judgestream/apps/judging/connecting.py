@@ -10,8 +10,8 @@ from judgestream.apps.judging.priced import Ledger, PricedJudge
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.jury import JuryRecord, is_jury
-from judgestream.core.templates import template
 from judgestream.settings import Settings
+from judgestream.template_files import template_of
 
 
 async def connected(settings: Settings, stack: AsyncExitStack) -> list[TritonJudge]:
@@ -31,7 +31,7 @@ async def connected(settings: Settings, stack: AsyncExitStack) -> list[TritonJud
 
     first = await connect(settings.triton.release)
     if not is_jury(first.parameters):
-        template(first.release.template_id)
+        template_of(first.release)
         return [first]
     members = [await connect(one.release) for one in JuryRecord.of(first.parameters).members]
     for member in members:
@@ -40,7 +40,7 @@ async def connected(settings: Settings, stack: AsyncExitStack) -> list[TritonJud
                 f"jury {first.release.name} has the jury {member.release.name} as a member: a jury's members"
                 " are single releases"
             )
-        template(member.release.template_id)
+        template_of(member.release)
     return [first, *members]
 
 

@@ -1,7 +1,7 @@
 """One release as the judge of requests: plans the passes, asks, and builds the verdict."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -10,14 +10,15 @@ from judgestream.apps.judging.calls import Calls
 from judgestream.apps.judging.kept_texts import KeptTexts
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core import truncation
+from judgestream.core.control_tokens import without_control_tokens
 from judgestream.core.errors import InternalError, JudgestreamError, PromptTooLong
 from judgestream.core.limits import shortened
 from judgestream.core.modes import Mode, for_template, plan
 from judgestream.core.passes import Pass
-from judgestream.core.templates import template
 from judgestream.core.types import PassResult, Release, Request, Verdict
 from judgestream.core.verdicts import build_verdict
 from judgestream.settings import Judging
+from judgestream.template_files import template_of
 
 log = logging.getLogger(__name__)
 
@@ -55,12 +56,19 @@ class OneRelease:
     def __init__(self, judge: Judge, settings: Judging, status: WorkerStatus | None = None) -> None:
         self.release = judge.release
         self._settings = settings
-        self._template = template(judge.release.template_id)
+        self._template = template_of(judge.release)
         self._asking = Asking(judge, settings, status)
         self._calls = Calls(self._asking, KeptTexts(judge.release))
 
     def plans(self, request: Request, mode: Mode) -> Plans:
-        return (plan(request, mode, self._template),)
+        return (self._plan(request, mode),)
+
+    def _plan(
+        self, request: Request, mode: Mode, results: Sequence[PassResult] = ()
+    ) -> tuple[Pass, ...]:
+        """The passes to ask next. Their prompts have no control token that the release's server parses."""
+        shown = without_control_tokens(request, self.release.control_tokens)
+        return plan(shown, mode, self._template, results)
 
     async def judged(self, task: Task, tries: Tries, pause: Pause) -> Verdict:
         results, cut_to = await self._asked(task, tries, pause)
@@ -102,7 +110,7 @@ class OneRelease:
                 if not cut_to:
                     raise
             request = truncation.with_answers_cut(task.request, cut_to)
-            passes = plan(request, task.mode, self._template)
+            passes = self._plan(request, task.mode)
 
     async def _every_stage(
         self, request: Request, mode: Mode, first: tuple[Pass, ...], tries: Tries, pause: Pause
@@ -118,7 +126,7 @@ class OneRelease:
             replies = await self._calls.replies(stage, tries, pause)
             try:
                 results += (one.result(reply) for one, reply in zip(stage, replies, strict=True))
-                stage = plan(request, mode, self._template, results)
+                stage = self._plan(request, mode, results)
             except JudgestreamError:
                 raise
             except Exception as exc:

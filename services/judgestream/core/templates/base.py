@@ -191,11 +191,20 @@ class Form:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Template:
-    """A judge family's forms by name, such as `pair`, and the markers that structure its prompts."""
+    """A judge family's forms by name, such as `pair`, and the markers that structure its prompts.
+
+    fixed   of a template from a file: everything that it writes around the texts under judgement
+    """
 
     id: str
     forms: Mapping[str, Form]
     markers: tuple[str, ...]
+    fixed: tuple[str, ...] = ()
+
+    def unescaped(self, texts: Sequence[str]) -> list[str]:
+        """Those of these texts that stay as they are in text under judgement: no marker is in them."""
+        escape = marker_escaper(self.markers) if self.markers else str
+        return [text for text in texts if escape(text) == text]
 
 
 def framed(before: str, frame: Callable[[int], str], shown: Sequence[str], after: str) -> Layout:

@@ -2,6 +2,7 @@
 
 import os
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,7 +47,9 @@ def endpoint_command(
     key_header: Annotated[
         str, typer.Option(help="header that carries the key; default: the API's own")
     ] = "",
-    template: Annotated[str, typer.Option(help="prompt template")] = "chat-v1",
+    template: Annotated[
+        str, typer.Option(help="id of a bundled template, or a template file")
+    ] = "chat-v1",
     concurrency: Annotated[int, typer.Option(min=1, help="concurrent requests")] = 16,
     top_logprobs: Annotated[
         int | None,
@@ -91,10 +94,12 @@ def endpoint_command(
     from judgestream.backends.chat.probing import LIMIT, LOGPROBS, SYSTEM, TEMPERATURE
     from judgestream.backends.chat.request_options import RequestOptions, SystemText
 
+    template_id, template_text = _chosen(template)
     judge = RemoteJudge(
         endpoint=url,
         endpoint_model=model,
-        template_id=template,
+        template_id=template_id,
+        template=template_text,
         key_variable=key_variable,
         concurrency=concurrency,
         top_logprobs=(20 if api is Api.OPENAI else 0) if top_logprobs is None else top_logprobs,
@@ -171,3 +176,18 @@ def _headers(given: list[str]) -> dict[str, str]:
             raise ConfigurationError(f"invalid --header {text[:80]!r}: give NAME=VALUE")
         headers[name.strip()] = value.strip()
     return headers
+
+
+def _chosen(template: str) -> tuple[str, str]:
+    """The id of a template, and its text if it comes from a file."""
+    from judgestream.adapters.releases.template_file import read_template
+    from judgestream.core.templates import TEMPLATES
+
+    if template in TEMPLATES:
+        return template, ""
+    if not Path(template).is_file():
+        raise ConfigurationError(
+            f"no template {template!r}: give a template file, or one of {', '.join(TEMPLATES)}"
+        )
+    text, found = read_template(Path(template))
+    return found.file.id, text

@@ -37,6 +37,14 @@ class Device(StrEnum):
     GPU = "gpu"
 
 
+Template = Annotated[
+    Path | None,
+    typer.Option(
+        help="template file that the judge is asked with; `judgestream template check` tests it"
+    ),
+]
+
+
 @app.command("install")
 def install_command(
     checkpoint: Annotated[
@@ -78,6 +86,7 @@ def install_command(
     price_out: PriceOut = None,
     budget_per_day: PerDay = None,
     budget_total: Total = None,
+    template: Template = None,
     link: Annotated[
         bool, typer.Option(help="use hard links instead of copies, to save disk")
     ] = False,
@@ -113,6 +122,7 @@ def install_command(
                 decoupled=decoupled,
             ),
             trial_prompts=trial_prompts,
+            template=template,
             link=link,
             terms=given(price_in, price_out, budget_per_day, budget_total),
         )
@@ -135,6 +145,7 @@ def vllm_command(
     arguments: Annotated[
         str, typer.Option(help="further vLLM engine arguments, as a JSON object")
     ] = "{}",
+    template: Template = None,
     link: Annotated[
         bool, typer.Option(help="use hard links instead of copies, to save disk")
     ] = False,
@@ -152,7 +163,8 @@ def vllm_command(
         served_from=served_from,
         arguments=_object(arguments),
     )
-    print_installed(install_vllm(checkpoint, place, serving=serving, link=link), place, form)
+    release = install_vllm(checkpoint, place, serving=serving, template=template, link=link)
+    print_installed(release, place, form)
 
 
 app.command("endpoint")(endpoint_command)
