@@ -14,6 +14,18 @@ _AUTOJ_PROMPT = (
     "Write critiques:\n  \n[BEGIN DATA]\n***\n[Query]: 2 + 2?\n***\n[Response]: 4\n***\n[END DATA]"
 )
 ROWS: dict[str, dict[str, object]] = {
+    "mm-vet-rows": {
+        "question_id": 0,
+        "imagename": "v1_0.png",
+        "question": "What is x?",
+        "answer": "-1<OR>minus one",
+        "answer1_body": "It is -1.",
+    },
+    "mm-vet": {
+        "v1_0": {"imagename": "v1_0.png", "question": "What is x?", "answer": "-1<OR>minus one"},
+        "v1_1": {"imagename": "v1_1.jpg", "question": "How many?", "answer": "2"},
+    },
+    "mm-vet-predictions": {"v1_0": "It is -1.", "v1_1": 3},
     "judgelm": {
         "question_id": 17,
         "question_body": "2 + 2?",
@@ -171,7 +183,13 @@ ROWS: dict[str, dict[str, object]] = {
     },
     "triviaqa-judges": {"qid": 0, "exam_taker": "m1", "human": 1, "EM": "", "GPT-4": "0"},
     "triviaqa-questions": {"qid": 0, "question": "2 + 2?", "references": ["4"]},
-    "mjbench": {"subset": "human", "id": 0, "caption": "A man", "image0": "a.jpg", "label": "0"},
+    "mjbench": {
+        "id": 0,
+        "caption": "A man",
+        "image0": {"src": "https://images.example/a.jpg", "height": 512, "width": 512},
+        "image1": {"bytes": "iVBORw0KGgoAAAAA", "path": "b.png"},
+        "label": "0",
+    },
     "retrieval": {
         "query": "2 + 2?",
         "documents": [
@@ -185,5 +203,5 @@ ROWS: dict[str, dict[str, object]] = {
     "single": {"prompt": "Hello?", "completion": "Good day.", "label": True},
     "leaderboard": {"model": "m1", "score": "84.4", "rating_q025": "81.3"},
 }
-SET_ASIDE = ("openai-stored", "trl-stepwise", "mjbench", "leaderboard")
+SET_ASIDE = ("openai-stored", "trl-stepwise", "leaderboard")
 """Formats whose rows never hold anything to judge."""

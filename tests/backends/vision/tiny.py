@@ -21,7 +21,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from judgestream.backends.vision.checkpoint import VisionCheckpoint
+from judgestream.backends.vision.checkpoint import VisionCheckpoint, load
 from judgestream.backends.vision.judge import Job, VisionJudge
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates.base import ImageCounts
@@ -97,6 +97,14 @@ def make(folder: Path, seed: int = 0) -> Path:
     model: Any = LlavaForConditionalGeneration(config)
     model.save_pretrained(folder)
     processor(tokenizer).save_pretrained(folder)
+    return folder
+
+
+def make_taught(folder: Path) -> Path:
+    """Write a checkpoint that answers `LESSONS`."""
+    checkpoint = load(make(folder))
+    teach(checkpoint)
+    checkpoint.model.save_pretrained(folder)
     return folder
 
 

@@ -21,7 +21,10 @@ from judgestream.core.formats.fastchat import (
     QUESTIONS,
     REVIEWS,
 )
+from judgestream.core.formats.images import MJBENCH
 from judgestream.core.formats.judgelm import JUDGELM
+from judgestream.core.formats.mmvet import PREDICTIONS, SAMPLES
+from judgestream.core.formats.mmvet import ROWS as MM_VET_ROWS
 from judgestream.core.formats.openai import (
     BATCH_INPUT,
     BATCH_OUTPUT,
@@ -38,7 +41,6 @@ from judgestream.core.formats.sets import (
     GSM8K,
     JUDGEMENT_BIAS,
     LEADERBOARD,
-    MJBENCH,
     STEPWISE,
     TRIVIAQA,
     TRIVIAQA_QUESTIONS,
@@ -50,6 +52,9 @@ FORMATS: Mapping[str, RequestFormat] = MappingProxyType(
     {
         one.name: one
         for one in (
+            MM_VET_ROWS,
+            SAMPLES,
+            PREDICTIONS,
             JUDGELM,
             PANDALM,
             PANDALM_RESULTS,

@@ -144,7 +144,7 @@ class Format(Generic[T]):
     @property
     def signature(self) -> str:
         """The fields that it needs, in words."""
-        return ", ".join(" or ".join(group) for group in self.needs)
+        return ", ".join(" or ".join(group) for group in self.needs) or "ids of samples"
 
 
 RequestFormat = Format[Found]

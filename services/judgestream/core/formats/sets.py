@@ -142,11 +142,6 @@ def trivia_votes(fields: Fields) -> dict[str, bool]:
     return votes
 
 
-def only_images(fields: Fields) -> Found:
-    """MJ-Bench: names of images, and scores of them."""
-    fields.set_aside(Aside.NOT_TEXT, "image0", "names an image; only text can be judged")
-
-
 def only_scores(fields: Fields) -> Found:
     """Tables of models with their scores on benchmarks."""
     fields.set_aside(Aside.NOT_A_COMPARISON, "model", "is a row of a leaderboard, without answers")
@@ -213,12 +208,6 @@ TRIVIAQA_QUESTIONS = RequestFormat(
     summary="Judging the Judges: the questions of the votes",
     needs=(("qid",), ("question",), ("references",)),
     join=TriviaQA,
-)
-MJBENCH = RequestFormat(
-    name="mjbench",
-    summary="MJ-Bench: pairs and scores of images, set aside",
-    needs=(("image0", "demographic"),),
-    convert=only_images,
 )
 STEPWISE = RequestFormat(
     name="trl-stepwise",
