@@ -7,9 +7,11 @@ import pytest
 
 from judgestream.client import (
     Candidate,
+    Image,
     InvalidRequest,
     Options,
     multi,
+    multimodal,
     pair,
     rerank,
     single,
@@ -39,6 +41,14 @@ def test_documents_keep_their_first_stage_scores() -> None:
     request = rerank("Why?", ["Bread.", scored], options=Options(hybrid_weight=100))
     assert (request.mode, request.question, request.reference) == ("rerank", "Why?", None)
     assert [(c.id, c.first_stage_score) for c in request.candidates] == [("1", None), ("d", 2.5)]
+
+
+def test_images_belong_to_the_question_or_to_a_candidate() -> None:
+    cat, dog = (Image(url=f"https://a.example/{name}.png") for name in ("cat", "dog"))
+    request = multimodal("Which?", ["one", Candidate(id="b", text="", images=(dog,))], images=[cat])
+    assert check(request).name == "multimodal"
+    assert request.images == (cat,)
+    assert [candidate.images for candidate in request.candidates] == [(), (dog,)]
 
 
 def test_a_single_answer_may_lack_a_reference() -> None:

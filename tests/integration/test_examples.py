@@ -18,6 +18,7 @@ AGAINST_SERVERS = (
     "rank_documents.py",
     "judge_conversations.py",
     "judge_by_rubric.py",
+    "judge_image_answers.py",
     "produce.py",
     "produce_plain_kafka.py",
     "label.py",
@@ -66,6 +67,8 @@ def test_examples_publish_consume_and_label(cluster: Cluster, tmp_path: Path) ->
     rubric = output["judge_by_rubric.py"]
     assert rubric.startswith("scored, passed: ") and "  facts: " in rubric and "  tone: " in rubric
     assert rubric.splitlines()[-1].removeprefix("the judge says: ").strip()
+    by_reference = output["judge_image_answers.py"]
+    assert "by reference: scored\n" in by_reference and by_reference.count("alternative-") == 2
     assert output["produce.py"] == "published 3 requests\n"
     ids = {"plain-1", "labelled-1", "labelled-2", *(f"example-{k}" for k in (1, 2, 3))}
     wait(

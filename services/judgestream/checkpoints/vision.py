@@ -53,9 +53,9 @@ def is_vision_model(config: Mapping[str, Any]) -> bool:
 
 
 def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The language model's part of a config.json: the whole of it, for a model without vision."""
+    """The language model's part of a config.json: the whole of it, for a model without other parts."""
     inner = config.get("text_config")
-    if not is_vision_model(config) or not isinstance(inner, dict):
+    if not isinstance(inner, dict) or "hidden_size" in config:
         return config
     defaults = _LLAMA_DEFAULTS if inner.get("model_type", "llama") == "llama" else {}
     return {"model_type": "llama", **defaults, **inner}

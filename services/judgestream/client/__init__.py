@@ -20,6 +20,7 @@ from judgestream.client.building import (
     follow_up,
     label,
     multi,
+    multimodal,
     pair,
     rerank,
     single,
@@ -37,7 +38,7 @@ from judgestream.core.errors import (
     OversizeRecord,
 )
 from judgestream.core.rubric import Criterion, Rubric
-from judgestream.core.types import Candidate, Options
+from judgestream.core.types import Candidate, Image, Options
 
 __all__ = [
     "BrokerUnavailable",
@@ -45,6 +46,7 @@ __all__ = [
     "ConfigurationError",
     "Criterion",
     "Focus",
+    "Image",
     "InvalidRequest",
     "JSON",
     "JudgestreamError",
@@ -62,6 +64,7 @@ __all__ = [
     "judge_all",
     "label",
     "multi",
+    "multimodal",
     "pair",
     "read_verdicts",
     "rerank",

@@ -8,7 +8,7 @@ from uuid import uuid4
 from judgestream.core import follow_ups
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.rubric import Rubric
-from judgestream.core.types import Candidate, Label, Options, Request, Verdict
+from judgestream.core.types import Candidate, Image, Label, Options, Request, Verdict
 
 
 def pair(
@@ -110,6 +110,33 @@ def tournament(
         options=options,
         metadata=metadata,
     )
+
+
+def multimodal(
+    question: str,
+    answers: Sequence[str | Candidate],
+    *,
+    images: Sequence[Image] = (),
+    reference: str | None = None,
+    request_id: str = "",
+    options: Options | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Request:
+    """A request to score one answer about images, or to compare two. Otherwise like `pair`.
+
+    `images` belong to the question; images as answers are `Candidate(id=..., text="", images=(...))`. Without
+    any image one answer is compared with its reference, which may have alternatives: "-1<OR>minus one".
+    """
+    request = _request(
+        "multimodal",
+        question,
+        answers,
+        reference=reference,
+        request_id=request_id,
+        options=options,
+        metadata=metadata,
+    )
+    return replace(request, images=tuple(images))
 
 
 def rerank(
