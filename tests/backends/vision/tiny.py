@@ -155,7 +155,7 @@ def teach(checkpoint: VisionCheckpoint, steps: int = 300) -> None:
         assert isinstance(job, Job)
         target = [*tokens.continuation(prompt.text, reply), min(tokens.eos)]
         samples.append((job.ids, target, checkpoint.pixels(job.pictures)))
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=6e-3)
     for _ in range(steps):
         losses = []
         for ids, target, pixels in samples:
