@@ -188,6 +188,24 @@ def test_rankings_are_ranked_anew_by_the_jury_s_scores() -> None:
     assert (majority.winner, majority.tie) == ("x", False)
 
 
+def test_rankings_follow_the_jurys_score_and_average_p_best() -> None:
+    def ranks(name: str, x: float, y: float, best: float) -> Verdict:
+        blank = member(name, 1, 0, 0)
+        first, second = blank.scores
+        scores = (
+            replace(first, score=x, p_best=best, rank=1 if x >= y else 2),
+            replace(second, score=y, p_best=1 - best, rank=1 if y >= x else 2),
+        )
+        return replace(blank, scores=scores, p_win=None, p_tie=None, p_lose=None)
+
+    # weighted 3 to 1: x (3 * 9 + 1) / 4 = 7, y (3 * 5 + 9) / 4 = 6; P(best) of x (3 * .8 + .2) / 4
+    found = settle(record(JuryRule.WEIGHTED, 3, 1), [ranks("a", 9, 5, 0.8), ranks("b", 1, 9, 0.2)])
+    assert [(one.score, one.rank) for one in found.scores] == [(7.0, 1), (6.0, 2)]
+    assert found.winner == "x" and found.confidence == pytest.approx(0.65)
+    found = settle(record(JuryRule.MEAN, 1, 1), [ranks("a", 9, 5, 0.8), ranks("b", 5, 9, 0.2)])
+    assert found.tie and [one.rank for one in found.scores] == [1, 1]
+
+
 def test_members_that_do_not_vote_need_a_quorum_of_the_others() -> None:
     unread = judged("b", "I like both.", "5 5")
     refused = RejectedByJudge("content policy")

@@ -1,5 +1,6 @@
 """Failing judges on the real servers: which requests fail, what is shown, and what recovers."""
 
+import asyncio
 import signal
 import time
 from collections.abc import Iterator
@@ -12,9 +13,18 @@ import pytest
 import redis
 from pydantic import SecretStr
 
+from judgestream.adapters.redis.spending import SpendingView
 from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerEntry, WorkerState
 from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
+from judgestream.adapters.releases.installed import find
+from judgestream.adapters.releases.jury import install_jury
+from judgestream.adapters.releases.model_config import bundled_models
+from judgestream.adapters.releases.model_repository import install
+from judgestream.adapters.releases.parameters import set_terms
+from judgestream.adapters.triton.control import TritonControl
 from judgestream.contracts.topics import DEAD_LETTERS
+from judgestream.core.costs import Budget, Prices, Terms
+from judgestream.core.jury import Juror, JuryRecord, JuryRule
 from judgestream.local.ports import free_port
 from judgestream.local.triton import TritonServer
 from judgestream.settings import Redis
@@ -162,6 +172,71 @@ def test_failing_endpoint(cluster: Cluster, endpoint: Endpoint) -> None:
         what="the worker to work again",
         seconds=10,
     )
+    cluster.stop_workers()
+
+
+def test_costs_budgets_and_a_jury(cluster: Cluster, endpoint: Endpoint) -> None:
+    """Verdicts state costs; a spent budget pauses and a raised one resumes; a jury gives one verdict."""
+    endpoint.answer = prefers_longer
+    release = cluster.remote  # type: ignore[attr-defined]
+    repository = cluster.triton.model_repository
+    folder = repository / release
+    # both orders take 2 * (321 + 4) tokens
+    prices, each = Prices(per_million_in=1.0, per_million_out=1.0), 650e-6
+
+    def load(*models: str) -> None:
+        async def run() -> None:
+            async with TritonControl(cluster.triton.grpc_url, SecretStr("")) as control:
+                for model in models:
+                    await control.load(model)
+
+        asyncio.run(run())
+
+    # 1. three requests are below the budget, and their cost reaches it
+    set_terms(folder, Terms(prices=prices, budget=Budget(total=2.5 * each)))
+    load(release)
+    cluster.work(triton__release=release, judging__accept_backlog=1000)
+    dead = cluster.count(DEAD_LETTERS)
+    ids = cluster.submit([question(f"paid-{k}", f"Paid {k}?") for k in range(3)])
+    verdicts = by_id(cluster, ids, seconds=30)
+    assert [verdicts[i].cost for i in ids] == pytest.approx([each] * 3)
+    with SpendingView.connect(Redis(url=SecretStr(cluster.valkey.url))) as view:  # type: ignore[union-attr]
+        assert view.spent(release).total == pytest.approx(3 * each)
+
+    # 2. the next ones wait, unasked, until the budget is raised
+    asked = len(endpoint.requests)
+    held = cluster.submit([question(f"unpaid-{k}", f"Unpaid {k}?") for k in range(3)])
+    wait(
+        lambda: any(
+            e.state is WorkerState.PAUSED and e.reason.startswith("budget_spent")
+            for e in board(cluster)
+        ),
+        what="the board to say that the budget is spent",
+        seconds=15,
+    )
+    assert len(endpoint.requests) == asked
+    set_terms(folder, Terms(prices=prices, budget=Budget(total=1.0)))
+    load(release)
+    verdicts = by_id(cluster, held, seconds=30)
+    assert {verdicts[i].status for i in held} == {Verdict.STATUS_SCORED}
+    assert cluster.count(DEAD_LETTERS) == dead
+    cluster.stop_workers()
+
+    # 3. a jury of this endpoint and the bundled tiny judge
+    tiny = install(bundled_models() / "judges" / "tiny", repository).name
+    members = (Juror(release=tiny, weight=0.5), Juror(release=release, weight=2.0))
+    record = JuryRecord(rule=JuryRule.WEIGHTED, members=members, quorum=2)
+    jury = install_jury("panel", record, repository).name
+    load(*find(repository, jury).models)
+    cluster.work(triton__release=jury, judging__accept_backlog=1000)
+    (one,) = cluster.submit([question("tried", "Is it so?")])
+    verdict = by_id(cluster, [one], seconds=60)[one]
+    assert (verdict.release, verdict.status) == (jury, Verdict.STATUS_SCORED)
+    ours, theirs = verdict.members
+    assert (ours.release, theirs.release, theirs.winner) == (tiny, release, "a")
+    assert verdict.p_win == pytest.approx((0.5 * ours.p_win + 2.0 * theirs.p_win) / 2.5)
+    assert [one.release for one in verdict.passes] == [tiny, tiny, release, release]
+    assert verdict.cost == theirs.cost == pytest.approx(each) and not ours.HasField("cost")
     cluster.stop_workers()
 
 

@@ -42,8 +42,8 @@ def settle_jury(
         )
     scores = _scores(request, record.rule, votes)
     shares = _shares(record.rule, votes)
-    if shares is None and any(score.rank for vote in votes for score in vote.verdict.scores):
-        return _ranking(request, scores)
+    if any(one.rank for vote in votes for one in vote.verdict.scores):
+        return _ranked(request, scores, votes)
     if shares is None:
         winner, tie = _most_votes(votes)
         return Settlement(status=Status.SCORED, winner=winner, tie=tie, scores=scores)
@@ -58,17 +58,6 @@ def settle_jury(
         p_lose=shares[2],
         confidence=max(shares),
         flipped=_flipped(request, mode, record.rule, votes),
-    )
-
-
-def _ranking(request: Request, scores: Sequence[CandidateScore]) -> Settlement:
-    """Of a mode that ranks: the ranks of the jury's scores, as JudgeRank averages those of several judges."""
-    ranking = Ranking.of_scores([score.score for score in scores])
-    return Settlement(
-        status=Status.SCORED,
-        winner=ranking.winner([candidate.id for candidate in request.candidates]),
-        tie=ranking.tie,
-        scores=ranking.on(scores),
     )
 
 
@@ -108,6 +97,28 @@ def _mean(values: Sequence[float], votes: Sequence[_Vote]) -> float:
     weights = [vote.weight for vote in votes]
     total = fsum(weights)
     return fsum(weight * value for weight, value in zip(weights, values, strict=True)) / total
+
+
+def _ranked(
+    request: Request, scores: tuple[CandidateScore, ...], votes: Sequence[_Vote]
+) -> Settlement:
+    """The candidates by the jury's scores, as JudgeRank averages those of several judges, with the mean of the
+    members' P(best)."""
+    rows = [{one.candidate_id: one.p_best for one in vote.verdict.scores} for vote in votes]
+    p_best: list[float] = []
+    for candidate in request.candidates:
+        known = [share for row in rows if (share := row.get(candidate.id)) is not None]
+        if len(known) == len(votes):
+            p_best.append(_mean(known, votes))
+    whole = len(p_best) == len(request.candidates)
+    ranking = Ranking.of_scores([one.score for one in scores], p_best if whole else ())
+    return Settlement(
+        status=Status.SCORED,
+        winner=ranking.winner([candidate.id for candidate in request.candidates]),
+        tie=ranking.tie,
+        scores=ranking.on(scores),
+        confidence=ranking.confidence,
+    )
 
 
 def _most_votes(votes: Sequence[_Vote]) -> tuple[str, bool]:
