@@ -102,8 +102,8 @@ def _mean(values: Sequence[float], votes: Sequence[_Vote]) -> float:
 def _ranked(
     request: Request, scores: tuple[CandidateScore, ...], votes: Sequence[_Vote]
 ) -> Settlement:
-    """The candidates by the jury's scores, as JudgeRank averages those of several judges, with the mean of the
-    members' P(best)."""
+    """The candidates by the jury's scores, as JudgeRank averages those of several judges, with the mean of
+    the members' P(best)."""
     rows = [{one.candidate_id: one.p_best for one in vote.verdict.scores} for vote in votes]
     p_best: list[float] = []
     for candidate in request.candidates:
