@@ -30,13 +30,23 @@ from tests.evaluation.simulate import (
     figure_and_truth,
     gains,
 )
+from tests.evaluation.simulate_tournaments import Design, simulated
 
 SIZES = (20, 50, 100, 200, 500, 1000)
 
 
 def main(rounds: int) -> None:
     say(f"{datetime.now(UTC).date()}, {rounds} rounds a cell, nominal 95 %, in %.")
-    for simulate in (shares, prompts, macro_figures, paired, errors, brier_scores, settling):
+    for simulate in (
+        shares,
+        prompts,
+        macro_figures,
+        paired,
+        errors,
+        brier_scores,
+        settling,
+        tournaments,
+    ):
         simulate(rounds)
 
 
@@ -180,6 +190,33 @@ JUDGES: tuple[tuple[str, float, float, float | None], ...] = (
     ("bias 3, shares below .02 told as 0", 3.0, 0.0, 0.02),
     ("bias 6, shares below .02 told as 0", 6.0, 0.0, 0.02),
     ("bias 3, text only", 3.0, 0.0, None),
+)
+
+
+def tournaments(rounds: int) -> None:
+    rounds = min(rounds, 300)
+    spreads = (0.5, 1.0, 2.0)
+    held, best = [], []
+    for design in DESIGNS:
+        found = [simulated(design, spread, rounds, seeded(int(10 * spread))) for spread in spreads]
+        held.append((str(design), [100 * one.covered for one in found]))
+        shares = [100 * share for one in found for share in (one.claimed, one.right)]
+        best.append((str(design), shares))
+    heads = [f"spread {spread:g}" for spread in spreads]
+    table("Tournament: strengths in their intervals", "design", heads, held)
+    heads = [f"{what}, spread {spread:g}" for spread in spreads for what in ("P(best)", "right")]
+    table(
+        "Tournament: P(best) of the favourite, and how often it is the best", "design", heads, best
+    )
+
+
+DESIGNS = (
+    Design(candidates=4),
+    Design(candidates=4, orders_agree=False),
+    Design(candidates=8),
+    Design(candidates=8, pairs=12),
+    Design(candidates=16),
+    Design(candidates=16, pairs=32),
 )
 
 

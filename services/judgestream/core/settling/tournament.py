@@ -1,6 +1,7 @@
 """The rule of mode `tournament`: strengths from comparisons of two."""
 
 from collections.abc import Sequence
+from math import fsum
 from statistics import NormalDist
 
 from judgestream.core.bradley_terry import Comparison, Strengths, fit
@@ -16,9 +17,10 @@ SPREAD = NormalDist().inv_cdf(0.975)
 def settle_tournament(request: Request, passes: Sequence[PassResult]) -> Settlement:
     """Ranks by the log-strengths of the Bradley-Terry model with ties (`core.bradley_terry`).
 
-    A score is a log-strength, less the mean of all candidates: a difference of 1 are odds of 2.7. Every pass
-    counts as one comparison with the judge's probabilities. The interval and P(best) come from the model's
-    posterior; they say how sure the comparisons make the ranking, not how good the judge is.
+    A score is a log-strength, less the mean of all candidates: a difference of 1 are odds of 2.7. Every pair
+    counts as one comparison, with the mean of its passes' probabilities: its two orders are not independent,
+    because one judge reads the same answers. The interval and P(best) come from the model's posterior; they
+    say how sure the comparisons make the ranking, not how good the judge is.
 
     A pass that cannot be read is left out together with its reversed one, so that no position gains. The
     request is unscored if the rest does not connect all candidates.
@@ -41,23 +43,21 @@ def settle_tournament(request: Request, passes: Sequence[PassResult]) -> Settlem
 
 
 def comparisons(passes: Sequence[PassResult]) -> list[Comparison]:
-    """What the readable passes say, each of its two candidates."""
-    found = []
+    """One comparison per pair: the mean of what its readable passes say, as a pairwise verdict has it."""
+    readings: dict[tuple[int, ...], list[Reading]] = {}
     for result in passes:
-        reading = result.reading
-        if not isinstance(reading, Reading) or reading.win is None:
-            continue
-        first, second = result.transform.shown
-        found.append(
-            Comparison(
-                first=first,
-                second=second,
-                win=reading.win,
-                tie=reading.tie or 0.0,
-                lose=reading.lose or 0.0,
-            )
+        if isinstance(result.reading, Reading):
+            readings.setdefault(result.transform.shown, []).append(result.reading)
+    return [
+        Comparison(
+            first=first,
+            second=second,
+            win=fsum(r.win or 0.0 for r in of_pair) / len(of_pair),
+            tie=fsum(r.tie or 0.0 for r in of_pair) / len(of_pair),
+            lose=fsum(r.lose or 0.0 for r in of_pair) / len(of_pair),
         )
-    return found
+        for (first, second), of_pair in sorted(readings.items())
+    ]
 
 
 def connected(count: int, passes: Sequence[PassResult]) -> bool:
