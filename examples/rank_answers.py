@@ -1,7 +1,6 @@
 """Rankings of several answers: all in one prompt, and in pairs."""
 
-from judgestream.client import Options, judge_all, multi, tournament
-from judgestream.core.types import Orders
+from judgestream.client import Options, Orders, judge_all, multi, tournament
 
 QUESTION = "What is 6 + 7?"
 ANSWERS = ["12", "13", "14", "6 + 7 = 13"]

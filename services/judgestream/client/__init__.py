@@ -38,7 +38,7 @@ from judgestream.core.errors import (
     OversizeRecord,
 )
 from judgestream.core.rubric import Criterion, Rubric
-from judgestream.core.types import Candidate, Image, Options
+from judgestream.core.types import Candidate, Image, Options, Orders
 
 __all__ = [
     "BrokerUnavailable",
@@ -51,6 +51,7 @@ __all__ = [
     "JSON",
     "JudgestreamError",
     "Options",
+    "Orders",
     "OversizeRecord",
     "PROTOBUF",
     "Producer",
