@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import exp
 
 import numpy as np
+from numpy.typing import NDArray
 
 from judgestream.core.bradley_terry import Comparison, Strengths, fit
 from judgestream.core.modes.tournament import Pair, cycles
@@ -59,7 +60,9 @@ def simulated(design: Design, spread: float, rounds: int, draw: np.random.Genera
     )
 
 
-def judged(design: Design, strengths: np.ndarray, draw: np.random.Generator) -> list[Comparison]:
+def judged(
+    design: Design, strengths: NDArray[np.float64], draw: np.random.Generator
+) -> list[Comparison]:
     """The pairs' comparisons: the mean of two orders, whose outcomes are drawn once or twice."""
     comparisons = []
     for first, second in design.drawn:
