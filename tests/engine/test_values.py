@@ -80,6 +80,13 @@ def test_bf16_values_are_close(folder: Path, checkpoint: Checkpoint) -> None:
     assert found == pytest.approx(expected, abs=0.05 * (max(expected) - min(expected)) + 0.1)
 
 
+def test_tensor_parallelism_changes_rounding_only(folder: Path, checkpoint: Checkpoint) -> None:
+    prompts = tiny_reward.prompts()
+    expected = values(Judge(checkpoint), prompts)
+    found = values(Judge(load(folder, others=("cpu",))), prompts)
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
 def test_the_scale_turns_values_into_log_odds(checkpoint: Checkpoint) -> None:
     prompts = tiny_reward.prompts()
     raw = values(Judge(checkpoint), prompts)
