@@ -11,18 +11,19 @@ import torch
 
 from judgestream.backends import quantisation_check
 from judgestream.backends.quantisation_check import QuantisationCheck, quantise, trial_prompts
+from judgestream.checkpoints.reward_scale import RewardScale
 from judgestream.core.errors import ConfigurationError, PromptTooLong
 from judgestream.core.prompt import Prompt
-from judgestream.core.templates import JUDGELM
+from judgestream.core.templates import JUDGELM, REWARD
 from judgestream.core.types import Reply
 from judgestream.engine.checkpoint import Checkpoint, load
 from judgestream.engine.decoder import Decoder
 from judgestream.engine.float8 import Float8
 from judgestream.engine.int8 import Int8
 from judgestream.engine.judge import Judge, Result
-from judgestream.engine.linear import dense, linear
+from judgestream.engine.linear import Quantisation, dense, linear
 from judgestream.engine.tensor_parallel import SplitDecoder
-from tests.engine import tiny
+from tests.engine import tiny, tiny_reward
 
 
 def test_a_weight_keeps_its_largest_entries_and_three_bits_of_the_others() -> None:
@@ -204,3 +205,44 @@ def test_prompts_may_come_from_a_file(tmp_path: Path) -> None:
     file.write_text(json.dumps(record) + '\n{"question": "2 + 2?", "answers": ["4"]}\n')
     with pytest.raises(ConfigurationError, match=r"prompts.jsonl, line 2: not a record"):
         trial_prompts(JUDGELM, file)
+
+
+def values(*numbers: float) -> list[Result]:
+    return [Reply(text="", score_probs=(number, 1.0)) for number in numbers]
+
+
+def test_two_values_of_a_reward_model_make_one_verdict() -> None:
+    """Differences 3, 0.1, -2 and 1: first, tie, second, first; then 2, 3 (a change), -2 and an error."""
+    prompts = [Prompt(text="", grammar=tiny_reward.VALUE)] * 8
+    before = values(3, 0, 0.1, 0, 0, 2, 1, 0)
+    after = [*values(2, 0, 3, 0, 0, 2, 1), PromptTooLong("long")]
+    check = QuantisationCheck.of(prompts, before, after)
+    assert (check.prompts, check.same) == (4, 2)
+
+
+@pytest.mark.parametrize("dtype", ["float8", "int8"])
+def test_a_reward_model_is_quantised_where_it_keeps_its_verdicts(
+    tmp_path: Path, dtype: str
+) -> None:
+    folder = tiny_reward.make(tmp_path / "checkpoint")
+    prompts = trial_prompts(REWARD)
+    assert len(prompts) == 2 * 144 and all(prompt.grammar.reward for prompt in prompts)
+    plain, judge = (Judge(load(folder, dtype=torch.bfloat16)) for _ in range(2))
+    scale = RewardScale(margin=50.0)  # so wide that the random model calls nearly all pairs ties
+    judge = Judge(replace(judge.checkpoint, scale=scale))
+    found = quantise(judge, prompts, dtype)
+    assert found.prompts == 144 and found.share >= 0.99
+    with pytest.raises(ConfigurationError, match=r"\d+ of 144 verdicts are the same"):
+        quantise(Judge(ruined_by_noise(plain.checkpoint)), prompts, dtype)
+
+
+def ruined_by_noise(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint with a quantisation that changes the sign and size of every weight."""
+    decoder = checkpoint.decoder
+    quantise_layers = decoder.quantise
+
+    def ruined(quantisation: Quantisation) -> None:
+        quantise_layers(lambda weight: quantisation(-3 * weight))
+
+    decoder.quantise = ruined  # type: ignore[method-assign]
+    return checkpoint

@@ -11,9 +11,7 @@ from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
 from judgestream.adapters.releases.installed import changes, find
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_repository import install
-from judgestream.adapters.releases.tuning import Tuning
 from judgestream.adapters.releases.vllm import install_vllm
-from judgestream.checkpoints.dtypes import Dtype
 from judgestream.checkpoints.manifest import describe, read_manifest, write_manifest
 from judgestream.checkpoints.reward_scale import (
     RewardScale,
@@ -141,9 +139,3 @@ def test_an_endpoint_cannot_give_values(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigurationError, match="reward-v1 is for reward models"):
         install_endpoint(judge, tmp_path / "models")
-
-
-def test_float8_is_refused_by_name(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="float8 is not available for reward models"):
-        install(folder, tmp_path / "models", tuning=Tuning(dtype=Dtype.FLOAT8))
-    assert not (tmp_path / "models").exists()

@@ -90,8 +90,6 @@ def install(
     check_place(tuning.dtype, gpu=device == "gpu", compiled=tuning.compile)
     if manifest.family == VISION:
         _check_vision(tuning)
-    if manifest.family == REWARD:
-        _check_reward(tuning)
     placing = Placing(
         instances=instances, device=device, gpus=tuple(gpus), group=tuning.tensor_parallel
     )
@@ -175,13 +173,6 @@ def _check_vision(tuning: Tuning) -> None:
     if wrong := [name for name, given in options.items() if given]:
         raise ConfigurationError(
             f"{', '.join(wrong)}: not available for a judge that sees images: leave it out"
-        )
-
-
-def _check_reward(tuning: Tuning) -> None:
-    if tuning.dtype is Dtype.FLOAT8:
-        raise ConfigurationError(
-            "float8 is not available for reward models, whose agreement it cannot measure: use --dtype bfloat16"
         )
 
 
