@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from judgestream.adapters.files.trl_rows import preference, trl_row
-from judgestream.core.types import CandidateScore, Request
+from judgestream.core.types import CandidateScore, Image, Request
 from tests.core.build import WON, request, verdict
 
 
@@ -34,3 +34,9 @@ def test_no_winner_and_unknown_candidates_make_no_row() -> None:
     assert preference(verdict(tie=True)) is None
     assert preference(replace(verdict(), scores=verdict().scores[:1])) is None
     assert rejected(asked, ("a", 0), ("z", 0), winner="a") is None
+
+
+def test_a_request_with_images_has_no_row() -> None:
+    found = preference(WON)
+    assert found is not None
+    assert trl_row(replace(request(), images=(Image(data=b"x"),)), found) is None

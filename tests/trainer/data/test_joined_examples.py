@@ -1,5 +1,6 @@
 """Examples that need several files: requests with labels and verdicts, reviews with their texts."""
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from judgestream_trainer.data import Counts, Reason, TrainingDataError, read_examples
 from judgestream_trainer.data.example import Example, Judgement
+from tests.images.files import image_file
 
 Row = Mapping[str, Any]
 
@@ -180,6 +182,21 @@ def test_unjoined_records_are_counted_once_per_request_id(tmp_path: Path) -> Non
         Reason.UNKNOWN_WINNER: 1,
         Reason.NOT_A_PAIR: 1,
     }
+
+
+def test_pairs_with_images_do_not_train_judges_of_texts(tmp_path: Path) -> None:
+    image = {"data": base64.b64encode(image_file()).decode()}
+    pictured = REQUEST | {"mode": "multimodal", "images": [image]}
+    _, counts = read(tmp_path, [pictured], [LABEL], [VERDICT])
+    assert counts.by_reason == {Reason.HAS_IMAGES: 1}
+    pair = {
+        "caption": "A cat.",
+        "image0": image["data"],
+        "image1": "https://a.example/b",
+        "label": 1,
+    }
+    _, counts = read(tmp_path, [pair])
+    assert counts.by_reason == {Reason.HAS_IMAGES: 1}
 
 
 @pytest.mark.parametrize(

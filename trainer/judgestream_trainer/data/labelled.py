@@ -12,6 +12,7 @@ from judgestream.contracts.json_mapping import parsed
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.formats.fields import Fields, InvalidRecord
 from judgestream.core.identity import content_digest
+from judgestream.core.images import has_images
 from judgestream.core.preference import Preference
 from judgestream.core.types import PROBE_KEY, Request, Status, Verdict
 from judgestream.evaluation.labels import Ballots, NoGold
@@ -112,6 +113,8 @@ class LabelledRequests:
             return Reason.NO_REQUEST
         if len(request.candidates) != 2 or any(one.turns for one in request.candidates):
             return Reason.NOT_A_PAIR
+        if has_images(request):
+            return Reason.HAS_IMAGES
         if len(self._contents[request_id]) > 1:
             return Reason.AMBIGUOUS
         candidates = tuple(candidate.id for candidate in request.candidates)

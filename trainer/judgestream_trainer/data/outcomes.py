@@ -43,6 +43,7 @@ class Reason(StrEnum):
     PROBE = "probe"  # a test request of `judgestream doctor`
     NO_MAJORITY = "no_majority"  # its annotators disagree
     UNKNOWN_WINNER = "unknown_winner"  # the label names neither candidate
+    HAS_IMAGES = "has_images"  # the trained judges read texts
     NOT_A_PAIR = "not_a_pair"  # one candidate, more than two, or conversations
     UNDECODABLE = "undecodable"  # an invalid record on the topic
     TAKEN_BACK = "taken_back"  # a tombstone on the topic, and the example that it deletes

@@ -35,6 +35,8 @@ def outcome(draft: Draft, form: str, source: str) -> Outcome:
     """
     if len(draft.candidates) != 2:
         return Reason.NOT_A_PAIR
+    if draft.images or any(candidate.images for candidate in draft.candidates):
+        return Reason.HAS_IMAGES
     if draft.reviews or form in SCORED:
         return _reviewed(draft, form, source)
     if not draft.votes:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from judgestream.core.images import has_images
 from judgestream.core.types import Request, Status, Verdict
 
 
@@ -32,7 +33,9 @@ def preference(verdict: Verdict) -> VerdictPreference | None:
 
 def trl_row(request: Request, preference: VerdictPreference) -> dict[str, object] | None:
     """`{id, prompt, chosen, rejected, confidence, release}`; None when winner or loser are not in the
-    request."""
+    request, or the request has images, which a row cannot hold."""
+    if has_images(request):
+        return None
     texts = {candidate.id: candidate.text for candidate in request.candidates}
     chosen, rejected = texts.get(preference.winner), texts.get(preference.loser)
     if chosen is None or rejected is None:

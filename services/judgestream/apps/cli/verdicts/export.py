@@ -135,7 +135,7 @@ def _export_trl(kafka: Kafka, published: Iterable[Published], out: Path) -> None
     written = _write_lines(out, (row for row in rows if row is not None))
     note(
         f"{written} rows; left out: {undecided} verdicts without a winner,"
-        f" {len(decided) - written} whose request has left its topic"
+        f" {len(decided) - written} whose request has left its topic or has images"
     )
 
 
