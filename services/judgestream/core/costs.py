@@ -1,4 +1,4 @@
-"""What a judge costs, and what it may cost: prices per token, budgets, and the amounts spent.
+"""Costs of judges: prices per token, budgets, and the amounts spent.
 
 All amounts are in US dollars. A release's terms are strings in its Triton configuration (see `Terms.of`).
 """
@@ -58,7 +58,7 @@ class Budget:
             )
         if self.per_day and spent.today >= self.per_day:
             return (
-                f"{dollars(spent.today)} of {dollars(self.per_day)} per day are spent: it goes on at midnight"
+                f"{dollars(spent.today)} of {dollars(self.per_day)} per day are spent: it resumes at midnight"
                 " UTC, or raise the limit with `judgestream release budget`"
             )
         return ""

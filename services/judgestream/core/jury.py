@@ -3,7 +3,7 @@
 Every member judges the request by itself, with its own template and passes. Only members with a scored
 verdict vote. At least `quorum` of them must, or the jury's verdict is unscored.
 
-    majority   each vote counts one; between two candidates a member votes for the outcome of its own verdict
+    majority   each vote counts one; between two candidates a member votes for the outcome of its verdict
     mean       the members' probabilities are averaged
     weighted   the same, weighted by the weights in the record, such as each member's measured accuracy
 

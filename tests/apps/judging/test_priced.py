@@ -1,4 +1,4 @@
-"""A judge with prices and a budget: what is counted, when it pauses, and when it goes on."""
+"""A judge with prices and a budget: what is counted, when it pauses, and when it resumes."""
 
 import asyncio
 from collections.abc import Sequence

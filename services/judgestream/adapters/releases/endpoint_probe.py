@@ -1,4 +1,4 @@
-"""What an endpoint accepts, before it is installed: see `backends.chat.probing`."""
+"""The options that an endpoint accepts, before it is installed: see `backends.chat.probing`."""
 
 import asyncio
 from collections.abc import Set

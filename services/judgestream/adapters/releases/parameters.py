@@ -32,7 +32,7 @@ def parameters_of(folder: Path) -> Mapping[str, str]:
 
 
 def with_terms(config: str, terms: Terms) -> str:
-    """The configuration with these prices and this budget instead of its own."""
+    """The configuration with these prices and this budget in place of those in it."""
     lines = [line for line in config.splitlines() if _name(line) not in TERMS]
     if terms != Terms():
         lines += [

@@ -1,4 +1,4 @@
-"""What a chat API's response says, whatever its field names: text, log-probabilities, token counts."""
+"""The contents of a chat API's response under any field names: text, log-probabilities, token counts."""
 
 import json
 from collections.abc import Mapping, Sequence

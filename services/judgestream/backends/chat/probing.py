@@ -1,4 +1,4 @@
-"""What an endpoint accepts, found out once, before a release is made of it.
+"""The options that an endpoint accepts, found out once, before a release is made of it.
 
 The known good prompt is sent with the preferred options. Where the endpoint refuses one, the next row of
 `RELAXATIONS` that its words name is applied and the prompt is sent again. Where the words name none, each row

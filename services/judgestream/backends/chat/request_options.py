@@ -1,4 +1,4 @@
-"""How an endpoint wants to be asked: the options that differ between providers and models.
+"""Options of requests that differ between providers and models.
 
 `release endpoint` finds them out once (see `probing`) and writes them into the release as JSON.
 """

@@ -67,7 +67,7 @@ def budget_command(
 ) -> None:
     """Show a release's prices, budget and what is spent, or change the ones that are given.
 
-    A release that is loaded is loaded again with the new ones; workers that are paused for its budget go on
+    A release that is loaded is loaded again with the new ones; workers that are paused for its budget resume
     within seconds. The release keeps its name.
     """
     from judgestream.adapters.releases.installed import find
