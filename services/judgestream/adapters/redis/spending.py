@@ -4,9 +4,10 @@ Key: `{prefix}:spending:<release>`, a hash of `day` (days since 1970, UTC, by Re
 `total` in billionths of a dollar. One script adds to both and starts a new day, so no two workers overwrite
 each other's amounts, and a restart of a worker or of a Redis that keeps its data forgets nothing.
 
-While Redis is away, a worker continues with the amounts that it read last and what it has spent since, and adds
-that when Redis is back. So each worker may spend what was left when Redis went away, but not more. An amount
-whose addition was not confirmed is added again: it may count twice, but is never lost while the worker runs.
+While Redis is away, a worker continues with the amounts that it read last and what it has spent since, and
+adds that when Redis is back. So each worker may spend what was left when Redis went away, but not more. An
+amount whose addition was not confirmed is added again: it may count twice, but is never lost while the worker
+runs.
 """
 
 import asyncio
