@@ -213,7 +213,7 @@ class VllmJudge:
         )
         if not prompt.max_tokens or (line.complete and not line.continues):
             return scores, ""
-        # a line that the limit cut is no score line: as in our own engine, the rest of the text continues it
+        # a line that the limit cut is not a score line; as in our own engine, the text continues it
         return scores, f"{text}{line.text}\n" if line.complete else f"{text}{line.text}"
 
     async def _explained(self, prompt: Prompt, scores: Reply, text: str, started: float) -> Reply:
