@@ -152,6 +152,7 @@ def test_many_answers_are_ranked_by_value(mode: str) -> None:
         assert scores == pytest.approx([5.5, 1 + 9 * 3 / 4, 7.0])
     else:  # less the mean, log(6) / 3
         assert scores == pytest.approx([x - log(6) / 3 for x in (0.0, log(3), LN2)])
+    assert observe(found).keys() & {"ordered", "placed", "tied", "untied"} == set()
     tied = verdict(asked, (1.0, 1.0, 0.0))
     assert tied.tie and [score.rank for score in tied.scores] == [1, 1, 3]
 

@@ -18,6 +18,7 @@ from judgestream_trainer.training.export import plain_weights
 from judgestream_trainer.training.lora import adapt
 from judgestream_trainer.training.model import based_on, flops_per_token
 from judgestream_trainer.training.run import fine_tune
+from tests.engine import tiny_reward
 from tests.trainer import small
 
 HOW = {"optimizer": "adamw", "other_lr": 0.01, "steps": 0, "epochs": 2, "batch": 4}
@@ -113,6 +114,12 @@ def test_pure_bfloat16_trains_and_stores_bfloat16(tmp_path: Path) -> None:
     out = fine_tune(recipe, small.examples(8), base=base, out=tmp_path / "out")
     assert out is not None
     assert {t.dtype for t in load_file(out / "model.safetensors").values()} == {torch.bfloat16}
+
+
+def test_a_reward_model_is_refused_as_a_base(tmp_path: Path) -> None:
+    base = tiny_reward.make(tmp_path / "base")
+    with pytest.raises(ConfigurationError, match="is a reward model"):
+        fine_tune(small.recipe(base=True), small.examples(8), base=base, out=tmp_path / "out")
 
 
 def test_a_base_that_does_not_fit_the_recipe_is_refused(tmp_path: Path) -> None:

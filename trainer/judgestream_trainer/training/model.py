@@ -56,12 +56,18 @@ def based_on(recipe: Recipe, base: Path) -> tuple[PreTrainedModel, Tokens]:
     """The base's model and tokenizer. With LoRA, and in pure bf16, its weights are loaded in bf16.
 
     Raises:
-        ConfigurationError: the engine cannot load the folder, or its context is shorter than the recipe's.
+        ConfigurationError: the engine cannot load the folder, it is a reward model, or its context is shorter
+            than the recipe's.
     """
     how = recipe.optimisation
     frozen = recipe.lora.rank > 0 and how.precision == "bfloat16"
     small = frozen or how.precision == "pure-bfloat16"
     model = load_model(base, torch.bfloat16 if small else torch.float32)
+    if not hasattr(model, "lm_head"):
+        raise ConfigurationError(
+            f"{base} is a reward model, which cannot write score lines: use the language model that it was"
+            " made from"
+        )
     context = int(model.config.max_position_embeddings)
     if recipe.size.context > context:
         raise ConfigurationError(
