@@ -3,7 +3,7 @@
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 
-from judgestream.core.modes import MODES, Count
+from judgestream.core.modes import MODES, Count, Mode
 from judgestream.terminal import options
 from judgestream.terminal.output import OutputFormat, json_line, line, table
 
@@ -17,7 +17,7 @@ def modes(form: options.Format = OutputFormat.TEXT) -> None:
                 (
                     m.name,
                     str(m.candidates),
-                    "needed" if m.needs_reference else "optional",
+                    _reference(m),
                     m.summary,
                 )
                 for m in MODES.values()
@@ -30,9 +30,16 @@ def modes(form: options.Format = OutputFormat.TEXT) -> None:
                 "mode": mode.name,
                 "candidates": _count(mode.candidates),
                 "needs_reference": mode.needs_reference,
+                "takes_reference": mode.takes_reference,
                 "meaning": mode.summary,
             }
         )
+
+
+def _reference(mode: Mode) -> str:
+    if mode.needs_reference:
+        return "needed"
+    return "optional" if mode.takes_reference else "none"
 
 
 def _count(candidates: Count) -> int | dict[str, int]:

@@ -164,6 +164,10 @@ def check(request: Request) -> Mode:
         raise InvalidRequest(
             f"{where}: mode {mode.name} takes no {part}: remove them, or use mode {owner}"
         )
+    if has_reference(request) and not mode.takes_reference:
+        raise InvalidRequest(
+            f"{where}: mode {mode.name} takes no reference answer: remove it, or put it into the question"
+        )
     if mode.needs_reference and not has_reference(request):
         raise InvalidRequest(f"{where}: mode {mode.name} needs a reference answer")
     if request.options.orders not in mode.orders:

@@ -41,6 +41,7 @@ class Mode:
                        request's own order first
     settle             readings of all passes -> one settlement
     needs_reference    the mode cannot judge without one
+    takes_reference    a request may have one
     without_reference  the form of passes that do not show the reference; "": the first required form. Only
                        such a pass needs the form, so a template may lack it
     takes_images       a request may have images
@@ -59,6 +60,7 @@ class Mode:
     orders: Mapping[Orders, Callable[[int], Sequence[Order]]]
     settle: Callable[[Request, Sequence[PassResult]], Settlement]
     needs_reference: bool = False
+    takes_reference: bool = True
     without_reference: str = ""
     takes_images: bool = False
     takes: tuple[str, ...] = ()

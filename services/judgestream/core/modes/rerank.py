@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from judgestream.core.modes.base import Count, Mode
 from judgestream.core.modes.orders import DIRECTIONS
-from judgestream.core.modes.planning import form_of, has_reference
+from judgestream.core.modes.planning import form_of
 from judgestream.core.passes import Pass
 from judgestream.core.settling.relevance import settle_relevance
 from judgestream.core.templates.base import Template
@@ -97,9 +97,7 @@ def judgement_of(document: int) -> Transform:
 
 
 def problem(request: Request) -> str:
-    """A reference, or a hybrid of scores that are not there; "" if neither."""
-    if has_reference(request):
-        return "mode rerank takes no reference answer: remove it, or put it into the question"
+    """A hybrid with scores that are not there; "" if none are missing."""
     if request.options.hybrid_weight is None:
         return ""
     missing = [
@@ -123,6 +121,7 @@ RERANK = Mode(
     forms_required=(RELEVANCE,),
     orders=DIRECTIONS,
     settle=settle_relevance,
+    takes_reference=False,
     plan=stages,
     problem=problem,
 )
