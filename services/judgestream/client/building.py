@@ -215,8 +215,8 @@ def follow_up(
 ) -> Request:
     """A question to the judge about its verdict on a request; the answer is `explanation` of the new verdict.
 
-    To go on, ask about the answer: `follow_up(asked, answer, ...)`. Of a rubric's verdict, `criterion` names
-    the one to ask about.
+    To continue, ask about the answer: `follow_up(asked, answer, ...)`. Of a rubric's verdict, `criterion`
+    names the one to ask about.
 
     Raises:
         InvalidRequest: the verdict cannot be discussed.

@@ -50,6 +50,8 @@ def convert(fields: Fields) -> Draft:
         metadata=request.metadata,
         images=request.images,
         complete=True,
+        rubric=request.rubric,
+        discussion=request.discussion,
     )
 
 
@@ -126,7 +128,7 @@ def _votes(fields: Fields) -> tuple[tuple[Vote, ...], tuple[NoLabel, ...]]:
 JUDGESTREAM = RequestFormat(
     name="judgestream",
     summary="our own schema (protos/judgestream/v1/judging.proto: JudgeRequest) in JSON, also with `labels`",
-    needs=(("question",), ("candidates",)),
+    needs=(("question", "mode"), ("candidates",)),
     convert=convert,
 )
 LABELS = RequestFormat(

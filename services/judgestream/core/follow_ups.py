@@ -39,7 +39,7 @@ def follow_up(
         max_tokens: of the answer; 0: as the request says.
 
     Raises:
-        InvalidRequest: the verdict is no judgement that can be discussed; the message says why.
+        InvalidRequest: the verdict cannot be discussed; the message says why.
     """
     if problem := _problem(verdict):
         raise InvalidRequest(f"verdict {quoted(verdict.verdict_id)}: {problem}")
@@ -71,7 +71,7 @@ def _problem(verdict: Verdict) -> str:
     if verdict.status is not Status.SCORED:
         return f"it is {verdict.status}, so there is no judgement to ask about"
     if verdict.mode not in DISCUSSED:
-        return f"mode {verdict.mode} has no single prompt to go on from: ask about {', '.join(DISCUSSED)}"
+        return f"mode {verdict.mode} has no single prompt to continue: ask about {', '.join(DISCUSSED)}"
     if verdict.members:
         return "it is a jury's, whose members judge apart: ask about a verdict of one release"
     if verdict.mode != FOLLOW_UP and not verdict.passes:

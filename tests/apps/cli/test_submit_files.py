@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from judgestream.adapters.files.requests import Selection, Skipped
 from judgestream.apps.cli import main
+from judgestream.core.conversation import Focus
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.formats.base import Converted
 from judgestream.core.formats.mapping import mapped, parsed
@@ -370,3 +371,142 @@ def test_documents_are_submitted_with_a_hybrid_weight(tmp_path: Path) -> None:
     assert request["mode"] == "rerank"
     assert request["options"]["hybridWeight"] == 100 and request["options"]["explain"]  # type: ignore[index]
     assert [one["firstStageScore"] for one in request["candidates"]] == [1, 2]  # type: ignore[attr-defined]
+
+
+CHAT = {
+    "model": "ours",
+    "messages": [
+        {"role": "user", "content": "2 + 2?"},
+        {"role": "assistant", "content": "4"},
+        {"role": "user", "content": "Sure?"},
+        {"role": "assistant", "content": "Yes."},
+    ],
+}
+MT_BENCH = (
+    {"question_id": 81, "category": "writing", "turns": ["Write a line.", "Make it rhyme."]},
+    {
+        "question_id": 81,
+        "answer_id": "a",
+        "model_id": "m1",
+        "choices": [{"index": 0, "turns": ["A line.", "A line so fine."]}],
+    },
+    {
+        "question_id": 81,
+        "answer_id": "b",
+        "model_id": "m2",
+        "choices": [{"index": 0, "turns": ["Words.", "More words."]}],
+    },
+)
+
+
+def talks(*arguments: object) -> list[tuple[str, list[list[tuple[str, str]]]]]:
+    """Request ids, and the conversations of each."""
+    done = dry_run(*arguments)
+    assert done.exit_code == 0, done.output
+    found = []
+    for row in sent(done):
+        candidates = row["candidates"]
+        assert isinstance(candidates, list) and row["mode"] == "multi_turn"
+        found.append(
+            (
+                str(row["requestId"]),
+                [[(turn["role"], turn["text"]) for turn in one["turns"]] for one in candidates],
+            )
+        )
+    return found
+
+
+class TestConversations:
+    def test_a_chat_file_is_judged_as_whole_conversations(self, tmp_path: Path) -> None:
+        file = write(tmp_path / "chat.jsonl", CHAT)
+        ((identity, (turns,)),) = talks("--conversations", "whole", file)
+        assert turns == [
+            ("user", "2 + 2?"),
+            ("assistant", "4"),
+            ("user", "Sure?"),
+            ("assistant", "Yes."),
+        ]
+        assert identity.endswith("-whole")
+        ((other, _),) = talks("--conversations", "last_turn", file)
+        assert other != identity and other.endswith("-last_turn")
+
+    def test_chat_files_of_two_models_make_pairs_of_conversations(self, tmp_path: Path) -> None:
+        other = {
+            **CHAT,
+            "model": "theirs",
+            "messages": [*CHAT["messages"][:3], {"role": "assistant", "content": "No."}],
+        }
+        files = (write(tmp_path / "a.jsonl", CHAT), write(tmp_path / "b.jsonl", other))
+        ((_, conversations),) = talks("--conversations", "last_turn", "--join", "question", *files)
+        assert [turns[-1] for turns in conversations] == [
+            ("assistant", "Yes."),
+            ("assistant", "No."),
+        ]
+        assert [len(turns) for turns in conversations] == [4, 4]
+
+    def test_two_replies_to_the_same_messages_are_two_conversations(self, tmp_path: Path) -> None:
+        row = {"messages": CHAT["messages"][:3], "choices": ["Yes.", "No."]}
+        file = write(tmp_path / "openai.jsonl", row)
+        ((_, conversations),) = talks("--conversations", "last_turn", file)
+        assert [turns[-1][1] for turns in conversations] == ["Yes.", "No."]
+
+    def test_the_two_turns_of_mt_bench_are_conversations(self, tmp_path: Path) -> None:
+        questions = write(tmp_path / "question.jsonl", MT_BENCH[0])
+        answers = [write(tmp_path / f"{k}.jsonl", row) for k, row in enumerate(MT_BENCH[1:])]
+        first, both = talks("--conversations", "whole", questions, *answers)
+        assert [len(turns) for turns in first[1]] == [2, 2]
+        assert both[1][0] == [
+            ("user", "Write a line."),
+            ("assistant", "A line."),
+            ("user", "Make it rhyme."),
+            ("assistant", "A line so fine."),
+        ]
+
+    def test_a_row_without_a_conversation_is_set_aside(self, tmp_path: Path) -> None:
+        (skipped,) = read(
+            write(
+                tmp_path / "rows.jsonl",
+                {"question": "q", "answer_a": "1", "answer_b": "2", "winner": "a"},
+            ),
+            conversations=Focus.WHOLE,
+        )
+        assert isinstance(skipped, Skipped) and skipped.reason == "no_conversation"
+
+    def test_our_own_requests_keep_turns_rubric_and_discussion(self, tmp_path: Path) -> None:
+        turns = [{"role": "user", "text": "Hi"}, {"role": "assistant", "text": "Hello!"}]
+        criteria = [{"id": "tone", "description": "It is polite.", "passThreshold": 5}]
+        said = [{"role": "judge", "text": "8 6"}, {"role": "user", "text": "Why?"}]
+        rows = (
+            {"requestId": "t", "mode": "multi_turn", "candidates": [{"turns": turns}]},
+            {
+                "requestId": "r",
+                "mode": "rubric",
+                "question": "q",
+                "candidates": [{"text": "a"}],
+                "rubric": {"criteria": criteria},
+            },
+            {
+                "requestId": "f",
+                "mode": "follow_up",
+                "question": "q",
+                "candidates": [{"text": "a"}, {"text": "b"}],
+                "discussion": said,
+            },
+        )
+        done = dry_run(write(tmp_path / "own.jsonl", *rows))
+        assert done.exit_code == 0, done.output
+        talk, rubric, asked = sent(done)
+        assert talk["candidates"] == [{"id": "1", "turns": turns}]
+        assert rubric["rubric"] == {
+            "criteria": [
+                {
+                    "id": "tone",
+                    "description": "It is polite.",
+                    "low": 1.0,
+                    "high": 10.0,
+                    "weight": 1.0,
+                    "passThreshold": 5.0,
+                }
+            ]
+        }
+        assert asked["discussion"] == said

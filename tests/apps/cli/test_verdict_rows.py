@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from judgestream.adapters.files.trl_rows import preference, trl_row
 from judgestream.adapters.files.verdict_rows import (
     COLUMNS,
     TEXT_COLUMNS,
@@ -93,3 +94,18 @@ def test_parquet_keeps_types_and_appears_complete_or_not_at_all(tmp_path: Path) 
 
 def test_foreign_text_cannot_move_the_cursor() -> None:
     assert printable("a\x1b[2Jb\x9b31m\r\tc\n") == "a\\x1b[2Jb\\x9b31m\\x0d\tc\n"
+
+
+def test_a_preferred_conversation_is_a_trl_row_of_messages() -> None:
+    talks = tuple(
+        Candidate(id=name, turns=(Turn(role="user", text="Hi"), Turn(role="assistant", text=name)))
+        for name in "ab"
+    )
+    won = preference(WON)
+    assert won is not None
+    row = trl_row(replace(request(), candidates=talks), won)
+    assert row is not None and "prompt" not in row
+    assert row["chosen"] == [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "b"},
+    ]

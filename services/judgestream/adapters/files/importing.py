@@ -43,16 +43,18 @@ class Imported(Generic[T]):
 class Reading(Generic[T]):
     """Options for reading files.
 
-    formats   the table of formats; the first that recognises a file's first record reads the file
-    form      the name of the format; None to detect it
-    mapping   targets with their columns, as `mapping.parsed` gives them; empty: fields as they are
-    join      makes pairs of single answers that have this field in common; "question" is their text
+    formats         the table of formats; the first that recognises a file's first record reads the file
+    form            the name of the format; None to detect it
+    mapping         targets with their columns, as `mapping.parsed` gives them; empty: fields as they are
+    join            makes pairs of single answers that have this field in common; "question" is their text
+    conversations   a conversation alone is kept: it needs no reference to be judged
     """
 
     formats: Mapping[str, Format[T]]
     form: str | None = None
     mapping: Mapping[str, str] | None = None
     join: str | None = None
+    conversations: bool = False
 
 
 @dataclass(kw_only=True, slots=True)
@@ -82,27 +84,27 @@ def import_files(paths: Sequence[Path], reading: Reading[T]) -> Iterator[Importe
         if file.form.join is not None and file.form.join in together:
             _, gatherer = joins.setdefault(file.form.join, (file.form.name, file.form.join()))
         for one in _read(file, gatherer, reading.join):
-            yield from _kept(one, reading.join, singles)
+            yield from _kept(one, reading, singles)
     for name, join in joins.values():
         for outcome in join.outcomes():
             draft = outcome if isinstance(outcome, Draft) else None
             key = draft.question.strip() if draft is not None else None
             place = draft.place if draft is not None else None
             one = Imported(form=name, found=outcome, place=place, key=key)
-            yield from _kept(one, reading.join, singles)
+            yield from _kept(one, reading, singles)
     for place, pair in joined(singles):
         yield Imported(form="joined", found=pair, place=place)
 
 
-def _kept(one: Imported[T], join: str | None, singles: list[Answered]) -> Iterator[Imported[T]]:
+def _kept(one: Imported[T], reading: Reading[T], singles: list[Answered]) -> Iterator[Imported[T]]:
     """The record itself, unless it is a single answer, which waits for others or is set aside."""
     draft = one.found
     if not isinstance(draft, Draft) or len(draft.candidates) != 1:
         yield one
-    elif join is not None:
+    elif reading.join is not None:
         place = one.place or Place(file=one.form, number=len(singles) + 1, unit="record")
         singles.append(Answered(draft=draft, place=place, key=one.key))
-    elif draft.lacks_reference:
+    elif draft.lacks_reference and not (reading.conversations and draft.conversations):
         where = f"{one.place}: " if one.place is not None else ""
         problem = (
             "one answer without a reference to judge it by: --join question pairs it with the answer"

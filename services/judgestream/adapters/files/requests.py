@@ -1,7 +1,7 @@
 """Requests and labels read from input files."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -9,8 +9,16 @@ from judgestream.adapters.files import STDIN
 from judgestream.adapters.files.importing import Imported, Reading, import_files
 from judgestream.contracts.request_format import SUBMITTED
 from judgestream.core.checks import label_problem
+from judgestream.core.conversation import Focus
 from judgestream.core.errors import InvalidRequest
-from judgestream.core.formats.base import Converted, Found, RequestFormat, digest, finish
+from judgestream.core.formats.base import (
+    Converted,
+    Found,
+    RequestFormat,
+    as_conversations,
+    digest,
+    finish,
+)
 from judgestream.core.formats.fields import InvalidRecord, Place, SetAside
 from judgestream.core.formats.reasons import Aside
 from judgestream.core.limits import quoted
@@ -29,6 +37,7 @@ class Selection:
     at             the time of requests without one, and of all labels
     prefix         prefix of every request id
     limit          number of requests to read
+    conversations  judge conversations, whole or by their last turn, where the rows have them
     """
 
     paths: Sequence[Path]
@@ -39,6 +48,7 @@ class Selection:
     prefix: str = ""
     limit: int | None = None
     reference_use: ReferenceUse | None = None
+    conversations: Focus | None = None
 
     def read(self) -> Iterator["Converted | Label | Skipped"]:
         """Requests that can be judged, labels of other requests, and skipped rows, in order.
@@ -47,7 +57,13 @@ class Selection:
             ConfigurationError: a file cannot be opened, or `form` is not a format.
             InvalidRecord: a file has an unknown format.
         """
-        reading = Reading(formats=FORMATS, form=self.form, mapping=self.mapping, join=self.join)
+        reading = Reading(
+            formats=FORMATS,
+            form=self.form,
+            mapping=self.mapping,
+            join=self.join,
+            conversations=self.conversations is not None,
+        )
         known: dict[str, tuple[int, str]] = {}
         for row in import_files(self.paths, reading):
             if self.limit is not None and len(known) >= self.limit:
@@ -65,9 +81,10 @@ class Selection:
         where = f"{row.place}: " if row.place is not None else ""
         if isinstance(row.found, Label):
             return _checked_label(row.found, self.prefix, where)
-        converted = finish(
-            row.found, at=self.at, prefix=self.prefix, reference_use=self.reference_use
-        )
+        draft = row.found
+        if self.conversations is not None:
+            draft = as_conversations(replace(draft, place=row.place), self.conversations)
+        converted = finish(draft, at=self.at, prefix=self.prefix, reference_use=self.reference_use)
         request = converted.request
         try:
             check(request)
@@ -75,7 +92,8 @@ class Selection:
                 _checked_label(label, "", where)
         except InvalidRequest as exc:
             raise InvalidRecord(f"{where}{exc}") from exc
-        content = hash((request.question, request.candidates, request.reference, request.mode))
+        parts = (request.question, request.candidates, request.reference, request.mode)
+        content = hash((*parts, request.rubric, request.discussion))
         if request.request_id in known:
             before, place = known[request.request_id]
             if before == content:

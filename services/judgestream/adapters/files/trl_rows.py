@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from judgestream.core.images import has_images
-from judgestream.core.types import Request, Status, Verdict
+from judgestream.core.types import Candidate, Request, Status, Verdict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,18 +33,28 @@ def preference(verdict: Verdict) -> VerdictPreference | None:
 
 def trl_row(request: Request, preference: VerdictPreference) -> dict[str, object] | None:
     """`{id, prompt, chosen, rejected, confidence, release}`; None when winner or loser are not in the
-    request, or the request has images, which a row cannot hold."""
+    request, or the request has images, which a row cannot hold.
+
+    Conversations are lists of messages. As TRL reads them, their prompt is what they have in common.
+    """
     if has_images(request):
         return None
-    texts = {candidate.id: candidate.text for candidate in request.candidates}
+    texts = {candidate.id: _text_or_messages(candidate) for candidate in request.candidates}
     chosen, rejected = texts.get(preference.winner), texts.get(preference.loser)
     if chosen is None or rejected is None:
         return None
+    prompt = {"prompt": request.question} if isinstance(chosen, str) else {}
     return {
         "id": preference.request_id,
-        "prompt": request.question,
+        **prompt,
         "chosen": chosen,
         "rejected": rejected,
         "confidence": preference.confidence,
         "release": preference.release,
     }
+
+
+def _text_or_messages(candidate: Candidate) -> str | list[dict[str, str]]:
+    if not candidate.turns:
+        return candidate.text
+    return [{"role": turn.role, "content": turn.text} for turn in candidate.turns]

@@ -1,4 +1,4 @@
-"""`judgestream ask`: ask the judge about a verdict of its own."""
+"""`judgestream ask`: ask the judge about its verdict."""
 
 import json
 from datetime import UTC, datetime
@@ -59,8 +59,8 @@ def ask(
     """Ask the judge about one of its verdicts, and print its answer.
 
     The question goes through the same topics as any request, to the release that judged. The judge sees its
-    prompt, its reply and your question. To go on, ask about the answer: its verdict id is shown. Of several
-    releases' verdicts, the latest is asked about, unless --release names one.
+    prompt, its reply and your question. To continue, ask about the answer: its verdict id is shown. Of
+    several releases' verdicts, the latest is asked about, unless --release names one.
 
     Exits 1 when there is no such verdict or the judge gives no answer, and 4 when the time limit is reached.
     """
@@ -84,7 +84,7 @@ def ask(
         json_line(verdict_to_message(answer))
     elif answer.status is Status.SCORED:
         line(answer.explanation)
-        note(f"to go on: judgestream ask {answer.verdict_id[:12]} QUESTION")
+        note(f"to continue: judgestream ask {answer.verdict_id[:12]} QUESTION")
     else:
         note(outcome(answer))
     if answer.status is not Status.SCORED:

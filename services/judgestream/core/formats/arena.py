@@ -1,14 +1,8 @@
 """Chatbot Arena votes and MT-Bench's human judgements: two conversations, and who won."""
 
+from judgestream.core.conversation import ASSISTANT, USER, Turn
 from judgestream.core.formats.base import Draft, RequestFormat, Vote, dataset_name, pair_of
-from judgestream.core.formats.conversation import (
-    ASSISTANT,
-    USER,
-    Turn,
-    compared,
-    message_list,
-    turns,
-)
+from judgestream.core.formats.conversation import compared, message_list, turns
 from judgestream.core.formats.fields import Fields, listed
 from judgestream.core.formats.reasons import Aside, NoLabel
 from judgestream.core.formats.winners import flags, ids, side

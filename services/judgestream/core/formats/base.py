@@ -7,12 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from judgestream.core.formats.fields import Fields, InvalidRecord, Place
-from judgestream.core.formats.reasons import NoLabel
+from judgestream.core.conversation import Focus, Turn
+from judgestream.core.formats.fields import Fields, InvalidRecord, Place, SetAside
+from judgestream.core.formats.reasons import Aside, NoLabel
+from judgestream.core.rubric import Rubric
 from judgestream.core.types import Candidate, Image, Label, Options, ReferenceUse, Request
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+MULTI_TURN = "multi_turn"
 MAX_NUMBER = 120
 """Characters of a row's own id that go into a request id; the digest tells longer ones apart."""
 
@@ -63,6 +66,7 @@ class Draft:
     requested_at   the record's own time; None takes the time of the conversion
     complete       a request as its sender wrote it: a single answer without a reference is meant to be one
     place          of what was joined from several records: the place of the leading one
+    conversations  the candidates as whole conversations, where the record has them: see `as_conversations`
     """
 
     name: str
@@ -80,6 +84,9 @@ class Draft:
     place: Place | None = None
     images: tuple[Image, ...] = ()
     complete: bool = False
+    rubric: Rubric | None = None
+    discussion: tuple[Turn, ...] = ()
+    conversations: tuple[tuple[Turn, ...], ...] = ()
 
     @property
     def lacks_reference(self) -> bool:
@@ -159,6 +166,31 @@ class Converted:
     unlabelled: tuple[NoLabel, ...] = ()
 
 
+def as_conversations(draft: Draft, focus: Focus) -> Draft:
+    """The draft as a request of mode multi_turn about the whole conversations, under its own id.
+
+    Raises:
+        SetAside: the record has no conversations.
+    """
+    if draft.mode == MULTI_TURN:
+        return replace(draft, options=replace(draft.options, focus=focus))
+    if len(draft.conversations) != len(draft.candidates):
+        where = f"{draft.place}: " if draft.place is not None else ""
+        raise SetAside(f"{where}holds no conversations to judge", Aside.NO_CONVERSATION)
+    return replace(
+        draft,
+        name=f"{draft.name}-{focus.value}",
+        mode=MULTI_TURN,
+        question="",
+        candidates=tuple(
+            replace(candidate, text="", turns=turns)
+            for candidate, turns in zip(draft.candidates, draft.conversations, strict=True)
+        ),
+        options=replace(draft.options, focus=focus),
+        complete=True,
+    )
+
+
 def finish(
     draft: Draft, *, at: datetime, prefix: str = "", reference_use: ReferenceUse | None = None
 ) -> Converted:
@@ -181,6 +213,8 @@ def finish(
         options=options,
         metadata=draft.metadata,
         images=draft.images,
+        rubric=draft.rubric,
+        discussion=draft.discussion,
     )
     votes, unlabelled = valid_votes(draft, options.reference_use)
     labels = tuple(
@@ -205,7 +239,7 @@ def valid_votes(draft: Draft, use: ReferenceUse) -> tuple[tuple[Vote, ...], tupl
     """
     kept: list[Vote] = []
     lost: list[NoLabel] = []
-    answers = {(candidate.text.strip(), candidate.images) for candidate in draft.candidates}
+    answers = {(one.text.strip(), one.images, one.turns) for one in draft.candidates}
     ids = {candidate.id for candidate in draft.candidates}
     shown = reference_shown(draft.reference, use)
     annotators = {vote.annotator for vote in draft.votes}

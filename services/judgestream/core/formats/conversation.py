@@ -3,13 +3,12 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from judgestream.core.conversation import ASSISTANT, SYSTEM, TOOL, USER, Turn
 from judgestream.core.formats.fields import Fields, listed
 from judgestream.core.formats.reasons import Aside
 
-USER, ASSISTANT, SYSTEM, TOOL = "user", "assistant", "system", "tool"
 _ROLES: Mapping[str, str] = MappingProxyType(
     {
         "human": USER,
@@ -25,12 +24,6 @@ _ROLES: Mapping[str, str] = MappingProxyType(
 )
 _TEXT_PARTS = ("text", "input_text", "output_text")
 _DIALOGUE = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Turn:
-    role: str
-    text: str
 
 
 def message_list(value: object) -> list[object] | None:

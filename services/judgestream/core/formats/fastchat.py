@@ -3,11 +3,12 @@
 Questions, answers and reviews are joined by their ids; a judgement of MT-Bench carries its texts itself.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from types import MappingProxyType
 
+from judgestream.core.conversation import ASSISTANT, USER, Turn
 from judgestream.core.formats.base import (
     Draft,
     Found,
@@ -197,7 +198,17 @@ class FastChat:
             options=Options(reference_use=ReferenceUse.NEVER if blind else ReferenceUse.AUTO),
             metadata=metadata,
             place=place,
+            conversations=tuple(_said(question, answer.turns[:turns]) for answer in pair),
         )
+
+
+def _said(questions: Sequence[str], answers: Sequence[str]) -> tuple[Turn, ...]:
+    """The conversation of these questions with these answers."""
+    return tuple(
+        Turn(role=role, text=text)
+        for asked, answered in zip(questions, answers, strict=False)
+        for role, text in ((USER, asked), (ASSISTANT, answered))
+    )
 
 
 def convert_pair(fields: Fields) -> Draft:

@@ -88,6 +88,7 @@ def _pair(first: Answered, second: Answered) -> Draft | InvalidRecord:
         votes=votes,
         unlabelled=(*one.unlabelled, *other.unlabelled, *lost),
         grade=None,
+        conversations=(*one.conversations, *other.conversations),
         place=first.place,
         metadata={k: v for k, v in one.metadata.items() if other.metadata.get(k) == v},
     )

@@ -1,9 +1,10 @@
 """OpenAI's records: chat completions with their request, preference rows, batch input and output."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
+from judgestream.core.conversation import ASSISTANT, Turn
 from judgestream.core.formats.base import (
     Draft,
     Found,
@@ -12,8 +13,6 @@ from judgestream.core.formats.base import (
     pair_of,
 )
 from judgestream.core.formats.conversation import (
-    ASSISTANT,
-    Turn,
     content_text,
     message_list,
     transcript,
@@ -36,7 +35,7 @@ def convert(fields: Fields) -> Draft:
     `id`, `custom_id` and the content make the request id, `reference` is an optional reference answer. One
     reply is judged in mode `single` by its reference, or joined with that of another file.
     """
-    question = transcript(turns(fields, "messages", fields.items("messages")))
+    opening = turns(fields, "messages", fields.items("messages"))
     name = fields.first(*REPLIES) or REPLIES[0]
     replies = fields.items(name)
     if len(replies) not in (1, 2):
@@ -44,10 +43,14 @@ def convert(fields: Fields) -> Draft:
     candidates = tuple(
         _candidate(fields, f"{name}[{k}]", reply, k + 1) for k, reply in enumerate(replies)
     )
-    return _draft(fields, "openai", question, candidates)
+    return _draft(fields, "openai", opening, candidates)
 
 
-def _draft(fields: Fields, form: str, question: str, candidates: tuple[Candidate, ...]) -> Draft:
+def _draft(
+    fields: Fields, form: str, opening: Sequence[Turn], candidates: tuple[Candidate, ...]
+) -> Draft:
+    """The answers to what the opening ends with."""
+    question = transcript(opening)
     number = fields.identity("id", "custom_id")
     texts = [candidate.text for candidate in candidates]
     return Draft(
@@ -56,6 +59,9 @@ def _draft(fields: Fields, form: str, question: str, candidates: tuple[Candidate
         candidates=candidates,
         mode="pairwise" if len(candidates) == 2 else "single",
         reference=fields.optional_text("reference"),
+        conversations=tuple(
+            (*opening, Turn(role=ASSISTANT, text=candidate.text)) for candidate in candidates
+        ),
     )
 
 
@@ -99,7 +105,7 @@ def convert_chat(fields: Fields) -> Draft:
     if not start:
         fields.set_aside(Aside.NO_PROMPT, name, "holds no question")
     answer = Candidate(id="1", text=transcript_of_reply(said[start:]), system=fields.name("model"))
-    return _draft(fields, "chat", transcript(said[:start]), (answer,))
+    return _draft(fields, "chat", said[:start], (answer,))
 
 
 def convert_preference(fields: Fields) -> Draft:

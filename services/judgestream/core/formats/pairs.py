@@ -6,6 +6,7 @@ These are also the fields that `--map` fills from columns of other names.
 import json
 from collections.abc import Mapping
 
+from judgestream.core.conversation import ASSISTANT, USER, Turn
 from judgestream.core.formats.base import (
     Draft,
     Grade,
@@ -15,9 +16,6 @@ from judgestream.core.formats.base import (
     pair_of,
 )
 from judgestream.core.formats.conversation import (
-    ASSISTANT,
-    USER,
-    Turn,
     message_list,
     transcript,
     transcript_of_reply,

@@ -18,6 +18,7 @@ class Aside(StrEnum):
     NO_REFERENCE = "no_reference"  # one answer alone, and no reference answer to judge it by
     NO_PARTNER = "no_partner"  # a join found no other answer to the same question
     NO_QUESTION = "no_question"  # answers or judgements whose question no file has
+    NO_CONVERSATION = "no_conversation"  # asked as conversations, and the row holds none
     NO_TEXTS = "no_texts"  # judgements whose answers no file has
     AMBIGUOUS_ID = "ambiguous_id"  # the id that a join needs identifies two different things
     QUESTIONS_DIFFER = "questions_differ"  # joined by an id, but the questions are not the same

@@ -1,11 +1,8 @@
 """Preference rows in the forms that TRL, hh-rlhf, UltraFeedback and Orca DPO publish: chosen and rejected."""
 
+from judgestream.core.conversation import ASSISTANT, SYSTEM, USER, Turn
 from judgestream.core.formats.base import Draft, RequestFormat, Vote, dataset_name, digest
 from judgestream.core.formats.conversation import (
-    ASSISTANT,
-    SYSTEM,
-    USER,
-    Turn,
     compared,
     dialogue,
     message_list,

@@ -1,4 +1,4 @@
-"""The mode `follow_up`: a question to the judge about a judgement of its own.
+"""The mode `follow_up`: a question to the judge about its judgement.
 
 The request repeats what was judged, and its `discussion` has the judge's reply, then questions about it
 and the judge's answers. The judge sees the prompt of the judgement, and the discussion behind it. The

@@ -1,7 +1,7 @@
 """Texts of a prompt family for instruct models behind chat endpoints, written for this project.
 
 The prompt is one text of two messages: the system message up to the first `USER` line, then the user
-message. A discussion with the judge goes on with the judge's message and the user's next one. Splitting at
+message. A discussion with the judge continues with the judge's message and the user's next one. Splitting at
 these lines is safe, because they are escaped in every text under judgement. The scores come before the
 explanation, so that they can be read without generating it.
 """

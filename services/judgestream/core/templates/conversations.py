@@ -10,7 +10,7 @@ frames and instructions that they know. `Form.render` takes the conversations as
 (`core.conversation.transcript`). The question is what all of them are about; it may be blank, since the
 user's messages are in the conversations.
 
-That a judge sees each conversation whole, one after the other, and is told which turn counts, is MT-Bench's
+That a judge sees each conversation whole, one after the other, and reads which turn counts, is MT-Bench's
 idea (arXiv 2306.05685); the words are our own.
 """
 

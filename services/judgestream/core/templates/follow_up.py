@@ -4,7 +4,7 @@
 prompt, a question about it, the judge's answer, the next question, and so on; the last is the question to
 answer. The question and the reference of the request are in the judgement's prompt already.
 
-JudgeLM's page goes on in the same way: the judge prompt, the reply, then each question and its answer. Its
+JudgeLM's page continues in the same way: the judge prompt, the reply, then each question and its answer. Its
 wire format ends a question by `</s>`, which is the end of a reply to the family's tokenizers, has no
 names, and fails at the second question. The frames here are our own, in the family's style. An answer does
 not follow `### Response:`, behind which these judges were trained to write scores.

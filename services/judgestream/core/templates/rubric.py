@@ -1,11 +1,11 @@
 """The form of the mode `rubric`: how well does an answer meet one criterion?
 
 One prompt per criterion. Many scores on one line would have to be read one after the other, each given those
-that were written before it; a prompt of its own has the whole distribution of its score. The engine computes
+that were written before it; a separate prompt has the whole distribution of its score. The engine computes
 the common beginning of the prompts once, since the criterion stands behind the answer.
 
 `Form.render` takes the answer and the criterion's description, in this order, as its answers. The judge
-writes a label of its own scale; `core.settling.rubric` maps it to the criterion's.
+writes a label of its scale; `core.settling.rubric` maps it to the criterion's.
 """
 
 from collections.abc import Sequence

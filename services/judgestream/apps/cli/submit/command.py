@@ -43,6 +43,7 @@ def submit(
     explain: submit_options.Explain = None,
     orders: submit_options.Orders = None,
     reference_use: submit_options.ReferenceUse = None,
+    conversations: submit_options.Conversations = None,
     hybrid_weight: submit_options.HybridWeight = None,
     limit: submit_options.Limit = None,
     prefix: submit_options.Prefix = "",
@@ -73,6 +74,7 @@ def submit(
         prefix=prefix,
         limit=limit,
         reference_use=reference_use,
+        conversations=conversations,
     )
     requests = Source(
         selection=selection, explain=explain, orders=orders, hybrid_weight=hybrid_weight

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from judgestream.adapters.files.requests import FORMATS
+from judgestream.core.conversation import Focus
 from judgestream.core.types import Orders as OrdersAsked
 from judgestream.core.types import ReferenceUse as ReferenceUsed
 
@@ -56,6 +57,14 @@ Orders = Annotated[
 ReferenceUse = Annotated[
     ReferenceUsed | None,
     typer.Option("--reference-use", help="how a reference answer is used"),
+]
+Conversations = Annotated[
+    Focus | None,
+    typer.Option(
+        "--conversations",
+        help="mode multi_turn: judge whole conversations, or their last turn, where the rows have them",
+        show_default=False,
+    ),
 ]
 HybridWeight = Annotated[
     float | None,
