@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judgestream.core.ranking import Ranking, p_best_of_distributions, p_best_of_scores
+from judgestream.core.ranking import (
+    Ranking,
+    _gauss_legendre,
+    p_best_of_distributions,
+    p_best_of_scores,
+)
 from judgestream.core.types import CandidateScore
 
 RANKS = [
@@ -90,6 +95,20 @@ def test_p_best_is_that_of_every_outcome_counted(weights: list[tuple[int, ...]])
     found = p_best_of_distributions([[float(w) for w in row] for row in weights], values)
     assert found == pytest.approx(expected, abs=1e-12)
     assert sum(found) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("count", range(1, 33))
+def test_the_quadrature_is_exact_for_polynomials(count: int) -> None:
+    """The integral of x^d from 0 to 1 is 1 / (d + 1), up to d = 2 count - 1."""
+    nodes = _gauss_legendre(count)
+    for degree in range(2 * count):
+        integral = sum(weight * x**degree for x, weight in nodes)
+        assert integral == pytest.approx(1 / (degree + 1), abs=1e-13)
+
+
+def test_sixteen_alike_share_alike() -> None:
+    found = p_best_of_distributions([(0.2, 0.3, 0.5)] * 16, (1.0, 2.0, 3.0))
+    assert found == pytest.approx([1 / 16] * 16, abs=1e-13)
 
 
 def test_permuted_candidates_have_permuted_places() -> None:

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import fsum
+from functools import cache
+from itertools import accumulate
+from math import cos, fsum, pi
+from operator import mul
 
 from judgestream.core.types import CandidateScore
 
@@ -85,26 +88,44 @@ def p_best_of_distributions(
         values: distinct scores.
     """
     shares = [[p / fsum(row) for p in row] for row in rows]
+    nodes = _gauss_legendre((len(rows) + 1) // 2)
     parts: list[list[float]] = [[] for _ in rows]
     for index, value in enumerate(values):
         below = [fsum(p for p, v in zip(row, values, strict=True) if v < value) for row in shares]
         here = [row[index] for row in shares]
-        for k, part in enumerate(parts):
-            if here[k]:
-                others = [(below[j], here[j]) for j in range(len(rows)) if j != k]
-                part.append(here[k] * _shared_with(others))
+        # The share of the top place is 1 / (1 + m) with m others at the value, and its expectation over the
+        # others is the integral from 0 to 1 of their generating polynomial.
+        for x, weight in nodes:
+            others = _products_without_one([b + h * x for b, h in zip(below, here, strict=True)])
+            for k, part in enumerate(parts):
+                part.append(weight * here[k] * others[k])
     return tuple(map(fsum, parts))
 
 
-def _shared_with(others: Sequence[tuple[float, float]]) -> float:
-    """The expected share of the top place, 1 / (1 + number of others at the value), if no other is above.
+def _products_without_one(factors: Sequence[float]) -> list[float]:
+    """For each factor the product of all others."""
+    before = list(accumulate(factors[:-1], mul, initial=1.0))
+    after = list(accumulate(reversed(factors[1:]), mul, initial=1.0))[::-1]
+    return list(map(mul, before, after))
 
-    others   of each: P(below the value), P(at the value)
+
+@cache
+def _gauss_legendre(count: int) -> tuple[tuple[float, float], ...]:
+    """Nodes and weights from 0 to 1 that integrate polynomials of degree 2 count - 1 exactly.
+
+    The nodes are the roots of Legendre's polynomial, by Newton's method (Press et al., "Numerical Recipes").
     """
-    at = [1.0]  # at[m]: P(m of the others so far are at the value, the rest below)
-    for below, here in others:
-        at = [
-            (at[m] * below if m < len(at) else 0.0) + (at[m - 1] * here if m else 0.0)
-            for m in range(len(at) + 1)
-        ]
-    return fsum(p / (1 + m) for m, p in enumerate(at))
+    found = []
+    for k in range(count):
+        root, slope = cos(pi * (k + 0.75) / (count + 0.5)), 1.0
+        for _ in range(100):
+            value, last = root, 1.0
+            for n in range(2, count + 1):
+                value, last = ((2 * n - 1) * root * value - (n - 1) * last) / n, value
+            slope = count * (root * value - last) / (root * root - 1)
+            step = value / slope
+            root -= step
+            if abs(step) < 1e-15:
+                break
+        found.append(((root + 1) / 2, 1 / ((1 - root * root) * slope * slope)))
+    return tuple(found)
