@@ -113,6 +113,12 @@ def test_the_multi_form_names_and_scores_every_answer(known: Template, answers: 
     assert WORDS[answers - 1] in layout.text.lower()
 
 
+def test_a_line_of_many_scores_has_room_for_each() -> None:
+    multi = JUDGELM.forms["multi"]
+    assert [multi.grammar_for(count).line_tokens for count in (2, 3, 16)] == [16, 19, 58]
+    assert JUDGELM.forms["single"].grammar.line_tokens == 16
+
+
 def test_the_plain_forms_show_one_answer_and_no_reference() -> None:
     for known in (JUDGELM, JUDGELM_HALVES, CHAT, CHAT_CHOICE):
         form = known.forms["plain"]

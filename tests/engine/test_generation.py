@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from judgestream.core.prompt import Prompt
+from judgestream.core.templates.base import LINE_TOKENS
 from judgestream.core.types import Reply
 from judgestream.engine.checkpoint import Checkpoint
-from judgestream.engine.generation import MAX_LINE_TOKENS, Generated, Generation
+from judgestream.engine.generation import Generated, Generation
 from judgestream.engine.grammar import ScoreTree
 from judgestream.engine.judge import Judge
 from judgestream.engine.packing import pack
@@ -72,7 +73,7 @@ def test_score_line_equals_generate(any_checkpoint: Checkpoint) -> None:
     judge = any_checkpoint
     prompts = list(tiny.PROMPTS)
     for prompt, got in zip(prompts, written(judge, prompts, [0] * len(prompts)), strict=True):
-        expected = until_line_ends(judge, generated(judge, prompt, MAX_LINE_TOKENS))
+        expected = until_line_ends(judge, generated(judge, prompt, LINE_TOKENS))
         assert list(got.ids) == expected
         assert got.finish == ("stop" if expected[-1] in judge.tokens.ends else "length")
 
@@ -81,9 +82,9 @@ def test_explanation_equals_generate(any_checkpoint: Checkpoint) -> None:
     judge = any_checkpoint
     prompts, budgets = list(tiny.PROMPTS), [24, 0, 3, 24, 1]  # rows end at different steps
     for prompt, budget, got in zip(prompts, budgets, written(judge, prompts, budgets), strict=True):
-        expected = generated(judge, prompt, MAX_LINE_TOKENS + 24)
-        line = until_line_ends(judge, expected[:MAX_LINE_TOKENS])
-        most = len(line) + budget if line[-1] in judge.tokens.ends else MAX_LINE_TOKENS + budget
+        expected = generated(judge, prompt, LINE_TOKENS + 24)
+        line = until_line_ends(judge, expected[:LINE_TOKENS])
+        most = len(line) + budget if line[-1] in judge.tokens.ends else LINE_TOKENS + budget
         if line[-1] in judge.tokens.eos:
             most = len(line)
         assert list(got.ids) == expected[: len(got.ids)]

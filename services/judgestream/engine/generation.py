@@ -19,9 +19,6 @@ from judgestream.engine.decoder import Decoder
 from judgestream.engine.grammar import LEAF, ROOT
 from judgestream.engine.readout import Prefill, PrefillKVCache
 
-MAX_LINE_TOKENS = 16
-"""A reply whose first line has not ended by then has no score line: the rest is explanation."""
-
 CHUNK = 8
 """Tokens decoded per sequence between two yields of `Generation.run`."""
 
@@ -72,7 +69,8 @@ class _Sequence:
     @property
     def max_steps(self) -> int:
         """At most this many tokens can follow: the rest of the line, then the explanation."""
-        return min(MAX_LINE_TOKENS + self.prompt.max_tokens, self.room) - len(self.ids)
+        most = self.prompt.grammar.line_tokens + self.prompt.max_tokens
+        return min(most, self.room) - len(self.ids)
 
     @property
     def generated(self) -> Generated:
@@ -203,9 +201,11 @@ class Generation:
     def _update_finish(self, sequence: _Sequence) -> None:
         """Set `line` and `finish` after a new token."""
         ids, budget = sequence.ids, sequence.prompt.max_tokens
-        if sequence.line < 0 and ids[-1] in self._line_ends and len(ids) <= MAX_LINE_TOKENS:
+        # a reply whose first line has not ended by then has no score line: the rest is explanation
+        longest = sequence.prompt.grammar.line_tokens
+        if sequence.line < 0 and ids[-1] in self._line_ends and len(ids) <= longest:
             sequence.line = len(ids)
-        limit = (MAX_LINE_TOKENS if sequence.line < 0 else sequence.line) + budget
+        limit = (longest if sequence.line < 0 else sequence.line) + budget
         if ids[-1] in self._eos or (budget == 0 and sequence.line == len(ids)):
             sequence.finish = "stop"
         elif sequence.prompt.stop and 0 <= sequence.line < len(ids) and self._stops(sequence):

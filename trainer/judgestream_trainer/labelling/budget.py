@@ -8,7 +8,6 @@ full. Charges for a connection that broke and was retried are not observable.
 
 from dataclasses import dataclass
 
-from judgestream.backends.chat.reply_tokens import LINE_TOKENS
 from judgestream.core.costs import Prices
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply
@@ -61,7 +60,7 @@ def upper_bound(prompt: Prompt) -> Tokens:
     """The most tokens that the prompt and any reply to it can take."""
     return Tokens(
         input=len(prompt.text.encode()) + FRAME_TOKENS,
-        output=LINE_TOKENS + prompt.max_tokens,
+        output=prompt.grammar.line_tokens + prompt.max_tokens,
         estimated=True,
     )
 

@@ -2,12 +2,14 @@
 
 from judgestream.core.prompt import Prompt
 
-LINE_TOKENS = 16
-"""Tokens for the score line, on top of the explanation's budget. No stop text is sent: some models begin with
-an empty line or with their thoughts, some endpoints refuse it, and the line is cut on our side anyway."""
-
 
 def reply_tokens(prompt: Prompt) -> int:
-    """The score line, and the explanation or the reasoning."""
+    """The score line, and the explanation or the reasoning.
+
+    No stop text is sent: some models begin with an empty line or with their thoughts, some endpoints refuse
+    it, and the line is cut on our side anyway.
+    """
     reasoning = prompt.reasoning
-    return LINE_TOKENS + (prompt.max_tokens if reasoning is None else reasoning.max_tokens)
+    return prompt.grammar.line_tokens + (
+        prompt.max_tokens if reasoning is None else reasoning.max_tokens
+    )

@@ -10,6 +10,9 @@ MAX_REASONINGS = 16
 MAX_TEMPERATURE = 10
 MAX_SEED = (1 << 63) - 1 - MAX_REASONINGS
 
+LINE_TOKENS = 16
+"""Tokens of a line of one or two scores, with room for what a model writes before and between them."""
+
 JOINT_UP_TO = 2
 """Up to this many labels a judge returns their joint distribution; beyond it, one distribution per label."""
 
@@ -56,6 +59,11 @@ class Grammar:
             ValueError: the labels are not numbers and have no scores.
         """
         return self.scores or tuple(float(label) for label in self.labels)
+
+    @property
+    def line_tokens(self) -> int:
+        """The most tokens that a judge needs for the line: 16, and 3 for each score beyond two."""
+        return LINE_TOKENS + 3 * max(0, self.count - JOINT_UP_TO)
 
     @property
     def cells(self) -> int:

@@ -52,7 +52,11 @@ Explain = Annotated[
 ]
 Orders = Annotated[
     OrdersAsked | None,
-    typer.Option("--orders", help="both orders are fair; straight costs half, but hides flips"),
+    typer.Option(
+        "--orders",
+        help="both orders are fair; straight costs half, but hides flips; rotations show every answer"
+        " at every position",
+    ),
 ]
 ReferenceUse = Annotated[
     ReferenceUsed | None,
