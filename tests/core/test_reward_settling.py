@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import log
+from math import log, nan
 
 import pytest
 from hypothesis import given
@@ -169,6 +169,9 @@ def test_the_verdict_survives_the_wire() -> None:
         for one in found.passes
     ]
     assert back == replace(found, passes=tuple(passes))
+    message.passes[1].values[0] = nan
+    with pytest.raises(ValueError, match="not a finite number"):
+        verdict_from_message(message)
 
 
 def test_values_are_no_evidence_about_positions() -> None:

@@ -86,6 +86,14 @@ def test_the_scale_of_the_labels_is_found_and_written(
     right = record["right"] / PAIRS
     assert figures["accuracy"]["share"] == pytest.approx(right)
     assert read_manifest(out).digest == manifest.digest
+
+    again = tmp_path / "again"  # a card of other probabilities is not copied
+    code, said = captured(
+        ["calibrate", "--checkpoint", str(out), "--data", str(data), "--out", str(again)]
+    )
+    assert code == 0 and "400, " in said, said
+    assert not (again / "evaluation.json").exists() and not (again / "plots").exists()
+    assert read_manifest(again).digest == manifest.digest
     assert "the tie margin is" in (out / "EVALUATION.md").read_text()
 
 

@@ -11,6 +11,8 @@ from judgestream.engine.checkpoint import load
 from judgestream.evaluation.reward_fit import RewardFit
 from judgestream.terminal.exit_codes import ExitCode
 from judgestream.terminal.output import OutputFormat, json_line
+from judgestream_trainer.cards.folder import CARD, PAGE
+from judgestream_trainer.cards.plots import FOLDER
 from judgestream_trainer.cards.report import link
 from judgestream_trainer.cards.reward_scale import fit_scale, write_scale
 from judgestream_trainer.data import read_examples
@@ -45,6 +47,8 @@ def calibrate(
         return ExitCode.NO
     with whole_folder(out) as draft:
         for name in loaded.manifest.files:
+            if name in (CARD, PAGE) or name.startswith(f"{FOLDER}/"):
+                continue  # a card of other probabilities
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             link(str(checkpoint / name), str(draft / name))
         manifest = write_scale(draft, loaded.manifest, scale, fit)
