@@ -10,8 +10,15 @@ from judgestream.adapters.releases.model_repository import install
 from judgestream.adapters.releases.tuning import Tuning
 from judgestream.backends.vision.checkpoint import load
 from judgestream.backends.vision.judge import VisionJudge
+from judgestream.contracts.codecs.requests import request_from_message
 from judgestream.contracts.topics import DEAD_LETTERS
-from judgestream.core.types import Release, Reply
+from judgestream.core.modes import MULTIMODAL, plan
+from judgestream.core.prompt import Prompt
+from judgestream.core.settling.multimodal import settle_multimodal
+from judgestream.core.templates import template
+from judgestream.core.types import Release, Reply, Status
+from judgestream.engine.checkpoint import load as load_judge
+from judgestream.engine.judge import Judge
 from judgestream.local.triton import TritonServer
 from judgestream.v1.judging_pb2 import Candidate, DeadLetter, Image, JudgeRequest, Verdict
 from tests.backends.vision import tiny
@@ -21,6 +28,10 @@ from tests.paths import JUDGES
 
 pytestmark = pytest.mark.integration
 
+_STATUS = {
+    Status.SCORED: Verdict.STATUS_SCORED,
+    Status.UNSCORED: Verdict.STATUS_UNSCORED,
+}
 RED, BLUE = Image(data=tiny.RED), Image(data=tiny.BLUE, media_type="image/jpeg")
 
 
@@ -110,35 +121,60 @@ def test_verdicts_depend_on_the_images(cluster: Cluster, sees: Release, folder: 
     assert all(verdict.status == Verdict.STATUS_FAILED for verdict in refused.values())
     messages = {name: letter.error_message for name, letter in letters(cluster).items()}
     assert set(messages) == set(refused)
-    assert "candidates[2].images[1]: has 30000 x 30000 pixels" in messages["bomb"]
+    assert "candidates[2].images[1]: has far too many pixels; at most 25000000" in messages["bomb"]
     assert "image 2 cannot be decoded" in messages["damaged"]
     assert "JUDGESTREAM_IMAGES__FETCH=true" in messages["linked"]
     assert "mode pairwise judges texts only" in messages["pairwise"]
 
 
-def test_mm_vets_text_protocol_takes_the_best_alternative(cluster: Cluster, reads: Release) -> None:
-    cluster.work(triton__release=reads.name)
-    answer = Candidate(text="It shows minus one.")
-    both = JudgeRequest(
-        request_id="both",
+def described(name: str, reference: str) -> JudgeRequest:
+    """An answer about an image that only its reference describes."""
+    made = JudgeRequest(
+        request_id=name,
         mode="multimodal",
         question="What is x?",
-        candidates=[answer],
-        reference="17<OR>minus <AND> one",
+        candidates=[Candidate(id="1", text="It shows minus one.")],
     )
-    one = JudgeRequest(
-        request_id="one", mode="multimodal", question="What is x?", candidates=[answer]
-    )
-    one.reference = "17"
-    ids = cluster.submit([both, one, squares("images", RED, BLUE)])
+    made.reference = reference
+    return made
+
+
+def test_the_best_alternative_counts(cluster: Cluster, sees: Release) -> None:
+    cluster.work(triton__release=sees.name)
+    ids = cluster.submit([described("both", "17<OR>minus <AND> one"), described("one", "17")])
     found: dict[str, Verdict] = {v.request_id: v for v in cluster.wait_verdicts(ids, seconds=60)}
-    verdict = found["both"]
-    assert verdict.status == Verdict.STATUS_SCORED, verdict.reason
-    assert [one.name for one in verdict.passes] == [
+    assert [one.name for one in found["both"].passes] == [
         "straight+reference/alternative-1",
         "straight+reference/alternative-2",
     ]
-    assert verdict.scores[0].score == pytest.approx(max(one.means[0] for one in verdict.passes))
+    wrong, right = (one.means[0] for one in found["both"].passes)
+    assert wrong < 3 < 8 < right
+    assert found["both"].scores[0].score == right
     assert [one.name for one in found["one"].passes] == ["straight+reference"]
+    assert found["one"].scores[0].score == pytest.approx(wrong, abs=1e-4)
+
+
+def test_a_judge_of_texts_reads_mm_vets_protocol(cluster: Cluster, reads: Release) -> None:
+    """The bundled judge was not trained on this prompt: what counts is that it gets exactly this one."""
+    cluster.work(triton__release=reads.name)
+    asked = described("both", "17<OR>minus <AND> one")
+    ids = cluster.submit([asked, squares("images", RED, BLUE)])
+    found: dict[str, Verdict] = {v.request_id: v for v in cluster.wait_verdicts(ids, seconds=60)}
+    verdict = found["both"]
+
+    request = request_from_message(asked)
+    passes = plan(request, MULTIMODAL, template(reads.template_id))
+    judge = Judge(load_judge(JUDGES / "tiny"))
+    replies = judge.read([Prompt(text=one.prompt, grammar=one.grammar) for one in passes])
+    assert [one.input_tokens for one in verdict.passes] == [
+        reply.input_tokens for reply in replies if isinstance(reply, Reply)
+    ]
+    results = [
+        one.result(reply)
+        for one, reply in zip(passes, replies, strict=True)
+        if isinstance(reply, Reply)
+    ]
+    settled = settle_multimodal(request, results)
+    assert (_STATUS[settled.status], settled.reason) == (verdict.status, verdict.reason)
     assert found["images"].error_class == "unsupported_mode"
     assert "template judgelm-v1 shows no images" in found["images"].error_message

@@ -57,7 +57,7 @@ def _opened(data: bytes, media_type: str = "") -> Image.Image:
     try:
         image = Image.open(BytesIO(data), formats=[_DECODERS[media_type_of(data)]])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValueError(_too_large()) from error
+        raise ValueError(f"has far too many pixels; {_too_large()}") from error
     except Exception as error:  # as in `decoded`
         raise ValueError(f"has an invalid header ({error}): send a complete file") from error
     width, height = image.size

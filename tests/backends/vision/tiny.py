@@ -64,6 +64,19 @@ LESSONS = (
 """Prompts that differ in their images only, and what `taught` writes."""
 
 
+def agreement(alternative: str, answer: str) -> Prompt:
+    """An answer about an image that is not shown, and what is right about it."""
+    form = LLAVA.forms["multimodal"]
+    return Prompt(text=form.render("What is x?", (alternative, answer), ""), grammar=form.grammar)
+
+
+TEXT_LESSONS = (
+    (agreement("17", "It shows minus one."), " 2\nNo."),
+    (agreement("minus and one", "It shows minus one."), " 9\nYes."),
+)
+"""Prompts of texts that differ in the reference only."""
+
+
 def make(folder: Path, seed: int = 0) -> Path:
     """Write a checkpoint with random weights (without a manifest) and return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,9 +114,9 @@ def make(folder: Path, seed: int = 0) -> Path:
 
 
 def make_taught(folder: Path) -> Path:
-    """Write a checkpoint that answers `LESSONS`."""
+    """Write a checkpoint that answers `LESSONS` and `TEXT_LESSONS`."""
     checkpoint = load(make(folder))
-    teach(checkpoint)
+    teach(checkpoint, (*LESSONS, *TEXT_LESSONS))
     checkpoint.model.save_pretrained(folder)
     return folder
 
@@ -136,7 +149,9 @@ def _tokenizer() -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     texts = [prompt.text.replace("<image>", "") for prompt, _ in LESSONS]
-    tokenizer.train_from_iterator([*texts, *(reply for _, reply in LESSONS)], trainer)
+    tokenizer.train_from_iterator(
+        [*texts, *(reply for _, reply in (*LESSONS, *TEXT_LESSONS))], trainer
+    )
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", 1)]
     )
@@ -145,16 +160,21 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def teach(checkpoint: VisionCheckpoint, steps: int = 300) -> None:
-    """Fit a loaded checkpoint, in place, until it answers `LESSONS`."""
+def teach(
+    checkpoint: VisionCheckpoint,
+    lessons: Sequence[tuple[Prompt, str]] = LESSONS,
+    steps: int = 300,
+) -> None:
+    """Fit a loaded checkpoint, in place, until it answers these lessons."""
     model, tokens = checkpoint.model, checkpoint.tokens
     judge = VisionJudge(checkpoint)
     samples = []
-    for prompt, reply in LESSONS:
+    for prompt, reply in lessons:
         job = judge.admitted(0, prompt)
         assert isinstance(job, Job)
         target = [*tokens.continuation(prompt.text, reply), min(tokens.eos)]
-        samples.append((job.ids, target, checkpoint.pixels(job.pictures)))
+        pixels = checkpoint.pixels(job.pictures) if job.pictures else None
+        samples.append((job.ids, target, pixels))
     optimizer = torch.optim.Adam(model.parameters(), lr=6e-3)
     for _ in range(steps):
         losses = []
