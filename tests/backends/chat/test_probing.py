@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from judgestream.backends.chat.endpoint import Endpoint
-from judgestream.backends.chat.probing import LOGPROBS, TEMPERATURE, Finding, described, probed
-from judgestream.backends.chat.request_options import RequestOptions, SystemText, Thinking
+from judgestream.backends.chat.probing import Finding, described, probed
+from judgestream.backends.chat.request_options import Choice, RequestOptions, SystemText, Thinking
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT
 from tests.backends.chat.anthropic_endpoint import PATH, message, refusal, text, thinking
@@ -19,7 +19,7 @@ Bodies = list[dict[str, Any]]
 
 
 def find(
-    answer: Answer, *, chosen: Set[str] = frozenset(), protocol: str = "openai", **given: Any
+    answer: Answer, *, chosen: Set[Choice] = frozenset(), protocol: str = "openai", **given: Any
 ) -> tuple[Finding, Bodies]:
     path = PATH if protocol == "anthropic" else "/v1/chat/completions"
     with serving(answer, path=path) as server:
@@ -97,9 +97,9 @@ def test_refused_options_are_replaced_one_after_the_other() -> None:
 
 def test_what_the_user_chose_is_not_changed() -> None:
     with pytest.raises(ConfigurationError, match="does not support 0 with this model"):
-        find(THINKING_MODEL, chosen={TEMPERATURE})
+        find(THINKING_MODEL, chosen={Choice.TEMPERATURE})
     with pytest.raises(ConfigurationError, match="not allowed to request logprobs"):
-        find(THINKING_MODEL, chosen={LOGPROBS})
+        find(THINKING_MODEL, chosen={Choice.LOGPROBS})
 
 
 def test_fewer_alternatives_are_tried_before_none() -> None:

@@ -8,10 +8,11 @@ from judgestream.adapters.releases.endpoint import RemoteJudge
 from judgestream.backends.chat.base_url import check_base_url
 from judgestream.backends.chat.endpoint import Endpoint
 from judgestream.backends.chat.probing import Finding, probed
+from judgestream.backends.chat.request_options import Choice
 
 
 def probed_judge(
-    judge: RemoteJudge, key: str, chosen: Set[str] = frozenset()
+    judge: RemoteJudge, key: str, chosen: Set[Choice] = frozenset()
 ) -> tuple[RemoteJudge, Finding]:
     """The judge with the options that its endpoint accepts, and how they were found.
 

@@ -17,7 +17,13 @@ from judgestream.backends.chat.message import ChatMessage, NotChat
 from judgestream.backends.chat.options import names
 from judgestream.backends.chat.protocols import PROTOCOLS
 from judgestream.backends.chat.replies import reply_of, steps_of
-from judgestream.backends.chat.request_options import ANTHROPIC, OPENAI, SystemText, Thinking
+from judgestream.backends.chat.request_options import (
+    ANTHROPIC,
+    OPENAI,
+    Choice,
+    SystemText,
+    Thinking,
+)
 from judgestream.backends.chat.requests import Refused, Requests
 from judgestream.core.errors import ConfigurationError, JudgestreamError, RequestsRefused
 from judgestream.core.parsing import read
@@ -31,26 +37,17 @@ THINKING_TOKENS = 2_000
 
 MOST_REQUESTS = 20
 
-LIMIT, TEMPERATURE, LOGPROBS, SYSTEM, THINKING = (
-    "the name of the token limit",
-    "temperature",
-    "log-probabilities",
-    "the place of the instructions",
-    "the kind of thinking",
-)
-"""What may be changed, in words; the user's own choices are given by the same names."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relaxation:
     """One way of asking for less.
 
-    what      as in the constants above
+    what      the choice that is changed
     words     the option's names in an endpoint's errors
     applies   whether the endpoint would be asked differently
     """
 
-    what: str
+    what: Choice
     words: tuple[str, ...]
     applies: Callable[[Endpoint], bool]
     relaxed: Callable[[Endpoint], Endpoint]
@@ -62,31 +59,31 @@ def _with(endpoint: Endpoint, **options: object) -> Endpoint:
 
 RELAXATIONS = (
     Relaxation(
-        what=LIMIT,
+        what=Choice.LIMIT,
         words=("max_tokens",),
         applies=lambda e: e.options.protocol == OPENAI and e.options.limit == "max_tokens",
         relaxed=lambda e: _with(e, limit="max_completion_tokens"),
     ),
     Relaxation(
-        what=TEMPERATURE,
+        what=Choice.TEMPERATURE,
         words=("temperature",),
         applies=lambda e: e.options.temperature,
         relaxed=lambda e: _with(e, temperature=False),
     ),
     Relaxation(
-        what=LOGPROBS,
+        what=Choice.LOGPROBS,
         words=("top_logprobs",),
         applies=lambda e: e.top_logprobs > 5,
         relaxed=lambda e: replace(e, top_logprobs=5),
     ),
     Relaxation(
-        what=LOGPROBS,
+        what=Choice.LOGPROBS,
         words=("logprobs", "top_logprobs"),
         applies=lambda e: e.top_logprobs > 0,
         relaxed=lambda e: replace(e, top_logprobs=0),
     ),
     Relaxation(
-        what=THINKING,
+        what=Choice.THINKING,
         words=("thinking", "budget_tokens"),
         applies=lambda e: (
             e.options.protocol == ANTHROPIC
@@ -96,7 +93,7 @@ RELAXATIONS = (
         relaxed=lambda e: _with(e, thinking=Thinking.ADAPTIVE),
     ),
     Relaxation(
-        what=SYSTEM,
+        what=Choice.SYSTEM,
         words=("system", "developer", "role", "roles"),
         applies=lambda e: e.options.system is not SystemText.USER,
         relaxed=lambda e: _with(e, system=SystemText.USER),
@@ -132,7 +129,7 @@ class Finding:
 async def probed(
     endpoint: Endpoint,
     template: Template,
-    chosen: Set[str] = frozenset(),
+    chosen: Set[Choice] = frozenset(),
     *,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Finding:
@@ -155,7 +152,7 @@ class _Prober:
         self,
         endpoint: Endpoint,
         template: Template,
-        chosen: Set[str],
+        chosen: Set[Choice],
         transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         self.endpoint = endpoint

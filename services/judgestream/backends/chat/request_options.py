@@ -26,6 +26,16 @@ _NO_HEADERS = frozenset(
 )
 
 
+class Choice(StrEnum):
+    """What differs between endpoints, and is tried unless the user has chosen it."""
+
+    LIMIT = "limit"
+    TEMPERATURE = "temperature"
+    LOGPROBS = "logprobs"
+    SYSTEM = "system"
+    THINKING = "thinking"
+
+
 class SystemText(StrEnum):
     """Where the instructions of a template go.
 

@@ -16,6 +16,7 @@ from judgestream.terminal.output import OutputFormat, note
 if TYPE_CHECKING:
     from judgestream.adapters.releases.endpoint import RemoteJudge
     from judgestream.backends.chat.probing import Finding
+    from judgestream.backends.chat.request_options import Choice
 
 
 class Api(StrEnum):
@@ -91,8 +92,7 @@ def endpoint_command(
     accepts are part of the release.
     """
     from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
-    from judgestream.backends.chat.probing import LIMIT, LOGPROBS, SYSTEM, TEMPERATURE
-    from judgestream.backends.chat.request_options import RequestOptions, SystemText
+    from judgestream.backends.chat.request_options import Choice, RequestOptions, SystemText
 
     template_id, template_text = _chosen(template)
     judge = RemoteJudge(
@@ -115,10 +115,10 @@ def endpoint_command(
         ),
     )
     choices = {
-        LIMIT: limit,
-        TEMPERATURE: temperature,
-        LOGPROBS: top_logprobs,
-        SYSTEM: instructions,
+        Choice.LIMIT: limit,
+        Choice.TEMPERATURE: temperature,
+        Choice.LOGPROBS: top_logprobs,
+        Choice.SYSTEM: instructions,
     }
     chosen = frozenset(what for what, choice in choices.items() if choice is not None)
     terms = given(price_in, price_out, budget_per_day, budget_total)
@@ -128,7 +128,7 @@ def endpoint_command(
     print_installed(install_endpoint(judge, place, terms=terms), place, form)
 
 
-def _probed(judge: "RemoteJudge", chosen: frozenset[str], *, budget: bool) -> "RemoteJudge":
+def _probed(judge: "RemoteJudge", chosen: "frozenset[Choice]", *, budget: bool) -> "RemoteJudge":
     """The judge as its endpoint wants to be asked. Prints what was tried.
 
     Raises:
