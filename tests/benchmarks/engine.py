@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -44,12 +45,15 @@ class Size:
     layers: int
     intermediate: int
     prompts: int
+    kv_heads: int | None = None
 
 
 SIZES = {
     "4M": Size(hidden=256, layers=4, intermediate=704, prompts=64),
     "90M": Size(hidden=768, layers=12, intermediate=2112, prompts=12),
+    "135M": Size(hidden=576, layers=30, intermediate=1536, prompts=4, kv_heads=3),
 }
+"""The last one has the layers of SmolLM2-135M. It is compared in int8 only."""
 
 
 def random_model(size: Size, dtype: torch.dtype) -> LlamaForCausalLM:
@@ -61,6 +65,7 @@ def random_model(size: Size, dtype: torch.dtype) -> LlamaForCausalLM:
             num_hidden_layers=size.layers,
             intermediate_size=size.intermediate,
             num_attention_heads=size.hidden // 64,
+            num_key_value_heads=size.kv_heads or size.hidden // 64,
             max_position_embeddings=4096,
             bos_token_id=1,
             eos_token_id=2,
@@ -193,14 +198,18 @@ def _pad(prompts: Sequence[list[int]], *, left: bool) -> tuple[Tensor, Tensor]:
     return ids, mask
 
 
-def best(sides: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Seconds of each side's best round; the sides take turns."""
+def best(
+    sides: dict[str, Callable[[], object]],
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
+    """Seconds of each side's best round, by the clock; the sides take turns."""
     found = dict.fromkeys(sides, float("inf"))
     for _ in range(rounds):
         for name, side in sides.items():
-            started = time.perf_counter()
+            started = clock()
             side()
-            found[name] = min(found[name], time.perf_counter() - started)
+            found[name] = min(found[name], clock() - started)
     return found
 
 
@@ -366,6 +375,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--threads", type=int, default=0, help="torch threads; 0: torch's choice")
     parser.add_argument("--sizes", nargs="*", choices=list(SIZES), default=list(SIZES))
     parser.add_argument(
+        "--checkpoint", type=Path, help="weights of the size 135M, for int8; default: random ones"
+    )
+    parser.add_argument(
         "--peers",
         nargs="*",
         choices=["vllm"],
@@ -382,7 +394,12 @@ def main(arguments: list[str]) -> int:
         torch.set_num_threads(options.threads)
     exactness()
     sharing()
+    from tests.benchmarks import int8  # needs this module
+
     for name in options.sizes:
+        int8.compare(name, options.rounds, options.checkpoint if name == "135M" else None)
+        if name == "135M":
+            continue
         for dtype in (torch.float32, torch.bfloat16):
             compare(name, dtype, options.rounds)
             against_judgelm(name, dtype, options.rounds)
