@@ -6,6 +6,7 @@ not compared: those of random weights mean nothing, and a release is checked whe
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -31,7 +32,7 @@ def compare(name: str, rounds: int, checkpoint: Path | None = None) -> None:
     # two models: quantised layers replace the others
     before, after = (Sides(_model(name, dtype, checkpoint), prompts) for _ in range(2))
     after.decoder.quantise(Int8.of)
-    ways = {"int8": after.engine, form: before.engine}
+    ways: dict[str, Callable[[], object]] = {"int8": after.engine, form: before.engine}
     seconds = best(ways, rounds + 1)  # one more: each side's first round prepares its products
     cpu = best(ways, rounds, time.process_time)
     real = sum(map(len, prompts))
