@@ -22,9 +22,11 @@ from judgestream.adapters.redis.bias_store import BiasStore, Counted, scripts
 from judgestream.adapters.redis.published import Published
 from judgestream.adapters.redis.spending import ADD, Spending, SpendingView
 from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerEntry, WorkerState
+from judgestream.apps.cli.stack.status import amounts
+from judgestream.apps.machine.stack_status import Overview, look_at_spending
 from judgestream.apps.worker.board_keeper import on_board
 from judgestream.apps.worker.status import WorkerStatus
-from judgestream.core.costs import Spent
+from judgestream.core.costs import Budget, Prices, Spent, Terms
 from judgestream.core.errors import ConfigurationError, StoreUnavailable
 from judgestream.core.types import Status
 from judgestream.evaluation.time_windows import EPOCH, window_of
@@ -339,6 +341,30 @@ async def test_what_is_spent_is_shared_and_survives_an_outage_and_a_restart(tmp_
         await one.close()
         for batch_ in (first, second, third):
             await batch_.close()
+
+
+async def test_status_shows_what_is_spent_and_a_budget_that_is_reached(tmp_path: Path) -> None:
+    terms = Terms(prices=Prices(per_million_in=1.0), budget=Budget(per_day=2.0, total=9.0))
+    with ValkeyServer(data_dir=tmp_path) as server:
+        settings = Redis(url=SecretStr(server.url))
+        client = connect(settings)
+        assert client is not None
+        made = Batch(client, scripts=(ADD,))
+        await Spending(made, prefix=settings.prefix).add("openai-1", 2.5)
+        await made.close()
+        overview = Overview()
+        look_at_spending(overview, settings, {"openai-1": terms, "openai-2": terms})
+        shown = [f"{one.release}: {amounts(one)}" for one in overview.spending]
+        assert shown == [
+            "openai-1: $2.50 of $2.00 today, $2.50 of $9.00 total",
+            "openai-2: $0.00 of $2.00 today, $0.00 of $9.00 total",
+        ]
+        (warning,) = overview.warnings
+        assert warning.startswith("release openai-1 has spent its budget: $2.50 of $2.00 per day")
+    overview = Overview()
+    look_at_spending(overview, settings, {"openai-1": terms})
+    assert [amounts(one) for one in overview.spending] == ["unknown"]
+    assert "is unknown" in overview.warnings[0]
 
 
 async def eventually(spending: Spending, wanted: Spent) -> None:

@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from judgestream.adapters.redis.worker_board import WorkerState
 from judgestream.apps.judging.asking import Tries
 from judgestream.apps.judging.jury import Jury
+from judgestream.apps.judging.jury_status import JuryStatus
 from judgestream.apps.judging.one_release import OneRelease, Task
+from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import (
     ConfigurationError,
     JudgestreamError,
@@ -155,3 +158,20 @@ def test_members_that_changed_since_the_jury_was_made_are_noticed() -> None:
     members = [made._members[0][1], OneRelease(Member(release=other, text="8 3"), Judging())]
     with pytest.raises(ConfigurationError, match="release jury"):
         Jury(made.release, made._record, members)
+
+
+def test_a_worker_is_paused_while_any_member_is_and_says_which() -> None:
+    status = WorkerStatus(kind="judging", slot=0)
+    shown = JuryStatus(status)
+    one, other = shown.of("a"), shown.of("b")
+    one.waiting("slow")
+    assert (status.state, status.reason) == (WorkerState.WAITING, "slow")
+    other.paused("key of b")
+    one.paused("key of a")
+    assert (status.state, status.reason) == (WorkerState.PAUSED, "key of b")
+    other.working()
+    assert (status.state, status.reason) == (WorkerState.PAUSED, "key of a")
+    one.working()
+    assert (status.state, status.reason) == (WorkerState.WORKING, "")
+    one.count("retries")
+    assert status.entry().counts == {"retries": 1}

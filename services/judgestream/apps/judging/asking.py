@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Protocol
 
-from judgestream.apps.judging.release_health import ReleaseHealth
+from judgestream.apps.judging.release_health import HealthStatus, ReleaseHealth
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.backoff import Backoff
@@ -107,7 +107,7 @@ def backoff_of(settings: Judging) -> Backoff:
 class Asking:
     """Asks the judge of one worker, with retries as the settings state."""
 
-    def __init__(self, judge: Judge, settings: Judging, status: WorkerStatus | None = None) -> None:
+    def __init__(self, judge: Judge, settings: Judging, status: HealthStatus | None = None) -> None:
         self._judge = judge
         self._settings = settings
         self._backoff = backoff_of(settings)

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 from judgestream.adapters.triton.judge import TritonJudge
 from judgestream.apps.judging.jury import Jury
+from judgestream.apps.judging.jury_status import JuryStatus
 from judgestream.apps.judging.one_release import OneRelease, RequestsJudge
 from judgestream.apps.judging.priced import Ledger, PricedJudge
 from judgestream.apps.worker.status import WorkerStatus
@@ -62,5 +63,9 @@ def requests_judge(
             )
     if not members:
         return OneRelease(PricedJudge(first, ledger), settings.judging, status)
-    seats = [OneRelease(PricedJudge(one, ledger), settings.judging, status) for one in members]
+    shown = JuryStatus(status)
+    seats = [
+        OneRelease(PricedJudge(one, ledger), settings.judging, shown.of(one.release.name))
+        for one in members
+    ]
     return Jury(first.release, JuryRecord.of(first.parameters), seats)

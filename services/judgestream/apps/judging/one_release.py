@@ -8,7 +8,7 @@ from typing import Protocol
 from judgestream.apps.judging.asking import Asking, Judge, Pause, Tries
 from judgestream.apps.judging.calls import Calls
 from judgestream.apps.judging.kept_texts import KeptTexts
-from judgestream.apps.worker.status import WorkerStatus
+from judgestream.apps.judging.release_health import HealthStatus
 from judgestream.core import truncation
 from judgestream.core.control_tokens import without_control_tokens
 from judgestream.core.errors import InternalError, JudgestreamError, PromptTooLong
@@ -53,7 +53,7 @@ class RequestsJudge(Protocol):
 class OneRelease:
     """Asks one release, with retries, and cuts answers where the settings allow it."""
 
-    def __init__(self, judge: Judge, settings: Judging, status: WorkerStatus | None = None) -> None:
+    def __init__(self, judge: Judge, settings: Judging, status: HealthStatus | None = None) -> None:
         self.release = judge.release
         self._settings = settings
         self._template = template_of(judge.release)

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from math import inf
 from time import monotonic
+from typing import Protocol
 
 from judgestream.apps.worker import metrics
-from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.backoff import Backoff
 from judgestream.core.errors import (
     BudgetSpent,
@@ -46,6 +46,18 @@ SILENT_S = 2.0
 """Without an answer for this long, failures are the worker's state and not only some requests'."""
 
 
+class HealthStatus(Protocol):
+    """Where the health is shown: as `WorkerStatus`."""
+
+    def working(self) -> None: ...
+
+    def waiting(self, reason: str) -> None: ...
+
+    def paused(self, reason: str) -> None: ...
+
+    def count(self, name: str, by: int = 1) -> None: ...
+
+
 class ReleaseHealth:
     """Shared by all requests of one worker.
 
@@ -56,7 +68,7 @@ class ReleaseHealth:
 
     def __init__(
         self,
-        status: WorkerStatus,
+        status: HealthStatus,
         probe: Probe,
         *,
         clock: Callable[[], float] = monotonic,

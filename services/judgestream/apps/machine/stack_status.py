@@ -17,7 +17,7 @@ from judgestream.core.jury import JuryRecord, is_jury
 from judgestream.core.masking import masked
 from judgestream.local.state import StackState
 from judgestream.local.supervisor_file import PartReport, PartState, Phase, SupervisorReport
-from judgestream.settings import Settings
+from judgestream.settings import Redis, Settings
 
 RECENT = timedelta(hours=1)
 STALE_S = 8.0
@@ -271,19 +271,19 @@ def _look_at_release(status: Overview, settings: Settings, report: SupervisorRep
         status.release = asyncio.run(ready())
     except JudgestreamError as exc:
         status.fatal.append(str(exc))
-    _look_at_spending(
-        status, settings, {name: one for name, one in terms.items() if one != Terms()}
+    look_at_spending(
+        status, settings.redis, {name: one for name, one in terms.items() if one != Terms()}
     )
 
 
-def _look_at_spending(status: Overview, settings: Settings, terms: Mapping[str, Terms]) -> None:
+def look_at_spending(status: Overview, settings: Redis, terms: Mapping[str, Terms]) -> None:
     """What was spent on the releases that state prices. A budget that is reached is a warning."""
     if not terms:
         return
     try:
         from judgestream.adapters.redis.spending import SpendingView
 
-        view = SpendingView.connect(settings.redis)
+        view = SpendingView.connect(settings)
     except (ImportError, ValueError):
         view = None
     for name, one in terms.items():

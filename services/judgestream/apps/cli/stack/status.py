@@ -85,7 +85,7 @@ def _print_text(overview: "Overview", folder: Path) -> None:
         line(f"dead letters in the last hour: {overview.dead_letters}")
     line(f"release in use: {overview.release or 'unknown'}")
     for cost in overview.spending:
-        line(f"spent on {cost.release}: {_amounts(cost)}")
+        line(f"spent on {cost.release}: {amounts(cost)}")
     if overview.servers:
         line(f"logs and data: {folder}")
     for text in overview.warnings:
@@ -94,7 +94,7 @@ def _print_text(overview: "Overview", folder: Path) -> None:
         line(f"nothing can be judged: {text}")
 
 
-def _amounts(cost: "SpendingLine") -> str:
+def amounts(cost: "SpendingLine") -> str:
     """Dollars today and in total, each with its limit."""
     if cost.spent is None:
         return "unknown"
