@@ -95,7 +95,7 @@ class FakePublished:
 
 
 class Bench:
-    def __init__(self, *failures: JudgestreamError, **settings: float) -> None:
+    def __init__(self, *failures: JudgestreamError, **settings: Any) -> None:
         self.judge = FakeJudge(list(failures))
         self.topics = FakeTopics()
         self.published = FakePublished()
@@ -192,6 +192,26 @@ def test_a_mode_may_plan_later_passes_by_earlier_replies(
     assert [one.name for one in verdict.passes] == [name for stage in stages for name in stage]
     assert verdict.status == Verdict.STATUS_SCORED
     assert verdict.tie
+
+
+@pytest.mark.parametrize(("mode", "passes"), [("multi", 2), ("tournament", 12)])
+def test_many_answers_that_are_too_long_are_all_cut_to_one_length(mode: str, passes: int) -> None:
+    bench = Bench(PromptTooLong("3000 tokens"), PromptTooLong("2500 tokens"), too_long="cut")
+    answers = [Candidate(text=f"{k} " + "x" * (1_000 + 500 * k)) for k in range(4)]
+    bench.judge.text = "5 5 5 5" if mode == "multi" else "5 5"
+    bench.handle(request(mode=mode, candidates=answers))
+    *_, last = bench.judge.asked
+    assert len(last) == passes
+    (verdict,) = bench.topics.verdicts()
+    assert verdict.status == Verdict.STATUS_SCORED
+    # of the longest answer 70 % and then 49 %, as far as the context has room for those shown together
+    limit = verdict.answers_cut_to
+    assert 200 <= limit <= 2_502 * 0.49 and bench.topics.letters() == []
+    for one in last:
+        shown = [line for line in one.prompt.splitlines() if "xxx" in line]
+        assert len(shown) == len(one.transform.order)
+        assert all(len(line) == min(limit, 1_002 + 500 * int(line[0])) for line in shown)
+    assert [score.rank for score in verdict.scores] == [1] * 4
 
 
 def test_a_failed_call_of_many_passes_repeats_none_that_was_answered(
