@@ -568,7 +568,7 @@ LONG = [Candidate(id="a", text="x" * 9000), Candidate(id="b", text="short")]
 
 
 def test_answers_are_cut_evenly_until_they_fit_where_the_settings_allow_it() -> None:
-    bench = Bench(PromptTooLong("3000 tokens"), PromptTooLong("2500 tokens"), too_long="cut")  # type: ignore[arg-type]
+    bench = Bench(PromptTooLong("3000 tokens"), PromptTooLong("2500 tokens"), too_long="cut")
     bench.handle(request(candidates=LONG))
     (verdict,) = bench.topics.verdicts()
     # 2,048 tokens hold about 8,192 characters, half of them for each answer; then 30 % less
@@ -581,7 +581,7 @@ def test_answers_are_cut_evenly_until_they_fit_where_the_settings_allow_it() -> 
 
 
 def test_a_request_that_no_cut_fits_is_set_aside() -> None:
-    bench = Bench(*[PromptTooLong("3000 tokens")] * 50, too_long="cut")  # type: ignore[arg-type]
+    bench = Bench(*[PromptTooLong("3000 tokens")] * 50, too_long="cut")
     bench.handle(request(candidates=LONG))
     (verdict,) = bench.topics.verdicts()
     assert (verdict.status, verdict.error_class) == (Verdict.STATUS_FAILED, "prompt_too_long")
