@@ -36,7 +36,7 @@ BRANCHES = {"int", "float", "constrained-int", "constrained-float"}
 
 UNKNOWN = {"unexpected_keyword_argument", "extra_forbidden"}
 SCALARS = (str, int, float, bool)
-TEMPLATES = (JUDGELM.id, JUDGELM_HALVES.id)
+TEMPLATES = (JUDGELM.id, JUDGELM_HALVES.id, "reward-v1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=CONFIG)
@@ -117,6 +117,23 @@ class Lora:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=CONFIG)
+class Preferences:
+    """Training of a reward model, which gives one value per answer, on groups of graded answers.
+
+    answers          answers of a question per visit, all pairs of which are trained; 0: not a reward model.
+                     `optimisation.batch` then counts visits
+    longer_share     share of the weighted preferences that the longer answer wins (1: no balancing)
+    comparable_weight   weight of the regression on grades that compare across questions
+    reference_probability   share of the visits that show the reference, where there is one
+    """
+
+    answers: Count = 0
+    longer_share: Number = 1.0
+    comparable_weight: Number = 0.0
+    reference_probability: Number = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=CONFIG)
 class Records:
     """A training checkpoint every `save_every` steps (0: at the end and when stopped), of which the last
     `keep` stay; `tracker`: none, tensorboard or mlflow."""
@@ -155,12 +172,18 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     lopsided: SimulatedBias = field(default_factory=SimulatedBias)
     lora: Lora = field(default_factory=Lora)
+    preferences: Preferences = field(default_factory=Preferences)
     records: Records = field(default_factory=Records)
     evaluation: Evaluation = field(default_factory=Evaluation)
 
     @property
     def from_nothing(self) -> bool:
         return self.size.hidden > 0
+
+    @property
+    def rewards(self) -> bool:
+        """Whether the recipe trains a reward model."""
+        return self.preferences.answers > 0
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -230,6 +253,15 @@ def _contradictions(recipe: Recipe) -> Iterator[str]:
         for name, share in asdict(getattr(recipe, section)).items():
             if not 0 <= share <= 1:
                 yield f"{section}.{name}: {share} is not a share: use 0 to 1"
+    for name in ("longer_share", "reference_probability"):
+        if not 0 <= getattr(recipe.preferences, name) <= 1:
+            yield f"preferences.{name}: use 0 to 1"
+    if recipe.preferences.longer_share == 0:
+        yield "preferences.longer_share: use more than 0"
+    if recipe.preferences.answers == 1:
+        yield "preferences.answers: use 2 or more: answers are compared with each other"
+    if recipe.rewards and recipe.from_nothing:
+        yield "preferences: a reward model needs a base: leave out size.hidden"
     if bool(how.steps) == bool(how.epochs):
         yield "optimisation: set either steps or epochs"
     if how.batch < 1:

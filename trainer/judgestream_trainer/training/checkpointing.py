@@ -22,7 +22,7 @@ from torch import Tensor
 from judgestream.core.errors import ConfigurationError
 from judgestream_trainer.files import file_sha256
 from judgestream_trainer.training.distributed import World, local
-from judgestream_trainer.training.objective import TrainingModel
+from judgestream_trainer.training.objective import Trainable
 from judgestream_trainer.training.optimisers import Rated
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class Checkpointer:
 
     def save(
         self,
-        training_model: TrainingModel,
+        training_model: Trainable,
         rated: Sequence[Rated],
         world: World,
         progress: TrainingProgress,
@@ -125,7 +125,7 @@ class Checkpointer:
         return target
 
     def restore(
-        self, training_model: TrainingModel, rated: Sequence[Rated], world: World
+        self, training_model: Trainable, rated: Sequence[Rated], world: World
     ) -> TrainingProgress | None:
         """Load the newest complete checkpoint; None when there is none.
 
@@ -195,12 +195,12 @@ def _complete(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _trained(training_model: TrainingModel) -> dict[str, Tensor]:
+def _trained(training_model: Trainable) -> dict[str, Tensor]:
     """The trainable weights: a frozen base is not saved with every checkpoint."""
     return {name: p for name, p in training_model.named_parameters() if p.requires_grad}
 
 
-def _tensors(training_model: TrainingModel, rated: Sequence[Rated], world: World) -> dict[str, Any]:
+def _tensors(training_model: Trainable, rated: Sequence[Rated], world: World) -> dict[str, Any]:
     rng = {"cpu": torch.get_rng_state()}
     if world.device.type == "cuda":
         rng["cuda"] = torch.cuda.get_rng_state(world.device)
@@ -223,7 +223,7 @@ def _held(value: Any) -> Any:
 
 @torch.no_grad()
 def _restore(
-    saved: Mapping[str, Any], training_model: TrainingModel, rated: Sequence[Rated], world: World
+    saved: Mapping[str, Any], training_model: Trainable, rated: Sequence[Rated], world: World
 ) -> None:
     for name, parameter in _trained(training_model).items():
         local(parameter.data).copy_(saved["weights"][name])

@@ -67,13 +67,18 @@ def finite(examples: Sequence[Example], *, seed: int) -> Source:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Supply:
-    """The source of a training's examples. `steps` is the length of the training, `per_epoch` the number of
-    examples in an epoch (0: there are no epochs)."""
+class Extent:
+    """The steps of a training, and the positions in an epoch (0: there are no epochs)."""
 
-    source: Source
     steps: int
     per_epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Supply(Extent):
+    """The source of a training's examples."""
+
+    source: Source
 
 
 def supply(recipe: Recipe, examples: Sequence[Example] | None) -> Supply:

@@ -16,7 +16,7 @@ from torch import Tensor, distributed
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
-from judgestream_trainer.training.objective import TrainingModel
+from judgestream_trainer.training.objective import Trainable
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ def joined() -> Iterator[World]:
         distributed.destroy_process_group()
 
 
-def shard(training_model: TrainingModel, world: World, precision: str) -> None:
+def shard(training_model: Trainable, world: World, precision: str) -> None:
     """Shard the model over the processes, layer by layer; embedding and heads are one more unit."""
     if world.mesh is None:
         # in place

@@ -6,20 +6,22 @@ it beyond rounding.
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from judgestream_trainer.failure import TrainingFailed
-from judgestream_trainer.recipe import Optimisation
+from judgestream_trainer.recipe import Optimisation, Recipe
 from judgestream_trainer.training.checkpointing import Checkpointer, TrainingProgress
-from judgestream_trainer.training.data_order import Stream
+from judgestream_trainer.training.data_order import Extent
 from judgestream_trainer.training.distributed import World
 from judgestream_trainer.training.model import flops_per_token
-from judgestream_trainer.training.objective import TrainingModel
+from judgestream_trainer.training.objective import Trainable, TrainingModel
 from judgestream_trainer.training.optimisers import Rated, optimizers, schedule, set_rate
 from judgestream_trainer.training.packing import bins, pack
 from judgestream_trainer.training.sequences import IGNORED, TrainingSequence
@@ -50,6 +52,29 @@ class Step:
     counts: Mapping[str, int]
 
 
+class Source(Protocol):
+    """The data of a training, by step. `counts` has the sequences that were read or did not fit."""
+
+    recipe: Recipe
+    counts: Counter[str]
+
+    @property
+    def supply(self) -> Extent: ...
+
+    def skip(self, steps: int) -> None:
+        """Continue after this many steps."""
+
+    def sequences(self, step: int) -> Sequence[Any]:
+        """The sequences of a step; each has its tokens as `ids`."""
+
+    def explanation(self) -> str:
+        """The counts so far, for an error message."""
+
+
+Gradients = Callable[[Any, Sequence[Any], Optimisation, World], float]
+"""Model, sequences of a step, recipe, processes -> this process's share of the step's loss. The gradient is
+accumulated in the model."""
+
 OnStep = Callable[[Step], None]
 """Called after every step."""
 
@@ -66,11 +91,49 @@ class Outcome:
     progress: TrainingProgress
 
 
-def loop(
+def gradients(
     training_model: TrainingModel,
-    stream: Stream,
+    sequences: Sequence[TrainingSequence],
+    how: Optimisation,
+    world: World,
+) -> float:
+    """Accumulate this process's share of a step's gradient; returns its share of the completion loss.
+
+    Every term is normalised over the whole step, never per packed batch, since batches hold different numbers
+    of supervised tokens. FSDP averages gradients over the processes, hence the factor `world.size`.
+    """
+    weight = sum(
+        sequence.score_tokens
+        + how.explanation_weight * (len(sequence.ids) - sequence.prompt - sequence.score_tokens)
+        for sequence in sequences
+    )
+    marked = max(1, sum(flag != IGNORED for sequence in sequences for flag in sequence.wrong))
+    total = 0.0
+    for held, counted in world.share(bins(sequences, tokens=how.row_tokens)):
+        batch = pack(held, explanation_weight=how.explanation_weight).to(world.device)
+        with precision(how, world):
+            completion, flagged, ended = training_model(batch)
+        guided = flagged / marked + ended / (2 * len(sequences))
+        loss = completion / weight + how.flag_weight * guided
+        (loss * (world.size if counted else 0.0)).backward()
+        total += float(completion.detach()) / weight if counted else 0.0
+    return total
+
+
+def precision(how: Optimisation, world: World) -> AbstractContextManager[object]:
+    """bf16 arithmetic over fp32 weights. FSDP casts sharded layers itself. Without a cache of cast weights:
+    each is used once per forward, and together they would take half the model's memory again."""
+    if how.precision != "bfloat16" or world.mesh is not None:
+        return nullcontext()
+    return torch.autocast(world.device.type, torch.bfloat16, cache_enabled=False)
+
+
+def loop(
+    training_model: Trainable,
+    stream: Source,
     world: World,
     *,
+    accumulate: Gradients = gradients,
     on_step: OnStep = ignore,
     checkpointer: Checkpointer | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -78,6 +141,7 @@ def loop(
     """Train from the last checkpoint (or the first step) to the end of the data.
 
     Args:
+        accumulate: the objective.
         stop: asked before every step; True ends training after that step, with a checkpoint.
 
     Raises:
@@ -99,7 +163,7 @@ def loop(
         factor = schedule(progress.step, steps, warmup=how.warmup, final=how.final)
         set_rate(rated, factor)
         loss, norm, stopped = _step(
-            training_model, rated, sequences, how, world, progress.step + 1, stop()
+            training_model, rated, sequences, accumulate, world, how, progress.step + 1, stop()
         )
         now = time.perf_counter()
         tokens = sum(len(sequence.ids) for sequence in sequences)
@@ -136,11 +200,12 @@ def loop(
 
 
 def _step(
-    training_model: TrainingModel,
+    training_model: Trainable,
     rated: Sequence[Rated],
-    sequences: Sequence[TrainingSequence],
-    how: Optimisation,
+    sequences: Sequence[Any],
+    accumulate: Gradients,
     world: World,
+    how: Optimisation,
     step: int,
     stop: bool,
 ) -> tuple[float, float | None, bool]:
@@ -150,7 +215,7 @@ def _step(
     """
     for optimizer, _ in rated:
         optimizer.zero_grad(set_to_none=True)
-    mine = gradients(training_model, sequences, how, world) if sequences else 0.0
+    mine = accumulate(training_model, sequences, how, world) if sequences else 0.0
     loss, stops = world.total((mine, float(stop)))
     if not math.isfinite(loss):
         raise TrainingFailed(
@@ -165,40 +230,3 @@ def _step(
         for optimizer, _ in rated:
             optimizer.step()
     return loss, norm, bool(stops)
-
-
-def gradients(
-    training_model: TrainingModel,
-    sequences: Sequence[TrainingSequence],
-    how: Optimisation,
-    world: World,
-) -> float:
-    """Accumulate this process's share of a step's gradient; returns its share of the completion loss.
-
-    Every term is normalised over the whole step, never per packed batch, since batches hold different numbers
-    of supervised tokens. FSDP averages gradients over the processes, hence the factor `world.size`.
-    """
-    weight = sum(
-        sequence.score_tokens
-        + how.explanation_weight * (len(sequence.ids) - sequence.prompt - sequence.score_tokens)
-        for sequence in sequences
-    )
-    marked = max(1, sum(flag != IGNORED for sequence in sequences for flag in sequence.wrong))
-    total = 0.0
-    for held, counted in world.share(bins(sequences, tokens=how.row_tokens)):
-        batch = pack(held, explanation_weight=how.explanation_weight).to(world.device)
-        with _precision(how, world):
-            completion, flagged, ended = training_model(batch)
-        guided = flagged / marked + ended / (2 * len(sequences))
-        loss = completion / weight + how.flag_weight * guided
-        (loss * (world.size if counted else 0.0)).backward()
-        total += float(completion.detach()) / weight if counted else 0.0
-    return total
-
-
-def _precision(how: Optimisation, world: World) -> AbstractContextManager[object]:
-    """bf16 arithmetic over fp32 weights. FSDP casts sharded layers itself. Without a cache of cast weights:
-    each is used once per forward, and together they would take half the model's memory again."""
-    if how.precision != "bfloat16" or world.mesh is not None:
-        return nullcontext()
-    return torch.autocast(world.device.type, torch.bfloat16, cache_enabled=False)

@@ -35,7 +35,9 @@ class LoraLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         base: Tensor = self.base(x)
-        low = linear(x.to(self.lora_A.dtype), self.lora_A)
+        # autocast would convert to its own type and back
+        taken = x if torch.is_autocast_enabled(x.device.type) else x.to(self.lora_A.dtype)
+        low = linear(taken, self.lora_A)
         return base + (self.scale * linear(low, self.lora_B)).to(base.dtype)
 
 
@@ -72,19 +74,21 @@ def adapter_tensors(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def write_adapter(folder: Path, tensors: dict[str, Tensor], how: Lora, *, base: str) -> None:
+def write_adapter(
+    folder: Path, tensors: dict[str, Tensor], how: Lora, *, base: str, task: str = "CAUSAL_LM"
+) -> None:
     """Write `adapter_config.json` and `adapter_model.safetensors` in peft's format."""
     folder.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {
         "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
+        "task_type": task,
         "base_model_name_or_path": base,
         "r": how.rank,
         "lora_alpha": how.alpha,
         "lora_dropout": 0.0,
         "bias": "none",
         "fan_in_fan_out": False,
-        "target_modules": sorted({name.split(".")[-3] for name in tensors}),
+        "target_modules": sorted({name.split(".")[-3] for name in tensors if ".lora_" in name}),
         "inference_mode": True,
     }
     text = json.dumps(config, indent=2) + "\n"

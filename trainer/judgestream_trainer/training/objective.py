@@ -48,8 +48,14 @@ class AuxiliaryHeads(nn.Module):
         return flagged, functional.cross_entropy(scored, batch.end_scores, reduction="sum")
 
 
-class TrainingModel(nn.Module):
-    """A transformers model and its auxiliary heads as one module, which is trained, sharded and saved."""
+class Trainable(nn.Module):
+    """A transformers model and what is trained with it, as one module that is sharded and saved."""
+
+    model: PreTrainedModel
+
+
+class TrainingModel(Trainable):
+    """A judge with score lines and its auxiliary heads."""
 
     def __init__(
         self, model: PreTrainedModel, heads: AuxiliaryHeads | None, kernel: Kernel

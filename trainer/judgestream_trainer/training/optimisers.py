@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from judgestream_trainer.recipe import Optimisation
-from judgestream_trainer.training.objective import TrainingModel
+from judgestream_trainer.training.objective import Trainable
 
 Rated = tuple[torch.optim.Optimizer, float]
 """An optimizer and its peak learning rate."""
 
 
-def optimizers(how: Optimisation, training_model: TrainingModel) -> Sequence[Rated]:
+def optimizers(how: Optimisation, training_model: Trainable) -> Sequence[Rated]:
     """AdamW for everything, or Muon (Jordan et al. 2024) for the matrices inside the layers and AdamW for
     the rest. AdamW is fused: the other implementations make temporary copies as large as the model."""
     trained = [p for p in training_model.parameters() if p.requires_grad]
@@ -48,6 +48,6 @@ def schedule(step: int, steps: int, *, warmup: float, final: float) -> float:
     return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def _matrices(training_model: TrainingModel) -> list[nn.Parameter]:
+def _matrices(training_model: Trainable) -> list[nn.Parameter]:
     layers: Any = training_model.model.base_model.layers
     return [p for p in layers.parameters() if p.dim() == 2 and p.requires_grad]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -44,13 +45,23 @@ class Packed:
         return replace(self, **moved)
 
 
-def bins(sequences: Sequence[TrainingSequence], *, tokens: int) -> list[list[TrainingSequence]]:
+class Sized(Protocol):
+    """What is packed: the tokens decide its size."""
+
+    @property
+    def ids(self) -> Sequence[int]: ...
+
+
+Kind = TypeVar("Kind", bound=Sized)
+
+
+def bins(sequences: Sequence[Kind], *, tokens: int) -> list[list[Kind]]:
     """First-fit decreasing: longest first, each into the first bin with room. A sequence longer than
     `tokens` has a bin to itself.
 
     The bin of a sequence changes no result beyond rounding.
     """
-    filled: list[tuple[int, list[TrainingSequence]]] = []
+    filled: list[tuple[int, list[Kind]]] = []
     for sequence in sorted(sequences, key=lambda sequence: -len(sequence.ids)):
         size = len(sequence.ids)
         for k, (used, held) in enumerate(filled):

@@ -135,7 +135,7 @@ def train_model(
     """Train a model in place, on the examples or (None) on the recipe's tasks."""
     how = recipe.optimisation
     recompute(model, how.recompute)
-    training_model = TrainingModel(model, _heads(recipe, model), _kernel(recipe, model, world))
+    training_model = TrainingModel(model, _heads(recipe, model), kernel_of(recipe, model, world))
     shard(training_model, world, how.precision)
     stream = Stream(recipe=recipe, supply=supply(recipe, examples), tokens=tokens)
     checkpointer = None
@@ -224,7 +224,8 @@ def _heads(recipe: Recipe, model: PreTrainedModel) -> AuxiliaryHeads | None:
     return AuxiliaryHeads(int(model.config.hidden_size), int(model.config.num_hidden_layers))
 
 
-def _kernel(recipe: Recipe, model: PreTrainedModel, world: World) -> training_attention.Kernel:
+def kernel_of(recipe: Recipe, model: PreTrainedModel, world: World) -> training_attention.Kernel:
+    """The fastest attention that is right on this machine."""
     config = model.config
     heads = int(config.num_attention_heads)
     width = int(getattr(config, "head_dim", None) or config.hidden_size // heads)

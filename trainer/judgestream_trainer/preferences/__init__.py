@@ -1,0 +1,1 @@
+"""Preferences: several graded answers to one question, from which reward models learn."""
