@@ -137,4 +137,3 @@ def value_ids(
     """The ids of an answer's conversation, as serving makes them."""
     prompt = layout(question, (answer,), reference).text
     return conversations.ids([Message(role, text) for role, text in conversation(prompt)])
-

