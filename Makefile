@@ -24,7 +24,8 @@ help:
 	@echo "             make bench-engine PEERS=vllm: against vLLM on this CPU, installed into build/peers (6 GB)"
 	@echo "make bench-train  packed against padded training; make bench-gpu: both on a GPU"
 	@echo "make judge   retrain a bundled judge and compare its card with the shipped one: the tiny one in about"
-	@echo "             15 minutes of one core, JUDGE=default in 90; make ablation: what each augmentation does"
+	@echo "             15 minutes of one core; JUDGE=small SETS=FOLDER on published sets: minutes on a GPU, hours here"
+	@echo "make ablation  what each augmentation does"
 	@echo "make protos  write services/judgestream/v1 anew from protos/"
 	@echo "make format  format the code"
 	@echo "make clean   remove .venv and caches"
@@ -94,7 +95,7 @@ bench-gpu: $(VENV)/dev.stamp
 
 judge: $(VENV)/dev.stamp
 	@$(BIN)/judgestream judge --recipe trainer/judgestream_trainer/recipes/$(JUDGE).yaml --out build/judges/$(JUDGE) \
-	  --check triton_models/judges/$(JUDGE) $(ARGS)
+	  --check triton_models/judges/$(JUDGE) $(if $(SETS),--sets $(SETS)) $(ARGS)
 
 ablation: $(VENV)/dev.stamp
 	@$(BIN)/judgestream ablate --work build/ablation --out build/ablation/table.json $(ARGS)

@@ -62,6 +62,7 @@ TRAINING = {
     f"{T}.randomness": (),
     f"{T}.data": (*DATA, f"{J}.evaluation", f"{J}.adapters", f"{T}.randomness"),
     f"{T}.tasks": (f"{J}.core", f"{T}.data", f"{T}.randomness"),
+    f"{T}.preferences": (f"{J}.core", f"{T}.data", f"{T}.randomness", f"{T}.tasks"),
     f"{T}.recipe": (f"{J}.core", f"{T}.data", f"{T}.tasks"),
     f"{T}.labelling": (
         *(f"{J}.core", f"{J}.backends", f"{J}.engine", f"{J}.adapters.files"),
@@ -69,7 +70,8 @@ TRAINING = {
     ),
     f"{T}.training": (
         *(f"{J}.core", f"{J}.engine"),
-        *(f"{T}.{name}" for name in ("data", "failure", "files", "randomness", "recipe", "tasks")),
+        *(f"{T}.{name}" for name in ("data", "failure", "files", "preferences")),
+        *(f"{T}.{name}" for name in ("randomness", "recipe", "tasks")),
     ),
     f"{T}.cards": (
         *(*SERVING, f"{J}.adapters.files"),
@@ -82,6 +84,7 @@ TRAINING = {
     ),
     f"{T}.jobs": (
         *(*DATA, *SERVING, f"{J}.adapters", f"{J}.backends", f"{J}.terminal"),
+        *(f"{J}.local.cache", f"{J}.local.wheels", f"{T}.preferences"),
         *(f"{T}.{name}" for name in ("cards", "continuous", "data", "files", "labelling")),
         *(f"{T}.{name}" for name in ("publishing", "recipe", "tasks", "training")),
     ),

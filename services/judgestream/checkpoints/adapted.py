@@ -1,4 +1,4 @@
-"""A judge shipped as a low-rank adapter: the base's weights and the adapter give a checkpoint folder. No torch.
+"""A judge shipped as a low-rank adapter: with the base's weights it gives a checkpoint folder. No torch.
 
 `bundle.json` beside the adapter names the base. The manifest beside it is that of the folder that results, so
 the digest is known before anything is built, and what is built is compared with it.
@@ -89,6 +89,12 @@ def assemble(bundle: Path, gguf: Path, out: Path) -> Manifest:
     return manifest
 
 
+def write_base(base: GgufLlama, out: Path) -> None:
+    """The base alone as a Hugging Face folder, weights in bf16: what an adapter is trained on."""
+    weights = {name: bfloat16(values) for name, values in base.weights()}
+    _write_folder(out, base, base.config, weights)
+
+
 def write_adapted(bundle: Path, base: GgufLlama, out: Path) -> None:
     """The files that the base and the adapter give: config, tokenizer and merged weights in bf16."""
     scale, deltas, head = _adapter(bundle)
@@ -110,6 +116,12 @@ def write_adapted(bundle: Path, base: GgufLlama, out: Path) -> None:
         weights[HEAD] = bfloat16(head)
         config |= {"architectures": ["LlamaForSequenceClassification"], "num_labels": 1}
         config |= {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
+    _write_folder(out, base, config, weights)
+
+
+def _write_folder(
+    out: Path, base: GgufLlama, config: Mapping[str, Any], weights: Mapping[str, NDArray[np.uint16]]
+) -> None:
     out.mkdir(parents=True, exist_ok=True)
     _write_json(out / "config.json", config)
     _write_json(out / "tokenizer.json", base.tokenizer)

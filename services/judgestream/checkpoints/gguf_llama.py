@@ -1,4 +1,4 @@
-"""A LLaMA model in a GGUF file, as the content of a Hugging Face folder: config, tokenizer, weights. No torch.
+"""A LLaMA model in a GGUF file, as a Hugging Face folder has it: config, tokenizer, weights. No torch.
 
 transformers reads such files, too, but what it writes depends on its version. Here the same file gives the
 same bytes everywhere, so the digest of what is built from it is known beforehand.
@@ -165,7 +165,7 @@ def _tokenizer(fields: Mapping[str, Any]) -> dict[str, Any]:
             "byte_fallback": False,
             "ignore_merges": False,
             "vocab": {token: number for number, token in enumerate(tokens)},
-            "merges": [merge.split(" ") for merge in fields["tokenizer.ggml.merges"]],
+            "merges": [merge.split(" ") for merge in fields.get("tokenizer.ggml.merges", ())],
         },
     }
 

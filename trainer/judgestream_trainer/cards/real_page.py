@@ -53,22 +53,22 @@ def page(
         figures_table(figures),
         [
             "Brackets hold 95 % intervals; pairs of one question count as one cluster. Consistency is 1 by"
-            " construction: each answer is valued alone, so there is no order. The last two columns are a judge"
-            " that always prefers the longer answer. The scale and the tie margin were fitted on"
+            " construction: each answer is valued alone, so there is no order. The last two columns are a"
+            " judge that always prefers the longer answer. The scale and the tie margin were fitted on"
             f" {' and '.join(fitted_on)}, so the ECE of these sets is too good."
         ],
         *([line] for line in baselines),
         ["## Training"],
         _curve(curve),
-        ["## Variants"],
-        _variants(variants),
+        *([["## Variants"], _variants(variants)] if variants else []),
         ["## Calibration"],
         [
-            f"P(first better) = s((x - y) / {scale.scale:g} - {scale.margin:g}) for raw values x and y (Rao and"
-            f" Kupper; `core/rewards.py`), fitted on {fit.n} pairs with {fit.ties} ties: standard errors"
-            f" {fit.scale_error:.2g} and {fit.margin_error:.2g}; negative log-likelihood {fit.nll:.3f}, by the"
+            f"P(first better) = s((x - y) / {scale.scale:g} - {scale.margin:g}) for raw values x and y"
+            f" (Rao and Kupper; `core/rewards.py`), fitted on {fit.n} pairs with {fit.ties} ties: standard"
+            f" errors {fit.scale_error:.2g} and {fit.margin_error:.2g}; negative log-likelihood {fit.nll:.3f}, by the"
             f" outcomes' shares alone {fit.nll_shares:.3f}. The single score of a value x is"
-            f" 1 + 9 s((x - c) / {scale.scale:g}) with c = {scale.centre:g}, the mean value of these answers."
+            f" 1 + 9 s((x - c) / {scale.scale:g}) with c = {scale.centre:g}, the mean value of these"
+            " answers."
         ],
     ]
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"

@@ -4,12 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from judgestream.core.preference import Preference
-from judgestream.core.rewards import outcomes
 from judgestream.evaluation.measures import Estimate, estimates
 from judgestream.evaluation.pair_outcome import PairOutcome
-from judgestream_trainer.data.example import Example
-from judgestream_trainer.data.split import normalised
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,29 +29,6 @@ class SetFigures:
     ece: Estimate
     length_alone: Estimate
     length_three_way: Estimate
-
-
-def outcome(
-    example: Example, values: tuple[float, float], *, scale: float, margin: float
-) -> PairOutcome:
-    """A reward model's verdict on an example; `values` are raw. There is one reading, so no second order."""
-    judgement = example.blind or example.informed
-    if judgement is None:  # unreachable: Example requires one
-        raise AssertionError(f"example {example.id!r} has no judgement")
-    win, tie, lose = outcomes((values[0] - values[1]) / scale, margin)
-    best = max(win, tie, lose)
-    verdict = Preference.TIE
-    if best > tie:
-        verdict = Preference.FIRST if win == best else Preference.SECOND
-    return PairOutcome(
-        truth=Preference.between(*judgement.scores),
-        verdict=verdict,
-        straight=verdict,
-        swapped=verdict,
-        confidence=best,
-        longer=Preference.between(*map(len, example.answers)),
-        cluster=normalised(example.question),
-    )
 
 
 def set_figures(judged: Sequence[PairOutcome]) -> SetFigures:

@@ -143,3 +143,18 @@ def _selection(
         exclude=exclude or [],
         shares=Shares(validation=validation, test=test, salt=salt),
     )
+
+
+@app.command()
+def preferences(
+    sets: Annotated[Path, typer.Argument(metavar="FOLDER", help="the published sets")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="the file to write (.jsonl or .gz)")],
+) -> None:
+    """Write groups of graded answers for the training of reward models.
+
+    FOLDER holds the sets alpaca_eval, autoj, gsm8k_pairs and judgement_bias, as far as there, and those
+    whose questions are left out: pandalm, autoj, faireval, vicuna_bench, mt_bench.
+    """
+    with trainer_libraries():
+        from judgestream_trainer.jobs.rewards import preferences as job
+    raise typer.Exit(job(sets=sets, out=out, console=console()))

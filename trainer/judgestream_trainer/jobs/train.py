@@ -12,6 +12,7 @@ from judgestream.engine.devices import peak_flops
 from judgestream.terminal.exit_codes import ExitCode
 from judgestream_trainer.data import read_examples
 from judgestream_trainer.data.example import Example
+from judgestream_trainer.jobs.rewards import groups_of, train_rewards
 from judgestream_trainer.recipe import Recipe, load_recipe
 from judgestream_trainer.training.export import write_model
 from judgestream_trainer.training.loop import OnStep
@@ -41,9 +42,17 @@ def train(
             if recipe.from_nothing
             else f"{recipe_file} fine-tunes: name the model with --base"
         )
-    examples = _examples(data, recipe, console)
+    if recipe.rewards:
+        groups = groups_of(data, recipe)
+        console.print(f"{len(groups)} groups of graded answers", markup=False)
+    else:
+        examples = _examples(data, recipe, console)
     with recorded(recipe, work, console, peak=peak) as on_step:
-        if base is None:
+        if recipe.rewards and base is not None:
+            finished = train_rewards(
+                recipe, groups, base=base, out=out, work=work, on_step=on_step, resume=resume
+            )
+        elif base is None:
             finished = _from_nothing(recipe, out, work, resume=resume, on_step=on_step)
         else:
             finished = (

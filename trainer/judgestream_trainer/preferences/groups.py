@@ -3,10 +3,11 @@
 import gzip
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Literal, cast
 
 from judgestream.core.errors import ConfigurationError
 
@@ -79,9 +80,12 @@ def _group(line: bytes, place: str) -> Group:
     return group
 
 
-def _opened(path: Path, mode: str) -> IO[bytes]:
-    if path.suffix == ".gz":
-        raw: Any = path.open(mode)
+@contextmanager
+def _opened(path: Path, mode: Literal["rb", "wb"]) -> Iterator[IO[bytes]]:
+    with path.open(mode) as file:
+        if path.suffix != ".gz":
+            yield file
+            return
         # no name and no time in the header: the same groups give the same bytes
-        return cast(IO[bytes], gzip.GzipFile("", mode, fileobj=raw, mtime=0))
-    return cast(IO[bytes], path.open(mode))
+        with gzip.GzipFile("", mode, fileobj=file, mtime=0) as packed:
+            yield cast(IO[bytes], packed)
