@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ TEMPLATE = "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\n' }}{
 
 def model() -> LlamaForCausalLM:
     torch.manual_seed(3)
-    return LlamaForCausalLM(
+    made: Any = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=259,
             hidden_size=64,
@@ -33,7 +34,9 @@ def model() -> LlamaForCausalLM:
             rope_parameters={"rope_type": "default", "rope_theta": 5000.0},
             tie_word_embeddings=True,
         )
-    ).to(torch.bfloat16)
+    )
+    plain: LlamaForCausalLM = made.to(torch.bfloat16)
+    return plain
 
 
 @pytest.fixture
@@ -121,8 +124,9 @@ def test_the_base_is_the_model_that_was_written(base: Path, tmp_path: Path) -> N
     read = LlamaForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.bfloat16)
     for name, tensor in model().state_dict().items():
         assert torch.equal(read.state_dict()[name], tensor), name
-    assert read.config.rope_parameters["rope_theta"] == 5000.0
-    assert read.config.rms_norm_eps == 1e-6
+    config: Any = read.config
+    assert config.rope_parameters["rope_theta"] == 5000.0
+    assert config.rms_norm_eps == 1e-6
 
 
 def test_the_tokenizer_keeps_text_and_control_tokens(base: Path, tmp_path: Path) -> None:

@@ -152,7 +152,9 @@ def _adapter(bundle: Path) -> tuple[float, dict[str, Delta], NDArray[np.float32]
     try:
         config: dict[str, Any] = read_json(bundle, ADAPTER_CONFIG)
         scale = float(config["lora_alpha"]) / float(config["r"])
-        stored = deserialize((bundle / ADAPTER).read_bytes())
+        # safetensors does not type it
+        read: Any = deserialize
+        stored = read((bundle / ADAPTER).read_bytes())
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ConfigurationError(f"{bundle} has no readable adapter: {error!r}") from error
     tensors = {name.removeprefix(_PREFIX): _values(bundle, name, part) for name, part in stored}
