@@ -64,10 +64,11 @@ def page(
         ["## Calibration"],
         [
             f"P(first better) = s((x - y) / {scale.scale:g} - {scale.margin:g}) for raw values x and y"
-            f" (Rao and Kupper; `core/rewards.py`), fitted on {fit.n} pairs with {fit.ties} ties: standard"
-            f" errors {fit.scale_error:.2g} and {fit.margin_error:.2g}; negative log-likelihood {fit.nll:.3f},"
-            f" by the outcomes' shares alone {fit.nll_shares:.3f}. The single score of a value x is"
-            f" 1 + 9 s((x - c) / {scale.scale:g}) with c = {scale.centre:g}, the mean value of these"
+            f" (Rao and Kupper; `core/rewards.py`), fitted on {fit.n} pairs with {fit.ties} ties:"
+            f" standard errors {fit.scale_error:.2g} and {fit.margin_error:.2g}; negative log-likelihood"
+            f" {fit.nll:.3f}, by the outcomes' shares alone {fit.nll_shares:.3f}. The single score of a"
+            f" value x is 1 + 9 s((x - c) / {scale.scale:g}) with c = {scale.centre:g}, the mean value of"
+            " these"
             " answers."
         ],
     ]
