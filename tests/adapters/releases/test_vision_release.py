@@ -1,0 +1,40 @@
+"""Installation of judges that see images."""
+
+from pathlib import Path
+
+import pytest
+
+from judgestream.adapters.releases.installed import Changes, changes, find
+from judgestream.adapters.releases.model_repository import install
+from judgestream.adapters.releases.tuning import Tuning
+from judgestream.checkpoints.dtypes import Dtype
+from judgestream.core.errors import ConfigurationError
+from tests.checkpoints.test_vision import folder
+
+
+def test_a_llava_folder_becomes_a_release_of_its_family(tmp_path: Path) -> None:
+    release = install(folder(tmp_path / "llava"), tmp_path / "models")
+    assert release.name == f"vision-{release.checkpoint_digest[:8]}"
+    assert release.template_id == "llava-v1"
+    config = (tmp_path / "models" / release.name / "config.pbtxt").read_text()
+    assert 'name: "image"' in config and "${" not in config
+    found = find(tmp_path / "models", release.name)
+    assert found.family == "vision" and found.release == release
+    assert changes(tmp_path / "models", found, Changes.FILES) == []
+
+
+@pytest.mark.parametrize(
+    ("tuning", "option"),
+    [
+        (Tuning(dtype=Dtype.FLOAT8), "--dtype float8"),
+        (Tuning(compile=True), "--compile"),
+        (Tuning(row_tokens=64), "--row-tokens"),
+        (Tuning(decoupled=True), "--decoupled"),
+    ],
+)
+def test_options_of_our_own_engine_are_refused_by_name(
+    tmp_path: Path, tuning: Tuning, option: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"{option}: not available for a judge that sees"):
+        install(folder(tmp_path / "llava"), tmp_path / "models", tuning=tuning)
+    assert not (tmp_path / "models").exists()
