@@ -23,10 +23,17 @@ def test_a_llava_folder_becomes_a_release_of_its_family(tmp_path: Path) -> None:
     assert changes(tmp_path / "models", found, Changes.FILES) == []
 
 
+def test_a_template_of_texts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="--template: not available"):
+        install(
+            folder(tmp_path / "llava"), tmp_path / "models", template=tmp_path / "template.yaml"
+        )
+
+
 @pytest.mark.parametrize(
     ("tuning", "option"),
     [
-        (Tuning(dtype=Dtype.FLOAT8), "--dtype float8"),
+        (Tuning(dtype=Dtype.INT8), "--dtype int8"),
         (Tuning(compile=True), "--compile"),
         (Tuning(row_tokens=64), "--row-tokens"),
         (Tuning(decoupled=True), "--decoupled"),

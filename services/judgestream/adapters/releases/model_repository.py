@@ -82,14 +82,15 @@ def install(
             the device does not have the dtype, or another checkpoint has the same name here. Nothing is left
             behind then.
     """
-    judged_by = with_template(checkpoint, inspected(checkpoint), template)
+    tuning = tuning or Tuning()
+    found = inspected(checkpoint)
+    if found.family == VISION:
+        _check_vision(tuning, template)
+    judged_by = with_template(checkpoint, found, template)
     manifest = judged_by.manifest
     name = f"{manifest.family}-{manifest.short}"
     source = model_source or bundled_models() / FAMILIES[manifest.family]
-    tuning = tuning or Tuning()
     check_place(tuning.dtype, gpu=device == "gpu", compiled=tuning.compile)
-    if manifest.family == VISION:
-        _check_vision(tuning)
     placing = Placing(
         instances=instances, device=device, gpus=tuple(gpus), group=tuning.tensor_parallel
     )
@@ -161,14 +162,15 @@ def inspected(checkpoint: Path, *, engine: bool = True) -> Manifest:
     return manifest
 
 
-def _check_vision(tuning: Tuning) -> None:
-    """Refuse the options of our own engine for a judge that transformers computes."""
+def _check_vision(tuning: Tuning, template: Path | None) -> None:
+    """Refuse the options of our own engine for a judge that transformers computes, and templates of texts."""
     options = {
         f"--dtype {tuning.dtype}": tuning.dtype in QUANTISED,
         "--tensor-parallel": tuning.tensor_parallel > 1,
         "--compile": tuning.compile,
         "--row-tokens": tuning.row_tokens > 0,
         "--decoupled": tuning.decoupled,
+        "--template": template is not None,
     }
     if wrong := [name for name, given in options.items() if given]:
         raise ConfigurationError(
