@@ -95,8 +95,10 @@ def test_verdicts_depend_on_the_images(cluster: Cluster, sees: Release, folder: 
         JudgeRequest(
             request_id="texts", question="2+2?", candidates=[Candidate(text=t) for t in ("4", "5")]
         ),
+        described("alternatives", "17<OR>minus <AND> one"),
+        described("one", "17"),
         squares("bomb", RED, Image(data=claimed_png(30_000, 30_000))),
-        squares("damaged", RED, Image(data=tiny.BLUE[:200])),
+        squares("damaged", RED, Image(data=tiny.RED[:-30])),
         squares("linked", RED, Image(url="http://169.254.169.254/latest/meta-data/")),
         squares("pairwise", RED, BLUE, mode="pairwise"),
     ]
@@ -116,6 +118,15 @@ def test_verdicts_depend_on_the_images(cluster: Cluster, sees: Release, folder: 
     assert isinstance(reply, Reply)
     expected = sum(k * p for k, p in enumerate(reply.score_probs, start=1)) / sum(reply.score_probs)
     assert found["red"].scores[0].score == pytest.approx(expected, abs=1e-4)
+
+    # MM-Vet's texts: the best alternative counts
+    both, one = found["alternatives"], found["one"]
+    names = [result.name for result in both.passes]
+    assert names == [f"straight+reference/alternative-{k}" for k in (1, 2)]
+    wrong, right = (result.means[0] for result in both.passes)
+    assert wrong < 3 < 8 < right and both.scores[0].score == right
+    assert [result.name for result in one.passes] == ["straight+reference"]
+    assert one.scores[0].score == pytest.approx(wrong, abs=1e-4)
 
     refused = {name: found[name] for name in ("bomb", "damaged", "linked", "pairwise")}
     assert all(verdict.status == Verdict.STATUS_FAILED for verdict in refused.values())
@@ -137,21 +148,6 @@ def described(name: str, reference: str) -> JudgeRequest:
     )
     made.reference = reference
     return made
-
-
-def test_the_best_alternative_counts(cluster: Cluster, sees: Release) -> None:
-    cluster.work(triton__release=sees.name)
-    ids = cluster.submit([described("both", "17<OR>minus <AND> one"), described("one", "17")])
-    found: dict[str, Verdict] = {v.request_id: v for v in cluster.wait_verdicts(ids, seconds=60)}
-    assert [one.name for one in found["both"].passes] == [
-        "straight+reference/alternative-1",
-        "straight+reference/alternative-2",
-    ]
-    wrong, right = (one.means[0] for one in found["both"].passes)
-    assert wrong < 3 < 8 < right
-    assert found["both"].scores[0].score == right
-    assert [one.name for one in found["one"].passes] == ["straight+reference"]
-    assert found["one"].scores[0].score == pytest.approx(wrong, abs=1e-4)
 
 
 def test_a_judge_of_texts_reads_mm_vets_protocol(cluster: Cluster, reads: Release) -> None:
