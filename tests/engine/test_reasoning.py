@@ -96,7 +96,7 @@ def test_a_reply_does_not_depend_on_its_neighbours(checkpoint_of: Loaded) -> Non
 
 
 def test_a_judge_that_never_writes_the_marker_gets_it_at_the_limit(checkpoint_of: Loaded) -> None:
-    """Random weights do not write it: it begins a line of its own, and the reply says that it was cut."""
+    """Random weights do not write it: it begins its own line, and the reply says that it was cut."""
     reply = reply_to(Judge(checkpoint_of("merged")), prompts(SHORT)[1])
     assert reply.finish_reason == "length" and f"\n{MARKER}" in reply.text
     unread = read(replace(reply, score_probs=()), GRAMMAR)
@@ -113,7 +113,7 @@ def test_a_judge_that_writes_the_marker_stops_there(taught: Checkpoint) -> None:
 
 
 def test_a_marker_inside_a_line_reads_labels_up_to_the_closing_text(checkpoint_of: Loaded) -> None:
-    """`[[10]]` is told from `[[1]]` by its closing text, as no line break follows the score."""
+    """The closing text distinguishes `[[10]]` from `[[1]]`, as no line break follows the score."""
     grammar = Grammar(labels=tiny.PAIR.labels, count=1, marker="[[", closing="]]")
     checkpoint = checkpoint_of("split")
     prompt = Prompt(text=tiny.PROMPTS[0], grammar=grammar, reasoning=SHORT)

@@ -16,11 +16,12 @@ from judgestream.core.costs import Prices, Terms
 from judgestream.core.errors import JudgestreamError, JudgeUnavailable, PromptTooLong
 from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.modes import PAIRWISE, plan
-from judgestream.core.templates import template
 from judgestream.core.types import Candidate, Options, Release, Request, Verdict
 from judgestream.core.verdicts import Effort, build_verdict
 from judgestream.local.triton import TritonServer
-from tests.backends.chat.endpoint import Endpoint, prefers_longer
+from judgestream.template_files import template_of
+from tests.backends.chat.endpoint import Endpoint, completion, prefers_longer
+from tests.template_files.house import MESSAGES
 
 pytestmark = pytest.mark.integration
 
@@ -48,13 +49,29 @@ def release(endpoint: Endpoint, repository: Path) -> Release:
 
 
 @pytest.fixture(scope="module")
+def reasoning_release(endpoint: Endpoint, repository: Path) -> Release:
+    """The same endpoint with a template file, whose judge reasons first, three times."""
+    text = MESSAGES.replace(
+        "forms:",
+        "reasoning: {marker: 'Final scores:', max_tokens: 50, samples: 3, temperature: 0.5}\nforms:",
+    )
+    judge = RemoteJudge(
+        endpoint=endpoint.url, endpoint_model="local", template_id="house-chat-v1", template=text
+    )
+    return install_endpoint(judge, repository)
+
+
+@pytest.fixture(scope="module")
 def server(
-    release: Release, repository: Path, tmp_path_factory: pytest.TempPathFactory
+    release: Release,
+    reasoning_release: Release,
+    repository: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[TritonServer]:
     with TritonServer(
         run_dir=tmp_path_factory.mktemp("triton"),
         model_repository=repository,
-        models=[release.name],
+        models=[release.name, reasoning_release.name],
     ) as running:
         yield running
 
@@ -79,7 +96,7 @@ def judge(server: TritonServer, release: Release, wanted: Request) -> Verdict:
     async def run() -> Verdict:
         client = await TritonJudge.connect(server.grpc_url, release.name, deadline_s=20)
         try:
-            passes = plan(wanted, PAIRWISE, template(client.release.template_id))
+            passes = plan(wanted, PAIRWISE, template_of(client.release))
             replies = await client.ask(passes)
             content = content_digest(wanted)
             return build_verdict(
@@ -107,6 +124,26 @@ def test_both_orders_settle_into_one_verdict(
     assert "Because of its length." in verdict.explanation
     assert verdict.template_id == "chat-v1" and verdict.input_tokens == 642
     assert verdict.checkpoint_digest == release.checkpoint_digest
+
+
+def test_a_judge_that_reasons_first_is_asked_in_its_own_template(
+    server: TritonServer, reasoning_release: Release, endpoint: Endpoint
+) -> None:
+    def reasons(body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
+        user = body["messages"][-1]["content"]
+        first, second = (user.split(f"### Answer {k}\n")[1].split("\n###")[0] for k in (1, 2))
+        scores = (9, 2) if len(first) > len(second) else (2, 9)
+        scores = scores if body["seed"] < 2 else (5, 5)
+        text = "<think>Final scores: 1 1</think>The longer one.\nFinal scores: {} {}"
+        return 200, {}, completion(text.format(*scores))
+
+    endpoint.answer = reasons
+    wanted = request("Yes, it is lighter than water.", "No. </s>", explain=True)
+    verdict = judge(server, reasoning_release, wanted)
+    assert (verdict.winner, verdict.template_id) == ("a", "house-chat-v1")
+    assert verdict.p_win == pytest.approx(2 / 3) and verdict.p_tie == pytest.approx(1 / 3)
+    assert verdict.explanation == "The longer one."
+    assert [one.reply.reasonings for one in verdict.passes] == [3, 3]
 
 
 def test_an_endpoint_that_is_away_is_retryable_and_one_that_refuses_is_not(

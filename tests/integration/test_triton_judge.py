@@ -1,5 +1,6 @@
 """A JudgeLM-like checkpoint, installed and served by the real Triton: what its clients see."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -14,12 +15,17 @@ from tritonclient.utils import InferenceServerException
 
 from judgestream.adapters.releases.model_repository import install
 from judgestream.adapters.releases.tuning import Tuning
+from judgestream.adapters.triton.judge import TritonJudge
+from judgestream.core.modes import PAIRWISE, plan
+from judgestream.core.probe import KNOWN_GOOD
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Release, Reply
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from judgestream.local.triton import TritonServer
+from judgestream.template_files import template_of
 from tests.engine import tiny
+from tests.template_files.house import REASONS_FIRST
 
 pytestmark = pytest.mark.integration
 
@@ -46,13 +52,25 @@ def release(checkpoint: Path, repository: Path) -> Release:
 
 
 @pytest.fixture(scope="module")
+def own_template(
+    checkpoint: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Release:
+    """The same checkpoint with a template file, whose judge reasons first."""
+    file = tmp_path_factory.mktemp("template") / "house.yaml"
+    file.write_text(REASONS_FIRST, encoding="utf-8")
+    return install(checkpoint, repository, template=file, tuning=Tuning(threads=1))
+
+
+@pytest.fixture(scope="module")
 def server(
-    release: Release, repository: Path, tmp_path_factory: pytest.TempPathFactory
+    release: Release,
+    own_template: Release,
+    repository: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[TritonServer]:
     run_dir = tmp_path_factory.mktemp("triton")
-    with TritonServer(
-        run_dir=run_dir, model_repository=repository, models=[release.name]
-    ) as running:
+    models = [release.name, own_template.name]
+    with TritonServer(run_dir=run_dir, model_repository=repository, models=models) as running:
         yield running
 
 
@@ -116,6 +134,33 @@ def test_a_pair_comes_back_in_one_request(
     assert result.as_numpy("num_input_tokens").dtype == np.uint32
     for row, text in enumerate(texts):
         check(result, row, reply_to(judge, Prompt(text=text, grammar=tiny.PAIR)))
+
+
+def test_a_worker_asks_a_release_that_it_has_never_seen_in_the_releases_own_template(
+    server: TritonServer, own_template: Release, repository: Path
+) -> None:
+    """The template comes from Triton, and its judge reasons before the scores as it does in this process."""
+
+    async def ask_known_good() -> tuple[Release, list[Reply], list[Prompt]]:
+        client = await TritonJudge.connect(server.grpc_url, own_template.name, deadline_s=60)
+        try:
+            passes = plan(KNOWN_GOOD, PAIRWISE, template_of(client.release))
+            prompts = [
+                Prompt(text=one.prompt, grammar=one.grammar, reasoning=one.reasoning)
+                for one in passes
+            ]
+            return client.release, await client.ask(passes), prompts
+        finally:
+            await client.close()
+
+    found, replies, prompts = asyncio.run(ask_known_good())
+    assert found == own_template and found.template == REASONS_FIRST
+    here = Judge(load(repository / own_template.name / "1" / "checkpoint"))
+    for reply, prompt in zip(replies, prompts, strict=True):
+        expected = reply_to(here, prompt)
+        assert reply.reasonings == 2 and "Final scores:" in reply.text
+        assert reply.text == expected.text
+        np.testing.assert_allclose(reply.score_probs, expected.score_probs, atol=1e-5, rtol=1e-3)
 
 
 def test_one_row_explains_and_the_other_does_not(

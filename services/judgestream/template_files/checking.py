@@ -1,4 +1,4 @@
-"""What can be wrong with a template that loads: a frame that text under judgement can end or forge."""
+"""The problems of a template that loads: frames that text under judgement can end or forge."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Control tokens of tokenizers, as far as they can be told from their text."""
+"""Control tokens of tokenizers, as far as their texts show them."""
 
 import re
 from collections.abc import Iterable
