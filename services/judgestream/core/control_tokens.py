@@ -34,7 +34,7 @@ WELL_KNOWN = (
     *("<\uff5cbegin\u2581of\u2581sentence\uff5c>", "<\uff5cend\u2581of\u2581sentence\uff5c>"),
     *("<think>", "</think>", "[THINK]", "[/THINK]", "<tool_call>", "</tool_call>"),
 )
-"""Those of the model families that are served behind chat endpoints, whose tokenizers are not available here."""
+"""Control tokens of the model families behind chat endpoints, whose tokenizers are not available here."""
 
 
 def without_control_tokens(request: Request, tokens: Sequence[str]) -> Request:
