@@ -4,8 +4,8 @@ The judge writes until it completes the marker, ends its reply, or reaches the l
 the marker is written for it. Prompt, reasoning and marker are then one text that ends where its score line
 starts, and the scores are read behind it exactly as behind a prompt whose scores come first.
 
-The prompt runs a second time for that, once for all of its reasonings (see `packing`). This costs less than a
-tenth of what writing them does, and no result depends on how the text was generated.
+The prompt runs a second time for that, once for all of its reasonings (see `packing`), so that no result
+depends on how the text was generated.
 """
 
 from collections.abc import Callable, Iterable, Sequence
