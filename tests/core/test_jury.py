@@ -165,6 +165,21 @@ def test_the_score_is_the_median_under_majority_else_the_mean() -> None:
     assert weighted.scores[0].score == pytest.approx((2 * 9 + 8 + 1) / 4)
 
 
+def test_an_answer_passes_a_rubric_if_most_members_pass_it() -> None:
+    def graded(name: str, passed: bool) -> Verdict:
+        scores = (CandidateScore(candidate_id="x", score=0.5, passed=passed),)
+        return replace(
+            member(name, 1, 0, 0), winner="", p_win=None, p_tie=None, p_lose=None, scores=scores
+        )
+
+    for passes, passed in (((True, True, False), True), ((True, False, False), False)):
+        verdicts = [graded(name, one) for name, one in zip("abc", passes, strict=True)]
+        verdict = settle(record(JuryRule.MAJORITY, 1, 1, 1), verdicts)
+        assert verdict.passed is verdict.scores[0].passed is passed
+    pair = [member("a", 1, 0, 0), member("b", 1, 0, 0)]
+    assert settle(record(JuryRule.MAJORITY, 1, 1), pair).passed is None
+
+
 def test_rankings_are_ranked_anew_by_the_jury_s_scores() -> None:
     asked = replace(PAIR, mode="rerank", candidates=(*PAIR.candidates, Candidate(id="z", text="3")))
 

@@ -62,6 +62,7 @@ def jury_verdict(
         content_digest=content_digest,
         answers_cut_to=min(cuts, default=0),
         cost=total_cost([verdict.cost for verdict in verdicts]),
+        passed=next((one.passed for one in settlement.scores if one.passed is not None), None),
         members=tuple(map(_member, outcomes)),
     )
 
