@@ -3,7 +3,7 @@
 transformers reads such files, too, but what it writes depends on its version. Here the same file gives the
 same bytes everywhere, so the digest of what is built from it is known beforehand.
 
-Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+Format: the GGUF specification of ggml (github.com/ggml-org/ggml).
 """
 
 from collections.abc import Iterator, Mapping
