@@ -33,7 +33,7 @@ from judgestream.template_files import template_of
 
 FAMILY = "openai_judge"
 
-WAY_OF_ASKING = 3
+WAY_OF_ASKING = 2
 """Increased when prompts are sent differently, so that answers may change under the same options."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
