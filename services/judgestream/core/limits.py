@@ -28,6 +28,8 @@ IMAGES = 8
 """Number of images of one request, its candidates' included."""
 IMAGE = 8 * MIB
 """The file of one image. Images inside a request must fit `REQUEST` too."""
+IMAGES_TOGETHER = 16 * MIB
+"""The files of all images of one request, fetched ones included."""
 IMAGE_PIXELS = 25_000_000
 """Width times height of one image, checked before decoding: a small file can hold a huge picture."""
 URL = 2048

@@ -258,6 +258,15 @@ def test_every_image_gets_its_bytes() -> None:
     assert asyncio.run(resolved(request(), Files({}))) == request()
 
 
+def test_all_images_together_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = with_images(Image(data=PNG), Image(data=PNG))
+    monkeypatch.setattr("judgestream.core.limits.IMAGES_TOGETHER", 2 * len(PNG))
+    asyncio.run(resolved(asked, Files({})))
+    monkeypatch.setattr("judgestream.core.limits.IMAGES_TOGETHER", 2 * len(PNG) - 1)
+    with pytest.raises(InvalidRequest, match="its images have .* bytes together"):
+        asyncio.run(resolved(asked, Files({})))
+
+
 @pytest.mark.parametrize(
     ("image", "message"),
     [

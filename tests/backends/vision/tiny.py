@@ -173,8 +173,7 @@ def teach(
         job = judge.admitted(0, prompt)
         assert isinstance(job, Job)
         target = [*tokens.continuation(prompt.text, reply), min(tokens.eos)]
-        pixels = checkpoint.pixels(job.pictures) if job.pictures else None
-        samples.append((job.ids, target, pixels))
+        samples.append((job.ids, target, job.pixels))
     optimizer = torch.optim.Adam(model.parameters(), lr=6e-3)
     for _ in range(steps):
         losses = []

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Protocol
 
+from judgestream.core import limits
 from judgestream.core.errors import ImageUnavailable, InvalidRequest
 from judgestream.core.images import has_images, placed, with_images
 from judgestream.core.limits import quoted
@@ -36,6 +37,11 @@ async def resolved(request: Request, fetcher: Fetch) -> Request:
         if not isinstance(outcome, Image):
             raise type(outcome)(f"{where}: {name}: {outcome}") from outcome
         images[name] = outcome
+    if (size := sum(len(image.data) for image in images.values())) > limits.IMAGES_TOGETHER:
+        raise InvalidRequest(
+            f"{where}: its images have {size} bytes together; at most {limits.IMAGES_TOGETHER}: make them"
+            " smaller"
+        )
     return with_images(request, images)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from PIL.Image import Image
+from torch import Tensor
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from judgestream.backends.vision.checkpoint import VisionCheckpoint
@@ -32,12 +32,15 @@ Result = Reply | PromptTooLong | RejectedByJudge
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """An admitted prompt: token ids with every image's tokens, and its pictures."""
+    """An admitted prompt: token ids with every image's tokens, and the images as the model takes them.
+
+    pixels   [images, 3, height, width]; None without images
+    """
 
     index: int
     prompt: Prompt
     ids: list[int]
-    pictures: list[Image]
+    pixels: Tensor | None
     lines: ScoreLines
 
 
@@ -91,17 +94,18 @@ class VisionJudge:
         checkpoint = self.checkpoint
         if prompt.reasoning is not None or prompt.grammar.reward:
             return RejectedByJudge("a judge of images writes its scores first: ask for scores")
-        pictures = []
+        pixels = []
         for number, data in enumerate(prompt.images, start=1):
             try:
-                pictures.append(decoded(data))
+                # at once: a picture can take 75 MB, its pixels for the model take one
+                pixels.append(checkpoint.pixels([decoded(data)]))
             except ValueError as error:
                 return RejectedByJudge(f"image {number} {error}")
         ids = checkpoint.tokens.prompt(prompt.text)
         placeholders = ids.count(checkpoint.image_token)
-        if placeholders != len(pictures):
+        if placeholders != len(pixels):
             return RejectedByJudge(
-                f"{len(pictures)} images for {placeholders} placeholders in the prompt: send one for each"
+                f"{len(pixels)} images for {placeholders} placeholders in the prompt: send one for each"
             )
         ids = [
             part
@@ -117,7 +121,7 @@ class VisionJudge:
         if len(ids) > limit:
             return PromptTooLong(
                 f"the prompt has {len(ids)} tokens ({checkpoint.image_tokens} for each of"
-                f" {len(pictures)} images), the context of {checkpoint.manifest.name} holds {limit} prompt"
+                f" {len(pixels)} images), the context of {checkpoint.manifest.name} holds {limit} prompt"
                 " tokens"
             )
         try:
@@ -126,15 +130,21 @@ class VisionJudge:
             return RejectedByJudge(f"score grammar: {error}")
         if lines.chain is not None:
             return RejectedByJudge("score grammar: a judge of images gives at most two scores")
-        return Job(index=index, prompt=prompt, ids=ids, pictures=pictures, lines=lines)
+        return Job(
+            index=index,
+            prompt=prompt,
+            ids=ids,
+            pixels=torch.cat(pixels) if pixels else None,
+            lines=lines,
+        )
 
     def _scores(self, jobs: Sequence[Job]) -> list[Read]:
-        pictures = [picture for job in jobs for picture in job.pictures]
+        pixels = [job.pixels for job in jobs if job.pixels is not None]
         tree = jobs[0].lines.tree
         scores = read(
             self.checkpoint,
             [job.ids for job in jobs],
-            self.checkpoint.pixels(pictures) if pictures else None,
+            torch.cat(pixels) if pixels else None,
             tree,
         )
         longest = max(len(job.ids) for job in jobs)
@@ -189,7 +199,7 @@ class VisionJudge:
             output = model.generate(
                 input_ids=before,
                 attention_mask=torch.ones_like(before),
-                pixel_values=checkpoint.pixels(job.pictures) if job.pictures else None,
+                pixel_values=job.pixels,
                 max_new_tokens=min(limit, room),
                 do_sample=sampling,
                 temperature=prompt.temperature if sampling else None,
