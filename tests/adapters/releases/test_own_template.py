@@ -1,4 +1,4 @@
-"""A release with a template file of its own: installed with the checkpoint, read by workers and the judge."""
+"""A release with its own template file: installed with the checkpoint, read by workers and the judge."""
 
 import json
 from pathlib import Path
