@@ -147,7 +147,7 @@ def with_peft(model: LlamaForCausalLM, rank: int) -> LlamaForCausalLM:
     from peft import LoraConfig, inject_adapter_in_model
 
     config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(Lora().targets))
-    adapted: LlamaForCausalLM = inject_adapter_in_model(config, model)
-    for name, parameter in adapted.named_parameters():
+    inject_adapter_in_model(config, model)  # in place
+    for name, parameter in model.named_parameters():
         parameter.requires_grad_("lora_" in name)
-    return adapted
+    return model
