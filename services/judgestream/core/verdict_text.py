@@ -125,7 +125,7 @@ def details(verdict: Verdict) -> Iterator[str]:
         rows["explanation"] = verdict.explanation
     for name, value in rows.items():
         if value:
-            yield f"{name + ':':<17}{value}"
+            yield f"{name + ':':<16} {value}"
     yield ""
 
 
