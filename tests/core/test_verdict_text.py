@@ -85,7 +85,7 @@ def test_details_of_a_ranking_show_places_and_intervals() -> None:
     assert "ranking:         b > a = c" in text
     assert "answer a:        rank 2, P(best) 0.10, score -0.50, 9 characters" in text
     assert "rank 1, P(best) 0.80, score 1.25 [0.50, 2.00], 8 characters (ours)" in text
-    assert "pass order-2-0-1:means 4.00 8.00 4.00, greedy 4 8 4, P(best) 0.05 0.90 0.05" in text
+    assert "pass order-2-0-1: means 4.00 8.00 4.00, greedy 4 8 4, P(best) 0.05 0.90 0.05" in text
 
 
 RUBRIC = replace(
@@ -165,6 +165,6 @@ def test_details_leave_out_what_the_verdict_does_not_have() -> None:
     one_score = result("straight+reference", Reading(means=(7.0,), greedy=()))
     shown = list(details(replace(verdict(), passes=(choice, one_score), answers_cut_to=300)))
     assert "pass straight:   P 0.70/0.20/0.10" in shown
-    assert "pass straight+reference:means 7.00" in shown
+    assert "pass straight+reference: means 7.00" in shown
     assert "answers cut to:  300 characters, to fit the judge's context" in shown
     assert not any(line.startswith(("P win", "confidence", "both orders")) for line in shown)
