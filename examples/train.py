@@ -2,7 +2,7 @@
 
     python examples/train.py BASE_CHECKPOINT RECIPE OUT
 
-BASE_CHECKPOINT may be a bundled judge (`triton_models/judges/default`), and RECIPE
+BASE_CHECKPOINT may be `triton_models/judges/tiny`, and RECIPE
 `trainer/judgestream_trainer/recipes/small-fine-tune.yaml`.
 """
 

@@ -16,6 +16,7 @@ from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.local.ports import free_port
 from judgestream.local.supervisor_file import PartState, read_report
 from tests.integration.cluster import wait
+from tests.integration.second_judge import second_judge
 from tests.integration.test_demo import PORTS, run, running_below
 from tests.paths import environment
 
@@ -121,7 +122,7 @@ def test_the_release_is_changed_while_requests_come_and_none_is_lost(
     stack: Stack, tmp_path: Path
 ) -> None:
     before = next(name for name, row in releases(stack).items() if row["in_use"])
-    stack.call("release", "install", str(bundled_models() / "judges" / "default"))
+    stack.call("release", "install", str(second_judge(tmp_path / "second")))
     after = next(name for name in releases(stack) if name != before)
     rows = tmp_path / "rows.jsonl"
     candidates = [{"text": "4"}, {"text": "5"}]

@@ -27,12 +27,12 @@ from kafka import KafkaProducer
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.local.ports import free_port
 from tests.backends.chat.endpoint import prefers_longer, serving
+from tests.integration.second_judge import second_judge
 from tests.paths import RECIPES
 
 pytestmark = pytest.mark.integration
 
 TINY = bundled_models() / "judges" / "tiny"
-DEFAULT = bundled_models() / "judges" / "default"
 REQUESTS = "judge.requests.v1"
 PORTS = ("KAFKA_PORT", "REDIS_PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT")
 
@@ -183,7 +183,8 @@ def _submit_one(newcomer: Newcomer, request_id: str) -> dict[str, Any]:
 
 
 def test_a_second_release_is_installed_used_and_the_first_unloaded(newcomer: Newcomer) -> None:
-    (release,) = newcomer.lines(f"judgestream release install {DEFAULT} --format json")
+    folder = second_judge(newcomer.home / "second")
+    (release,) = newcomer.lines(f"judgestream release install {folder} --format json")
     newcomer.run(f"judgestream release use {release['release']}", seconds=300)
     assert _submit_one(newcomer, "second")["release"] == release["release"]
     listed = newcomer.lines("judgestream release list --format json")

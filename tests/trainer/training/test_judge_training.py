@@ -1,4 +1,4 @@
-"""Training is repeatable and learns; the bundled judges are complete and as good as their cards say."""
+"""Training is repeatable and learns; the tiny judge is complete and as good as its card says."""
 
 from dataclasses import replace
 from itertools import islice
@@ -56,15 +56,9 @@ def test_training_learns_and_repeats_bit_for_bit(recipe: Recipe) -> None:
         assert torch.equal(tensor, again.model.state_dict()[name]), name
 
 
-@pytest.mark.parametrize(
-    ("name", "accuracy", "consistency"),
-    # the cards say .925 and .948, .995 and .999; 70 items: four standard errors are .13, .11, .04, .02
-    [("tiny", 0.79, 0.83), ("default", 0.95, 0.97)],
-)
-def test_a_bundled_judge_is_complete_and_as_good_as_its_card(
-    name: str, accuracy: float, consistency: float
-) -> None:
-    folder = bundled_models() / "judges" / name
+def test_the_tiny_judge_is_complete_and_as_good_as_its_card() -> None:
+    """The card says .925 and .948. Of 70 items, four standard errors are .13 and .11."""
+    folder = bundled_models() / "judges" / "tiny"
     verify(folder, read_manifest(folder))
     judge = Judge(load(folder))
     fresh = [
@@ -74,5 +68,5 @@ def test_a_bundled_judge_is_complete_and_as_good_as_its_card(
     ]
     found = figures(judge_pairs(judge, fresh, with_reference=True))
     assert found.unscored.share == 0
-    assert found.accuracy.share >= accuracy
-    assert found.consistency.share >= consistency
+    assert found.accuracy.share >= 0.79
+    assert found.consistency.share >= 0.83
