@@ -1,4 +1,7 @@
-"""The shipped samples: requests with gold labels from held-out items, and invalid records."""
+"""The computed part of the shipped samples: requests with gold labels from held-out items, and invalid records.
+
+The other part, `written.jsonl`, was written and labelled by hand.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -28,14 +31,12 @@ class Kind:
     per_family: int
     mode: str = "pairwise"
     reference: bool = True
-    explain: bool = False
 
 
 KINDS = (
-    Kind(name="pair", per_family=26),
-    Kind(name="blind", per_family=12, reference=False),
-    Kind(name="explained", per_family=6, explain=True),
-    Kind(name="single", per_family=6, mode="single"),
+    Kind(name="pair", per_family=8),
+    Kind(name="blind", per_family=4, reference=False),
+    Kind(name="single", per_family=2, mode="single"),
 )
 
 
@@ -96,14 +97,12 @@ def _request(item: Item, kind: Kind, request_id: str, rng: Random) -> dict[str, 
             for name, answer, system in zip("ab", chosen, systems, strict=False)
         ],
         "options": {"orders": "ORDERS_BOTH", "referenceUse": "REFERENCE_USE_AUTO"},
-        "metadata": {"family": item.family, "kind": kind.name},
+        "metadata": {"origin": "computed", "family": item.family, "kind": kind.name},
     }
     if kind.reference:
         request["reference"] = item.reference
     if item.group:
         request["metadata"]["group"] = item.group
-    if kind.explain:
-        request["options"] |= {"explain": True, "maxExplanationTokens": 64}
     return request
 
 
@@ -133,11 +132,11 @@ def _bad_requests() -> Iterable[str]:
     third = [*good["candidates"], {"id": "c", "text": "7."}]
     changes: dict[str, dict[str, Any]] = {
         "empty-question": {"question": "  "},
-        "unknown-mode": {"mode": "tournament"},
+        "unknown-mode": {"mode": "duel"},
         "three-candidates": {"candidates": third},
         "one-candidate": {"candidates": third[:1]},
         "same-candidate-twice": {"candidates": [third[0], third[0]]},
-        "single-without-reference": {"mode": "single", "candidates": third[:1]},
+        "no-candidate": {"candidates": []},
         "too-long": {"question": "How many words are there in this text? " + "word 1 " * 4000},
         "unknown-field": {"answers": ["5.", "6."]},
     }

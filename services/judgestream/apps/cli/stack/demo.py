@@ -7,10 +7,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -26,6 +28,7 @@ from judgestream.contracts.events import JSON
 from judgestream.contracts.topics import BIAS, DEAD_LETTERS, REQUESTS, VERDICTS
 from judgestream.contracts.wire import decode
 from judgestream.core.errors import UndecodableRecord
+from judgestream.core.formats.base import Converted
 from judgestream.core.verdict_text import verdict_line
 from judgestream.settings import Kafka, load
 from judgestream.terminal.exit_codes import TimeRanOut
@@ -39,6 +42,14 @@ if TYPE_CHECKING:
     from judgestream.apps.machine.local_stack import LocalStack
 
 SHOWN = 12
+ORIGIN = "origin"
+"""Key of the metadata that says where a request of the sample comes from."""
+ORIGINS = {
+    "written": "written by hand, labels by their author",
+    "computed": "computed, with labels that follow from the task",
+}
+ANNOTATORS = {"written": "author", "computed": "computed"}
+SAMPLES = ("written.jsonl", "requests.jsonl")
 JUDGED_S = 300.0
 REPORTED_S = 60.0
 
@@ -85,30 +96,37 @@ def _show(
         for reader in (verdicts, letters):
             reader.seek(reader.end())
         ids, bad = _publish(kafka, limit)
-        say(f"published {len(ids)} requests and {bad} bad records")
-        _follow(machine, verdicts, letters, ids, bad, say)
+        origins = Counter(ids.values())
+        parts = ", ".join(f"{origins[name]} {what}" for name, what in ORIGINS.items())
+        say(f"published {len(ids)} requests ({parts}) and {bad} bad records")
+        _follow(machine, verdicts, letters, set(ids), bad, say)
     say("waiting until the bias report includes every verdict")
     _wait_for_report(machine, kafka, len(ids))
-    for command in (["bias", "report"], ["agreement"], ["dlq", "list"]):
-        line()
-        line("$ judgestream " + " ".join(command))
-        subprocess.run([sys.executable, "-m", "judgestream.apps.cli", *command], check=False)
+    _run("bias", "report")
+    for origin, annotator in ANNOTATORS.items():
+        _run("agreement", "--annotator", annotator, about=f"the {origin} requests")
+    _run("dlq", "list")
     line()
 
 
-def _publish(kafka: Kafka, limit: int | None) -> tuple[set[str], int]:
-    """Send the shipped sample. Returns the ids of the valid requests and the number of bad records."""
+def _run(*command: str, about: str = "") -> None:
+    line()
+    line("$ judgestream " + " ".join(command) + (f"    # {about}" if about else ""))
+    subprocess.run([sys.executable, "-m", "judgestream.apps.cli", *command], check=False)
+
+
+def _publish(kafka: Kafka, limit: int | None) -> tuple[dict[str, str], int]:
+    """Send the shipped sample. Returns the origin of each valid request by its id, and the number of bad
+    records."""
     sample = files("judgestream") / "samples"
-    ids: set[str] = set()
+    ids: dict[str, str] = {}
     with RequestPublisher(kafka) as publisher:
         now = datetime.now(UTC)
-        for one in read_requests(
-            Path(str(sample / "requests.jsonl")), form=None, at=now, prefix="", limit=limit
-        ):
+        for one in islice(_sample_requests(sample, now), limit):
             publisher.submit(one.request)
             for label in one.labels:
                 publisher.label(label)
-            ids.add(one.request.request_id)
+            ids[one.request.request_id] = one.request.metadata[ORIGIN]
         for raw in (sample / "labels.jsonl").read_bytes().splitlines():
             publisher.label(label_from_message(decode(LabelMessage, raw, JSON)))
         bad = (sample / "bad.jsonl").read_bytes().splitlines()
@@ -122,6 +140,13 @@ def _publish(kafka: Kafka, limit: int | None) -> tuple[set[str], int]:
             )
         publisher.flush()
     return ids, len(bad)
+
+
+def _sample_requests(sample: Traversable, now: datetime) -> Iterator[Converted]:
+    """The valid requests of the sample: the written ones first."""
+    for name in SAMPLES:
+        path = Path(str(sample / name))
+        yield from read_requests(path, form=None, at=now, prefix="", limit=None)
 
 
 def _follow(
