@@ -1,6 +1,6 @@
-"""The computed part of the shipped samples: requests with gold labels from held-out items, and invalid records.
+"""The computed part of the shipped sample: requests with gold labels from held-out items, and bad records.
 
-The other part, `written.jsonl`, was written and labelled by hand.
+The other part, `written.jsonl`, was written and labelled by an author.
 """
 
 import json

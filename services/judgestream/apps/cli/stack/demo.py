@@ -45,8 +45,8 @@ SHOWN = 12
 ORIGIN = "origin"
 """Key of the metadata that says where a request of the sample comes from."""
 ORIGINS = {
-    "written": "written by hand, labels by their author",
-    "computed": "computed, with labels that follow from the task",
+    "written": "written and labelled by an author",
+    "computed": "computed, labels from the task",
 }
 ANNOTATORS = {"written": "author", "computed": "computed"}
 SAMPLES = ("written.jsonl", "requests.jsonl")
