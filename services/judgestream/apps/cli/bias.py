@@ -1,7 +1,7 @@
 """`judgestream bias report|recompute`: bias metrics of the judge from live verdicts."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -10,6 +10,7 @@ from judgestream.apps.cli.reading import all_verdicts, everything
 from judgestream.contracts.topics import BIAS
 from judgestream.core.verdict_set import VerdictSet
 from judgestream.evaluation.probes import Metric, N, complete, observe, report
+from judgestream.evaluation.probes.position import ORDERED
 from judgestream.settings import load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode
@@ -83,6 +84,7 @@ def recompute(
         else:
             line(f"release {name or '(none)'}, {counts[N]} verdicts")
             table(HEAD, [_row(m.name, m.value, _ends(m), m.n) for m in metrics])
+            _tell_one_order(counts)
             line()
     if not totals:
         note("there are no verdicts")
@@ -123,7 +125,16 @@ def _tell_window(window: BiasReport) -> None:
             ends = (metric.interval.low, metric.interval.high)
         rows.append(_row(metric.name, value, ends, metric.n))
     table(HEAD, rows)
+    _tell_one_order(window.counts)
     line()
+
+
+def _tell_one_order(counts: Mapping[str, int]) -> None:
+    """Say why there are no figures of position bias."""
+    if counts.get("scored", 0) and not counts.get(ORDERED, 0):
+        line(
+            "no verdict rests on both orders, as with a reward model: position bias is not measured"
+        )
 
 
 def _ends(metric: Metric) -> tuple[float, float] | None:

@@ -14,6 +14,7 @@ from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
 from judgestream.adapters.releases.installed import InstalledRelease, find, installed
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_repository import install
+from judgestream.checkpoints.manifest import read_manifest
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT
 from judgestream.local.cache import cache_root
@@ -22,6 +23,7 @@ from judgestream.local.wheels import wheel_member
 from judgestream.settings import Settings
 
 BUNDLED = "judges/small"
+FOR_TESTS = "judges/tiny"
 ENDPOINTS = ("http://", "https://")
 
 
@@ -68,6 +70,22 @@ def choose(settings: Settings, data: Path, wish: JudgeOptions) -> InstalledRelea
     chosen = _install(settings, data, repository, wish)
     require_key(chosen, os.environ, "this shell")
     return chosen
+
+
+def about(release: InstalledRelease) -> str:
+    """What users should know before they rely on a bundled judge, in one line; "" for other judges."""
+    digest = release.release.checkpoint_digest
+    bundled = read_manifest(bundled_models() / BUNDLED)
+    if digest == bundled.digest:
+        figures = bundled.evaluation
+        return (
+            f"the bundled judge is small: on PandaLM's pairs it agrees with people on"
+            f" {figures['pandalm_three_way']:.1%}, without ties on {figures['pandalm_without_ties']:.1%};"
+            " for decisions, name your own with --judge"
+        )
+    if digest == read_manifest(bundled_models() / FOR_TESTS).digest:
+        return "this judge is a demonstration that knows invented tasks only: name another with --judge"
+    return ""
 
 
 def require_key(release: InstalledRelease, environment: Mapping[str, str], whose: str) -> None:
