@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.adapters.releases.bundled import Base, bundled_checkpoint
+from judgestream.adapters.releases.bundled import Base, about, bundled_checkpoint
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.checkpoints.adapted import base_of
 from judgestream.checkpoints.manifest import read_manifest, verify
@@ -49,3 +49,11 @@ def test_the_shipped_bundle_is_small_and_names_its_base() -> None:
     manifest = read_manifest(folder)
     assert manifest.family == "reward"
     assert {"model.safetensors", "tokenizer.json", "calibration.json"} <= manifest.files.keys()
+
+
+def test_users_are_told_what_a_bundled_judge_is() -> None:
+    models = bundled_models()
+    small = about(read_manifest(models / "judges" / "small").digest, models)
+    assert "agrees with people on 62.6 %, without ties on 69.9 %" in small
+    assert "for tests" in about(read_manifest(models / "judges" / "tiny").digest, models)
+    assert about("0" * 64, models) == ""

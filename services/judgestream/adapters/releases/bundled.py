@@ -1,4 +1,5 @@
-"""The bundled judge as a checkpoint folder: assembled once from its adapter and its base."""
+"""The bundled judges: `small` as a checkpoint folder, assembled once from its adapter and its base, and what
+users should know about each of them."""
 
 import shutil
 import tempfile
@@ -9,7 +10,10 @@ from judgestream.checkpoints.adapted import Base, assemble, base_of
 from judgestream.checkpoints.manifest import read_manifest, verify
 from judgestream.core.errors import ConfigurationError
 
-__all__ = ["Base", "bundled_checkpoint"]
+__all__ = ["SMALL", "Base", "about", "bundled_checkpoint"]
+
+SMALL, TINY = "judges/small", "judges/tiny"
+"""Folders below `triton_models/`."""
 
 Fetch = Callable[[Base], Path]
 """A base -> its GGUF file."""
@@ -39,6 +43,26 @@ def bundled_checkpoint(bundle: Path, cache: Path, fetch: Fetch) -> Path:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return target
+
+
+def about(digest: str, models: Path) -> str:
+    """What users should know before they rely on the judge of this digest, in one line; "" for judges that
+    are not bundled.
+
+    models   the folder `triton_models`
+    """
+    small = read_manifest(models / SMALL)
+    if digest == small.digest:
+        share, without_ties = (
+            small.evaluation[f"pandalm_{name}"] for name in ("three_way", "without_ties")
+        )
+        return (
+            f"the bundled judge is small: on PandaLM's pairs it agrees with people on {100 * share:.1f} %, without"
+            f" ties on {100 * without_ties:.1f} %; for decisions, name your own judge with --judge"
+        )
+    if digest == read_manifest(models / TINY).digest:
+        return "this judge knows invented tasks only, for tests: name another with --judge"
+    return ""
 
 
 def _whole(folder: Path) -> bool:

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from judgestream.adapters.releases.bundled import Base, bundled_checkpoint
+from judgestream.adapters.releases.bundled import SMALL, Base, bundled_checkpoint
 from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
 from judgestream.adapters.releases.installed import InstalledRelease, find, installed
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_repository import install
-from judgestream.checkpoints.manifest import read_manifest
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import CHAT
 from judgestream.local.cache import cache_root
@@ -22,8 +21,6 @@ from judgestream.local.judge_choice import read_choice
 from judgestream.local.wheels import wheel_member
 from judgestream.settings import Settings
 
-BUNDLED = "judges/small"
-FOR_TESTS = "judges/tiny"
 ENDPOINTS = ("http://", "https://")
 
 
@@ -72,22 +69,6 @@ def choose(settings: Settings, data: Path, wish: JudgeOptions) -> InstalledRelea
     return chosen
 
 
-def about(release: InstalledRelease) -> str:
-    """What users should know before they rely on a bundled judge, in one line; "" for other judges."""
-    digest = release.release.checkpoint_digest
-    bundled = read_manifest(bundled_models() / BUNDLED)
-    if digest == bundled.digest:
-        figures = bundled.evaluation
-        return (
-            f"the bundled judge is small: on PandaLM's pairs it agrees with people on"
-            f" {figures['pandalm_three_way']:.1%}, without ties on {figures['pandalm_without_ties']:.1%};"
-            " for decisions, name your own with --judge"
-        )
-    if digest == read_manifest(bundled_models() / FOR_TESTS).digest:
-        return "this judge is a demonstration that knows invented tasks only: name another with --judge"
-    return ""
-
-
 def require_key(release: InstalledRelease, environment: Mapping[str, str], whose: str) -> None:
     """Raise ConfigurationError when a variable with an endpoint's key is missing from the environment."""
     for variable in release.key_variables:
@@ -114,7 +95,7 @@ def _install(
 
 
 def _install_bundled(repository: Path) -> InstalledRelease:
-    folder = bundled_checkpoint(bundled_models() / BUNDLED, cache_root() / "judges", _base_file)
+    folder = bundled_checkpoint(bundled_models() / SMALL, cache_root() / "judges", _base_file)
     return find(repository, install(folder, repository, link=True).name)
 
 

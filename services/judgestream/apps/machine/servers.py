@@ -8,9 +8,11 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from judgestream.adapters.kafka.topics import Difference, admin, apply
+from judgestream.adapters.releases.bundled import about
 from judgestream.adapters.releases.installed import InstalledRelease, find
+from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.triton.control import TritonControl, restrictions
-from judgestream.apps.machine.chosen_judge import JudgeOptions, about, choose
+from judgestream.apps.machine.chosen_judge import JudgeOptions, choose
 from judgestream.apps.machine.server_plan import KAFKA, REDIS, TRITON, ServerPlan
 from judgestream.apps.machine.supervision import Part
 from judgestream.core.errors import ConfigurationError, JudgestreamError
@@ -141,7 +143,7 @@ class Servers:
         self.control_key = SecretStr(kept_secret(self._data / CONTROL_KEY_FILE))
         self.release = choose(self._settings, self._data, self._judge)
         say(f"judge {self.release.name} ({self.release.endpoint or 'served by Triton'})")
-        if caution := about(self.release):
+        if caution := about(self.release.release.checkpoint_digest, bundled_models()):
             say(caution)
 
     def _planned(self, plan: ServerPlan, lock: FolderLock | None) -> Stack:
