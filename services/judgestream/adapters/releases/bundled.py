@@ -57,8 +57,8 @@ def about(digest: str, models: Path) -> str:
             small.evaluation[f"pandalm_{name}"] for name in ("three_way", "without_ties")
         )
         return (
-            f"the bundled judge is small: on PandaLM's pairs it agrees with people on {100 * share:.1f} %, without"
-            f" ties on {100 * without_ties:.1f} %; for decisions, name your own judge with --judge"
+            f"the bundled judge is small: on PandaLM's pairs it agrees with people on {100 * share:.1f} %,"
+            f" without ties on {100 * without_ties:.1f} %; for decisions, name your own judge with --judge"
         )
     if digest == read_manifest(models / TINY).digest:
         return "this judge knows invented tasks only, for tests: name another with --judge"
