@@ -63,8 +63,8 @@ def test_converted_files_are_read_as_the_same_examples(tmp_path: Path) -> None:
     assert code == 0 and not out.with_name("out.jsonl.part").exists()
     before, counts = read_examples(files)
     after, _ = read_examples([out])
-    assert after == before and len(after) == 59
-    assert f"{counts}\n59 examples are in {out}" in text
+    assert after == before and len(after) == 34
+    assert f"{counts}\n34 examples are in {out}" in text
 
 
 def test_sides_are_written_apart_and_add_up(rows: Path, tmp_path: Path) -> None:

@@ -34,9 +34,9 @@ class Kind:
 
 
 KINDS = (
-    Kind(name="pair", per_family=8),
-    Kind(name="blind", per_family=4, reference=False),
-    Kind(name="single", per_family=2, mode="single"),
+    Kind(name="pair", per_family=5),
+    Kind(name="blind", per_family=2, reference=False),
+    Kind(name="single", per_family=1, mode="single"),
 )
 
 
