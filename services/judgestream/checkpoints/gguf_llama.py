@@ -33,8 +33,16 @@ _LAYER: Mapping[str, str] = MappingProxyType(
     }
 )
 _WHOLE: Mapping[str, str] = MappingProxyType(
-    {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}
+    dict(
+        (
+            ("token_embd.weight", "model.embed_tokens.weight"),
+            ("output_norm.weight", "model.norm.weight"),
+        )
+    )
 )
+_CONTROL_NAMES = (("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("pad", "padding"))
+"""Control tokens by their names in Hugging Face's files and in GGUF."""
+_ABSENT = ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")
 _CONTROL = 3
 """GGUF's type of control tokens."""
 
@@ -157,10 +165,7 @@ def _tokenizer(fields: Mapping[str, Any]) -> dict[str, Any]:
         "decoder": {**byte_level, "use_regex": True},
         "model": {
             "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
+            **dict.fromkeys(_ABSENT),
             "fuse_unk": False,
             "byte_fallback": False,
             "ignore_merges": False,
@@ -172,12 +177,14 @@ def _tokenizer(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tokenizer_config(fields: Mapping[str, Any]) -> dict[str, Any]:
     tokens = fields["tokenizer.ggml.tokens"]
-    names = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": fields["llama.context_length"],
         "clean_up_tokenization_spaces": False,
-        **{name: tokens[fields[f"tokenizer.ggml.{kind}_token_id"]] for name, kind in names.items()},
+        **{
+            f"{name}_token": tokens[fields[f"tokenizer.ggml.{kind}_token_id"]]
+            for name, kind in _CONTROL_NAMES
+        },
     }
 
 
