@@ -15,6 +15,7 @@ from judgestream.core.jury_verdict import jury_verdict
 from judgestream.core.modes import MODES
 from judgestream.core.passes import Pass
 from judgestream.core.ranking import Ranking
+from judgestream.core.rubric import CriterionScore
 from judgestream.core.templates import CHAT, JUDGELM
 from judgestream.core.transforms import Transform
 from judgestream.core.types import (
@@ -178,6 +179,34 @@ def test_an_answer_passes_a_rubric_if_most_members_pass_it() -> None:
         assert verdict.passed is verdict.scores[0].passed is passed
     pair = [member("a", 1, 0, 0), member("b", 1, 0, 0)]
     assert settle(record(JuryRule.MAJORITY, 1, 1), pair).passed is None
+
+
+def test_a_jurys_criteria_are_scored_by_its_rule_and_pass_by_votes() -> None:
+    def graded(name: str, score: float, passed: bool) -> Verdict:
+        tone = CriterionScore(criterion_id="tone", score=score, low=1, high=10, passed=passed)
+        facts = CriterionScore(criterion_id="facts", score=4.0)
+        one = CandidateScore(candidate_id="x", score=0.5, criteria=(tone, facts))
+        return replace(
+            member(name, 1, 0, 0), winner="", p_win=None, p_tie=None, p_lose=None, scores=(one,)
+        )
+
+    verdicts = [graded("a", 9.0, True), graded("b", 8.0, True), graded("c", 1.0, False)]
+    facts = CriterionScore(criterion_id="facts", score=4.0)
+    for rule, weights, score, passed in (
+        (JuryRule.MAJORITY, (1, 1, 1), 8.0, True),
+        (JuryRule.MEAN, (1, 1, 1), 6.0, True),
+        (JuryRule.WEIGHTED, (1, 1, 6), (9 + 8 + 6 * 1) / 8, False),
+    ):
+        found = settle(record(rule, *weights), verdicts).scores[0]
+        tone = CriterionScore(criterion_id="tone", score=score, passed=passed)
+        assert found.criteria == (tone, facts)
+
+
+def test_a_jury_of_reward_models_is_marked_as_one() -> None:
+    score_lines, reward = member("a", 1, 0, 0), replace(member("b", 1, 0, 0), method="reward")
+    by_value = replace(score_lines, method="reward")
+    assert settle(record(JuryRule.MEAN, 1, 1), [by_value, reward]).method == "reward"
+    assert settle(record(JuryRule.MEAN, 1, 1), [score_lines, reward]).method == ""
 
 
 def test_rankings_are_ranked_anew_by_the_jury_s_scores() -> None:

@@ -10,7 +10,8 @@ verdict vote. At least `quorum` of them must, or the jury's verdict is unscored.
 Between two candidates the shares of the votes, or the averaged probabilities, decide as the probabilities of
 a single judge do (`reconcile.preference`): a tie that is as probable as the better side wins, and an exact
 draw of the sides is a tie. A score of a jury is the median of its members' scores under `majority`, else
-their mean with the same weights. A mode that ranks is ranked by these scores, and P(best) is averaged. In
+their mean with the same weights; so is its score by each criterion of a rubric. An answer passes if more than
+half of the votes' weight says so. A mode that ranks is ranked by these scores, and P(best) is averaged. In
 other modes without win and lose, the candidate with the most votes wins.
 """
 

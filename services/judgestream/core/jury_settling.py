@@ -12,6 +12,7 @@ from judgestream.core.modes import Mode
 from judgestream.core.preference import Preference
 from judgestream.core.ranking import Ranking
 from judgestream.core.reconcile import Settlement, preference
+from judgestream.core.rubric import CriterionScore
 from judgestream.core.types import CandidateScore, Release, Request, Status, Verdict
 
 Shares = tuple[float, float, float]
@@ -150,10 +151,35 @@ def _scores(request: Request, rule: JuryRule, votes: Sequence[_Vote]) -> tuple[C
             replace(
                 blank,
                 score=_average(rule, numbers),
-                passed=_mean(*_columns(passes)) > 0.5 if passes else None,
+                criteria=_criteria(rule, [(one.criteria, vote) for one, vote in given]),
+                passed=_most(passes),
             )
         )
     return tuple(scores)
+
+
+def _criteria(
+    rule: JuryRule, given: Sequence[tuple[Sequence[CriterionScore], _Vote]]
+) -> tuple[CriterionScore, ...]:
+    """Every criterion's score by the jury's rule. It has no interval: the members' intervals show how sure
+    each member is, and not how far they agree."""
+    found: defaultdict[str, list[tuple[CriterionScore, _Vote]]] = defaultdict(list)
+    for criteria, vote in given:
+        for one in criteria:
+            found[one.criterion_id].append((one, vote))
+    return tuple(
+        CriterionScore(
+            criterion_id=name,
+            score=_average(rule, [(c.score, vote) for c, vote in each if c.score is not None]),
+            passed=_most([(float(c.passed), vote) for c, vote in each if c.passed is not None]),
+        )
+        for name, each in found.items()
+    )
+
+
+def _most(passes: Sequence[tuple[float, _Vote]]) -> bool | None:
+    """Whether more than half of the weight says that the answer passes; None if no member decides it."""
+    return _mean(*_columns(passes)) > 0.5 if passes else None
 
 
 def _average(rule: JuryRule, numbers: Sequence[tuple[float, _Vote]]) -> float | None:

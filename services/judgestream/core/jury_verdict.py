@@ -32,6 +32,7 @@ def jury_verdict(
     if not verdicts:
         raise next(one.result for one in outcomes if isinstance(one.result, JudgestreamError))
     settlement = settle_jury(request, mode, record, outcomes)
+    methods = {verdict.method for verdict in verdicts if verdict.status is Status.SCORED}
     cuts = [verdict.answers_cut_to for verdict in verdicts if verdict.answers_cut_to]
     return Verdict(
         verdict_id=verdict_id,
@@ -47,6 +48,7 @@ def jury_verdict(
         p_lose=settlement.p_lose,
         confidence=settlement.confidence,
         flipped=settlement.flipped,
+        method=methods.pop() if len(methods) == 1 else "",
         explanation=next((one.explanation for one in verdicts if one.explanation), ""),
         passes=tuple(_passes(outcomes)),
         release=release.name,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from judgestream.adapters.files.verdict_rows import (
 from judgestream.core.conversation import Turn
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.rubric import CriterionScore
-from judgestream.core.types import Candidate, CandidateScore, Status
+from judgestream.core.types import Candidate, CandidateScore, MemberReading, Status, Verdict
 from judgestream.terminal.output import printable
 from tests.core.build import NOON, WON, request, verdict
 
@@ -33,6 +34,23 @@ def test_a_verdict_is_one_row_with_a_value_or_none_in_every_column() -> None:
     assert json.loads(row["metadata"]) == {"run": "7", "id": "ä"}
     failed = verdict_row(replace(verdict(status=Status.FAILED), scores=()))
     assert failed["score_1"] is None and failed["winner_system"] == "" and failed["p_win"] is None
+
+
+def test_every_field_of_a_verdict_has_its_column() -> None:
+    names = {column.name for column in COLUMNS}
+    own_columns = {"scores": "score_1"}
+    json_only = {"passes"}
+    fields = {own_columns.get(one.name, one.name) for one in dataclass_fields(Verdict)}
+    assert fields - names == json_only
+
+
+def test_a_jurys_verdict_keeps_its_members_in_one_column() -> None:
+    member = MemberReading(release="a", status=Status.SCORED, weight=0.7, p_win=0.9, cost=0.01)
+    row = verdict_row(replace(verdict(), members=(member,), method="reward", cost=0.01))
+    (found,) = json.loads(row["members"])
+    assert (found["release"], found["status"], found["weight"]) == ("a", "scored", 0.7)
+    assert (row["method"], row["cost"]) == ("reward", 0.01)
+    assert verdict_row(WON)["members"] is None
 
 
 def test_a_ranked_verdict_keeps_all_its_candidates_in_one_column() -> None:

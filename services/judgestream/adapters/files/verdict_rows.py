@@ -10,7 +10,7 @@ from typing import IO, Any
 from judgestream.adapters.files.writing import drafted
 from judgestream.core.conversation import transcript
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.types import CandidateScore, Request, Verdict
+from judgestream.core.types import CandidateScore, MemberReading, Request, Verdict
 
 MAX_CANDIDATES = 2
 """Candidates with columns. Column `ranking` holds all candidates of a ranked verdict."""
@@ -66,6 +66,9 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="ranking", kind="text"),
     Column(name="passed", kind="flag"),
     Column(name="criteria", kind="text"),
+    Column(name="method", kind="text"),
+    Column(name="content_digest", kind="text"),
+    Column(name="members", kind="text"),
 )
 
 TEXT_COLUMNS: tuple[Column, ...] = (
@@ -89,6 +92,7 @@ def verdict_row(verdict: Verdict) -> Row:
         row["ranking"] = _ranking(verdict.scores)
     if criteria := [asdict(one) for score in verdict.scores for one in score.criteria]:
         row["criteria"] = json.dumps(criteria)
+    row["members"] = _members(verdict.members) if verdict.members else None
     for k, score in enumerate(verdict.scores[:MAX_CANDIDATES], start=1):
         row[f"candidate_{k}"] = score.candidate_id
         row[f"system_{k}"] = score.system
@@ -101,6 +105,11 @@ def _ranking(scores: Iterable[CandidateScore]) -> str:
     """JSON: every candidate from the best, with its place and score; unranked ones last."""
     ordered = sorted(scores, key=lambda score: (score.rank == 0, score.rank))
     return json.dumps([asdict(score) for score in ordered], ensure_ascii=False)
+
+
+def _members(members: Iterable[MemberReading]) -> str:
+    """JSON: what every member of a jury found, in the order of the jury's record."""
+    return json.dumps([asdict(member) for member in members], ensure_ascii=False)
 
 
 def text_row(request: Request | None) -> Row:

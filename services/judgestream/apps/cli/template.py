@@ -1,7 +1,7 @@
 """`judgestream template`: the bundled templates, and the check of a template file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,13 +19,14 @@ app = typer.Typer(no_args_is_help=True, help="Show the prompt templates, and che
 @app.command("list")
 def list_command(form: options.Format = OutputFormat.TEXT) -> None:
     """List the bundled templates, and the forms and modes of each."""
+    from judgestream.core.modes import served_by
     from judgestream.core.templates import TEMPLATES
 
     rows = [
         {
             "template": one.id,
             "forms": ", ".join(one.forms),
-            "modes": ", ".join(_modes(one)),
+            "modes": ", ".join(served_by(one)),
             "reasons_first": any(form.reasoning is not None for form in one.forms.values()),
         }
         for one in TEMPLATES.values()
@@ -76,6 +77,7 @@ def check_command(
     whether text under judgement can become a control token. Ends with exit code 2 and every problem.
     """
     from judgestream.adapters.releases.template_file import in_chat_frames, read_template
+    from judgestream.core.modes import served_by
     from judgestream.template_files.checking import examples
 
     text, loaded = read_template(file)
@@ -96,7 +98,7 @@ def check_command(
         json_line(
             {
                 "template": loaded.file.id,
-                "modes": _modes(loaded.template),
+                "modes": list(served_by(loaded.template)),
                 "markers": list(loaded.template.markers),
                 "prompts": [
                     {"form": p.example.form, "reference": p.example.reference, "tokens": p.tokens}
@@ -105,7 +107,7 @@ def check_command(
             }
         )
         return
-    line(f"{loaded.file.id}: modes {', '.join(_modes(loaded.template))}")
+    line(f"{loaded.file.id}: modes {', '.join(served_by(loaded.template))}")
     line(
         f"markers escaped in text under judgement: {', '.join(map(repr, loaded.template.markers))}"
     )
@@ -119,21 +121,6 @@ def check_command(
     if prompts:
         _show(examples(loaded.template), form)
     line("no text under judgement can break out of it")
-
-
-def _modes(template: Any) -> list[str]:
-    """The modes in which judges of this template can judge."""
-    from judgestream.core.errors import UnsupportedMode
-    from judgestream.core.modes import MODES, check_template
-
-    found = []
-    for mode in MODES.values():
-        try:
-            check_template(mode, template)
-        except UnsupportedMode:
-            continue
-        found.append(mode.name)
-    return found
 
 
 def _show(examples: list["Example"], form: OutputFormat) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from judgestream.core.checks import request_problem
-from judgestream.core.errors import EmptyQuestion, InvalidRequest, UnknownMode
+from judgestream.core.errors import EmptyQuestion, InvalidRequest, UnknownMode, UnsupportedMode
 from judgestream.core.images import has_images
 from judgestream.core.limits import quoted
 from judgestream.core.modes import tournament
@@ -72,6 +72,7 @@ __all__ = [
     "plan",
     "reference_uses",
     "rotations",
+    "served_by",
     "straight_only",
     "valued",
 ]
@@ -200,6 +201,18 @@ def check_template(mode: Mode, template: Template) -> None:
     missing = [form for form in mode.forms_required if form not in template.forms]
     if missing:
         raise lacking(mode, template, missing)
+
+
+def served_by(template: Template) -> tuple[str, ...]:
+    """The names of the modes in which judges of this template can judge, in the order of the table."""
+    names = []
+    for mode in MODES.values():
+        try:
+            check_template(mode, template)
+        except UnsupportedMode:
+            continue
+        names.append(mode.name)
+    return tuple(names)
 
 
 def plan(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from judgestream.core.errors import UnsupportedMode
 from judgestream.core.passes import Pass
+from judgestream.core.templates import TEMPLATES
 from judgestream.core.templates.base import Form, Template
 from judgestream.core.transforms import Transform
 from judgestream.core.types import PassResult, ReferenceUse, Request
@@ -92,10 +93,12 @@ def form_of(mode: "Mode", template: Template, name: str) -> Form:
 
 
 def lacking(mode: "Mode", template: Template, forms: Sequence[str]) -> UnsupportedMode:
-    """The refusal of a mode by a template without these forms."""
+    """The refusal of a mode by a template without these forms. It names the bundled templates that have them."""
+    able = [one.id for one in TEMPLATES.values() if one.forms.keys() >= set(forms)]
     return UnsupportedMode(
         f"template {template.id} does not support mode {mode.name}: it has no form"
-        f" {', '.join(forms)} (only {', '.join(template.forms)}): use a release with another template"
+        f" {', '.join(forms)} (only {', '.join(template.forms)}): use a release with a template that has it"
+        f" ({', '.join(able) or 'your own'})"
     )
 
 
