@@ -93,7 +93,7 @@ def form_of(mode: "Mode", template: Template, name: str) -> Form:
 
 
 def lacking(mode: "Mode", template: Template, forms: Sequence[str]) -> UnsupportedMode:
-    """The refusal of a mode by a template without these forms. It names the bundled templates that have them."""
+    """The refusal of a mode by a template without these forms, with the bundled templates that have them."""
     able = [one.id for one in TEMPLATES.values() if one.forms.keys() >= set(forms)]
     return UnsupportedMode(
         f"template {template.id} does not support mode {mode.name}: it has no form"
