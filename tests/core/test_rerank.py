@@ -240,7 +240,8 @@ def test_people_see_the_ranking_and_the_analyses() -> None:
     assert "outcome:         TIE" in lines and "ranking:         d0 = d1 = d2" in lines
     assert "answer d1:       rank 1, score 0.50, 18 characters" in lines
     assert (
-        "pass order-1/analysis:Notes." in lines and "pass order-1:    means 0.50, greedy 1" in lines
+        "pass order-1/analysis: Notes." in lines
+        and "pass order-1:    means 0.50, greedy 1" in lines
     )
 
 
