@@ -57,18 +57,22 @@ def read_reward_scale(folder: Path) -> RewardScale:
             f"{path}: invalid calibration ({error!r}): calibrate the checkpoint again"
         ) from error
     scale = RewardScale(**numbers, fitted=True)
-    if (
-        method != METHOD
-        or not LOWEST_SCALE <= scale.scale <= HIGHEST_SCALE
-        or not 0 <= scale.margin <= HIGHEST_MARGIN
-        or not isfinite(scale.centre)
-    ):
+    if method != METHOD or not supported(scale):
         raise ConfigurationError(
             f"{path}: unsupported method {str(method)[:40]!r}, scale {scale.scale}, margin {scale.margin} or"
             f" centre {scale.centre}; supported: {METHOD!r}, a scale of {LOWEST_SCALE} to {HIGHEST_SCALE}, a"
             f" margin of 0 to {HIGHEST_MARGIN}. Calibrate the checkpoint again"
         )
     return scale
+
+
+def supported(scale: RewardScale) -> bool:
+    """Whether the numbers lie in the ranges that the engine computes with."""
+    return (
+        LOWEST_SCALE <= scale.scale <= HIGHEST_SCALE
+        and 0 <= scale.margin <= HIGHEST_MARGIN
+        and isfinite(scale.centre)
+    )
 
 
 def write_reward_scale(folder: Path, scale: RewardScale) -> None:

@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from judgestream.checkpoints.manifest import CALIBRATION, NAME, Manifest, describe, write_manifest
-from judgestream.checkpoints.reward_scale import METHOD, RewardScale, write_reward_scale
+from judgestream.checkpoints.reward_scale import (
+    METHOD,
+    RewardScale,
+    supported,
+    write_reward_scale,
+)
 from judgestream.core.modes import PAIRWISE
 from judgestream.core.preference import Preference
 from judgestream.core.types import Options, Reading, ReferenceUse
@@ -43,7 +48,14 @@ def fit_scale(checkpoint: Checkpoint, examples: Sequence[Example]) -> tuple[Rewa
     fit = fit_rewards([first - second for first, second in values], truths)
     every = [value for pair in values for value in pair]
     centre = fsum(every) / len(every)
-    return RewardScale(scale=fit.scale, margin=fit.margin, centre=centre, fitted=True), fit
+    scale = RewardScale(scale=fit.scale, margin=fit.margin, centre=centre, fitted=True)
+    if not supported(scale):
+        raise ValueError(
+            f"the fit has scale {fit.scale:.3g} and margin {fit.margin:.3g}, outside the supported ranges:"
+            " the values separate the outcomes of these pairs without an error, so more or harder pairs are"
+            " needed"
+        )
+    return scale, fit
 
 
 def record_of(scale: RewardScale, fit: RewardFit) -> dict[str, Any]:
