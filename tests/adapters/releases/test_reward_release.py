@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from judgestream.adapters.releases.installed import changes, find
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_repository import install
 from judgestream.adapters.releases.vllm import install_vllm
+from judgestream.apps.cli.release.show import release_facts
 from judgestream.checkpoints.manifest import describe, read_manifest, write_manifest
 from judgestream.checkpoints.reward_scale import (
     RewardScale,
@@ -60,6 +62,9 @@ def test_a_fitted_scale_is_part_of_the_identity(
         release = install(folder, tmp_path / "models")
     assert release.checkpoint_digest == read_manifest(folder).digest
     assert "not fitted" not in caplog.text
+    facts = release_facts(tmp_path / "models", find(tmp_path / "models", release.name))
+    assert facts["reward_scale"] == asdict(fitted)
+    assert facts["modes"] == ["pairwise", "single", "multi", "tournament"]
 
 
 def test_the_chat_template_is_part_of_the_identity(folder: Path) -> None:

@@ -107,3 +107,36 @@ def test_a_jury_is_made_of_installed_releases(models: Path) -> None:
         assert run(*weighted, "--weight", wrong).exit_code
     done = run("budget", name_of(run("jury", "panel", *members, "--format", "json")))
     assert done.exit_code and "is a jury" in done.output
+
+
+def shown(name: str) -> dict[str, Any]:
+    done = run("show", name, "--format", "json")
+    assert done.exit_code == 0, done.output
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
+def test_a_release_is_shown_with_all_that_decides_how_it_judges(models: Path) -> None:
+    command = ("endpoint", "http://h/v1", "m", "--no-probe", "--template", "chat-choice-v1")
+    prices = ("--price-in", "3", "--budget-total", "20")
+    endpoint = name_of(run(*command, *prices, "--format", "json"))
+    facts = shown(endpoint)
+    assert (facts["template_id"], facts["template_file"]) == ("chat-choice-v1", False)
+    assert (facts["endpoint"], facts["endpoint_model"]) == ("http://h/v1", "m")
+    assert (facts["price_per_million_in"], facts["budget_total"]) == (3.0, 20.0)
+    assert "rubric" in facts["modes"] and "multi" not in facts["modes"]
+    assert (facts["members"], facts["reward_scale"]) == ({}, {})
+    text = run("show", endpoint).stdout
+    assert "budget total:          20\n" in text and "reward scale" not in text
+
+    other = name_of(run(*command[:2], "n", "--no-probe", "--format", "json"))
+    weights = ("--weight", f"{endpoint}=.7", "--weight", f"{other}=.5")
+    members = ("--members", f"{endpoint},{other}", "--rule", "weighted")
+    jury = name_of(run("jury", "panel", *members, *weights, "--format", "json"))
+    facts = shown(jury)
+    assert (facts["rule"], facts["quorum"]) == ("weighted", 2)
+    assert "rubric" in facts["modes"] and "multi" not in facts["modes"]
+    assert facts["members"] == {endpoint: 0.7, other: 0.5}
+    assert f"{endpoint} 0.7, {other} 0.5" in run("show", jury).stdout
+    done = run("show", "nobody")
+    assert done.exit_code == 2 and endpoint in done.output

@@ -14,6 +14,7 @@ from judgestream.apps.cli.release import control as release_control
 from judgestream.apps.cli.release.endpoint import endpoint_command
 from judgestream.apps.cli.release.jury import jury_command
 from judgestream.apps.cli.release.place import Repository, print_installed, repository_of
+from judgestream.apps.cli.release.show import show_command
 from judgestream.apps.cli.release.terms import (
     PerDay,
     PriceIn,
@@ -171,6 +172,7 @@ app.command("endpoint")(endpoint_command)
 app.command("jury")(jury_command)
 app.command("budget")(budget_command)
 app.command("list")(release_control.list_command)
+app.command("show")(show_command)
 app.command("load")(release_control.load_command)
 app.command("use")(release_control.use_command)
 app.command("unload")(release_control.unload_command)
