@@ -42,7 +42,7 @@ def release_facts(repository: "Path", one: "InstalledRelease") -> dict[str, obje
     """What the files of a release state. Facts that it lacks are empty.
 
     Raises:
-        ConfigurationError: its prices, members, template or calibration were changed by hand and are invalid, or
+        ConfigurationError: its files were changed by hand and are invalid, or
             a member of a jury is not installed.
     """
     from judgestream.adapters.releases.parameters import kept_terms
