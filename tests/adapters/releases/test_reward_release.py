@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
+from judgestream.adapters.releases.facts import release_facts
 from judgestream.adapters.releases.installed import changes, find
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_repository import install
 from judgestream.adapters.releases.vllm import install_vllm
-from judgestream.apps.cli.release.show import release_facts
 from judgestream.checkpoints.manifest import describe, read_manifest, write_manifest
 from judgestream.checkpoints.reward_scale import (
     RewardScale,
