@@ -59,7 +59,7 @@ def choose(
 ) -> InstalledRelease:
     """The release to serve, installed into the stack's repository if it is missing. The first that is given
     of: `--judge`, setting `triton.release`, setting `local.checkpoint`, the release last used, the bundled
-    judge. `say` is told when that one must be built first.
+    judge. `say` gets a message when that one must be built first.
 
     Raises:
         ConfigurationError: the judge is unknown, or cannot be installed or served; the message names it.
