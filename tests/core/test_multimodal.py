@@ -174,7 +174,8 @@ def test_a_request_without_anything_to_judge_by_is_refused(asked: Request, messa
 
 def scored(mean: float, name: str, text: str = "") -> PassResult:
     reading = Reading(means=(mean,), greedy=(round(mean),))
-    return replace(result(name, reading), reply=Reply(text=text))
+    grammar = CHAT.forms["multimodal"].grammar
+    return replace(result(name, reading), reply=Reply(text=text), grammar=grammar)
 
 
 def test_the_best_alternative_counts() -> None:

@@ -11,7 +11,7 @@ from judgestream.core.jury import Juror, JuryRecord, JuryRule
 from judgestream.core.modes import Mode
 from judgestream.core.preference import Preference
 from judgestream.core.ranking import Ranking
-from judgestream.core.reconcile import Settlement, preference
+from judgestream.core.reconcile import Settlement, mean_scores, preference
 from judgestream.core.rubric import CriterionScore
 from judgestream.core.types import CandidateScore, Release, Request, Status, Verdict
 
@@ -39,7 +39,9 @@ def settle_jury(
     ]
     if len(votes) < record.quorum:
         return Settlement(
-            status=Status.UNSCORED, reason=_no_quorum(record, outcomes), scores=_no_scores(request)
+            status=Status.UNSCORED,
+            reason=_no_quorum(record, outcomes),
+            scores=mean_scores(request, ()),
         )
     scores = _scores(request, record.rule, votes)
     shares = _shares(record.rule, votes)
@@ -138,7 +140,7 @@ def _most_votes(votes: Sequence[_Vote]) -> tuple[str, bool]:
 
 def _scores(request: Request, rule: JuryRule, votes: Sequence[_Vote]) -> tuple[CandidateScore, ...]:
     scores = []
-    for blank in _no_scores(request):
+    for blank in mean_scores(request, ()):
         given = [
             (one, vote)
             for vote in votes
@@ -192,18 +194,6 @@ def _average(rule: JuryRule, numbers: Sequence[tuple[float, _Vote]]) -> float | 
 
 def _columns(rows: Sequence[tuple[float, _Vote]]) -> tuple[list[float], list[_Vote]]:
     return [number for number, _ in rows], [vote for _, vote in rows]
-
-
-def _no_scores(request: Request) -> tuple[CandidateScore, ...]:
-    return tuple(
-        CandidateScore(
-            candidate_id=candidate.id,
-            score=None,
-            system=candidate.system,
-            length=candidate.length,
-        )
-        for candidate in request.candidates
-    )
 
 
 def _flipped(request: Request, mode: Mode, rule: JuryRule, votes: Sequence[_Vote]) -> bool | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from judgestream.core.images import has_images
+from judgestream.core.passes import explanation_in
 from judgestream.core.reconcile import Settlement, readable, settle_pair, settle_single
 from judgestream.core.types import PassResult, Request
 
@@ -26,4 +27,4 @@ def settle_multimodal(request: Request, passes: Sequence[PassResult]) -> Settlem
     settlement = settle_single(request, (passes[best],))
     if not request.options.explain:
         return settlement
-    return replace(settlement, explanation=passes[best].reply.text.partition("\n")[2].strip())
+    return replace(settlement, explanation=explanation_in(passes[best]))

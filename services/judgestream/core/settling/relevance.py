@@ -63,7 +63,7 @@ def _scores(request: Request, helps: Mapping[int, float]) -> tuple[CandidateScor
                 candidate_id=candidate.id,
                 score=score,
                 system=candidate.system,
-                length=len(candidate.text),
+                length=candidate.length,
             )
         )
     return tuple(scores)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import fsum, sqrt
 
 from judgestream.core.passes import explanation_in
-from judgestream.core.reconcile import Settlement
+from judgestream.core.reconcile import Settlement, readable
 from judgestream.core.rubric import Criterion, CriterionScore, Rubric
 from judgestream.core.templates.base import Grammar
 from judgestream.core.types import (
@@ -22,7 +22,6 @@ from judgestream.core.types import (
     Reading,
     Request,
     Status,
-    Unreadable,
 )
 
 Z = 1.96
@@ -59,19 +58,9 @@ def settle_rubric(request: Request, passes: Sequence[PassResult]) -> Settlement:
     if rubric is None or not passes:
         raise ValueError(f"request {request.request_id!r} has no rubric or no pass to settle")
     (candidate,) = request.candidates
-    for result in passes:
-        if isinstance(result.reading, Unreadable):
-            unscored = CandidateScore(
-                candidate_id=candidate.id,
-                score=None,
-                system=candidate.system,
-                length=candidate.length,
-            )
-            return Settlement(
-                status=Status.UNSCORED,
-                reason=f"{result.reading.reason}: {result.transform.name}",
-                scores=(unscored,),
-            )
+    _, unscored = readable(request, passes)
+    if unscored is not None:
+        return unscored
     shares = [_share_of(criterion, passes) for criterion in rubric.criteria]
     criteria = tuple(map(_score, rubric.criteria, shares))
     total = weighted(rubric, shares)
