@@ -11,7 +11,8 @@ from judgestream.core.templates import CHAT, CHAT_CHOICE, JUDGELM
 from judgestream.core.templates.base import Template
 from judgestream.core.truncation import MARK, limits, with_answers_cut
 from judgestream.core.types import Candidate, Options, Orders, Reply, Request, Status
-from tests.core.build import NOON
+from judgestream.evaluation.probes import observe
+from tests.core.build import NOON, verdict
 
 
 def said(*texts: str) -> tuple[Turn, ...]:
@@ -73,6 +74,9 @@ def test_a_judge_that_prefers_the_first_is_flipped_and_the_verdict_a_tie() -> No
         asked(GOOD, BAD), [one.result(Reply(text="8 3")) for one in passes]
     )
     assert (settlement.tie, settlement.flipped) == (True, True)
+    judged = tuple(one.result(Reply(text="8 3")) for one in passes)
+    counts = observe(replace(verdict(tie=True), mode="multi_turn", passes=judged))
+    assert counts == {"n": 1, "scored": 1, "tied": 1, "ordered": 1, "toward_first": 1}
 
 
 def test_a_letter_is_a_choice_between_conversations() -> None:

@@ -18,6 +18,7 @@ from judgestream.core.templates import CHAT_CHOICE, JUDGELM
 from judgestream.core.templates.base import Template
 from judgestream.core.types import Options, Orders, ReferenceUse, Release, Reply, Request, Status
 from judgestream.core.verdicts import Effort, build_verdict
+from judgestream.evaluation.probes import observe
 from tests.core.build import NOON, request
 
 WORTH = {"poor": 2, "fair": 5, "good": 7, "best": 9}
@@ -189,3 +190,20 @@ def test_the_verdict_survives_the_wire() -> None:
     published = verdict_from_message(verdict_to_message(verdict))
     assert [one.transform for one in published.passes] == [one.transform for one in passes]
     assert published.scores == verdict.scores
+
+
+def test_a_tournament_that_prefers_what_it_sees_first_counts_as_position_bias() -> None:
+    wanted = asked()
+    passes = planned(wanted, TOURNAMENT, JUDGELM)
+    verdict = build_verdict(
+        request=wanted,
+        mode=TOURNAMENT,
+        release=RELEASE,
+        results=[one.result(Reply(text="9 2")) for one in passes],
+        effort=Effort(attempts=1, latency_s=1.0, ended_at=NOON),
+        verdict_id="v",
+        content_digest="c",
+    )
+    published = verdict_from_message(verdict_to_message(verdict))
+    for one in (verdict, published):
+        assert observe(one) == {"n": 1, "scored": 1, "ordered": 1, "toward_first": 1}

@@ -19,7 +19,7 @@ from judgestream.adapters.kafka.topics import admin, check
 from judgestream.client import pair
 from judgestream.contracts.topics import REQUESTS
 from judgestream.core.errors import ConfigurationError, JudgestreamError, StoreUnavailable
-from judgestream.core.types import PROBE_KEY, Status
+from judgestream.core.types import PROBE_KEY, Release, Status
 from judgestream.core.verdict_text import outcome
 from judgestream.settings import Settings, load
 from judgestream.terminal import options
@@ -118,14 +118,15 @@ def _triton(settings: Settings, timeout_s: float) -> str:
 
     wanted = _release_of_workers(settings) or settings.triton.release
 
-    async def release() -> str:
+    async def release() -> Release:
         judge = await TritonJudge.connect(
             settings.triton.grpc, wanted, deadline_s=min(timeout_s, 10.0)
         )
         await judge.close()
-        return judge.release.name
+        return judge.release
 
-    text = f"release {asyncio.run(release())} is ready at {settings.triton.grpc}"
+    found = asyncio.run(release())
+    text = f"release {found.name} (template {found.template_id}) is ready at {settings.triton.grpc}"
     named = settings.triton.release
     if named and wanted != named:
         text += f"; the setting triton.release names {named}, but the workers use {wanted}"
