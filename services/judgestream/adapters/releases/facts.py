@@ -1,4 +1,4 @@
-"""What the files of an installed release state about how it judges and what it costs."""
+"""The facts in the files of an installed release: how it judges and what it costs."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +14,7 @@ from judgestream.template_files.building import template_of
 
 
 def release_facts(repository: Path, one: InstalledRelease) -> dict[str, object]:
-    """What the files of a release state. Facts that it lacks are empty.
+    """The facts by name. Those that a release lacks are empty.
 
     Raises:
         ConfigurationError: its files were changed by hand and are invalid, or a member of a jury is
