@@ -216,6 +216,13 @@ class TestScoredVerdict:
     def test_a_verdict_of_one_answer_compares_nothing(self) -> None:
         assert ScoredVerdict.of(replace(scored(), scores=scored().scores[:1])) is None
 
+    def test_a_ranking_of_three_answers_compares_nothing(self) -> None:
+        first, second = scored().scores
+        third = replace(second, candidate_id="c")
+        ranked = tuple(replace(one, rank=k) for k, one in enumerate((first, second, third), 1))
+        assert ScoredVerdict.of(replace(scored(), mode="multi", scores=ranked)) is None
+        assert of(replace(scored(), scores=(first, second, third))).malformed
+
     def test_an_answer_to_a_question_about_a_verdict_compares_nothing(self) -> None:
         assert ScoredVerdict.of(replace(scored(), mode="follow_up", scores=())) is None
 

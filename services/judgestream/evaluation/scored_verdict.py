@@ -45,9 +45,11 @@ class ScoredVerdict:
 
     @classmethod
     def of(cls, verdict: Verdict, *, cluster_key: str = "") -> "ScoredVerdict | None":
-        """None for a verdict about a single answer, and for an answer to a question about a verdict."""
+        """None for a verdict about a single answer, a ranking of three and more, and an answer to a question
+        about a verdict."""
         candidates = tuple(score.candidate_id for score in verdict.scores)
-        if len(candidates) == 1 or verdict.mode == FOLLOW_UP:
+        ranking = len(candidates) > 2 and any(score.rank for score in verdict.scores)
+        if len(candidates) == 1 or ranking or verdict.mode == FOLLOW_UP:
             return None
         scored = verdict.status is Status.SCORED
         outcome = outcome_of(verdict, candidates) if scored else None
