@@ -13,7 +13,7 @@ from judgestream.core.limits import quoted
 from judgestream.core.rubric import ID, Criterion, Rubric
 from judgestream.core.types import Candidate, Label, Options, Orders, ReferenceUse, Request
 
-RANKS_DOCUMENTS = "rerank"
+RANKS_DOCUMENTS, DRAWS_PAIRS = "rerank", "tournament"
 MAX_SCORE = 1e6
 """Bound of the numbers of a rubric, so that no sum of them overflows."""
 
@@ -53,6 +53,10 @@ def _of_request(request: Request) -> Iterator[str]:
     yield from _options(request.options)
     if request.options.hybrid_weight is not None and request.mode != RANKS_DOCUMENTS:
         yield f"options.hybrid_weight is for mode {RANKS_DOCUMENTS} only: leave it out"
+    if request.options.pairs and request.mode != DRAWS_PAIRS:
+        yield f"options.pairs is for mode {DRAWS_PAIRS} only: leave it out"
+    if request.options.focus is Focus.LAST_TURN and not any(c.turns for c in request.candidates):
+        yield "options.focus is last_turn, and no candidate has turns: leave it out, or give turns"
     yield from metadata_problems(request.metadata)
     if request.rubric is not None:
         yield from _rubric(request.rubric)

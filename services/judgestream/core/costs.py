@@ -5,13 +5,15 @@ All amounts are in US dollars. A release's terms are strings in its Triton confi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import fsum, isfinite
+from math import fsum
 from typing import Self
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.limits import quoted
 
 MILLION = 1_000_000
+MOST = 1e6
+"""Dollars, of a price and of a budget. Amounts are counted in billionths, in 64 bits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,8 +28,9 @@ class Prices:
         return bool(self.per_million_in or self.per_million_out)
 
     def cost(self, input_tokens: float, output_tokens: float) -> float:
-        """Dollars for these tokens."""
-        return (input_tokens * self.per_million_in + output_tokens * self.per_million_out) / MILLION
+        """Dollars for these tokens. A negative count, which only a faulty server reports, costs nothing."""
+        spent_in = max(0, input_tokens) * self.per_million_in
+        return (spent_in + max(0, output_tokens) * self.per_million_out) / MILLION
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +72,7 @@ class Terms:
     """A release's prices and budget.
 
     Raises:
-        ConfigurationError: a number is negative or not finite, or there is a budget without prices.
+        ConfigurationError: a number is not from 0 to a million, or there is a budget without prices.
     """
 
     prices: Prices = field(default_factory=Prices)
@@ -78,8 +81,8 @@ class Terms:
     def __post_init__(self) -> None:
         for name, text in self.parameters().items():
             number = float(text)
-            if not isfinite(number) or number < 0:
-                raise ConfigurationError(f"{name} is {text}: give dollars, 0 or more")
+            if not 0 <= number <= MOST:  # NaN is outside, too
+                raise ConfigurationError(f"{name} is {text}: give dollars, 0 to {MOST:,.0f}")
         if self.budget.set and not self.prices.stated:
             raise ConfigurationError(
                 "a budget needs prices, or nothing would be counted: give --price-in and --price-out"

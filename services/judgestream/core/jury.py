@@ -20,7 +20,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
 from typing import Any, Self
 
 from judgestream.core.errors import ConfigurationError
@@ -29,6 +28,8 @@ FAMILY = "jury"
 """The family of a jury's release, and its template id: the members have their own."""
 
 MOST_MEMBERS = 16
+LIGHTEST, HEAVIEST = 1e-6, 1e6
+"""Bounds of a weight, between which no sum of weights overflows or rounds a member away."""
 
 
 class JuryRule(StrEnum):
@@ -66,9 +67,10 @@ class JuryRecord:
                 f"a jury has 2 to {MOST_MEMBERS} different members, not {', '.join(names) or 'none'}"
             )
         for member in self.members:
-            if not isfinite(member.weight) or member.weight <= 0:
+            if not LIGHTEST <= member.weight <= HEAVIEST:  # NaN is outside, too
                 raise ConfigurationError(
-                    f"the weight of {member.release} is {member.weight:g}: give a number above 0"
+                    f"the weight of {member.release} is {member.weight:g}: give a number from {LIGHTEST:g} to"
+                    f" {HEAVIEST:g}"
                 )
             if self.rule is not JuryRule.WEIGHTED and member.weight != 1:
                 raise ConfigurationError(f"rule {self.rule} takes no weights: use --rule weighted")
@@ -113,7 +115,7 @@ class JuryRecord:
                     for one in members
                 ),
             )
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise ConfigurationError(
                 f"a jury's record is invalid ({type(error).__name__}: {error}): make it again with"
                 " `judgestream release jury`"

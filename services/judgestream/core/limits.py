@@ -45,6 +45,8 @@ PAIRS = 0xFFFFFFFF
 """Pairs that a tournament may be asked for; one of fewer pairs judges all that it has."""
 NUMBER = 1e9
 """Largest magnitude of a first-stage score and of a hybrid weight."""
+PROMPTS = 32 * MIB
+"""Characters of all prompts of one stage together: a mode of many passes repeats the question in each."""
 METADATA_ENTRIES = 64
 METADATA_KEY = 256
 METADATA_VALUE = 16 * KIB

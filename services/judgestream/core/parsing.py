@@ -175,9 +175,7 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
         return Unreadable(reason=Unread.TRUNCATED, detail=reply.text[:80])
     if grammar.marker and not any(probs) and not score_line_of(reply.text, grammar):
         return Unreadable(reason=Unread.UNPARSABLE, detail=f"no {grammar.marker!r} before scores")
-    # Exactly rounded sums do not depend on the order of summation: a transposed distribution gives exactly
-    # the mirrored reading, so a draw between win and lose stays a draw.
-    inside = fsum(probs) / (grammar.count if apart else 1) if min(probs) >= 0 else nan
+    inside = _inside(probs, grammar.count if apart else 1)
     outside = 1.0 - inside
     # this comparison rejects NaN too
     if not abs(outside) <= MAX_OUTSIDE + SLACK:
@@ -214,6 +212,24 @@ def _read_distribution(reply: Reply, grammar: Grammar) -> Reading | Unreadable:
     )
     pair = (_mean(first, values), _mean(second, values))
     return _pair(pair, greedy, win, tie, lose, outside)
+
+
+def _inside(probs: Sequence[float], rows: int) -> float:
+    """The mean probability inside the grammar of these rows of equal size; NaN unless every row is a
+    distribution.
+
+    Exactly rounded sums do not depend on the order of summation: a transposed distribution gives exactly the
+    mirrored reading, so a draw between win and lose stays a draw.
+    """
+    most = 1.0 + MAX_OUTSIDE + SLACK
+    if not all(0.0 <= share <= most for share in probs):  # NaN is neither
+        return nan
+    size = len(probs) // rows
+    if rows > 1 and not all(
+        0.0 < fsum(probs[k : k + size]) <= most for k in range(0, len(probs), size)
+    ):
+        return nan
+    return fsum(probs) / rows
 
 
 def _best_of(scores: tuple[float, ...]) -> tuple[float, ...]:

@@ -11,11 +11,13 @@ With m = 0 there are no ties, and the model is Bradley and Terry's. From m = log
 probable outcome of equal values.
 """
 
-from math import exp, fsum, isfinite
+from math import exp, fsum
 
 from judgestream.core.types import Reading, Reply, Unread, Unreadable
 
 LOWEST, HIGHEST = 1.0, 10.0
+LARGEST = 1e6
+"""Bound of a value and of a margin: larger numbers are not log-odds, and sums of them could overflow."""
 
 
 def sigmoid(x: float) -> float:
@@ -45,7 +47,8 @@ def score_of(value: float) -> float:
 def read_value(reply: Reply) -> Reading | Unreadable:
     """The reading of a reply that has a value and a tie margin in place of a score distribution."""
     numbers = reply.score_probs
-    if len(numbers) != 2 or not all(map(isfinite, numbers)) or numbers[1] < 0:
+    in_range = all(abs(number) <= LARGEST for number in numbers)  # false for NaN, too
+    if len(numbers) != 2 or not in_range or numbers[1] < 0:
         shown = " ".join(f"{number:g}" for number in numbers[:4]) or reply.text[:80]
         return Unreadable(
             reason=Unread.UNPARSABLE, detail=f"expected a value and a tie margin, not {shown!r}"

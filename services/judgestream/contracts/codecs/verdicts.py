@@ -1,6 +1,6 @@
 """`Verdict` messages <-> verdicts, with a `PassReading` for each pass."""
 
-from math import isfinite
+from math import inf, isfinite
 
 from judgestream.contracts.codecs.members import member_from_message, member_to_message
 from judgestream.contracts.codecs.outcomes import (
@@ -156,9 +156,10 @@ def _check_numbers(message: pb.Verdict) -> None:
                 raise ValueError(f"{name} is {getattr(part, name)}: it must be from 0 to 1")
     if message.HasField("confidence") and not -ROUNDING <= message.confidence <= 1 + ROUNDING:
         raise ValueError(f"confidence is {message.confidence}: it must be from 0 to 1")
-    scores = [message.cost]
-    for member in message.members:
-        scores += (member.weight, member.cost)
+    scores = [member.weight for member in message.members]
+    for part in (message, *message.members):
+        if not 0 <= part.cost < inf:
+            raise ValueError(f"cost is {part.cost}: it must be a finite number, 0 or more")
     for candidate in (*message.scores, *(one for m in message.members for one in m.scores)):
         scores += (candidate.score, candidate.low, candidate.high)
         _check_share(candidate.p_best)
@@ -169,7 +170,7 @@ def _check_numbers(message: pb.Verdict) -> None:
         for share in result.p_best:
             _check_share(share)
     if not all(map(isfinite, scores)):
-        raise ValueError("a score, a weight or a cost is not a finite number")
+        raise ValueError("a score or a weight is not a finite number")
 
 
 def _check_share(share: float) -> None:

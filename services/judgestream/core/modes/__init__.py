@@ -227,6 +227,7 @@ def plan(
 
     Raises:
         UnsupportedMode: as `check_template`.
+        InvalidRequest: the prompts exceed `limits.PROMPTS` together.
     """
     check_template(mode, template)
     mode = for_template(mode, template)

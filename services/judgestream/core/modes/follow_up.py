@@ -61,6 +61,8 @@ class Discussion:
         if not request.discussion:
             return "mode follow_up needs a discussion: the judge's reply, then a question"
         mode = self._mode(request)
+        if any(candidate.turns for candidate in request.candidates) and "turns" not in mode.takes:
+            return f"a judgement in mode {mode.name} takes no turns: give the answer as text"
         if len(request.candidates) not in mode.candidates:
             return f"a judgement in mode {mode.name} has {mode.candidates} candidates"
         if mode.needs_question and not request.question.strip():

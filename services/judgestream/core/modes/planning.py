@@ -1,9 +1,11 @@
 """Plans: the passes that a request needs, in stages where a later pass depends on an earlier reply."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from judgestream.core.errors import UnsupportedMode
+from judgestream.core import limits
+from judgestream.core.errors import InvalidRequest, UnsupportedMode
+from judgestream.core.limits import quoted
 from judgestream.core.passes import Pass
 from judgestream.core.templates import TEMPLATES
 from judgestream.core.templates.base import Form, Template
@@ -61,23 +63,45 @@ def passes_of(
     Raises:
         UnsupportedMode: the template lacks a form that renders one of them.
     """
+    return bounded(request, _passes_of(request, mode, template, transforms))
+
+
+def _passes_of(
+    request: Request, mode: "Mode", template: Template, transforms: Iterable[Transform]
+) -> Iterator[Pass]:
     answers = [candidate.text for candidate in request.candidates]
-    passes: list[Pass] = []
-    for transform in transforms:
+    for number, transform in enumerate(transforms):
         form = form_of(mode, template, mode.form_name(with_reference=transform.with_reference))
         shown = transform.apply(answers)
         reference = request.reference if transform.with_reference else None
-        explains = request.options.explain and not passes and form.explains
-        passes.append(
-            Pass(
-                transform=transform,
-                prompt=form.render(request.question, shown, reference),
-                grammar=form.grammar_for(len(shown)),
-                max_tokens=request.options.max_explanation_tokens if explains else 0,
-                reasoning=form.reasoning,
-            )
+        explains = request.options.explain and not number and form.explains
+        yield Pass(
+            transform=transform,
+            prompt=form.render(request.question, shown, reference),
+            grammar=form.grammar_for(len(shown)),
+            max_tokens=request.options.max_explanation_tokens if explains else 0,
+            reasoning=form.reasoning,
         )
-    return tuple(passes)
+
+
+def bounded(request: Request, passes: Iterable[Pass]) -> tuple[Pass, ...]:
+    """The passes of a stage, rendered one by one until their prompts exceed what a worker holds in memory.
+
+    Raises:
+        InvalidRequest: they exceed `limits.PROMPTS` together.
+    """
+    kept: list[Pass] = []
+    characters = 0
+    for one in passes:
+        characters += len(one.prompt)
+        if characters > limits.PROMPTS:
+            raise InvalidRequest(
+                f"request {quoted(request.request_id)}: the prompts of mode {request.mode} have more than"
+                f" {limits.PROMPTS} characters together, because each repeats the question: shorten the"
+                " texts, or send fewer candidates, criteria, pairs or orders"
+            )
+        kept.append(one)
+    return tuple(kept)
 
 
 def form_of(mode: "Mode", template: Template, name: str) -> Form:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from judgestream.core.modes.base import Count, Mode
 from judgestream.core.modes.orders import DIRECTIONS
-from judgestream.core.modes.planning import form_of
+from judgestream.core.modes.planning import bounded, form_of
 from judgestream.core.passes import Pass
 from judgestream.core.settling.relevance import settle_relevance
 from judgestream.core.templates.base import Template
@@ -55,15 +55,21 @@ class _Stage:
         return (self._pass(QUERY_ANALYSIS, QUERY, (), reusable=True),)
 
     def document_analyses(self) -> tuple[Pass, ...]:
-        return tuple(
-            self._pass(DOCUMENT_ANALYSIS, analysis_of(k), (candidate.text, self._texts[QUERY]))
-            for k, candidate in enumerate(self._request.candidates)
+        return bounded(
+            self._request,
+            (
+                self._pass(DOCUMENT_ANALYSIS, analysis_of(k), (candidate.text, self._texts[QUERY]))
+                for k, candidate in enumerate(self._request.candidates)
+            ),
         )
 
     def judgements(self) -> tuple[Pass, ...]:
-        return tuple(
-            self._pass(RELEVANCE, judgement_of(k), (candidate.text, *self._analyses(k)))
-            for k, candidate in enumerate(self._request.candidates)
+        return bounded(
+            self._request,
+            (
+                self._pass(RELEVANCE, judgement_of(k), (candidate.text, *self._analyses(k)))
+                for k, candidate in enumerate(self._request.candidates)
+            ),
         )
 
     def _analyses(self, document: int) -> tuple[str, ...]:
