@@ -42,6 +42,7 @@ name = st.text(min_size=1, max_size=12).filter(lambda value: bool(value.strip())
 count = st.integers(0, (1 << 32) - 1)
 share = st.floats(0, 1)
 number = st.floats(allow_nan=False, allow_infinity=False)
+dollars = st.floats(min_value=0, allow_infinity=False)
 seconds = st.floats(0, 1e6)
 metadata = st.dictionaries(text, text, max_size=3)
 times = st.integers(0, 250_000_000_000_000_000).map(
@@ -213,7 +214,7 @@ members = st.builds(
     flipped=st.none() | st.booleans(),
     input_tokens=count,
     output_tokens=count,
-    cost=st.none() | number,
+    cost=st.none() | dollars,
 )
 
 
@@ -262,7 +263,7 @@ def verdicts(draw: st.DrawFn) -> Verdict:
         content_digest=draw(text),
         answers_cut_to=draw(st.integers(0, (1 << 31) - 1)),
         passed=draw(st.none() | st.booleans()),
-        cost=draw(st.none() | number),
+        cost=draw(st.none() | dollars),
         members=tuple(draw(st.lists(members, max_size=2))),
     )
 

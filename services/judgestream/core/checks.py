@@ -11,9 +11,9 @@ from judgestream.core import images, limits
 from judgestream.core.conversation import DISCUSSION_ROLES, ROLES, USER, Focus, Turn
 from judgestream.core.limits import quoted
 from judgestream.core.rubric import ID, Criterion, Rubric
-from judgestream.core.types import Candidate, Label, Options, Orders, ReferenceUse, Request
+from judgestream.core.types import RERANK, Candidate, Label, Options, Orders, ReferenceUse, Request
 
-RANKS_DOCUMENTS, DRAWS_PAIRS = "rerank", "tournament"
+DRAWS_PAIRS = "tournament"
 MAX_SCORE = 1e6
 """Bound of the numbers of a rubric, so that no sum of them overflows."""
 
@@ -51,8 +51,8 @@ def _of_request(request: Request) -> Iterator[str]:
         yield from _text("reference", request.reference, limits.TEXT)
     yield from _time("requested_at", request.requested_at)
     yield from _options(request.options)
-    if request.options.hybrid_weight is not None and request.mode != RANKS_DOCUMENTS:
-        yield f"options.hybrid_weight is for mode {RANKS_DOCUMENTS} only: leave it out"
+    if request.options.hybrid_weight is not None and request.mode != RERANK:
+        yield f"options.hybrid_weight is for mode {RERANK} only: leave it out"
     if request.options.pairs and request.mode != DRAWS_PAIRS:
         yield f"options.pairs is for mode {DRAWS_PAIRS} only: leave it out"
     if request.options.focus is Focus.LAST_TURN and not any(c.turns for c in request.candidates):

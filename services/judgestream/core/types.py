@@ -17,6 +17,9 @@ export and training set, and counted as excluded. The value names the sender of 
 FOLLOW_UP = "follow_up"
 """The mode of questions about a judgement. Their verdicts are answers in words, not judgements."""
 
+RERANK = "rerank"
+"""The mode that ranks documents, each judged alone. Two of them are not a pair of answers."""
+
 
 class Orders(StrEnum):
     """The candidate orders that are shown to the judge.

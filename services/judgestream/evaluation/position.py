@@ -141,6 +141,6 @@ def lean_of(verdict: Verdict) -> Preference | None:
 def _preference(result: PassResult) -> Preference | None:
     """None for a pass that could not be read, and for one about a single candidate."""
     reading = result.reading
-    if not isinstance(reading, Reading) or reading.win is None:
+    if not isinstance(reading, Reading) or None in (reading.win, reading.tie, reading.lose):
         return None
     return reading_preference(reading)

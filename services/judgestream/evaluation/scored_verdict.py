@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from judgestream.core.preference import Preference
 from judgestream.core.reconcile import is_draw
-from judgestream.core.types import FOLLOW_UP, Status, Verdict
+from judgestream.core.types import FOLLOW_UP, RERANK, Status, Verdict
 from judgestream.evaluation.agreement import CLASSES
 from judgestream.evaluation.order_rules import RULES, OrderRule
 from judgestream.evaluation.position import lean_of, order_preferences
@@ -45,11 +45,11 @@ class ScoredVerdict:
 
     @classmethod
     def of(cls, verdict: Verdict, *, cluster_key: str = "") -> "ScoredVerdict | None":
-        """None for a verdict about a single answer, a ranking of three and more, and an answer to a question
-        about a verdict."""
+        """None for a verdict about a single answer or about documents, a ranking of three and more, and an
+        answer to a question about a verdict."""
         candidates = tuple(score.candidate_id for score in verdict.scores)
         ranking = len(candidates) > 2 and any(score.rank for score in verdict.scores)
-        if len(candidates) == 1 or ranking or verdict.mode == FOLLOW_UP:
+        if len(candidates) == 1 or ranking or verdict.mode in (FOLLOW_UP, RERANK):
             return None
         scored = verdict.status is Status.SCORED
         outcome = outcome_of(verdict, candidates) if scored else None

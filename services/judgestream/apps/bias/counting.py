@@ -63,6 +63,7 @@ class VerdictCounter:
         """
         try:
             verdict = _verdict(record)
+            counts = observe(verdict)
         except Exception as exc:
             self._set_aside(record, "not_a_verdict", str(exc))
             return
@@ -72,7 +73,7 @@ class VerdictCounter:
         if len(verdict.release.encode()) > limits.RELEASE or len(verdict.verdict_id) > limits.ID:
             self._set_aside(record, "oversized_id", "its release or verdict id is too long")
             return
-        outcome = await self._count_with_retries(verdict, pause)
+        outcome = await self._count_with_retries(verdict, counts, pause)
         metrics.bias_verdicts_counted.labels(outcome.name.lower()).inc()
         if outcome is Counted.EXPIRED:
             metrics.bias_expired.inc()
@@ -83,10 +84,12 @@ class VerdictCounter:
             self._set_aside(record, "time_ahead", text)
         self.counted_at = monotonic()
 
-    async def _count_with_retries(self, verdict: Verdict, pause: Pause) -> Counted:
+    async def _count_with_retries(
+        self, verdict: Verdict, counts: dict[str, int], pause: Pause
+    ) -> Counted:
         while True:
             try:
-                outcome = await self._count(verdict)
+                outcome = await self._count(verdict, counts)
             except StoreUnavailable as exc:
                 metrics.retries.labels(exc.code).inc()
                 metrics.redis_available.set(0)
@@ -97,14 +100,14 @@ class VerdictCounter:
             self._status.working()
             return outcome
 
-    async def _count(self, verdict: Verdict) -> Counted:
+    async def _count(self, verdict: Verdict, counts: dict[str, int]) -> Counted:
         time = verdict.requested_at
         return await self._store.count(
             verdict_key=verdict.verdict_id,
             release=verdict.release,
             window=window_of(time, self._size),
             time_ms=(time - EPOCH) // timedelta(milliseconds=1),
-            counts=observe(verdict),
+            counts=counts,
             status=verdict.status,
             ahead=self._ahead,
         )

@@ -1,6 +1,6 @@
 """Length preference: whether the longer answer wins."""
 
-from judgestream.core.types import Status, Verdict
+from judgestream.core.types import RERANK, Status, Verdict
 from judgestream.evaluation.probes.base import Counts, MetricDefinition, Probe
 
 
@@ -15,8 +15,8 @@ def observe(verdict: Verdict) -> Counts:
 
 
 def _length_gap(verdict: Verdict) -> int | None:
-    """Characters by which the winner's answer is longer than the other; None unless there are two."""
-    if len(verdict.scores) != 2:
+    """Characters by which the winner's answer is longer than the other; None unless two are compared."""
+    if len(verdict.scores) != 2 or verdict.mode == RERANK:
         return None
     lengths = {score.candidate_id: score.length for score in verdict.scores}
     won = lengths.pop(verdict.winner, None)
