@@ -1,6 +1,7 @@
 """Strategies for requests and replies that somebody else wrote: valid, almost valid, and absurd."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 from hypothesis import strategies as st
 
@@ -108,11 +109,13 @@ def messages(
             for k in range(count)
         ],
         options=pb.JudgeOptions(
-            orders=draw(st.sampled_from([0, 1, 2, 3]) if not rarely() else st.integers(4, 99)),
-            reference_use=draw(st.sampled_from([0, 1, 2, 3])),
+            orders=cast(
+                Any, draw(st.sampled_from([0, 1, 2, 3]) if not rarely() else st.integers(4, 99))
+            ),
+            reference_use=cast(Any, draw(st.sampled_from([0, 1, 2, 3]))),
             explain=draw(st.booleans()),
             max_explanation_tokens=draw(st.sampled_from([0, 1, 2048, 4_000_000_000])),
-            focus=draw(st.sampled_from([0, 1, 2])),
+            focus=cast(Any, draw(st.sampled_from([0, 1, 2]))),
             pairs=draw(st.integers(0, 12)) if mode == "tournament" or rarely() else 0,
             hybrid_weight=(
                 draw(numbers) if rarely() else 100.0 if mode == "rerank" and first_stage else None

@@ -56,6 +56,12 @@ def parsed(text: str, where: str) -> dict[str, Any]:
         raise ConfigurationError(f"{where} is not valid YAML: {line}{error.problem}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"{where} is not valid YAML: {error}") from None
+    except (LookupError, AttributeError, TypeError) as error:
+        # PyYAML's constructors of tagged values, such as `!!bool maybe`
+        raise ConfigurationError(
+            f"{where} is not valid YAML: a tagged value has not the form of its tag"
+            f" ({type(error).__name__}): leave out the tags (`!!`)"
+        ) from None
     if not isinstance(value, dict):
         raise ConfigurationError(
             f"{where} is not a template: it must be a mapping of keys to values"

@@ -157,9 +157,9 @@ def _check_numbers(message: pb.Verdict) -> None:
     if message.HasField("confidence") and not -ROUNDING <= message.confidence <= 1 + ROUNDING:
         raise ValueError(f"confidence is {message.confidence}: it must be from 0 to 1")
     scores = [member.weight for member in message.members]
-    for part in (message, *message.members):
-        if not 0 <= part.cost < inf:
-            raise ValueError(f"cost is {part.cost}: it must be a finite number, 0 or more")
+    for cost in (message.cost, *(member.cost for member in message.members)):
+        if not 0 <= cost < inf:
+            raise ValueError(f"cost is {cost}: it must be a finite number, 0 or more")
     for candidate in (*message.scores, *(one for m in message.members for one in m.scores)):
         scores += (candidate.score, candidate.low, candidate.high)
         _check_share(candidate.p_best)
