@@ -92,7 +92,7 @@ SHOWN = {"query_analysis": "q", "document_analysis": "qda", "relevance": "qdab"}
     ("template", "frames", "marker"),
     [(CHAT, CHAT_FRAMES, marker) for marker in forms.MARKERS]
     + [(JUDGELM, JUDGELM_FRAMES, marker) for marker in forms.JUDGELM_MARKERS],
-    ids=str,
+    ids=lambda part: getattr(part, "id", part),
 )
 def test_no_text_can_forge_a_frame(
     template: Template, frames: re.Pattern[str], marker: str
