@@ -102,6 +102,9 @@ def test_counts_add_up_over_workers_redelivery_and_a_kill(cluster: Cluster) -> N
         "length_pairs": 900,
         "longer_won": 900,
         "equal_length": 0,
+        "placed": 0,
+        "toward_first_place": 0,
+        "toward_last_place": 0,
     }
     metrics = {metric.name: metric for metric in report.metrics}
     assert metrics["flip_consistency"].value == pytest.approx(2 / 3)
