@@ -7,7 +7,7 @@ this request, the known good prompt decides: a request is dead-lettered only whi
   known good prompt must be answered first.
 - `ReleaseError`: the request waits at the closed gate of `ReleaseHealth`. This does not count as age.
 - `RetryableError`: asked again after a back-off, until the request is older than `judging.max_age_s` and the
-  known good prompt is answered.
+  known good prompt is answered. A missed deadline also shrinks the `Window` of calls in flight.
 - `JudgeError` and `JudgeUnhealthy`: the model failed with several requests in flight. Each of them is asked
   again alone, one at a time, to find the culprit. After two failures alone, and an answer to the known good
   prompt, the request is given up with `JudgeFailed`.
@@ -23,11 +23,13 @@ from time import monotonic
 from typing import Protocol
 
 from judgestream.apps.judging.release_health import HealthStatus, ReleaseHealth
+from judgestream.apps.judging.window import Window
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.backoff import Backoff
 from judgestream.core.errors import (
     JudgeBroken,
+    JudgeDeadlineExceeded,
     JudgeError,
     JudgeFailed,
     JudgestreamError,
@@ -114,6 +116,9 @@ class Asking:
         self._known_good = known_good(template_of(judge.release))
         status = status or WorkerStatus(kind="judging", slot=0)
         self.health = ReleaseHealth(status, self._probe)
+        self.window = Window(
+            most=settings.inflight, deadline_s=settings.deadline_s, clock=self.health.clock
+        )
         self._alone = asyncio.Lock()
         self._refused = 0
 
@@ -137,7 +142,8 @@ class Asking:
                     f"the judge failed on this request {tries.attempts} times, {MAX_FAILURES_ALONE} of them"
                     " while it was asked alone, and it answers a known good prompt: see Triton's log"
                 )
-            async with self._turn(tries):
+            async with self.window.place(pause) as waited, self._turn(tries):
+                tries.held_s += waited
                 if self.health.paused:
                     continue
                 tries.attempts += 1
@@ -148,10 +154,14 @@ class Asking:
                     if await self._concerns_only_this(exc):
                         raise
                     error = JudgeError(f"the judge may refuse every request: {exc}")
+                except JudgeDeadlineExceeded as exc:
+                    error = exc
+                    self.window.missed(asked_at)
                 except (ReleaseError, RetryableError) as exc:
                     error = exc
                 else:
                     self._refused = 0
+                    self.window.answered(self.health.clock() - asked_at)
                     self.health.answered(asked_at)
                     metrics.judge_seconds.observe(self.health.clock() - asked_at)
                     metrics.passes.inc(len(replies))
