@@ -9,7 +9,7 @@ from judgestream.core.jury import JuryRecord
 from judgestream.core.jury_settling import Outcome, settle_jury
 from judgestream.core.modes import Mode
 from judgestream.core.types import MemberReading, PassResult, Release, Request, Status, Verdict
-from judgestream.core.verdicts import Effort
+from judgestream.core.verdicts import Effort, settled
 
 
 def jury_verdict(
@@ -34,34 +34,20 @@ def jury_verdict(
     settlement = settle_jury(request, mode, record, outcomes)
     methods = {verdict.method for verdict in verdicts if verdict.status is Status.SCORED}
     cuts = [verdict.answers_cut_to for verdict in verdicts if verdict.answers_cut_to]
-    return Verdict(
-        verdict_id=verdict_id,
-        request_id=request.request_id,
-        mode=request.mode,
-        status=settlement.status,
-        reason=settlement.reason,
-        winner=settlement.winner,
-        tie=settlement.tie,
-        scores=settlement.scores,
-        p_win=settlement.p_win,
-        p_tie=settlement.p_tie,
-        p_lose=settlement.p_lose,
-        confidence=settlement.confidence,
-        flipped=settlement.flipped,
+    return replace(
+        settled(
+            request=request,
+            release=release,
+            settlement=settlement,
+            effort=effort,
+            verdict_id=verdict_id,
+            content_digest=content_digest,
+        ),
         method=methods.pop() if len(methods) == 1 else "",
         explanation=next((one.explanation for one in verdicts if one.explanation), ""),
         passes=tuple(_passes(outcomes)),
-        release=release.name,
-        checkpoint_digest=release.checkpoint_digest,
-        template_id=release.template_id,
         input_tokens=sum(verdict.input_tokens for verdict in verdicts),
         output_tokens=sum(verdict.output_tokens for verdict in verdicts),
-        latency_s=effort.latency_s,
-        attempts=effort.attempts,
-        requested_at=request.requested_at,
-        judged_at=effort.ended_at,
-        metadata=request.metadata,
-        content_digest=content_digest,
         answers_cut_to=min(cuts, default=0),
         cost=total_cost([verdict.cost for verdict in verdicts]),
         passed=next((one.passed for one in settlement.scores if one.passed is not None), None),

@@ -12,6 +12,7 @@ from judgestream.core.errors import JudgestreamError
 from judgestream.core.limits import cut
 from judgestream.core.modes import Mode
 from judgestream.core.passes import explanation_in
+from judgestream.core.reconcile import Settlement
 from judgestream.core.types import (
     PROBE_KEY,
     MemberReading,
@@ -57,6 +58,33 @@ def build_verdict(
     explanation = settlement.explanation
     if explanation is None:
         explanation = explanation_in(results[0]) if request.options.explain else ""
+    return replace(
+        settled(
+            request=request,
+            release=release,
+            settlement=settlement,
+            effort=effort,
+            verdict_id=verdict_id,
+            content_digest=content_digest,
+        ),
+        explanation=explanation,
+        passes=tuple(results),
+        input_tokens=sum(reply.input_tokens for reply in replies),
+        output_tokens=sum(reply.output_tokens for reply in replies),
+        cost=total_cost([reply.cost for reply in replies]),
+    )
+
+
+def settled(
+    *,
+    request: Request,
+    release: Release,
+    settlement: Settlement,
+    effort: Effort,
+    verdict_id: str,
+    content_digest: str,
+) -> Verdict:
+    """The outcome of a request as a verdict, without what its judges read and wrote."""
     return Verdict(
         verdict_id=verdict_id,
         request_id=request.request_id,
@@ -72,20 +100,15 @@ def build_verdict(
         confidence=settlement.confidence,
         flipped=settlement.flipped,
         method=settlement.method,
-        explanation=explanation,
-        passes=tuple(results),
         release=release.name,
         checkpoint_digest=release.checkpoint_digest,
         template_id=release.template_id,
-        input_tokens=sum(reply.input_tokens for reply in replies),
-        output_tokens=sum(reply.output_tokens for reply in replies),
         latency_s=effort.latency_s,
         attempts=effort.attempts,
         requested_at=request.requested_at,
         judged_at=effort.ended_at,
         metadata=request.metadata,
         content_digest=content_digest,
-        cost=total_cost([reply.cost for reply in replies]),
         passed=settlement.passed,
     )
 
