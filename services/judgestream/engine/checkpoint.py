@@ -203,17 +203,33 @@ def load_model(folder: Path, dtype: torch.dtype | None) -> PreTrainedModel:
     auto: Any = AutoModelForCausalLM
     if is_reward_model(config.to_dict()):
         auto = AutoModelForSequenceClassification
+    return whole_model(
+        auto,
+        folder,
+        dtype,
+        config=config,
+        use_safetensors=any(folder.glob("*.safetensors")),
+        weights_only=True,
+    )
+
+
+def whole_model(
+    auto: Any, folder: Path, dtype: torch.dtype | None, **choices: object
+) -> PreTrainedModel:
+    """The model that transformers' class `auto` loads, with every weight from the folder and no remote code.
+
+    Raises:
+        ConfigurationError: a weight is missing, unexpected or of another shape; the message names one.
+    """
     try:
         loaded: Any = auto.from_pretrained(  # nosec B615
             folder,
-            config=config,
             dtype=dtype if dtype is not None else "auto",
             attn_implementation="sdpa",
             trust_remote_code=False,
-            use_safetensors=any(folder.glob("*.safetensors")),
-            weights_only=True,
             local_files_only=True,
             output_loading_info=True,
+            **choices,
         )
     except (OSError, ValueError, RuntimeError, UnpicklingError, SafetensorError) as error:
         raise ConfigurationError(

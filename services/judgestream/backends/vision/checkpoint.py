@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError
 from torch import Tensor
 from transformers import (
     CLIPImageProcessorPil,
@@ -23,7 +22,7 @@ from judgestream.checkpoints.vision import image_processor, image_tokens, side_o
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import template
 from judgestream.core.templates.vision import IMAGE
-from judgestream.engine.checkpoint import load_tokens
+from judgestream.engine.checkpoint import load_tokens, whole_model
 from judgestream.engine.tokens import Tokens
 
 _PROCESSORS: dict[str, Any] = {"clip": CLIPImageProcessorPil, "siglip": SiglipImageProcessorPil}
@@ -117,28 +116,7 @@ def _check_pixels(folder: Path, checkpoint: VisionCheckpoint) -> None:
 
 
 def _model(folder: Path, dtype: torch.dtype | None) -> LlavaForConditionalGeneration:
-    try:
-        loaded: Any = LlavaForConditionalGeneration.from_pretrained(  # nosec B615
-            folder,
-            dtype=dtype if dtype is not None else "auto",
-            attn_implementation="sdpa",
-            trust_remote_code=False,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ConfigurationError(
-            f"checkpoint {folder}: loading the weights failed: {error}"
-        ) from error
-    model, report = loaded
-    extra = {key for key in report["unexpected_keys"] if not key.endswith("rotary_emb.inv_freq")}
-    wrong = [*report["missing_keys"], *report["mismatched_keys"], *extra]
-    if wrong:
-        raise ConfigurationError(
-            f"checkpoint {folder}: {len(wrong)} weights are missing, unexpected or of another shape than in"
-            f" config.json, such as {sorted(map(str, wrong))[0]}; copy or publish it again"
-        )
+    model = whole_model(LlavaForConditionalGeneration, folder, dtype, use_safetensors=True)
     if not isinstance(model, LlavaForConditionalGeneration):
         raise TypeError(f"transformers loaded a {type(model).__name__}")
     return model
