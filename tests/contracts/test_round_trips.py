@@ -30,6 +30,7 @@ from judgestream.core.types import (
     Reply,
     Request,
     Status,
+    Style,
     Unread,
     Unreadable,
     Verdict,
@@ -45,6 +46,7 @@ number = st.floats(allow_nan=False, allow_infinity=False)
 dollars = st.floats(min_value=0, allow_infinity=False)
 seconds = st.floats(0, 1e6)
 metadata = st.dictionaries(text, text, max_size=3)
+styles = st.builds(Style, words=count, headers=count, list_items=count, bold=count)
 times = st.integers(0, 250_000_000_000_000_000).map(
     lambda microseconds: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 )
@@ -245,6 +247,7 @@ def verdicts(draw: st.DrawFn) -> Verdict:
                 rank=draw(count),
                 low=draw(st.none() | number),
                 high=draw(st.none() | number),
+                style=draw(st.none() | styles),
             )
             for k in range(candidates)
         ),
@@ -260,6 +263,7 @@ def verdicts(draw: st.DrawFn) -> Verdict:
         latency_s=draw(seconds),
         attempts=draw(count),
         metadata=draw(metadata),
+        prompt_digest=draw(text),
         content_digest=draw(text),
         answers_cut_to=draw(st.integers(0, (1 << 31) - 1)),
         passed=draw(st.none() | st.booleans()),

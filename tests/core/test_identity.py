@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from judgestream.core.conversation import Focus, Turn
-from judgestream.core.identity import content_digest, verdict_id
+from judgestream.core.identity import content_digest, prompt_digest, verdict_id
 from judgestream.core.rubric import Criterion, Rubric
 from judgestream.core.types import Candidate, Image, Options, Orders, ReferenceUse, Request
 from tests.core.build import NOON
@@ -38,6 +38,22 @@ def test_content_digests_are_stable() -> None:
     assert content_digest(PAIR) == (
         "36f897232fe743043fc4d3573555d670abdf2c5ba848efb78a69901f21165769"
     )
+
+
+def test_a_prompt_is_what_was_asked_whatever_was_answered() -> None:
+    other_answers = replace(PAIR, candidates=(FIRST, replace(SECOND, text="another")))
+    assert prompt_digest(other_answers) == prompt_digest(replace(PAIR, reference="r"))
+    assert prompt_digest(PAIR) != prompt_digest(replace(PAIR, question="Q"))
+    assert prompt_digest(PAIR) != prompt_digest(replace(PAIR, images=(Image(url="https://x.org"),)))
+
+
+def test_the_prompt_of_a_conversation_is_its_users_turns() -> None:
+    def talk(asked: str, said: str) -> Request:
+        turns = (Turn(role="user", text=asked), Turn(role="assistant", text=said))
+        return replace(PAIR, question="", candidates=(Candidate(id="1", turns=turns),))
+
+    assert prompt_digest(talk("hi", "hello")) == prompt_digest(talk("hi", "hey"))
+    assert prompt_digest(talk("hi", "hello")) != prompt_digest(talk("bye", "hello"))
 
 
 def test_verdict_ids_do_not_run_parts_together() -> None:

@@ -78,6 +78,26 @@ VERDICTS = Topic(
     noun="verdict",
     event_type="judge.verdict.v1",
 )
+SHADOW = Topic(
+    name="judge.shadow.v1",
+    key="request id",
+    partitions=8,
+    retention_ms=30 * DAY_MS,
+    record=judging_pb2.Verdict,
+    noun="shadow verdict",
+    event_type="judge.shadow.v1",
+)
+"""Verdicts that no consumer acts on: of a release in shadow, and of replays."""
+PROBES = Topic(
+    name="judge.probes.v1",
+    key="request id",
+    partitions=4,
+    retention_ms=30 * DAY_MS,
+    record=judging_pb2.Verdict,
+    noun="probe verdict",
+    event_type="judge.probe.v1",
+)
+"""Verdicts on known-answer probes, which never reach consumers or leaderboards."""
 DEAD_LETTERS = Topic(
     name="judge.dlq.v1",
     key="original key",
@@ -106,6 +126,16 @@ BIAS = Topic(
     record=bias_pb2.BiasReport,
     noun="bias report",
     event_type="judge.bias.v1",
+)
+ALARMS = Topic(
+    name="judge.alarms.v1",
+    key="alarm id",
+    partitions=1,
+    retention_ms=-1,
+    record=bias_pb2.Alarm,
+    noun="alarm",
+    event_type="judge.alarm.v1",
+    cleanup="compact",
 )
 TRAINING = Topic(
     name="judge.training.v1",
@@ -145,9 +175,12 @@ TOPICS: Mapping[str, Topic] = MappingProxyType(
         for topic in (
             REQUESTS,
             VERDICTS,
+            SHADOW,
+            PROBES,
             DEAD_LETTERS,
             LABELS,
             BIAS,
+            ALARMS,
             TRAINING,
             CHECKPOINTS,
             ROLLOUTS,

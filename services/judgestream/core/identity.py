@@ -1,11 +1,11 @@
-"""The identity of a request's content, and of a verdict."""
+"""The identity of a request's content, of its prompt, and of a verdict."""
 
 import hashlib
 from collections.abc import Iterator
 
 from judgestream.core.conversation import Focus, Turn
 from judgestream.core.images import has_images
-from judgestream.core.types import Request
+from judgestream.core.types import Image, Request
 
 
 def content_digest(request: Request) -> str:
@@ -30,6 +30,25 @@ def content_digest(request: Request) -> str:
     # one part for all of them, so that their number cannot be taken for that of the candidates
     if added := list(_added_fields(request)):
         parts.append(_digest(added))
+    return _digest(parts)
+
+
+def prompt_digest(request: Request) -> str:
+    """SHA-256, in hex, of what was asked, whatever was answered.
+
+    That is the question with its images, the user's turns of the first conversation, and the discussion.
+    Requests with one digest are about one prompt, so their verdicts are not independent.
+    """
+    parts = [request.question, *_list_of_images(request.images)]
+    asked = [
+        turn.text
+        for one in request.candidates[:1]
+        for turn in one.turns
+        if turn.role != "assistant"
+    ]
+    said = [turn.text for turn in request.discussion]
+    for texts in (asked, said):
+        parts += (str(len(texts)), *texts)
     return _digest(parts)
 
 
@@ -63,9 +82,14 @@ def _image_parts(request: Request) -> list[str]:
     """The images of the question and of each candidate, each list after its length."""
     parts = []
     for images in (request.images, *(candidate.images for candidate in request.candidates)):
-        parts.append(str(len(images)))
-        for image in images:
-            parts += (image.url, hashlib.sha256(image.data).hexdigest(), image.media_type)
+        parts += _list_of_images(images)
+    return parts
+
+
+def _list_of_images(images: tuple[Image, ...]) -> list[str]:
+    parts = [str(len(images))]
+    for image in images:
+        parts += (image.url, hashlib.sha256(image.data).hexdigest(), image.media_type)
     return parts
 
 

@@ -246,10 +246,21 @@ class Release:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Style:
+    """Counts of an answer's style: words, Markdown headers, list items and bold spans."""
+
+    words: int = 0
+    headers: int = 0
+    list_items: int = 0
+    bold: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CandidateScore:
     """One candidate's score, and its place in a ranking.
 
     length      `Candidate.length`, for the length probe
+    style       of the answer (see `core.style`); None from a version that did not count it
     p_best      P(this candidate is the best), ties shared equally; None in a mode that does not rank
     rank        1 is the best; equal candidates share a rank, and the next one skips (1, 1, 3); 0: no rank
     low, high   95 % interval of the score, where the mode states one
@@ -267,6 +278,7 @@ class CandidateScore:
     high: float | None = None
     criteria: tuple[CriterionScore, ...] = ()
     passed: bool | None = None
+    style: Style | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -315,6 +327,8 @@ class Verdict:
     passed           whether the answer passes its rubric; None without thresholds
     cost             in US dollars for all passes; None if no release that was asked states prices
     members          what each member of a jury found; empty for a single release
+    prompt_digest    of what was asked (see `identity.prompt_digest`): verdicts on one prompt are one cluster
+                     in every statistic; "" from a version that did not state it
     """
 
     verdict_id: str
@@ -350,6 +364,7 @@ class Verdict:
     passed: bool | None = None
     cost: float | None = None
     members: tuple[MemberReading, ...] = ()
+    prompt_digest: str = ""
 
     @property
     def is_probe(self) -> bool:

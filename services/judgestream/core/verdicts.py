@@ -13,8 +13,10 @@ from judgestream.core.limits import cut
 from judgestream.core.modes import Mode
 from judgestream.core.passes import explanation_in
 from judgestream.core.reconcile import Settlement
+from judgestream.core.style import style_of
 from judgestream.core.types import (
     PROBE_KEY,
+    CandidateScore,
     MemberReading,
     PassResult,
     Release,
@@ -93,7 +95,7 @@ def settled(
         reason=settlement.reason,
         winner=settlement.winner,
         tie=settlement.tie,
-        scores=settlement.scores,
+        scores=_styled(request, settlement.scores),
         p_win=settlement.p_win,
         p_tie=settlement.p_tie,
         p_lose=settlement.p_lose,
@@ -109,8 +111,15 @@ def settled(
         judged_at=effort.ended_at,
         metadata=request.metadata,
         content_digest=content_digest,
+        prompt_digest=identity.prompt_digest(request),
         passed=settlement.passed,
     )
+
+
+def _styled(request: Request, scores: Sequence[CandidateScore]) -> tuple[CandidateScore, ...]:
+    """The scores with each answer's style."""
+    styles = {candidate.id: style_of(candidate) for candidate in request.candidates}
+    return tuple(replace(score, style=styles.get(score.candidate_id)) for score in scores)
 
 
 def limited(verdict: Verdict) -> tuple[Verdict, int]:
@@ -212,4 +221,5 @@ def failed(
         judged_at=effort.ended_at,
         metadata=request.metadata if request is not None else {},
         content_digest=content,
+        prompt_digest=identity.prompt_digest(request) if request is not None else "",
     )

@@ -63,3 +63,13 @@ class Interval(_message.Message):
     level: float
     method: str
     def __init__(self, low: _Optional[float] = ..., high: _Optional[float] = ..., level: _Optional[float] = ..., method: _Optional[str] = ...) -> None: ...
+
+class Alarm(_message.Message):
+    __slots__ = ("alarm_id", "release", "changed_at")
+    ALARM_ID_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
+    alarm_id: str
+    release: str
+    changed_at: _timestamp_pb2.Timestamp
+    def __init__(self, alarm_id: _Optional[str] = ..., release: _Optional[str] = ..., changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

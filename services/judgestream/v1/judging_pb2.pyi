@@ -148,7 +148,7 @@ class JudgeOptions(_message.Message):
     def __init__(self, orders: _Optional[_Union[JudgeOptions.Orders, str]] = ..., reference_use: _Optional[_Union[JudgeOptions.ReferenceUse, str]] = ..., explain: bool = ..., max_explanation_tokens: _Optional[int] = ..., focus: _Optional[_Union[JudgeOptions.Focus, str]] = ..., pairs: _Optional[int] = ..., hybrid_weight: _Optional[float] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("verdict_id", "request_id", "mode", "status", "reason", "error_class", "error_message", "winner", "tie", "scores", "p_win", "p_tie", "p_lose", "confidence", "flipped", "explanation", "passes", "release", "checkpoint_digest", "template_id", "input_tokens", "output_tokens", "latency_s", "attempts", "requested_at", "judged_at", "metadata", "content_digest", "answers_cut_to", "method", "passed", "cost", "members")
+    __slots__ = ("verdict_id", "request_id", "mode", "status", "reason", "error_class", "error_message", "winner", "tie", "scores", "p_win", "p_tie", "p_lose", "confidence", "flipped", "explanation", "passes", "release", "checkpoint_digest", "template_id", "input_tokens", "output_tokens", "latency_s", "attempts", "requested_at", "judged_at", "metadata", "content_digest", "answers_cut_to", "method", "passed", "cost", "members", "prompt_digest")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[Verdict.Status]
@@ -199,6 +199,7 @@ class Verdict(_message.Message):
     PASSED_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_DIGEST_FIELD_NUMBER: _ClassVar[int]
     verdict_id: str
     request_id: str
     mode: str
@@ -232,7 +233,8 @@ class Verdict(_message.Message):
     passed: bool
     cost: float
     members: _containers.RepeatedCompositeFieldContainer[MemberReading]
-    def __init__(self, verdict_id: _Optional[str] = ..., request_id: _Optional[str] = ..., mode: _Optional[str] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., confidence: _Optional[float] = ..., flipped: bool = ..., explanation: _Optional[str] = ..., passes: _Optional[_Iterable[_Union[PassReading, _Mapping]]] = ..., release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., attempts: _Optional[int] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., content_digest: _Optional[str] = ..., answers_cut_to: _Optional[int] = ..., method: _Optional[str] = ..., passed: bool = ..., cost: _Optional[float] = ..., members: _Optional[_Iterable[_Union[MemberReading, _Mapping]]] = ...) -> None: ...
+    prompt_digest: str
+    def __init__(self, verdict_id: _Optional[str] = ..., request_id: _Optional[str] = ..., mode: _Optional[str] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., confidence: _Optional[float] = ..., flipped: bool = ..., explanation: _Optional[str] = ..., passes: _Optional[_Iterable[_Union[PassReading, _Mapping]]] = ..., release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., attempts: _Optional[int] = ..., requested_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., judged_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., content_digest: _Optional[str] = ..., answers_cut_to: _Optional[int] = ..., method: _Optional[str] = ..., passed: bool = ..., cost: _Optional[float] = ..., members: _Optional[_Iterable[_Union[MemberReading, _Mapping]]] = ..., prompt_digest: _Optional[str] = ...) -> None: ...
 
 class MemberReading(_message.Message):
     __slots__ = ("release", "checkpoint_digest", "template_id", "weight", "status", "reason", "error_class", "error_message", "winner", "tie", "p_win", "p_tie", "p_lose", "scores", "flipped", "input_tokens", "output_tokens", "cost")
@@ -275,7 +277,7 @@ class MemberReading(_message.Message):
     def __init__(self, release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., template_id: _Optional[str] = ..., weight: _Optional[float] = ..., status: _Optional[_Union[Verdict.Status, str]] = ..., reason: _Optional[str] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., scores: _Optional[_Iterable[_Union[CandidateScore, _Mapping]]] = ..., flipped: bool = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., cost: _Optional[float] = ...) -> None: ...
 
 class CandidateScore(_message.Message):
-    __slots__ = ("candidate_id", "score", "system", "length", "p_best", "rank", "low", "high", "criteria", "passed")
+    __slots__ = ("candidate_id", "score", "system", "length", "p_best", "rank", "low", "high", "criteria", "passed", "style")
     CANDIDATE_ID_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     SYSTEM_FIELD_NUMBER: _ClassVar[int]
@@ -286,6 +288,7 @@ class CandidateScore(_message.Message):
     HIGH_FIELD_NUMBER: _ClassVar[int]
     CRITERIA_FIELD_NUMBER: _ClassVar[int]
     PASSED_FIELD_NUMBER: _ClassVar[int]
+    STYLE_FIELD_NUMBER: _ClassVar[int]
     candidate_id: str
     score: float
     system: str
@@ -296,7 +299,20 @@ class CandidateScore(_message.Message):
     high: float
     criteria: _containers.RepeatedCompositeFieldContainer[CriterionScore]
     passed: bool
-    def __init__(self, candidate_id: _Optional[str] = ..., score: _Optional[float] = ..., system: _Optional[str] = ..., length: _Optional[int] = ..., p_best: _Optional[float] = ..., rank: _Optional[int] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., criteria: _Optional[_Iterable[_Union[CriterionScore, _Mapping]]] = ..., passed: bool = ...) -> None: ...
+    style: Style
+    def __init__(self, candidate_id: _Optional[str] = ..., score: _Optional[float] = ..., system: _Optional[str] = ..., length: _Optional[int] = ..., p_best: _Optional[float] = ..., rank: _Optional[int] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., criteria: _Optional[_Iterable[_Union[CriterionScore, _Mapping]]] = ..., passed: bool = ..., style: _Optional[_Union[Style, _Mapping]] = ...) -> None: ...
+
+class Style(_message.Message):
+    __slots__ = ("words", "headers", "list_items", "bold")
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    LIST_ITEMS_FIELD_NUMBER: _ClassVar[int]
+    BOLD_FIELD_NUMBER: _ClassVar[int]
+    words: int
+    headers: int
+    list_items: int
+    bold: int
+    def __init__(self, words: _Optional[int] = ..., headers: _Optional[int] = ..., list_items: _Optional[int] = ..., bold: _Optional[int] = ...) -> None: ...
 
 class CriterionScore(_message.Message):
     __slots__ = ("criterion_id", "score", "low", "high", "passed")

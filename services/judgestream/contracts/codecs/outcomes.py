@@ -1,7 +1,9 @@
 """Parts that verdicts and the readings of a jury's members have in common."""
 
+from dataclasses import asdict
+
 from judgestream.contracts.codecs.rubrics import criterion_scores_from, criterion_scores_to
-from judgestream.core.types import CandidateScore, Status
+from judgestream.core.types import CandidateScore, Status, Style
 from judgestream.v1 import judging_pb2 as pb
 
 STATUS = {
@@ -26,6 +28,8 @@ def score_to_message(score: CandidateScore) -> pb.CandidateScore:
     )
     if score.passed is not None:
         message.passed = score.passed
+    if score.style is not None:
+        message.style.CopyFrom(pb.Style(**asdict(score.style)))
     return message
 
 
@@ -41,6 +45,16 @@ def score_from_message(message: pb.CandidateScore) -> CandidateScore:
         high=message.high if message.HasField("high") else None,
         criteria=criterion_scores_from(message.criteria),
         passed=message.passed if message.HasField("passed") else None,
+        style=_style(message.style) if message.HasField("style") else None,
+    )
+
+
+def _style(message: pb.Style) -> Style:
+    return Style(
+        words=message.words,
+        headers=message.headers,
+        list_items=message.list_items,
+        bold=message.bold,
     )
 
 

@@ -60,6 +60,7 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
         method=verdict.method,
         cost=verdict.cost,
         members=[member_to_message(member) for member in verdict.members],
+        prompt_digest=verdict.prompt_digest,
     )
     if verdict.passed is not None:
         message.passed = verdict.passed
@@ -118,6 +119,7 @@ def verdict_from_message(message: pb.Verdict) -> Verdict:
         passed=message.passed if message.HasField("passed") else None,
         cost=message.cost if message.HasField("cost") else None,
         members=tuple(member_from_message(member) for member in message.members),
+        prompt_digest=message.prompt_digest,
     )
 
 
