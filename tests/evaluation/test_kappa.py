@@ -68,6 +68,10 @@ TRIVIAQA = [
     ("judgments_v1.csv", "Llama3-70B", (92.66, 81.79, 81.74)),
     ("judgments_v1.csv", "GPT-4", (91.15, 78.76, 78.75)),
     ("judgments_v1.csv", "EM", (70.88, 45.78, 41.13)),
+    ("judgments_v1.csv", "Llama-13B", (77.50, 54.42, 52.85)),
+    ("judgments_v1.csv", "Gemma-2B", (78.03, 42.20, 41.32)),
+    ("judgments_v2.csv", "GPT-4", (95.00, 89.24, 89.24)),
+    ("judgments_v2.csv", "Llama3-70B", (94.41, 87.65, 87.63)),
     ("judgments_v2.csv", "JudgeLM", (52.06, 17.45, 1.71)),
     ("judgments_v2.csv", "Gemma-2B", (62.69, 4.99, -3.49)),
 ]

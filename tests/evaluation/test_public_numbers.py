@@ -1,5 +1,6 @@
 """Published figures of public sets, through the importer: the labels mean what their publishers say."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from judgestream.core.formats import FORMATS
 from judgestream.core.formats.base import Draft
 from judgestream.core.formats.fields import Fields
 from judgestream.core.formats.sets import trivia_votes
+from judgestream.core.preference import Preference
 from judgestream.evaluation.majority import majority
 
 
@@ -82,3 +84,14 @@ def test_gsm8ks_pairs_with_one_right_answer(shared_data: Path) -> None:
     )
     assert systems["6b_finetuning", "6b_verification"] == 357
     assert systems.total() == 2429
+
+
+def test_hps_ranks_mj_benchs_pairs_as_published(shared_data: Path) -> None:
+    lines = (shared_data / "mjbench" / "pair_scores.jsonl").read_text().splitlines()
+    right: dict[str, list[bool]] = {}
+    for row in map(json.loads, lines):
+        chosen = Preference.between(*row["scores"]["hps_v2.1"])
+        right.setdefault(row["subset"], []).append(chosen.winner(("0", "1")) == row["label"])
+    found = {name: round(100 * sum(hits) / len(hits), 1) for name, hits in right.items()}
+    expected = {"human": 98.0, "object_indoor": 98.0, "blur": 98.9, "mpii": 75.0, "toxic": 87.8}
+    assert found == expected

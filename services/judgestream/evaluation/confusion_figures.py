@@ -9,6 +9,7 @@ from judgestream.evaluation.bootstrap import percentile_bootstrap
 from judgestream.evaluation.delta import IMAGINED, IMAGINED_FOR_KAPPA, Figure, LabelPair, figure
 from judgestream.evaluation.intervals import Interval
 from judgestream.evaluation.kappa import cohen_kappa, scott_pi
+from judgestream.evaluation.krippendorff import alpha_of
 from judgestream.evaluation.macro import Table, macro
 
 SEED = 20_231_017
@@ -57,10 +58,11 @@ def chance_corrected_figures(
     *,
     resamples: int = 0,
 ) -> dict[str, Figure]:
-    """Cohen's kappa and Scott's pi. Arguments as of `macro_figures`."""
+    """Cohen's kappa, Scott's pi and Krippendorff's alpha. Arguments as of `macro_figures`."""
     statistics = {
         "kappa": _Statistic(of=cohen_kappa, imagined=IMAGINED_FOR_KAPPA, lowest=-1.0),
         "scott_pi": _Statistic(of=scott_pi, imagined=IMAGINED_FOR_KAPPA, lowest=-1.0),
+        "alpha": _Statistic(of=alpha_of(len(pairs)), imagined=IMAGINED_FOR_KAPPA, lowest=-1.0),
     }
     return _figures(statistics, pairs, clusters, resamples)
 

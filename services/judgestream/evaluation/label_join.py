@@ -32,7 +32,7 @@ class ReleaseAgreement:
     """One release against the annotators' majority, over `agreement.n` verdicts.
 
     accuracy               also among those that neither the judge nor the annotators call a tie
-    figures                precision, recall, f1, kappa, scott_pi
+    figures                precision, recall, f1, kappa, scott_pi, alpha
     failed                 labelled requests that were never judged; in no rate
     without_label, undecided, unknown_winner   verdicts without a gold label, by reason
     set_aside              verdicts excluded before the join, by reason

@@ -202,6 +202,7 @@ def _rows(result: ReleaseAgreement) -> list[Row]:
         _share("accuracy without ties", result.accuracy_without_ties),
         _plain("kappa", figures["kappa"]),
         _plain("Scott's pi", figures["scott_pi"]),
+        _plain("Krippendorff's alpha", figures["alpha"]),
     ]
     over = ", ".join(named(one) for one in found.classes)
     rows += [_share(f"macro {name}", figures[name]) for name in ("precision", "recall", "f1")]
