@@ -20,9 +20,14 @@ PACKAGE = Path("judgestream/v1")
 def generate(out: Path) -> None:
     files = [str(path) for path in sorted((PROTOS / PACKAGE).glob("*.proto"))]
     includes = [f"-I{PROTOS}", f"-I{Path(protoc.__file__).parent / '_proto'}"]
-    code = protoc.main(["protoc", *includes, f"--python_out={out}", f"--pyi_out={out}", *files])
+    outputs = [f"--{kind}_out={out}" for kind in ("python", "pyi", "grpc_python")]
+    code = protoc.main(["protoc", *includes, *outputs, *files])
     if code:
         raise SystemExit(f"protoc failed with {code}")
+    for path in (out / PACKAGE).glob("*_pb2_grpc.py"):
+        proto = PROTOS / PACKAGE / path.name.replace("_pb2_grpc.py", ".proto")
+        if "\nservice " not in proto.read_text(encoding="utf-8"):
+            path.unlink()  # it would be empty
 
 
 def main(arguments: list[str]) -> int:
@@ -32,7 +37,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder))
         fresh = {p.name: p.read_bytes() for p in (Path(folder) / PACKAGE).iterdir()}
-    committed = {p.name: p.read_bytes() for p in (SERVICES / PACKAGE).glob("*_pb2.py*")}
+    committed = {p.name: p.read_bytes() for p in (SERVICES / PACKAGE).glob("*_pb2*.py*")}
     stale = sorted(
         name for name in fresh.keys() | committed if fresh.get(name) != committed.get(name)
     )

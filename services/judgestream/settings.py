@@ -198,6 +198,35 @@ class Bias(Consumer):
     )
 
 
+class Rollout(Group):
+    """The rollout service, and the workers that follow its routes."""
+
+    grpc: str = Field(
+        "127.0.0.1:28003",
+        description="address of the rollout service, host:port, for it and its callers",
+    )
+    follow: bool = Field(
+        True,
+        description="whether workers follow the published routes; false = triton.release answers everything",
+    )
+    repository: Path | None = Field(
+        None, description="Triton's model repository; default: that of the local stack"
+    )
+    policy: Path | None = Field(
+        None, description="YAML file with the policy of the evidence gate; default: the shipped one"
+    )
+    auto_stage: bool = Field(
+        True,
+        description="whether published checkpoints are staged and put into shadow by themselves",
+    )
+    grace_s: float = Field(
+        600.0, ge=0, description="how long a release that left traffic stays loaded"
+    )
+    least_servers: int = Field(
+        1, ge=1, description="Triton servers that must have loaded a release before it is ready"
+    )
+
+
 class Worker(Group):
     metrics_host: str = Field(
         "127.0.0.1", description="address of the metrics server for Prometheus"
@@ -235,6 +264,9 @@ class Local(Group):
     triton_metrics_port: int = Field(
         28002, ge=1, le=65535, description="metrics port of the local Triton"
     )
+    rollout_port: int = Field(
+        28003, ge=1, le=65535, description="gRPC port of the local rollout service"
+    )
     checkpoint: Path | None = Field(
         None, description="checkpoint of the judge to serve; default: the bundled one"
     )
@@ -256,6 +288,7 @@ class Settings(BaseSettings):
     images: Images = Field(default_factory=Images)
     judging: Judging = Field(default_factory=Judging)
     bias: Bias = Field(default_factory=Bias)
+    rollout: Rollout = Field(default_factory=Rollout)
     worker: Worker = Field(default_factory=Worker)
     local: Local = Field(default_factory=Local)
 

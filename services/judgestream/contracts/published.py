@@ -14,6 +14,7 @@ from judgestream.contracts.topics import (
     LABELS,
     REQUESTS,
     VERDICTS,
+    Topic,
 )
 from judgestream.core.checks import label_problem
 from judgestream.core.errors import InvalidRequest
@@ -70,15 +71,20 @@ def label_record(label: Label, *, now: datetime, content_type: str = PROTOBUF) -
 
 
 def verdict_record(
-    verdict: Verdict, *, source: str, content_type: str = PROTOBUF, trace: Sequence[Header] = ()
+    verdict: Verdict,
+    *,
+    source: str,
+    content_type: str = PROTOBUF,
+    trace: Sequence[Header] = (),
+    topic: Topic = VERDICTS,
 ) -> Outgoing:
-    """The record of a verdict: keyed by request id.
+    """The record of a verdict: keyed by request id. `topic` is one of those whose records are verdicts.
 
     Raises:
         OversizeRecord: it is too large for the topic.
     """
     return outgoing(
-        VERDICTS,
+        topic,
         verdict_to_message(verdict),
         key=verdict.request_id,
         event_id=verdict.verdict_id,

@@ -160,7 +160,7 @@ CHECKPOINTS = Topic(
 )
 ROLLOUTS = Topic(
     name="judge.rollouts.v1",
-    key="family",
+    key="name of the rollout",
     partitions=1,
     retention_ms=-1,
     record=rollout_pb2.Rollout,

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cjudgestream/v1/rollout.proto\x12\x0ejudgestream.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x02\n\nCheckpoint\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x03 \x01(\t\x12\x13\n\x0btemplate_id\x18\x04 \x01(\t\x12\x10\n\x08location\x18\x05 \x01(\t\x12\x18\n\x10max_input_tokens\x18\x06 \x01(\r\x12\x30\n\x0cpublished_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\nevaluation\x18\x08 \x03(\x0b\x32*.judgestream.v1.Checkpoint.EvaluationEntry\x1a\x31\n\x0f\x45valuationEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xd0\x03\n\x07Rollout\x12\x12\n\nrollout_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12-\n\x06routes\x18\x03 \x03(\x0b\x32\x1d.judgestream.v1.Rollout.Route\x12\x10\n\x08\x64\x65\x63ision\x18\x04 \x01(\t\x12\x37\n\x08\x65vidence\x18\x05 \x03(\x0b\x32%.judgestream.v1.Rollout.EvidenceEntry\x12.\n\ndecided_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1ap\n\x05Route\x12\x0f\n\x07release\x18\x01 \x01(\t\x12\x19\n\x11\x63heckpoint_digest\x18\x02 \x01(\t\x12,\n\x05stage\x18\x03 \x01(\x0e\x32\x1d.judgestream.v1.Rollout.Stage\x12\r\n\x05share\x18\x04 \x01(\x01\x1a/\n\rEvidenceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"T\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTAGE_STABLE\x10\x01\x12\x10\n\x0cSTAGE_CANARY\x10\x02\x12\x10\n\x0cSTAGE_SHADOW\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cjudgestream/v1/rollout.proto\x12\x0ejudgestream.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x02\n\nCheckpoint\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x03 \x01(\t\x12\x13\n\x0btemplate_id\x18\x04 \x01(\t\x12\x10\n\x08location\x18\x05 \x01(\t\x12\x18\n\x10max_input_tokens\x18\x06 \x01(\r\x12\x30\n\x0cpublished_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\nevaluation\x18\x08 \x03(\x0b\x32*.judgestream.v1.Checkpoint.EvaluationEntry\x1a\x31\n\x0f\x45valuationEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x80\x02\n\x07Rollout\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x10\n\x08instance\x18\x04 \x01(\t\x12(\n\x08releases\x18\x05 \x03(\x0b\x32\x16.judgestream.v1.Placed\x12\x10\n\x08previous\x18\x06 \x03(\t\x12\x0c\n\x04\x62\x65st\x18\x07 \x01(\t\x12\x0f\n\x07\x61\x64opted\x18\x08 \x01(\t\x12\'\n\x07\x63hanges\x18\t \x03(\x0b\x32\x16.judgestream.v1.Change\x12\x30\n\x0cpublished_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8e\x03\n\x06Placed\x12\x0f\n\x07release\x18\x01 \x01(\t\x12\x19\n\x11\x63heckpoint_digest\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\x12$\n\x05stage\x18\x04 \x01(\x0e\x32\x15.judgestream.v1.Stage\x12\"\n\x04step\x18\x05 \x01(\x0e\x32\x14.judgestream.v1.Step\x12\r\n\x05share\x18\x06 \x01(\x01\x12\x30\n\x05where\x18\x07 \x03(\x0b\x32!.judgestream.v1.Placed.WhereEntry\x12)\n\x05since\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\n\n\x02\x62y\x18\t \x01(\t\x12\x0b\n\x03why\x18\n \x01(\t\x12\r\n\x05\x65rror\x18\x0b \x01(\t\x12*\n\x08\x65vidence\x18\x0c \x01(\x0b\x32\x18.judgestream.v1.Evidence\x12\x0e\n\x06shadow\x18\r \x01(\x01\x1a,\n\nWhereEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xfc\x01\n\x06\x43hange\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07release\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12%\n\x06\x62\x65\x66ore\x18\x05 \x01(\x0e\x32\x15.judgestream.v1.Stage\x12$\n\x05\x61\x66ter\x18\x06 \x01(\x0e\x32\x15.judgestream.v1.Stage\x12\"\n\x04step\x18\x07 \x01(\x0e\x32\x14.judgestream.v1.Step\x12\r\n\x05share\x18\x08 \x01(\x01\x12\n\n\x02\x62y\x18\t \x01(\t\x12\x0b\n\x03why\x18\n \x01(\t\"\x8a\x01\n\x08\x45vidence\x12\x10\n\x08\x64\x65\x63ision\x18\x01 \x01(\t\x12\x10\n\x08sentence\x18\x02 \x01(\t\x12)\n\x08\x66indings\x18\x03 \x03(\x0b\x32\x17.judgestream.v1.Finding\x12/\n\x0bmeasured_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd6\x01\n\x07\x46inding\x12\r\n\x05guard\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61seline\x18\x02 \x01(\t\x12\x10\n\x08\x64\x65\x63ision\x18\x03 \x01(\t\x12\x15\n\x08\x65stimate\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03low\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\x04high\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x0e\n\x06margin\x18\x07 \x01(\x01\x12\r\n\x05items\x18\x08 \x01(\x04\x12\r\n\x05units\x18\t \x01(\x04\x12\x10\n\x08sentence\x18\n \x01(\tB\x0b\n\t_estimateB\x06\n\x04_lowB\x07\n\x05_high\"\x0c\n\nGetRequest\"\x0e\n\x0cWatchRequest\"\xdc\x01\n\x0bMoveRequest\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x0f\n\x07release\x18\x02 \x01(\t\x12\x10\n\x08location\x18\x03 \x01(\t\x12\r\n\x05share\x18\x04 \x01(\x01\x12\x35\n\x05where\x18\x05 \x03(\x0b\x32&.judgestream.v1.MoveRequest.WhereEntry\x12\n\n\x02\x62y\x18\x06 \x01(\t\x12\x0b\n\x03why\x18\x07 \x01(\t\x12\r\n\x05\x66orce\x18\x08 \x01(\x08\x1a,\n\nWhereEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\x8b\x01\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTAGE_STAGED\x10\x01\x12\x10\n\x0cSTAGE_SHADOW\x10\x02\x12\x10\n\x0cSTAGE_CANARY\x10\x03\x12\x10\n\x0cSTAGE_STABLE\x10\x04\x12\x11\n\rSTAGE_RETIRED\x10\x05\x12\x10\n\x0cSTAGE_FAILED\x10\x06*x\n\x04Step\x12\x14\n\x10STEP_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTEP_ANNOUNCED\x10\x01\x12\x12\n\x0eSTEP_INSTALLED\x10\x02\x12\x0f\n\x0bSTEP_LOADED\x10\x03\x12\x0e\n\nSTEP_READY\x10\x04\x12\x11\n\rSTEP_UNLOADED\x10\x05\x32\xc6\x01\n\x08Rollouts\x12:\n\x03Get\x12\x1a.judgestream.v1.GetRequest\x1a\x17.judgestream.v1.Rollout\x12@\n\x05Watch\x12\x1c.judgestream.v1.WatchRequest\x1a\x17.judgestream.v1.Rollout0\x01\x12<\n\x04Move\x12\x1b.judgestream.v1.MoveRequest\x1a\x17.judgestream.v1.Rolloutb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,18 +34,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHECKPOINT_EVALUATIONENTRY']._loaded_options = None
   _globals['_CHECKPOINT_EVALUATIONENTRY']._serialized_options = b'8\001'
-  _globals['_ROLLOUT_EVIDENCEENTRY']._loaded_options = None
-  _globals['_ROLLOUT_EVIDENCEENTRY']._serialized_options = b'8\001'
+  _globals['_PLACED_WHEREENTRY']._loaded_options = None
+  _globals['_PLACED_WHEREENTRY']._serialized_options = b'8\001'
+  _globals['_MOVEREQUEST_WHEREENTRY']._loaded_options = None
+  _globals['_MOVEREQUEST_WHEREENTRY']._serialized_options = b'8\001'
+  _globals['_STAGE']._serialized_start=1899
+  _globals['_STAGE']._serialized_end=2038
+  _globals['_STEP']._serialized_start=2040
+  _globals['_STEP']._serialized_end=2160
   _globals['_CHECKPOINT']._serialized_start=82
   _globals['_CHECKPOINT']._serialized_end=370
   _globals['_CHECKPOINT_EVALUATIONENTRY']._serialized_start=321
   _globals['_CHECKPOINT_EVALUATIONENTRY']._serialized_end=370
   _globals['_ROLLOUT']._serialized_start=373
-  _globals['_ROLLOUT']._serialized_end=837
-  _globals['_ROLLOUT_ROUTE']._serialized_start=590
-  _globals['_ROLLOUT_ROUTE']._serialized_end=702
-  _globals['_ROLLOUT_EVIDENCEENTRY']._serialized_start=704
-  _globals['_ROLLOUT_EVIDENCEENTRY']._serialized_end=751
-  _globals['_ROLLOUT_STAGE']._serialized_start=753
-  _globals['_ROLLOUT_STAGE']._serialized_end=837
+  _globals['_ROLLOUT']._serialized_end=629
+  _globals['_PLACED']._serialized_start=632
+  _globals['_PLACED']._serialized_end=1030
+  _globals['_PLACED_WHEREENTRY']._serialized_start=986
+  _globals['_PLACED_WHEREENTRY']._serialized_end=1030
+  _globals['_CHANGE']._serialized_start=1033
+  _globals['_CHANGE']._serialized_end=1285
+  _globals['_EVIDENCE']._serialized_start=1288
+  _globals['_EVIDENCE']._serialized_end=1426
+  _globals['_FINDING']._serialized_start=1429
+  _globals['_FINDING']._serialized_end=1643
+  _globals['_GETREQUEST']._serialized_start=1645
+  _globals['_GETREQUEST']._serialized_end=1657
+  _globals['_WATCHREQUEST']._serialized_start=1659
+  _globals['_WATCHREQUEST']._serialized_end=1673
+  _globals['_MOVEREQUEST']._serialized_start=1676
+  _globals['_MOVEREQUEST']._serialized_end=1896
+  _globals['_MOVEREQUEST_WHEREENTRY']._serialized_start=986
+  _globals['_MOVEREQUEST_WHEREENTRY']._serialized_end=1030
+  _globals['_ROLLOUTS']._serialized_start=2163
+  _globals['_ROLLOUTS']._serialized_end=2361
 # @@protoc_insertion_point(module_scope)
