@@ -144,7 +144,7 @@ def test_verdicts_on_one_prompt_are_one_observation() -> None:
         (alone.figures["recall"].interval, shared.figures["recall"].interval),
     ):
         assert one and other and other.high - other.low > 1.5 * (one.high - one.low)
-    named = join("r", [replace(one, cluster="all") for one in verdicts], ballots)
+    named = join("r", [replace(one, cluster=("named", "all")) for one in verdicts], ballots)
     assert named.accuracy is not None and named.accuracy.interval is None
 
 
@@ -209,7 +209,11 @@ def test_a_bootstrap_can_take_the_closed_forms_place() -> None:
 class TestScoredVerdict:
     def test_of_a_scored_pair(self) -> None:
         one = of(replace(scored(), metadata={"suite": "s", "task": "maths"}), cluster_key="task")
-        assert (one.outcome, one.orders, one.cluster) == (1, (1, 0), "maths")
+        assert (one.outcome, one.orders, one.cluster) == (
+            Preference.FIRST,
+            (Preference.FIRST, Preference.TIE),
+            ("named", "maths"),
+        )
         assert one.chances == {1: 0.45, 0: 0.4, -1: 0.15}
         assert not (one.malformed or one.failed or one.is_probe or one.drawn or one.scores_differ)
 

@@ -98,7 +98,8 @@ def join(
     """Compare one release's verdicts with the majority of each request's annotators.
 
     Args:
-        prompts: request id -> key of its prompt; verdicts on one prompt are one cluster.
+        prompts: request id -> its prompt's digest, for verdicts that do not state it; verdicts on one
+            prompt are one cluster.
         doubtful: request ids to set aside, see `ambiguous`.
         classes: of the macro figures; None for those of the gold.
         resamples: of a bootstrap by prompt in place of the closed form, 0 for none.
@@ -182,8 +183,8 @@ def _set_aside(one: ScoredVerdict, doubtful: Set[str], *, repeated: bool) -> Set
 
 
 def _cluster(one: ScoredVerdict, prompts: Mapping[str, Hashable]) -> tuple[str, Hashable]:
-    if one.cluster:
-        return "named", one.cluster
+    if one.cluster is not None and one.cluster[0] != "request":
+        return one.cluster
     prompt = prompts.get(one.request_id)
     return ("request", one.request_id) if prompt is None else ("prompt", prompt)
 

@@ -10,6 +10,7 @@ from judgestream.core.types import FOLLOW_UP, RERANK, Status, Verdict
 from judgestream.evaluation.agreement import CLASSES
 from judgestream.evaluation.order_rules import RULES, OrderRule
 from judgestream.evaluation.position import lean_of, order_preferences
+from judgestream.evaluation.prompt_clusters import Cluster, cluster_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +23,7 @@ class ScoredVerdict:
     orders         the preference of each order alone; None where they were not both asked
     chances        probability of each outcome, of a scored verdict
     content        identity of what was judged: its digest, and its candidates' ids and lengths
-    cluster        value of the metadata key that names clusters; "" without
+    cluster        see `prompt_clusters.cluster_of`
     drawn          a tie because first and second are equally probable and both beat a tie
     scores_differ  its winner has the lower expected score
     """
@@ -37,7 +38,7 @@ class ScoredVerdict:
     orders: tuple[Preference | None, Preference | None] | None = None
     chances: Mapping[Hashable, float] = field(default_factory=dict)
     content: tuple[str, tuple[tuple[str, int], ...]] = ("", ())
-    cluster: str = ""
+    cluster: Cluster | None = None
     is_probe: bool = False
     malformed: bool = False
     drawn: bool = False
@@ -68,7 +69,7 @@ class ScoredVerdict:
                 verdict.content_digest,
                 tuple((score.candidate_id, score.length) for score in verdict.scores),
             ),
-            cluster=verdict.metadata.get(cluster_key, "") if cluster_key else "",
+            cluster=cluster_of(verdict, cluster_key),
             is_probe=verdict.is_probe,
             malformed=verdict.status is not Status.FAILED
             and (len(candidates) != 2 or (scored and outcome is None)),

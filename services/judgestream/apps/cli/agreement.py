@@ -20,9 +20,10 @@ from judgestream.apps.cli.agreement_options import (
 )
 from judgestream.apps.cli.reading import all_verdicts, everything
 from judgestream.contracts.codecs.labels import label_from_message
-from judgestream.contracts.codecs.requests import NO_TIME
+from judgestream.contracts.codecs.requests import NO_TIME, request_from_message
 from judgestream.contracts.topics import LABELS, REQUESTS
-from judgestream.core.errors import ConfigurationError
+from judgestream.core.errors import ConfigurationError, InvalidRequest
+from judgestream.core.identity import prompt_digest
 from judgestream.core.types import Label
 from judgestream.core.verdict_set import VerdictSet
 from judgestream.evaluation.label_join import ReleaseAgreement, join, paired
@@ -149,13 +150,16 @@ def _by_release(judged: Iterable[ScoredVerdict]) -> dict[str, list[ScoredVerdict
     return by_release
 
 
-def _prompts(kafka: Kafka) -> tuple[dict[str, int], set[str]]:
-    """Request id -> hash of its question, for requests still on the topic; and the ids with two questions."""
-    known: dict[str, int] = {}
+def _prompts(kafka: Kafka) -> tuple[dict[str, str], set[str]]:
+    """Request id -> digest of its prompt, for requests still on the topic; and the ids with two prompts."""
+    known: dict[str, str] = {}
     reused: set[str] = set()
     for _, message in everything(kafka, REQUESTS, JudgeRequest):
-        question = hash(message.question)
-        if known.setdefault(message.request_id, question) != question:
+        try:
+            prompt = prompt_digest(request_from_message(message))
+        except InvalidRequest:
+            continue  # never judged: its dead letter says why
+        if known.setdefault(message.request_id, prompt) != prompt:
             reused.add(message.request_id)
     return known, reused
 
