@@ -53,6 +53,7 @@ APPS = {
     f"{J}.apps.judging": WORKER,
     f"{J}.apps.bias": (*WORKER, f"{J}.evaluation"),
     f"{J}.apps.controller": WORKER,
+    f"{J}.apps.rollout": (*WORKER, f"{J}.evaluation"),
     f"{J}.apps.machine": (*WORKER, f"{J}.local"),
 }
 SERVING = (f"{J}.core", f"{J}.checkpoints", f"{J}.engine", f"{J}.evaluation")
