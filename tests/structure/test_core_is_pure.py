@@ -12,7 +12,9 @@ from tests.paths import ROOT
 from tests.structure.imports import imports, within
 
 PACKAGE = ROOT / "services" / "judgestream"
-PURE = sorted(path for name in ("core", "evaluation") for path in (PACKAGE / name).rglob("*.py"))
+PURE = sorted(
+    path for name in ("core", "evaluation", "suites") for path in (PACKAGE / name).rglob("*.py")
+)
 
 
 @pytest.mark.parametrize("path", PURE, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -29,6 +29,7 @@ BASE = {
         *(f"{J}.core", f"{J}.template_files", f"{J}.checkpoints", f"{J}.engine", f"{J}.images"),
         f"{J}.contracts.triton_interface",
     ),
+    f"{J}.suites": (f"{J}.core", f"{J}.evaluation"),
     f"{J}.local": (f"{J}.core",),
     f"{J}.settings": (f"{J}.core", f"{J}.local.running"),
 }
@@ -55,6 +56,7 @@ APPS = {
     f"{J}.apps.controller": WORKER,
     f"{J}.apps.rollout": (*WORKER, f"{J}.evaluation"),
     f"{J}.apps.machine": (*WORKER, f"{J}.local"),
+    f"{J}.apps.suites": (*WORKER, f"{J}.apps.judging", f"{J}.evaluation", f"{J}.suites"),
 }
 SERVING = (f"{J}.core", f"{J}.checkpoints", f"{J}.engine", f"{J}.evaluation")
 TRAINING = {
@@ -101,6 +103,7 @@ COMMAND_LINE = {
         *(f"{J}.backends.chat.probing", f"{J}.backends.chat.request_options"),
         *(*WORKER, f"{J}.local", f"{J}.evaluation", f"{J}.client", f"{J}.terminal"),
         *(f"{J}.apps.judging", f"{J}.apps.bias", f"{J}.apps.controller", f"{J}.apps.machine"),
+        *(f"{J}.apps.suites", f"{J}.suites"),
         f"{T}.commands",
     ),
 }

@@ -23,6 +23,7 @@ from judgestream.apps.cli.dlq import commands as dlq
 from judgestream.apps.cli.release import install as release
 from judgestream.apps.cli.stack import demo, status, up
 from judgestream.apps.cli.submit import command as submit
+from judgestream.apps.cli.suite import commands as suite
 from judgestream.apps.cli.verdicts import commands as verdicts
 from judgestream.terminal.guard import GuardedGroup, plain_output, quieten
 from judgestream_trainer.commands import mount
@@ -66,6 +67,7 @@ main.command()(submit.submit)
 main.add_typer(verdicts.app, name="verdicts")
 main.command()(ask.ask)
 main.command()(agreement.agreement)
+main.add_typer(suite.app, name="suite")
 main.add_typer(bias.app, name="bias")
 
 # For operations

@@ -1,0 +1,1 @@
+"""`judgestream suite`: published benchmarks through the pipeline."""

@@ -1,0 +1,404 @@
+"""`judgestream suite list|run|compare|published|recording`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from judgestream.apps.cli.suite import options as suite_options
+from judgestream.apps.cli.suite.options import ReportFormat
+from judgestream.apps.suites.loading import load_files
+from judgestream.apps.suites.page import page
+from judgestream.apps.suites.run_folder import PAGE, Identity, RunFolder, read_values
+from judgestream.core.costs import dollars
+from judgestream.core.errors import ConfigurationError
+from judgestream.evaluation.order_rules import OrderRule
+from judgestream.evaluation.unreadable import UnreadableRule
+from judgestream.settings import load
+from judgestream.suites.base import Choices, Suite
+from judgestream.suites.comparing import FEW, Values, compare
+from judgestream.suites.report import Report, shown
+from judgestream.suites.table import SUITES
+from judgestream.terminal import options
+from judgestream.terminal.exit_codes import ExitCode, TimeRanOut
+from judgestream.terminal.output import (
+    OutputFormat,
+    ProgressCounter,
+    json_line,
+    line,
+    note,
+    table,
+)
+
+if TYPE_CHECKING:
+    from judgestream.apps.suites.judge import JudgeFacts
+    from judgestream.apps.suites.running import Finished, Planned, Wish
+
+NARROW = 6
+"""Columns of a table with intervals on a terminal; the page has them all."""
+
+app = typer.Typer(
+    no_args_is_help=True, help="Run published benchmarks, and compare two judges on them."
+)
+
+
+@app.command("list")
+def list_command(form: options.Format = OutputFormat.TEXT) -> None:
+    """List the suites, and the files that each wants."""
+    for suite in SUITES.values():
+        if form is OutputFormat.JSON:
+            json_line(
+                {
+                    "name": suite.name,
+                    "title": suite.title,
+                    "paper": suite.paper,
+                    "rule": suite.rule.value if suite.orders else None,
+                    "unreadable": suite.unreadable.value,
+                    "files": [asdict(one) for one in suite.files],
+                    "recordings": list(suite.recordings),
+                }
+            )
+    if form is OutputFormat.TEXT:
+        table(
+            ("suite", "what it is", "files it wants"),
+            [
+                (
+                    suite.name,
+                    f"{suite.title} ({suite.paper})",
+                    ", ".join(one.pattern for one in suite.files if one.required),
+                )
+                for suite in SUITES.values()
+            ],
+        )
+
+
+@app.command("run")
+def run_command(
+    name: suite_options.Name,
+    data: suite_options.Data,
+    release: suite_options.Release = "",
+    direct: suite_options.Direct = False,
+    rule: suite_options.Rule = None,
+    unreadable: suite_options.Unreadable = None,
+    only: suite_options.Only = None,
+    limit: suite_options.Limit = None,
+    seed: suite_options.Seed = 0,
+    budget: suite_options.Budget = None,
+    dry_run: suite_options.DryRun = False,
+    form: suite_options.Format = ReportFormat.TABLE,
+    out: suite_options.Out = None,
+    timeout: suite_options.Timeout = 600.0,
+) -> None:
+    """Judge a benchmark, and report the figures of its paper.
+
+    The requests go through the topics to the release in use; another release is asked directly on Triton.
+    Verdicts that are in the run's folder or on the topic already are not judged again, so an interrupted run
+    continues, and a second run is free. The folder gets report.json, report.html and the verdicts.
+
+    Exits 1 when the budget leaves requests out, and 4 when no verdict comes for the time limit.
+    """
+    from judgestream.apps.suites.judge import facts as facts_of
+    from judgestream.apps.suites.running import Wish, default_folder, now, planned, run
+
+    suite = _suite(name)
+    choices = _choices(suite, rule, unreadable)
+    settings = load()
+    loaded = load_files(suite, data)
+    judge = facts_of(settings, release)
+    in_use = settings.triton.release
+    wish = Wish(
+        suite=suite,
+        loaded=loaded,
+        seed=seed,
+        only=_only(only or []),
+        limit=limit,
+        budget=budget,
+        direct=direct or bool(release and in_use and release != in_use),
+        patience_s=timeout,
+    )
+    started = now()
+    plan = planned(wish, started)
+    if budget is not None and not judge.prices.stated:
+        raise ConfigurationError(
+            f"release {judge.name} states no prices, so --budget would never be reached: set them with"
+            " `judgestream release budget`, or leave --budget out"
+        )
+    if dry_run:
+        _show_cost(wish, plan, judge, form)
+        return
+    identity = Identity(suite=suite.name, data=loaded.digest, seed=seed, release=judge.name)
+    with RunFolder(out or default_folder(wish, judge.name), identity) as folder:
+        folder.describe(
+            {
+                "paper": suite.paper,
+                "started_at": started.isoformat(),
+                "files": list(loaded.files),
+                "limit": limit,
+                "only": dict(wish.only),
+                "items": len(plan.rows),
+                "direct": wish.direct,
+            }
+        )
+        with ProgressCounter("judged", len(plan.rows)) as progress:
+            finished = run(wish, plan, judge, settings, folder, progress.set)
+        _tell(finished, folder.path, judge)
+        _report(folder, suite, choices, finished, wish, judge, form)
+    _exit(finished, wish, budget)
+
+
+def _suite(name: str) -> Suite:
+    if name not in SUITES:
+        raise ConfigurationError(f"no suite {name[:60]!r}: use one of {', '.join(SUITES)}")
+    return SUITES[name]
+
+
+def _choices(suite: Suite, rule: OrderRule | None, unreadable: UnreadableRule | None) -> Choices:
+    """The user's rules, or the paper's.
+
+    Raises:
+        ConfigurationError: the suite has no pairs, so a rule does not apply.
+    """
+    if not suite.orders and rule is not None:
+        raise ConfigurationError(
+            f"suite {suite.name} judges single answers, so --rule does not apply: leave it out"
+        )
+    if not suite.orders and unreadable is UnreadableRule.TIE:
+        raise ConfigurationError(
+            f"suite {suite.name} judges single answers, which cannot tie: use --unreadable"
+            " wrong, dropped or unscored"
+        )
+    return Choices(rule=rule or suite.rule, unreadable=unreadable or suite.unreadable)
+
+
+def _only(given: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise ConfigurationError(
+                f"invalid --only {text[:80]!r}: give FACT=VALUE, such as turn=1"
+            )
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _show_cost(wish: "Wish", plan: "Planned", judge: "JudgeFacts", form: ReportFormat) -> None:
+    from judgestream.apps.suites.running import cost_of
+
+    found = cost_of(plan, judge)
+    rows: dict[str, object] = {
+        "suite": wish.suite.name,
+        "release": judge.name,
+        "data": wish.loaded.digest,
+        "seed": wish.seed,
+        **asdict(found),
+    }
+    if form is ReportFormat.JSON:
+        json_line(rows)
+        return
+    cost = "no prices stated" if found.cost is None else dollars(found.cost)
+    table(
+        ("dry run", ""), [(name, cost if name == "cost" else value) for name, value in rows.items()]
+    )
+
+
+def _tell(finished: "Finished", path: Path, judge: "JudgeFacts") -> None:
+    known = finished.from_folder + finished.from_topic
+    if known:
+        note(
+            f"{known} verdicts were known: {finished.from_folder} in {path},"
+            f" {finished.from_topic} on the topic"
+        )
+    if judge.prices.stated:
+        note(f"spent {dollars(finished.spent)} on {finished.asked} requests")
+
+
+def _report(
+    folder: RunFolder,
+    suite: Suite,
+    choices: Choices,
+    finished: "Finished",
+    wish: "Wish",
+    judge: "JudgeFacts",
+    form: ReportFormat,
+) -> None:
+    from judgestream.apps.suites.reporting import write
+
+    facts: dict[str, object] = {
+        "suite": suite.name,
+        "paper": suite.paper,
+        "release": judge.name,
+        "data": wish.loaded.digest,
+        "seed": wish.seed,
+        "limit": wish.limit,
+        "only": " ".join(f"{name}={value}" for name, value in wish.only.items()),
+        "rule": choices.rule.value if suite.orders else "",
+        "unreadable": choices.unreadable.value,
+        "items": len(finished.judged),
+        "judged": sum(one.verdict is not None for one in finished.judged),
+    }
+    report = write(folder, suite, choices, finished, facts)
+    match form:
+        case ReportFormat.JSON:
+            json_line({"run": facts, **report.as_json()})
+        case ReportFormat.HTML:
+            line(str(folder.path / PAGE))
+        case ReportFormat.TABLE:
+            print_report(report)
+            note(f"report, page and verdicts: {folder.path}")
+
+
+def print_report(report: Report) -> None:
+    """The report on a terminal. Shares are in percent, with their 95 % intervals."""
+    if report.figures:
+        table(
+            ("figure", "n", "value"),
+            [(one.name, "-" if one.n is None else one.n, shown(one)) for one in report.figures],
+        )
+    for one in report.tables:
+        line()
+        line(one.title)
+        wide = len(one.head) > NARROW
+        table(one.head, [tuple(shown(cell, interval=not wide) for cell in row) for row in one.rows])
+    for text in report.notes:
+        line()
+        line(text)
+
+
+def _exit(finished: "Finished", wish: "Wish", budget: float | None) -> None:
+    if finished.stalled:
+        others = ", ".join(sorted(finished.others))
+        why = (
+            f"they were answered by {others}: repeat with --direct"
+            if others
+            else "is a judging worker running? Check with `judgestream doctor`"
+        )
+        raise TimeRanOut(
+            f"{finished.stalled} requests have no verdict after {wish.patience_s:g} s without any: {why}."
+            " The same command continues"
+        )
+    if finished.unsent:
+        note(
+            f"the budget of {dollars(budget or 0.0)} leaves {finished.unsent} requests out: the same command"
+            " with a larger --budget continues"
+        )
+        raise typer.Exit(ExitCode.NO)
+
+
+@app.command("compare")
+def compare_command(
+    first: Annotated[Path, typer.Argument(help="folder of a run")],
+    second: Annotated[Path, typer.Argument(help="folder of a run of the same suite and files")],
+    seed: Annotated[int, typer.Option(help="of the bootstrap")] = 0,
+    form: options.Format = OutputFormat.TEXT,
+) -> None:
+    """Compare two runs, item by item: the difference of their headline with a paired bootstrap of prompts.
+
+    Exits 1 when the interval contains 0: the runs do not differ clearly.
+    """
+    runs = [read_values(path) for path in (first, second)]
+    for name in ("suite", "data", "rule", "unreadable"):
+        a, b = (run.get(name) for run in runs)
+        if a != b:
+            raise ConfigurationError(
+                f"the runs differ in {name}: {a!s:.60} and {b!s:.60}. Only runs of the same suite, files and"
+                " rules can be compared"
+            )
+    found = compare(
+        *(_values(path, run) for path, run in zip((first, second), runs, strict=True)), seed=seed
+    )
+    if found is None:
+        raise ConfigurationError("the runs have no item in common: run both without --limit")
+    releases = [str(run.get("release", "")) for run in runs]
+    if form is OutputFormat.JSON:
+        json_line({"releases": releases, **asdict(found), "clear": found.clear})
+    else:
+        _print_comparison(releases, asdict(found))
+        if found.few:
+            note(f"fewer than {FEW} prompts: the interval is too narrow")
+    if not found.clear:
+        raise typer.Exit(ExitCode.NO)
+
+
+def _print_comparison(releases: Sequence[str], found: Mapping[str, object]) -> None:
+    interval = found["interval"]
+    ends = "-"
+    if isinstance(interval, dict):
+        ends = f"{interval['low']:.4f} to {interval['high']:.4f} ({interval['method']})"
+    rows = [
+        (f"first: {releases[0]}", found["first"]),
+        (f"second: {releases[1]}", found["second"]),
+        ("difference", found["difference"]),
+        ("95 % interval", ends),
+        *((name.replace("_", " "), found[name]) for name in ("n", "prompts", "better", "worse")),
+        *((name.replace("_", " "), found[name]) for name in ("only_first", "only_second")),
+    ]
+    table(
+        ("comparison", ""),
+        [(name, f"{value:.4f}" if isinstance(value, float) else value) for name, value in rows],
+    )
+
+
+def _values(path: Path, run: Mapping[str, object]) -> Values:
+    values = run["values"]
+    found: dict[str, tuple[str, float]] = {}
+    if isinstance(values, dict):
+        for key, one in values.items():
+            if not (isinstance(one, list) and len(one) == 2 and isinstance(one[1], int | float)):
+                raise ConfigurationError(
+                    f"{path}: the value of {key[:60]!r} is damaged: run it again"
+                )
+            found[key] = (str(one[0]), float(one[1]))
+    return found
+
+
+@app.command("published")
+def published_command(
+    name: suite_options.Name,
+    data: suite_options.Data,
+    form: suite_options.Format = ReportFormat.TABLE,
+) -> None:
+    """Report the figures of the judgements that were published with a suite's files. Nothing is judged."""
+    suite = _suite(name)
+    if suite.published is None:
+        raise ConfigurationError(f"suite {name} has no published judgements")
+    report = suite.published(load_files(suite, data).tables)
+    match form:
+        case ReportFormat.JSON:
+            json_line(report.as_json())
+        case ReportFormat.HTML:
+            line(page(suite.title, {"published": suite.paper}, report))
+        case ReportFormat.TABLE:
+            print_report(report)
+
+
+@app.command("recording")
+def recording_command(
+    name: suite_options.Name,
+    data: suite_options.Data,
+    judge: Annotated[str, typer.Option("--judge", help="the published judge, such as gpt-4")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON lines to write")],
+) -> None:
+    """Write a published judge's judgements as a file for `judgestream release recorded`."""
+    from judgestream.adapters.files.writing import text_output
+
+    suite = _suite(name)
+    if judge not in suite.recordings:
+        known = ", ".join(suite.recordings) or "none"
+        raise ConfigurationError(
+            f"suite {name} has no published judgements of {judge[:60]!r} (it has: {known})"
+        )
+    tables = load_files(suite, data).tables
+    count = 0
+    with text_output(out) as file:
+        for one in suite.recordings[judge](tables):
+            file.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
+            count += 1
+    if not count:
+        raise ConfigurationError(
+            f"{data} has no judgements of {judge}: see `judgestream suite list`"
+        )
+    note(f"{count} judgements in {out}")

@@ -1,0 +1,1 @@
+"""Suites run: their files read, their requests judged, their reports written."""

@@ -1,0 +1,11 @@
+"""The table of suites. A new one is a file beside this with its `SUITE`, and a row here."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from judgestream.suites import judging_the_judges, mt_bench
+from judgestream.suites.base import Suite
+
+SUITES: Mapping[str, Suite] = MappingProxyType(
+    {one.name: one for one in (mt_bench.SUITE, judging_the_judges.SUITE)}
+)

@@ -1,0 +1,57 @@
+"""Verdicts that a test gives to a suite's items, as a judge's replies make them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from judgestream.core.identity import content_digest
+from judgestream.core.modes import check, for_template, plan
+from judgestream.core.templates import TEMPLATES
+from judgestream.core.types import Release, Reply, Status, Verdict
+from judgestream.core.verdicts import Effort, build_verdict
+from judgestream.suites.base import Item, Judged
+
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+
+Say = Callable[[Item, int], str]
+"""An item and the number of one of its passes -> the judge's reply, such as `8 2` or `A`."""
+
+
+def judged(items: Iterable[Item], say: Say, *, template: str = "chat-choice-v1") -> list[Judged]:
+    """The items with the verdicts that follow from these replies."""
+    return [Judged(item=item, verdict=verdict(item, say, template=template)) for item in items]
+
+
+def verdict(item: Item, say: Say, *, template: str = "chat-choice-v1") -> Verdict:
+    request = replace(item.request, request_id=item.key, requested_at=AT)
+    mode, known = check(request), TEMPLATES[template]
+    passes = plan(request, mode, known)
+    return build_verdict(
+        request=request,
+        mode=for_template(mode, known),
+        release=Release(
+            name="r", checkpoint_digest="d", template_id=template, max_input_tokens=9999
+        ),
+        results=[
+            one.result(Reply(text=say(item, k), finish_reason="stop"))
+            for k, one in enumerate(passes)
+        ],
+        effort=Effort(attempts=1, latency_s=0.1, ended_at=AT),
+        verdict_id=item.key,
+        content_digest=content_digest(request),
+    )
+
+
+def failed(item: Item) -> Judged:
+    return Judged(
+        item=item,
+        verdict=Verdict(
+            verdict_id=item.key,
+            request_id=item.key,
+            mode=item.request.mode,
+            status=Status.FAILED,
+            requested_at=AT,
+            judged_at=AT,
+            error_class="prompt_too_long",
+        ),
+    )
