@@ -52,6 +52,7 @@ WORKER = (*DATA, f"{J}.template_files", f"{J}.adapters", f"{J}.apps.worker")
 APPS = {
     f"{J}.apps.worker": (*DATA, f"{J}.adapters"),
     f"{J}.apps.judging": WORKER,
+    f"{J}.apps.replay": (*WORKER, f"{J}.apps.judging"),
     f"{J}.apps.bias": (*WORKER, f"{J}.evaluation"),
     f"{J}.apps.controller": WORKER,
     f"{J}.apps.rollout": (*WORKER, f"{J}.evaluation"),
@@ -103,7 +104,7 @@ COMMAND_LINE = {
         *(f"{J}.backends.chat.probing", f"{J}.backends.chat.request_options"),
         *(*WORKER, f"{J}.local", f"{J}.evaluation", f"{J}.client", f"{J}.terminal"),
         *(f"{J}.apps.judging", f"{J}.apps.bias", f"{J}.apps.controller", f"{J}.apps.machine"),
-        *(f"{J}.apps.suites", f"{J}.suites"),
+        *(f"{J}.apps.replay", f"{J}.apps.suites", f"{J}.suites"),
         f"{T}.commands",
     ),
 }

@@ -14,6 +14,7 @@ from judgestream.apps.cli import (
     bias,
     doctor,
     info,
+    replay,
     settings_table,
     template,
     topics,
@@ -73,6 +74,7 @@ main.add_typer(bias.app, name="bias")
 # For operations
 main.add_typer(topics.app, name="topics")
 main.add_typer(dlq.app, name="dlq")
+main.command()(replay.replay)
 main.command()(doctor.doctor)
 main.command()(settings_table.settings)
 main.command()(info.modes)

@@ -11,7 +11,7 @@ from judgestream.contracts.events import Header
 from judgestream.contracts.outgoing import Outgoing
 from judgestream.contracts.published import dead_letter_record, verdict_record
 from judgestream.contracts.records import smallest
-from judgestream.contracts.topics import DEAD_LETTERS
+from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS, Topic
 from judgestream.core.backoff import Backoff
 from judgestream.core.errors import BrokerUnavailable, OversizeRecord
 from judgestream.core.types import Verdict
@@ -36,10 +36,19 @@ class Outbox:
     is refused for its size is published again in its smallest form.
     """
 
-    def __init__(self, publisher: Publisher, backoff: Backoff, *, verdict_format: str) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        backoff: Backoff,
+        *,
+        verdict_format: str,
+        topic: Topic = VERDICTS,
+    ) -> None:
+        """`topic`: of the verdicts."""
         self._publisher = publisher
         self._backoff = backoff
         self._format = verdict_format
+        self._topic = topic
 
     async def verdict(self, verdict: Verdict, trace: Sequence[Header], pause: Pause) -> None:
         """Publish a verdict, its texts cut to their limits.
@@ -74,7 +83,13 @@ class Outbox:
                 await pause(self._backoff(tries))
 
     def _verdict_record(self, verdict: Verdict, trace: Sequence[Header]) -> Outgoing:
-        return verdict_record(verdict, source=SOURCE, content_type=self._format, trace=trace)
+        return verdict_record(
+            verdict,
+            source=SOURCE,
+            content_type=self._format,
+            trace=trace,
+            topic=self._topic,
+        )
 
     async def _send(self, record: Outgoing, pause: Pause) -> None:
         tries = 0

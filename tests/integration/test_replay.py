@@ -1,0 +1,147 @@
+"""`judgestream replay` on real servers: deterministic ids, killed half-way, and nothing twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, SHADOW, VERDICTS
+from judgestream.local.process import Command, ServerProcess
+from judgestream.v1.judging_pb2 import JudgeRequest, Verdict
+from tests.integration.cluster import INSTANT, Cluster, pairs, wait
+
+pytestmark = pytest.mark.integration
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "judgestream.apps.cli", "replay", *arguments]
+
+
+def replay(cluster: Cluster, *arguments: str, **settings: object) -> tuple[int, dict, str]:  # type: ignore[type-arg]
+    """Exit code, the JSON line (or {}), and standard error."""
+    done = subprocess.run(
+        command("--release", INSTANT, "--format", "json", *arguments),
+        env=cluster.environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+
+def shadow(cluster: Cluster) -> list[Verdict]:
+    return [Verdict.FromString(record.value) for _, record in cluster.records(SHADOW)]
+
+
+def test_a_killed_replay_continues_and_a_finished_one_does_nothing(cluster: Cluster) -> None:
+    requests = pairs(60, "slow", sleep_ms=50)
+    requests += pairs(5, "slow", sleep_ms=50)  # resent: the same judgements
+    for k, one in enumerate(requests):
+        one.metadata["half"] = str(k % 2)
+    requests[60:] = [JudgeRequest.FromString(one.SerializeToString()) for one in requests[:5]]
+    cluster.submit(requests)
+    producer = cluster.producer()
+    producer.send(REQUESTS.name, b"\xff\xff", b"broken").get(timeout=30)
+    producer.send(
+        REQUESTS.name,
+        JudgeRequest(request_id="one", question="?", mode="no such").SerializeToString(),
+        b"one",
+    ).get(timeout=30)
+    producer.close()
+
+    # 1. The cost is shown before anything is judged, and somebody must confirm it.
+    code, told, _ = replay(cluster, "--from", "0", "--dry-run")
+    assert (code, told["to_judge"], told["judged_before"]) == (0, 60, 0)
+    assert told["refused"] == {"undecodable": 1, "unknown_mode": 1}
+    assert told["expected"]["input_tokens"] > 60 * 10
+    assert told["expected"]["cost_at_most"] is None  # the release states no prices
+    code, _, said = replay(cluster, "--from", "0")
+    assert code == 2
+    assert "give --yes" in said
+    assert cluster.count(SHADOW) == 0
+
+    # 2. Killed in the middle, it loses nothing and repeats at most the calls in flight.
+    process = ServerProcess(
+        Command(
+            name="replay",
+            argv=command("--release", INSTANT, "--from", "0", "--yes", "--at-once", "4"),
+            log_path=cluster.folder / "replay.log",
+            cwd=cluster.folder,
+            env=cluster.environment(),
+            stop_seconds=5.0,
+        )
+    )
+    wait(lambda: cluster.count(SHADOW) >= 12, what="the first verdicts", seconds=60)
+    os.kill(process.pid, signal.SIGKILL)
+    process.stop()
+    before = cluster.count(SHADOW)
+    assert before < 60
+    code, told, _ = replay(cluster, "--from", "0", "--yes", "--at-once", "8")
+    assert code == 1  # two records cannot be judged
+    assert told["judged_before"] == before
+    assert told["judged"] == {"scored": 60 - before}
+    verdicts = shadow(cluster)
+    counts = Counter(verdict.verdict_id for verdict in verdicts)
+    assert len(counts) == 60
+    assert len(verdicts) <= 60 + 4
+
+    # 3. Again: nothing to do. Live traffic and the dead letters were not touched.
+    code, told, _ = replay(cluster, "--from", "metadata.half=1", "--yes")
+    assert (code, told["to_judge"], told["judged_before"]) == (1, 0, 30)
+    assert cluster.count(SHADOW) == len(verdicts)
+    assert cluster.count(VERDICTS) == cluster.count(DEAD_LETTERS) == 0
+
+    # 4. A worker that judges the same requests live gives the same verdict ids.
+    cluster.work()
+    live = cluster.wait_verdicts([one.request_id for one in requests], seconds=60)
+    by_id = {verdict.verdict_id: verdict for verdict in verdicts}
+    scored = [verdict for verdict in live if verdict.status == Verdict.STATUS_SCORED]
+    assert len(scored) == 60
+    for verdict in scored:
+        other = by_id[verdict.verdict_id]
+        assert (verdict.winner, verdict.tie, verdict.p_win) == (
+            other.winner,
+            other.tie,
+            other.p_win,
+        )
+
+
+def test_a_release_that_is_not_loaded_is_named(cluster: Cluster) -> None:
+    done = subprocess.run(
+        command("--release", "missing", "--from", "0", "--yes"),
+        env=cluster.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert "release missing is not loaded" in done.stderr
+
+
+def test_a_request_that_the_judge_refuses_gets_a_failed_verdict_once(cluster: Cluster) -> None:
+    cluster.submit(
+        [
+            JudgeRequest(
+                request_id="long",
+                question="x" * 120_000,
+                candidates=[{"id": "a", "text": "1"}, {"id": "b", "text": "2"}],
+            )
+        ]
+    )
+    code, told, _ = replay(cluster, "--from", "1h", "--yes", judging__too_long="refuse")
+    assert (code, told["judged"]) == (1, {"failed": 1})
+    (verdict,) = shadow(cluster)
+    assert verdict.error_class == "prompt_too_long"
+    code, told, _ = replay(cluster, "--from", "1h", "--yes", judging__too_long="refuse")
+    assert (code, told["to_judge"], told["failed_before"]) == (0, 0, 1)
+    code, told, _ = replay(
+        cluster, "--from", "1h", "--yes", "--retry-failed", judging__too_long="refuse"
+    )
+    assert (code, told["judged"]) == (1, {"failed": 1})
