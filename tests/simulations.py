@@ -30,6 +30,7 @@ from tests.evaluation.simulate import (
     figure_and_truth,
     gains,
 )
+from tests.evaluation.simulate_biases import BIASES, boards, recovered
 from tests.evaluation.simulate_tournaments import Design, simulated
 
 SIZES = (20, 50, 100, 200, 500, 1000)
@@ -46,6 +47,8 @@ def main(rounds: int) -> None:
         brier_scores,
         settling,
         tournaments,
+        biases,
+        leaderboards,
     ):
         simulate(rounds)
 
@@ -218,6 +221,36 @@ DESIGNS = (
     Design(candidates=16),
     Design(candidates=16, pairs=32),
 )
+
+
+def biases(rounds: int) -> None:
+    """Judges with a known bias: the share of samples whose interval holds the truth."""
+    for bias, (_, truths) in BIASES.items():
+        found = recovered(bias, rounds)
+        table(
+            f"Known bias: {bias}",
+            "truth",
+            ["held"],
+            [(name, [100 * found[name]]) for name in truths],
+        )
+
+
+def leaderboards(rounds: int) -> None:
+    """Strengths of five systems 3 log-odds apart and two covariates, three battles on a prompt."""
+    rows = []
+    for prompts_of in (20, 50, 150):
+        for copied in (0.0, 0.5):
+            values = []
+            for resamples, times in ((0, rounds), (200, min(rounds, 100))):
+                draw = seeded(prompts_of, int(10 * copied), resamples)
+                found = [
+                    boards(draw, prompts=prompts_of, copied=copied, resamples=resamples)
+                    for _ in range(times)
+                ]
+                values += [100 * fmean(column) for column in zip(*found, strict=True)]
+            rows.append((f"{prompts_of}, {copied:.0%} copied", values))
+    head = [f"{how}: {of}" for how in ("closed form", "bootstrap") for of in ("strengths", "style")]
+    table("Leaderboard, battles of one prompt copied", "prompts", head, rows)
 
 
 def settling(_: int, pairs: int = 200_000) -> None:

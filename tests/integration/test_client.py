@@ -44,12 +44,14 @@ from judgestream.core.identity import content_digest, verdict_id
 from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import (
     PROBE_KEY,
+    Candidate,
     CandidateScore,
     PassResult,
     Reading,
     Reply,
     Request,
     Status,
+    Style,
     Verdict,
 )
 from judgestream.local.kafka import KafkaServer
@@ -469,6 +471,46 @@ class TestVerdicts:
         (row,) = [json.loads(text) for text in done.stdout.splitlines()]
         assert (row["prompt"], row["chosen"], row["rejected"]) == ("q", "b", "a")
         assert "1 rows; left out: 1 verdicts without a winner, 1 whose request" in done.stderr
+
+    def test_the_leaderboard_is_rebuilt_from_the_topic(self, kafka: Kafka) -> None:
+        def judged(name: str, winner: str, task: str, probe: bool = False) -> Verdict:
+            answers = (
+                Candidate(id="1", text="# a", system="one"),
+                Candidate(id="2", text="b", system="two"),
+            )
+            asked = pair("q", *answers, request_id=name)
+            styles = (Style(words=2, headers=1), Style(words=1))
+            own = verdict(asked, winner=winner)
+            scores = tuple(
+                replace(score, style=style) for score, style in zip(own.scores, styles, strict=True)
+            )
+            metadata = {"task": task} | ({PROBE_KEY: "known-answer"} if probe else {})
+            return replace(own, scores=scores, metadata=metadata, prompt_digest=name)
+
+        rows = [judged(f"r{k}", "1" if k % 3 else "2", "ab"[k % 2]) for k in range(12)]
+        publish(kafka, *rows, *rows[:5], judged("p", "2", "a", probe=True))
+        done = run("leaderboard", "--format", "json")
+        assert done.exit_code == 0, done.output
+        (board,) = [json.loads(text) for text in done.stdout.splitlines()]
+        assert (board["battles"], board["prompts"], board["groups"]) == (12, 12, 1)
+        assert board["skipped"] == {"not_counted": 1}
+        best, worst = board["systems"]
+        assert (best["system"], best["battles"], worst["rank"]) == ("one", 12, 1)
+        assert best["win_rate"]["value"] == pytest.approx(8 / 12)
+        assert best["rating"]["method"] == "sandwich, clustered"
+        drawn = json.loads(run("leaderboard", "--resamples", "40", "--format", "json").stdout)
+        assert drawn["systems"][0]["rating"]["method"] == "percentile bootstrap of clusters"
+        done = run("leaderboard", "--segment", "task", "--style-control", "--format", "json")
+        boards = [json.loads(text) for text in done.stdout.splitlines()]
+        assert [(one["task"], one["battles"]) for one in boards] == [("a", 6), ("b", 6)]
+        assert boards[0]["style"]["bold"] is None and boards[0]["style"]["headers"]["low"] < 0
+        text = run("leaderboard", "--style-control").stdout
+        assert "win rate" in text and "headers" in text
+        assert max(map(len, text.splitlines())) <= 80
+        early = run("leaderboard", "--until", "2020-01-01")
+        assert early.exit_code == ExitCode.NO
+        assert "no two systems were compared" in early.stderr
+        assert run("leaderboard", "--resamples", "5").exit_code == ExitCode.USAGE
 
     def test_agreement_joins_verdicts_and_labels(self, kafka: Kafka) -> None:
         requests = [pair("q", "a", "b", request_id=f"r{k}") for k in range(3)]

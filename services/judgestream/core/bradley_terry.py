@@ -18,6 +18,8 @@ from math import exp, fsum, log, sqrt
 from operator import mul
 from statistics import fmean
 
+from judgestream.core.matrices import Matrix, cholesky, solve
+
 PRIOR_SD = 2.0
 """Of each log-strength and of the tie parameter: 95 % of candidates within odds of 1 : 50 of the middle."""
 
@@ -30,8 +32,6 @@ NEAR = 1e-4
 STEPS = 100
 DRAWS = 2000
 """Draws from the posterior for P(best): its standard error is at most .011."""
-
-Matrix = list[list[float]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +72,7 @@ class Strengths:
             (round(mean, 9), round(self.deviation(k), 9)) for k, mean in enumerate(self.means)
         ]
         order = sorted(range(len(places)), key=places.__getitem__)
-        root = _cholesky([[self.covariance[a][b] for b in order] for a in order])
+        root = cholesky([[self.covariance[a][b] for b in order] for a in order])
         rows = [row[: k + 1] for k, row in enumerate(root)]
         means = [self.means[k] for k in order]
         generator = random.Random(0)  # noqa: S311 - a fixed sample
@@ -93,8 +93,8 @@ def fit(count: int, comparisons: Sequence[Comparison]) -> Strengths:
     """The posterior of `count` candidates' strengths."""
     point = _mode(count, comparisons)
     _, curvature = _derivatives(point, comparisons)
-    root = _cholesky(curvature)
-    columns = [_solve(root, [float(k == row) for row in range(count + 1)]) for k in range(count)]
+    root = cholesky(curvature)
+    columns = [solve(root, [float(k == row) for row in range(count + 1)]) for k in range(count)]
     middle = fsum(point[:count]) / count
     return Strengths(
         means=tuple(strength - middle for strength in point[:count]),
@@ -112,7 +112,7 @@ def _mode(count: int, comparisons: Sequence[Comparison]) -> list[float]:
         slope = max(map(abs, gradient))
         if slope < TOLERANCE:
             break
-        step, scale = _solve(_cholesky(curvature), gradient), 1.0
+        step, scale = solve(cholesky(curvature), gradient), 1.0
         moved, found = _moved(point, step, scale, comparisons)
         while found < value and slope > NEAR:
             scale /= 2
@@ -185,31 +185,3 @@ def _centred(covariance: Matrix) -> tuple[tuple[float, ...], ...]:
         tuple(value - rows[a] - rows[b] + whole for b, value in enumerate(row))
         for a, row in enumerate(covariance)
     )
-
-
-def _cholesky(matrix: Matrix) -> Matrix:
-    """The lower root of a positive semidefinite matrix; a direction without spread has zeros."""
-    size = len(matrix)
-    root = [[0.0] * size for _ in range(size)]
-    for a in range(size):
-        for b in range(a + 1):
-            rest = matrix[a][b] - fsum(root[a][k] * root[b][k] for k in range(b))
-            if a == b:
-                root[a][a] = sqrt(rest) if rest > TOLERANCE else 0.0
-            else:
-                root[a][b] = rest / root[b][b] if root[b][b] else 0.0
-    return root
-
-
-def _solve(root: Matrix, right: Sequence[float]) -> list[float]:
-    """x of (root root') x = right; `root` has no zero on its diagonal."""
-    size = len(right)
-    forward: list[float] = []
-    for a in range(size):
-        known = fsum(root[a][k] * forward[k] for k in range(a))
-        forward.append((right[a] - known) / root[a][a])
-    result = [0.0] * size
-    for a in reversed(range(size)):
-        known = fsum(root[k][a] * result[k] for k in range(a + 1, size))
-        result[a] = (forward[a] - known) / root[a][a]
-    return result

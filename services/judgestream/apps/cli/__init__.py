@@ -14,6 +14,7 @@ from judgestream.apps.cli import (
     bias,
     doctor,
     info,
+    leaderboard,
     replay,
     settings_table,
     template,
@@ -68,6 +69,7 @@ main.command()(submit.submit)
 main.add_typer(verdicts.app, name="verdicts")
 main.command()(ask.ask)
 main.command()(agreement.agreement)
+main.command("leaderboard")(leaderboard.command)
 main.add_typer(suite.app, name="suite")
 main.add_typer(bias.app, name="bias")
 

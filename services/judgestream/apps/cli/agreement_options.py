@@ -58,7 +58,7 @@ Resamples = Annotated[
     typer.Option(
         min=0,
         callback=_enough,
-        help="bootstrap macro figures and kappa by prompt, at least 40; 0 = closed form",
+        help="bootstrap intervals by prompt, at least 40; 0 = closed form",
     ),
 ]
 MinAccuracy = Annotated[
