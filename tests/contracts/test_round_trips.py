@@ -136,6 +136,8 @@ def test_every_request_survives_the_wire(request: Request, content_type: str) ->
         labelled_at=times,
         winner=text,
         tie=st.booleans(),
+        sampling_probability=st.none() | share,
+        passed=st.none() | st.booleans(),
     ),
     st.sampled_from([PROTOBUF, JSON]),
 )

@@ -224,6 +224,16 @@ LABELS_REFUSED: dict[str, tuple[Any, str]] = {
     "nobody": (replace(LABEL, annotator=" "), "annotator is empty"),
     "of no request": (replace(LABEL, request_id=""), "request_id is empty"),
     "long": (replace(LABEL, winner="w" * 513), "winner has 513 bytes"),
+    "a pass of a pair": (changed(LABEL, passed=True), "has passed and a winner or a tie"),
+    "pass": (changed(LABEL, winner="", passed="yes"), "passed must be true or false, not str"),
+    "probability": (
+        changed(LABEL, sampling_probability=0.0),
+        "sampling_probability is 0: what has a label",
+    ),
+    "no number": (
+        changed(LABEL, sampling_probability=float("nan")),
+        "sampling_probability is nan: it must lie between 0 and 1",
+    ),
     "time": (changed(LABEL, labelled_at="today"), "labelled_at must be a datetime, not str"),
 }
 
@@ -233,3 +243,4 @@ def test_an_invalid_label_is_refused_with_the_reason(name: str) -> None:
     label, problem = LABELS_REFUSED[name]
     assert label_problem(label).startswith(problem)
     assert label_problem(replace(LABEL, winner="", tie=True)) == label_problem(LABEL) == ""
+    assert label_problem(replace(LABEL, winner="", passed=False, sampling_probability=0.2)) == ""

@@ -30,6 +30,8 @@ def label(
     request_id: str = "q",
     minutes: int = 0,
     label_id: str = "l",
+    passed: bool | None = None,
+    probability: float | None = None,
 ) -> Label:
     return Label(
         label_id=label_id,
@@ -38,6 +40,8 @@ def label(
         labelled_at=NOON + timedelta(minutes=minutes),
         winner=winner,
         tie=tie,
+        passed=passed,
+        sampling_probability=probability,
     )
 
 
@@ -55,6 +59,14 @@ PREFERENCES = [
     (label("a", annotator=" \t"), LabelFault.NO_ANNOTATOR),
     (label("a", request_id=""), LabelFault.NO_REQUEST),
     (label(request_id="", annotator=""), LabelFault.NO_REQUEST),
+    (label("a", probability=0.1), 1),
+    *(
+        (label("a", probability=p), LabelFault.BAD_PROBABILITY)
+        for p in (0.0, -1.0, 2.0, float("nan"))
+    ),
+    (label("a", passed=True), LabelFault.CHOICE_AND_PASSED),
+    (label(tie=True, passed=False), LabelFault.CHOICE_AND_PASSED),
+    (label(passed=True), LabelFault.UNKNOWN_WINNER),
 ]
 
 
@@ -160,3 +172,29 @@ def test_invalid_labels_seen_in_practice_are_not_votes(shared_data: Path) -> Non
     )
     assert len(ballots) == 0
     assert ballots.invalid == {LabelFault.NO_CHOICE: 1, LabelFault.WINNER_AND_TIE: 1}
+
+
+def test_the_pass_labels_of_one_answer_have_a_majority() -> None:
+    ballots = Ballots(
+        [
+            *(label(passed=one, annotator=f"h-{k}") for k, one in enumerate((True, True, False))),
+            *(label(passed=one, annotator=f"h-{one}", request_id="split") for one in (True, False)),
+            label("a", request_id="pair"),
+        ]
+    )
+    assert ballots.passed("q") is True
+    assert [ballots.passed(name) for name in ("split", "pair", "none")] == [None, None, None]
+    assert ballots.gold("q", ("a", "b")).reason is NoGold.UNKNOWN_WINNER
+
+
+def test_the_sampling_probability_of_a_request() -> None:
+    ballots = Ballots(
+        [
+            label("a", probability=0.1),
+            label("b", annotator="h-2", probability=0.2),
+            label("a", annotator="h-3"),
+            label("a", request_id="unstated"),
+        ]
+    )
+    assert ballots.probability("q") == 0.2
+    assert ballots.probability("unstated") is ballots.probability("none") is None

@@ -273,8 +273,19 @@ def _request(
     )
 
 
-def label(request_id: str, *, annotator: str, winner: str, label_id: str = "") -> Label:
-    """An annotator's judgement of a request, dated now. `winner` is a candidate id, or "" for a tie."""
+def label(
+    request_id: str,
+    *,
+    annotator: str,
+    winner: str,
+    label_id: str = "",
+    sampling_probability: float | None = None,
+) -> Label:
+    """An annotator's judgement of a request, dated now. `winner` is a candidate id, or "" for a tie.
+
+    State the `sampling_probability` where requests are sampled for labelling, so that corrected figures hold
+    for all of them.
+    """
     return Label(
         label_id=label_id or uuid4().hex,
         request_id=request_id,
@@ -282,4 +293,24 @@ def label(request_id: str, *, annotator: str, winner: str, label_id: str = "") -
         labelled_at=datetime.now(UTC),
         winner=winner,
         tie=winner == "",
+        sampling_probability=sampling_probability,
+    )
+
+
+def pass_label(
+    request_id: str,
+    *,
+    annotator: str,
+    passed: bool,
+    label_id: str = "",
+    sampling_probability: float | None = None,
+) -> Label:
+    """Whether an annotator finds a request's one answer good enough, dated now. Arguments as of `label`."""
+    return Label(
+        label_id=label_id or uuid4().hex,
+        request_id=request_id,
+        annotator=annotator,
+        labelled_at=datetime.now(UTC),
+        passed=passed,
+        sampling_probability=sampling_probability,
     )

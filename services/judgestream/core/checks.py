@@ -26,7 +26,7 @@ def request_problem(request: Request) -> str:
 def label_problem(label: Label) -> str:
     """The first problem of a label; "" if it is valid.
 
-    A label has either a winner or `tie`.
+    A label has a winner, `tie` or `passed`.
     """
     return next(_of_label(label), "")
 
@@ -74,8 +74,17 @@ def _of_label(label: Label) -> Iterator[str]:
     yield from _time("labelled_at", label.labelled_at)
     if label.tie is True and label.winner:
         yield f"names the winner {quoted(label.winner)} and a tie: remove one of them"
-    if label.tie is not True and not label.winner:
-        yield "has neither a winner nor a tie: set one of them"
+    if label.passed is not None and not isinstance(label.passed, bool):
+        yield f"passed must be true or false, not {type(label.passed).__name__}"
+    chosen = label.tie is True or bool(label.winner)
+    if chosen and label.passed is not None:
+        yield "has passed and a winner or a tie: passed is for requests with one answer; remove one of them"
+    if not chosen and label.passed is None:
+        yield "has neither a winner nor a tie: set one of them, or passed for a request with one answer"
+    if (probability := label.sampling_probability) is not None:
+        yield from _number("sampling_probability", probability, 0.0, 1.0)
+        if probability == 0:
+            yield "sampling_probability is 0: what has a label was chosen with more than that"
 
 
 def metadata_problems(metadata: object) -> Iterator[str]:

@@ -379,7 +379,11 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Label:
-    """One annotator's judgement of one request. An annotator is a person, a teacher model or a program."""
+    """One annotator's judgement of one request. An annotator is a person, a teacher model or a program.
+
+    sampling_probability   with which the request was chosen for labelling, above 0 to 1; None: not stated
+    passed                 of a request with one answer, instead of winner and tie: whether it is good enough
+    """
 
     label_id: str
     request_id: str
@@ -387,3 +391,5 @@ class Label:
     labelled_at: datetime
     winner: str = ""
     tie: bool = False
+    sampling_probability: float | None = None
+    passed: bool | None = None

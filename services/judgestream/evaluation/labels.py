@@ -17,6 +17,10 @@ class LabelFault(StrEnum):
     NO_ANNOTATOR = "no_annotator"  # names no annotator
     NO_CHOICE = "no_choice"  # neither a winner nor `tie`: a skipped or half-filled label
     WINNER_AND_TIE = "winner_and_tie"  # contradicts itself
+    CHOICE_AND_PASSED = (
+        "choice_and_passed"  # says both which answer is better and whether one is good
+    )
+    BAD_PROBABILITY = "bad_probability"  # a sampling probability that is not above 0 and at most 1
     UNKNOWN_WINNER = "unknown_winner"  # names none of the request's candidates
 
 
@@ -51,8 +55,14 @@ def fault(label: Label) -> LabelFault | None:
         return LabelFault.NO_ANNOTATOR
     if label.winner and label.tie:
         return LabelFault.WINNER_AND_TIE
-    if not label.winner and not label.tie:
+    chosen = label.tie or bool(label.winner)
+    if chosen and label.passed is not None:
+        return LabelFault.CHOICE_AND_PASSED
+    if not chosen and label.passed is None:
         return LabelFault.NO_CHOICE
+    probability = label.sampling_probability
+    if probability is not None and not 0.0 < probability <= 1.0:  # NaN is neither
+        return LabelFault.BAD_PROBABILITY
     return None
 
 
@@ -66,7 +76,7 @@ def preference(label: Label, candidates: Sequence[str]) -> Preference | LabelFau
         return problem
     if label.tie:
         return Preference.TIE
-    if len(candidates) != 2:
+    if len(candidates) != 2 or label.passed is not None:
         return LabelFault.UNKNOWN_WINNER
     side = Preference.of_winner(label.winner, candidates)
     return LabelFault.UNKNOWN_WINNER if side is None else side
@@ -140,6 +150,18 @@ class Ballots:
 
     def __contains__(self, request_id: str) -> bool:
         return request_id in self._votes
+
+    def passed(self, request_id: str) -> bool | None:
+        """Whether most of the annotators find the request's one answer good enough; None without a majority,
+        and without a label of that kind."""
+        return majority([label.passed for label in self._votes.get(request_id, {}).values()])
+
+    def probability(self, request_id: str) -> float | None:
+        """The probability with which the request was chosen for labelling: the largest that its labels state,
+        None where none states it."""
+        votes = self._votes.get(request_id, {}).values()
+        stated = (label.sampling_probability for label in votes)
+        return max((one for one in stated if one is not None), default=None)
 
     def gold(self, request_id: str, candidates: Sequence[str]) -> Gold:
         """The majority of a request's votes, in the order of its two candidate ids.

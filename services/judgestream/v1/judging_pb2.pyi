@@ -418,17 +418,21 @@ class DeadLetter(_message.Message):
     def __init__(self, dead_letter_id: _Optional[str] = ..., topic: _Optional[str] = ..., partition: _Optional[int] = ..., offset: _Optional[int] = ..., recorded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., key: _Optional[bytes] = ..., value: _Optional[bytes] = ..., headers: _Optional[_Iterable[_Union[DeadLetter.Header, _Mapping]]] = ..., error_class: _Optional[str] = ..., error_message: _Optional[str] = ..., attempts: _Optional[int] = ..., first_failed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dead_lettered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., consumer_group: _Optional[str] = ..., request_id: _Optional[str] = ..., cut: _Optional[_Iterable[str]] = ..., value_bytes: _Optional[int] = ..., value_sha256: _Optional[str] = ..., last_offset: _Optional[int] = ...) -> None: ...
 
 class Label(_message.Message):
-    __slots__ = ("label_id", "request_id", "annotator", "winner", "tie", "labelled_at")
+    __slots__ = ("label_id", "request_id", "annotator", "winner", "tie", "labelled_at", "sampling_probability", "passed")
     LABEL_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ANNOTATOR_FIELD_NUMBER: _ClassVar[int]
     WINNER_FIELD_NUMBER: _ClassVar[int]
     TIE_FIELD_NUMBER: _ClassVar[int]
     LABELLED_AT_FIELD_NUMBER: _ClassVar[int]
+    SAMPLING_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
     label_id: str
     request_id: str
     annotator: str
     winner: str
     tie: bool
     labelled_at: _timestamp_pb2.Timestamp
-    def __init__(self, label_id: _Optional[str] = ..., request_id: _Optional[str] = ..., annotator: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., labelled_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    sampling_probability: float
+    passed: bool
+    def __init__(self, label_id: _Optional[str] = ..., request_id: _Optional[str] = ..., annotator: _Optional[str] = ..., winner: _Optional[str] = ..., tie: bool = ..., labelled_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sampling_probability: _Optional[float] = ..., passed: bool = ...) -> None: ...

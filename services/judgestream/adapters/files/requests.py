@@ -156,11 +156,8 @@ def _checked_label(label: Label, prefix: str, where: str) -> Label:
     if not prefix:
         return label
     request_id = prefix + label.request_id
-    return Label(
+    return replace(
+        label,
         label_id=digest(request_id, label.annotator, length=32),
         request_id=request_id,
-        annotator=label.annotator,
-        labelled_at=label.labelled_at,
-        winner=label.winner,
-        tie=label.tie,
     )

@@ -6,14 +6,18 @@ from judgestream.v1 import judging_pb2 as pb
 
 
 def label_to_message(label: Label) -> pb.Label:
-    return pb.Label(
+    message = pb.Label(
         label_id=label.label_id,
         request_id=label.request_id,
         annotator=label.annotator,
         winner=label.winner,
         tie=label.tie,
         labelled_at=timestamp(label.labelled_at),
+        sampling_probability=label.sampling_probability,
     )
+    if label.passed is not None:
+        message.passed = label.passed
+    return message
 
 
 def label_from_message(message: pb.Label) -> Label:
@@ -29,4 +33,8 @@ def label_from_message(message: pb.Label) -> Label:
         winner=message.winner,
         tie=message.tie,
         labelled_at=moment(message.labelled_at),
+        sampling_probability=message.sampling_probability
+        if message.HasField("sampling_probability")
+        else None,
+        passed=message.passed if message.HasField("passed") else None,
     )
