@@ -16,7 +16,6 @@ from judgestream.evaluation.brier import brier
 from judgestream.evaluation.calibration import calibration
 from judgestream.evaluation.clusters import clustered_share
 from judgestream.evaluation.intervals import Interval, paired_difference, wilson_score
-from judgestream.evaluation.non_inferiority import non_inferiority
 from judgestream.evaluation.paired import signed_mean
 from tests.evaluation.simulate import (
     EVEN,
@@ -297,35 +296,6 @@ def told(shares: Array, least: float | None) -> Array:
     kept = np.where(shares < least, 0.0, shares)
     normalised: Array = kept / kept.sum(1, keepdims=True)
     return normalised
-
-
-def gate(rounds: int) -> None:
-    """How often a judge of this true change of accuracy, in points, passes with a margin of 3 points."""
-    changes = (-0.05, -0.04, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.05)
-    for discordant in (0.06, 0.15):
-        rows = []
-        for n in (100, 200, 300, 500, 1000, 2000):
-            known: dict[tuple[int, int], bool] = {}
-            found = []
-            for at, change in enumerate(changes):
-                gain, loss = (discordant + change) / 2, (discordant - change) / 2
-                draw = seeded(7, n, at, round(100 * discordant))
-                drawn = draw.multinomial(n, (gain, loss, 1 - gain - loss), size=rounds)
-                passed = 0
-                for gained, lost, _ in drawn.tolist():
-                    if (gained, lost) not in known:
-                        known[gained, lost] = _passes(gained, lost, n)
-                    passed += known[gained, lost]
-                found.append(100 * passed / rounds)
-            rows.append((f"{n}", found))
-        head = [f"{100 * change:+.0f}" for change in changes]
-        table(f"Rollout gate, margin 3 points, {discordant:.0%} discordant", "n", head, rows)
-
-
-def _passes(gained: int, lost: int, n: int) -> bool:
-    new = [True] * gained + [False] * (n - gained)
-    old = [False] * gained + [True] * lost + [False] * (n - gained - lost)
-    return non_inferiority(new, old, margin=0.03).holds
 
 
 def table(

@@ -86,7 +86,7 @@ class Trainer:
                     *("--data-dir", str(self.folder / "data")),
                     *("--min-examples", str(self.least)),
                     *("--test-share", "0.3", "--validation-share", "0.1"),
-                    *("--least-held-out", "8", "--most-loss", "0.3"),
+                    *("--least-held-out", "8", "--most-loss", "0.6"),
                     *more,
                 ],
                 log_path=self.log,

@@ -94,7 +94,8 @@ TRAINING = {
     ),
     f"{T}.commands": (
         *(f"{J}.core", f"{J}.contracts", f"{J}.evaluation", f"{J}.terminal"),
-        *(f"{J}.engine.openmp", f"{T}.data", f"{T}.labelling", f"{T}.jobs"),
+        *(f"{J}.engine.openmp", f"{T}.continuous.limits"),
+        *(f"{T}.data", f"{T}.labelling", f"{T}.jobs"),
     ),
     f"{T}.__main__": (f"{J}.terminal", f"{T}.commands"),
 }

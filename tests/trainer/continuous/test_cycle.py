@@ -13,7 +13,6 @@ from rich.console import Console
 from safetensors.torch import load_file, save_file
 
 from judgestream.checkpoints.manifest import NAME, read_manifest, verify
-from judgestream.evaluation.gates import Limits
 from judgestream_trainer.continuous.cycle import (
     CycleInput,
     CycleSettings,
@@ -21,6 +20,7 @@ from judgestream_trainer.continuous.cycle import (
     split_examples,
     training_cycle,
 )
+from judgestream_trainer.continuous.limits import Limits
 from judgestream_trainer.data.example import Example
 from judgestream_trainer.data.split import Shares, Side
 from judgestream_trainer.publishing.upload import publishable
@@ -142,13 +142,15 @@ def test_a_worse_judge_is_not_published_and_the_decision_says_why(lab: Lab, tmp_
     inputs = replace(lab.inputs(), current=TINY, best=TINY)
     result = training_cycle(lab.settings(), inputs, tmp_path / "cycle", QUIET)
     assert result.location == ""
-    assert any("accuracy" in reason for reason in result.reasons)
+    assert any("labels" in reason for reason in result.reasons)
     assert lab.published == []
     assert decision(tmp_path / "cycle")["publish"] is False
 
 
 def test_a_judge_that_is_significantly_better_becomes_the_best(lab: Lab, tmp_path: Path) -> None:
-    result = training_cycle(lab.settings(), lab.inputs(), tmp_path / "cycle", QUIET)
+    sides = split_examples(EXAMPLES, Shares(test=0.85, validation=0.05))
+    inputs = replace(lab.inputs(), sides=sides)
+    result = training_cycle(lab.settings(), inputs, tmp_path / "cycle", QUIET)
     assert json.loads(result.evidence).keys() == {"with_reference", "without_reference"}
 
 

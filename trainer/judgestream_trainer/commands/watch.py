@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from judgestream.evaluation.gates import Limits
 from judgestream_trainer.commands.libraries import trainer_libraries
 from judgestream_trainer.commands.options import console
+from judgestream_trainer.continuous.limits import Limits
 from judgestream_trainer.data.split import Shares
 
 DATA = Path("~/.local/share/judgestream/trainer")
@@ -53,8 +53,8 @@ def watch(
     most_loss: Annotated[
         float,
         typer.Option(
-            help="non-inferiority margin, above 0, below 1: a judge that is worse by this much is"
-            " published in at most one of 20 cycles"
+            help="accepted loss of accuracy and of consistency, above 0, below 1: a judge that is worse by"
+            " this much is published in at most one of 20 cycles"
         ),
     ] = LIMITS.most_loss,
 ) -> None:

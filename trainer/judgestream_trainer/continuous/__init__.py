@@ -1,1 +1,1 @@
-"""Continuous training: examples in from Kafka, judges out when they pass the gates."""
+"""Continuous training: examples in from Kafka, judges out when they pass the gate."""

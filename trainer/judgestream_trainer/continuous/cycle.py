@@ -23,12 +23,13 @@ from judgestream.checkpoints.manifest import NAME, Manifest, describe, read_mani
 from judgestream.checkpoints.temperature import METHOD
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
-from judgestream.evaluation.gates import BEST, CURRENT, Decision, Limits, decide
 from judgestream_trainer.cards.calibrate import Fitted, fit_examples
 from judgestream_trainer.cards.folder import write_calibration
 from judgestream_trainer.cards.report import report_of, write_into
 from judgestream_trainer.cards.results import ByFormat, judge_formats
 from judgestream_trainer.cards.tables import plain
+from judgestream_trainer.continuous.gate import BEST, CURRENT, Publication, decided
+from judgestream_trainer.continuous.limits import Limits
 from judgestream_trainer.data.example import Example
 from judgestream_trainer.data.split import Shares, Side, deduplicated, split
 from judgestream_trainer.failure import TrainingFailed
@@ -80,8 +81,8 @@ class CycleInput:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CycleResult:
-    """`location` is "" for a judge that was not published; `reasons` says why. `evidence` is the decision's
-    JSON if the judge is the new best one, otherwise ""."""
+    """`location` is "" for a judge that was not published; `reasons` says why. `evidence` is the
+    held-out counts as JSON if the judge is the new best one, otherwise ""."""
 
     candidate: Path
     location: str
@@ -134,8 +135,8 @@ def _decided(
     except (ArithmeticError, RuntimeError, ValueError, TrainingFailed) as error:
         reasons = [f"training failed: {error}"]
         return {"round": inputs.number, "publish": False, "reasons": reasons, "findings": []}
-    decision, manifest = _judged(settings, inputs, folder, model, console)
-    return _record(inputs, decision, manifest)
+    publication, manifest = _judged(settings, inputs, folder, model, console)
+    return _record(inputs, publication, manifest)
 
 
 def _trained(settings: CycleSettings, inputs: CycleInput, folder: Path, console: Console) -> Path:
@@ -151,7 +152,7 @@ def _trained(settings: CycleSettings, inputs: CycleInput, folder: Path, console:
 
 def _judged(
     settings: CycleSettings, inputs: CycleInput, folder: Path, model: Path, console: Console
-) -> tuple[Decision, Manifest]:
+) -> tuple[Publication, Manifest]:
     """Write the checkpoint with its card to `candidate`, and decide on it."""
     candidate = folder / "candidate"
     base = _manifest(settings.base)
@@ -173,13 +174,13 @@ def _judged(
         held_out = inputs.sides[Side.TEST]
         console.print(f"training cycle {inputs.number}: judging {len(held_out)} held-out examples")
         new = judge_formats(_judge(settings, draft, describing), held_out)
-        decision = decide(new, _baselines(settings, inputs, held_out), settings.limits)
+        publication = decided(new, _baselines(settings, inputs, held_out), settings.limits)
         manifest = describing
-        if all(evidence.read for evidence in decision.evidence.values()) and decision.evidence:
+        if publication.held_out and all(one.read for one in publication.held_out.values()):
             sources = [{"name": "held out of judge.training.v1", "examples": len(held_out)}]
             report = report_of(describing, new, sources=sources)
             manifest = write_into(report, draft, describing)
-    return decision, manifest
+    return publication, manifest
 
 
 def _baselines(
@@ -209,7 +210,7 @@ def _calibrated(
     try:
         fitted = fit_examples(judge, chosen)
     except ValueError:
-        # no reply could be parsed; the gates report that
+        # no reply could be parsed; the gate reports that
         return None
     write_calibration(draft, fitted)
     return fitted
@@ -236,15 +237,14 @@ def _lineage(inputs: CycleInput, base: Manifest) -> dict[str, Any]:
     }
 
 
-def _record(inputs: CycleInput, decision: Decision, manifest: Manifest) -> dict[str, Any]:
+def _record(inputs: CycleInput, publication: Publication, manifest: Manifest) -> dict[str, Any]:
     return {
         "round": inputs.number,
         "decided_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "candidate": {"name": manifest.name, "digest": manifest.digest},
         "current": {"folder": str(inputs.current), "digest": _manifest(inputs.current).digest},
         "best_so_far": {"folder": str(inputs.best), "digest": _manifest(inputs.best).digest},
-        "reasons": decision.reasons,
-        **decision.data(),
+        **publication.data(),
     }
 
 

@@ -125,7 +125,7 @@ class Store:
         return None if row is None else Path(row[0])
 
     def set_best(self, number: int, folder: Path, evidence: str) -> None:
-        """Record this cycle's judge as the best so far; `evidence` is the decision's JSON."""
+        """Record this cycle's judge as the best so far; `evidence` is JSON."""
         self._database.execute(
             "INSERT OR REPLACE INTO best VALUES (?, ?, ?)", (number, str(folder), evidence)
         )

@@ -10,11 +10,11 @@ from rich.console import Console
 from judgestream.adapters.kafka.group import GroupReader
 from judgestream.contracts.topics import TRAINING
 from judgestream.core.errors import ConfigurationError
-from judgestream.evaluation.gates import Limits
 from judgestream.settings import Kafka, load
 from judgestream.terminal.exit_codes import ExitCode
 from judgestream.v1.training_pb2 import TrainingExample
 from judgestream_trainer.continuous.cycle import CycleSettings
+from judgestream_trainer.continuous.limits import Limits
 from judgestream_trainer.continuous.service import Service, Signals
 from judgestream_trainer.continuous.training import fine_tuning
 from judgestream_trainer.data.split import Shares

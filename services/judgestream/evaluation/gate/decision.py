@@ -75,7 +75,8 @@ class Finding:
     items, repeated  items that the guard applies to; those of them that came after their prompt was counted
     gained, lost     items on which the new judge is better, or worse
     e_not_worse      e-value against a loss of the margin or more; 1 / alpha shows that it is less
-    e_better         e-value against "no better", e_worse: against "no worse"; both need `e_needed`
+    e_better         e-value against "no better", e_worse: against "no worse"; both need `e_needed`;
+                     None if the guard's share of the error budget is 0
     needed           prompts at which an equal judge that differs this much is found not worse in 4 of 5 cases
     why              the sentence with these numbers
     """
@@ -99,7 +100,7 @@ class Finding:
     e_not_worse: float
     e_better: float
     e_worse: float
-    e_needed: float
+    e_needed: float | None
     least_units: int
     needed: int
     why: str
@@ -223,7 +224,7 @@ def _finding(
         e_not_worse=_finite(not_worse),
         e_better=_finite(better),
         e_worse=_finite(worse),
-        e_needed=_finite(claim),
+        e_needed=_finite(claim) if budget else None,
         least_units=rule.least_units,
         needed=max(rule.least_units, tests.needed(rule.margin, policy.alpha)),
         why="",
