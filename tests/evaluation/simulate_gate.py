@@ -275,7 +275,7 @@ def judged(new: Judge, old: Judge, *, alike: float, ties: float = 0.2) -> World:
                     new=one,
                     old=other,
                     label=label,
-                    known=label,
+                    known=(one.outcome == label, other.outcome == label),
                     longer=longer,
                     formatted=formatted,
                 )

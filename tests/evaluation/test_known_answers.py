@@ -20,6 +20,7 @@ from judgestream.evaluation.attack import settled
 from judgestream.evaluation.known_answers import (
     KnownAnswerFigures,
     control_of,
+    is_right,
     known_answer_figures,
 )
 
@@ -155,3 +156,32 @@ def test_probes_of_one_prompt_are_one_observation() -> None:
     ]
     (found,) = figures(probes)
     assert found.right is not None and found.right.clusters == 3
+
+
+def test_whether_a_single_verdict_is_right_is_what_the_figures_count() -> None:
+    control = [verdict("1", FIRST), verdict("2", SECOND), verdict("3", TIE)]
+    some = [
+        replace(probe(name, of, side), verdict_id=f"{name} {of} {side}")
+        for name in KNOWN_ANSWERS
+        for of in ("1", "2", "3", "missing")
+        for side in Preference
+    ]
+    for found in figures(some, control):
+        rights = [
+            is_right(one, control_of(control))
+            for one in some
+            if one.metadata[NAME_KEY] == found.name
+        ]
+        counted = [right for right in rights if right is not None]
+        assert found.right is not None
+        assert (sum(counted), len(counted)) == (
+            round(found.right.value * found.right.n),
+            found.right.n,
+        )
+
+
+def test_a_verdict_that_is_not_scored_is_not_right_and_an_unknown_probe_is_neither() -> None:
+    unread = replace(probe("identical", "1", TIE), status=Status.UNSCORED, winner="", tie=False)
+    assert is_right(unread, {}) is False
+    assert is_right(probe("identical", "1", TIE), {}) is True
+    assert is_right(replace(unread, metadata={NAME_KEY: "newer"}), {}) is None

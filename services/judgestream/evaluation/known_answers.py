@@ -93,16 +93,35 @@ def known_answer_figures(
     ), unknown
 
 
+def is_right(
+    probe: Verdict, control: Control, known: Mapping[str, KnownAnswer] = KNOWN_ANSWERS
+) -> bool | None:
+    """Whether the verdict on a probe is right; one that is not scored is not.
+
+    None where it cannot be wrong or right: this version does not know the probe, the verdict that it needs
+    for comparison is missing, or that one leaves no room for a failure.
+    """
+    name = probe.metadata.get(NAME_KEY, "")
+    before = _before(known[name], probe, control) if name in known else None
+    wanted = None if before is None else allowed(known[name].effect, before)
+    return None if wanted is None else _preference(probe, probe) in wanted
+
+
+def _before(known: KnownAnswer, probe: Verdict, control: Control) -> Preference | None:
+    """The same release's verdict before the change; None if there is none."""
+    if known.pairing is Pairing.ITSELF:
+        return Preference.TIE
+    base = control.get((probe.release, probe.metadata.get(OF_KEY, "")))
+    return None if base is None else _preference(base, probe)
+
+
 def _add(row: _Row, known: KnownAnswer, verdict: Verdict, control: Control) -> None:
     row.probes += 1
     after = _preference(verdict, verdict)
     if after is None:
         row.unread += 1
         return
-    before: Preference | None = Preference.TIE
-    if known.pairing is Pairing.RIVAL:
-        base = control.get((verdict.release, verdict.metadata.get(OF_KEY, "")))
-        before = None if base is None else _preference(base, verdict)
+    before = _before(known, verdict, control)
     if before is None:
         row.without_control += 1
         return

@@ -1,6 +1,7 @@
 """Items for the tests of the gate."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from judgestream.core.preference import Preference
 from judgestream.core.types import Status
@@ -29,10 +30,16 @@ def item(new: Judgement, old: Judgement, at: int, *, prompt: str = "") -> Paired
         new=new,
         old=old,
         label=FIRST,
-        known=FIRST,
         longer=FIRST,
         formatted=FIRST.mirrored,
     )
+
+
+def probes(some: Sequence[PairedItem]) -> Sequence[PairedItem]:
+    """The same as known-answer items."""
+    return [
+        replace(one, known=(one.new.outcome == FIRST, one.old.outcome == FIRST)) for one in some
+    ]
 
 
 def items(n: int, *, gained: int = 0, lost: int = 0, each: int = 1) -> Sequence[PairedItem]:

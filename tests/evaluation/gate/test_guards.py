@@ -18,16 +18,23 @@ BOTH, SAME = (1.0, 1.0), (0.0, 0.0)
 
 def observed(guard: str, new: Judgement, old: Judgement, **changes: object) -> object:
     one: PairedItem = replace(item(new, old, 0), **changes)  # type: ignore[arg-type]
-    return GUARDS[guard].observe(one)
+    return GUARDS[guard].numbers(one)
 
 
-@pytest.mark.parametrize("guard", ["labels", "known_answers"])
-def test_a_verdict_that_is_not_scored_is_not_right(guard: str) -> None:
-    assert observed(guard, RIGHT, WRONG) == (1.0, 0.0)
-    assert observed(guard, UNREAD, RIGHT) == (0.0, 1.0)
-    assert observed(guard, FAILED, TIED) == SAME
-    assert observed(guard, TIED, RIGHT, label=Preference.TIE, known=Preference.TIE) == (1.0, 0.0)
-    assert observed(guard, RIGHT, RIGHT, label=None, known=None) is None
+def test_a_verdict_that_is_not_scored_is_not_right() -> None:
+    assert observed("labels", RIGHT, WRONG) == (1.0, 0.0)
+    assert observed("labels", UNREAD, RIGHT) == (0.0, 1.0)
+    assert observed("labels", FAILED, TIED) == SAME
+    assert observed("labels", TIED, RIGHT, label=Preference.TIE) == (1.0, 0.0)
+    assert observed("labels", RIGHT, RIGHT, label=None) is None
+
+
+def test_known_answers_count_for_their_guard_alone_where_both_judges_may_fail() -> None:
+    assert observed("known_answers", RIGHT, WRONG) is None
+    assert observed("known_answers", WRONG, RIGHT, known=(True, False)) == (1.0, 0.0)
+    assert observed("known_answers", RIGHT, RIGHT, known=(True, None)) is None
+    others = [name for name in GUARDS if name != "known_answers"]
+    assert [observed(name, RIGHT, WRONG, known=(True, True)) for name in others] == [None] * 8
 
 
 def test_a_verdict_that_is_not_scored_is_not_consistent() -> None:
@@ -81,7 +88,8 @@ def test_a_cost_that_is_not_a_cost_is_left_out(number: float | None) -> None:
 def test_exchanging_the_judges_changes_the_sign(guard: str) -> None:
     slower = replace(WRONG, latency_s=3.0, cost=2.0)
     for new, old in ((RIGHT, slower), (FLIPPED, UNREAD), (TIED, FAILED)):
-        there, back = (GUARDS[guard].observe(item(*pair, 0)) for pair in ((new, old), (old, new)))
+        both = (item(*pair, 0) for pair in ((new, old), (old, new)))
+        there, back = (GUARDS[guard].observe(one) for one in both)
         if there is None:
             assert back is None
         else:

@@ -41,7 +41,7 @@ class Tally:
         """This tally after one look at a batch. An item that was seen before changes nothing."""
         fresh: dict[str, tuple[str, Pair]] = {}
         for item in batch:
-            pair = guard.observe(item)
+            pair = guard.numbers(item)
             if pair is not None and item.id not in self.items:
                 fresh.setdefault(item.id, (item.prompt, pair))
         if not fresh:

@@ -32,12 +32,18 @@ class Guard:
 
     meaning   one line for people
     observe   the numbers of both judges on an item; None where the guard does not apply to it
+    probes    whether it is about known-answer items. No other guard counts those: they are made to mislead
     """
 
     name: str
     meaning: str
     observe: Callable[[PairedItem], Pair | None]
     kind: Kind = Kind.DIFFERENCE
+    probes: bool = False
+
+    def numbers(self, item: PairedItem) -> Pair | None:
+        """The numbers of both judges on an item that the guard is about; None for any other."""
+        return self.observe(item) if self.probes == (item.known is not None) else None
 
     def gain(self, pair: Pair) -> float:
         """How much better the new judge is on one item, -1 to 1."""
@@ -53,16 +59,16 @@ def differences(units: PairUnits) -> Units:
     return found
 
 
-def _right(truth: Callable[[PairedItem], Preference | None]) -> Callable[[PairedItem], Pair | None]:
-    """Whether each judge's outcome is the truth; an unreadable or failed verdict is not."""
+def _labels(item: PairedItem) -> Pair | None:
+    """Whether each judge's outcome is the label; an unreadable or failed verdict is not."""
+    if item.label is None:
+        return None
+    return float(item.new.outcome == item.label), float(item.old.outcome == item.label)
 
-    def observe(item: PairedItem) -> Pair | None:
-        true = truth(item)
-        if true is None:
-            return None
-        return float(item.new.outcome == true), float(item.old.outcome == true)
 
-    return observe
+def _known_answers(item: PairedItem) -> Pair | None:
+    new, old = item.known or (None, None)
+    return None if new is None or old is None else (float(new), float(old))
 
 
 def _consistency(item: PairedItem) -> Pair | None:
@@ -120,12 +126,13 @@ GUARDS: Mapping[str, Guard] = MappingProxyType(
             Guard(
                 name="labels",
                 meaning="agreement with labels",
-                observe=_right(lambda item: item.label),
+                observe=_labels,
             ),
             Guard(
                 name="known_answers",
                 meaning="agreement on known-answer items",
-                observe=_right(lambda item: item.known),
+                observe=_known_answers,
+                probes=True,
             ),
             Guard(
                 name="consistency",

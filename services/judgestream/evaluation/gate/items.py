@@ -7,6 +7,9 @@ from judgestream.core.types import FOLLOW_UP, RERANK, CandidateScore, Status, Ve
 from judgestream.evaluation.position import lean_of, order_preferences
 from judgestream.evaluation.scored_verdict import outcome_of
 
+KnownRight = tuple[bool | None, bool | None]
+"""Whether the new judge is right, and the old one; None for one that cannot be right or wrong."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judgement:
@@ -38,7 +41,8 @@ class PairedItem:
     id          a redelivered item has the same one and counts once
     prompt      what was asked: items of one prompt are one cluster
     label       which candidate people (or a teacher) call better; None without a label
-    known       the same of a known-answer item, by construction; None of any other
+    known       of a known-answer item: whether the new and the old judge are right, see
+                `known_answers.is_right`; None of any other item
     longer      which answer has more characters; None unless two are compared
     formatted   which answer has more headers, list items and bold spans; None unless two are compared
     """
@@ -48,7 +52,7 @@ class PairedItem:
     new: Judgement
     old: Judgement
     label: Preference | None = None
-    known: Preference | None = None
+    known: KnownRight | None = None
     longer: Preference | None = None
     formatted: Preference | None = None
 
@@ -58,7 +62,7 @@ def paired_item(
     old: Verdict,
     *,
     label: Preference | None = None,
-    known: Preference | None = None,
+    known: KnownRight | None = None,
 ) -> PairedItem:
     """The item of two verdicts on one request.
 
