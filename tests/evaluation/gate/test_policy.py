@@ -35,6 +35,7 @@ def test_what_is_left_out_keeps_its_default_and_guards_that_are_left_out_are_not
         ({"alpha": "5 %"}, "alpha is '5 %': write a number"),
         ({"alpha": True}, "alpha is 'True': write a number"),
         ({"alpha": 0}, "alpha is 0.0: use a number above 0 and below 0.5"),
+        ({"alpha": 10**400}, "alpha is 1000000000.0: use a number above 0"),
         ({"alpha": float("nan")}, "alpha is nan: use a number above 0"),
         ({"guards": {"label": RULE}}, "guards 'label' is unknown: use one of labels"),
         ({"guards": {"labels": 0.03}}, "guards.labels is '0.03': write a mapping of margin"),

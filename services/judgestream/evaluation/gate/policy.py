@@ -145,7 +145,11 @@ def _known(where: str, key: object, known: Mapping[str, object] | list[str]) -> 
 def _number(where: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         _refuse(where, f"is {quoted(str(value))}: write a number, such as 0.03")
-    return float(value)
+    return float(min(max(value, -LARGEST), LARGEST))
+
+
+LARGEST = 10**9
+"""No number of a policy is larger; a longer integer does not even fit a float."""
 
 
 def _switch(where: str, value: object) -> bool:
@@ -165,7 +169,7 @@ def _weight(where: str, value: float) -> None:
 
 
 def _count(where: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10**9:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
         _refuse(where, f"is {quoted(str(value))}: use a whole number from 0 to 1000000000")
 
 

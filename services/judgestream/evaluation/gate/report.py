@@ -1,9 +1,11 @@
 """Decisions as plain data: for JSON, for protobuf's maps of numbers, and back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
-from typing import Any
+from dataclasses import asdict
+from math import isfinite
+from typing import Any, get_type_hints
 
+from judgestream.core.limits import quoted
 from judgestream.evaluation.gate.decision import Decision, Finding, Outcome
 
 SHOWN = ("estimate", "low", "high", "new", "old", "units", "e_not_worse", "e_worse", "needed")
@@ -26,26 +28,36 @@ def from_data(data: Mapping[str, Any]) -> Decision:
     """The inverse of `as_data`, also after JSON. Keys that this version does not know are ignored.
 
     Raises:
-        ValueError: a key is missing, or an outcome is unknown.
+        ValueError: a key is missing, or a value is not what it should be.
     """
-    names = {field.name for field in fields(Finding)}
     try:
         return Decision(
             outcome=Outcome(data["outcome"]),
-            alpha=float(data["alpha"]),
+            alpha=_value("alpha", data["alpha"], float),
             reasons=[str(reason) for reason in data["reasons"]],
             findings=[
-                Finding(
-                    **{
-                        **{name: row[name] for name in names},
-                        "outcome": Outcome(row["outcome"]),
-                    }
-                )
+                Finding(**{name: _value(name, row[name], kind) for name, kind in KINDS.items()})
                 for row in data["findings"]
             ],
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a decision: {error!r} is missing or malformed") from error
+
+
+KINDS = get_type_hints(Finding)
+
+
+def _value(name: str, value: Any, kind: Any) -> Any:
+    """The value of a field, of its own type; JSON has no difference between 1 and 1.0."""
+    if kind is Outcome:
+        return Outcome(value)
+    if kind in (float, float | None) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(min(max(value, -(10**300)), 10**300))
+    whole = kind is not int or not isinstance(value, bool)
+    finite = not isinstance(value, float) or isfinite(value)
+    if not (isinstance(value, kind) and whole and finite):
+        raise ValueError(f"not a decision: {name} is {quoted(value)}")
+    return value
 
 
 def figures(decision: Decision) -> dict[str, float]:
