@@ -70,11 +70,11 @@ WORLDS: Mapping[str, tuple[Callable[[float, float], World], float]] = {
     "6 % discordant": (labelled, 0.06),
     "15 % discordant": (labelled, 0.15),
     "30 % discordant": (labelled, 0.30),
-    "16 % discordant; ties; 3 % of the new and 1 % of the old judge's replies unreadable": (
+    "16 % discordant, ties, 3 % of the new judge's replies unreadable, 1 % of the old one's": (
         unreadable,
         0.15,
     ),
-    "15 % discordant; prompts of 1 to 6 items, ICC 0.5": (by_prompt, 0.15),
+    "15 % discordant, prompts of 1 to 6 items, ICC 0.5": (by_prompt, 0.15),
 }
 
 
@@ -100,12 +100,12 @@ def equal_judges(rounds: int) -> None:
             latest = _reaches(accepted, looks)
             rows.append(
                 (
-                    f"{100 * margin:g} points, {discordant:.0%}",
+                    f"{points(margin)}, {100 * discordant:.0f} %",
                     [latest, _reaches(ever(accepted), looks), told],
                 )
             )
     table(
-        "Prompts at which an equal judge is accepted in 80 %",
+        "Prompts at which an equal judge is accepted in 80 % of cases",
         "margin, discordant",
         ("latest", "first crossing", "as the gate says"),
         [(label, [f"{value}" for value in values]) for label, values in rows],
@@ -126,7 +126,7 @@ def worse_by_the_margin(rounds: int) -> None:
             accepted = found_in(world(-margin, discordant), rounds, LOOKS, margin, 2) >= NOT_WORSE
             found.append(f"{100 * ever(accepted)[:, -1].mean():.1f}")
         rows.append((label, found))
-    head = [f"{100 * margin:g} points" for margin in MARGINS]
+    head = [points(margin) for margin in MARGINS]
     table("Ever accepted though worse by the margin, up to 5,000 prompts", "judges", head, rows)
 
 
@@ -144,11 +144,11 @@ def by_change(rounds: int) -> None:
                 [f"{_percent(once[:, k] >= NOT_WORSE)}/{_percent(once[:, k] == WORSE)}" for k in at]
             )
         for title, cells in (
-            ("latest: better/not worse/worse", latest),
-            ("first decision: accepted/worse", crossing),
+            ("latest decision, better / not worse / worse", latest),
+            ("first decision, accepted / worse", crossing),
         ):
             rows = [(f"{n}", [column[k] for column in cells]) for k, n in enumerate(SIZES)]
-            table(f"{label}, {title}", "prompts", head, rows)
+            table(f"{label}: {title}", "prompts", head, rows)
 
 
 def _shares(found: Outcomes, kinds: Sequence[int]) -> str:
@@ -181,7 +181,7 @@ def all_guards(rounds: int) -> None:
                 accepted &= overall(found, POLICY) >= NOT_WORSE
             values = [claims[WORSE].mean(), claims[BETTER].mean()]
             values += [accepted[:, LOOKS.index(n)].mean() for n in SIZES[3:]]
-            differing = f"{_differing(world):.0%} discordant"
+            differing = f"{100 * _differing(world):.0f} % discordant"
             rows.append((f"{label}, {differing}", [f"{100 * value:.1f}" for value in values]))
     table(
         "Equal judges, default policy, all guards, up to 5,000 prompts",
@@ -217,9 +217,7 @@ def planted(rounds: int) -> None:
             found = overall({name: outcomes(runs[name], POLICY) for name in GUARDS}, POLICY)
             values.append(ever(found >= NOT_WORSE)[:, -1].mean())
             values += [ever(found == WORSE)[:, LOOKS.index(n)].mean() for n in (500, 1000, 2000)]
-        rows.append(
-            (f"{guard}, {100 * margin:g} points", [f"{100 * value:.1f}" for value in values])
-        )
+        rows.append((f"{guard}, {points(margin)}", [f"{100 * value:.1f}" for value in values]))
     head = [
         f"{what}, {loss}"
         for loss in ("margin", "twice")
@@ -261,11 +259,16 @@ def leans(rounds: int) -> None:
     table("Position bias, margin 5 points", "lean of the new and the old judge", head, rows)
 
 
+def points(margin: float) -> str:
+    """A margin for people."""
+    return "1 point" if margin == 0.01 else f"{100 * margin:g} points"
+
+
 def table(
-    title: str, first_: str, head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]
+    title: str, corner: str, head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]
 ) -> None:
     say(f"\n### {title}\n")
-    say(f"| {first_} | {' | '.join(head)} |")
+    say(f"| {corner} | {' | '.join(head)} |")
     say(f"|{'---|' * (len(head) + 1)}")
     for label, values in rows:
         say(f"| {label} | {' | '.join(values)} |")

@@ -48,7 +48,7 @@ KINDS = get_type_hints(Finding)
 
 
 def _value(name: str, value: Any, kind: Any) -> Any:
-    """The value of a field, of its own type; JSON has no difference between 1 and 1.0."""
+    """The value of a field in its type; JSON has no difference between 1 and 1.0."""
     if kind is Outcome:
         return Outcome(value)
     if kind in (float, float | None) and isinstance(value, int) and not isinstance(value, bool):
