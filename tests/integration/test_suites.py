@@ -1,17 +1,23 @@
 """Suites through the real servers: topics, a crash, a second run, a release that is asked directly."""
 
+import asyncio
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
+from judgestream.adapters.triton.control import TritonControl
 from judgestream.apps.cli import main
 from judgestream.apps.suites.run_folder import JOURNAL, PAGE, VALUES
 from judgestream.contracts.topics import REQUESTS, VERDICTS
 from judgestream.terminal.exit_codes import ExitCode
 from tests.integration.cluster import INSTANT, Cluster
+from tests.paths import SHARED
 from tests.suites.folders import mt_bench
 
 pytestmark = pytest.mark.integration
@@ -86,3 +92,61 @@ def test_a_release_that_is_asked_directly_leaves_the_topics_alone(
     assert "holds a run with seed 0, not 1" in other.output
     priceless = run(*asked, "--budget", 1, expect=ExitCode.USAGE)
     assert "states no prices" in priceless.output
+
+
+@pytest.mark.parametrize(
+    ("suite", "folder", "judge", "expected"),
+    [
+        ("auto-j", "autoj", "auto-j", {"agreement": 54.96, "flip_consistency": 83.41}),
+        ("pandalm", "pandalm", "pandalm-7b", {"agreement": 66.77}),
+    ],
+    ids=["auto-j", "pandalm"],
+)
+def test_a_recorded_judge_gets_its_published_figures_through_the_pipeline(
+    suite: str,
+    folder: str,
+    judge: str,
+    expected: dict[str, float],
+    cluster: Cluster,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = SHARED / "data" / folder
+    if not data.is_dir():
+        pytest.skip(f"{data} is not there: the published data is not part of the project")
+    run("recording", suite, "--data", data, "--judge", judge, "--out", "judged.jsonl")
+    with installed(tmp_path / "judged.jsonl", judge, cluster) as release:
+        monkeypatch.setenv("JUDGESTREAM_TRITON__RELEASE", release)
+        cluster.work(triton__release=release)
+        asked = ("run", suite, "--data", data, "--release", release, "--timeout", 30)
+        report = json.loads(run(*asked, "--format", "json").stdout)
+        cluster.stop_workers()
+    assert report["run"]["judged"] == report["run"]["items"]
+    for name, value in expected.items():
+        assert 100 * report["figures"][name]["value"] == pytest.approx(value, abs=0.006)
+    assert report["tables"]["counts"][0]["failed"] == 0
+
+
+@contextmanager
+def installed(file: Path, name: str, cluster: Cluster) -> Iterator[str]:
+    """A recorded release, installed and loaded; its full name. It is unloaded at the end, because other tests
+    use the only judge that is loaded."""
+    models = cluster.triton.model_repository
+    made = CliRunner().invoke(
+        main,
+        ["release", "recorded", str(file), name, "--repository", str(models), "--format", "json"],
+    )
+    assert made.exit_code == 0, made.output
+    release: str = json.loads(made.stdout)["release"]
+
+    async def control(action: Callable[[TritonControl], Awaitable[object]]) -> None:
+        async with TritonControl(cluster.triton.grpc_url, SecretStr("")) as triton:
+            await action(triton)
+
+    asyncio.run(control(lambda triton: triton.load(release)))
+    try:
+        yield release
+    finally:
+        asyncio.run(control(lambda triton: triton.unload(release)))
+        shutil.rmtree(models / release)

@@ -27,7 +27,7 @@ BASE = {
     f"{J}.engine": (f"{J}.core", f"{J}.template_files", f"{J}.checkpoints"),
     f"{J}.backends": (
         *(f"{J}.core", f"{J}.template_files", f"{J}.checkpoints", f"{J}.engine", f"{J}.images"),
-        f"{J}.contracts.triton_interface",
+        *(f"{J}.contracts.triton_interface", f"{J}.contracts.recording"),
     ),
     f"{J}.suites": (f"{J}.core", f"{J}.evaluation"),
     f"{J}.local": (f"{J}.core",),
@@ -41,7 +41,7 @@ ADAPTERS = {
     f"{J}.adapters.redis": (f"{J}.core", f"{J}.settings", f"{J}.evaluation"),
     f"{J}.adapters.releases": (
         *(f"{J}.core", f"{J}.template_files", f"{J}.checkpoints"),
-        *(f"{J}.engine.template_check", f"{J}.backends.chat"),
+        *(f"{J}.engine.template_check", f"{J}.backends.chat", f"{J}.contracts.recording"),
     ),
     f"{J}.adapters.triton": (f"{J}.core", f"{J}.template_files", f"{J}.contracts"),
     f"{J}.adapters.preflight": (*DATA, f"{J}.adapters.kafka"),

@@ -48,6 +48,13 @@ def jury(args: Mapping[str, str], pb_utils: Any) -> TritonModel:
     return JuryModel(ModelArguments.of(args), pb_utils)
 
 
+def recorded(args: Mapping[str, str], pb_utils: Any) -> TritonModel:
+    """Published judgements, repeated."""
+    from judgestream.backends.recorded_model import RecordedModel
+
+    return RecordedModel(ModelArguments.of(args), pb_utils)
+
+
 def vision(args: Mapping[str, str], pb_utils: Any) -> TritonModel:
     """A judge that sees images, computed by transformers."""
     wait_passively()

@@ -9,7 +9,7 @@ from judgestream.core.formats.base import digest
 from judgestream.core.formats.fields import Fields
 from judgestream.core.preference import Preference
 from judgestream.core.rubric import Rubric
-from judgestream.core.types import Candidate, Image, Options, Request, Verdict
+from judgestream.core.types import Candidate, Image, Options, Orders, Request, Verdict
 from judgestream.evaluation.order_rules import OrderRule
 from judgestream.evaluation.unreadable import UnreadableRule
 from judgestream.suites.report import Report
@@ -156,16 +156,23 @@ def request(
     )
 
 
-def as_sent(item: Item, *, suite: str, data: str, seed: int, at: datetime) -> Request:
+def as_sent(
+    item: Item, *, suite: str, data: str, seed: int, at: datetime, rule: OrderRule
+) -> Request:
     """The item's request as a run sends it. Its id depends on suite, data, seed and item, so that every run
     of the same data finds the verdicts of the runs before.
 
     Args:
         data: digest of the files.
+        rule: that the run reports by; the one of the order as given asks for no other order.
     """
+    options = item.request.options
+    alone = rule is OrderRule.STRAIGHT and options.orders is Orders.BOTH
+    parts = (suite, data, str(seed), item.key, *(("straight",) if alone else ()))
     return replace(
         item.request,
-        request_id=f"{suite}-{digest(suite, data, str(seed), item.key, length=24)}",
+        request_id=f"{suite}-{digest(*parts, length=24)}",
+        options=replace(options, orders=Orders.STRAIGHT) if alone else options,
         requested_at=at,
         metadata={**item.request.metadata, SUITE_KEY: suite, CLUSTER_KEY: item.cluster[:200]},
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from judgestream.core.preference import Preference
 from judgestream.evaluation.clusters import Mean, clustered_share
-from judgestream.evaluation.confusion_figures import chance_corrected_figures
+from judgestream.evaluation.confusion_figures import chance_corrected_figures, macro_figures
 from judgestream.evaluation.order_rules import INCONSISTENT, Outcome
 from judgestream.evaluation.position import lean, position_means
 from judgestream.evaluation.scored_verdict import ScoredVerdict
@@ -106,7 +106,7 @@ def agreement_report(
         figures=(
             Figure.of("agreement", _right(compared)),
             Figure.of("agreement_without_ties", _right(decided)),
-            *_chance_corrected(compared),
+            *_of_confusion(compared),
             *position_figures(played),
         ),
         tables=(*tables, counts(rows, choices, wanted=wanted)),
@@ -163,7 +163,14 @@ def _right(rows: Sequence[tuple[Game, Outcome]]) -> Mean | None:
     )
 
 
-def _chance_corrected(rows: Sequence[tuple[Game, Outcome]]) -> tuple[Figure, ...]:
+def _of_confusion(rows: Sequence[tuple[Game, Outcome]]) -> tuple[Figure, ...]:
+    """Macro precision, recall and F1 over the gold's classes, kappa and Scott's pi."""
     pairs: list[tuple[Hashable, Hashable]] = [(game.gold, found) for game, found in rows]
-    found = chance_corrected_figures(pairs, [game.cluster for game, _ in rows])
-    return tuple(Figure.of(name, one, percent=False) for name, one in found.items())
+    clusters = [game.cluster for game, _ in rows]
+    return (
+        *(Figure.of(name, one) for name, one in macro_figures(pairs, clusters).items()),
+        *(
+            Figure.of(name, one, percent=False)
+            for name, one in chance_corrected_figures(pairs, clusters).items()
+        ),
+    )

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from judgestream.suites import judging_the_judges, mt_bench
+from judgestream.suites import autoj, judging_the_judges, mt_bench, pandalm
 from judgestream.suites.base import Suite
 
 SUITES: Mapping[str, Suite] = MappingProxyType(
-    {one.name: one for one in (mt_bench.SUITE, judging_the_judges.SUITE)}
+    {
+        one.name: one
+        for one in (mt_bench.SUITE, judging_the_judges.SUITE, autoj.SUITE, pandalm.SUITE)
+    }
 )

@@ -9,7 +9,9 @@ from judgestream.adapters.releases import vllm
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_folder import CHECKPOINT
 from judgestream.adapters.releases.parameters import parameters_of
+from judgestream.adapters.releases.recorded import changed as recording_changed
 from judgestream.checkpoints.manifest import FAMILIES, read_manifest, verify
+from judgestream.contracts.recording import FAMILY as RECORDED
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.jury import JuryRecord, is_jury
 from judgestream.core.release_parameters import release_from
@@ -91,7 +93,12 @@ def changes(repository: Path, release: InstalledRelease, how: Changes = Changes.
     except OSError as error:
         problems.append(f"1/model.py cannot be compared: {error.strerror or error}")
     checkpoint = repository / release.models[0] / CHECKPOINT
-    if how is Changes.FILES and not release.endpoint and not release.members:
+    if release.family == RECORDED:
+        if how is Changes.FILES and (
+            change := recording_changed(repository / release.name, release.release)
+        ):
+            problems.append(change)
+    elif how is Changes.FILES and not release.endpoint and not release.members:
         try:
             manifest = read_manifest(checkpoint)
             identity = {

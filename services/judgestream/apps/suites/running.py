@@ -15,6 +15,7 @@ from judgestream.core.errors import ConfigurationError, InvalidRequest
 from judgestream.core.identity import content_digest
 from judgestream.core.modes import check
 from judgestream.core.types import Request, Status, Verdict
+from judgestream.evaluation.order_rules import OrderRule
 from judgestream.settings import Settings
 from judgestream.suites.base import Item, Judged, Suite, as_sent
 from judgestream.suites.sampling import sampled, selected
@@ -33,6 +34,7 @@ class Wish:
     suite: Suite
     loaded: Loaded
     seed: int
+    rule: OrderRule
     only: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
     budget: float | None = None
@@ -99,7 +101,12 @@ def planned(wish: Wish, at: datetime) -> Planned:
             )
         seen.add(item.key)
         request = as_sent(
-            item, suite=wish.suite.name, data=wish.loaded.digest, seed=wish.seed, at=at
+            item,
+            suite=wish.suite.name,
+            data=wish.loaded.digest,
+            seed=wish.seed,
+            at=at,
+            rule=wish.rule,
         )
         try:
             check(request)

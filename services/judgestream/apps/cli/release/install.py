@@ -14,6 +14,7 @@ from judgestream.apps.cli.release import control as release_control
 from judgestream.apps.cli.release.endpoint import endpoint_command
 from judgestream.apps.cli.release.jury import jury_command
 from judgestream.apps.cli.release.place import Repository, print_installed, repository_of
+from judgestream.apps.cli.release.recorded import recorded_command
 from judgestream.apps.cli.release.show import show_command
 from judgestream.apps.cli.release.terms import (
     PerDay,
@@ -170,6 +171,7 @@ def vllm_command(
 
 app.command("endpoint")(endpoint_command)
 app.command("jury")(jury_command)
+app.command("recorded")(recorded_command)
 app.command("budget")(budget_command)
 app.command("list")(release_control.list_command)
 app.command("show")(show_command)

@@ -113,6 +113,7 @@ def run_command(
         suite=suite,
         loaded=loaded,
         seed=seed,
+        rule=choices.rule,
         only=_only(only or []),
         limit=limit,
         budget=budget,
