@@ -186,16 +186,41 @@ class Bias(Consumer):
     outstanding: int = Field(
         2048, ge=1, description="verdicts taken but not yet committed, per worker"
     )
-    window_s: int = Field(60, ge=1, description="length of a tumbling window")
+    window_s: int = Field(60, ge=1, description="length of a window")
+    hop_s: int = Field(
+        0,
+        ge=0,
+        description="interval between the starts of windows, a divisor of window_s; 0 = window_s",
+    )
     lateness_s: int = Field(
         30, ge=0, description="how late a verdict may arrive before its window is final"
     )
+    idle_s: int = Field(
+        60,
+        ge=1,
+        description="a partition without lag is idle when it delivers nothing for this long",
+    )
     retention_s: int = Field(
-        86_400, ge=60, description="how long late verdicts can still correct a window"
+        31 * 86_400,
+        ge=60,
+        description="how long after a verdict's arrival Redis keeps what it counted; longer than the topic",
     )
     publish_interval_s: float = Field(
         2.0, gt=0, description="interval of reports on an open window"
     )
+
+    @property
+    def hop(self) -> int:
+        """Seconds between the starts of two windows."""
+        return self.hop_s or self.window_s
+
+    @model_validator(mode="after")
+    def _windows_are_whole_hops(self) -> "Bias":
+        if self.window_s % self.hop:
+            raise ValueError(
+                f"bias.window_s ({self.window_s}) must be a multiple of bias.hop_s ({self.hop_s})"
+            )
+        return self
 
 
 class Rollout(Group):

@@ -19,7 +19,9 @@ def report(release: str = "judgelm-0", minute: int = 0) -> BiasReport:
         end=start + timedelta(minutes=1),
         counts={"n": 4, "tied": 1},
         metrics=[
-            Metric(name="tie_rate", value=0.25, n=4, interval=INTERVAL),
+            Metric(
+                name="tie_rate", value=0.25, n=4, interval=INTERVAL, prompts=3, design_effect=1.5
+            ),
             Metric(name="delta_bias", value=None, n=0, interval=None),
         ],
         revision=3,
@@ -38,6 +40,7 @@ def test_a_report_carries_its_window_counts_and_metrics() -> None:
     tie_rate, delta_bias = message.metrics
     assert (tie_rate.value, tie_rate.n) == (0.25, 4)
     assert (tie_rate.interval.low, tie_rate.interval.method) == (0.1, "wilson")
+    assert (tie_rate.prompts, tie_rate.design_effect) == (3, 1.5)
     assert not delta_bias.HasField("value") and not delta_bias.HasField("interval")
 
 

@@ -150,7 +150,7 @@ def _check_readers(verdict: Verdict) -> None:
     assert verdict_line(verdict)
     assert list(details(verdict))
     verdict_row(verdict)
-    report(observe(verdict))
+    report([observe(verdict)])
     compared = ScoredVerdict.of(verdict)
     if compared is not None and compared.outcome is not None:
         assert len(verdict.scores) == 2

@@ -77,7 +77,7 @@ def test_every_reader_survives_what_others_publish(message: pb.Verdict) -> None:
     json.dumps(verdict_row(verdict), default=str)
     counts = observe(verdict)
     assert counts.keys() <= set(count_names())
-    assert all(one.value is None or 0 <= one.value <= 1 for one in report(counts_of(counts)))
+    assert all(one.value is None or 0 <= one.value <= 1 for one in report([counts_of(counts)]))
     ScoredVerdict.of(verdict)
 
 

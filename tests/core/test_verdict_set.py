@@ -1,6 +1,7 @@
 """One verdict per judgement, in any order of arrival."""
 
 from dataclasses import replace
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -46,3 +47,8 @@ def test_the_verdict_of_an_undecodable_request_is_replaced_by_one_of_its_request
 def test_two_contents_under_one_request_id_are_two_judgements() -> None:
     second = replace(SCORED, verdict_id="v2", content_digest="e")
     assert kept(SCORED, second) == [SCORED, second]
+
+
+def test_of_equal_status_the_verdict_that_was_judged_last_is_kept_in_any_order() -> None:
+    later = replace(SCORED, winner="b", judged_at=SCORED.judged_at + timedelta(seconds=1))
+    assert kept(SCORED, later) == kept(later, SCORED) == [later]

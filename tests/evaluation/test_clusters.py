@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
-from judgestream.evaluation.clusters import clustered_mean, clustered_share
+from judgestream.evaluation.clusters import clustered_mean, clustered_share, share_of_counts
 from judgestream.evaluation.intervals import wilson_score
 from judgestream.evaluation.majority import majority
 from judgestream.evaluation.quantiles import student_t
@@ -162,3 +164,33 @@ def test_triviaqa(
     assert found.value == pytest.approx(share, abs=5e-5)
     assert found.design_effect == pytest.approx(effect, abs=0.15)
     assert (found.interval.low, found.interval.high) == pytest.approx(ends, abs=0.004)
+
+
+CELLS = st.lists(
+    st.tuples(st.integers(0, 6), st.integers(0, 6)).map(lambda cell: (min(cell), max(cell))),
+    max_size=12,
+)
+
+
+@given(CELLS)
+def test_counts_by_cluster_give_the_share_of_the_single_values(
+    cells: list[tuple[int, int]],
+) -> None:
+    hits = [k < hit for hit, values in cells for k in range(values)]
+    clusters = [number for number, (_, values) in enumerate(cells) for _ in range(values)]
+    found, expected = share_of_counts(cells), clustered_share(hits, clusters)
+    if found is None or expected is None:
+        assert found is expected
+        return
+    assert (found.n, found.clusters) == (expected.n, expected.clusters)
+    assert found.value == pytest.approx(expected.value)
+    assert found.design_effect == pytest.approx(expected.design_effect)
+    assert (found.interval is None) == (expected.interval is None)
+    if found.interval and expected.interval:
+        ends = (expected.interval.low, expected.interval.high)
+        assert (found.interval.low, found.interval.high) == pytest.approx(ends)
+
+
+def test_more_hits_than_values_are_refused() -> None:
+    with pytest.raises(ValueError, match="more hits"):
+        share_of_counts([(2, 1)])

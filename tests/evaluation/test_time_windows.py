@@ -10,9 +10,13 @@ from judgestream.evaluation.time_windows import (
     EARLIEST,
     EPOCH,
     LATEST,
+    PartitionProgress,
     TimeWindow,
     is_final,
+    panes_of,
+    watermark,
     window_of,
+    windows_over,
 )
 
 HOUR = timedelta(hours=1)
@@ -153,3 +157,50 @@ def test_without_lateness_a_window_is_final_at_its_end() -> None:
 def test_the_last_window_of_the_calendar_can_be_asked_about() -> None:
     last = window_of(LATEST, HOUR)
     assert not is_final(last, LATEST, timedelta.max)
+
+
+def test_hopping_windows_overlap_and_consist_of_their_panes() -> None:
+    pane = window_of(at(12, 25), 10 * MINUTE)
+    over = windows_over(pane, 30 * MINUTE, 10 * MINUTE)
+    assert [(one.start, one.end) for one in over] == [
+        (at(12, 0), at(12, 30)),
+        (at(12, 10), at(12, 40)),
+        (at(12, 20), at(12, 50)),
+    ]
+    assert all(pane in panes_of(one, 10 * MINUTE) for one in over)
+    assert windows_over(NOON, HOUR, HOUR) == panes_of(NOON, HOUR) == [NOON]
+    with pytest.raises(ValueError, match="multiple"):
+        windows_over(pane, 25 * MINUTE, 10 * MINUTE)
+
+
+NOW = at(14)
+IDLE = 5 * MINUTE
+
+
+def partition(
+    reached: datetime | None, *, quiet_minutes: float | None = 0, lag: int = 0
+) -> PartitionProgress:
+    quiet = None if quiet_minutes is None else quiet_minutes * MINUTE
+    return PartitionProgress(reached=reached, quiet=quiet, lag=lag)
+
+
+@pytest.mark.parametrize(
+    ("partitions", "expected"),
+    [
+        ([], None),
+        ([partition(None, quiet_minutes=None)], None),  # a stream that has not begun
+        ([partition(at(12)), partition(at(11))], at(11)),  # the slowest
+        ([partition(at(12)), partition(at(11), quiet_minutes=5)], at(12)),  # it is idle
+        # a backlog of days that nobody reads holds everything open
+        ([partition(at(12)), partition(at(1), quiet_minutes=999, lag=7)], at(1)),
+        ([partition(at(12)), partition(None, quiet_minutes=None, lag=7)], None),
+        ([partition(at(12)), partition(None, quiet_minutes=None)], at(12)),  # an empty partition
+        ([partition(at(12), quiet_minutes=5), partition(at(11), quiet_minutes=60)], NOW),
+        ([partition(LATEST)], NOW),  # a clock that is ahead
+    ],
+    ids=["none", "not begun", "slowest", "idle", "backlog", "unread", "empty", "all idle", "ahead"],
+)
+def test_the_watermark_is_that_of_the_slowest_active_partition(
+    partitions: list[PartitionProgress], expected: datetime | None
+) -> None:
+    assert watermark(partitions, idle=IDLE, now=NOW) == expected

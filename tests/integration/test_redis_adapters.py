@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from judgestream.adapters.preflight import check_redis
 from judgestream.adapters.redis.batch import Batch, connect
-from judgestream.adapters.redis.bias_store import BiasStore, Counted, scripts
+from judgestream.adapters.redis.bias_store import BiasStore, scripts
 from judgestream.adapters.redis.published import Published
 from judgestream.adapters.redis.spending import ADD, Spending, SpendingView
 from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerEntry, WorkerState
@@ -28,16 +28,12 @@ from judgestream.apps.worker.board_keeper import on_board
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.costs import Budget, Prices, Spent, Terms
 from judgestream.core.errors import ConfigurationError, StoreUnavailable
-from judgestream.core.types import Status
-from judgestream.evaluation.time_windows import EPOCH, window_of
 from judgestream.local.valkey import ValkeyServer
 from judgestream.settings import Redis
 
 pytestmark = pytest.mark.integration
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-WINDOW = window_of(NOON, timedelta(minutes=1))
-COUNTS = {"n": 1, "scored": 1, "tied": 1}
 
 
 def batch(server: ValkeyServer) -> Batch:
@@ -48,28 +44,6 @@ def batch(server: ValkeyServer) -> Batch:
 
 def store(made: Batch) -> BiasStore:
     return BiasStore(made, prefix="t", lateness=timedelta(seconds=30), retention=timedelta(hours=1))
-
-
-async def count(
-    at: BiasStore,
-    key: str,
-    *,
-    window_s: float = 0,
-    time_s: float | None = None,
-    counts: Mapping[str, int] = COUNTS,
-) -> Counted:
-    time_s = window_s if time_s is None else time_s
-    return await at.count(
-        verdict_key=key,
-        release="j|1",
-        window=window_of(NOON + timedelta(seconds=window_s), timedelta(minutes=1)),
-        time_ms=int((NOON.timestamp() + time_s) * 1000),
-        counts=counts,
-        status=next(
-            (Status(name) for name in ("failed", "unscored") if name in counts), Status.SCORED
-        ),
-        ahead=timedelta(seconds=90),
-    )
 
 
 async def test_a_published_verdict_is_known_until_redis_goes_and_then_again(tmp_path: Path) -> None:
@@ -103,97 +77,6 @@ async def test_many_commands_of_one_tick_each_get_their_own_answer(tmp_path: Pat
         )
         assert answers[:50] == [True] * 50
         assert isinstance(answers[50], StoreUnavailable)
-        await made.close()
-
-
-async def test_a_verdict_counts_once_also_after_the_script_was_lost(tmp_path: Path) -> None:
-    with ValkeyServer(data_dir=tmp_path) as server:
-        made = batch(server)
-        at = store(made)
-        assert await count(at, "v1") is Counted.FRESH
-        assert await count(at, "v1") is Counted.DUPLICATE
-        await made.redis.script_flush()
-        assert await count(at, "v1") is Counted.DUPLICATE
-        assert await count(at, "v2") is Counted.FRESH
-        (window,) = await at.open_windows()
-        assert (window.release, window.window, window.late) == ("j|1", WINDOW, 0)
-        assert window.counts == {name: 2 * count for name, count in COUNTS.items()}
-        await made.close()
-
-
-async def test_late_verdicts_count_and_expired_ones_do_not(tmp_path: Path) -> None:
-    with ValkeyServer(data_dir=tmp_path) as server:
-        made = batch(server)
-        at = store(made)
-        await count(at, "v1")
-        await count(
-            at, "v2", window_s=120, time_s=95
-        )  # the watermark is 35 s past the window's end
-        assert await count(at, "v3") is Counted.LATE
-        first, _ = await at.open_windows()
-        assert (first.counts["n"], first.late) == (2, 1)
-        await at.advance()  # to Redis' own clock, long behind the retention of that noon
-        assert await count(at, "v4") is Counted.EXPIRED
-        await made.close()
-
-
-BY_STATUS = {
-    "f": {"n": 1, "failed": 1},
-    "u": {"n": 1, "unscored": 1, "odd_probe": 2},
-    "s": COUNTS,
-}
-
-
-@pytest.mark.parametrize(
-    ("order", "best"),
-    [
-        *((order, "s") for order in ("fs", "sf", "ffss", "fsfs", "us", "su", "uus", "fus", "ufsu")),
-        *((order, "u") for order in ("u", "fu", "uf", "uu", "fuf")),
-    ],
-)
-@pytest.mark.parametrize("other_s", [0, 60], ids=["same window", "another window"])
-async def test_of_the_verdicts_with_one_id_the_best_is_counted_once(
-    tmp_path: Path, order: str, best: str, other_s: int
-) -> None:
-    with ValkeyServer(data_dir=tmp_path) as server:
-        made = batch(server)
-        at = store(made)
-        for kind in order:
-            window_s = 0 if kind == best else other_s
-            await count(at, "v", window_s=window_s, counts=BY_STATUS[kind])
-        found = [one for one in await at.open_windows() if one.counts["n"]]
-        counted = [(one.window, {k: v for k, v in one.counts.items() if v}) for one in found]
-        assert counted == [(WINDOW, BY_STATUS[best])]
-        await made.close()
-
-
-async def test_no_clock_but_redis_own_moves_the_watermark(tmp_path: Path) -> None:
-    with ValkeyServer(data_dir=tmp_path) as server:
-        made = batch(server)
-        at = store(made)
-        ahead_s = (datetime.now(UTC) - NOON).total_seconds()
-        assert await count(at, "days", window_s=ahead_s + 3 * 86_400) is Counted.AHEAD
-        assert await count(at, "a minute", window_s=ahead_s + 60) is Counted.FRESH
-        mark = EPOCH + timedelta(milliseconds=await at.watermark_ms())
-        assert mark <= datetime.now(UTC) + timedelta(seconds=1)
-        assert await count(at, "now", window_s=ahead_s) is Counted.FRESH
-        # a watermark that somebody's clock has moved on by days is taken back
-        await made.redis.set("t:bias:watermark", int((time.time() + 3 * 86_400) * 1000))
-        assert await count(at, "after", window_s=ahead_s) is Counted.FRESH
-        assert await at.watermark_ms() <= (time.time() + 1) * 1000
-        await made.close()
-
-
-async def test_the_newest_report_is_that_of_the_newest_window(tmp_path: Path) -> None:
-    with ValkeyServer(data_dir=tmp_path) as server:
-        made = batch(server)
-        at = store(made)
-        later = window_of(NOON + timedelta(hours=1), timedelta(minutes=1))
-        assert await at.keep_report("j", WINDOW, b"first")
-        assert await at.keep_report("j", later, b"newest")
-        assert not await at.keep_report("j", WINDOW, b"a late correction")
-        assert await made.redis.get("t:bias:report:j") == b"newest"
-        assert await at.keep_report("j", later, b"newest, corrected")
         await made.close()
 
 
@@ -279,23 +162,6 @@ def test_a_second_worker_of_a_slot_is_refused_and_a_dead_ones_slot_is_taken_at_o
                 assert time.monotonic() - started < 1, "its process is gone: nothing to wait for"
                 assert [one.slot for one in board.workers()] == [0, 1]
             board.close()
-
-
-async def test_a_window_is_closed_unless_it_has_grown(tmp_path: Path) -> None:
-    with ValkeyServer(data_dir=tmp_path) as server:
-        made = batch(server)
-        at = store(made)
-        await count(at, "v1")
-        (window,) = await at.open_windows()
-        await count(at, "v2")
-        await at.close_window(window)
-        (window,) = await at.open_windows()
-        await at.close_window(window)
-        assert await at.open_windows() == []
-        await count(at, "v3")
-        (window,) = await at.open_windows()
-        assert window.counts["n"] == 3
-        await made.close()
 
 
 async def test_one_worker_holds_the_lease(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One verdict per judgement, from a topic that may have several records of it."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from judgestream.core.types import Status, Verdict
@@ -8,24 +9,29 @@ from judgestream.core.types import Status, Verdict
 T = TypeVar("T")
 
 RANK = {Status.FAILED: 0, Status.UNSCORED: 1, Status.SCORED: 2}
-"""A verdict replaces one of the same id with a lower rank."""
+"""Of the verdicts with one id, those of the highest rank count."""
+
+
+def finality(verdict: Verdict) -> tuple[int, datetime]:
+    """Of the verdicts with one id the greatest counts: the best status, then the latest `judged_at`."""
+    return RANK[verdict.status], verdict.judged_at
 
 
 class VerdictSet(Generic[T]):
     """A value for each verdict id.
 
-    A redelivered verdict changes nothing. A scored verdict replaces an unscored one, and either replaces a
-    failed one, in any order of arrival. They must have the same id or, if the failed request could not be
-    decoded, the same request and release.
+    A redelivered verdict changes nothing. Of several with one id, the one with the greatest `finality` is
+    kept, in any order of arrival. The failed verdict of a request that could not be decoded is replaced by
+    any scored or unscored verdict of the same request and release.
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[int, tuple[str, str] | None, T]] = {}
+        self._kept: dict[str, tuple[tuple[int, datetime], tuple[str, str] | None, T]] = {}
         self._settled: set[tuple[str, str]] = set()
 
     def add(self, verdict: Verdict, value: T) -> bool:
         """Add a verdict with the value to keep for it. Returns whether it is kept."""
-        rank = RANK[verdict.status]
+        rank = finality(verdict)
         judgement = (verdict.request_id, verdict.release)
         known = self._kept.get(verdict.verdict_id)
         if known is not None and known[0] >= rank:

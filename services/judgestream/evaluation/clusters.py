@@ -6,7 +6,7 @@ instead of 95 %. Here a cluster, not a verdict, is the observation.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from judgestream.evaluation.intervals import LEVEL, Interval, wilson_form, wilson_score
@@ -70,22 +70,61 @@ def clustered_mean(
     totals: defaultdict[Hashable, float] = defaultdict(float)
     for value, group in zip(scaled, groups, strict=True):
         totals[group] += value - share
-    count = len(totals)
+    spread = sum((value - share) ** 2 for value in scaled) if min(scaled) < max(scaled) else 0.0
+    found = _mean(
+        share, n, list(totals.values()), spread, binary=set(scaled) <= {0.0, 1.0}, level=level
+    )
+    interval = found.interval
+    return replace(
+        found,
+        value=lowest + width * share,
+        interval=None if interval is None else _scaled(interval, lowest, width),
+    )
+
+
+def share_of_counts(cells: Iterable[tuple[int, int]], *, level: float = LEVEL) -> Mean | None:
+    """The share of hits, from (hits, values) of each cluster; None for no values.
+
+    The same as `clustered_share` of the single values.
+
+    Raises:
+        ValueError: hits that are not within 0 to the number of values.
+    """
+    counted = [(hits, values) for hits, values in cells if hits or values]
+    if not all(0 <= hits <= values for hits, values in counted):
+        raise ValueError("a cluster has more hits than values, or a negative count")
+    n, total = sum(values for _, values in counted), sum(hits for hits, _ in counted)
+    if not n:
+        return None
+    share = total / n
+    residuals = [hits - share * values for hits, values in counted]
+    spread = total * (1.0 - share) if 0 < total < n else 0.0
+    return _mean(share, n, residuals, spread, binary=True, level=level)
+
+
+def _mean(
+    share: float, n: int, residuals: Sequence[float], spread: float, *, binary: bool, level: float
+) -> Mean:
+    """The mean of `n` values from 0 to 1.
+
+    residuals   of each cluster: the sum of its values less the mean
+    spread      sum of the squared deviations of single values; 0 if all are equal
+    """
+    count = len(residuals)
     # all values equal: no variance, so no visible correlation
     effect, freedom, size = n / count, max(1.0, count - 1.0), float(count)
-    if min(scaled) < max(scaled):
-        alone = sum((value - share) ** 2 for value in scaled)
+    if spread > 0.0:
         effect = 1.0
         if 1 < count < n:
-            squares = [total**2 for total in totals.values()]
-            effect = max(1.0, count / (count - 1) * sum(squares) / alone)
+            squares = [residual**2 for residual in residuals]
+            effect = max(1.0, count / (count - 1) * sum(squares) / spread)
             freedom = freedom_of(squares)
-        size = share * (1.0 - share) * n * n / (alone * effect)
+        size = share * (1.0 - share) * n * n / (spread * effect)
     interval: Interval | None
     if count == 1 and n > 1:
         interval = None
-    elif count == n and set(scaled) <= {0.0, 1.0}:
-        interval = wilson_score(int(sum(scaled)), n, level=level)
+    elif count == n and binary:
+        interval = wilson_score(round(share * n), n, level=level)
     else:
         interval = wilson_form(
             share,
@@ -94,13 +133,7 @@ def clustered_mean(
             level=level,
             method="wilson score, clustered",
         )
-    return Mean(
-        value=lowest + width * share,
-        n=n,
-        clusters=count,
-        design_effect=effect,
-        interval=None if interval is None else _scaled(interval, lowest, width),
-    )
+    return Mean(value=share, n=n, clusters=count, design_effect=effect, interval=interval)
 
 
 def freedom_of(squares: Sequence[float]) -> float:

@@ -1,7 +1,7 @@
 """Two judges on the same requests: the difference of their accuracies, and McNemar's test."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from judgestream.evaluation.clusters import Mean, freedom_of
@@ -82,16 +82,38 @@ def signed_mean(
         return None
     if not set(signs) <= {1, 0, -1}:
         raise ValueError("signs are +1, 0 or -1")
-    n, mean = len(signs), sum(signs) / len(signs)
-    totals: defaultdict[Hashable, float] = defaultdict(float)
+    n = len(signs)
+    counts: defaultdict[Hashable, list[int]] = defaultdict(lambda: [0, 0, 0])
     for sign, group in zip(signs, range(n) if clusters is None else clusters, strict=True):
-        totals[group] += sign - mean
-    count = len(totals)
-    alone = sum((sign - mean) ** 2 for sign in signs)
-    squares = [total * total for total in totals.values()]
+        counts[group][0] += sign > 0
+        counts[group][1] += sign < 0
+        counts[group][2] += 1
+    return difference_of_counts(
+        ((up, down, all_) for up, down, all_ in counts.values()), level=level
+    )
+
+
+def difference_of_counts(
+    cells: Iterable[tuple[int, int, int]], *, level: float = LEVEL
+) -> Mean | None:
+    """The difference of two exclusive shares, from the counts (first, second, all) of each cluster; None for
+    nothing counted. The same as `signed_mean` of the single signs.
+
+    Raises:
+        ValueError: a negative count, or more of both than there are.
+    """
+    counted = [cell for cell in cells if any(cell)]
+    if not all(up >= 0 and down >= 0 and up + down <= all_ for up, down, all_ in counted):
+        raise ValueError("a cluster counts more of both outcomes than it has")
+    up, down, n = (sum(part) for part in zip(*counted, strict=True)) if counted else (0, 0, 0)
+    if not n:
+        return None
+    mean, count = (up - down) / n, len(counted)
+    alone = up + down - n * mean * mean
+    squares = [(first - second - mean * all_) ** 2 for first, second, all_ in counted]
     if count == n:
         effect, critical = 1.0, z_of(level)
-    elif alone == 0.0 or count == 1:
+    elif alone <= 1e-12 * n or count == 1:
         effect, critical = n / count, student_t(level, max(1.0, count - 1.0))
     else:
         effect = max(1.0, count / (count - 1) * sum(squares) / alone)
@@ -99,11 +121,7 @@ def signed_mean(
     interval = None
     if count > 1 or n == 1:
         interval = adjusted_wald(
-            signs.count(1) / effect,
-            signs.count(-1) / effect,
-            n / effect,
-            critical=critical,
-            level=level,
+            up / effect, down / effect, n / effect, critical=critical, level=level
         )
     return Mean(value=mean, n=n, clusters=count, design_effect=effect, interval=interval)
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19judgestream/v1/bias.proto\x12\x0ejudgestream.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x03\n\nBiasReport\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0f\n\x07release\x18\x02 \x01(\t\x12\x30\n\x0cwindow_start\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nwindow_end\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x06\x63ounts\x18\x05 \x03(\x0b\x32&.judgestream.v1.BiasReport.CountsEntry\x12+\n\x07metrics\x18\x06 \x03(\x0b\x32\x1a.judgestream.v1.BiasMetric\x12\x10\n\x08revision\x18\x07 \x01(\x03\x12\r\n\x05\x66inal\x18\x08 \x01(\x08\x12\x0c\n\x04late\x18\t \x01(\x03\x12\x30\n\x0cpublished_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"o\n\nBiasMetric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\t\n\x01n\x18\x03 \x01(\x03\x12*\n\x08interval\x18\x04 \x01(\x0b\x32\x18.judgestream.v1.IntervalB\x08\n\x06_value\"D\n\x08Interval\x12\x0b\n\x03low\x18\x01 \x01(\x01\x12\x0c\n\x04high\x18\x02 \x01(\x01\x12\r\n\x05level\x18\x03 \x01(\x01\x12\x0e\n\x06method\x18\x04 \x01(\t\"Z\n\x05\x41larm\x12\x10\n\x08\x61larm_id\x18\x01 \x01(\t\x12\x0f\n\x07release\x18\x02 \x01(\t\x12.\n\nchanged_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19judgestream/v1/bias.proto\x12\x0ejudgestream.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x03\n\nBiasReport\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0f\n\x07release\x18\x02 \x01(\t\x12\x30\n\x0cwindow_start\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nwindow_end\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x06\x63ounts\x18\x05 \x03(\x0b\x32&.judgestream.v1.BiasReport.CountsEntry\x12+\n\x07metrics\x18\x06 \x03(\x0b\x32\x1a.judgestream.v1.BiasMetric\x12\x10\n\x08revision\x18\x07 \x01(\x03\x12\r\n\x05\x66inal\x18\x08 \x01(\x08\x12\x0c\n\x04late\x18\t \x01(\x03\x12\x30\n\x0cpublished_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x97\x01\n\nBiasMetric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\t\n\x01n\x18\x03 \x01(\x03\x12*\n\x08interval\x18\x04 \x01(\x0b\x32\x18.judgestream.v1.Interval\x12\x0f\n\x07prompts\x18\x05 \x01(\x03\x12\x15\n\rdesign_effect\x18\x06 \x01(\x01\x42\x08\n\x06_value\"D\n\x08Interval\x12\x0b\n\x03low\x18\x01 \x01(\x01\x12\x0c\n\x04high\x18\x02 \x01(\x01\x12\r\n\x05level\x18\x03 \x01(\x01\x12\x0e\n\x06method\x18\x04 \x01(\t\"Z\n\x05\x41larm\x12\x10\n\x08\x61larm_id\x18\x01 \x01(\t\x12\x0f\n\x07release\x18\x02 \x01(\t\x12.\n\nchanged_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,10 +38,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BIASREPORT']._serialized_end=470
   _globals['_BIASREPORT_COUNTSENTRY']._serialized_start=425
   _globals['_BIASREPORT_COUNTSENTRY']._serialized_end=470
-  _globals['_BIASMETRIC']._serialized_start=472
-  _globals['_BIASMETRIC']._serialized_end=583
-  _globals['_INTERVAL']._serialized_start=585
-  _globals['_INTERVAL']._serialized_end=653
-  _globals['_ALARM']._serialized_start=655
-  _globals['_ALARM']._serialized_end=745
+  _globals['_BIASMETRIC']._serialized_start=473
+  _globals['_BIASMETRIC']._serialized_end=624
+  _globals['_INTERVAL']._serialized_start=626
+  _globals['_INTERVAL']._serialized_end=694
+  _globals['_ALARM']._serialized_start=696
+  _globals['_ALARM']._serialized_end=786
 # @@protoc_insertion_point(module_scope)

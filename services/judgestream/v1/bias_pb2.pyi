@@ -41,16 +41,20 @@ class BiasReport(_message.Message):
     def __init__(self, report_id: _Optional[str] = ..., release: _Optional[str] = ..., window_start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[_Mapping[str, int]] = ..., metrics: _Optional[_Iterable[_Union[BiasMetric, _Mapping]]] = ..., revision: _Optional[int] = ..., final: bool = ..., late: _Optional[int] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class BiasMetric(_message.Message):
-    __slots__ = ("name", "value", "n", "interval")
+    __slots__ = ("name", "value", "n", "interval", "prompts", "design_effect")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     N_FIELD_NUMBER: _ClassVar[int]
     INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    PROMPTS_FIELD_NUMBER: _ClassVar[int]
+    DESIGN_EFFECT_FIELD_NUMBER: _ClassVar[int]
     name: str
     value: float
     n: int
     interval: Interval
-    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., n: _Optional[int] = ..., interval: _Optional[_Union[Interval, _Mapping]] = ...) -> None: ...
+    prompts: int
+    design_effect: float
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., n: _Optional[int] = ..., interval: _Optional[_Union[Interval, _Mapping]] = ..., prompts: _Optional[int] = ..., design_effect: _Optional[float] = ...) -> None: ...
 
 class Interval(_message.Message):
     __slots__ = ("low", "high", "level", "method")

@@ -1,7 +1,6 @@
 """The bias worker counts each verdict, under its own metrics, and waits for Redis."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +12,7 @@ from judgestream.apps.bias.counting import VerdictCounter
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.contracts.records import Record
 from judgestream.core.errors import StoreUnavailable
-from judgestream.core.types import Status
+from judgestream.evaluation.contribution import Contribution
 from judgestream.evaluation.time_windows import TimeWindow
 from judgestream.settings import Bias
 from judgestream.v1.judging_pb2 import Verdict
@@ -25,23 +24,13 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 class FakeStore:
     outcome: Counted = Counted.FRESH
     failures: int = 0
-    counted: list[tuple[str, TimeWindow, Status, dict[str, int]]] = field(default_factory=list)
+    counted: list[tuple[Contribution, TimeWindow, int | None]] = field(default_factory=list)
 
-    async def count(
-        self,
-        *,
-        verdict_key: str,
-        release: str,
-        window: TimeWindow,
-        time_ms: int,
-        counts: Mapping[str, int],
-        status: Status,
-        ahead: timedelta,
-    ) -> Counted:
+    async def count(self, one: Contribution, pane: TimeWindow, *, partition: int | None) -> Counted:
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable("away")
-        self.counted.append((verdict_key, window, status, dict(counts)))
+        self.counted.append((one, pane, partition))
         return self.outcome
 
 
@@ -94,11 +83,6 @@ def samples() -> dict[str, float]:
         (Counted.DUPLICATE, {"bias_verdicts_counted_totalduplicate": 1}),
         (Counted.REPLACED, {"bias_verdicts_counted_totalreplaced": 1}),
         (Counted.LATE, {"bias_verdicts_counted_totallate": 1, "bias_late_total": 1}),
-        (Counted.EXPIRED, {"bias_verdicts_counted_totalexpired": 1, "bias_expired_total": 1}),
-        (
-            Counted.AHEAD,
-            {"bias_verdicts_counted_totalahead": 1, "set_aside_totaltime_ahead": 1},
-        ),
     ],
 )
 def test_a_verdict_is_counted_under_the_bias_workers_own_metrics(
@@ -106,10 +90,20 @@ def test_a_verdict_is_counted_under_the_bias_workers_own_metrics(
 ) -> None:
     bench = Bench(outcome=outcome)
     assert bench.handle(verdict()) == grown
-    ((key, window, status, counts),) = bench.store.counted
-    assert (key, status) == ("v1", Status.UNSCORED)
-    assert window.start == NOON + timedelta(minutes=1)
-    assert counts["n"] == counts["unscored"] == 1
+    ((one, pane, partition),) = bench.store.counted
+    assert (one.verdict_id, one.settled, partition) == ("v1", True, 1)
+    assert pane.start == NOON + timedelta(minutes=1)
+    assert one.counts == {"n": 1, "unscored": 1}
+
+
+def test_a_hopping_window_is_counted_by_its_panes() -> None:
+    bench = Bench()
+    bench.counter = VerdictCounter(bench.store, Bias(window_s=60, hop_s=20), bench.status)
+    bench.handle(verdict())
+    ((_, pane, _),) = bench.store.counted
+    assert pane == TimeWindow(start=NOON + timedelta(seconds=60), end=NOON + timedelta(seconds=80))
+    with pytest.raises(ValueError, match="multiple of bias.hop_s"):
+        Bias(window_s=60, hop_s=25)
 
 
 def test_redis_is_waited_for_and_the_worker_says_so() -> None:
@@ -146,4 +140,4 @@ def test_an_oversized_release_name_is_set_aside() -> None:
     bench = Bench()
     message = Verdict.FromString(verdict())
     message.release = "x" * 10_000
-    assert bench.handle(message.SerializeToString()) == {"set_aside_totaloversized_id": 1}
+    assert bench.handle(message.SerializeToString()) == {"set_aside_totalnot_a_verdict": 1}

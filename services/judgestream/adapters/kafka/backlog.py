@@ -5,11 +5,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
-from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError
 
-from judgestream.adapters.kafka.lag import GroupLag
+from judgestream.adapters.kafka.lag import GroupLag, partitions_of
 from judgestream.adapters.kafka.topics import admin
 from judgestream.contracts.topics import Topic
 from judgestream.core.errors import BrokerUnavailable
@@ -42,7 +41,7 @@ def backlogs(settings: Kafka, wanted: Iterable[tuple[Topic, str]]) -> list[Backl
 
 def _backlog(settings: Kafka, client: KafkaAdminClient, topic: Topic, group: str) -> Backlog:
     try:
-        partitions = _partitions(client, topic)
+        partitions = partitions_of(client, topic)
         lag = GroupLag(settings, group, client=client)
         records = lag([(tp.topic, tp.partition) for tp in partitions]) if partitions else None
     except (KafkaError, OSError, KeyError, ValueError) as exc:
@@ -61,7 +60,7 @@ def count_since(settings: Kafka, topic: Topic, time: datetime) -> int:
     stamp = max(0, int(time.timestamp() * 1000))
     with closing(admin(settings)) as client:
         try:
-            partitions = _partitions(client, topic)
+            partitions = partitions_of(client, topic)
             if not partitions:
                 return 0
             ends = client.list_partition_offsets({tp: OffsetSpec.LATEST for tp in partitions})
@@ -72,14 +71,3 @@ def count_since(settings: Kafka, topic: Topic, time: datetime) -> int:
             ) from exc
     # -1: no record of that partition is so new
     return sum(ends[tp].offset - starts[tp].offset for tp in partitions if starts[tp].offset >= 0)
-
-
-def _partitions(client: KafkaAdminClient, topic: Topic) -> list[TopicPartition]:
-    if topic.name not in client.list_topics():
-        return []
-    described = client.describe_topics([topic.name])
-    return [
-        TopicPartition(topic.name, partition["partition_index"])
-        for entry in described
-        for partition in entry["partitions"]
-    ]

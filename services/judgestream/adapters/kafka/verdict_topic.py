@@ -69,4 +69,4 @@ def judgements(
 
 
 def _key(verdict: Verdict) -> str:
-    return f"{verdict.verdict_id} {verdict.status.value}"
+    return f"{verdict.verdict_id} {verdict.status.value} {verdict.judged_at.isoformat()}"

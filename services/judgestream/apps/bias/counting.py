@@ -1,8 +1,7 @@
-"""Counting of verdicts into the windows of their release."""
+"""Counting of verdicts into the panes of their release's windows."""
 
 import logging
 from datetime import timedelta
-from time import monotonic
 from typing import Protocol
 
 from judgestream.adapters.redis.bias_store import Counted
@@ -13,11 +12,10 @@ from judgestream.contracts.codecs.verdicts import verdict_from_message
 from judgestream.contracts.events import header
 from judgestream.contracts.records import Record
 from judgestream.contracts.wire import decode
-from judgestream.core import limits
-from judgestream.core.errors import StoreUnavailable, UndecodableRecord
-from judgestream.core.types import Status, Verdict
-from judgestream.evaluation.probes import observe
-from judgestream.evaluation.time_windows import EPOCH, TimeWindow, window_of
+from judgestream.core.errors import StoreUnavailable
+from judgestream.core.types import Verdict
+from judgestream.evaluation.contribution import Contribution, contribution
+from judgestream.evaluation.time_windows import TimeWindow, window_of
 from judgestream.settings import Bias
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
@@ -30,30 +28,17 @@ class CountStore(Protocol):
     """Where verdicts are counted: `BiasStore`."""
 
     async def count(
-        self,
-        *,
-        verdict_key: str,
-        release: str,
-        window: TimeWindow,
-        time_ms: int,
-        counts: dict[str, int],
-        status: Status,
-        ahead: timedelta,
+        self, one: Contribution, pane: TimeWindow, *, partition: int | None
     ) -> Counted: ...
 
 
 class VerdictCounter:
-    """Counts each verdict once.
-
-    counted_at  `monotonic` time of the last verdict that was counted
-    """
+    """Counts each verdict once."""
 
     def __init__(self, store: CountStore, settings: Bias, status: WorkerStatus) -> None:
         self._store = store
-        self._size = timedelta(seconds=settings.window_s)
-        self._ahead = timedelta(seconds=settings.window_s + settings.lateness_s)
+        self._hop = timedelta(seconds=settings.hop)
         self._status = status
-        self.counted_at = monotonic()
 
     async def handle(self, record: Record, pause: Pause) -> None:
         """Returns once the verdict is counted, by this call or an earlier one. Waits for Redis without limit.
@@ -63,33 +48,24 @@ class VerdictCounter:
         """
         try:
             verdict = _verdict(record)
-            counts = observe(verdict)
+            one = contribution(verdict) if verdict.is_counted else None
         except Exception as exc:
             self._set_aside(record, "not_a_verdict", str(exc))
             return
-        if not verdict.is_counted:
+        if one is None:
             metrics.bias_verdicts_counted.labels("probe" if verdict.is_probe else "follow_up").inc()
             return
-        if len(verdict.release.encode()) > limits.RELEASE or len(verdict.verdict_id) > limits.ID:
-            self._set_aside(record, "oversized_id", "its release or verdict id is too long")
-            return
-        outcome = await self._count_with_retries(verdict, counts, pause)
+        outcome = await self._count_with_retries(one, record.partition, pause)
         metrics.bias_verdicts_counted.labels(outcome.name.lower()).inc()
-        if outcome is Counted.EXPIRED:
-            metrics.bias_expired.inc()
-        elif outcome is Counted.LATE:
+        if outcome is Counted.LATE:
             metrics.bias_late.inc()
-        elif outcome is Counted.AHEAD:
-            text = f"its time {verdict.requested_at.isoformat()} is ahead of Redis' clock"
-            self._set_aside(record, "time_ahead", text)
-        self.counted_at = monotonic()
 
-    async def _count_with_retries(
-        self, verdict: Verdict, counts: dict[str, int], pause: Pause
-    ) -> Counted:
+    async def _count_with_retries(self, one: Contribution, partition: int, pause: Pause) -> Counted:
         while True:
             try:
-                outcome = await self._count(verdict, counts)
+                outcome = await self._store.count(
+                    one, window_of(one.time, self._hop), partition=partition
+                )
             except StoreUnavailable as exc:
                 metrics.retries.labels(exc.code).inc()
                 metrics.redis_available.set(0)
@@ -100,18 +76,6 @@ class VerdictCounter:
             self._status.working()
             return outcome
 
-    async def _count(self, verdict: Verdict, counts: dict[str, int]) -> Counted:
-        time = verdict.requested_at
-        return await self._store.count(
-            verdict_key=verdict.verdict_id,
-            release=verdict.release,
-            window=window_of(time, self._size),
-            time_ms=(time - EPOCH) // timedelta(milliseconds=1),
-            counts=counts,
-            status=verdict.status,
-            ahead=self._ahead,
-        )
-
     def _set_aside(self, record: Record, reason: str, text: str) -> None:
         metrics.set_aside.labels(reason).inc()
         self._status.count("set_aside")
@@ -121,6 +85,4 @@ class VerdictCounter:
 def _verdict(record: Record) -> Verdict:
     """Raises: UndecodableRecord, ValueError."""
     message = decode(VerdictMessage, record.value, header(record.headers, "content-type"))
-    if not message.verdict_id or not message.HasField("requested_at"):
-        raise UndecodableRecord("a verdict needs verdict_id and requested_at")
     return verdict_from_message(message)

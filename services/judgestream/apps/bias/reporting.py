@@ -5,13 +5,13 @@ A report goes to `judge.bias.v1`, to Redis (`report:<release>`) and to Prometheu
 
 import asyncio
 import logging
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 from uuid import uuid4
 
 from judgestream.adapters.kafka.producer import Publisher
-from judgestream.adapters.redis.bias_store import BiasStore, OpenWindow
-from judgestream.apps.bias.counting import VerdictCounter
+from judgestream.adapters.redis.bias_store import BiasStore, Pane, PaneCounts
+from judgestream.apps.bias.progress import WatermarkKeeper
 from judgestream.apps.worker import metrics
 from judgestream.contracts.codecs.bias import bias_report_to_message
 from judgestream.contracts.events import JSON
@@ -19,8 +19,9 @@ from judgestream.contracts.outgoing import outgoing
 from judgestream.contracts.topics import BIAS
 from judgestream.contracts.wire import encode
 from judgestream.core.errors import BrokerUnavailable, PoisonError, StoreUnavailable
-from judgestream.evaluation.probes import complete, report
-from judgestream.evaluation.time_windows import EPOCH, TimeWindow, is_final
+from judgestream.evaluation.probes import complete, report, total
+from judgestream.evaluation.recount import merged
+from judgestream.evaluation.time_windows import TimeWindow, is_final, panes_of, windows_over
 from judgestream.settings import Bias
 from judgestream.v1.bias_pb2 import BiasReport
 
@@ -31,56 +32,107 @@ SOURCE = "judgestream/bias"
 MAX_RELEASES_SHOWN = 200
 """Releases with gauges. Bounded, because anybody may publish verdicts under new names."""
 
+TOGETHER = 16
+"""Reports that are published at the same time."""
+
+Window = tuple[str, TimeWindow]
+"""A release and a window."""
+
 
 class ReportPublisher:
     """Publishes every window that has changed."""
 
     def __init__(
-        self, store: BiasStore, publisher: Publisher, counter: VerdictCounter, settings: Bias
+        self,
+        store: BiasStore,
+        publisher: Publisher,
+        watermark: WatermarkKeeper,
+        settings: Bias,
     ) -> None:
         self._store = store
         self._publisher = publisher
-        self._counter = counter
-        self._settings = settings
+        self._watermark = watermark
+        self._lease_s = settings.publish_interval_s * 3 + 5
+        self._interval_s = settings.publish_interval_s
+        self._size = timedelta(seconds=settings.window_s)
+        self._hop = timedelta(seconds=settings.hop)
+        self._lateness = timedelta(seconds=settings.lateness_s)
         self._holder = uuid4().hex
-        self._published: dict[str, int] = {}
+        self._published: dict[Window, tuple[int, bool]] = {}
+        """Of the open windows: the revision that was published, and whether as final."""
         self._shown: set[str] = set()
 
     async def run(self) -> None:
         """Publish at intervals, until cancelled."""
-        interval = self._settings.publish_interval_s
         while True:
-            await asyncio.sleep(interval)
+            await asyncio.sleep(self._interval_s)
             try:
-                if await self._store.lease(self._holder, interval * 3 + 5):
+                if await self._leased():
                     await self._publish_changed()
             except (StoreUnavailable, BrokerUnavailable) as exc:
                 log.warning("bias reports are delayed: %s", exc)
 
-    async def _publish_changed(self) -> None:
-        lateness = timedelta(seconds=self._settings.lateness_s)
-        idle = monotonic() - self._counter.counted_at
-        if idle > self._settings.window_s + self._settings.lateness_s:
-            # the windows of a stream that has ended still close
-            await self._store.advance()
-        watermark = EPOCH + timedelta(milliseconds=await self._store.watermark_ms())
-        for window in await self._store.open_windows():
-            final = is_final(window.window, watermark, lateness)
-            message = _report(window, final=final)
-            if not final and self._published.get(message.report_id) == window.changes:
-                continue
-            try:
-                await self._publish(message, window.window)
-            except PoisonError as exc:
-                # one window must not keep the others from being reported
-                metrics.set_aside.labels("bias_report").inc()
-                log.error("no report of release %.80s: %s", message.release, exc)
-            self._published[message.report_id] = window.changes
-            if final:
-                self._published.pop(message.report_id)
-                await self._store.close_window(window)
+    async def _leased(self) -> bool:
+        held = await self._store.lease(self._holder, self._lease_s)
+        if not held and self._shown:  # the holder shows newer figures
+            self._shown.clear()
+            metrics.clear_bias()
+        return held
 
-    async def _publish(self, message: BiasReport, window: TimeWindow) -> None:
+    async def _publish_changed(self) -> None:
+        watermark = await self._watermark.advance()
+        panes = await self._store.open_panes()
+        changed = self._changed(panes)
+        finals = {
+            window
+            for window in changed
+            if watermark is not None and is_final(window[1], watermark, self._lateness)
+        }
+        due = [
+            window
+            for window, revision in changed.items()
+            if self._published.get(window) != (revision, window in finals)
+        ]
+        due.sort(key=lambda window: (window[1].end, window[0]))
+        for first in range(0, len(due), TOGETHER):
+            if not await self._leased():
+                return
+            some = due[first : first + TOGETHER]
+            await asyncio.gather(*(self._publish(*window, window in finals) for window in some))
+        await self._close(panes, finals)
+        self._published = {
+            window: told for window, told in self._published.items() if window in changed
+        }
+
+    def _changed(self, panes: Mapping[Pane, int]) -> dict[Window, int]:
+        """Every window over these panes, with its revision: the last one of its panes."""
+        found: dict[Window, int] = {}
+        for pane, revision in panes.items():
+            for window in self._windows_over(pane):
+                found[window] = max(revision, found.get(window, 0))
+        return found
+
+    def _windows_over(self, pane: Pane) -> Iterable[Window]:
+        for window in windows_over(pane.window, self._size, self._hop):
+            yield pane.release, window
+
+    async def _publish(self, release: str, window: TimeWindow, final: bool) -> None:
+        parts = await asyncio.gather(
+            *(
+                self._store.pane(Pane(release=release, window=pane))
+                for pane in panes_of(window, self._hop)
+            )
+        )
+        revision = max(part.revision for part in parts)
+        try:
+            await self._send(_report(release, window, parts, revision, final), window)
+        except (PoisonError, ValueError) as exc:
+            # one window must not keep the others from being reported
+            metrics.set_aside.labels("bias_report").inc()
+            log.error("no report of release %.80s: %s", release, exc)
+        self._published[release, window] = (revision, final)
+
+    async def _send(self, message: BiasReport, window: TimeWindow) -> None:
         record = outgoing(
             BIAS,
             message,
@@ -97,17 +149,30 @@ class ReportPublisher:
         if newest and len(self._shown) <= MAX_RELEASES_SHOWN:
             _show(message)
 
+    async def _close(self, panes: Mapping[Pane, int], finals: set[Window]) -> None:
+        """Forget the panes whose windows are all published as final, at this revision or a later one."""
+        for pane, revision in panes.items():
+            if all(
+                window in finals and self._published.get(window, (0, False))[0] >= revision
+                for window in self._windows_over(pane)
+            ):
+                await self._store.close_pane(pane, revision)
 
-def _report(window: OpenWindow, *, final: bool) -> BiasReport:
+
+def _report(
+    release: str, window: TimeWindow, parts: Sequence[PaneCounts], revision: int, final: bool
+) -> BiasReport:
+    """Raises ValueError for counts that no worker has written."""
+    by_prompt = merged(part.by_prompt for part in parts)
     return bias_report_to_message(
-        release=window.release,
-        start=window.window.start,
-        end=window.window.end,
-        counts=complete(window.counts),
-        metrics=report(window.counts),
-        revision=window.changes,
+        release=release,
+        start=window.start,
+        end=window.end,
+        counts=complete(total(by_prompt.values())),
+        metrics=report(by_prompt.values()),
+        revision=revision,
         final=final,
-        late=window.late,
+        late=sum(part.late for part in parts),
         published_at=datetime.now(UTC),
     )
 
@@ -116,8 +181,9 @@ def _show(message: BiasReport) -> None:
     """Set the release's gauges."""
     metrics.bias_verdicts.labels(message.release).set(message.counts["n"])
     for metric in message.metrics:
+        labels = (message.release, metric.name)
         if metric.HasField("value"):
-            labels = (message.release, metric.name)
             metrics.bias_value.labels(*labels).set(metric.value)
+        if metric.HasField("interval"):
             metrics.bias_low.labels(*labels).set(metric.interval.low)
             metrics.bias_high.labels(*labels).set(metric.interval.high)

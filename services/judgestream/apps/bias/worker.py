@@ -10,11 +10,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
+from judgestream.adapters.kafka.lag import GroupLag
 from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.preflight import check_kafka, check_redis
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.bias_store import BiasStore, scripts
 from judgestream.apps.bias.counting import VerdictCounter
+from judgestream.apps.bias.progress import WatermarkKeeper
 from judgestream.apps.bias.reporting import ReportPublisher
 from judgestream.apps.worker import faust_app
 from judgestream.apps.worker.backlog import place_group
@@ -83,10 +85,12 @@ async def _opened(settings: Settings, slot: int, status: WorkerStatus) -> AsyncI
         await publisher.start()
         stack.push_async_callback(publisher.stop)
         counter = VerdictCounter(store, settings.bias, status)
+        lag = GroupLag(settings.kafka, settings.bias.group)
+        watermark = WatermarkKeeper(store, partial(lag.by_partition, VERDICTS), settings.bias)
         yield OpenWorker(
             handle=counter.handle,
             aside=SetAside(publisher, group=settings.bias.group, status=status),
             background={
-                "bias report": ReportPublisher(store, publisher, counter, settings.bias).run
+                "bias report": ReportPublisher(store, publisher, watermark, settings.bias).run
             },
         )

@@ -1,17 +1,21 @@
-"""`judgestream bias report|recompute`: bias metrics of the judge from live verdicts."""
+"""`judgestream bias report|recompute|rebuild`: bias metrics of the judge from live verdicts."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Annotated
 
 import typer
 
 from judgestream.apps.cli.reading import all_verdicts, everything
+from judgestream.contracts.codecs.bias import bias_report_to_message
 from judgestream.contracts.topics import BIAS
-from judgestream.core.verdict_set import VerdictSet
-from judgestream.evaluation.probes import Metric, N, complete, observe, report
+from judgestream.evaluation.contribution import contribution
+from judgestream.evaluation.probes import Metric, N, complete, report, total
 from judgestream.evaluation.probes.position import ORDERED
-from judgestream.settings import load
+from judgestream.evaluation.recount import Recount
+from judgestream.settings import Kafka, Settings, load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode
 from judgestream.terminal.output import OutputFormat, json_line, line, note, table
@@ -27,19 +31,23 @@ def report_command(
         int | None, typer.Option(min=1, help="only the newest windows of each release")
     ] = None,
     since: options.Since = None,
+    from_topic: Annotated[
+        bool,
+        typer.Option("--from-topic", help="recount the windows from the verdict topic"),
+    ] = False,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
     """Print the newest revision of every window that the bias worker published, oldest window first.
 
-    Exits 1 if there are none.
+    With --from-topic the windows are counted here, from the verdicts that are on the topic now; neither the
+    bias worker nor Redis is needed. Exits 1 if there are none.
     """
-    newest: dict[str, BiasReport] = {}
-    for _, message in everything(load().kafka, BIAS, BiasReport, since=since):
-        if release is None or message.release == release:
-            known = newest.get(message.report_id)
-            if known is None or _age(message) >= _age(known):
-                newest[message.report_id] = message
-    windows = _last(newest.values(), last)
+    settings = load()
+    if from_topic:
+        windows = list(_recounted(settings, release, since))
+    else:
+        windows = _published(settings.kafka, release, since)
+    windows = _last(windows, last)
     for window in windows:
         if form is OutputFormat.JSON:
             json_line(window)
@@ -47,8 +55,10 @@ def report_command(
             _tell_window(window)
     if not windows:
         note(
-            "no bias report is published yet: start `judgestream worker bias`, or use"
-            " `judgestream bias recompute`, which needs no worker"
+            "there are no verdicts"
+            if from_topic
+            else "no bias report is published yet: start `judgestream worker bias`, or use"
+            " `judgestream bias report --from-topic`, which needs no worker"
         )
         raise typer.Exit(ExitCode.NO)
 
@@ -59,20 +69,14 @@ def recompute(
     since: options.Since = None,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Compute the metrics from the verdict topic. Every judgement counts once; test requests and
-    follow-up questions do not count.
+    """Compute the metrics over all time from the verdict topic. Every judgement counts once; test requests
+    and follow-up questions do not count.
 
     Needs neither the bias worker nor Redis. Exits 1 if there are no verdicts.
     """
-    counted: VerdictSet[tuple[str, dict[str, int]]] = VerdictSet()
-    for _, verdict in all_verdicts(load().kafka, release=release, since=since):
-        if verdict.is_counted:
-            counted.add(verdict, (verdict.release, observe(verdict)))
-    totals: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for name, counts in counted:
-        totals[name].update(counts)
-    for name, counts in sorted(totals.items()):
-        metrics = report(counts)
+    totals = _recount(load().kafka, release, since).releases()
+    for name, by_prompt in sorted(totals.items()):
+        counts, metrics = total(by_prompt.values()), report(by_prompt.values())
         if form is OutputFormat.JSON:
             json_line(
                 {
@@ -89,6 +93,73 @@ def recompute(
     if not totals:
         note("there are no verdicts")
         raise typer.Exit(ExitCode.NO)
+
+
+@app.command()
+def rebuild() -> None:
+    """Rebuild the counters in Redis from the verdict topic, for example after Redis has lost its data.
+
+    Workers may run meanwhile. Afterwards every window that still has verdicts on the topic is reported again.
+    """
+    from judgestream.apps.bias.rebuilding import Rebuilt
+    from judgestream.apps.bias.rebuilding import rebuild as rebuild_counters
+
+    told_at = monotonic()
+
+    def tell(done: Rebuilt) -> None:
+        nonlocal told_at
+        if monotonic() - told_at > PROGRESS_S:
+            told_at = monotonic()
+            note(f"{done.read:,} verdicts read")
+
+    done = asyncio.run(rebuild_counters(load(), on_skip=note, on_progress=tell))
+    line(f"{done.counted:,} verdicts counted, {done.read - done.counted:,} were repetitions")
+
+
+PROGRESS_S = 5.0
+
+
+def _published(kafka: Kafka, release: str | None, since: datetime | None) -> list[BiasReport]:
+    """The newest revision of every window."""
+    newest: dict[str, BiasReport] = {}
+    for _, message in everything(kafka, BIAS, BiasReport, since=since):
+        if release is None or message.release == release:
+            known = newest.get(message.report_id)
+            if known is None or _age(message) >= _age(known):
+                newest[message.report_id] = message
+    return list(newest.values())
+
+
+def _recount(kafka: Kafka, release: str | None, since: datetime | None) -> Recount:
+    found = Recount()
+    for _, verdict in all_verdicts(kafka, release=release, since=since):
+        if verdict.is_counted:
+            try:
+                found.add(contribution(verdict))
+            except ValueError as exc:
+                note(f"skipped verdict {verdict.verdict_id[:32]!r}: {exc}")
+    return found
+
+
+def _recounted(
+    settings: Settings, release: str | None, since: datetime | None
+) -> Iterator[BiasReport]:
+    """A report of every window that has verdicts on the topic."""
+    size, hop = (timedelta(seconds=s) for s in (settings.bias.window_s, settings.bias.hop))
+    now = datetime.now(UTC)
+    windows = _recount(settings.kafka, release, since).windows(size, hop)
+    for (name, window), by_prompt in windows.items():
+        yield bias_report_to_message(
+            release=name,
+            start=window.start,
+            end=window.end,
+            counts=complete(total(by_prompt.values())),
+            metrics=report(by_prompt.values()),
+            revision=0,
+            final=False,
+            late=0,
+            published_at=now,
+        )
 
 
 HEAD = ("metric", "value", "interval", "n")
@@ -111,7 +182,7 @@ def _last(windows: Iterable[BiasReport], last: int | None) -> list[BiasReport]:
 
 
 def _tell_window(window: BiasReport) -> None:
-    state = "final" if window.final else "growing"
+    state = "recounted" if not window.revision else "final" if window.final else "growing"
     line(
         f"release {window.release}, {window.window_start.ToJsonString()} to"
         f" {window.window_end.ToJsonString()}, {window.counts['n']} verdicts, {state}"

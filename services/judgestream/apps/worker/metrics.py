@@ -70,9 +70,12 @@ bias_verdicts_counted = Counter(
     ["outcome"],
 )
 bias_late = Counter("judgestream_bias_late_total", "Verdicts counted after their window was final")
-bias_expired = Counter(
-    "judgestream_bias_expired_total", "Verdicts that came after their window was dropped"
-)
+
+
+def clear_bias() -> None:
+    """Forget the releases' gauges, which another worker shows from now on."""
+    for gauge in (bias_value, bias_low, bias_high, bias_verdicts):
+        gauge.clear()
 
 
 def serve(host: str, port: int) -> None:

@@ -33,6 +33,10 @@ class Metric(Protocol):
     def n(self) -> int: ...
     @property
     def interval(self) -> Interval | None: ...
+    @property
+    def prompts(self) -> int: ...
+    @property
+    def design_effect(self) -> float: ...
 
 
 def bias_report_to_message(
@@ -76,6 +80,8 @@ def _metric_to_message(metric: Metric) -> bias_pb2.BiasMetric:
         name=metric.name,
         value=metric.value,
         n=metric.n,
+        prompts=metric.prompts,
+        design_effect=metric.design_effect if metric.n else 0.0,
         interval=None
         if interval is None
         else bias_pb2.Interval(

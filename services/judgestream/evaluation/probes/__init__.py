@@ -4,7 +4,8 @@ To add a probe, write a module here that defines a `Probe` and add it to `PROBES
 store, the published reports and `judgestream bias` follow the table.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 from judgestream.core.types import Status, Verdict
@@ -28,6 +29,7 @@ __all__ = [
     "count_names",
     "observe",
     "report",
+    "total",
 ]
 
 Probes = Mapping[str, Probe]
@@ -44,8 +46,7 @@ N, FAILED = "n", "failed"
 def observe(verdict: Verdict, probes: Probes = PROBES) -> dict[str, int]:
     """The counts of one verdict, without zeros: n = scored + unscored + failed.
 
-    A failed verdict counts as `n` and `failed` only. No probe sees it, so that the store can take it back
-    when a later verdict of the same id succeeds.
+    A failed verdict counts as `n` and `failed` only. No probe sees it.
     """
     if verdict.status is Status.FAILED:
         return {N: 1, FAILED: 1}
@@ -66,6 +67,18 @@ def complete(counts: Counts, probes: Probes = PROBES) -> dict[str, int]:
     return {name: counts.get(name, 0) for name in count_names(probes)}
 
 
-def report(counts: Counts, probes: Probes = PROBES) -> tuple[Metric, ...]:
-    """Every metric of summed counts, in the table's order."""
-    return tuple(metric for probe in probes.values() for metric in probe.metrics(counts))
+def total(parts: Iterable[Counts]) -> dict[str, int]:
+    """The sum of counts."""
+    summed: Counter[str] = Counter()
+    for part in parts:
+        summed.update(part)
+    return dict(summed)
+
+
+def report(by_prompt: Collection[Counts], probes: Probes = PROBES) -> tuple[Metric, ...]:
+    """Every metric, in the table's order, from the summed counts of each prompt.
+
+    Verdicts on one prompt are one cluster: they say the same more often than by chance.
+    """
+    parts = tuple(by_prompt)
+    return tuple(metric for probe in probes.values() for metric in probe.metrics(parts))

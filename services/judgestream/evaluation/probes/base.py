@@ -1,10 +1,11 @@
 """Probes: counts of single verdicts, and metrics of their sums."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from judgestream.core.types import Verdict
-from judgestream.evaluation.intervals import Interval, wilson_score
+from judgestream.evaluation.clusters import Mean, share_of_counts
+from judgestream.evaluation.intervals import Interval
 
 Counts = Mapping[str, int]
 """Stored count name -> how often. Sums of it commute, so workers may contribute in any order."""
@@ -12,12 +13,19 @@ Counts = Mapping[str, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Metric:
-    """One published number, 0 to 1. `n` is its denominator; with n = 0 the value is None, never 0."""
+    """One published number, 0 to 1. `n` is its denominator; with n = 0 the value is None, never 0.
+
+    interval        None without a value, and where one prompt has all of several verdicts
+    prompts         clusters of verdicts that the interval rests on
+    design_effect   see `clusters.Mean`; 1 for independent verdicts
+    """
 
     name: str
     value: float | None
     n: int
     interval: Interval | None
+    prompts: int = 0
+    design_effect: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,30 +33,40 @@ class MetricDefinition:
     """A published share: `count` is its numerator and `n` its denominator, both from summed counts.
 
     meaning   one line for people
-    interval  of the share; None for Wilson's of `count` and `n`
+    mean      the share with its interval, from the counts of each prompt, where it is not simply
+              `count` of `n` in sums over prompts
     """
 
     name: str
     meaning: str
     count: Callable[[Counts], int]
     n: Callable[[Counts], int]
-    interval: Callable[[Counts], Interval] | None = None
+    mean: Callable[[Sequence[Counts]], Mean | None] | None = None
 
-    def of(self, counts: Counts) -> Metric:
-        """The metric of complete counts: every count of the probe has an entry."""
-        count, n = self.count(counts), self.n(counts)
-        if n == 0:
+    def of(self, by_prompt: Sequence[Counts]) -> Metric:
+        """The metric of complete counts of each prompt: every count of the probe has an entry."""
+        if self.mean is not None:
+            mean = self.mean(by_prompt)
+        else:
+            mean = share_of_counts((self.count(counts), self.n(counts)) for counts in by_prompt)
+        if mean is None:
             return Metric(name=self.name, value=None, n=0, interval=None)
-        interval = self.interval(counts) if self.interval else wilson_score(count, n)
-        return Metric(name=self.name, value=count / n, n=n, interval=interval)
+        return Metric(
+            name=self.name,
+            value=mean.value,
+            n=mean.n,
+            interval=mean.interval,
+            prompts=mean.clusters,
+            design_effect=mean.design_effect,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Probe:
     """One bias measurement from live verdicts.
 
-    counts       the names that `observe` may use. They are field names of the window's Redis hash and keys
-                 of `BiasReport.counts`, a stored format: add names, never rename one or change its meaning
+    counts       the names that `observe` may use. They are stored in Redis and keys of
+                 `BiasReport.counts`, a stored format: add names, never rename one or change its meaning
     observe      the counts of one verdict that was judged; a missing name counts 0
     definitions  the metrics, in the order of the report
     """
@@ -58,7 +76,8 @@ class Probe:
     observe: Callable[[Verdict], Counts]
     definitions: tuple[MetricDefinition, ...]
 
-    def metrics(self, counts: Counts) -> tuple[Metric, ...]:
-        """The metrics of summed counts. A missing name counts 0, other probes' names are ignored."""
-        complete = {name: counts.get(name, 0) for name in self.counts}
+    def metrics(self, by_prompt: Sequence[Counts]) -> tuple[Metric, ...]:
+        """The metrics of each prompt's summed counts. A missing name counts 0, other probes' names are
+        ignored."""
+        complete = [{name: counts.get(name, 0) for name in self.counts} for counts in by_prompt]
         return tuple(definition.of(complete) for definition in self.definitions)

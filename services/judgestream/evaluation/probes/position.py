@@ -1,8 +1,13 @@
 """Position bias: whether the judge prefers an answer for the place where it is shown."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from judgestream.core.preference import Preference
 from judgestream.core.types import Verdict
-from judgestream.evaluation.intervals import Interval, magnitude, paired_difference
+from judgestream.evaluation.clusters import Mean
+from judgestream.evaluation.intervals import magnitude
+from judgestream.evaluation.paired import difference_of_counts
 from judgestream.evaluation.position import lean_of
 from judgestream.evaluation.probes.base import Counts, MetricDefinition, Probe
 
@@ -22,9 +27,14 @@ def observe(verdict: Verdict) -> Counts:
     return {} if leaning is None else {ORDERED: 1, BY_LEAN[leaning]: 1}
 
 
-def _delta_interval(counts: Counts) -> Interval:
-    first, second = counts["toward_first"], counts["toward_second"]
-    return magnitude(paired_difference(first, second, counts[ORDERED]))
+def _delta(by_prompt: Sequence[Counts]) -> Mean | None:
+    signed = difference_of_counts(
+        (counts["toward_first"], counts["toward_second"], counts[ORDERED]) for counts in by_prompt
+    )
+    if signed is None:
+        return None
+    interval = None if signed.interval is None else magnitude(signed.interval)
+    return replace(signed, value=abs(signed.value), interval=interval)
 
 
 POSITION = Probe(
@@ -55,7 +65,7 @@ POSITION = Probe(
             meaning="absolute difference of bias_toward_first and bias_toward_second",
             count=lambda c: abs(c["toward_first"] - c["toward_second"]),
             n=lambda c: c[ORDERED],
-            interval=_delta_interval,
+            mean=_delta,
         ),
     ),
 )
