@@ -6,13 +6,17 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
+from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, SHADOW, VERDICTS
+from judgestream.core.types import Label
 from judgestream.local.process import Command, ServerProcess
-from judgestream.v1.judging_pb2 import JudgeRequest, Verdict
+from judgestream.v1.judging_pb2 import JudgeOptions, JudgeRequest, Verdict
 from tests.integration.cluster import INSTANT, Cluster, pairs, wait
+from tests.integration.worse_judge import inverted_judge
 
 pytestmark = pytest.mark.integration
 
@@ -21,10 +25,28 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "judgestream.apps.cli", "replay", *arguments]
 
 
-def replay(cluster: Cluster, *arguments: str, **settings: object) -> tuple[int, dict, str]:  # type: ignore[type-arg]
+def diff(cluster: Cluster, *arguments: str) -> list[dict]:  # type: ignore[type-arg]
+    """The JSON lines of `release diff`: the summary, then the disagreements."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "judgestream.apps.cli", "release", "diff", *arguments),
+            *("--format", "json"),
+        ],
+        env=cluster.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def replay(
+    cluster: Cluster, *arguments: str, release: str = INSTANT, **settings: object
+) -> tuple[int, dict, str]:  # type: ignore[type-arg]
     """Exit code, the JSON line (or {}), and standard error."""
     done = subprocess.run(
-        command("--release", INSTANT, "--format", "json", *arguments),
+        command("--release", release, "--format", "json", *arguments),
         env=cluster.environment(**settings),
         capture_output=True,
         text=True,
@@ -110,6 +132,48 @@ def test_a_killed_replay_continues_and_a_finished_one_does_nothing(cluster: Clus
             other.tie,
             other.p_win,
         )
+
+
+def test_two_releases_are_compared_on_the_same_requests(cluster: Cluster) -> None:
+    requests = pairs(30, "both")
+    for one in requests:
+        one.options.orders = JudgeOptions.ORDERS_STRAIGHT  # this judge knows places, not answers
+    for one in requests[20:]:
+        one.question = requests[20].question  # ten answers to one question: one cluster
+    cluster.submit(requests)
+    cluster.work(triton__release=INSTANT)
+    names = [one.request_id for one in requests]
+    live = {one.request_id: one for one in cluster.wait_verdicts(names, seconds=60)}
+    decided = [name for name in names if live[name].winner]
+    assert len(decided) > 10
+    with RequestPublisher(cluster.settings) as publisher:
+        for name in decided[:5]:  # people agree with the instant judge
+            publisher.label(
+                Label(
+                    label_id=f"label of {name}",
+                    request_id=name,
+                    annotator="ann",
+                    labelled_at=datetime.now(UTC),
+                    winner=live[name].winner,
+                )
+            )
+    with inverted_judge(cluster.triton) as inverted:
+        code, told, _ = replay(cluster, "--from", "0", "--yes", release=inverted)
+        assert (code, told["judged"]) == (0, {"scored": 30})
+    first, *shown = diff(cluster, INSTANT, inverted, "--limit", "8")
+    found = first["summary"]
+    assert (found["pairs"], found["prompts"]) == (30, 21)
+    assert found["kinds"]["differ"] == len(decided)
+    assert found["agreement"]["value"] == pytest.approx(1 - len(decided) / 30)
+    assert (found["labels"]["n"], found["labels"]["only_a_right"]) == (5, 5)
+    assert len(shown) == 8
+    assert sum("the label agrees with A" in one["reasons"] for one in shown) == 5
+    texts = {one.request_id: one for one in requests}
+    for told in shown:
+        asked = texts[told["request_id"]]
+        assert told["question"] == asked.question
+        assert [each["text"] for each in told["answers"]] == [c.text for c in asked.candidates]
+        assert {told["a"]["winner"], told["b"]["winner"]} == {"a", "b"}
 
 
 def test_a_release_that_is_not_loaded_is_named(cluster: Cluster) -> None:

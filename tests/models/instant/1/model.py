@@ -1,6 +1,7 @@
 """A judge whose scores follow from the prompt's length alone.
 
-`SLEEP <ms>` in a prompt delays its batch, `FAIL THE JUDGE` fails it, and `KILL THE JUDGE` ends the process.
+With the parameter `inverted` it prefers the other answer. `SLEEP <ms>` in a prompt delays its batch,
+`FAIL THE JUDGE` fails it, and `KILL THE JUDGE` ends the process.
 """
 
 import json
@@ -18,6 +19,9 @@ TOO_LONG = 100_000  # bytes
 
 
 class TritonPythonModel:
+    def initialize(self, args: dict[str, str]) -> None:
+        self._inverted = "inverted" in json.loads(args["model_config"])["parameters"]
+
     def execute(self, requests: list[Any]) -> list[Any]:
         responses = []
         pause = 0
@@ -37,12 +41,14 @@ class TritonPythonModel:
                 )
                 responses.append(pb_utils.InferenceResponse(error=error))
                 continue
-            responses.append(pb_utils.InferenceResponse(output_tensors=answer(prompts, count)))
+            responses.append(
+                pb_utils.InferenceResponse(output_tensors=answer(prompts, count, self._inverted))
+            )
         time.sleep(pause / 1000)
         return responses
 
 
-def answer(prompts: Any, count: int) -> list[Any]:
+def answer(prompts: Any, count: int, inverted: bool) -> list[Any]:
     rows = len(prompts)
     # a joint distribution of up to two scores, one distribution per score of more
     joint = count <= 2
@@ -50,6 +56,8 @@ def answer(prompts: Any, count: int) -> list[Any]:
     texts = []
     for row, prompt in enumerate(prompts):
         cell = len(prompt) % LABELS**count
+        if inverted:
+            cell = LABELS**count - 1 - cell
         scores = np.unravel_index(cell, (LABELS,) * count)
         cells = [cell] if joint else [k * LABELS + int(score) for k, score in enumerate(scores)]
         probs[row, cells] = 1.0

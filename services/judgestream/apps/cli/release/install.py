@@ -11,6 +11,7 @@ import typer
 
 from judgestream.adapters.releases.tuning import Tuning
 from judgestream.apps.cli.release import control as release_control
+from judgestream.apps.cli.release.diff import diff_command
 from judgestream.apps.cli.release.endpoint import endpoint_command
 from judgestream.apps.cli.release.jury import jury_command
 from judgestream.apps.cli.release.place import Repository, print_installed, repository_of
@@ -175,6 +176,7 @@ app.command("recorded")(recorded_command)
 app.command("budget")(budget_command)
 app.command("list")(release_control.list_command)
 app.command("show")(show_command)
+app.command("diff")(diff_command)
 app.command("load")(release_control.load_command)
 app.command("use")(release_control.use_command)
 app.command("unload")(release_control.unload_command)
