@@ -40,7 +40,8 @@ QUICK = {
 
 
 def worker_command(kind: str, slot: int) -> list[str]:
-    return [sys.executable, "-m", "judgestream.apps.cli", "worker", kind, "--slot", str(slot)]
+    command = ("rollout", "serve") if kind == "rollout" else ("worker", kind)
+    return [sys.executable, "-m", "judgestream.apps.cli", *command, "--slot", str(slot)]
 
 
 def instant_triton(folder: Path) -> TritonServer:

@@ -9,6 +9,10 @@ PACKAGE = SERVICES / "judgestream"
 CONTROL = "judgestream.adapters.triton.control"
 MAY_CONTROL = {
     "apps/controller/service.py",
+    "apps/rollout/finding.py",
+    "apps/rollout/healing.py",
+    "apps/rollout/one_server.py",
+    "apps/rollout/service.py",
     # a person at the command line, and the start of the local stack
     "apps/cli/release/place.py",
     "apps/machine/servers.py",
@@ -16,7 +20,7 @@ MAY_CONTROL = {
 CHANGES_MODELS = {"load_model", "unload_model", "get_model_repository_index"}
 
 
-def test_only_the_controller_and_the_command_line_control_models() -> None:
+def test_only_the_rollout_service_and_the_command_line_control_models() -> None:
     importers = {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")

@@ -43,6 +43,7 @@ ADAPTERS = {
         *(f"{J}.core", f"{J}.template_files", f"{J}.checkpoints"),
         *(f"{J}.engine.template_check", f"{J}.backends.chat", f"{J}.contracts.recording"),
     ),
+    f"{J}.adapters.rollout": (f"{J}.core", f"{J}.v1", f"{J}.settings"),
     f"{J}.adapters.triton": (f"{J}.core", f"{J}.template_files", f"{J}.contracts"),
     f"{J}.adapters.preflight": (*DATA, f"{J}.adapters.kafka"),
     f"{J}.client": (*DATA, f"{J}.adapters.kafka"),
@@ -53,9 +54,9 @@ APPS = {
     f"{J}.apps.worker": (*DATA, f"{J}.adapters"),
     f"{J}.apps.judging": WORKER,
     f"{J}.apps.replay": (*WORKER, f"{J}.apps.judging"),
-    f"{J}.apps.bias": (*WORKER, f"{J}.evaluation"),
     f"{J}.apps.controller": WORKER,
-    f"{J}.apps.rollout": (*WORKER, f"{J}.evaluation"),
+    f"{J}.apps.bias": (*WORKER, f"{J}.evaluation"),
+    f"{J}.apps.rollout": (*WORKER, f"{J}.checkpoints", f"{J}.evaluation"),
     f"{J}.apps.machine": (*WORKER, f"{J}.local"),
     f"{J}.apps.suites": (*WORKER, f"{J}.apps.judging", f"{J}.evaluation", f"{J}.suites"),
 }
@@ -105,7 +106,7 @@ COMMAND_LINE = {
         *(f"{J}.backends.chat.probing", f"{J}.backends.chat.request_options"),
         *(*WORKER, f"{J}.local", f"{J}.evaluation", f"{J}.client", f"{J}.terminal"),
         *(f"{J}.apps.judging", f"{J}.apps.bias", f"{J}.apps.controller", f"{J}.apps.machine"),
-        *(f"{J}.apps.replay", f"{J}.apps.suites", f"{J}.suites"),
+        *(f"{J}.apps.replay", f"{J}.apps.rollout", f"{J}.apps.suites", f"{J}.suites"),
         f"{T}.commands",
     ),
 }

@@ -70,7 +70,7 @@ class Checkpoint(_message.Message):
     def __init__(self, digest: _Optional[str] = ..., name: _Optional[str] = ..., family: _Optional[str] = ..., template_id: _Optional[str] = ..., location: _Optional[str] = ..., max_input_tokens: _Optional[int] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., evaluation: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class Rollout(_message.Message):
-    __slots__ = ("name", "revision", "epoch", "instance", "releases", "previous", "best", "adopted", "changes", "published_at")
+    __slots__ = ("name", "revision", "epoch", "instance", "releases", "previous", "best", "adopted", "changes", "published_at", "next_checkpoint", "available")
     NAME_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +81,8 @@ class Rollout(_message.Message):
     ADOPTED_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     PUBLISHED_AT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_FIELD_NUMBER: _ClassVar[int]
     name: str
     revision: int
     epoch: int
@@ -91,10 +93,12 @@ class Rollout(_message.Message):
     adopted: str
     changes: _containers.RepeatedCompositeFieldContainer[Change]
     published_at: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., revision: _Optional[int] = ..., epoch: _Optional[int] = ..., instance: _Optional[str] = ..., releases: _Optional[_Iterable[_Union[Placed, _Mapping]]] = ..., previous: _Optional[_Iterable[str]] = ..., best: _Optional[str] = ..., adopted: _Optional[str] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    next_checkpoint: int
+    available: _containers.RepeatedCompositeFieldContainer[Checkpoint]
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[int] = ..., epoch: _Optional[int] = ..., instance: _Optional[str] = ..., releases: _Optional[_Iterable[_Union[Placed, _Mapping]]] = ..., previous: _Optional[_Iterable[str]] = ..., best: _Optional[str] = ..., adopted: _Optional[str] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., published_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., next_checkpoint: _Optional[int] = ..., available: _Optional[_Iterable[_Union[Checkpoint, _Mapping]]] = ...) -> None: ...
 
 class Placed(_message.Message):
-    __slots__ = ("release", "checkpoint_digest", "location", "stage", "step", "share", "where", "since", "by", "why", "error", "evidence", "shadow")
+    __slots__ = ("release", "checkpoint_digest", "location", "stage", "step", "share", "where", "since", "by", "why", "error", "evidence", "shadow", "progress")
     class WhereEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -115,6 +119,7 @@ class Placed(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     SHADOW_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     release: str
     checkpoint_digest: str
     location: str
@@ -128,7 +133,8 @@ class Placed(_message.Message):
     error: str
     evidence: Evidence
     shadow: float
-    def __init__(self, release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., location: _Optional[str] = ..., stage: _Optional[_Union[Stage, str]] = ..., step: _Optional[_Union[Step, str]] = ..., share: _Optional[float] = ..., where: _Optional[_Mapping[str, str]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., by: _Optional[str] = ..., why: _Optional[str] = ..., error: _Optional[str] = ..., evidence: _Optional[_Union[Evidence, _Mapping]] = ..., shadow: _Optional[float] = ...) -> None: ...
+    progress: str
+    def __init__(self, release: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., location: _Optional[str] = ..., stage: _Optional[_Union[Stage, str]] = ..., step: _Optional[_Union[Step, str]] = ..., share: _Optional[float] = ..., where: _Optional[_Mapping[str, str]] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., by: _Optional[str] = ..., why: _Optional[str] = ..., error: _Optional[str] = ..., evidence: _Optional[_Union[Evidence, _Mapping]] = ..., shadow: _Optional[float] = ..., progress: _Optional[str] = ...) -> None: ...
 
 class Change(_message.Message):
     __slots__ = ("revision", "at", "release", "action", "before", "after", "step", "share", "by", "why")

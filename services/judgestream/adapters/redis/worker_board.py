@@ -1,4 +1,4 @@
-"""The worker board in Redis: the state of every worker, read by `status`, `doctor` and the controller.
+"""The worker board in Redis: the state of every worker, read by `status`, `doctor` and the rollout service.
 
 It also keeps a second worker off a slot. Keys: `{prefix}:workers` is the set of names (`judging-0`),
 `{prefix}:workers:<name>` one entry as JSON, which expires when its worker stops renewing it, and

@@ -18,6 +18,36 @@ LARGEST_MANIFEST = 4 << 20
 _RESERVE = 64 << 20
 
 
+class StoreAway(ConfigurationError):
+    """The store could not be read. The same call may succeed later, or the login or address is wrong."""
+
+
+def manifest_at(url: str) -> Manifest:
+    """The manifest of a published checkpoint, without its other files. Raises as `fetched` does."""
+    store, root = _opened(url)
+    url = masked(url)
+    with TemporaryDirectory(prefix="judgestream-checkpoint-") as name, _translated(url):
+        return _fetch_manifest(store, root, url, Path(name))
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    """Errors of the store as ours."""
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"{url} is incomplete: {error}; publish the checkpoint again"
+        ) from error
+    except Exception as error:  # fsspec's stores share no base class for errors
+        raise StoreAway(
+            f"{url} cannot be read: {type(error).__name__}: {error}; check that the store answers and"
+            " that this login may read from it"
+        ) from error
+
+
 @contextmanager
 def fetched(url: str) -> Iterator[Path]:
     """The checkpoint in a temporary folder.
@@ -28,29 +58,19 @@ def fetched(url: str) -> Iterator[Path]:
     Raises:
         ConfigurationError: the URL is invalid, there is no checkpoint, it names files outside its folder, it
             does not fit on the disk, or a file is missing or damaged.
+        StoreAway: the store cannot be read.
     """
     store, root = _opened(url)
     url = masked(url)  # for messages from here on
     with TemporaryDirectory(prefix="judgestream-checkpoint-") as name:
         folder = Path(name)
-        try:
+        with _translated(url):
             manifest = _fetch_manifest(store, root, url, folder)
             _check_space(store, root, manifest, folder)
             for path in manifest.files:
                 target = folder / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 store.get_file(f"{root}/{path}", str(target))
-        except ConfigurationError:
-            raise
-        except FileNotFoundError as error:
-            raise ConfigurationError(
-                f"{url} is incomplete: {error}; publish the checkpoint again"
-            ) from error
-        except Exception as error:  # fsspec's stores share no base class for errors
-            raise ConfigurationError(
-                f"{url} cannot be read: {type(error).__name__}: {error}; check that the store answers and"
-                " that this login may read from it"
-            ) from error
         verify(folder, manifest)
         yield folder
 

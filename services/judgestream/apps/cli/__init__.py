@@ -16,6 +16,7 @@ from judgestream.apps.cli import (
     info,
     leaderboard,
     replay,
+    rollout,
     settings_table,
     template,
     topics,
@@ -84,6 +85,7 @@ main.command()(info.version)
 
 # Running it: workers, releases, the local stack
 main.command()(worker.worker)
+main.add_typer(rollout.app, name="rollout")
 main.add_typer(release.app, name="release")
 main.add_typer(template.app, name="template")
 main.command()(up.up)

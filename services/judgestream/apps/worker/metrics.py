@@ -29,7 +29,15 @@ release_paused = Gauge(
     ["reason_class"],
 )
 reloads = Counter(
-    "judgestream_release_reloads_total", "Releases reloaded by the controller", ["outcome"]
+    "judgestream_release_reloads_total", "Releases reloaded by the rollout service", ["outcome"]
+)
+rollout_leads = Gauge(
+    "judgestream_rollout_leads", "1 while this instance of the rollout service leads, else 0"
+)
+rollout_releases = Gauge("judgestream_rollout_releases", "Releases of the rollout", ["stage"])
+rollout_moves = Counter("judgestream_rollout_moves_total", "Moves published", ["action"])
+rollout_steps = Counter(
+    "judgestream_rollout_steps_total", "Steps of preparing a release", ["step", "outcome"]
 )
 passes = Counter("judgestream_passes_total", "Prompts answered by the judge")
 query_analyses = Counter(

@@ -20,6 +20,9 @@ from judgestream.v1 import rollout_pb2 as pb
 NAME = "default"
 """Key of the one rollout."""
 
+LARGEST = 2**63 - 1
+"""Largest epoch and offset that counts: a record beyond it, which no service writes, changes nothing."""
+
 STAGES = {
     pb.STAGE_STAGED: Stage.STAGED,
     pb.STAGE_SHADOW: Stage.SHADOW,
@@ -52,6 +55,8 @@ class Fence:
     instance: str = ""
 
     def admits(self, message: pb.Rollout) -> bool:
+        if message.epoch > LARGEST:
+            return False
         if message.epoch == self.epoch:
             return message.instance == self.instance
         return message.epoch > self.epoch
@@ -75,6 +80,7 @@ def rollout_to_message(
         adopted=rollout.adopted,
         changes=[_change_to_message(one) for one in rollout.changes],
         published_at=timestamp(published_at),
+        next_checkpoint=rollout.next_checkpoint,
     )
 
 
@@ -98,6 +104,7 @@ def rollout_from_message(message: pb.Rollout) -> Rollout:
         best=message.best if message.best not in unknown else "",
         adopted=message.adopted,
         changes=tuple(_change_from_message(one) for one in message.changes),
+        next_checkpoint=min(message.next_checkpoint, LARGEST),
     )
 
 

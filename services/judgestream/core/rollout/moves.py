@@ -38,7 +38,7 @@ class Move:
     location, checkpoint_digest   of a release to stage
     step          that was reached, of `PREPARE`
     better        of `PROMOTE`: the evidence says that it is better than the best release so far
-    adopted       of `PROMOTE`: the setting `triton.release` asked for it
+    adopted       the setting `triton.release` asked for it
     """
 
     action: Action
@@ -185,7 +185,8 @@ def apply(rollout: Rollout, move: Move) -> Rollout:
         by=move.by,
         why=move.why,
     )
-    return Rollout(
+    return replace(
+        rollout,
         revision=revision,
         releases=_kept(releases, previous, best),
         previous=previous,

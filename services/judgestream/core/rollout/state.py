@@ -147,6 +147,7 @@ class Rollout:
     best       the best release so far by evidence: every candidate is compared with it, too
     adopted    the release of the setting `triton.release` that was made stable last
     changes    the newest `MOST_CHANGES`
+    next_checkpoint   offset on `judge.checkpoints.v1`: checkpoints before it are not staged automatically
     """
 
     revision: int = 0
@@ -155,6 +156,7 @@ class Rollout:
     best: str = ""
     adopted: str = ""
     changes: tuple[Change, ...] = ()
+    next_checkpoint: int = 0
 
     @property
     def stable(self) -> str:

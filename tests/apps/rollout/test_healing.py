@@ -1,4 +1,4 @@
-"""Which releases the controller reloads, and when. With real servers: tests/integration."""
+"""Which releases the rollout service reloads, and when. With real servers: tests/integration."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import pytest
 
 from judgestream.adapters.redis.worker_board import WorkerEntry, WorkerState
 from judgestream.adapters.triton.control import ModelState
-from judgestream.apps.controller.service import MAX_RELOADS, WINDOW_S, Controller
+from judgestream.apps.rollout.healing import MAX_RELOADS, WINDOW_S, Healer
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import (
     ConfigurationError,
@@ -26,28 +26,15 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 @dataclass
 class Store:
-    """The lease and the reload history, shared by all controllers."""
+    """The reload history, shared by all instances."""
 
-    owner: str = ""
     history: list[float] = field(default_factory=list)
 
-
-@dataclass
-class View:
-    """The store as one controller uses it."""
-
-    store: Store
-    me: str
-
-    def hold(self) -> bool:
-        self.store.owner = self.store.owner or self.me
-        return self.store.owner == self.me
-
     def note_reload(self, release: str, *, at: float, window_s: float) -> None:
-        self.store.history.append(at)
+        self.history.append(at)
 
     def reloads(self, release: str, *, since: float) -> list[float]:
-        return [at for at in self.store.history if at >= since]
+        return [at for at in self.history if at >= since]
 
 
 @dataclass
@@ -92,12 +79,16 @@ class Triton:
 
 
 class Bench:
-    def __init__(self, reason: str, triton: Triton, *, configured: str = "") -> None:
+    def __init__(
+        self, reason: str, triton: Triton, *, needed: str = "", unneeded: str = ""
+    ) -> None:
         self.now = 0.0
         self.triton = triton
         self.store = Store()
         self.board = Board([self.entry(reason)] if reason else [])
-        self.controllers = [self.controller(name, configured) for name in ("one", "two")]
+        self.needed = {needed} - {""}
+        self.unneeded = {unneeded} - {""}
+        self.healer = self.new_healer()
 
     def entry(self, reason: str) -> WorkerEntry:
         return WorkerEntry(
@@ -113,17 +104,18 @@ class Bench:
             release=NAME,
         )
 
-    def controller(self, name: str, configured: str) -> Controller:
+    def new_healer(self) -> Healer:
         async def no_sleep(_: float) -> None:
             pass
 
-        return Controller(
-            store=View(self.store, name),  # type: ignore[arg-type]
+        return Healer(
+            store=self.store,  # type: ignore[arg-type]
             board=self.board,  # type: ignore[arg-type]
             control=self.triton,
             probe=self.triton.probe,
-            configured=configured,
-            status=WorkerStatus(kind="controller", slot=0),
+            needed=lambda: self.needed,
+            unneeded=lambda: self.unneeded,
+            status=WorkerStatus(kind="rollout", slot=0),
             clock=lambda: self.now,
             sleep=no_sleep,
         )
@@ -131,7 +123,7 @@ class Bench:
     def check(self, times: int = 1, every: float = 1.0) -> list[str]:
         async def checks() -> None:
             for _ in range(times):
-                await asyncio.gather(*(one.check() for one in self.controllers))
+                await self.healer.check()
                 self.now += every
 
         asyncio.run(checks())
@@ -142,7 +134,7 @@ UNHEALTHY = JudgeUnhealthy("Stub process is not healthy")
 RELOAD = ["probe", "probe", f"unload {NAME}", f"load {NAME}"]
 
 
-def test_a_dead_process_is_confirmed_twice_and_reloaded_once_by_one_of_two_controllers() -> None:
+def test_a_dead_process_is_confirmed_twice_and_reloaded_once() -> None:
     assert Bench("judge_unhealthy: ...", Triton(failure=UNHEALTHY)).check() == RELOAD
     assert Bench("judge_broken: ...", Triton(failure=JudgeError("CUDA"))).check() == RELOAD
 
@@ -180,10 +172,13 @@ def test_a_release_that_workers_need_is_loaded() -> None:
     assert calls[0] == f"load {NAME}" and set(calls) <= {f"load {NAME}", "probe"}
 
 
-def test_the_configured_release_is_loaded_without_a_worker() -> None:
-    assert Bench("", Triton(state="UNAVAILABLE"), configured=NAME).check(times=5) == [
-        f"load {NAME}"
-    ]
+def test_a_needed_release_is_loaded_without_a_worker() -> None:
+    assert Bench("", Triton(state="UNAVAILABLE"), needed=NAME).check(times=5) == [f"load {NAME}"]
+
+
+def test_a_release_that_left_traffic_is_not_loaded_again_for_a_worker_that_still_waits() -> None:
+    bench = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE"), unneeded=NAME)
+    assert bench.check(times=5) == []
 
 
 def test_a_release_that_is_loading_is_left_alone() -> None:
@@ -203,10 +198,9 @@ def test_useless_reloads_come_at_growing_intervals_and_stop() -> None:
     assert len(bench.store.history) == MAX_RELOADS
 
 
-def test_a_new_controller_continues_the_reload_history_of_a_dead_one() -> None:
+def test_a_new_leader_continues_the_reload_history_of_a_dead_one() -> None:
     bench = Bench("release_not_loaded: ...", Triton(state="UNAVAILABLE", cursed=True))
     bench.check(times=2)
-    bench.store.owner = ""
-    bench.controllers = [bench.controller("three", "")]
+    bench.healer = bench.new_healer()
     bench.check(times=5)
     assert bench.store.history == [0, 5]

@@ -1,0 +1,45 @@
+"""`judgestream rollout serve`: the rollout service, in the foreground, until SIGTERM."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from judgestream.settings import load
+
+app = typer.Typer(no_args_is_help=True, help="The service that rolls out judges.")
+
+
+@app.callback()
+def group() -> None:
+    """The service that rolls out judges."""
+
+
+@app.command()
+def serve(
+    slot: Annotated[
+        int, typer.Option(min=0, help="number of this instance: 0, 1, ...; each only once")
+    ] = 0,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="file to write the service's pid to once it serves, and an instance leads"
+        ),
+    ] = None,
+) -> None:
+    """Run one instance of the rollout service. It listens on `rollout.grpc`.
+
+    One instance leads, and others take over when it ends. A supervisor should restart it when it exits with a
+    code other than 0.
+    """
+    settings = load()
+    from judgestream.apps.rollout.service import main
+    from judgestream.apps.worker import logs
+    from judgestream.apps.worker.metrics_ports import with_metrics_port
+    from judgestream.apps.worker.readiness import ready_file as announcing
+    from judgestream.local.folder import data_folder
+
+    settings = with_metrics_port(settings, "rollout", slot)
+    logs.configure(settings.worker.log_level)
+    repository = settings.rollout.repository or data_folder(settings.local.data) / "models"
+    raise typer.Exit(main(settings, repository.expanduser(), slot, announcing(ready_file)))

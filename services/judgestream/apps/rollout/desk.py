@@ -1,0 +1,84 @@
+"""The one place where the state changes: a move is checked against the newest state, and published."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from judgestream.apps.rollout.log import RolloutLog
+from judgestream.apps.worker import metrics
+from judgestream.core.limits import DETAIL, ID, MESSAGE, cut
+from judgestream.core.rollout.moves import Move, apply
+from judgestream.core.rollout.state import Evidence, Rollout
+
+log = logging.getLogger(__name__)
+
+
+class Desk:
+    """Makes moves one at a time. Only the leader's desk is open."""
+
+    def __init__(self, journal: RolloutLog) -> None:
+        self._journal = journal
+        self._lock = asyncio.Lock()
+
+    @property
+    def state(self) -> Rollout:
+        return self._journal.state
+
+    async def move(self, move: Move, *, next_checkpoint: int | None = None) -> Rollout:
+        """Make a move. Returns the state after it, once the topic has it.
+
+        Args:
+            next_checkpoint: stored with the move, see `Rollout`.
+
+        Raises:
+            IllegalMove: it is refused; nothing changes.
+            TermEnded: this instance does not lead, or the broker did not confirm the move.
+        """
+        return await self.moved(lambda _: move, next_checkpoint=next_checkpoint)
+
+    async def moved(
+        self, wish: Callable[[Rollout], Move], *, next_checkpoint: int | None = None
+    ) -> Rollout:
+        """As `move`, with a move that depends on the newest state. What `wish` raises is raised."""
+        async with self._lock:
+            before = self._journal.state
+            wanted = wish(before)
+            move = replace(
+                wanted, by=cut(wanted.by.strip(), ID), why=cut(wanted.why.strip(), MESSAGE)
+            )
+            after = apply(before, move)
+            if next_checkpoint is not None:
+                after = replace(after, next_checkpoint=next_checkpoint)
+            await self._journal.append(after)
+            metrics.rollout_moves.labels(move.action.value).inc()
+            placed = after.releases[move.release]
+            log.info(
+                "%s %s: %s, %s, by %s: %s",
+                move.action,
+                move.release,
+                placed.stage,
+                placed.step,
+                move.by,
+                move.why or "no reason given",
+            )
+            return self._journal.state
+
+    async def considered(self, next_checkpoint: int) -> None:
+        """Store that the checkpoints before this offset need no automatic move. Raises TermEnded."""
+        async with self._lock:
+            if self._journal.state.next_checkpoint != next_checkpoint:
+                await self._journal.append(
+                    replace(self._journal.state, next_checkpoint=next_checkpoint)
+                )
+
+    async def measured(self, release: str, evidence: Evidence) -> None:
+        """Publish the evidence about a release, unless it is unknown by now. Raises TermEnded."""
+        async with self._lock:
+            state = self._journal.state
+            placed = state.releases.get(release)
+            if placed is None:
+                return
+            shortened = replace(evidence, sentence=cut(evidence.sentence, DETAIL))
+            releases = {**state.releases, release: replace(placed, evidence=shortened)}
+            await self._journal.append(replace(state, releases=releases))

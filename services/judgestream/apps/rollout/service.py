@@ -1,0 +1,215 @@
+"""The rollout service: installs, loads, tests and unloads releases, and publishes which one is used for what.
+
+Several instances may run: the one with the lease leads, the others answer questions and wait.
+"""
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+from judgestream.adapters.kafka.producer import Publisher
+from judgestream.adapters.kafka.rollout_topic import RolloutReader
+from judgestream.adapters.redis.rollout_store import RolloutStore
+from judgestream.adapters.redis.worker_board import WorkerBoard
+from judgestream.adapters.triton.control import TritonControl
+from judgestream.adapters.triton.known_good import ask_known_good, members_of
+from judgestream.apps.rollout.api import RolloutApi
+from judgestream.apps.rollout.automatic import Automatic
+from judgestream.apps.rollout.checkpoints import CheckpointFeed
+from judgestream.apps.rollout.desk import Desk
+from judgestream.apps.rollout.finding import Finder
+from judgestream.apps.rollout.healing import Healer
+from judgestream.apps.rollout.leader import Leader
+from judgestream.apps.rollout.leadership import Leadership
+from judgestream.apps.rollout.log import RolloutLog
+from judgestream.apps.rollout.one_server import OneServer
+from judgestream.apps.rollout.policies import read_policy
+from judgestream.apps.rollout.preparing import Preparer
+from judgestream.apps.rollout.serving import served
+from judgestream.apps.rollout.smoke import smoke_judgement
+from judgestream.apps.rollout.tasks import Tasks
+from judgestream.apps.rollout.unloading import Unloader
+from judgestream.apps.worker import metrics
+from judgestream.apps.worker.board_keeper import on_board
+from judgestream.apps.worker.readiness import Ready, ignore_ready
+from judgestream.apps.worker.status import WorkerStatus
+from judgestream.core.errors import ConfigurationError
+from judgestream.core.rollout.state import Step
+from judgestream.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SHOW_S = 0.5
+
+
+def main(settings: Settings, repository: Path, slot: int, ready: Ready = ignore_ready) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit code.
+
+    Args:
+        repository: Triton's model repository, as this machine sees it.
+
+    Raises:
+        JudgestreamError: something is missing; the message says what, and how to fix it.
+    """
+    metrics.serve(settings.worker.metrics_host, settings.worker.metrics_port)
+    status = WorkerStatus(kind="rollout", slot=slot)
+    with on_board(settings.redis, status):
+        asyncio.run(_run(settings, repository, status, ready))
+    return 0
+
+
+async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready: Ready) -> None:
+    async with AsyncExitStack() as stack:
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        policy = read_policy(settings.rollout.policy)
+        store, board, lease = _stores(settings, stack)
+        address, deadline_s = settings.triton.grpc, settings.judging.deadline_s
+        control = await stack.enter_async_context(
+            TritonControl(address, settings.triton.control_key)
+        )
+        publisher = Publisher(settings.kafka, client_id=f"judgestream-rollout-{status.slot}")
+        await publisher.start()
+        stack.push_async_callback(publisher.stop)
+
+        instance = f"{settings.rollout.grpc}#{uuid4().hex[:12]}"
+        journal = RolloutLog(partial(RolloutReader, settings.kafka), publisher, instance=instance)
+        stack.push_async_callback(journal.stop)
+        await journal.start()
+        feed = CheckpointFeed(settings.kafka, journal.notify)
+        stack.push_async_callback(feed.stop)
+        await feed.start()
+
+        desk = Desk(journal)
+        preparing, unloading = Tasks(journal.notify), Tasks(journal.notify)
+        fleet = OneServer(control)
+
+        async def smoke(server: str, release: str, digest: str) -> None:
+            await smoke_judgement(server, release, digest=digest, deadline_s=deadline_s)
+
+        async def members(release: str) -> tuple[str, ...]:
+            return await members_of(address, release, deadline_s=deadline_s)
+
+        async def probe(release: str) -> None:
+            if not await members(release):  # the members of a jury are probed by themselves
+                await ask_known_good(address, release, deadline_s=deadline_s)
+
+        unloader = Unloader(
+            desk,
+            unloading,
+            fleet,
+            lambda: {entry.release for entry in board.workers()},
+            repository=repository,
+            grace_s=settings.rollout.grace_s,
+        )
+
+        def needed() -> set[str]:
+            state = desk.state
+            ready_ones = {r for r in unloader.needed() if state.releases[r].step is Step.READY}
+            configured = {settings.triton.release} if settings.triton.release else set()
+            return ready_ones or (set() if state.stable else configured)
+
+        healer = Healer(
+            store=store,
+            board=board,
+            control=control,
+            probe=probe,
+            members=members,
+            needed=needed,
+            unneeded=lambda: desk.state.releases.keys() - set(unloader.needed()),
+            status=status,
+        )
+        automatic = Automatic(
+            desk,
+            feed,
+            auto_stage=settings.rollout.auto_stage,
+            wanted=settings.triton.release,
+        )
+        preparer = Preparer(
+            desk,
+            preparing,
+            fleet,
+            smoke,
+            repository=repository,
+            least_servers=settings.rollout.least_servers,
+        )
+        leader = Leader(
+            preparer,
+            preparing,
+            unloader,
+            unloading,
+            automatic,
+            healer,
+            lambda: journal.state,
+            background={},
+        )
+        leadership = Leadership(
+            lease,
+            instance=instance,
+            begin=lambda: journal.begin_term(prepare=automatic.first_state),
+            writing=lambda: bool(journal.epoch),
+            end=journal.end_term,
+            act=leader.act,
+        )
+        finder = Finder(repository, feed.by_release)
+
+        def not_leading() -> str:
+            if leadership.leads:
+                return ""
+            holder = leadership.holder.partition("#")[0]
+            if leadership.holder and leadership.holder != instance:
+                return f"another instance leads the rollout: send moves to {holder}"
+            why = leadership.problem or "it has not begun yet, or its lease has run out"
+            return f"no instance leads the rollout now: {why}. Try again in a few seconds"
+
+        api = RolloutApi(
+            journal,
+            desk,
+            policy,
+            lambda request: finder.find(request, journal.state),
+            not_leading=not_leading,
+            progress=lambda: leader.progress,
+            available=lambda: list(feed.by_release.values()),
+            key=settings.triton.control_key,
+        )
+        await stack.enter_async_context(
+            served(settings.rollout.grpc, api, lambda: not journal.problem)
+        )
+        leading = asyncio.create_task(leadership.run())
+        try:
+            while not stopped.is_set():
+                status.release = journal.state.stable or settings.triton.release
+                if leadership.leads or (leadership.holder and leadership.holder != instance):
+                    ready()
+                if not leadership.leads:  # else the healing tells
+                    status.waiting(not_leading())
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stopped.wait(), SHOW_S)
+                if leading.done():
+                    leading.result()  # raises what ended it
+        finally:
+            leading.cancel()
+            await asyncio.gather(leading, return_exceptions=True)
+
+
+def _stores(
+    settings: Settings, stack: AsyncExitStack
+) -> tuple[RolloutStore, WorkerBoard, RolloutStore]:
+    """The history of reloads, the worker board and the lease, each with its own connection: several threads
+    use them."""
+    store, board = RolloutStore.connect(settings.redis), WorkerBoard.connect(settings.redis)
+    lease = RolloutStore.connect(settings.redis)
+    if store is None or board is None or lease is None:
+        raise ConfigurationError(
+            "the rollout service needs Redis for its lease: set JUDGESTREAM_REDIS__URL, or run no rollout"
+            " service: workers then use triton.release, and releases are loaded by hand (`judgestream release"
+            " load`)"
+        )
+    for one in (store, board, lease):
+        stack.enter_context(one)
+    return store, board, lease
