@@ -34,6 +34,7 @@ from pydantic_settings import (
 
 from judgestream.core import limits
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.fleet.server_list import parse_servers
 from judgestream.local.running import running_settings
 
 PREFIX = "JUDGESTREAM_"
@@ -109,11 +110,27 @@ def _start(text: str) -> str:
 
 
 class Triton(Group):
-    grpc: str = Field("127.0.0.1:28001", description="Triton's gRPC address, host:port")
+    grpc: str = Field(
+        "127.0.0.1:28001",
+        description="Triton's gRPC address, host:port; several comma separated; dns:///name:port for every"
+        " address of a name",
+    )
     release: str = Field("", description="release to use; empty = the only judge loaded")
     control_key: SecretStr = Field(
         SecretStr(""), description="key to Triton's model control; empty = unrestricted"
     )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="metrics port of every Triton, for its free memory before a load; 0 = unknown",
+    )
+
+    @field_validator("grpc")
+    @classmethod
+    def _is_server_list(cls, value: str) -> str:
+        parse_servers(value)
+        return value
 
 
 class Images(Group):

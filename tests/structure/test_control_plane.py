@@ -7,7 +7,9 @@ from tests.structure.imports import imports, within
 
 PACKAGE = SERVICES / "judgestream"
 CONTROL = "judgestream.adapters.triton.control"
+FLEET = "judgestream.adapters.triton.fleet_control"
 MAY_CONTROL = {
+    "adapters/triton/fleet_control.py",
     "apps/controller/service.py",
     "apps/rollout/finding.py",
     "apps/rollout/healing.py",
@@ -24,7 +26,7 @@ def test_only_the_rollout_service_and_the_command_line_control_models() -> None:
     importers = {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
-        if any(within(module, CONTROL) for module in imports(path))
+        if any(within(module, CONTROL, FLEET) for module in imports(path))
     }
     assert importers == MAY_CONTROL
 

@@ -28,7 +28,8 @@ _REACH_SECONDS = 3.0
 class External:
     """A server that is not run by the stack. Only its address is checked.
 
-    `address` is `host:port`, several of them joined by commas (Kafka), or a URL (Valkey).
+    `address` is `host:port`, several of them joined by commas (Kafka, Triton), also `dns:///name:port`
+    (Triton), or a URL (Valkey).
     """
 
     address: str
@@ -217,7 +218,8 @@ def require_reachable(name: str, address: str) -> None:
     Logins and TLS are not checked: only the clients know their settings.
     """
     failures = []
-    for text in map(str.strip, address.split(",")):
+    for entry in map(str.strip, address.split(",")):
+        text = entry.removeprefix("dns:///")
         parts = urlsplit(text if "://" in text else f"//{text}")
         try:
             host, port = parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)

@@ -18,10 +18,14 @@ from redis.exceptions import ResponseError
 
 from judgestream.adapters.redis.connection import Connection
 from judgestream.core.errors import StoreUnavailable
+from judgestream.core.fleet.report import ServerReport
+from judgestream.core.fleet.report import ServerState as FleetState
 
 RENEW_S = 2.0
 TTL_S = 10.0
 SKIP_TTL_S = 30 * 86_400
+MAX_SERVERS = 256
+"""Triton servers of one entry that are read."""
 
 Place = tuple[str, int, int]
 """Topic, partition, offset."""
@@ -62,6 +66,7 @@ class WorkerEntry:
     partitions   (topic, partition) assigned to it
     lag          records behind on its partitions; None until measured
     counts       since its start, by name: `set_aside`, `dead_letters`, `retries`
+    servers      the Triton servers that it asks
     """
 
     kind: str
@@ -78,6 +83,7 @@ class WorkerEntry:
     partitions: tuple[tuple[str, int], ...] = ()
     lag: int | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    servers: tuple[ServerReport, ...] = ()
 
     @property
     def name(self) -> str:
@@ -209,9 +215,20 @@ def _entry(raw: bytes | str) -> WorkerEntry | None:
             partitions=tuple((str(t), int(p)) for t, p in values.get("partitions", ())),
             lag=None if values.get("lag") is None else int(values["lag"]),
             counts={str(k): int(v) for k, v in dict(values.get("counts", {})).items()},
+            servers=tuple(map(_server, list(values.get("servers", ()))[:MAX_SERVERS])),
         )
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
+
+
+def _server(values: Mapping[str, Any]) -> ServerReport:
+    return ServerReport(
+        address=str(values["address"]),
+        state=FleetState(values["state"]),
+        reason=str(values.get("reason", "")),
+        in_flight=int(values.get("in_flight", 0)),
+        releases={str(k): str(v) for k, v in dict(values.get("releases", {})).items()},
+    )
 
 
 def _time(text: str) -> datetime:

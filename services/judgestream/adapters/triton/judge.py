@@ -89,22 +89,7 @@ class TritonJudge:
         client = InferenceServerClient(address)
         try:
             name = release or await only_judge(client)
-            with judge_call(name):
-                ready = await client.is_model_ready(name, client_timeout=deadline_s)
-            if not ready:
-                raise ReleaseNotLoaded(
-                    f"release {name} is not loaded on Triton at {address}: load it with"
-                    f" `judgestream release load {name}`, or see Triton's log"
-                )
-            config = await model_config(client, name, deadline_s)
-            policy = config.get("model_transaction_policy", {})
-            return cls(
-                client,
-                release_of(name, config),
-                deadline_s,
-                decoupled=bool(policy.get("decoupled", False)),
-                parameters=parameters(config),
-            )
+            return await cls.open(client, address, name, deadline_s=deadline_s)
         except JudgeUnavailable as exc:
             await client.close()
             raise JudgeUnavailable(
@@ -115,7 +100,34 @@ class TritonJudge:
             await client.close()
             raise
 
+    @classmethod
+    async def open(
+        cls, client: InferenceServerClient, address: str, name: str, *, deadline_s: float
+    ) -> Self:
+        """The release `name` over a client that several judges may share. Its owner closes it.
+
+        Raises:
+            As `connect`.
+        """
+        with judge_call(name):
+            ready = await client.is_model_ready(name, client_timeout=deadline_s)
+        if not ready:
+            raise ReleaseNotLoaded(
+                f"release {name} is not loaded on Triton at {address}: load it with"
+                f" `judgestream release load {name}`, or see Triton's log"
+            )
+        config = await model_config(client, name, deadline_s)
+        policy = config.get("model_transaction_policy", {})
+        return cls(
+            client,
+            release_of(name, config),
+            deadline_s,
+            decoupled=bool(policy.get("decoupled", False)),
+            parameters=parameters(config),
+        )
+
     async def close(self) -> None:
+        """Close the client."""
         await self._client.close()
 
     async def ask(self, passes: Sequence[Pass]) -> list[Reply]:

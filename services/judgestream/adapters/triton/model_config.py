@@ -1,6 +1,6 @@
 """A judge's release, read from its model configuration in Triton."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tritonclient.grpc.aio import InferenceServerClient
@@ -64,22 +64,40 @@ def release_of(name: str, config: Mapping[str, Any]) -> Release:
 async def only_judge(client: InferenceServerClient) -> str:
     """The name of the one judge that is loaded.
 
-    Reads the statistics, which name every loaded model. The repository's index needs the control key, which a
-    worker does not have.
-
     Raises:
         ConfigurationError: none is loaded, or several are.
     """
-    with judge_call("(any)"):
-        statistics = await client.get_inference_statistics(as_json=True, client_timeout=CALL_S)
-    loaded = sorted({model["name"] for model in statistics.get("model_stats", [])})
-    judges = [
+    return single(await loaded_judges(client))
+
+
+async def loaded_judges(client: InferenceServerClient) -> list[str]:
+    """Names of the loaded judges. Raises as `judge_call` does."""
+    return [
         name
-        for name in loaded
+        for name in await loaded_models(client)
         if "checkpoint_digest" in parameters(await model_config(client, name))
     ]
+
+
+async def loaded_models(client: InferenceServerClient, *, deadline_s: float = CALL_S) -> list[str]:
+    """Names of all loaded models. Raises as `judge_call` does.
+
+    Reads the statistics, which name every loaded model. The repository's index needs the control key, which a
+    worker does not have.
+    """
+    with judge_call("(any)"):
+        statistics = await client.get_inference_statistics(as_json=True, client_timeout=deadline_s)
+    return sorted({str(model["name"]) for model in statistics.get("model_stats", [])})
+
+
+def single(judges: Sequence[str]) -> str:
+    """The only one of these judges.
+
+    Raises:
+        ConfigurationError: there is none, or there are several.
+    """
     if len(judges) == 1:
-        return str(judges[0])
+        return judges[0]
     listed = ", ".join(judges) if judges else "none"
     raise ConfigurationError(
         f"set JUDGESTREAM_TRITON__RELEASE to the judge to ask (loaded and ready: {listed})"

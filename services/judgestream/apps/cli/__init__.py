@@ -27,6 +27,7 @@ from judgestream.apps.cli.release import install as release
 from judgestream.apps.cli.stack import demo, status, up
 from judgestream.apps.cli.submit import command as submit
 from judgestream.apps.cli.suite import commands as suite
+from judgestream.apps.cli.triton import commands as triton
 from judgestream.apps.cli.verdicts import commands as verdicts
 from judgestream.terminal.guard import GuardedGroup, plain_output, quieten
 from judgestream_trainer.commands import mount
@@ -88,6 +89,7 @@ main.command()(worker.worker)
 main.add_typer(rollout.app, name="rollout")
 main.add_typer(release.app, name="release")
 main.add_typer(template.app, name="template")
+main.add_typer(triton.app, name="triton")
 main.command()(up.up)
 main.command()(up.down)
 main.command()(status.status)

@@ -19,6 +19,7 @@ from judgestream.adapters.kafka.topics import admin, check
 from judgestream.client import pair
 from judgestream.contracts.topics import REQUESTS
 from judgestream.core.errors import ConfigurationError, JudgestreamError, StoreUnavailable
+from judgestream.core.fleet.server_list import parse_servers
 from judgestream.core.types import PROBE_KEY, Release, Status
 from judgestream.core.verdict_text import outcome
 from judgestream.settings import Settings, load
@@ -114,19 +115,22 @@ def _workers(settings: Settings, timeout_s: float) -> str:
 
 
 def _triton(settings: Settings, timeout_s: float) -> str:
-    from judgestream.adapters.triton.judge import TritonJudge
+    from judgestream.adapters.triton.fleet import Fleet
+    from judgestream.adapters.triton.fleet_judge import FleetJudge
 
     wanted = _release_of_workers(settings) or settings.triton.release
 
-    async def release() -> Release:
-        judge = await TritonJudge.connect(
-            settings.triton.grpc, wanted, deadline_s=min(timeout_s, 10.0)
-        )
-        await judge.close()
-        return judge.release
+    async def look() -> tuple[Release, dict[str, str]]:
+        async with Fleet(parse_servers(settings.triton.grpc)) as fleet:
+            judge = await FleetJudge.connect(fleet, wanted, deadline_s=min(timeout_s, 10.0))
+            return judge.release, {one: judge.problem_at(at) for one, at in fleet.servers.items()}
 
-    found = asyncio.run(release())
-    text = f"release {found.name} (template {found.template_id}) is ready at {settings.triton.grpc}"
+    found, problems = asyncio.run(look())
+    ready = ", ".join(address for address, problem in problems.items() if not problem)
+    text = f"release {found.name} (template {found.template_id}) is ready at {ready}"
+    for address, problem in problems.items():
+        if problem:
+            text += f"; not at {address}: {problem}"
     named = settings.triton.release
     if named and wanted != named:
         text += f"; the setting triton.release names {named}, but the workers use {wanted}"

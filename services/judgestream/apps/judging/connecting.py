@@ -1,36 +1,62 @@
-"""The connections of a judging worker to its release in Triton, or to the members of its jury."""
+"""The connections of a judging worker: the Triton servers, and its release or the members of its jury."""
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from judgestream.adapters.triton.judge import TritonJudge
+from judgestream.adapters.triton.fleet import Fleet
+from judgestream.adapters.triton.fleet_judge import FleetJudge
+from judgestream.apps.judging.draining import drains_of
+from judgestream.apps.judging.fleet_metrics import shown_in_metrics
 from judgestream.apps.judging.jury import Jury
 from judgestream.apps.judging.jury_status import JuryStatus
 from judgestream.apps.judging.one_release import OneRelease, RequestsJudge
 from judgestream.apps.judging.priced import Ledger, PricedJudge
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import ConfigurationError
+from judgestream.core.fleet.server_list import parse_servers
 from judgestream.core.jury import JuryRecord, is_jury
 from judgestream.settings import Settings
 from judgestream.template_files import template_of
 
 
-async def connected(settings: Settings, stack: AsyncExitStack) -> list[TritonJudge]:
-    """The release that the settings name, then the members if it is a jury. The stack closes them.
+async def open_fleet(
+    settings: Settings, stack: AsyncExitStack, status: WorkerStatus | None = None
+) -> Fleet:
+    """The Triton servers of the settings, checked in the background until the stack closes. One fleet is
+    enough for all releases of a process.
+
+    Args:
+        status: shows the servers on the board.
+    """
+    fleet = Fleet(
+        parse_servers(settings.triton.grpc), drains=await drains_of(settings.redis, stack)
+    )
+    await stack.enter_async_context(fleet)
+    stack.callback(shown_in_metrics(fleet.reports, fleet.calls))
+    if status is not None:
+        status.servers = fleet.reports
+    return fleet
+
+
+async def connected(
+    settings: Settings, fleet: Fleet, stack: AsyncExitStack, release: str | None = None
+) -> list[FleetJudge]:
+    """A release, then its members if it is a jury. The stack closes them.
+
+    Args:
+        release: None for the one that the settings name.
 
     Raises:
-        ReleaseNotLoaded: one of them is not loaded.
+        ReleaseNotLoaded: one of them is loaded on no server.
         JudgeUnavailable, ConfigurationError: no Triton, or a model is not one of our judges.
     """
 
-    async def connect(name: str) -> TritonJudge:
-        judge = await TritonJudge.connect(
-            settings.triton.grpc, name, deadline_s=settings.judging.deadline_s
-        )
+    async def connect(name: str) -> FleetJudge:
+        judge = await FleetJudge.connect(fleet, name, deadline_s=settings.judging.deadline_s)
         stack.push_async_callback(judge.close)
         return judge
 
-    first = await connect(settings.triton.release)
+    first = await connect(settings.triton.release if release is None else release)
     if not is_jury(first.parameters):
         template_of(first.release)
         return [first]
@@ -46,7 +72,7 @@ async def connected(settings: Settings, stack: AsyncExitStack) -> list[TritonJud
 
 
 def requests_judge(
-    judges: Sequence[TritonJudge], settings: Settings, ledger: Ledger, status: WorkerStatus
+    judges: Sequence[FleetJudge], settings: Settings, ledger: Ledger, status: WorkerStatus
 ) -> RequestsJudge:
     """The judge of requests over these connections, which are those of `connected`.
 

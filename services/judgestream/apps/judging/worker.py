@@ -13,7 +13,7 @@ from judgestream.adapters.preflight import check_kafka
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.published import Published
 from judgestream.adapters.redis.spending import ADD, Spending
-from judgestream.apps.judging.connecting import connected, requests_judge
+from judgestream.apps.judging.connecting import connected, open_fleet, requests_judge
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.worker import faust_app, metrics
 from judgestream.apps.worker.backlog import paid_judge, place_group
@@ -74,7 +74,8 @@ async def _opened(
     topic_id  of the verdict topic: what was published on an earlier topic of its name does not count
     """
     async with AsyncExitStack() as stack:
-        judges = await connected(settings, stack)
+        fleet = await open_fleet(settings, stack, status)
+        judges = await connected(settings, fleet, stack)
         publisher = Publisher(settings.kafka, client_id=f"judgestream-judging-{slot}")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
@@ -120,7 +121,8 @@ async def _wait_for_release(settings: Settings, status: WorkerStatus) -> list[Ma
     for look in count(1):
         try:
             async with AsyncExitStack() as stack:
-                return [judge.parameters for judge in await connected(settings, stack)]
+                fleet = await open_fleet(settings, stack, status)
+                return [one.parameters for one in await connected(settings, fleet, stack)]
         except ReleaseNotLoaded as exc:
             status.release = settings.triton.release
             status.paused(f"{exc.code}: {exc}")

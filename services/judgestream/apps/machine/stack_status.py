@@ -10,9 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from judgestream.adapters.kafka.backlog import Backlog, backlogs, count_since
+from judgestream.apps.machine.triton_servers import TritonLine, triton_servers
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS
 from judgestream.core.costs import Spent, Terms
 from judgestream.core.errors import JudgestreamError
+from judgestream.core.fleet.report import ServerReport
+from judgestream.core.fleet.server_list import parse_servers
 from judgestream.core.jury import JuryRecord, is_jury
 from judgestream.core.masking import masked
 from judgestream.local.state import StackState
@@ -58,6 +61,7 @@ class WorkerLine:
     set_aside: int = 0
     reason: str = ""
     log: str = ""
+    servers: tuple[ServerReport, ...] = ()
 
     @property
     def judging(self) -> bool:
@@ -83,6 +87,7 @@ class Overview:
 
     servers: list[ServerLine] = field(default_factory=list)
     workers: list[WorkerLine] = field(default_factory=list)
+    tritons: list[TritonLine] = field(default_factory=list)
     backlog: list[Backlog] = field(default_factory=list)
     dead_letters: int | None = None
     release: str = ""
@@ -107,6 +112,7 @@ def look(
     if state is not None:
         _look_at_servers(status, folder, state, report)
     _look_at_workers(status, settings, report)
+    _look_at_tritons(status, settings)
     _look_at_release(status, settings, report)
     _look_at_kafka(status, settings)
     _conclude(status)
@@ -198,6 +204,7 @@ def _look_at_workers(status: Overview, settings: Settings, report: SupervisorRep
                 set_aside=line.set_aside,
                 reason=detail or line.reason,
                 log=part.log,
+                servers=() if gone or stale else line.servers,
             )
         status.workers.append(line)
 
@@ -233,9 +240,24 @@ def _board(status: Overview, settings: Settings) -> dict[str, WorkerLine]:
             seen_s=max(0.0, (now - entry.seen_at).total_seconds()),
             set_aside=entry.counts.get("set_aside", 0),
             reason=entry.reason,
+            servers=entry.servers,
         )
         for entry in entries
     }
+
+
+def _look_at_tritons(status: Overview, settings: Settings) -> None:
+    reports = [report for line in status.workers for report in line.servers]
+    try:
+        status.tritons = triton_servers(settings, reports)
+    except ImportError:
+        return
+    if len(status.tritons) > 1:  # for a single one the release's own line says it
+        status.warnings += [
+            f"Triton at {one.address} is {one.state}{f': {one.reason}' if one.reason else ''}"
+            for one in status.tritons
+            if one.state != "up" or one.reason
+        ]
 
 
 def _look_at_release(status: Overview, settings: Settings, report: SupervisorReport | None) -> None:
@@ -248,24 +270,25 @@ def _look_at_release(status: Overview, settings: Settings, report: SupervisorRep
             " release use NAME`"
         )
     try:
-        from judgestream.adapters.triton.judge import TritonJudge
+        from judgestream.adapters.triton.fleet import Fleet
+        from judgestream.adapters.triton.fleet_judge import FleetJudge
     except ImportError:
         return
 
     terms: dict[str, Terms] = {}
 
-    async def look_at(name: str) -> TritonJudge:
-        judge = await TritonJudge.connect(settings.triton.grpc, name, deadline_s=5.0)
-        await judge.close()
+    async def look_at(fleet: Fleet, name: str) -> FleetJudge:
+        judge = await FleetJudge.connect(fleet, name, deadline_s=5.0)
         terms[judge.release.name] = judge.terms
         return judge
 
     async def ready() -> str:
-        judge = await look_at(status.release)
-        if is_jury(judge.parameters):
-            for member in JuryRecord.of(judge.parameters).members:
-                await look_at(member.release)
-        return judge.release.name
+        async with Fleet(parse_servers(settings.triton.grpc)) as fleet:
+            judge = await look_at(fleet, status.release)
+            if is_jury(judge.parameters):
+                for member in JuryRecord.of(judge.parameters).members:
+                    await look_at(fleet, member.release)
+            return judge.release.name
 
     try:
         status.release = asyncio.run(ready())

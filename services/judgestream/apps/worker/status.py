@@ -4,12 +4,13 @@ import logging
 import os
 import socket
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from threading import Lock
 from uuid import uuid4
 
 from judgestream.adapters.redis.worker_board import Place, WorkerEntry, WorkerState
+from judgestream.core.fleet.report import ServerReport
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,8 @@ class WorkerStatus:
         self.group = group
         self.slot = slot
         self.release = ""
+        self.servers: Callable[[], tuple[ServerReport, ...]] = tuple
+        """Reports the Triton servers that this worker asks, from any thread."""
         self.lag: int | None = None
         self.skips: frozenset[Place] = frozenset()
         """Records to set aside by hand, as last read from the board."""
@@ -92,6 +95,7 @@ class WorkerStatus:
                 partitions=self._partitions,
                 lag=self.lag,
                 counts=dict(self._counts),
+                servers=self.servers(),
             )
 
     def _set(self, state: WorkerState, reason: str) -> None:

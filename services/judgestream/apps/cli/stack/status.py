@@ -76,6 +76,20 @@ def _print_text(overview: "Overview", folder: Path) -> None:
                 line(f"{worker.name}:")
                 _indented(worker.reason)
         line()
+    if overview.tritons:
+        table(
+            ("triton", "state", "calls", "models"),
+            [
+                (
+                    one.address,
+                    one.state,
+                    "-" if one.in_flight is None else one.in_flight,
+                    ", ".join(one.models) or "-",
+                )
+                for one in overview.tritons
+            ],
+        )
+        line()
     if overview.backlog:
         table(
             ("topic", "group", "backlog"),
@@ -167,6 +181,17 @@ def _print_json(overview: "Overview") -> None:
                 "set_aside": worker.set_aside,
                 "reason": worker.reason,
                 "log": worker.log,
+            }
+        )
+    for triton in overview.tritons:
+        json_line(
+            {
+                "kind": "triton",
+                "address": triton.address,
+                "state": triton.state,
+                "reason": triton.reason,
+                "models": list(triton.models),
+                "in_flight": triton.in_flight,
             }
         )
     for entry in overview.backlog:

@@ -1,0 +1,1 @@
+"""`judgestream triton`: the Triton servers of the settings."""

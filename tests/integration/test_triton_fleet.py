@@ -1,0 +1,120 @@
+"""Requests flow over two Tritons; one is killed and comes back, and the other one is drained."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+from tritonclient.grpc import InferenceServerClient
+
+from judgestream.adapters.redis.worker_board import WorkerBoard
+from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
+from judgestream.local.triton import TritonServer
+from judgestream.settings import Redis
+from tests.integration.cluster import INSTANT, Cluster, instant_triton, pairs, wait
+
+pytestmark = pytest.mark.integration
+
+PER_S = 50
+SLEEP_MS = 5
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+    with instant_triton(tmp_path_factory.mktemp("second")) as triton:
+        yield triton
+
+
+class Stream:
+    """Publishes requests at a steady rate until it is stopped."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.ids: list[str] = []
+        self._cluster = cluster
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Stream":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join(30)
+
+    def _run(self) -> None:
+        for k in range(10_000):
+            if self._stopped.wait(0.2):
+                return
+            batch = pairs(PER_S // 5, f"fleet-{k}", sleep_ms=SLEEP_MS)
+            self.ids += self._cluster.submit(batch)
+
+
+def answered(triton: TritonServer) -> int:
+    """Requests that a Triton has answered since its start."""
+    with InferenceServerClient(triton.grpc_url) as client:
+        statistics = client.get_inference_statistics(INSTANT, as_json=True)
+    return int(statistics["model_stats"][0]["inference_stats"]["success"].get("count", 0))
+
+
+def shares(tritons: tuple[TritonServer, ...], seconds: float) -> list[int]:
+    before = [answered(one) for one in tritons]
+    time.sleep(seconds)
+    return [answered(one) - base for one, base in zip(tritons, before, strict=True)]
+
+
+def states(cluster: Cluster) -> dict[str, str]:
+    """Address -> state, as the worker reports it."""
+    board = WorkerBoard.connect(Redis(url=SecretStr(cluster.valkey.url)))
+    assert board is not None
+    with board:
+        return {one.address: str(one.state) for e in board.workers() for one in e.servers}
+
+
+def triton_command(cluster: Cluster, *arguments: str, **settings: object) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "judgestream.apps.cli", "triton", *arguments],
+        env=cluster.environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_no_request_is_lost_while_one_triton_dies_and_the_other_drains(
+    cluster: Cluster, second: TritonServer
+) -> None:
+    both = (cluster.triton, second)
+    addresses = f"{cluster.triton.grpc_url},{second.grpc_url}"
+    cluster.work(triton__grpc=addresses, judging__inflight=32)
+    with Stream(cluster) as stream:
+        wait(lambda: len(stream.ids) >= PER_S, what="the first requests", seconds=10)
+        assert min(shares(both, 1.5)) >= PER_S * 1.5 * 0.2, "both get a share"
+
+        assert second.process is not None
+        os.kill(second.process.pid, signal.SIGKILL)
+        wait(lambda: states(cluster).get(second.grpc_url) == "down", what="down", seconds=8)
+        second.stop()
+        second.start()
+        wait(lambda: states(cluster).get(second.grpc_url) == "up", what="up again", seconds=8)
+        assert min(shares(both, 1.5)) >= PER_S * 1.5 * 0.2, "the share recovers"
+
+        drained = cluster.triton.grpc_url
+        triton_command(cluster, "drain", drained, triton__grpc=addresses)
+        assert states(cluster)[drained] == "draining"
+        assert shares(both, 1.0)[0] == 0, "a drained server gets no calls"
+        triton_command(cluster, "undrain", drained, triton__grpc=addresses)
+        wait(lambda: states(cluster).get(drained) == "up", what="undrained", seconds=8)
+        assert min(shares(both, 1.5)) >= PER_S * 1.5 * 0.2, "the share recovers"
+    verdicts = cluster.wait_verdicts(stream.ids, seconds=20)
+    assert len(verdicts) == len(stream.ids) == cluster.count(VERDICTS)
+    assert cluster.count(DEAD_LETTERS) == 0
+    assert {verdict.attempts for verdict in verdicts} == {1}
