@@ -108,7 +108,8 @@ class FleetControl(AbstractAsyncContextManager["FleetControl"]):
         Args:
             models: a release's models in the order in which they are loaded: an engine before its front.
             least: servers on which this must succeed.
-            need: bytes of memory that the models need. A server without them is left out; 0 = not checked.
+            need: bytes of memory that the models need. A server without them loaded and without the room is
+                left out; 0 = not checked.
             timeout_s: of each model.
 
         Raises:
@@ -117,7 +118,7 @@ class FleetControl(AbstractAsyncContextManager["FleetControl"]):
         """
 
         async def load(control: TritonControl) -> None:
-            if need:
+            if need and not await self._has(control, models):
                 room = await self.room_at(control.address, need)
                 if not room.fits:
                     raise ConfigurationError(room.text)
@@ -182,6 +183,10 @@ class FleetControl(AbstractAsyncContextManager["FleetControl"]):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    async def _has(self, control: TritonControl, models: Sequence[str]) -> bool:
+        ready = {model.name for model in await control.index() if model.ready}
+        return set(models) <= ready
 
     async def _memory(self, address: str) -> tuple[FreeMemory, ...]:
         host = address.rpartition(":")[0].strip("[]")

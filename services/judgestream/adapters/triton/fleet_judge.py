@@ -162,6 +162,8 @@ class FleetJudge:
             placement.aside.ended()
         before = placement.problem
         await placement.check(self.release.checkpoint_digest)
+        if before is not None and placement.problem is None:
+            placement.aside.ended()
         if placement.problem is not None and type(before) is not type(placement.problem):
             log.warning(
                 "Triton at %s is not used for release %s: %s",

@@ -19,6 +19,9 @@ from judgestream.core.fleet.put_aside import PutAside
 from judgestream.core.passes import Pass
 from judgestream.core.types import Reply
 
+SHOWN_S = 10.0
+"""A failure is reported until this long after its pause: without calls nobody knows whether it is over."""
+
 MAX_SHOWN = 200
 """Characters of an error that a report repeats."""
 
@@ -27,7 +30,7 @@ class Placement:
     """Safe to use from many tasks of one event loop.
 
     judge     None until the release has been found at this server
-    problem   why the release cannot be asked here, by the latest check or call; None if it can
+    problem   why the release cannot be asked here, by the latest check; None if it can
     aside     pauses after failures
     """
 
@@ -68,7 +71,10 @@ class Placement:
             return _shown(self.problem)
         if not self.server.live:
             return f"{JudgeUnavailable.code}: {self.server.reason}"[:MAX_SHOWN]
-        return self.aside.reason or ("" if self.judge else "unknown: not checked yet")
+        if self.judge is None:
+            return "unknown: not checked yet"
+        recent = self.server.clock() < self.aside.until + SHOWN_S
+        return self.aside.reason if recent else ""
 
     async def open(self, digest: str | None) -> None:
         """Find the release at the server.
@@ -137,8 +143,6 @@ class Placement:
     def failed(self, error: JudgestreamError) -> None:
         """A call failed for a reason that may lie in this server: it gets none for a while."""
         self.aside.failed(_shown(error), self.server.clock())
-        if isinstance(error, ReleaseNotLoaded | ReleaseChanged):
-            self.problem = error
         self.server.check_now.set()
 
 

@@ -5,12 +5,12 @@ from contextlib import AsyncExitStack
 
 from judgestream.adapters.triton.fleet import Fleet
 from judgestream.adapters.triton.fleet_judge import FleetJudge
-from judgestream.apps.judging.draining import drains_of
 from judgestream.apps.judging.fleet_metrics import shown_in_metrics
 from judgestream.apps.judging.jury import Jury
 from judgestream.apps.judging.jury_status import JuryStatus
 from judgestream.apps.judging.one_release import OneRelease, RequestsJudge
 from judgestream.apps.judging.priced import Ledger, PricedJudge
+from judgestream.apps.worker.draining import drains_of
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.fleet.server_list import parse_servers
@@ -28,9 +28,7 @@ async def open_fleet(
     Args:
         status: shows the servers on the board.
     """
-    fleet = Fleet(
-        parse_servers(settings.triton.grpc), drains=await drains_of(settings.redis, stack)
-    )
+    fleet = Fleet(parse_servers(settings.triton.grpc), drains=drains_of(settings.redis, stack))
     await stack.enter_async_context(fleet)
     stack.callback(shown_in_metrics(fleet.reports, fleet.calls))
     if status is not None:

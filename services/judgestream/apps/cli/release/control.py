@@ -9,8 +9,8 @@ from judgestream.apps.cli.release.place import (
     Place,
     find_place,
     load_and_test,
+    loaded_models,
     models_of,
-    triton_index,
     unload,
     users_of,
 )
@@ -40,8 +40,8 @@ def list_command(
 
     place = find_place()
     present = {r.name: r for r in installed(place.repository)} if place.ours else {}
-    states, problem = triton_index(place.settings)
-    names = sorted(present.keys() | {name for name, state in states.items() if state.ready})
+    triton = loaded_models(place.settings)
+    names = sorted(present.keys() | triton.ready_on.keys())
     engines = {name for one in present.values() for name in one.models} - present.keys()
     names = [name for name in names if name not in engines]
     how = Changes.FILES if verify else Changes.CODE
@@ -49,15 +49,16 @@ def list_command(
     for name in names:
         one = present.get(name)
         altered = [] if one is None else changes(place.repository, one, how)
-        loaded = name in states and states[name].ready
+        loaded = name in triton.ready_on
         used = name == place.in_use
         if form is OutputFormat.JSON:
-            json_line(_entry(name, one, loaded=loaded, used=used, altered=altered))
+            entry = _entry(name, one, loaded=loaded, used=used, altered=altered)
+            json_line({**entry, "loaded_on": triton.ready_on.get(name, 0)})
         rows.append(
             (
                 name,
                 "?" if one is None else one.release.template_id,
-                "loaded" if loaded else "?" if problem else "-",
+                triton.text(name),
                 "in use" if used else "-",
                 "CHANGED" if altered else "-" if one is None else "as installed",
             )
@@ -71,8 +72,8 @@ def list_command(
             note(
                 f"no release in {place.repository}: install one with `judgestream release install`"
             )
-    if problem:
-        note(problem)
+    if triton.problem:
+        note(triton.problem)
 
 
 def load_command(name: Name) -> None:

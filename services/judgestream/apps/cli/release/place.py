@@ -1,6 +1,7 @@
 """The Triton that `judgestream release` controls: its state, its releases, and their users."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from judgestream.terminal.output import OutputFormat, json_line, line, note
 if TYPE_CHECKING:
     from judgestream.adapters.releases.installed import InstalledRelease
     from judgestream.adapters.triton.control import ModelState
+    from judgestream.adapters.triton.fleet_control import Everywhere, FleetControl
     from judgestream.local.supervisor_file import SupervisorReport
 
 
@@ -69,18 +71,52 @@ def find_place() -> Place:
     )
 
 
-def triton_index(settings: Settings) -> tuple[dict[str, "ModelState"], str]:
-    """The state of each model at Triton, and why it is unknown."""
-    from judgestream.adapters.triton.control import TritonControl
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """The models that are ready at the servers of `triton.grpc`.
 
-    async def index() -> dict[str, "ModelState"]:
-        async with TritonControl(settings.triton.grpc, settings.triton.control_key) as control:
-            return {model.name: model for model in await control.index()}
+    servers    that answered
+    ready_on   model -> how many of them have it ready
+    problem    why servers did not answer; "" if all did
+    """
+
+    servers: int
+    ready_on: dict[str, int]
+    problem: str
+
+    def text(self, name: str) -> str:
+        """The state of a release in words."""
+        count = self.ready_on.get(name, 0)
+        if not self.servers:
+            return "?"
+        if not count:
+            return "-"
+        return "loaded" if count == self.servers else f"loaded on {count} of {self.servers}"
+
+
+def loaded_models(settings: Settings) -> Loaded:
+    """The models that each Triton has ready."""
+
+    async def index() -> dict[str, "list[ModelState] | JudgestreamError"]:
+        async with _control(settings) as control:
+            return await control.index()
 
     try:
-        return asyncio.run(index()), ""
+        found = asyncio.run(index())
     except JudgestreamError as exc:
-        return {}, f"the loaded releases are unknown: {exc}"
+        return Loaded(servers=0, ready_on={}, problem=f"the loaded releases are unknown: {exc}")
+    answers = [one for one in found.values() if not isinstance(one, JudgestreamError)]
+    errors = [str(one) for one in found.values() if isinstance(one, JudgestreamError)]
+    ready = Counter(name for models in answers for name in {m.name for m in models if m.ready})
+    problem = f"the loaded releases are unknown: {'; '.join(errors)}" if errors else ""
+    return Loaded(servers=len(answers), ready_on=dict(ready), problem=problem)
+
+
+def _control(settings: Settings) -> "FleetControl":
+    from judgestream.adapters.triton.fleet_control import FleetControl
+
+    triton = settings.triton
+    return FleetControl(triton.grpc, triton.control_key, metrics_port=triton.metrics_port)
 
 
 def models_of(place: Place, name: str) -> tuple[str, ...]:
@@ -92,7 +128,8 @@ def models_of(place: Place, name: str) -> tuple[str, ...]:
 
 
 def load_and_test(place: Place, name: str) -> None:
-    """Load a release and test it with a known question.
+    """Load a release on every Triton, and test it there with a known question. One server is enough; problems
+    of the others are shown.
 
     Raises:
         ConfigurationError: it is not installed, it cannot be loaded (with Triton's reason), or its
@@ -100,7 +137,6 @@ def load_and_test(place: Place, name: str) -> None:
         JudgestreamError: it is loaded but does not answer.
     """
     from judgestream.adapters.releases.installed import Changes, changes, find
-    from judgestream.adapters.triton.control import TritonControl
     from judgestream.adapters.triton.known_good import ask_known_good
 
     models: tuple[str, ...] = (name,)
@@ -110,14 +146,15 @@ def load_and_test(place: Place, name: str) -> None:
         _require_key(place, release)
         for text in changes(place.repository, release, Changes.CODE):
             note(f"{name}: {text}")
-    triton = place.settings.triton
+    need = weights(place.repository, models) if place.ours else 0
     deadline_s = place.settings.judging.deadline_s
 
     async def load_and_ask() -> None:
-        async with TritonControl(triton.grpc, triton.control_key) as control:
-            for model in models:
-                await control.load(model)
-        await ask_known_good(triton.grpc, name, deadline_s=deadline_s)
+        async with _control(place.settings) as control:
+            outcome = await control.load_everywhere(models, least=1, need=need)
+        _note(outcome)
+        for address in outcome.done:
+            await ask_known_good(address, name, deadline_s=deadline_s)
 
     note(f"loading {name}")
     try:
@@ -155,28 +192,46 @@ def reload_if_loaded(place: Place, name: str) -> None:
     Raises:
         JudgestreamError: Triton does not answer, or cannot load it.
     """
-    from judgestream.adapters.triton.control import TritonControl
 
     async def run() -> None:
-        triton = place.settings.triton
-        async with TritonControl(triton.grpc, triton.control_key) as control:
-            if any(model.name == name and model.ready for model in await control.index()):
-                await control.load(name)
+        async with _control(place.settings) as control:
+            found = await control.index()
+            for address in await control.ready_on(name):
+                await control.at(address).load(name)
+        for error in found.values():
+            if isinstance(error, JudgestreamError):
+                raise error
 
     asyncio.run(run())
 
 
 def unload(place: Place, models: Sequence[str]) -> None:
-    """Unload the models of a release, given in the order in which they are loaded."""
-    from judgestream.adapters.triton.control import TritonControl
+    """Unload the models of a release, given in the order in which they are loaded, from every Triton.
+
+    Raises:
+        JudgestreamError: no Triton has unloaded them. Those that fail while others do not are shown.
+    """
 
     async def run() -> None:
-        triton = place.settings.triton
-        async with TritonControl(triton.grpc, triton.control_key) as control:
-            for model in reversed(models):
-                await control.unload(model)
+        async with _control(place.settings) as control:
+            _note(await control.unload_everywhere(models, least=1))
 
     asyncio.run(run())
+
+
+def _note(outcome: "Everywhere") -> None:
+    for address, error in outcome.failed.items():
+        note(f"not at {address}: {error}")
+
+
+def weights(repository: Path, models: Sequence[str]) -> int:
+    """Bytes of the models' weights: the least memory that they need. 0 if they have none here."""
+    return sum(
+        path.stat().st_size
+        for model in models
+        for path in (repository / model).rglob("*.safetensors")
+        if path.is_file()
+    )
 
 
 def users_of(place: Place, name: str) -> str:

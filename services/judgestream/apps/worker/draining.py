@@ -8,7 +8,7 @@ from judgestream.adapters.triton.fleet import Drains, no_drains
 from judgestream.settings import Redis
 
 
-async def drains_of(settings: Redis, stack: AsyncExitStack) -> Drains:
+def drains_of(settings: Redis, stack: AsyncExitStack) -> Drains:
     """Reads the marks in Redis. Without Redis no server drains."""
     store = DrainStore.connect(settings)
     if store is None:
