@@ -14,7 +14,8 @@ behaves as that server does.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
 from typing import Self
 
 from judgestream.adapters.triton.fleet import Fleet
@@ -36,6 +37,7 @@ from judgestream.core.errors import (
 )
 from judgestream.core.fleet.choice import least_loaded
 from judgestream.core.fleet.identity import agreed_digest
+from judgestream.core.fleet.server_list import parse_servers
 from judgestream.core.passes import Pass
 from judgestream.core.types import Release, Reply
 
@@ -220,6 +222,15 @@ class FleetJudge:
             text += "; `judgestream triton undrain` puts a drained one to use again"
         kind = _gravest([one for one in problems if isinstance(one, ReleaseError | RetryableError)])
         return kind(text)
+
+
+@asynccontextmanager
+async def single_judge(
+    servers: str, release: str, *, deadline_s: float
+) -> AsyncIterator[FleetJudge]:
+    """A release over the servers of the setting `triton.grpc`, for a look. Raises as `FleetJudge.connect`."""
+    async with Fleet(parse_servers(servers)) as fleet:
+        yield await FleetJudge.connect(fleet, release, deadline_s=deadline_s)
 
 
 async def _loaded(servers: Sequence[Server]) -> list[str]:

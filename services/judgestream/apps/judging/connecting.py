@@ -26,35 +26,38 @@ async def open_fleet(
     enough for all releases of a process.
 
     Args:
-        status: shows the servers on the board.
+        status: shows the servers on the board, and this process in its metrics.
     """
     fleet = Fleet(parse_servers(settings.triton.grpc), drains=drains_of(settings.redis, stack))
     await stack.enter_async_context(fleet)
-    stack.callback(shown_in_metrics(fleet.reports, fleet.calls))
     if status is not None:
+        stack.callback(shown_in_metrics(fleet.reports, fleet.calls))
         status.servers = fleet.reports
     return fleet
 
 
 async def connected(
-    settings: Settings, fleet: Fleet, stack: AsyncExitStack, release: str | None = None
+    settings: Settings, release: str, stack: AsyncExitStack, *, fleet: Fleet | None = None
 ) -> list[FleetJudge]:
-    """A release, then its members if it is a jury. The stack closes them.
+    """This release, then the members if it is a jury. The stack closes them.
 
     Args:
-        release: None for the one that the settings name.
+        release: its name; "" for the only judge that is loaded.
+        fleet: the servers; None opens them for this release alone.
 
     Raises:
         ReleaseNotLoaded: one of them is loaded on no server.
         JudgeUnavailable, ConfigurationError: no Triton, or a model is not one of our judges.
     """
 
+    servers = fleet or await open_fleet(settings, stack)
+
     async def connect(name: str) -> FleetJudge:
-        judge = await FleetJudge.connect(fleet, name, deadline_s=settings.judging.deadline_s)
+        judge = await FleetJudge.connect(servers, name, deadline_s=settings.judging.deadline_s)
         stack.push_async_callback(judge.close)
         return judge
 
-    first = await connect(settings.triton.release if release is None else release)
+    first = await connect(release)
     if not is_jury(first.parameters):
         template_of(first.release)
         return [first]

@@ -75,7 +75,7 @@ async def _opened(
     """
     async with AsyncExitStack() as stack:
         fleet = await open_fleet(settings, stack, status)
-        judges = await connected(settings, fleet, stack)
+        judges = await connected(settings, settings.triton.release, stack, fleet=fleet)
         publisher = Publisher(settings.kafka, client_id=f"judgestream-judging-{slot}")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
@@ -122,7 +122,8 @@ async def _wait_for_release(settings: Settings, status: WorkerStatus) -> list[Ma
         try:
             async with AsyncExitStack() as stack:
                 fleet = await open_fleet(settings, stack, status)
-                return [one.parameters for one in await connected(settings, fleet, stack)]
+                judges = await connected(settings, settings.triton.release, stack, fleet=fleet)
+                return [one.parameters for one in judges]
         except ReleaseNotLoaded as exc:
             status.release = settings.triton.release
             status.paused(f"{exc.code}: {exc}")

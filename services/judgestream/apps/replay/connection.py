@@ -7,7 +7,7 @@ from time import monotonic
 
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.spending import ADD, Spending
-from judgestream.adapters.triton.judge import TritonJudge
+from judgestream.adapters.triton.fleet_judge import FleetJudge
 from judgestream.apps.judging.connecting import connected, requests_judge
 from judgestream.apps.judging.one_release import RequestsJudge
 from judgestream.apps.worker.status import WorkerStatus
@@ -37,7 +37,7 @@ async def open_release(settings: Settings, release: str) -> AsyncIterator[Connec
     """
     async with AsyncExitStack() as stack:
         wanted = settings.model_copy(update={"triton": _triton(settings, release)})
-        connections = await connected(wanted, stack)
+        connections = await connected(wanted, release, stack)
         redis = connect(settings.redis)
         batch = None if redis is None else Batch(redis, scripts=(ADD,))
         if batch is not None:
@@ -56,7 +56,7 @@ def _triton(settings: Settings, release: str) -> Triton:
     return settings.triton.model_copy(update={"release": release})
 
 
-async def _asked(judge: TritonJudge) -> Asked:
+async def _asked(judge: FleetJudge) -> Asked:
     """Time the known good prompt. Where it is free it is asked twice, because the first answer warms up."""
     passes = known_good(template_of(judge.release))
     for _ in range(1 if judge.terms.prices.stated else 2):

@@ -112,7 +112,7 @@ async def _judged(
 
 
 async def _handler(settings: Settings, caught: _Caught, stack: AsyncExitStack) -> Handle:
-    judges = await connected(settings, stack)
+    judges = await connected(settings, settings.triton.release, stack)
     redis = connect(settings.redis)
     batch = None if redis is None else Batch(redis, scripts=(ADD,))
     spending = Spending(batch, prefix=settings.redis.prefix)

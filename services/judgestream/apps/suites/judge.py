@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
 
-from judgestream.adapters.triton.judge import TritonJudge
+from judgestream.adapters.triton.fleet_judge import single_judge
 from judgestream.core.costs import Prices
 from judgestream.core.errors import JudgestreamError
 from judgestream.core.jury import is_jury
@@ -36,20 +36,17 @@ def facts(settings: Settings, release: str) -> JudgeFacts:
     """
 
     async def ask() -> JudgeFacts:
-        judge = await TritonJudge.connect(
+        async with single_judge(
             settings.triton.grpc,
             release or settings.triton.release,
             deadline_s=settings.judging.deadline_s,
-        )
-        try:
+        ) as judge:
             jury = is_jury(judge.parameters)
             return JudgeFacts(
                 name=judge.release.name,
                 prices=judge.terms.prices,
                 template=None if jury else template_of(judge.release),
             )
-        finally:
-            await judge.close()
 
     return asyncio.run(ask())
 
