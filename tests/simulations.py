@@ -29,7 +29,7 @@ from tests.evaluation.simulate import (
     figure_and_truth,
     gains,
 )
-from tests.evaluation.simulate_biases import BIASES, boards, recovered
+from tests.evaluation.simulate_biases import BIASES, ERRORS, boards, erring, recovered
 from tests.evaluation.simulate_tournaments import Design, simulated
 
 SIZES = (20, 50, 100, 200, 500, 1000)
@@ -48,6 +48,7 @@ def main(rounds: int) -> None:
         tournaments,
         biases,
         leaderboards,
+        corrections,
     ):
         simulate(rounds)
 
@@ -250,6 +251,17 @@ def leaderboards(rounds: int) -> None:
             rows.append((f"{prompts_of}, {copied:.0%} copied", values))
     head = [f"{how}: {of}" for how in ("closed form", "bootstrap") for of in ("strengths", "style")]
     table("Leaderboard, battles of one prompt copied", "prompts", head, rows)
+
+
+def corrections(rounds: int) -> None:
+    """Pass rates of 1,000 answers corrected by labels."""
+    rows = []
+    for number, world in enumerate(ERRORS):
+        draw = seeded(11, number)
+        held = [erring(draw, world) for _ in range(rounds)]
+        rows.append((world, [100 * fmean(column) for column in zip(*held, strict=True)]))
+    head = ["prediction-powered", "Rogan-Gladen", "the judge's own rate"]
+    table("Corrected pass rates", "world", head, rows)
 
 
 def settling(_: int, pairs: int = 200_000) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from judgestream.core.preference import Preference
 from judgestream.core.types import Style
 from judgestream.evaluation.comparisons import Comparison, strengths
+from judgestream.evaluation.corrected import Judged, corrected
 from judgestream.evaluation.intervals import Interval
 from judgestream.evaluation.leaderboard import Battle, leaderboard
 from judgestream.evaluation.leniency import leniency_figures
@@ -145,6 +146,50 @@ def verbose(draw: np.random.Generator, worth: float = 1.5, count: int = 150) -> 
     return held + [holds(ratings[f"s{k}"].interval, s) for k, s in enumerate(STRENGTHS)]
 
 
+# share of labels, judge's sensitivity and specificity, truth, ICC in prompts of 4, unequal sampling
+ERRORS = {
+    "100 labels": (0.1, 0.8, 0.7, 0.3, 0.0, False),
+    "40 labels": (0.04, 0.8, 0.7, 0.3, 0.0, False),
+    "100 labels, ICC .3, unequal": (0.1, 0.8, 0.7, 0.3, 0.3, True),
+    "100 labels, good judge": (0.1, 0.99, 0.99, 0.9, 0.2, False),
+    "100 labels, rare": (0.1, 0.9, 0.5, 0.05, 0.2, False),
+    "100 labels, poor judge": (0.1, 0.6, 0.6, 0.5, 0.2, True),
+}
+
+
+def erring(draw: np.random.Generator, world: str = "100 labels, ICC .3, unequal") -> Held:
+    """1,000 answers, and a judge that errs: whether the intervals of the corrections and then of the judge's
+    own rate hold the true pass rate."""
+    labelled, sensitive, specific, truth, icc, unequal = ERRORS[world]
+    spread = (1 - icc) / icc if icc else 0.0
+    own = draw.beta(truth * spread, (1 - truth) * spread, 250) if icc else np.full(250, truth)
+    passed = (draw.random((250, 4)) < own[:, None]).ravel()
+    said = np.where(passed, draw.random(1000) < sensitive, draw.random(1000) >= specific)
+    chance = np.where(said, 1.6, 0.7) * labelled if unequal else np.full(1000, labelled)
+    known = draw.random(1000) < chance
+    items = [
+        Judged(
+            outcome=bool(s),
+            label=bool(p) if k else None,
+            cluster=number // 4,
+            probability=float(c) if k and unequal else None,
+        )
+        for number, (s, p, k, c) in enumerate(zip(said, passed, known, chance, strict=True))
+    ]
+    found = corrected(items, {True: 1.0, False: 0.0})
+    assert found is not None
+    classic = found.rogan_gladen
+    return [
+        holds(found.prediction_powered.interval, truth),
+        classic is None or holds(classic.interval, truth),
+        holds(found.judged.interval, truth),
+    ]
+
+
+def simple_errors(draw: np.random.Generator) -> Held:
+    return erring(draw)[:2]
+
+
 SYSTEMS = ("gpt-x", "claude-x", "llama-x")
 
 
@@ -172,6 +217,7 @@ BIASES: dict[str, tuple[Callable[[np.random.Generator], Held], Sequence[str]]] =
     "position pull .2": (position_pull, ("delta", "consistency", "first", "second")),
     "leniency .8": (lenient, ("Pc .6", "P+ .8")),
     "length 1.5": (verbose, ("length", "weakest", "middle", "strongest")),
+    "errs, corrected by labels": (simple_errors, ("prediction-powered", "Rogan-Gladen")),
     "self-preference .8": (partial, ("self-preference",)),
 }
 """What is simulated, and the names of the truths that it must hold."""

@@ -472,6 +472,56 @@ class TestVerdicts:
         assert (row["prompt"], row["chosen"], row["rejected"]) == ("q", "b", "a")
         assert "1 rows; left out: 1 verdicts without a winner, 1 whose request" in done.stderr
 
+    def test_quality_is_corrected_by_sampled_labels(self, kafka: Kafka) -> None:
+        """The judge prefers `one` in 3 of 4, the annotators in every second request."""
+        answers = (
+            Candidate(id="1", text="a", system="one"),
+            Candidate(id="2", text="b", system="two"),
+        )
+        requests = [
+            pair("q", *answers, request_id=f"r{k}", metadata={"tenant": "ab"[k % 2]})
+            for k in range(80)
+        ]
+        publish(
+            kafka,
+            *(
+                replace(
+                    verdict(one, winner="1" if k % 4 else "2"),
+                    metadata=one.metadata,
+                    prompt_digest=str(k),
+                )
+                for k, one in enumerate(requests)
+            ),
+        )
+        with Producer(kafka) as producer:
+            for k in range(40):
+                producer.label(
+                    label(
+                        f"r{k}",
+                        annotator="human",
+                        winner="1" if k % 4 > 1 else "2",
+                        sampling_probability=0.5,
+                    )
+                )
+        done = run("quality", "--format", "json")
+        assert done.exit_code == 0, done.output
+        (found,) = [json.loads(text) for text in done.stdout.splitlines()]
+        rate = next(one for one in found["systems"] if one["system"] == "one")["win_rate"]
+        assert (rate["n"], rate["labelled"], rate["weighted"]) == (80, 40, True)
+        assert rate["judged"]["value"] == 0.75
+        own = rate["prediction_powered"]
+        assert own["low"] < 0.5 < own["high"] < 0.75 and own["value"] == pytest.approx(0.5)
+        assert rate["rogan_gladen"]["value"] == pytest.approx(0.5)
+        by_tenant = run("quality", "--segment", "tenant", "--format", "json")
+        assert [json.loads(text)["tenant"] for text in by_tenant.stdout.splitlines()] == ["a", "b"]
+        text = run("quality").stdout
+        assert "Rogan-Gladen" in text and "one, win rate" in text
+        agreement = run("agreement", "--segment", "tenant", "--format", "json").stdout
+        assert [json.loads(text)["segment"] for text in agreement.splitlines()] == ["a", "b"]
+        both = run("agreement", "--segment", "tenant", "--compare", "judge-1")
+        assert both.exit_code == ExitCode.USAGE
+        assert run("quality", "--annotator", "nobody").exit_code == ExitCode.NO
+
     def test_the_leaderboard_is_rebuilt_from_the_topic(self, kafka: Kafka) -> None:
         def judged(name: str, winner: str, task: str, probe: bool = False) -> Verdict:
             answers = (

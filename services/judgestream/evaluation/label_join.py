@@ -31,6 +31,7 @@ class SetAside(StrEnum):
 class ReleaseAgreement:
     """One release against the annotators' majority, over `agreement.n` verdicts.
 
+    segment                the value of a metadata key that all verdicts share; "" where they were not split
     accuracy               also among those that neither the judge nor the annotators call a tie
     figures                precision, recall, f1, kappa, scott_pi, alpha
     failed                 labelled requests that were never judged; in no rate
@@ -43,6 +44,7 @@ class ReleaseAgreement:
     """
 
     release: str
+    segment: str
     rule: OrderRule
     templates: tuple[str, ...]
     agreement: Agreement
@@ -89,6 +91,7 @@ def join(
     judged: Iterable[ScoredVerdict],
     ballots: Ballots,
     *,
+    segment: str = "",
     prompts: Mapping[str, Hashable] | None = None,
     doubtful: Set[str] = frozenset(),
     rule: OrderRule = OrderRule.AVERAGED,
@@ -98,6 +101,7 @@ def join(
     """Compare one release's verdicts with the majority of each request's annotators.
 
     Args:
+        segment: what the verdicts have in common, for the report.
         prompts: request id -> its prompt's digest, for verdicts that do not state it; verdicts on one
             prompt are one cluster.
         doubtful: request ids to set aside, see `ambiguous`.
@@ -118,6 +122,7 @@ def join(
     clusters = [one.group for one in read]
     return ReleaseAgreement(
         release=release,
+        segment=segment,
         rule=rule,
         templates=tuple(sorted({one.template_id for one in labelled})),
         agreement=agreement(gold, outcomes, classes=classes),

@@ -24,6 +24,7 @@ class ScoredVerdict:
     chances        probability of each outcome, of a scored verdict
     content        identity of what was judged: its digest, and its candidates' ids and lengths
     cluster        see `prompt_clusters.cluster_of`
+    segment        value of the metadata key that names segments; "" without
     drawn          a tie because first and second are equally probable and both beat a tie
     scores_differ  its winner has the lower expected score
     """
@@ -39,13 +40,16 @@ class ScoredVerdict:
     chances: Mapping[Hashable, float] = field(default_factory=dict)
     content: tuple[str, tuple[tuple[str, int], ...]] = ("", ())
     cluster: Cluster | None = None
+    segment: str = ""
     is_probe: bool = False
     malformed: bool = False
     drawn: bool = False
     scores_differ: bool = False
 
     @classmethod
-    def of(cls, verdict: Verdict, *, cluster_key: str = "") -> "ScoredVerdict | None":
+    def of(
+        cls, verdict: Verdict, *, cluster_key: str = "", segment_key: str = ""
+    ) -> "ScoredVerdict | None":
         """None for a verdict about a single answer or about documents, a ranking of three and more, and an
         answer to a question about a verdict."""
         candidates = tuple(score.candidate_id for score in verdict.scores)
@@ -70,6 +74,7 @@ class ScoredVerdict:
                 tuple((score.candidate_id, score.length) for score in verdict.scores),
             ),
             cluster=cluster_of(verdict, cluster_key),
+            segment=verdict.metadata.get(segment_key, "") if segment_key else "",
             is_probe=verdict.is_probe,
             malformed=verdict.status is not Status.FAILED
             and (len(candidates) != 2 or (scored and outcome is None)),

@@ -15,6 +15,7 @@ from judgestream.apps.cli import (
     doctor,
     info,
     leaderboard,
+    quality,
     replay,
     rollout,
     settings_table,
@@ -71,6 +72,7 @@ main.command()(submit.submit)
 main.add_typer(verdicts.app, name="verdicts")
 main.command()(ask.ask)
 main.command()(agreement.agreement)
+main.command("quality")(quality.command)
 main.command("leaderboard")(leaderboard.command)
 main.add_typer(suite.app, name="suite")
 main.add_typer(bias.app, name="bias")

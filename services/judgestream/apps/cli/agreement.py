@@ -17,6 +17,7 @@ from judgestream.apps.cli.agreement_options import (
     MinAccuracy,
     Resamples,
     Rule,
+    SegmentBy,
 )
 from judgestream.apps.cli.reading import all_verdicts, everything
 from judgestream.contracts.codecs.labels import label_from_message
@@ -44,6 +45,7 @@ def agreement(
     since: options.Since = None,
     order_rule: Rule = OrderRule.AVERAGED,
     compare: Compare = None,
+    segment: SegmentBy = "",
     classes: Classes = None,
     cluster_by: ClusterBy = "",
     resamples: Resamples = 0,
@@ -62,17 +64,20 @@ def agreement(
     Exits 1 if there is nothing to compare.
     """
     kafka = load().kafka
-    ballots = Ballots(_labels(kafka), annotators=annotator or ())
-    judged = _judged(kafka, since, cluster_by)
+    ballots = Ballots(all_labels(kafka), annotators=annotator or ())
+    judged = _judged(kafka, since, cluster_by, segment)
     by_release = _by_release(judged)
     pair = None if compare is None else _pair(by_release, release, compare)
     prompts, reused = _prompts(kafka)
     doubtful = ambiguous(judged) | reused
+    if segment and compare is not None:
+        raise ConfigurationError("--compare and --segment exclude each other: use one of them")
     results = [
         join(
             name,
-            by_release.get(name, []),
+            verdicts,
             ballots,
+            segment=value,
             prompts=prompts,
             doubtful=doubtful,
             rule=order_rule,
@@ -80,6 +85,7 @@ def agreement(
             resamples=resamples,
         )
         for name in pair or ([release] if release is not None else sorted(by_release))
+        for value, verdicts in _by_segment(by_release.get(name, []))
     ]
     _show(results, ballots, form, paired_too=pair is not None)
     _unanswered(ballots, by_release)
@@ -119,7 +125,7 @@ def _show_pair(first: ReleaseAgreement, second: ReleaseAgreement, form: OutputFo
         note("the releases use different templates: their tie rates do not compare")
 
 
-def _labels(kafka: Kafka) -> Iterator[Label]:
+def all_labels(kafka: Kafka) -> Iterator[Label]:
     """Every label on the topic. One without a readable time takes its record's time."""
     for incoming, message in everything(kafka, LABELS, LabelMessage):
         yield _label(incoming, message)
@@ -135,11 +141,15 @@ def _label(incoming: Incoming[LabelMessage], message: LabelMessage) -> Label:
     return replace(label_from_message(message), labelled_at=recorded)
 
 
-def _judged(kafka: Kafka, since: datetime | None, cluster_key: str) -> list[ScoredVerdict]:
+def _judged(
+    kafka: Kafka, since: datetime | None, cluster_key: str, segment_key: str
+) -> list[ScoredVerdict]:
     """Every judgement of two candidates once, of all releases: only together do they show ambiguous ids."""
     kept: VerdictSet[ScoredVerdict | None] = VerdictSet()
     for _, verdict in all_verdicts(kafka, since=since):
-        kept.add(verdict, ScoredVerdict.of(verdict, cluster_key=cluster_key))
+        kept.add(
+            verdict, ScoredVerdict.of(verdict, cluster_key=cluster_key, segment_key=segment_key)
+        )
     return [one for one in kept if one is not None]
 
 
@@ -148,6 +158,14 @@ def _by_release(judged: Iterable[ScoredVerdict]) -> dict[str, list[ScoredVerdict
     for verdict in judged:
         by_release.setdefault(verdict.release, []).append(verdict)
     return by_release
+
+
+def _by_segment(verdicts: list[ScoredVerdict]) -> list[tuple[str, list[ScoredVerdict]]]:
+    """The verdicts by segment, in order; one empty segment without verdicts."""
+    found: dict[str, list[ScoredVerdict]] = {}
+    for one in verdicts:
+        found.setdefault(one.segment, []).append(one)
+    return sorted(found.items()) or [("", [])]
 
 
 def _prompts(kafka: Kafka) -> tuple[dict[str, str], set[str]]:

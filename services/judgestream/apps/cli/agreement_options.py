@@ -53,6 +53,10 @@ Classes = Annotated[
 ClusterBy = Annotated[
     str, typer.Option(metavar="KEY", help="metadata key whose value names a prompt")
 ]
+SegmentBy = Annotated[
+    str,
+    typer.Option("--segment", metavar="KEY", help="separately for each value of this metadata key"),
+]
 Resamples = Annotated[
     int,
     typer.Option(

@@ -33,6 +33,7 @@ def as_json(result: ReleaseAgreement, ballots: Ballots) -> dict[str, object]:
     accuracy = result.accuracy
     return {
         "release": result.release,
+        **({"segment": result.segment} if result.segment else {}),
         "order_rule": result.rule,
         "n": found.n,
         "clusters": 0 if accuracy is None else accuracy.clusters,
@@ -94,7 +95,8 @@ def pair_json(
 def print_release(result: ReleaseAgreement) -> None:
     """The report as text."""
     found = result.agreement
-    line(f"release {result.release or '(none)'}, order rule {result.rule}")
+    segment = f", segment {result.segment}" if result.segment else ""
+    line(f"release {result.release or '(none)'}{segment}, order rule {result.rule}")
     _counts(f"compared {found.n}", {"unscored": found.unscored, "failed": result.failed})
     _counts(
         "not compared:",

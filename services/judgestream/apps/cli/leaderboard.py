@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from judgestream.apps.cli.agreement_options import ClusterBy, Resamples
+from judgestream.apps.cli.agreement_options import ClusterBy, Resamples, SegmentBy
 from judgestream.apps.cli.reading import all_verdicts
 from judgestream.core.types import Verdict
 from judgestream.core.verdict_set import VerdictSet
@@ -25,10 +25,7 @@ Segment = tuple[str, str]
 
 def command(
     release: options.Release = None,
-    segment: Annotated[
-        str,
-        typer.Option(metavar="KEY", help="a board for each value of this metadata key"),
-    ] = "",
+    segment: SegmentBy = "",
     style_control: Annotated[
         bool,
         typer.Option("--style-control", help="rate systems as if all answers had the same style"),
