@@ -214,6 +214,8 @@ def test_stopped_while_training_it_saves_a_checkpoint_exits_with_0_and_continues
 ) -> None:
     some = [example for example in examples(60) if unusable(example) is None]
     send(kafka, some)
+    # long enough that the signal arrives before the last step, however busy the machine is
+    (trainer.folder / "recipe.yaml").write_text(RECIPE.replace("epochs: 1", "epochs: 4"))
     process = trainer.start("--once")
     metrics = trainer.folder / "data/rounds/0001/training/metrics.jsonl"
     wait(metrics.exists, what="the first step", seconds=120)
