@@ -18,7 +18,7 @@ def published(suite: str, folder: str) -> Loaded:
     path = SHARED / "data" / folder
     if not path.is_dir():
         pytest.skip(f"{path} is not there: the published data is not part of the project")
-    return load_files(SUITES[suite], path)
+    return load_files(SUITES[suite], path, to_run=False)
 
 
 def written(folder: Path, files: Mapping[str, Rows]) -> Path:

@@ -3,18 +3,19 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 
 from judgestream.core.identity import content_digest
 from judgestream.core.modes import check, for_template, plan
 from judgestream.core.templates import TEMPLATES
-from judgestream.core.types import Release, Reply, Status, Verdict
+from judgestream.core.types import PassResult, Release, Reply, Status, Verdict
 from judgestream.core.verdicts import Effort, build_verdict
 from judgestream.suites.base import Item, Judged
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 Say = Callable[[Item, int], str]
-"""An item and the number of one of its passes -> the judge's reply, such as `8 2` or `A`."""
+"""An item and the number of one of its scored passes -> the judge's reply, such as `8 2` or `A`."""
 
 
 def judged(items: Iterable[Item], say: Say, *, template: str = "chat-choice-v1") -> list[Judged]:
@@ -25,17 +26,25 @@ def judged(items: Iterable[Item], say: Say, *, template: str = "chat-choice-v1")
 def verdict(item: Item, say: Say, *, template: str = "chat-choice-v1") -> Verdict:
     request = replace(item.request, request_id=item.key, requested_at=AT)
     mode, known = check(request), TEMPLATES[template]
-    passes = plan(request, mode, known)
+    results: list[PassResult] = []
+    scored = count()
+    while stage := plan(request, mode, known, results):
+        results += [
+            one.result(
+                Reply(
+                    text="An analysis." if one.is_text else say(item, next(scored)),
+                    finish_reason="stop",
+                )
+            )
+            for one in stage
+        ]
     return build_verdict(
         request=request,
         mode=for_template(mode, known),
         release=Release(
             name="r", checkpoint_digest="d", template_id=template, max_input_tokens=9999
         ),
-        results=[
-            one.result(Reply(text=say(item, k), finish_reason="stop"))
-            for k, one in enumerate(passes)
-        ],
+        results=results,
         effort=Effort(attempts=1, latency_s=0.1, ended_at=AT),
         verdict_id=item.key,
         content_digest=content_digest(request),

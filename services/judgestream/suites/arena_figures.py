@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from judgestream.core.preference import Preference
 from judgestream.evaluation.clusters import clustered_mean, clustered_share
-from judgestream.evaluation.ratings import Battle, bradley_terry, elo
+from judgestream.evaluation.elo import elo
+from judgestream.evaluation.leaderboard import Battle, leaderboard
 from judgestream.suites.pairs import Game
 from judgestream.suites.report import Figure, Table
 
@@ -46,18 +47,34 @@ def win_table(title: str, decided: Decided) -> Table:
 
 
 def ratings_table(decided: Decided) -> Table:
-    """Bradley-Terry and Elo ratings of the models, see `evaluation.ratings`."""
-    battles = [
-        Battle(first=game.facts["first"], second=game.facts["second"], outcome=found)
+    """Bradley-Terry ratings with their intervals, see `evaluation.leaderboard`, and Elo's."""
+    board = leaderboard(
+        Battle(
+            first=game.facts["first"],
+            second=game.facts["second"],
+            outcome=found,
+            cluster=("prompt", game.cluster),
+            styles=None,
+        )
         for game, found in decided
-    ]
-    strengths, sequential = bradley_terry(battles), elo(battles)
+    )
+    sequential = elo((game.facts["first"], game.facts["second"], found) for game, found in decided)
     return Table(
         title="ratings",
-        head=("model", "bradley_terry", "elo"),
+        head=("model", "rank", "bradley_terry", "elo"),
         rows=tuple(
-            (model, round(strengths[model], 1), round(sequential[model], 1))
-            for model in sorted(strengths, key=lambda name: -strengths[name])
+            (
+                place.system,
+                place.rank,
+                Figure(
+                    name="rating",
+                    value=place.rating.value,
+                    interval=place.rating.interval,
+                    percent=False,
+                ),
+                round(sequential[place.system], 1),
+            )
+            for place in board.places
         ),
         plot="bradley_terry",
     )

@@ -80,7 +80,7 @@ def published_games(tables: Tables) -> list[Game]:
             said.mirrored if exchanged and said is not None else said
         )
     straight, swapped = orders.get(False, []), orders.get(True, [])
-    pairs = [convert(row) for row in tables["pairs"]]
+    pairs = [convert(row) for row in tables.get("pairs", ())]
     if not straight or not len(straight) == len(swapped) == len(pairs):
         return []
     return [

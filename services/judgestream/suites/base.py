@@ -30,7 +30,7 @@ class Wanted:
     pattern    path in the data folder; `*` stands for any part of a name
     content    what is in it
     source     where it comes from
-    required   the suite cannot run without it
+    required   a run needs it; published judgements may be read without
     least      number of files that must match
     """
 
@@ -105,7 +105,7 @@ class Suite:
     published    rows of the files -> figures of the judgements that were published with them
     recordings   by judge: its published judgements, for a recorded release
     rule, unreadable   as the paper has it
-    orders       its items are pairs, so that the rules for two orders apply
+    orders       whether two orders amount to one outcome; else every judgement counts by itself
     """
 
     name: str

@@ -95,7 +95,7 @@ def published_games(tables: Tables, judge: str) -> list[Game]:
             swapped=None,
             facts=item.facts,
         )
-        for item in items(tables)
+        for item in (items(tables) if said and "pairs" in tables else ())
         if item.key in said
     ]
 

@@ -3,12 +3,30 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from judgestream.suites import autoj, judging_the_judges, mt_bench, pandalm
+from judgestream.suites import (
+    arena,
+    autoj,
+    judgebench,
+    judgelm,
+    judging_the_judges,
+    mt_bench,
+    mt_bench_single,
+    pandalm,
+)
 from judgestream.suites.base import Suite
 
 SUITES: Mapping[str, Suite] = MappingProxyType(
     {
         one.name: one
-        for one in (mt_bench.SUITE, judging_the_judges.SUITE, autoj.SUITE, pandalm.SUITE)
+        for one in (
+            judgelm.SUITE,
+            mt_bench.SUITE,
+            mt_bench_single.SUITE,
+            arena.SUITE,
+            judgebench.SUITE,
+            judging_the_judges.SUITE,
+            autoj.SUITE,
+            pandalm.SUITE,
+        )
     }
 )

@@ -19,8 +19,11 @@ class Loaded:
     files: tuple[str, ...]
 
 
-def load_files(suite: Suite, folder: Path) -> Loaded:
+def load_files(suite: Suite, folder: Path, *, to_run: bool = True) -> Loaded:
     """The suite's files in `folder`.
+
+    Args:
+        to_run: the files that a run needs must be there; else any of the suite's files will do.
 
     Raises:
         ConfigurationError: the folder or required files are missing; the message says which files the suite
@@ -28,7 +31,10 @@ def load_files(suite: Suite, folder: Path) -> Loaded:
         InvalidRecord: a file is malformed.
     """
     found = {one.name: _matching(folder, one) for one in suite.files}
-    if missing := [one for one in suite.files if one.required and len(found[one.name]) < one.least]:
+    missing = [one for one in suite.files if one.required and len(found[one.name]) < one.least]
+    if not to_run:
+        missing = [] if any(found.values()) else list(suite.files)
+    if missing:
         raise ConfigurationError(_wants(suite, folder, missing))
     tables = {
         name: [Fields(values, place) for path in paths for place, values in read_records(path)]

@@ -160,15 +160,15 @@ def _choices(suite: Suite, rule: OrderRule | None, unreadable: UnreadableRule | 
     """The user's rules, or the paper's.
 
     Raises:
-        ConfigurationError: the suite has no pairs, so a rule does not apply.
+        ConfigurationError: the suite counts every judgement by itself, so the rule does not apply.
     """
     if not suite.orders and rule is not None:
         raise ConfigurationError(
-            f"suite {suite.name} judges single answers, so --rule does not apply: leave it out"
+            f"suite {suite.name} counts every judgement by itself, so --rule does not apply: leave it out"
         )
     if not suite.orders and unreadable is UnreadableRule.TIE:
         raise ConfigurationError(
-            f"suite {suite.name} judges single answers, which cannot tie: use --unreadable"
+            f"suite {suite.name} counts every judgement by itself, and none is a tie: use --unreadable"
             " wrong, dropped or unscored"
         )
     return Choices(rule=rule or suite.rule, unreadable=unreadable or suite.unreadable)
@@ -366,7 +366,7 @@ def published_command(
     suite = _suite(name)
     if suite.published is None:
         raise ConfigurationError(f"suite {name} has no published judgements")
-    report = suite.published(load_files(suite, data).tables)
+    report = suite.published(load_files(suite, data, to_run=False).tables)
     match form:
         case ReportFormat.JSON:
             json_line(report.as_json())
