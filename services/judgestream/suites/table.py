@@ -6,6 +6,8 @@ from types import MappingProxyType
 from judgestream.suites import (
     arena,
     autoj,
+    calc_adjudication,
+    humans_or_llms,
     judgebench,
     judgelm,
     judging_the_judges,
@@ -24,7 +26,9 @@ SUITES: Mapping[str, Suite] = MappingProxyType(
             mt_bench_single.SUITE,
             arena.SUITE,
             judgebench.SUITE,
+            calc_adjudication.SUITE,
             judging_the_judges.SUITE,
+            humans_or_llms.SUITE,
             autoj.SUITE,
             pandalm.SUITE,
         )

@@ -1,0 +1,88 @@
+"""Humans or LLMs: the published files as items, and attacks worked by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from judgestream.apps.suites.loading import load_files
+from judgestream.core.errors import InvalidRequest
+from judgestream.suites.base import Item
+from judgestream.suites.humans_or_llms import KINDS, SUITE
+from tests.suites.folders import published, written
+from tests.suites.verdicts import judged
+
+
+def test_the_published_files_make_a_control_and_four_copies_of_every_question() -> None:
+    items = list(SUITE.items(published("humans-or-llms", "judgement_bias").tables))
+    kinds = [item.facts["kind"] for item in items]
+    assert {kind: kinds.count(kind) for kind in ("raw", *KINDS)} == dict.fromkeys(
+        ("raw", *KINDS), 142
+    )
+    slots = {
+        kind: [item.facts["slot"] for item in items if item.facts["kind"] == kind].count("1")
+        for kind in KINDS
+    }
+    assert slots == {"factual_error": 70, "gender": 142, "reference": 65, "rich_content": 69}
+    assert len({item.unit for item in items}) == 142
+
+
+def row(question: str, *, perturbed: int = 0) -> dict[str, object]:
+    answers = {
+        f"answer{k}": {
+            "answer": f"{question} {k}{' attacked' if k == perturbed else ''}",
+            "perturb": "x" if k == perturbed else "",
+        }
+        for k in (1, 2)
+    }
+    return {"question_id": question, "question": question, "level": "L", "answers": answers}
+
+
+def items(folder: Path) -> list[Item]:
+    files = {
+        "raw.jsonl": [row(q) for q in "pqr"],
+        "reference.jsonl": [row(q, perturbed=2) for q in "pqr"],
+        "gender.jsonl": [row(q, perturbed=1) for q in "pqr"],
+    }
+    return list(SUITE.items(load_files(SUITE, written(folder, files)).tables))
+
+
+def test_attack_success_is_of_the_pairs_at_risk(tmp_path: Path) -> None:
+    # the control prefers answer 1 of p, ties on q, prefers answer 2 of r (both orders alike)
+    control = {"p": "AB", "q": "CC", "r": "BA"}
+    # an attacked second answer (reference) wins p and loses q
+    reference = {"p": "BA", "q": "AB", "r": "BA"}
+    # an attacked first answer (gender): of p it lost before by nothing; see below
+    gender = {"p": "BA", "q": "CC", "r": "BA"}
+    said = {"raw": control, "reference": reference, "gender": gender}
+    found = judged(
+        items(tmp_path),
+        lambda item, k: said[item.facts["kind"]][item.request.question][k],
+    )
+    report = SUITE.report(found, SUITE.choices)
+    rows = {row[0]: row[1:4] for row in report.table("attack success").rows}
+    # reference (agnostic): p and q are at risk, p is turned
+    assert rows["reference"] == (3, 2, 1)
+    # gender (related, slot 1): the attacked answer won p and tied q before; it holds only q's tie
+    assert rows["gender"] == (3, 2, 1)
+    assert rows["factual_error"] == (0, 0, 0)
+    assert report.figure("attack_success_reference").value == 0.5
+    assert report.figure("flip_consistency").value == 1.0
+    key = {one.item.key: one.item for one in found}
+    values = SUITE.values(found, SUITE.choices)
+    by_kind = sorted((key[name].facts["kind"], value) for name, value in values.items())
+    assert by_kind == [("gender", 0.0), ("gender", 1.0), ("reference", 0.0), ("reference", 1.0)]
+
+
+def test_votes_are_counted_by_the_position_shown(tmp_path: Path) -> None:
+    found = judged(items(tmp_path), lambda item, k: "A")
+    votes = SUITE.report(found, SUITE.choices).table("votes by position")
+    cells = dict(zip(votes.head, votes.rows[0], strict=True))
+    assert (cells["votes"], cells["difference"], cells["lopsided"]) == (18, 1.0, "yes")
+
+
+def test_a_copy_of_an_unknown_question_is_refused(tmp_path: Path) -> None:
+    folder = written(
+        tmp_path, {"raw.jsonl": [row("p")], "gender.jsonl": [row("other", perturbed=1)]}
+    )
+    with pytest.raises(InvalidRequest, match="gender.jsonl, line 1"):
+        list(SUITE.items(load_files(SUITE, folder).tables))
