@@ -10,10 +10,12 @@ from judgestream.suites import (
     humans_or_llms,
     judgebench,
     judgelm,
+    judgerank,
     judging_the_judges,
     mt_bench,
     mt_bench_single,
     pandalm,
+    sos_bench,
 )
 from judgestream.suites.base import Suite
 
@@ -26,6 +28,8 @@ SUITES: Mapping[str, Suite] = MappingProxyType(
             mt_bench_single.SUITE,
             arena.SUITE,
             judgebench.SUITE,
+            judgerank.SUITE,
+            sos_bench.SUITE,
             calc_adjudication.SUITE,
             judging_the_judges.SUITE,
             humans_or_llms.SUITE,
