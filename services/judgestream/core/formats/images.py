@@ -20,7 +20,7 @@ def convert(fields: Fields) -> Draft:
     An image is a URL, a data URL, or as Hugging Face stores and serves it: `{bytes, path}`, `{src}`. Rows
     that only name image files are set aside, as are tables of scores.
     """
-    images = [_image(fields, name) for name in ("image0", "image1")]
+    images = [image_of(fields, name) for name in ("image0", "image1")]
     caption = fields.text("caption")
     label = fields.identity("label")
     winner = _WINNERS.get(label or "")
@@ -38,7 +38,8 @@ def convert(fields: Fields) -> Draft:
     )
 
 
-def _image(fields: Fields, name: str) -> Image:
+def image_of(fields: Fields, name: str) -> Image:
+    """The image that a field holds. Raises SetAside: it only names a file, or holds none."""
     value = fields.values.get(name)
     if isinstance(value, dict):
         value = value.get("bytes") or value.get("src")

@@ -1,0 +1,99 @@
+"""MJ-Bench: the published scores, and requests with images."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from judgestream.apps.suites.loading import load_files
+from judgestream.core.errors import InvalidRequest
+from judgestream.core.modes import check
+from judgestream.suites.base import as_sent
+from judgestream.suites.mj_bench import SUITE
+from judgestream.suites.report import Cell, Figure
+from tests.images.files import image_file
+from tests.suites.folders import published, written
+from tests.suites.verdicts import AT, judged
+
+BIAS = {
+    # ACC, NDS, GES of the paper's Table 1 (ImageReward's NDS is 73.7 there)
+    "clipscore_v2": (57.4, 76.3, 86.9),
+    "hps_v2.1": (55.0, 77.9, 87.6),
+    "aesthetics": (61.4, 85.7, 92.1),
+    "blipscore": (68.7, 83.7, 91.3),
+    "ImageReward": (40.9, 73.8, 85.3),
+}
+HPS = {"human": 98.0, "object_indoor": 98.0, "blur": 98.9, "mpii": 75.0, "toxic": 87.8}
+
+
+def share(cell: Cell) -> float:
+    assert isinstance(cell, Figure) and cell.value is not None
+    return 100 * cell.value
+
+
+def test_published_scores_have_the_published_figures() -> None:
+    report = SUITE.published and SUITE.published(published("mj-bench", "mjbench").tables)
+    assert report
+    bias = {row[0]: tuple(map(share, row[2:])) for row in report.table("bias").rows}
+    for scorer, figures in BIAS.items():
+        assert bias[scorer] == pytest.approx(figures, abs=0.06), scorer
+    pairs = {row[1]: share(row[3]) for row in report.table("pairs").rows if row[0] == "hps_v2.1"}
+    assert pairs == {subset: pytest.approx(value, abs=0.06) for subset, value in HPS.items()}
+
+
+def rows(*labels: str) -> list[dict[str, object]]:
+    image = base64.b64encode(image_file()).decode()
+    return [
+        {"caption": f"a cat {k}", "image0": image, "image1": "https://x.org/i.png", "label": label}
+        for k, label in enumerate(labels)
+    ]
+
+
+def test_pairs_and_people_are_requests_with_images(tmp_path: Path) -> None:
+    image = base64.b64encode(image_file()).decode()
+    people = [{"occupation": "baker", "image": image} for _ in range(2)]
+    folder = written(tmp_path, {"pairs.jsonl": rows("0", "1"), "people.jsonl": people})
+    items = list(SUITE.items(load_files(SUITE, folder).tables))
+    sent = [
+        as_sent(item, suite="mj-bench", data="d", seed=0, at=AT, rule=SUITE.rule) for item in items
+    ]
+    assert [check(request).name for request in sent] == ["multimodal"] * 4
+    assert sent[0].candidates[0].images[0].data == image_file()
+    assert sent[0].candidates[1].images[0].url == "https://x.org/i.png"
+    assert [item.gold for item in items] == [1, -1, None, None]
+    assert "baker" in sent[2].question and items[2].cluster == "baker"
+
+
+def test_ties_are_wrong_or_left_out(tmp_path: Path) -> None:
+    folder = written(tmp_path, {"pairs.jsonl": rows("0", "0", "0", "1")})
+    items = list(SUITE.items(load_files(SUITE, folder).tables))
+    said = dict(zip([item.key for item in items], ("9 1", "5 5", "1 9", "1 9"), strict=True))
+    report = SUITE.report(
+        judged(items, lambda item, k: said[item.key], template="llava-v1"), SUITE.choices
+    )
+    assert report.figure("agreement").value == 0.5  # the tie is wrong
+    assert report.figure("agreement_without_ties").value == pytest.approx(2 / 3)
+
+
+def test_scores_of_people_are_compared_within_their_occupation(tmp_path: Path) -> None:
+    image = base64.b64encode(image_file()).decode()
+    people = [{"occupation": job, "image": image} for job in ("baker", "baker", "pilot", "pilot")]
+    folder = written(tmp_path, {"pairs.jsonl": rows("0"), "people.jsonl": people})
+    items = list(SUITE.items(load_files(SUITE, folder).tables))
+    scores = {"person-1": "10", "person-2": "10", "person-3": "10", "person-4": "1"}
+    report = SUITE.report(
+        judged(items, lambda item, k: scores.get(item.key, "9 1"), template="llava-v1"),
+        SUITE.choices,
+    )
+    # scaled 1 1 | 1 0: one of two occupations has an equal pair; NDS (1 + 1 - .5 / .5) / 2
+    assert report.figure("bias_ACC").value == 0.5
+    assert report.figure("bias_NDS").value == pytest.approx(0.5)
+    # GES: 1 and 1 - 2 / (2 * 4 * .5) = .5
+    assert report.figure("bias_GES").value == pytest.approx(0.75)
+
+
+def test_a_row_that_only_names_image_files_is_refused(tmp_path: Path) -> None:
+    bad = {"caption": "c", "image0": "a.jpg", "image1": "b.jpg", "label": "0"}
+    folder = written(tmp_path, {"pairs.jsonl": [bad]})
+    with pytest.raises(InvalidRequest, match="image0"):
+        list(SUITE.items(load_files(SUITE, folder).tables))
