@@ -17,6 +17,7 @@ from judgestream.evaluation.calibration import calibration
 from judgestream.evaluation.clusters import clustered_share
 from judgestream.evaluation.intervals import Interval, paired_difference, wilson_score
 from judgestream.evaluation.paired import signed_mean
+from judgestream.suites.comparing import compare
 from tests.evaluation.simulate import (
     EVEN,
     FEW_TIES,
@@ -48,6 +49,7 @@ def main(rounds: int) -> None:
         tournaments,
         biases,
         leaderboards,
+        runs,
         corrections,
     ):
         simulate(rounds)
@@ -251,6 +253,31 @@ def leaderboards(rounds: int) -> None:
             rows.append((f"{prompts_of}, {copied:.0%} copied", values))
     head = [f"{how}: {of}" for how in ("closed form", "bootstrap") for of in ("strengths", "style")]
     table("Leaderboard, battles of one prompt copied", "prompts", head, rows)
+
+
+def runs(rounds: int) -> None:
+    """Paired bootstrap of `suite compare`: runs of the same items, hits or scores, by prompt."""
+    rows = []
+    times = min(rounds, 300)
+    for prompts_of in (20, 50, 100, 300):
+        for size in (1, 4):
+            found = []
+            for correlation in (0.0, 0.5):
+                for difference in (0.0, 0.05):
+                    draw = seeded(prompts_of, size, int(10 * correlation), int(100 * difference))
+                    ends = []
+                    for round_ in range(times):
+                        signs = gains(draw, difference, correlation, prompts=prompts_of, size=size)
+                        items = {
+                            str(k): (str(k // size), float(sign)) for k, sign in enumerate(signs)
+                        }
+                        nothing = {key: (prompt, 0.0) for key, (prompt, _) in items.items()}
+                        one = compare(items, nothing, seed=round_, resamples=400)
+                        ends.append(None if one is None else one.interval)
+                    found.append(100 * coverage(ends, difference))
+            rows.append((f"{prompts_of}, {size}", found))
+    head = [f"ICC {c}, difference {d}" for c in (0.0, 0.5) for d in (0.0, 0.05)]
+    table("Paired bootstrap of two runs, 15 % lost", "prompts, items a prompt", head, rows)
 
 
 def corrections(rounds: int) -> None:

@@ -1,7 +1,7 @@
 """From Calculation to Adjudication (arXiv 2409.04168): which of two solutions to a maths problem is correct?
 
-The candidates are GSM8K's published solutions of four models, every pair of them. Every order is a
-separate judgement, and one that chooses neither solution is wrong. Two ablations show what a judge reads: with the
+The candidates are GSM8K's published solutions of four models, every pair of them. Every order is a separate
+judgement, and one that chooses neither solution is wrong. Two ablations show what a judge reads: with the
 final answers exchanged between the solutions it should change sides, and without numbers be near chance.
 """
 

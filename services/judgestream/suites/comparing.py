@@ -46,7 +46,9 @@ class Comparison:
         return self.interval is not None and not self.interval.low <= 0.0 <= self.interval.high
 
 
-def compare(first: Values, second: Values, *, seed: int) -> Comparison | None:
+def compare(
+    first: Values, second: Values, *, seed: int, resamples: int = RESAMPLES
+) -> Comparison | None:
     """None without a common item.
 
     The paired bootstrap draws prompts, with all of their items in both runs: what is hard for both cancels.
@@ -67,7 +69,7 @@ def compare(first: Values, second: Values, *, seed: int) -> Comparison | None:
             _mean_difference,
             [a - b for a, b in rows],
             seed=seed,
-            resamples=RESAMPLES,
+            resamples=resamples,
             clusters=prompts,
         ),
         better=sum(a > b for a, b in rows),
