@@ -12,8 +12,7 @@ MAY_CONTROL = {
     "adapters/triton/fleet_control.py",
     "apps/controller/service.py",
     "apps/rollout/finding.py",
-    "apps/rollout/healing.py",
-    "apps/rollout/one_server.py",
+    "apps/rollout/server_healing.py",
     "apps/rollout/service.py",
     # a person at the command line, and the start of the local stack
     "apps/cli/release/place.py",

@@ -8,7 +8,8 @@ import pytest
 
 from judgestream.adapters.redis.worker_board import WorkerEntry, WorkerState
 from judgestream.adapters.triton.control import ModelState
-from judgestream.apps.rollout.healing import MAX_RELOADS, WINDOW_S, Healer
+from judgestream.apps.rollout.healing import Healer, used_by
+from judgestream.apps.rollout.server_healing import MAX_RELOADS, WINDOW_S, ServerHealer
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import (
     ConfigurationError,
@@ -19,8 +20,10 @@ from judgestream.core.errors import (
     JudgeUnhealthy,
     KeyRefused,
 )
+from judgestream.core.fleet.report import ServerReport, ServerState
 
 NAME = "judgelm-0"
+ADDRESSES = ("A:1", "B:1")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -29,12 +32,15 @@ class Store:
     """The reload history, shared by all instances."""
 
     history: list[float] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
 
     def note_reload(self, release: str, *, at: float, window_s: float) -> None:
         self.history.append(at)
+        self.keys.append(release)
 
     def reloads(self, release: str, *, since: float) -> list[float]:
-        return [at for at in self.history if at >= since]
+        noted = zip(self.keys, self.history, strict=True)
+        return [at for key, at in noted if key == release and at >= since]
 
 
 @dataclass
@@ -54,9 +60,12 @@ class Triton:
     cursed: bool = False
     engine: bool = False
     stuck: bool = False
+    away: bool = False
     calls: list[str] = field(default_factory=list)
 
     async def index(self) -> list[ModelState]:
+        if self.away:
+            raise JudgeUnavailable("refused")
         names = [NAME + "-engine", NAME] if self.engine else [NAME]
         return [ModelState(name=name, state=self.state) for name in names]
 
@@ -79,13 +88,23 @@ class Triton:
 
 
 class Bench:
+    """A service that heals the Tritons at A and B."""
+
     def __init__(
-        self, reason: str, triton: Triton, *, needed: str = "", unneeded: str = ""
+        self,
+        reason: str,
+        *tritons: Triton,
+        needed: str = "",
+        unneeded: str = "",
+        reports: tuple[ServerReport, ...] = (),
     ) -> None:
         self.now = 0.0
-        self.triton = triton
+        self.triton = tritons[0]
+        self.tritons = dict(zip(ADDRESSES, tritons, strict=False))
+        self.reports = reports
+        self.draining: frozenset[str] = frozenset()
         self.store = Store()
-        self.board = Board([self.entry(reason)] if reason else [])
+        self.board = Board([self.entry(reason)] if reason or reports else [])
         self.needed = {needed} - {""}
         self.unneeded = {unneeded} - {""}
         self.healer = self.new_healer()
@@ -99,25 +118,39 @@ class Bench:
             life="l",
             started_at=NOON,
             seen_at=NOON,
-            state=WorkerState.PAUSED,
+            state=WorkerState.PAUSED if reason else WorkerState.WORKING,
             reason=reason,
             release=NAME,
+            servers=self.reports,
         )
 
     def new_healer(self) -> Healer:
         async def no_sleep(_: float) -> None:
             pass
 
+        async def addresses() -> list[str]:
+            return list(self.tritons)
+
+        async def draining() -> frozenset[str]:
+            return self.draining
+
+        status = WorkerStatus(kind="rollout", slot=0)
         return Healer(
-            store=self.store,  # type: ignore[arg-type]
             board=self.board,  # type: ignore[arg-type]
-            control=self.triton,
-            probe=self.triton.probe,
+            addresses=addresses,
+            server=lambda address: ServerHealer(
+                address,
+                store=self.store,  # type: ignore[arg-type]
+                control=self.tritons[address],
+                probe=self.tritons[address].probe,
+                status=status,
+                clock=lambda: self.now,
+                sleep=no_sleep,
+            ),
             needed=lambda: self.needed,
             unneeded=lambda: self.unneeded,
-            status=WorkerStatus(kind="rollout", slot=0),
-            clock=lambda: self.now,
-            sleep=no_sleep,
+            status=status,
+            drains=draining,
         )
 
     def check(self, times: int = 1, every: float = 1.0) -> list[str]:
@@ -204,3 +237,54 @@ def test_a_new_leader_continues_the_reload_history_of_a_dead_one() -> None:
     bench.healer = bench.new_healer()
     bench.check(times=5)
     assert bench.store.history == [0, 5]
+
+
+def report(address: str, trouble: str) -> ServerReport:
+    return ServerReport(address=address, state=ServerState.UP, releases={NAME: trouble})
+
+
+@pytest.mark.parametrize("trouble", ["judge_unhealthy: ...", "judge_error: CUDA"])
+def test_a_release_that_fails_at_one_server_is_reloaded_there_alone(trouble: str) -> None:
+    bench = Bench(
+        "",
+        Triton(),
+        Triton(failure=JudgeError("CUDA")),
+        reports=(report("A:1", ""), report("B:1", trouble)),
+    )
+    bench.check()
+    assert [one.calls for one in bench.tritons.values()] == [[], RELOAD]
+
+
+def test_a_new_server_gets_the_releases_that_workers_use() -> None:
+    bench = Bench(
+        "",
+        Triton(),
+        Triton(state=""),
+        reports=(report("A:1", ""), report("B:1", "release_not_loaded: ...")),
+    )
+    bench.check()
+    assert [one.calls for one in bench.tritons.values()] == [[], [f"load {NAME}"]]
+    assert used_by(bench.board.entries) == {NAME}
+
+
+def test_a_server_that_is_away_does_not_keep_another_from_being_healed() -> None:
+    bench = Bench("release_not_loaded: ...", Triton(away=True), Triton(state="UNAVAILABLE"))
+    bench.check()
+    assert bench.tritons["B:1"].calls == [f"load {NAME}"]
+
+
+def test_a_draining_server_is_left_alone_until_it_is_used_again() -> None:
+    bench = Bench("", Triton(), Triton(state="UNAVAILABLE"), needed=NAME)
+    bench.draining = frozenset({"B:1"})
+    bench.check(times=5)
+    assert bench.tritons["B:1"].calls == []
+    bench.draining = frozenset()
+    bench.check(times=3)
+    assert bench.tritons["B:1"].calls == [f"load {NAME}"]
+
+
+def test_reloads_are_limited_for_each_server() -> None:
+    cursed = [Triton(state="UNAVAILABLE", cursed=True) for _ in ADDRESSES]
+    bench = Bench("release_not_loaded: ...", *cursed)
+    bench.check(times=int(WINDOW_S) - 10)
+    assert [len(one.calls) for one in cursed] == [MAX_RELOADS] * 2

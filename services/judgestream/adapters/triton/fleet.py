@@ -174,8 +174,10 @@ class Fleet(AbstractAsyncContextManager["Fleet"]):
 
     async def _stop(self, name: str) -> None:
         task = self._tasks.pop(name)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        while not task.done():
+            # again, where a library has taken a cancellation for its own
+            task.cancel()
+            await asyncio.wait([task], timeout=1.0)
 
     async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -185,7 +187,10 @@ class Fleet(AbstractAsyncContextManager["Fleet"]):
     async def _watch(self, server: Server) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(server.check_now.wait(), CHECK_S)
+                async with asyncio.timeout(
+                    CHECK_S
+                ):  # Python 3.11's wait_for may lose a cancellation
+                    await server.check_now.wait()
             server.check_now.clear()
             await self._shielded(self.check(server))
 

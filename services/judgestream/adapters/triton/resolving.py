@@ -21,9 +21,8 @@ async def resolve(entry: ServerEntry) -> Sequence[str]:
     if not entry.dns:
         return (entry.address,)
     loop = asyncio.get_running_loop()
-    found = await asyncio.wait_for(
-        loop.getaddrinfo(entry.host, entry.port, type=socket.SOCK_STREAM), RESOLVE_S
-    )
+    async with asyncio.timeout(RESOLVE_S):
+        found = await loop.getaddrinfo(entry.host, entry.port, type=socket.SOCK_STREAM)
     return sorted({join_address(str(sockaddr[0]), entry.port) for *_, sockaddr in found})
 
 

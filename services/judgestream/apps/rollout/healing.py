@@ -1,29 +1,22 @@
-"""Reloads of a release whose model process has died.
+"""Reloads of releases whose model processes have died, at every Triton.
 
 Triton never restarts a model's process, and still reports the model as ready. So workers write to the board
-that their release does not answer. The service then asks the release itself. It unloads and loads it only if
-the known good prompt fails in the model, twice. It also loads a release that is needed and not loaded, as
-after a restart of Triton, or after the service was killed between the two steps.
-Reloads of a release come at growing intervals and are limited, over all instances.
+that their release does not answer, or does not answer at one of their servers. The service then asks the
+release itself, there. It also loads a release that is needed and that a Triton has not loaded: a new or
+restarted server, or the state after the service was killed between the two steps. A draining server is left
+alone.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
-from time import time
-from typing import Protocol
 
-from judgestream.adapters.redis.rollout_store import RolloutStore
-from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerState
-from judgestream.adapters.releases.vllm import SUFFIX
-from judgestream.adapters.triton.control import ModelState
-from judgestream.apps.worker import metrics
+from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerEntry, WorkerState
+from judgestream.adapters.triton.fleet import Drains, no_drains
+from judgestream.apps.rollout.server_healing import ServerHealer
 from judgestream.apps.worker.status import WorkerStatus
-from judgestream.core.backoff import Backoff
 from judgestream.core.errors import (
     JudgeBroken,
-    JudgeDeadlineExceeded,
     JudgeError,
     JudgestreamError,
     JudgeUnhealthy,
@@ -34,186 +27,135 @@ from judgestream.core.errors import (
 log = logging.getLogger(__name__)
 
 CHECK_INTERVAL_S = 1.0
-CONFIRM_S = 1.0
-"""Between the two failures of the known good prompt that a reload needs."""
-
-UNLOAD_S = 3.0
-"""Time-out of an unload. Requests inside a dead process never end, so the model stays in UNLOADING. Loading
-it starts a new process all the same (measured with Triton 2.51)."""
-
-STUCK_S = 15.0
-"""A model that unloads for longer has requests that never end, and is loaded again."""
-
-WINDOW_S = 3600.0
-MAX_RELOADS = 10
-"""Reloads of one release in `WINDOW_S`. After that, somebody must read Triton's log."""
-
-RELOAD_PAUSES = Backoff(first_s=5.0, longest_s=300.0)
-"""Pauses between two reloads of one release, by the number of its reloads in `WINDOW_S`."""
-
-LOG_INTERVAL_S = 30.0
-"""At most one line per release and problem in this time."""
+SLOW_S = 5.0
+"""A check waits this long for a server. One that loads a large judge does not delay the others for longer."""
 
 CURED_BY_LOADING = frozenset(
     error.code for error in (JudgeUnhealthy, JudgeBroken, ReleaseNotLoaded)
 )
 """Error codes that a reload may cure. A worker's reason starts with its code."""
 
-Probe = Callable[[str], Awaitable[None]]
-Members = Callable[[str], Awaitable[Sequence[str]]]
+CURED_AT_ONE_SERVER = CURED_BY_LOADING | {JudgeError.code}
+"""The same for one of several servers, where workers do not ask the known good prompt themselves."""
 
-
-async def no_members(release: str) -> Sequence[str]:
-    """Every release is a single one."""
-    return ()
-
-
-class Control(Protocol):
-    async def load(self, name: str) -> None: ...
-    async def unload(self, name: str, *, timeout_s: float) -> None: ...
-    async def index(self) -> list[ModelState]: ...
+Addresses = Callable[[], Awaitable[Sequence[str]]]
 
 
 class Healer:
-    """Call `check` once per `CHECK_INTERVAL_S` while this instance leads.
+    """Call `check` once per `CHECK_INTERVAL_S` while this instance leads, and `close` after that.
 
+    addresses   of the servers now
+    server      makes the healer of one server
     needed      gives the releases that must be loaded even if no worker says so
     unneeded    gives the releases that must not be loaded, whatever a worker says
-    probe       asks a release the known good prompt; raises as `TritonJudge` does
-    members     the members of a jury that is loaded, () for a single release; raises as `TritonJudge` does
+    drains      gives the servers to leave alone
     """
 
     def __init__(
         self,
         *,
-        store: RolloutStore,
         board: WorkerBoard,
-        control: Control,
-        probe: Probe,
+        addresses: Addresses,
+        server: Callable[[str], ServerHealer],
         needed: Callable[[], Collection[str]],
         unneeded: Callable[[], Collection[str]] = frozenset,
-        members: Members = no_members,
         status: WorkerStatus,
-        clock: Callable[[], float] = time,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        drains: Drains = no_drains,
     ) -> None:
-        self._store = store
         self._board = board
-        self._control = control
-        self._probe = probe
-        self._members = members
+        self._addresses = addresses
+        self._make = server
         self._needed = needed
         self._unneeded = unneeded
         self._status = status
-        self._clock = clock
-        self._sleep = sleep
-        self._checks_missing: dict[str, int] = {}
-        self._changing_since: dict[str, float] = {}
-        self._logged_at: dict[str, float] = {}
+        self._drains = drains
+        self._healers: dict[str, ServerHealer] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
 
     async def check(self) -> None:
         """Check once, and reload where needed. Raises nothing: problems go to the status and the log."""
         try:
-            models = {model.name: model for model in await self._control.index()}
-            for release in await self._troubled(models):
-                await self._cure(release, models)
-            self._status.working()
+            addresses = await self._addresses()
+            for gone in self._healers.keys() - set(addresses) - self._running.keys():
+                del self._healers[gone]
+            draining = await self._drains()
+            workers = await asyncio.to_thread(self._board.workers)
+            self._start([one for one in addresses if one not in draining], workers)
+            problems = await self._finished()
+            if problems:
+                self._status.waiting("; ".join(dict.fromkeys(problems)))
+            else:
+                self._status.working()
         except StoreUnavailable as exc:
             self._status.waiting(f"{exc}; until it does, no release is reloaded")
         except JudgestreamError as exc:
             self._status.waiting(f"{exc.code}: {exc}")
 
-    async def _troubled(self, models: dict[str, ModelState]) -> list[str]:
-        """Releases that workers cannot use for a reason that loading may cure."""
-        releases = {
-            entry.release
-            for entry in await asyncio.to_thread(self._board.workers)
-            if entry.release
-            and entry.state in (WorkerState.WAITING, WorkerState.PAUSED)
-            and entry.reason.partition(":")[0] in CURED_BY_LOADING
-        }
-        needed = self._needed()
-        for release in needed:
-            # not at the first checks: a person, or a starting Triton, may be loading it
-            ready = release in models and models[release].ready
-            missing = 0 if ready else self._checks_missing.get(release, 0) + 1
-            self._checks_missing[release] = missing
-            if missing > 2:
-                releases.add(release)
-        releases -= set(self._unneeded())
-        for release in sorted(releases):
-            with suppress(
-                JudgestreamError
-            ):  # it is loaded first, and its members at the next check
-                releases.update(await self._members(release))
-        return sorted(releases)
+    async def close(self) -> None:
+        """End the checks that are still running."""
+        running = list(self._running.values())
+        self._running.clear()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
-    async def _cure(self, release: str, models: dict[str, ModelState]) -> None:
-        model = models.get(release)
-        if model is None:
-            self._log(
-                release,
-                "is not in Triton's repository: install it, or use another release",
+    def _start(self, addresses: Sequence[str], workers: Sequence[WorkerEntry]) -> None:
+        """Start a check of every server whose former one has ended."""
+        for address in addresses:
+            if address in self._running:
+                continue
+            if address not in self._healers:
+                self._healers[address] = self._make(address)
+            check = self._healers[address].check(
+                troubled(workers, address), self._needed(), self._unneeded()
             )
-            return
-        if model.state in ("LOADING", "UNLOADING") and self._is_changing(release, model):
-            return
-        self._changing_since.pop(release, None)
-        if model.ready and not await self._is_dead(release):
-            return
-        now = self._clock()
-        reloads = await asyncio.to_thread(self._store.reloads, release, since=now - WINDOW_S)
-        if len(reloads) >= MAX_RELOADS:
-            self._log(
-                release,
-                f"was reloaded {len(reloads)} times in an hour and fails again, so it is not reloaded until"
-                " that hour is over: see Triton's log, then run `judgestream release load`",
-            )
-            return
-        if reloads and now < reloads[-1] + RELOAD_PAUSES(len(reloads)):
-            return
-        await self._reload(release, models, now)
+            self._running[address] = asyncio.create_task(check)
 
-    def _is_changing(self, release: str, model: ModelState) -> bool:
-        """Whether the model is being loaded, or has been unloading for less than `STUCK_S`."""
-        since = self._changing_since.setdefault(release, self._clock())
-        return model.state == "LOADING" or self._clock() - since < STUCK_S
+    async def _finished(self) -> list[str]:
+        """Wait for the checks, at most `SLOW_S`. Returns the problems of those that have ended.
 
-    async def _is_dead(self, release: str) -> bool:
-        """Whether the model fails on the known good prompt twice. A reload does not cure other failures."""
-        for again in (True, False):
-            try:
-                await self._probe(release)
-                return False
-            except (JudgeUnhealthy, JudgeError):
-                if again:
-                    await self._sleep(CONFIRM_S)
-            except JudgestreamError:
-                return False
-        return True
+        Raises:
+            StoreUnavailable: it became unavailable.
+        """
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=SLOW_S)
+        problems: list[str] = []
+        for address, task in list(self._running.items()):
+            if not task.done():
+                continue
+            del self._running[address]
+            error = task.exception()
+            if isinstance(error, StoreUnavailable):
+                raise error
+            if isinstance(error, JudgestreamError):
+                problems.append(f"{error.code}: {error}")
+            elif error is not None:
+                log.error("unexpected error at Triton %s", address, exc_info=error)
+                problems.append(f"{address}: {type(error).__name__}: {error}")
+        return problems
 
-    async def _reload(self, release: str, models: dict[str, ModelState], now: float) -> None:
-        state = models[release].state or "never loaded"
-        log.warning("release %s does not answer (%s on Triton): loading it again", release, state)
-        await asyncio.to_thread(self._store.note_reload, release, at=now, window_s=WINDOW_S)
-        names = [name for name in (release + SUFFIX, release) if name in models]
-        try:
-            if models[release].ready:
-                with suppress(JudgeDeadlineExceeded):
-                    await self._control.unload(release, timeout_s=UNLOAD_S)
-            for name in names:
-                await self._control.load(name)
-        except JudgestreamError as exc:
-            metrics.reloads.labels("failed").inc()
-            self._status.count("reloads_failed")
-            log.error("release %s could not be loaded again: %s", release, exc)
-        else:
-            metrics.reloads.labels("done").inc()
-            self._status.count("reloads")
-            log.warning("release %s is loaded again", release)
 
-    def _log(self, release: str, text: str) -> None:
-        now = self._clock()
-        if now - self._logged_at.get(release + text[:20], 0.0) >= LOG_INTERVAL_S:
-            self._logged_at[release + text[:20]] = now
-            log.error("release %s %s", release, text)
+def troubled(workers: Sequence[WorkerEntry], address: str) -> set[str]:
+    """Releases that workers cannot use, anywhere or at this server, for a reason that loading may cure."""
+    releases = {
+        entry.release
+        for entry in workers
+        if entry.release
+        and entry.state in (WorkerState.WAITING, WorkerState.PAUSED)
+        and entry.reason.partition(":")[0] in CURED_BY_LOADING
+    }
+    releases.update(
+        release
+        for entry in workers
+        for report in entry.servers
+        if report.address == address
+        for release, trouble in report.releases.items()
+        if trouble.partition(":")[0] in CURED_AT_ONE_SERVER
+    )
+    return releases
+
+
+def used_by(workers: Sequence[WorkerEntry]) -> set[str]:
+    """The releases that workers judge with or have open."""
+    judging = {entry.release for entry in workers if entry.release}
+    return judging | {name for one in workers for server in one.servers for name in server.releases}

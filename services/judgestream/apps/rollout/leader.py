@@ -64,6 +64,7 @@ class Leader:
                     group.create_task(self._guarded(name, loop))
         finally:
             metrics.rollout_leads.set(0)
+            await self._healer.close()
             await self._preparing.close()
             await self._unloading.close()
 

@@ -9,32 +9,34 @@ import signal
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
+from time import time
 from uuid import uuid4
 
 from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.kafka.rollout_topic import RolloutReader
 from judgestream.adapters.redis.rollout_store import RolloutStore
 from judgestream.adapters.redis.worker_board import WorkerBoard
-from judgestream.adapters.triton.control import TritonControl
+from judgestream.adapters.triton.fleet_control import FleetControl
 from judgestream.adapters.triton.known_good import ask_known_good, members_of
 from judgestream.apps.rollout.api import RolloutApi
 from judgestream.apps.rollout.automatic import Automatic
 from judgestream.apps.rollout.checkpoints import CheckpointFeed
 from judgestream.apps.rollout.desk import Desk
 from judgestream.apps.rollout.finding import Finder
-from judgestream.apps.rollout.healing import Healer
+from judgestream.apps.rollout.healing import Healer, used_by
 from judgestream.apps.rollout.leader import Leader
 from judgestream.apps.rollout.leadership import Leadership
 from judgestream.apps.rollout.log import RolloutLog
-from judgestream.apps.rollout.one_server import OneServer
 from judgestream.apps.rollout.policies import read_policy
 from judgestream.apps.rollout.preparing import Preparer
+from judgestream.apps.rollout.server_healing import ServerHealer
 from judgestream.apps.rollout.serving import served
 from judgestream.apps.rollout.smoke import smoke_judgement
 from judgestream.apps.rollout.tasks import Tasks
 from judgestream.apps.rollout.unloading import Unloader
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.board_keeper import on_board
+from judgestream.apps.worker.draining import drains_of
 from judgestream.apps.worker.readiness import Ready, ignore_ready
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import ConfigurationError
@@ -69,9 +71,12 @@ async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         policy = read_policy(settings.rollout.policy)
         store, board, lease = _stores(settings, stack)
-        address, deadline_s = settings.triton.grpc, settings.judging.deadline_s
-        control = await stack.enter_async_context(
-            TritonControl(address, settings.triton.control_key)
+        triton, deadline_s = settings.triton, settings.judging.deadline_s
+        drains = drains_of(settings.redis, stack)
+        fleet = await stack.enter_async_context(
+            FleetControl(
+                triton.grpc, triton.control_key, metrics_port=triton.metrics_port, drains=drains
+            )
         )
         publisher = Publisher(settings.kafka, client_id=f"judgestream-rollout-{status.slot}")
         await publisher.start()
@@ -87,23 +92,34 @@ async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready
 
         desk = Desk(journal)
         preparing, unloading = Tasks(journal.notify), Tasks(journal.notify)
-        fleet = OneServer(control)
 
         async def smoke(server: str, release: str, digest: str) -> None:
             await smoke_judgement(server, release, digest=digest, deadline_s=deadline_s)
 
-        async def members(release: str) -> tuple[str, ...]:
-            return await members_of(address, release, deadline_s=deadline_s)
+        def server_healer(address: str) -> ServerHealer:
+            async def members(release: str) -> tuple[str, ...]:
+                return await members_of(address, release, deadline_s=deadline_s)
 
-        async def probe(release: str) -> None:
-            if not await members(release):  # the members of a jury are probed by themselves
-                await ask_known_good(address, release, deadline_s=deadline_s)
+            async def probe(release: str) -> None:
+                if not await members(release):  # the members of a jury are probed by themselves
+                    await ask_known_good(address, release, deadline_s=deadline_s)
+
+            return ServerHealer(
+                address,
+                store=store,
+                control=fleet.at(address),
+                probe=probe,
+                members=members,
+                status=status,
+                clock=time,
+                sleep=asyncio.sleep,
+            )
 
         unloader = Unloader(
             desk,
             unloading,
             fleet,
-            lambda: {entry.release for entry in board.workers()},
+            lambda: used_by(board.workers()),
             repository=repository,
             grace_s=settings.rollout.grace_s,
         )
@@ -115,11 +131,10 @@ async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready
             return ready_ones or (set() if state.stable else configured)
 
         healer = Healer(
-            store=store,
             board=board,
-            control=control,
-            probe=probe,
-            members=members,
+            addresses=fleet.addresses,
+            server=server_healer,
+            drains=drains,
             needed=needed,
             unneeded=lambda: desk.state.releases.keys() - set(unloader.needed()),
             status=status,
