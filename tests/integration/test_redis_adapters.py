@@ -49,15 +49,19 @@ def store(made: Batch) -> BiasStore:
 async def test_a_published_verdict_is_known_until_redis_goes_and_then_again(tmp_path: Path) -> None:
     with ValkeyServer(data_dir=tmp_path) as server:
         published = Published(batch(server), prefix="t", ttl_s=60)
-        assert await published.note("v") == ""
+        assert await published.claim("v", "assigned") == ""
+        assert await published.claim("v", "another") == "assigned", "the first note stays"
         published.remember("v", "scored t[0]@1")
-        assert await published.note("v") == "scored t[0]@1"
+        assert await published.claim("v", "x") == "scored t[0]@1"
+        await published.write("v", "moved")
+        assert await published.claim("v", "x") == "moved"
         server.stop()
-        assert not await published.note("v"), "without Redis nothing is known, and nothing raises"
+        assert not await published.claim("v", "x"), "without Redis nothing is known"
+        await published.write("v", "lost")  # nothing raises
         assert not published.available
         server.start()
         deadline = time.monotonic() + 10
-        while not await published.note("v"):
+        while await published.claim("v", "x") != "moved":
             assert time.monotonic() < deadline, "Redis came back with its data"
             await asyncio.sleep(0.2)
         await published.close()

@@ -111,6 +111,11 @@ def verdict_id(request_id: str, release: str, mode: str, content: str) -> str:
     return _digest((request_id, release, mode, content))[:32]
 
 
+def request_key(request_id: str, mode: str, content: str) -> str:
+    """The identity of a request for whatever release answers it, 32 hex digits."""
+    return _digest((request_id, mode, content))[:32]
+
+
 def _digest(parts: list[str] | tuple[str, ...]) -> str:
     """Each part is preceded by its length, so that no two lists give the same bytes."""
     digest = hashlib.sha256()

@@ -9,8 +9,8 @@ import pytest
 
 from judgestream.adapters.redis.worker_board import WorkerState
 from judgestream.apps.judging.asking import Tries
+from judgestream.apps.judging.combined_status import CombinedStatus
 from judgestream.apps.judging.jury import Jury
-from judgestream.apps.judging.jury_status import JuryStatus
 from judgestream.apps.judging.one_release import OneRelease, Task
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import (
@@ -162,7 +162,7 @@ def test_members_that_changed_since_the_jury_was_made_are_noticed() -> None:
 
 def test_a_worker_is_paused_while_any_member_is_and_says_which() -> None:
     status = WorkerStatus(kind="judging", slot=0)
-    shown = JuryStatus(status)
+    shown = CombinedStatus(status)
     one, other = shown.of("a"), shown.of("b")
     one.waiting("slow")
     assert (status.state, status.reason) == (WorkerState.WAITING, "slow")

@@ -32,6 +32,7 @@ from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import PassResult, Reading, Release, Reply, Request
 from judgestream.settings import Images, Judging
 from judgestream.v1.judging_pb2 import Candidate, DeadLetter, JudgeOptions, JudgeRequest, Verdict
+from tests.apps.judging.one_judge import OneJudge
 
 RELEASE = Release(
     name="judgelm-0", checkpoint_digest="00", template_id="judgelm-v1", max_input_tokens=2048
@@ -87,11 +88,16 @@ class FakeTopics:
 class FakePublished:
     ids: dict[str, str] = field(default_factory=dict)
 
-    async def note(self, verdict_id: str) -> str:
-        return self.ids.get(verdict_id, "")
+    async def claim(self, key: str, note: str) -> str:
+        found = self.ids.get(key, "")
+        self.ids.setdefault(key, note)
+        return found
 
-    def remember(self, verdict_id: str, note: str) -> None:
-        self.ids[verdict_id] = note
+    async def write(self, key: str, note: str) -> None:
+        self.ids[key] = note
+
+    def remember(self, key: str, note: str) -> None:
+        self.ids[key] = note
 
 
 class Bench:
@@ -106,7 +112,7 @@ class Bench:
     def restart(self) -> None:
         """A new worker, without the memory of the old one."""
         self.requests = RequestJudge(
-            judge=OneRelease(self.judge, self.settings),
+            judges=OneJudge(OneRelease(self.judge, self.settings)),
             publisher=self.topics,
             published=self.published,
             settings=self.settings,
@@ -281,7 +287,8 @@ def test_a_request_that_is_too_old_is_dead_lettered_with_a_failed_verdict() -> N
     assert letter.error_class == verdict.error_class == "too_old"
     assert "judge_overloaded" in letter.error_message
     assert verdict.status == Verdict.STATUS_FAILED and verdict.request_id == "r1"
-    assert not bench.published.ids, "a failed verdict must not stop the replay from being judged"
+    (note,) = bench.published.ids.values()
+    assert "assigned" in note, "a failed verdict must not stop the replay from being judged"
 
 
 def test_a_replay_of_a_failed_request_replaces_its_verdict() -> None:
@@ -418,13 +425,16 @@ def test_a_resend_judges_an_unscored_request_again_and_a_redelivery_does_not() -
     assert unscored.requested_at == scored.requested_at, "twins tell the first one's time"
 
 
-def test_a_note_of_an_earlier_version_in_redis_still_suppresses() -> None:
+@pytest.mark.parametrize("note", ["1", "[[]]", '[["scored","t[0]@1","yesterday","r"]]', "[" * 9999])
+def test_a_note_in_redis_that_is_none_of_ours_is_replaced(note: str) -> None:
     bench = Bench()
     bench.handle(request())
-    bench.published.ids = {identity: "1" for identity in bench.published.ids}
+    bench.published.ids = {identity: note for identity in bench.published.ids}
     bench.restart()
     bench.handle(request())
-    assert len(bench.topics.verdicts()) == 1
+    bench.restart()
+    bench.handle(request())
+    assert len(bench.topics.verdicts()) == 2
 
 
 async def test_concurrent_records_of_one_judgement_are_judged_once() -> None:

@@ -11,6 +11,7 @@ from judgestream.core.errors import ImageUnavailable
 from judgestream.core.types import Release
 from judgestream.settings import Judging
 from judgestream.v1.judging_pb2 import Candidate, Image, Verdict
+from tests.apps.judging.one_judge import OneJudge
 from tests.apps.judging.test_request import RELEASE, Bench, FakeJudge, request
 from tests.images.files import claimed_png, image_file
 
@@ -36,7 +37,7 @@ def bench(release: Release = SEES) -> tuple[Bench, Files]:
     made, files = Bench(), Files()
     made.judge = FakeJudge(release=release, text="8 3")
     made.requests = RequestJudge(
-        judge=OneRelease(made.judge, Judging()),
+        judges=OneJudge(OneRelease(made.judge, Judging())),
         publisher=made.topics,
         published=made.published,
         settings=Judging(),

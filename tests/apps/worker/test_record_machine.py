@@ -44,6 +44,7 @@ from judgestream.core.passes import Pass
 from judgestream.core.types import Release, Reply
 from judgestream.settings import Images, Judging
 from judgestream.v1.judging_pb2 import Candidate, DeadLetter, JudgeRequest, Verdict
+from tests.apps.judging.one_judge import OneJudge
 
 RELEASE = Release(
     name="judgelm-0", checkpoint_digest="00", template_id="judgelm-v1", max_input_tokens=2048
@@ -131,12 +132,19 @@ class Redis:
     notes: dict[str, str] = field(default_factory=dict)
     away: bool = False
 
-    async def note(self, verdict_id: str) -> str:
-        return "" if self.away else self.notes.get(verdict_id, "")
+    async def claim(self, key: str, note: str) -> str:
+        if self.away:
+            return ""
+        found = self.notes.get(key, "")
+        self.notes.setdefault(key, note)
+        return found
 
-    def remember(self, verdict_id: str, note: str) -> None:
+    async def write(self, key: str, note: str) -> None:
+        self.remember(key, note)
+
+    def remember(self, key: str, note: str) -> None:
         if not self.away:
-            self.notes[verdict_id] = note
+            self.notes[key] = note
 
 
 def messages() -> st.SearchStrategy[JudgeRequest]:
@@ -220,7 +228,7 @@ class RecordMachine(RuleBasedStateMachine):
         release = OneRelease(self.judge, Judging())
         release._asking.health.clock = lambda: self.now  # pauses pass at once
         self.worker = RequestJudge(
-            judge=release,
+            judges=OneJudge(release),
             publisher=self.topics,
             published=self.store,
             settings=Judging(),

@@ -35,8 +35,13 @@ class TopicReader(Reader[M]):
         message: type[M],
         *,
         client_id: str = "judgestream-client",
+        wait_ms: int = 100,
     ) -> None:
-        """Connect. `message` is the topic's message type in the topic table. Raises as `Reader` does."""
+        """Connect. `message` is the topic's message type in the topic table. Raises as `Reader` does.
+
+        Args:
+            wait_ms: the longest time that the broker holds a fetch while there is nothing to read.
+        """
         super().__init__(
             settings,
             topic,
@@ -44,7 +49,7 @@ class TopicReader(Reader[M]):
             {
                 "client_id": client_id,
                 "group_id": None,
-                "fetch_max_wait_ms": 100,
+                "fetch_max_wait_ms": wait_ms,
                 "max_poll_records": 1000,
             },
         )

@@ -1,7 +1,7 @@
-"""Notes in Redis on published verdicts, so that a redelivered request is not judged again.
+"""Notes in Redis on requests: which release they were assigned to, and what was published of them.
 
-This only saves work. Without Redis every request is judged, a redelivered one twice, and both verdicts carry
-the same id.
+Without Redis every request is judged. A redelivered one is then judged twice: both verdicts carry the same
+id, unless the route of releases has changed between them.
 """
 
 import logging
@@ -16,11 +16,11 @@ LOG_INTERVAL_S = 30.0
 
 
 class Published:
-    """Verdict ids that were published, remembered for `ttl_s` seconds. `batch` is None without a Redis."""
+    """Notes, each remembered for `ttl_s` seconds. `batch` is None without a Redis."""
 
     def __init__(self, batch: Batch | None, *, prefix: str, ttl_s: int) -> None:
         self._batch = batch
-        self._prefix = f"{prefix}:published:"
+        self._prefix = f"{prefix}:assigned:"
         self._ttl_s = ttl_s
         self._logged_at = -LOG_INTERVAL_S
 
@@ -28,21 +28,36 @@ class Published:
     def available(self) -> bool:
         return self._batch is not None and self._batch.available
 
-    async def note(self, verdict_id: str) -> str:
-        """The note on a published verdict. "" when there is none, or Redis does not answer."""
+    async def claim(self, key: str, note: str) -> str:
+        """The note of a request. Where there is none, `note` becomes it, and "" is returned.
+
+        Also "" if Redis does not answer. One command, so one round trip.
+        """
         if self._batch is None:
             return ""
+        name = self._prefix + key
         try:
-            note = await self._batch.run(lambda p: p.get(self._prefix + verdict_id))
+            found = await self._batch.run(
+                lambda p: p.set(name, note, nx=True, get=True, ex=self._ttl_s)
+            )
         except StoreUnavailable as exc:
             self._log(exc)
             return ""
-        return (note or b"").decode(errors="replace")
+        return (found or b"").decode(errors="replace")
 
-    def remember(self, verdict_id: str, note: str) -> None:
-        """Note a verdict whose delivery is confirmed. Returns at once; a lost write means a duplicate."""
+    async def write(self, key: str, note: str) -> None:
+        """Replace the note of a request. Returns when Redis has it, or does not answer."""
+        if self._batch is None:
+            return
+        try:
+            await self._batch.run(lambda p: p.set(self._prefix + key, note, ex=self._ttl_s))
+        except StoreUnavailable as exc:
+            self._log(exc)
+
+    def remember(self, key: str, note: str) -> None:
+        """As `write`, but returns at once. A lost write means a duplicate verdict with the same id."""
         if self._batch is not None:
-            self._batch.submit(lambda p: p.set(self._prefix + verdict_id, note, ex=self._ttl_s))
+            self._batch.submit(lambda p: p.set(self._prefix + key, note, ex=self._ttl_s))
 
     async def close(self) -> None:
         if self._batch is not None:

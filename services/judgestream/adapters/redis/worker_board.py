@@ -65,6 +65,7 @@ class WorkerEntry:
     pid_space    PID namespace of `pid`; 0 when unknown
     partitions   (topic, partition) assigned to it
     lag          records behind on its partitions; None until measured
+    route        revision of the rollout whose route is in effect, 0 before the first; None if it has no route
     counts       since its start, by name: `set_aside`, `dead_letters`, `retries`
     servers      the Triton servers that it asks
     """
@@ -79,6 +80,7 @@ class WorkerEntry:
     state: WorkerState
     reason: str = ""
     release: str = ""
+    route: int | None = None
     pid_space: int = 0
     partitions: tuple[tuple[str, int], ...] = ()
     lag: int | None = None
@@ -211,6 +213,7 @@ def _entry(raw: bytes | str) -> WorkerEntry | None:
             state=WorkerState(values["state"]),
             reason=str(values.get("reason", "")),
             release=str(values.get("release", "")),
+            route=None if values.get("route") is None else int(values["route"]),
             pid_space=int(values.get("pid_space", 0)),
             partitions=tuple((str(t), int(p)) for t, p in values.get("partitions", ())),
             lag=None if values.get("lag") is None else int(values["lag"]),

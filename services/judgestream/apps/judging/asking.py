@@ -88,6 +88,12 @@ class Tries:
         self.attempts -= 1
         self.answered = False
 
+    def start_again(self) -> None:
+        """The request is given to another release: what the former one did is no evidence against it."""
+        self.held_s = monotonic() - self.started
+        self.attempts = self.failed_alone = self.breakdowns = 0
+        self.suspect = self.answered = False
+
     def effort(self) -> Effort:
         """The cost of the tries, if they end now."""
         return Effort(

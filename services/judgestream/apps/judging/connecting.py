@@ -1,17 +1,19 @@
 """The connections of a judging worker: the Triton servers, and its release or the members of its jury."""
 
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from judgestream.adapters.triton.fleet import Fleet
 from judgestream.adapters.triton.fleet_judge import FleetJudge
 from judgestream.apps.judging.fleet_metrics import shown_in_metrics
+from judgestream.apps.judging.combined_status import CombinedStatus
 from judgestream.apps.judging.jury import Jury
-from judgestream.apps.judging.jury_status import JuryStatus
 from judgestream.apps.judging.one_release import OneRelease, RequestsJudge
 from judgestream.apps.judging.priced import Ledger, PricedJudge
 from judgestream.apps.worker.draining import drains_of
 from judgestream.apps.worker.status import WorkerStatus
+from judgestream.apps.judging.release_health import HealthStatus
+from judgestream.apps.judging.routed import Opens
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.fleet.server_list import parse_servers
 from judgestream.core.jury import JuryRecord, is_jury
@@ -34,6 +36,18 @@ async def open_fleet(
         stack.callback(shown_in_metrics(fleet.reports, fleet.calls))
         status.servers = fleet.reports
     return fleet
+
+
+def opener(settings: Settings, ledger: Ledger, fleet: Fleet) -> Opens:
+    """Opens releases of these servers."""
+
+    @asynccontextmanager
+    async def opened(release: str, status: HealthStatus) -> AsyncIterator[RequestsJudge]:
+        async with AsyncExitStack() as stack:
+            judges = await connected(settings, release, stack, fleet=fleet)
+            yield requests_judge(judges, settings, ledger, status)
+
+    return opened
 
 
 async def connected(
@@ -73,7 +87,7 @@ async def connected(
 
 
 def requests_judge(
-    judges: Sequence[FleetJudge], settings: Settings, ledger: Ledger, status: WorkerStatus
+    judges: Sequence[FleetJudge], settings: Settings, ledger: Ledger, status: HealthStatus
 ) -> RequestsJudge:
     """The judge of requests over these connections, which are those of `connected`.
 
@@ -90,7 +104,7 @@ def requests_judge(
             )
     if not members:
         return OneRelease(PricedJudge(first, ledger), settings.judging, status)
-    shown = JuryStatus(status)
+    shown = CombinedStatus(status)
     seats = [
         OneRelease(PricedJudge(one, ledger), settings.judging, shown.of(one.release.name))
         for one in members

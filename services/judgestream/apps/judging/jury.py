@@ -33,6 +33,15 @@ class Jury:
                 " make it again with `judgestream release jury`"
             )
 
+    @property
+    def paused(self) -> bool:
+        """Whether a member is: the jury waits for each of them."""
+        return any(member.paused for _, member in self._members)
+
+    def end(self) -> None:
+        for _, member in self._members:
+            member.end()
+
     def plans(self, request: Request, mode: Mode) -> Plans:
         """The passes of every member. Raises UnsupportedMode: a member's template lacks the mode."""
         return tuple(self._plan(member, request, mode) for _, member in self._members)

@@ -49,6 +49,13 @@ class RequestsJudge(Protocol):
     async def judged(self, task: Task, tries: Tries, pause: Pause) -> Verdict:
         """The verdict. Raises PoisonError where there is none, and what `pause` raises."""
 
+    @property
+    def paused(self) -> bool:
+        """Whether requests wait until somebody acts."""
+
+    def end(self) -> None:
+        """Nothing more is asked of it."""
+
 
 class OneRelease:
     """Asks one release, with retries, and cuts answers where the settings allow it."""
@@ -59,6 +66,13 @@ class OneRelease:
         self._template = template_of(judge.release)
         self._asking = Asking(judge, settings, status)
         self._calls = Calls(self._asking, KeptTexts(judge.release))
+
+    @property
+    def paused(self) -> bool:
+        return self._asking.health.paused
+
+    def end(self) -> None:
+        self._asking.health.end()
 
     def plans(self, request: Request, mode: Mode) -> Plans:
         return (self._plan(request, mode),)

@@ -1,85 +1,113 @@
-"""Suppression of judgements that were published before.
+"""The memory of requests: which release each record was assigned to, and what was published of it.
 
-A judgement is identified by its verdict id. The worker remembers the newest ones, and Redis remembers all of
-them for `judging.published_ttl_s`.
-
-    redelivery (the same record again)                 suppressed
-    resend (same content, same id) of a scored one     suppressed
-    resend of an unscored one                          judged again: the reply may be readable this time
-    any record of a failed request                     judged again: failures are not remembered
+The rules are those of `core.rollout.assignment`. The worker remembers the newest requests, and Redis all of
+them for `judging.published_ttl_s`. A request that finds no memory costs one call of Redis, which also
+remembers its assignment.
 """
 
 from asyncio import Event
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from judgestream.contracts.events import instant
-from judgestream.contracts.records import Record
+from judgestream.core.rollout.assignment import (
+    Assignment,
+    Memory,
+    Outcome,
+    Turn,
+    from_text,
+    merged,
+    to_text,
+    turn,
+    with_record,
+)
 from judgestream.core.types import Status, Verdict
 
 REMEMBERED = 10_000
-"""Judgements that the worker remembers without Redis."""
+"""Requests that the worker remembers without Redis."""
 
 
 class Published(Protocol):
-    """The memory in Redis: a note per verdict id."""
+    """The memory in Redis: a note per request. Without an answer of Redis, nothing is known of a request."""
 
-    async def note(self, verdict_id: str) -> str: ...
+    async def claim(self, key: str, note: str) -> str:
+        """The note on a request. Where there is none, `note` becomes it, and "" is returned."""
 
-    def remember(self, verdict_id: str, note: str) -> None: ...
+    async def write(self, key: str, note: str) -> None:
+        """Replace the note. Returns when Redis has it, or does not answer."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Known:
-    """A judgement that was published."""
-
-    scored: bool
-    place: str
-    requested_at: datetime | None
-
-    def suppresses(self, record: Record) -> bool:
-        return self.scored or self.place == record.place
+    def remember(self, key: str, note: str) -> None:
+        """Replace the note in the background."""
 
 
 class PublishedBefore:
-    """The judgements that this worker and, through Redis, the other workers have published."""
+    """The requests that this worker and, through Redis, the other workers were given."""
 
     def __init__(self, published: Published) -> None:
         self._published = published
-        self._recent: OrderedDict[str, str] = OrderedDict()
+        self._recent: OrderedDict[str, Memory] = OrderedDict()
         self._in_progress: dict[str, Event] = {}
 
     @asynccontextmanager
-    async def alone(self, verdict_id: str) -> AsyncIterator[Known | None]:
-        """Hold a judgement exclusively; yields what was published of it by then.
+    async def alone(self, key: str) -> AsyncIterator[None]:
+        """Hold a request exclusively.
 
-        Records with the same verdict id have the same key, so the same partition and worker.
+        Records with the same request id have the same key, so the same partition and worker.
         """
-        while (busy := self._in_progress.get(verdict_id)) is not None:
+        while (busy := self._in_progress.get(key)) is not None:
             await busy.wait()
-        self._in_progress[verdict_id] = done = Event()
+        self._in_progress[key] = done = Event()
         try:
-            note = self._recent.get(verdict_id) or await self._published.note(verdict_id)
-            yield _known(note) if note else None
+            yield
         finally:
-            del self._in_progress[verdict_id]
+            del self._in_progress[key]
             done.set()
 
-    def remember(self, verdict: Verdict, record: Record) -> None:
+    async def turn(self, key: str, *, place: str, routed: str, requested_at: datetime) -> Turn:
+        """What to do with a record of the request. It is assigned to the turn's release from now on.
+
+        Args:
+            place: of the record.
+            routed: the release that the route gives.
+        """
+        first = Assignment(place=place, release=routed, requested_at=requested_at)
+        note = await self._published.claim(key, to_text([first]))
+        stored = from_text(note) if note else (first,)
+        known = merged(self._recent.get(key, ()), from_text(note))
+        found = turn(known, place=place, routed=routed, requested_at=requested_at)
+        if not found.suppressed:
+            assigned = replace(first, release=found.release, requested_at=found.requested_at)
+            self._keep(key, with_record(known, assigned))
+            if self._recent[key] != stored:
+                await self._published.write(key, to_text(self._recent[key]))
+        return found
+
+    async def reassign(self, key: str, *, place: str, release: str, requested_at: datetime) -> Turn:
+        """Give a record of which nothing was published to another release."""
+        others = tuple(one for one in self._recent.get(key, ()) if one.place != place)
+        found = turn(others, place=place, routed=release, requested_at=requested_at)
+        moved = Assignment(place=place, release=release, requested_at=found.requested_at)
+        self._keep(key, with_record(others, moved))
+        await self._published.write(key, to_text(self._recent[key]))
+        return found
+
+    def published(self, key: str, *, place: str, verdict: Verdict) -> None:
         """Call when the delivery of the verdict is confirmed."""
-        note = f"{verdict.status} {record.place} {verdict.requested_at.isoformat()}"
-        self._recent[verdict.verdict_id] = note
+        outcome = Outcome.UNSCORED if verdict.status is Status.UNSCORED else Outcome.SCORED
+        record = Assignment(
+            place=place,
+            release=verdict.release,
+            requested_at=verdict.requested_at,
+            outcome=outcome,
+        )
+        self._keep(key, with_record(self._recent.get(key, ()), record))
+        self._published.remember(key, to_text(self._recent[key]))
+
+    def _keep(self, key: str, memory: Memory) -> None:
+        self._recent[key] = memory
+        self._recent.move_to_end(key)
         if len(self._recent) > REMEMBERED:
             self._recent.popitem(last=False)
-        self._published.remember(verdict.verdict_id, note)
-
-
-def _known(note: str) -> Known:
-    """Parse a note. Notes of earlier versions have neither place nor time."""
-    status, _, rest = note.partition(" ")
-    place, _, time = rest.partition(" ")
-    return Known(scored=status != Status.UNSCORED, place=place, requested_at=instant(time))

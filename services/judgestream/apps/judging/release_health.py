@@ -134,7 +134,7 @@ class ReleaseHealth:
         if self._closed is not None:
             if asked_at < self._closed_at:
                 return  # asked before the gate closed, so it is not evidence
-            metrics.release_paused.labels(self._closed.code).set(0)
+            metrics.release_paused.labels(self._closed.code).dec()
             self._closed = None
         if self._shown:
             self._shown = ""
@@ -153,15 +153,25 @@ class ReleaseHealth:
             new = self._show(self._status.waiting, error)
         self._log(error, logged=new)
 
+    def end(self) -> None:
+        """The worker asks this release no more, so its state is not the worker's any more."""
+        if self._closed is not None:
+            metrics.release_paused.labels(self._closed.code).dec()
+            self._closed = None
+        if self._shown:
+            self._shown = ""
+            self._status.working()
+
     def _close(self, error: ReleaseError) -> None:
         if self._closed is None:
             self._closed_at = self.clock()
             self._failed_probes = 0
             self._probe_at = self._closed_at + FIRST_PROBE_S
         elif self._closed.code != error.code:
-            metrics.release_paused.labels(self._closed.code).set(0)
+            metrics.release_paused.labels(self._closed.code).dec()
+        if self._closed is None or self._closed.code != error.code:
+            metrics.release_paused.labels(error.code).inc()
         self._closed = error
-        metrics.release_paused.labels(error.code).set(1)
 
     def _show(self, state: Callable[[str], None], error: JudgestreamError) -> bool:
         """Set the board's state once per kind of failure. Returns whether it was set, and so logged."""

@@ -9,22 +9,24 @@ from time import monotonic
 
 from judgestream.adapters.images.resolving import Fetch, resolved
 from judgestream.apps.judging.asking import Pause, Tries, backoff_of
+from judgestream.apps.judging.judges import Judges, Moved
 from judgestream.apps.judging.one_release import RequestsJudge, Task, internal
 from judgestream.apps.judging.outbox import Outbox, Publisher
-from judgestream.apps.judging.published_before import Known, Published, PublishedBefore
+from judgestream.apps.judging.published_before import Published, PublishedBefore
 from judgestream.apps.worker import metrics
 from judgestream.contracts import salvage
 from judgestream.contracts.codecs.requests import request_from_message
 from judgestream.contracts.events import Header, event_time, header, trace_headers
 from judgestream.contracts.records import Record, dead_letter
 from judgestream.contracts.topics import MAX_REQUEST_BYTES
-from judgestream.contracts.wire import decode_event
+from judgestream.contracts.wire import Decoded, decode_event
 from judgestream.core.errors import JudgestreamError, OversizeRecord, PoisonError
-from judgestream.core.identity import content_digest, verdict_id
+from judgestream.core.identity import content_digest, request_key, verdict_id
 from judgestream.core.images import has_images
 from judgestream.core.limits import plausible, quoted, shortened
-from judgestream.core.modes import check
-from judgestream.core.types import Request, Verdict
+from judgestream.core.modes import Mode, check
+from judgestream.core.rollout.assignment import Turn
+from judgestream.core.types import Release, Request, Verdict
 from judgestream.core.verdicts import failed
 from judgestream.settings import Judging
 from judgestream.v1.judging_pb2 import JudgeRequest
@@ -38,10 +40,27 @@ LOGGED = 500
 TOKENS_IN, TOKENS_OUT = metrics.tokens.labels("in"), metrics.tokens.labels("out")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A valid request, before a release is chosen for it.
+
+    key   its identity for every release
+    """
+
+    request: Request
+    mode: Mode
+    content_digest: str
+    key: str
+
+
 @dataclass(kw_only=True, slots=True)
 class _Progress(Tries):
-    """What is known of a record so far, for its dead letter and its failed verdict."""
+    """What is known of a record so far, for its dead letter and its failed verdict.
 
+    release   that judges it
+    """
+
+    release: Release
     request_id: str = ""
     request: Request | None = None
     requested_at: datetime
@@ -58,13 +77,13 @@ class RequestJudge:
     def __init__(
         self,
         *,
-        judge: RequestsJudge,
+        judges: Judges,
         publisher: Publisher,
         published: Published,
         settings: Judging,
         images: Fetch,
     ) -> None:
-        self._judge = judge
+        self._judges = judges
         self._images = images
         self._settings = settings
         self._before = PublishedBefore(published)
@@ -74,38 +93,34 @@ class RequestJudge:
 
     async def handle(self, record: Record, pause: Pause) -> None:
         progress = _Progress(
+            release=self._judges.stable,
             requested_at=_time_of(record) or datetime.now(UTC),
             trace=trace_headers(record.headers),
         )
         try:
-            task = self._parse(record, progress)
+            asked = self._parse(record, progress)
         except PoisonError as exc:
             await self._give_up(record, progress, exc, pause)
             return
-        async with self._before.alone(task.verdict_id) as known:
-            if known is not None and known.suppresses(record):
-                metrics.requests.labels("duplicate").inc()
-                return
+        async with self._before.alone(asked.key):
             try:
-                verdict = await self._judged(task, known, progress, pause)
+                verdict = await self._judged(asked, record, progress, pause)
+                if verdict is None:
+                    metrics.requests.labels("duplicate").inc()
+                    return
                 await self._outbox.verdict(verdict, progress.trace, pause)
             except PoisonError as exc:
                 await self._give_up(record, progress, exc, pause)
                 return
-            self._before.remember(verdict, record)
+            self._before.published(asked.key, place=record.place, verdict=verdict)
+        self._judges.finished(verdict.release)
         metrics.requests.labels(verdict.status.value).inc()
         metrics.verdict_seconds.observe(monotonic() - progress.started)
 
-    def _parse(self, record: Record, progress: _Progress) -> Task:
+    def _parse(self, record: Record, progress: _Progress) -> Asked:
         """Decode and check the record. Fills in `progress` as far as it gets, also when it raises."""
         try:
-            if record.value is not None and len(record.value) > MAX_REQUEST_BYTES:
-                raise OversizeRecord(
-                    f"{len(record.value)} bytes; a request may have {MAX_REQUEST_BYTES}:"
-                    " shorten its texts"
-                )
-            content_type = header(record.headers, "content-type")
-            decoded = decode_event(JudgeRequest, record.value, content_type)
+            decoded = decoded_request(record)
             if (event := decoded.envelope) is not None:
                 progress.requested_at = event.time or progress.requested_at
                 progress.trace = trace_headers(event.trace) or progress.trace
@@ -115,17 +130,11 @@ class RequestJudge:
             progress.requested_at = request.requested_at
             mode = check(request)
             content = content_digest(request)
-            return Task(
+            return Asked(
                 request=request,
                 mode=mode,
-                plans=self._judge.plans(request, mode),
-                verdict_id=verdict_id(
-                    request.request_id,
-                    self._judge.release.name,
-                    request.mode,
-                    content,
-                ),
                 content_digest=content,
+                key=request_key(request.request_id, request.mode, content),
             )
         except JudgestreamError:
             raise
@@ -133,19 +142,47 @@ class RequestJudge:
             raise internal(exc) from exc
 
     async def _judged(
-        self, task: Task, known: Known | None, progress: _Progress, pause: Pause
+        self, asked: Asked, record: Record, progress: _Progress, pause: Pause
+    ) -> Verdict | None:
+        """The verdict of the release that the record is assigned to; None if it needs none.
+
+        A request that waits for a release which has left the route is assigned to the route's release.
+        """
+        turn = await self._before.turn(
+            asked.key,
+            place=record.place,
+            routed=self._judges.release_for(asked.request),
+            requested_at=asked.request.requested_at,
+        )
+        while not turn.suppressed:
+            try:
+                async with self._judges.use(turn.release, pause, again=turn.again) as (judge, own):
+                    progress.release = judge.release
+                    return await self._judged_by(judge, asked, turn, progress, own)
+            except Moved as exc:
+                log.info("%s is given to another release: %s", record.place, exc)
+                progress.start_again()
+                turn = await self._before.reassign(
+                    asked.key,
+                    place=record.place,
+                    release=self._judges.release_for(asked.request),
+                    requested_at=asked.request.requested_at,
+                )
+        return None
+
+    async def _judged_by(
+        self, judge: RequestsJudge, asked: Asked, turn: Turn, progress: _Progress, pause: Pause
     ) -> Verdict:
-        if known is not None and known.requested_at is not None:
-            # verdicts with one id carry one time: that of the first request
-            request = replace(task.request, requested_at=known.requested_at)
-            task = replace(task, request=request)
-        task = await self._with_images(task)
-        verdict = await self._judge.judged(task, progress, pause)
+        request = asked.request
+        if turn.requested_at != request.requested_at:
+            request = replace(request, requested_at=turn.requested_at)
+        task = await self._with_images(judge, _task(judge, asked, request))
+        verdict = await judge.judged(task, progress, pause)
         TOKENS_IN.inc(max(0, verdict.input_tokens))
         TOKENS_OUT.inc(max(0, verdict.output_tokens))
         return verdict
 
-    async def _with_images(self, task: Task) -> Task:
+    async def _with_images(self, judge: RequestsJudge, task: Task) -> Task:
         """The task with the bytes of its images, each checked. Without images the task itself.
 
         Raises:
@@ -155,7 +192,7 @@ class RequestJudge:
             return task
         try:
             request = await resolved(task.request, self._images)
-            return replace(task, request=request, plans=self._judge.plans(request, task.mode))
+            return replace(task, request=request, plans=judge.plans(request, task.mode))
         except JudgestreamError:
             raise
         except Exception as exc:
@@ -193,7 +230,7 @@ class RequestJudge:
             request_id=request_id,
             request=progress.request,
             requested_at=progress.requested_at,
-            release=self._judge.release,
+            release=progress.release,
             error=error,
             effort=effort,
             raw_digest=hashlib.sha256(record.value or b"").hexdigest(),
@@ -203,6 +240,33 @@ class RequestJudge:
         except OversizeRecord as exc:
             log.warning("no failed verdict for request %s: %s", quoted(request_id), exc)
         metrics.requests.labels(verdict.status.value).inc()
+
+
+def _task(judge: RequestsJudge, asked: Asked, request: Request) -> Task:
+    """The request as a task of this judge. Raises PoisonError: its template lacks the mode."""
+    try:
+        return Task(
+            request=request,
+            mode=asked.mode,
+            plans=judge.plans(request, asked.mode),
+            verdict_id=verdict_id(
+                request.request_id, judge.release.name, request.mode, asked.content_digest
+            ),
+            content_digest=asked.content_digest,
+        )
+    except JudgestreamError:
+        raise
+    except Exception as exc:
+        raise internal(exc) from exc
+
+
+def decoded_request(record: Record) -> Decoded[JudgeRequest]:
+    """The record's message. Raises OversizeRecord, UndecodableRecord."""
+    if record.value is not None and len(record.value) > MAX_REQUEST_BYTES:
+        raise OversizeRecord(
+            f"{len(record.value)} bytes; a request may have {MAX_REQUEST_BYTES}: shorten its texts"
+        )
+    return decode_event(JudgeRequest, record.value, header(record.headers, "content-type"))
 
 
 def _time_of(record: Record) -> datetime | None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 
@@ -13,8 +14,10 @@ from judgestream.adapters.preflight import check_kafka
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.published import Published
 from judgestream.adapters.redis.spending import ADD, Spending
-from judgestream.apps.judging.connecting import connected, open_fleet, requests_judge
+from judgestream.apps.judging.connecting import connected, open_fleet, opener
 from judgestream.apps.judging.request import RequestJudge
+from judgestream.apps.judging.routed import RoutedJudges
+from judgestream.apps.judging.routes import Routes, following
 from judgestream.apps.worker import faust_app, metrics
 from judgestream.apps.worker.backlog import paid_judge, place_group
 from judgestream.apps.worker.board_keeper import on_board
@@ -34,6 +37,14 @@ LOOKS = Backoff(first_s=0.5, longest_s=5.0)
 """Pauses between two looks for a release that is not loaded."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """A loaded release: its name, and its parameters with those of a jury's members."""
+
+    release: str
+    parameters: list[Mapping[str, str]]
+
+
 def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
     """Check everything, then run until stopped. Returns the exit code.
 
@@ -45,37 +56,52 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
         topic_id = check_kafka(
             settings.kafka, group=settings.judging.group, topics=(VERDICTS, REQUESTS, DEAD_LETTERS)
         )
-        parameters = asyncio.run(_wait_for_release(settings, status))
-        place_group(
-            settings.kafka,
-            consumer=settings.judging,
-            topic=REQUESTS,
-            judge=paid_judge(parameters),
-            accepted=settings.judging.accept_backlog,
-        )
-        spec = WorkerSpec(
-            settings=settings,
-            consumer=settings.judging,
-            slot=slot,
-            topic=REQUESTS,
-            open=partial(_opened, settings, slot, status, topic_id=topic_id),
-            status=status,
-            ready=ready,
-        )
-        return faust_app.run(spec)
+        with following(settings) as routes:
+            found = asyncio.run(_wait_for_release(settings, routes, status))
+            place_group(
+                settings.kafka,
+                consumer=settings.judging,
+                topic=REQUESTS,
+                judge=paid_judge(found.parameters),
+                accepted=settings.judging.accept_backlog,
+            )
+            spec = WorkerSpec(
+                settings=settings,
+                consumer=settings.judging,
+                slot=slot,
+                topic=REQUESTS,
+                open=partial(
+                    _opened,
+                    settings,
+                    slot,
+                    status,
+                    routes,
+                    topic_id=topic_id,
+                    default=found.release,
+                ),
+                status=status,
+                ready=ready,
+            )
+            return faust_app.run(spec)
 
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, slot: int, status: WorkerStatus, *, topic_id: str
+    settings: Settings,
+    slot: int,
+    status: WorkerStatus,
+    routes: Routes,
+    *,
+    topic_id: str,
+    default: str,
 ) -> AsyncIterator[OpenWorker]:
-    """The worker with its connections: the judge, the producer, Redis.
+    """The worker with its connections: the judges, the producer, Redis.
 
     topic_id  of the verdict topic: what was published on an earlier topic of its name does not count
+    default   the release that answers while no route has a stable one
     """
     async with AsyncExitStack() as stack:
         fleet = await open_fleet(settings, stack, status)
-        judges = await connected(settings, settings.triton.release, stack, fleet=fleet)
         publisher = Publisher(settings.kafka, client_id=f"judgestream-judging-{slot}")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
@@ -89,10 +115,18 @@ async def _opened(
         stack.push_async_callback(published.close)
         spending = Spending(batch, prefix=settings.redis.prefix)
         stack.push_async_callback(spending.close)
-        judge = requests_judge(judges, settings, spending, status)
+        judges = RoutedJudges(
+            opener(settings, spending, fleet),
+            default=default,
+            status=status,
+            most_s=settings.judging.max_age_s,
+        )
+        stack.push_async_callback(judges.close)
+        routes.feed(judges.take)
+        await judges.start()
         images = await stack.enter_async_context(ImageFetcher(settings.images))
         requests = RequestJudge(
-            judge=judge,
+            judges=judges,
             publisher=publisher,
             published=published,
             settings=settings.judging,
@@ -103,29 +137,38 @@ async def _opened(
             await requests.handle(record, pause)
             metrics.redis_available.set(published.available)
 
-        status.release = judge.release.name
-        log.info("judging with release %s", judge.release.name)
+        log.info("judging with release %s", status.release)
         yield OpenWorker(
             handle=handle,
             aside=SetAside(publisher, group=settings.judging.group, status=status),
+            background={"route": judges.follow},
         )
 
 
-async def _wait_for_release(settings: Settings, status: WorkerStatus) -> list[Mapping[str, str]]:
-    """The parameters of the release, and of a jury's members. A release that is not loaded is waited for, and
-    the status says so: the controller or a person loads it.
+async def _wait_for_release(settings: Settings, routes: Routes, status: WorkerStatus) -> Found:
+    """The stable release of the route or, without a route, the one that the settings name. A release that is
+    not loaded is waited for, and the status says so: the rollout service or a person loads it.
 
     Raises:
+        BrokerUnavailable: the route is unknown.
         JudgeUnavailable, ConfigurationError: no Triton, or the model is not one of our judges.
     """
+    routes.wait()
     for look in count(1):
+        wanted = routes.newest.stable or settings.triton.release
         try:
             async with AsyncExitStack() as stack:
                 fleet = await open_fleet(settings, stack, status)
-                judges = await connected(settings, settings.triton.release, stack, fleet=fleet)
-                return [one.parameters for one in judges]
+                judges = await connected(settings, wanted, stack, fleet=fleet)
+                found = Found(
+                    release=judges[0].release.name,
+                    parameters=[judge.parameters for judge in judges],
+                )
+            if look > 1:
+                status.working()
+            return found
         except ReleaseNotLoaded as exc:
-            status.release = settings.triton.release
+            status.release = wanted
             status.paused(f"{exc.code}: {exc}")
             await asyncio.sleep(LOOKS(look))
     raise AssertionError("count never ends")

@@ -94,6 +94,7 @@ class BoardKeeper:
 
     def stop(self) -> None:
         self._stopped.set()
+        self._status.news.set()
         self._thread.join(RENEW_S)
         try:
             self._board.take_down(self._status.entry())
@@ -102,7 +103,11 @@ class BoardKeeper:
         self._board.close()
 
     def _run(self) -> None:
-        while not self._stopped.wait(RENEW_S):
+        while True:
+            self._status.news.wait(RENEW_S)
+            self._status.news.clear()
+            if self._stopped.is_set():
+                return
             try:
                 other = self._board.write(self._status.entry())
                 self._follow_skips()

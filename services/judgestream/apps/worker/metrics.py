@@ -25,8 +25,20 @@ texts_cut = Counter(
 )
 release_paused = Gauge(
     "judgestream_release_paused",
-    "1 while the release accepts no requests until somebody acts, by reason",
+    "Releases of this worker that accept no requests until somebody acts, by reason",
     ["reason_class"],
+)
+routed = Counter(
+    "judgestream_routed_requests_total",
+    "Requests finished, by the release that answered and its stage; releases in the route only",
+    ["release", "stage"],
+)
+route_revision = Gauge(
+    "judgestream_route_revision", "Revision of the rollout whose route the worker follows; 0 = none"
+)
+rollout_records_skipped = Gauge(
+    "judgestream_rollout_records_skipped",
+    "Records of judge.rollouts.v1 since the start that are not a state of the rollout",
 )
 reloads = Counter(
     "judgestream_release_reloads_total", "Releases reloaded by the rollout service", ["outcome"]

@@ -6,7 +6,7 @@ import socket
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from threading import Lock
+from threading import Event, Lock
 from uuid import uuid4
 
 from judgestream.adapters.redis.worker_board import Place, WorkerEntry, WorkerState
@@ -26,8 +26,13 @@ class WorkerStatus:
         self.group = group
         self.slot = slot
         self.release = ""
+<<<<<<< HEAD
         self.servers: Callable[[], tuple[ServerReport, ...]] = tuple
         """Reports the Triton servers that this worker asks, from any thread."""
+=======
+        self.news = Event()
+        """Set when the board must show a change at once."""
+>>>>>>> d93dfaf (Assign each request to a release before it is judged, and follow the published route)
         self.lag: int | None = None
         self.skips: frozenset[Place] = frozenset()
         """Records to set aside by hand, as last read from the board."""
@@ -36,6 +41,7 @@ class WorkerStatus:
         self._life = uuid4().hex
         self._started_at = datetime.now(UTC)
         self._partitions: tuple[tuple[str, int], ...] = ()
+        self._route: int | None = None
         self._counts: Counter[str] = Counter()
         self._lock = Lock()
         self._state = WorkerState.STARTING
@@ -68,6 +74,13 @@ class WorkerStatus:
     def assigned(self, partitions: Iterable[tuple[str, int]]) -> None:
         self._partitions = tuple(sorted(partitions))
 
+    def routed(self, revision: int, release: str) -> None:
+        """Set the revision of the route that requests take, and the release to show."""
+        with self._lock:
+            self._route = revision
+            self.release = release
+        self.news.set()
+
     def measured(self, lag: int) -> None:
         """Set the number of records that the worker is behind."""
         self.lag = lag
@@ -91,6 +104,7 @@ class WorkerStatus:
                 state=self._state,
                 reason=self._reason,
                 release=self.release,
+                route=self._route,
                 pid_space=pid_space(),
                 partitions=self._partitions,
                 lag=self.lag,

@@ -1,0 +1,124 @@
+"""Which release answers a record of a request, by what earlier records of the same request came to.
+
+A request is its id, its mode and its content. A worker assigns it to a release before it judges, and
+remembers that, so that a record which is delivered again is judged by the same release even if the route has
+changed meanwhile.
+
+    the same record again (a redelivery), published     suppressed
+    the same record again, not published                the release that it was assigned to
+    another record (a resend)                           the route's release; suppressed if that has scored it
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from judgestream.core.limits import plausible
+
+MOST_RECORDS = 8
+"""Records of one request that are remembered, newest last."""
+
+
+class Outcome(StrEnum):
+    ASSIGNED = "assigned"
+    """Nothing was published, or a failed verdict."""
+    UNSCORED = "unscored"
+    SCORED = "scored"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assignment:
+    """One record of the request: its place in the topic, and the release that answers or has answered it."""
+
+    place: str
+    release: str
+    requested_at: datetime
+    outcome: Outcome = Outcome.ASSIGNED
+
+
+Memory = tuple[Assignment, ...]
+"""What is remembered of one request, oldest record first."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """What to do with a record.
+
+    release        that judges it
+    suppressed     it is not judged: its verdict was published
+    again          it was assigned before, so its verdict may have been published without a trace
+    requested_at   of its verdict: verdicts with one id carry one time, that of the first record
+    """
+
+    release: str
+    requested_at: datetime
+    suppressed: bool = False
+    again: bool = False
+
+
+def turn(memory: Memory, *, place: str, routed: str, requested_at: datetime) -> Turn:
+    """What to do with the record at `place`, for which the route gives the release `routed`."""
+    for one in memory:
+        if one.place == place:
+            return Turn(
+                release=one.release,
+                requested_at=one.requested_at,
+                suppressed=one.outcome is not Outcome.ASSIGNED,
+                again=True,
+            )
+    of_release = [one for one in memory if one.release == routed]
+    return Turn(
+        release=routed,
+        requested_at=of_release[0].requested_at if of_release else requested_at,
+        suppressed=any(one.outcome is Outcome.SCORED for one in of_release),
+    )
+
+
+def with_record(memory: Memory, record: Assignment) -> Memory:
+    """The memory with this record instead of what it had about the record's place."""
+    known = any(one.place == record.place for one in memory)
+    if known:
+        return tuple(record if one.place == record.place else one for one in memory)
+    return (*memory, record)[-MOST_RECORDS:]
+
+
+def merged(own: Memory, shared: Memory) -> Memory:
+    """What a worker and the shared store remember together. Each may have missed what the other has seen."""
+    found = shared
+    for one in own:
+        other = next((other for other in found if other.place == one.place), None)
+        if other is None or (
+            other.outcome is Outcome.ASSIGNED and one.outcome is not Outcome.ASSIGNED
+        ):
+            found = with_record(found, one)
+    return found
+
+
+def to_text(memory: Iterable[Assignment]) -> str:
+    return json.dumps(
+        [
+            [one.outcome.value, one.place, one.requested_at.isoformat(), one.release]
+            for one in memory
+        ],
+        separators=(",", ":"),
+    )
+
+
+def from_text(text: str) -> Memory:
+    """The memory that a text holds; nothing for any other text, because anybody may write to the store."""
+    try:
+        rows = json.loads(text) if text else []
+        return tuple(_assignment(*row) for row in rows)[-MOST_RECORDS:]
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return ()
+
+
+def _assignment(outcome: str, place: str, requested_at: str, release: str) -> Assignment:
+    if not isinstance(place, str) or not isinstance(release, str):
+        raise TypeError("a place and a release are texts")
+    time = plausible(datetime.fromisoformat(requested_at).astimezone(UTC))
+    if time is None:
+        raise ValueError(f"the time {requested_at} is outside the calendar")
+    return Assignment(outcome=Outcome(outcome), place=place, requested_at=time, release=release)
