@@ -1,7 +1,7 @@
 """A state machine of routing: deliveries, kills, changes of the route and resends, in any order.
 
-At most one release has a scored verdict of a request, unless the request was sent again; and every request has
-one.
+At most one release has a scored verdict of a request, unless the request was sent again; and every request
+has one.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class RoutingMachine(RuleBasedStateMachine):
         self.sent: defaultdict[str, int] = defaultdict(int)
         self.uncommitted: list[tuple[int, str]] = []
         self.scored: defaultdict[str, list[str]] = defaultdict(list)
-        self.kill_after = 0
+        self.kill_after, self.stable_after = 0, "A"
         self.offset = 0
         self.worker = self.new_worker()
 
@@ -108,10 +108,11 @@ class RoutingMachine(RuleBasedStateMachine):
     def commits(self) -> None:
         self.uncommitted.clear()
 
-    @rule(after=st.integers(1, 2))
-    def will_be_killed(self, after: int) -> None:
-        """SIGKILL when the next verdict, or the one after it, is on the topic and nobody has noted it."""
-        self.kill_after = after
+    @rule(after=st.integers(1, 2), stable=st.sampled_from(RELEASES))
+    def will_be_killed(self, after: int, stable: str) -> None:
+        """SIGKILL when the next verdict, or the one after it, is on the topic and nobody has noted it.
+        The route changes before the worker is started again."""
+        self.kill_after, self.stable_after = after, stable
 
     @rule()
     def restarts(self) -> None:
@@ -158,6 +159,7 @@ class RoutingMachine(RuleBasedStateMachine):
                 asyncio.wait_for(self.worker.handle(record, pause), timeout=10)
             )
         except Killed:
+            self.change(self.stable_after, self.stable_after, 0.0)
             self.restarts()
             # the group delivers everything again that was not committed, in order
             for place, one in list(self.uncommitted):
