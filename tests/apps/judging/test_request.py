@@ -12,6 +12,7 @@ import pytest
 
 from judgestream.adapters.images.fetching import ImageFetcher
 from judgestream.apps.judging.calls import PAUSE_S
+from judgestream.apps.judging.one_judge import OneJudge
 from judgestream.apps.judging.one_release import OneRelease
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.worker.offset_tracker import Abandoned
@@ -32,7 +33,6 @@ from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import PassResult, Reading, Release, Reply, Request
 from judgestream.settings import Images, Judging
 from judgestream.v1.judging_pb2 import Candidate, DeadLetter, JudgeOptions, JudgeRequest, Verdict
-from tests.apps.judging.one_judge import OneJudge
 
 RELEASE = Release(
     name="judgelm-0", checkpoint_digest="00", template_id="judgelm-v1", max_input_tokens=2048

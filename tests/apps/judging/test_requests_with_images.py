@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from judgestream.apps.judging.one_judge import OneJudge
 from judgestream.apps.judging.one_release import OneRelease
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.core.errors import ImageUnavailable
 from judgestream.core.types import Release
 from judgestream.settings import Judging
 from judgestream.v1.judging_pb2 import Candidate, Image, Verdict
-from tests.apps.judging.one_judge import OneJudge
 from tests.apps.judging.test_request import RELEASE, Bench, FakeJudge, request
 from tests.images.files import claimed_png, image_file
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from judgestream.adapters.images.fetching import ImageFetcher
+from judgestream.apps.judging.one_judge import OneJudge
 from judgestream.apps.judging.one_release import OneRelease
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.worker.offset_tracker import Abandoned
@@ -44,7 +45,6 @@ from judgestream.core.passes import Pass
 from judgestream.core.types import Release, Reply
 from judgestream.settings import Images, Judging
 from judgestream.v1.judging_pb2 import Candidate, DeadLetter, JudgeRequest, Verdict
-from tests.apps.judging.one_judge import OneJudge
 
 RELEASE = Release(
     name="judgelm-0", checkpoint_digest="00", template_id="judgelm-v1", max_input_tokens=2048

@@ -14,7 +14,7 @@ from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.jury import is_jury
 from judgestream.core.probe import known_good
 from judgestream.core.replay_cost import Asked, Size
-from judgestream.settings import Settings, Triton
+from judgestream.settings import Settings
 from judgestream.template_files import template_of
 
 
@@ -36,8 +36,7 @@ async def open_release(settings: Settings, release: str) -> AsyncIterator[Connec
         JudgestreamError: it does not answer the known good prompt.
     """
     async with AsyncExitStack() as stack:
-        wanted = settings.model_copy(update={"triton": _triton(settings, release)})
-        connections = await connected(wanted, release, stack)
+        connections = await connected(settings, release, stack)
         redis = connect(settings.redis)
         batch = None if redis is None else Batch(redis, scripts=(ADD,))
         if batch is not None:
@@ -46,14 +45,10 @@ async def open_release(settings: Settings, release: str) -> AsyncIterator[Connec
         stack.push_async_callback(spending.close)
         status = WorkerStatus(kind="replay", slot=0)
         status.release = release
-        judge = requests_judge(connections, wanted, spending, status)
+        judge = requests_judge(connections, settings, spending, status)
         single = [one for one in connections if not is_jury(one.parameters)]
         asked = [await _asked(one) for one in single]
         yield Connected(judge=judge, asked=tuple(asked), status=status)
-
-
-def _triton(settings: Settings, release: str) -> Triton:
-    return settings.triton.model_copy(update={"release": release})
 
 
 async def _asked(judge: FleetJudge) -> Asked:

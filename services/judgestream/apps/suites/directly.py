@@ -11,6 +11,7 @@ from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.published import Published
 from judgestream.adapters.redis.spending import ADD, Spending
 from judgestream.apps.judging.connecting import connected, requests_judge
+from judgestream.apps.judging.one_judge import OneJudge
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.suites.by_topic import OnVerdict, Stalled
 from judgestream.apps.suites.purse import Purse
@@ -120,7 +121,9 @@ async def _handler(settings: Settings, caught: _Caught, stack: AsyncExitStack) -
     if batch is not None:
         stack.push_async_callback(batch.close)
     requests = RequestJudge(
-        judge=requests_judge(judges, settings, spending, WorkerStatus(kind="judging", slot=0)),
+        judges=OneJudge(
+            requests_judge(judges, settings, spending, WorkerStatus(kind="judging", slot=0))
+        ),
         publisher=caught,
         # nothing is published, so nothing was published before
         published=Published(None, prefix="", ttl_s=1),

@@ -26,13 +26,10 @@ class WorkerStatus:
         self.group = group
         self.slot = slot
         self.release = ""
-<<<<<<< HEAD
         self.servers: Callable[[], tuple[ServerReport, ...]] = tuple
         """Reports the Triton servers that this worker asks, from any thread."""
-=======
         self.news = Event()
         """Set when the board must show a change at once."""
->>>>>>> d93dfaf (Assign each request to a release before it is judged, and follow the published route)
         self.lag: int | None = None
         self.skips: frozenset[Place] = frozenset()
         """Records to set aside by hand, as last read from the board."""

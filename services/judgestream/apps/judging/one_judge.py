@@ -1,4 +1,4 @@
-"""A worker that asks one judge, whatever is published."""
+"""One judge for every request, whatever routes are published."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +10,8 @@ from judgestream.core.types import Release, Request
 
 
 class OneJudge:
+    """Never raises `Moved`."""
+
     def __init__(self, judge: RequestsJudge) -> None:
         self._judge = judge
 
@@ -18,7 +20,6 @@ class OneJudge:
 
     @asynccontextmanager
     async def use(self, release: str, pause: Pause, *, again: bool = False) -> AsyncIterator[Use]:
-        assert release == self.stable.name
         yield self._judge, pause
 
     @property
@@ -26,4 +27,4 @@ class OneJudge:
         return self._judge.release
 
     def finished(self, release: str) -> None:
-        assert release == self.stable.name
+        """Nothing is counted."""
