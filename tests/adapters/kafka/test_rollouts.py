@@ -1,4 +1,4 @@
-"""Which records of judge.rollouts.v1 count, in the topic's order."""
+"""The records of judge.rollouts.v1 that count, in the topic's order."""
 
 from datetime import UTC, datetime
 
@@ -63,7 +63,7 @@ def test_a_writer_that_lost_its_lease_changes_nothing() -> None:
     assert (topic.stable, topic.view.epoch, topic.view.skipped) == ("B", 2, 0)
 
 
-def test_records_that_are_no_state_change_nothing_and_are_counted() -> None:
+def test_records_that_are_not_a_state_change_nothing_and_are_counted() -> None:
     topic = Topic()
     topic.take(value("A", epoch=1, instance="x"))
     unknown = pb.Rollout(epoch=9, releases=[pb.Placed(release="Z", stage=99)])  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Which release answers a record, by what earlier records of the same request came to."""
+"""The release that answers a record, by what earlier records of the same request came to."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -89,7 +89,7 @@ class Tries:
         self.answered = False
 
     def start_again(self) -> None:
-        """The request is given to another release: what the former one did is no evidence against it."""
+        """The request is given to another release: what the former one did does not count against it."""
         self.held_s = monotonic() - self.started
         self.attempts = self.failed_alone = self.breakdowns = 0
         self.suspect = self.answered = False

@@ -62,7 +62,7 @@ class OpenedReleases:
         return self._failures.get(release)
 
     async def want(self, releases: Collection[str], *, within_s: float = 0.0) -> None:
-        """Open these releases. Waits at most `within_s`, and goes on in the background."""
+        """Open these releases. Waits at most `within_s`, and continues in the background."""
         for name in releases:
             if name not in self._judges and name not in self._opening:
                 self._opening[name] = asyncio.create_task(

@@ -1,4 +1,4 @@
-"""Which release answers a record of a request, by what earlier records of the same request came to.
+"""The release that answers a record of a request, by what earlier records of the same request came to.
 
 A request is its id, its mode and its content. A worker assigns it to a release before it judges, and
 remembers that, so that a record which is delivered again is judged by the same release even if the route has
