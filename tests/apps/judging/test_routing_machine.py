@@ -159,6 +159,7 @@ class RoutingMachine(RuleBasedStateMachine):
                 asyncio.wait_for(self.worker.handle(record, pause), timeout=10)
             )
         except Killed:
+            self.server.errors.clear()
             self.change(self.stable_after, self.stable_after, 0.0)
             self.restarts()
             # the group delivers everything again that was not committed, in order

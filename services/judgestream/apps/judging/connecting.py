@@ -5,15 +5,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from judgestream.adapters.triton.fleet import Fleet
 from judgestream.adapters.triton.fleet_judge import FleetJudge
-from judgestream.apps.judging.fleet_metrics import shown_in_metrics
 from judgestream.apps.judging.combined_status import CombinedStatus
+from judgestream.apps.judging.fleet_metrics import shown_in_metrics
 from judgestream.apps.judging.jury import Jury
 from judgestream.apps.judging.one_release import OneRelease, RequestsJudge
 from judgestream.apps.judging.priced import Ledger, PricedJudge
-from judgestream.apps.worker.draining import drains_of
-from judgestream.apps.worker.status import WorkerStatus
 from judgestream.apps.judging.release_health import HealthStatus
 from judgestream.apps.judging.routed import Opens
+from judgestream.apps.worker.draining import drains_of
+from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.fleet.server_list import parse_servers
 from judgestream.core.jury import JuryRecord, is_jury
