@@ -31,6 +31,7 @@ from tests.evaluation.simulate import (
     gains,
 )
 from tests.evaluation.simulate_biases import BIASES, ERRORS, boards, erring, recovered
+from tests.evaluation.simulate_drift import alarms
 from tests.evaluation.simulate_tournaments import Design, simulated
 
 SIZES = (20, 50, 100, 200, 500, 1000)
@@ -51,6 +52,7 @@ def main(rounds: int) -> None:
         leaderboards,
         runs,
         corrections,
+        drifting,
     ):
         simulate(rounds)
 
@@ -289,6 +291,37 @@ def corrections(rounds: int) -> None:
         rows.append((world, [100 * fmean(column) for column in zip(*held, strict=True)]))
     head = ["prediction-powered", "Rogan-Gladen", "the judge's own rate"]
     table("Corrected pass rates", "world", head, rows)
+
+
+def drifting(rounds: int) -> None:
+    """How often a window is called drifted, where nothing drifted and where scores did."""
+    rows = []
+    for number, size, icc in (
+        (50, 1, 0.0),
+        (200, 1, 0.0),
+        (1000, 1, 0.0),
+        (60, 6, 0.0),
+        (60, 6, 0.3),
+    ):
+        still, moved = (
+            alarms(
+                seeded(number, size, int(10 * icc), int(drifted)),
+                rounds,
+                prompts=number,
+                size=size,
+                icc=icc,
+                moved=drifted,
+            )
+            for drifted in (False, True)
+        )
+        values = [
+            100 * fmean(one.drifted for one in still),
+            100 * fmean(one.index > 0.1 for one in still),
+            100 * fmean(one.drifted for one in moved),
+        ]
+        rows.append((f"{number} x {size}, ICC {icc}", values))
+    head = ["nothing drifted", "nothing drifted, fixed limit .1", "scores moved up"]
+    table("Drift of scores in five bins, two windows alike", "prompts x scores", head, rows)
 
 
 def settling(_: int, pairs: int = 200_000) -> None:

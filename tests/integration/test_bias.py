@@ -169,14 +169,21 @@ def test_a_report_says_what_was_counted(cluster: Cluster) -> None:
         "untied": 900,
         "length_pairs": 900,
         "longer_won": 900,
+        "graded": 900,
+        "scores_seven_eight": 900,
+        "scores_three_four": 900,
     }
     metrics = {metric.name: metric for metric in report.metrics}
     assert metrics["flip_consistency"].value == pytest.approx(2 / 3)
     assert metrics["bias_toward_first"].value == pytest.approx(1 / 3)
     assert metrics["unscored_rate"].value == 0.25
-    # no verdict ranks three answers or more
+    # no verdict ranks three answers or more, states style, or was judged with and without a reference
     empty = {name for name, metric in metrics.items() if not metric.HasField("value")}
-    assert empty == {"bias_toward_first_place", "bias_toward_last_place"}
+    assert empty == {
+        *("bias_toward_first_place", "bias_toward_last_place"),
+        *("header_preference", "list_preference", "bold_preference"),
+        *("reference_change", "reference_reversal"),
+    }
     for metric in (metrics[name] for name in metrics.keys() - empty):
         assert metric.interval.low <= metric.value <= metric.interval.high
         assert metric.interval.level == 0.95 and metric.interval.method

@@ -1,6 +1,6 @@
 """Quantiles that the standard library lacks."""
 
-from math import cos, exp, pi, sin, sqrt
+from math import cos, exp, lgamma, log, pi, sin, sqrt
 
 from judgestream.evaluation.intervals import z_of
 
@@ -46,3 +46,63 @@ def student_t(level: float, df: float) -> float:
             - 1.0
         ) * (df + 1.0) / (df + 2.0) + 1.0 / y
     return sqrt(df * y)
+
+
+def chi_squared(level: float, df: float) -> float:
+    """What a chi-squared variable with `df` degrees of freedom stays below with probability `level`.
+
+    Bisection on `chi_squared_tail`, to a millionth.
+
+    Raises:
+        ValueError: df is not positive, or a level outside 0 to 1.
+    """
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"invalid level {level}: use a number between 0 and 1")
+    low, high = 0.0, df + 10.0
+    while chi_squared_tail(high, df) > 1.0 - level:
+        low, high = high, 2.0 * high
+    while high - low > 1e-6 * (1.0 + high):
+        middle = (low + high) / 2.0
+        if chi_squared_tail(middle, df) > 1.0 - level:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2.0
+
+
+def chi_squared_tail(value: float, df: float) -> float:
+    """P(a chi-squared variable with `df` degrees of freedom is above `value`).
+
+    The regularised incomplete gamma function Q(df / 2, value / 2): its series below df / 2 + 1, its continued
+    fraction above (Abramowitz and Stegun 6.5.29 and 6.5.31).
+
+    Raises:
+        ValueError: df is not positive.
+    """
+    if df <= 0.0:
+        raise ValueError(f"chi-squared needs positive degrees of freedom, not {df}")
+    if value <= 0.0:
+        return 1.0
+    a, x = df / 2.0, value / 2.0
+    factor = exp(a * log(x) - x - lgamma(a))
+    if x < a + 1.0:
+        term = total = 1.0 / a
+        k = a
+        while term > 1e-16 * total:
+            k += 1.0
+            term *= x / k
+            total += term
+        return max(0.0, 1.0 - total * factor)
+    tiny = 1e-300
+    b = x + 1.0 - a
+    c, d = 1.0 / tiny, 1.0 / b
+    fraction = d
+    for k in range(1, 10_000):
+        step = -k * (k - a)
+        b += 2.0
+        d = 1.0 / (step * d + b or tiny)
+        c = b + step / c or tiny
+        fraction *= c * d
+        if abs(c * d - 1.0) < 1e-15:
+            break
+    return min(1.0, fraction * factor)

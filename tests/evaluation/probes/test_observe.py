@@ -6,9 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from judgestream.core.types import PassResult, Reading, Status, Unreadable
-from judgestream.evaluation.probes import observe
+from judgestream.core.types import PassResult, Reading, Status, Unreadable, Verdict
+from judgestream.evaluation.probes import PROBES, Counts
+from judgestream.evaluation.probes import observe as observe_all
 from tests.core.build import EQUAL, FIRST, SECOND, UNREAD, result, verdict
+
+NAMES = ("position", "places", "ties", "unscored", "length")
+SHOWN = {name: PROBES[name] for name in NAMES}
+
+
+def observe(one: Verdict) -> Counts:
+    """The counts of the probes that this module is about."""
+    return observe_all(one, SHOWN)
 
 
 def both(straight: Reading | Unreadable, swapped: Reading | Unreadable) -> tuple[PassResult, ...]:

@@ -13,6 +13,9 @@ from judgestream.evaluation.probes.base import Counts, Metric, MetricDefinition,
 from judgestream.evaluation.probes.length import LENGTH
 from judgestream.evaluation.probes.places import PLACES
 from judgestream.evaluation.probes.position import POSITION
+from judgestream.evaluation.probes.reference import REFERENCE
+from judgestream.evaluation.probes.scores import SCORES
+from judgestream.evaluation.probes.style import STYLE
 from judgestream.evaluation.probes.ties import TIES
 from judgestream.evaluation.probes.unscored import UNSCORED
 
@@ -35,7 +38,10 @@ __all__ = [
 Probes = Mapping[str, Probe]
 
 PROBES: Probes = MappingProxyType(
-    {probe.name: probe for probe in (POSITION, PLACES, TIES, UNSCORED, LENGTH)}
+    {
+        probe.name: probe
+        for probe in (POSITION, PLACES, TIES, UNSCORED, LENGTH, STYLE, REFERENCE, SCORES)
+    }
 )
 """Every probe by name, in the order of the report."""
 
