@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import comb
-from statistics import fmean
+from statistics import fmean, median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from tests.evaluation.simulate import (
     figure_and_truth,
     gains,
 )
+from tests.evaluation.simulate_alarms import WINDOWS, Traffic, day, naive_day
 from tests.evaluation.simulate_biases import BIASES, ERRORS, boards, erring, recovered
 from tests.evaluation.simulate_drift import alarms
 from tests.evaluation.simulate_tournaments import Design, simulated
@@ -53,6 +54,7 @@ def main(rounds: int) -> None:
         runs,
         corrections,
         drifting,
+        watched_days,
     ):
         simulate(rounds)
 
@@ -322,6 +324,43 @@ def drifting(rounds: int) -> None:
         rows.append((f"{number} x {size}, ICC {icc}", values))
     head = ["nothing drifted", "nothing drifted, fixed limit .1", "scores moved up"]
     table("Drift of scores in five bins, two windows alike", "prompts x scores", head, rows)
+
+
+def watched_days(rounds: int) -> None:
+    """Days of 288 windows and three rules. Healthy: everything exactly at its limit."""
+    rounds = min(rounds, 300)
+    rows = []
+    for of in TRAFFIC:
+        draw = seeded(of.prompts, of.verdicts)
+        healthy = [day(draw, of, changed={}) for _ in range(rounds)]
+        naive = [naive_day(draw, of) for _ in range(min(rounds, 20))]
+        mixed = [day(draw, of, changed={"ties": 0.4, "unreadable": 0.2}) for _ in range(rounds)]
+        false = [fmean(rule == "inconsistent" for _, rule in one) for one in mixed if one]
+        shares = [fmean(map(bool, healthy)), fmean(naive), fmean([*false, 0.0])]
+        rows.append((str(of), [100 * share for share in shares]))
+    head = ["days with an alarm", "by 95 % intervals", "share of false alarms"]
+    table("Alarms at the limit, and on days with two of three beyond it", "a window", head, rows)
+    rows = []
+    for of in TRAFFIC:
+        found: list[float] = []
+        for share in (0.25, 0.3, 0.4):
+            draw = seeded(of.prompts, int(100 * share))
+            days = [day(draw, of, changed={"ties": share}) for _ in range(min(rounds, 50))]
+            first = [
+                min((at for at, rule in one if rule == "ties"), default=WINDOWS) for one in days
+            ]
+            found += [100 * fmean(at < WINDOWS for at in first), 1 + median(first)]
+        rows.append((str(of), found))
+    head = [f"{what} {share}" for share in (0.25, 0.3, 0.4) for what in ("found %", "windows")]
+    table("Alarms: tie rate beyond a limit of .2 from midnight on", "a window", head, rows)
+
+
+TRAFFIC = (
+    Traffic(prompts=10),
+    Traffic(prompts=50),
+    Traffic(prompts=50, verdicts=4, correlation=0.5),
+    Traffic(prompts=200),
+)
 
 
 def settling(_: int, pairs: int = 200_000) -> None:

@@ -225,6 +225,26 @@ class Bias(Consumer):
     publish_interval_s: float = Field(
         2.0, gt=0, description="interval of reports on an open window"
     )
+    alarms: Path | None = Field(
+        None, description="YAML file with the limits that raise alarms; default: the shipped one"
+    )
+    webhook: SecretStr = Field(
+        SecretStr(""), description="URL that alarms are sent to by POST, as JSON; empty = none"
+    )
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_http(cls, value: SecretStr) -> SecretStr:
+        """The error does not quote the URL, which often contains a secret."""
+        text = value.get_secret_value()
+        try:
+            parts = urlsplit(text)
+            sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            sound = False
+        if text and not sound:
+            raise ValueError("invalid URL: use https://HOST/PATH")
+        return value
 
     @property
     def hop(self) -> int:

@@ -1,9 +1,13 @@
 """The bias workers: counts add up across workers, survive redelivery, kills and a Redis that went away."""
 
 import asyncio
+import json
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 import redis
@@ -12,14 +16,14 @@ from pydantic import SecretStr
 from judgestream.adapters.kafka.verdict_topic import all_verdicts
 from judgestream.apps.bias.rebuilding import rebuild
 from judgestream.contracts.codecs.verdicts import verdict_to_message
-from judgestream.contracts.topics import BIAS, VERDICTS
+from judgestream.contracts.topics import ALARMS, BIAS, VERDICTS
 from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import CandidateScore, PassResult, Reading, Reply, Status, Verdict
 from judgestream.evaluation.contribution import contribution
 from judgestream.evaluation.probes import complete, total
 from judgestream.evaluation.recount import Recount
 from judgestream.settings import Redis, Settings
-from judgestream.v1.bias_pb2 import BiasReport
+from judgestream.v1.bias_pb2 import Alarm, BiasReport
 from tests.integration.cluster import Cluster, wait
 
 pytestmark = pytest.mark.integration
@@ -41,7 +45,7 @@ def verdict(k: int, *, second: float, release: str = "judge-1") -> Verdict:
         mode="pairwise",
         status=status,
         requested_at=NOON + timedelta(seconds=second),
-        judged_at=NOON + timedelta(days=31),
+        judged_at=NOON + timedelta(days=1000),
         release=release,
         winner="" if status is Status.UNSCORED else "a",
         scores=(
@@ -235,3 +239,46 @@ def test_bias_waits_for_redis_and_its_counters_can_be_rebuilt(cluster: Cluster) 
         seconds=30,
     )
     assert reports(cluster)["judge-1", 0].revision > before.revision
+
+
+class Hook(BaseHTTPRequestHandler):
+    bodies: ClassVar[list[bytes]] = []
+
+    def do_POST(self) -> None:
+        self.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_a_judge_that_leans_raises_an_alarm_on_the_topic_and_the_webhook(cluster: Cluster) -> None:
+    now = (datetime.now(UTC) - NOON).total_seconds() - 300  # alarms of old windows are not sent
+    leaning = [
+        replace(
+            verdict(3 * k, second=now + k % 60, release="leaning"),
+            verdict_id=f"leaning{k}",
+            status=Status.SCORED,
+            winner="a",
+            passes=verdict(3, second=0).passes,
+        )
+        for k in range(400)
+    ]
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/secret"
+        cluster.work("bias", 0, **QUICK_END, bias__webhook=url)
+        publish(cluster, leaning)
+        publish(
+            cluster, [verdict(k, second=now + k % 60, release="fine") for k in range(1, 1200, 12)]
+        )
+        wait(lambda: len(Hook.bodies) >= 2, what="two alarms at the webhook", seconds=40)
+        server.shutdown()
+    newest = {record.key: Alarm.FromString(record.value) for _, record in cluster.records(ALARMS)}
+    raised = {(one.release, one.rule) for one in newest.values() if one.state == Alarm.STATE_RAISED}
+    assert raised == {("leaning", "inconsistent"), ("leaning", "position")}
+    assert len(newest) == 6, "every rule for both releases"
+    assert {json.loads(body)["rule"] for body in Hook.bodies} == {"inconsistent", "position"}
+    log = cluster.workers["bias-0"].command.log_path.read_text()
+    assert "alarm raised: flip_consistency of leaning is 0.000" in log and "secret" not in log

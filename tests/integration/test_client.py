@@ -658,6 +658,20 @@ class TestBias:
         assert [json.loads(text)["revision"] for text in lines] == ["9", "3"]
         assert "3 verdicts, growing" in run("bias", "report", "--last", "1").stdout
 
+    def test_windows_are_recounted_from_the_topic_also_as_a_page(
+        self, kafka: Kafka, tmp_path: Path
+    ) -> None:
+        requests = [pair("q", "a", "b", request_id=f"r{k}") for k in range(4)]
+        found = [verdict(r, winner="1", flipped=k == 0) for k, r in enumerate(requests)]
+        publish(kafka, *found, *found)
+        shown = run("bias", "report", "--from-topic").stdout
+        assert "4 verdicts, recounted" in shown and "flip_consistency" in shown
+        page = tmp_path / "health.html"
+        assert "1 window" in run("bias", "report", "--from-topic", "--html", str(page)).stdout
+        assert "<svg" in page.read_text() and "No alarm is raised" in page.read_text()
+        missing = run("bias", "report", "--from-topic", "--html", str(tmp_path / "no" / "page"))
+        assert missing.exit_code == ExitCode.USAGE
+
 
 class TestDeadLetters:
     def test_a_replay_has_the_same_bytes_key_and_headers(self, kafka: Kafka) -> None:

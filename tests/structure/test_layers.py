@@ -45,6 +45,7 @@ ADAPTERS = {
     ),
     f"{J}.adapters.rollout": (f"{J}.core", f"{J}.v1", f"{J}.settings"),
     f"{J}.adapters.triton": (f"{J}.core", f"{J}.template_files", f"{J}.contracts"),
+    f"{J}.adapters.webhook": (f"{J}.core",),
     f"{J}.adapters.preflight": (*DATA, f"{J}.adapters.kafka"),
     f"{J}.client": (*DATA, f"{J}.adapters.kafka"),
     f"{J}.aio": (*DATA, f"{J}.client"),

@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -69,11 +70,43 @@ class Interval(_message.Message):
     def __init__(self, low: _Optional[float] = ..., high: _Optional[float] = ..., level: _Optional[float] = ..., method: _Optional[str] = ...) -> None: ...
 
 class Alarm(_message.Message):
-    __slots__ = ("alarm_id", "release", "changed_at")
+    __slots__ = ("alarm_id", "release", "changed_at", "state", "rule", "metric", "side", "limit", "clear", "window_start", "window_end", "value", "n", "evidence", "needed")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[Alarm.State]
+        STATE_CLEARED: _ClassVar[Alarm.State]
+        STATE_RAISED: _ClassVar[Alarm.State]
+    STATE_UNSPECIFIED: Alarm.State
+    STATE_CLEARED: Alarm.State
+    STATE_RAISED: Alarm.State
     ALARM_ID_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CLEAR_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_START_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_END_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    N_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    NEEDED_FIELD_NUMBER: _ClassVar[int]
     alarm_id: str
     release: str
     changed_at: _timestamp_pb2.Timestamp
-    def __init__(self, alarm_id: _Optional[str] = ..., release: _Optional[str] = ..., changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    state: Alarm.State
+    rule: str
+    metric: str
+    side: str
+    limit: float
+    clear: float
+    window_start: _timestamp_pb2.Timestamp
+    window_end: _timestamp_pb2.Timestamp
+    value: float
+    n: int
+    evidence: float
+    needed: float
+    def __init__(self, alarm_id: _Optional[str] = ..., release: _Optional[str] = ..., changed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state: _Optional[_Union[Alarm.State, str]] = ..., rule: _Optional[str] = ..., metric: _Optional[str] = ..., side: _Optional[str] = ..., limit: _Optional[float] = ..., clear: _Optional[float] = ..., window_start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_end: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., value: _Optional[float] = ..., n: _Optional[int] = ..., evidence: _Optional[float] = ..., needed: _Optional[float] = ...) -> None: ...

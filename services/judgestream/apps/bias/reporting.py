@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from judgestream.adapters.kafka.producer import Publisher
-from judgestream.adapters.redis.bias_store import BiasStore, Pane, PaneCounts
+from judgestream.adapters.redis.bias_store import BiasStore, Pane
+from judgestream.apps.bias.alarms import AlarmWatch
 from judgestream.apps.bias.progress import WatermarkKeeper
 from judgestream.apps.worker import metrics
 from judgestream.contracts.codecs.bias import bias_report_to_message
@@ -20,7 +21,7 @@ from judgestream.contracts.topics import BIAS
 from judgestream.contracts.wire import encode
 from judgestream.core.errors import BrokerUnavailable, PoisonError, StoreUnavailable
 from judgestream.evaluation.probes import complete, report, total
-from judgestream.evaluation.recount import merged
+from judgestream.evaluation.recount import ByPrompt, merged
 from judgestream.evaluation.time_windows import TimeWindow, is_final, panes_of, windows_over
 from judgestream.settings import Bias
 from judgestream.v1.bias_pb2 import BiasReport
@@ -47,11 +48,13 @@ class ReportPublisher:
         store: BiasStore,
         publisher: Publisher,
         watermark: WatermarkKeeper,
+        alarms: AlarmWatch,
         settings: Bias,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._watermark = watermark
+        self._alarms = alarms
         self._lease_s = settings.publish_interval_s * 3 + 5
         self._interval_s = settings.publish_interval_s
         self._size = timedelta(seconds=settings.window_s)
@@ -98,7 +101,10 @@ class ReportPublisher:
             if not await self._leased():
                 return
             some = due[first : first + TOGETHER]
-            await asyncio.gather(*(self._publish(*window, window in finals) for window in some))
+            read = await asyncio.gather(
+                *(self._publish(*window, window in finals) for window in some)
+            )
+            await self._look([at for at in zip(some, read, strict=True) if at[0] in finals])
         await self._close(panes, finals)
         self._published = {
             window: told for window, told in self._published.items() if window in changed
@@ -116,7 +122,25 @@ class ReportPublisher:
         for window in windows_over(pane.window, self._size, self._hop):
             yield pane.release, window
 
-    async def _publish(self, release: str, window: TimeWindow, final: bool) -> None:
+    async def _look(self, read: Sequence[tuple[Window, ByPrompt]]) -> None:
+        """Let the alarms see final windows. Those that they could not see are published once more."""
+        left = list(read)
+        while left:
+            (release, when), by_prompt = left[0]
+            shown = release in self._shown and len(self._shown) <= MAX_RELEASES_SHOWN
+            try:
+                await self._alarms.look(release, when, tuple(by_prompt.values()), shown=shown)
+            except ValueError as exc:
+                metrics.set_aside.labels("alarm").inc()
+                log.error("no alarm of release %.80s: %s", release, exc)
+            except (StoreUnavailable, BrokerUnavailable):
+                for window, _ in left:
+                    self._published.pop(window, None)
+                raise
+            del left[0]
+
+    async def _publish(self, release: str, window: TimeWindow, final: bool) -> ByPrompt:
+        """Returns the counts that were published."""
         parts = await asyncio.gather(
             *(
                 self._store.pane(Pane(release=release, window=pane))
@@ -124,13 +148,17 @@ class ReportPublisher:
             )
         )
         revision = max(part.revision for part in parts)
+        by_prompt = merged(part.by_prompt for part in parts)
+        late = sum(part.late for part in parts)
         try:
-            await self._send(_report(release, window, parts, revision, final), window)
+            message = _report(release, window, by_prompt, revision, final=final, late=late)
+            await self._send(message, window)
         except (PoisonError, ValueError) as exc:
             # one window must not keep the others from being reported
             metrics.set_aside.labels("bias_report").inc()
             log.error("no report of release %.80s: %s", release, exc)
         self._published[release, window] = (revision, final)
+        return by_prompt
 
     async def _send(self, message: BiasReport, window: TimeWindow) -> None:
         record = outgoing(
@@ -160,10 +188,15 @@ class ReportPublisher:
 
 
 def _report(
-    release: str, window: TimeWindow, parts: Sequence[PaneCounts], revision: int, final: bool
+    release: str,
+    window: TimeWindow,
+    by_prompt: ByPrompt,
+    revision: int,
+    *,
+    final: bool,
+    late: int,
 ) -> BiasReport:
     """Raises ValueError for counts that no worker has written."""
-    by_prompt = merged(part.by_prompt for part in parts)
     return bias_report_to_message(
         release=release,
         start=window.start,
@@ -172,7 +205,7 @@ def _report(
         metrics=report(by_prompt.values()),
         revision=revision,
         final=final,
-        late=sum(part.late for part in parts),
+        late=late,
         published_at=datetime.now(UTC),
     )
 

@@ -1,16 +1,20 @@
-"""`judgestream bias report|recompute|rebuild`: bias metrics of the judge from live verdicts."""
+"""`judgestream bias report|recompute|rebuild|dashboard`: bias metrics of the judge from live verdicts."""
 
 import asyncio
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from time import monotonic
 from typing import Annotated
 
 import typer
 
+from judgestream.apps.cli.health_page import health_page
 from judgestream.apps.cli.reading import all_verdicts, everything
 from judgestream.contracts.codecs.bias import bias_report_to_message
-from judgestream.contracts.topics import BIAS
+from judgestream.contracts.topics import ALARMS, BIAS
+from judgestream.core.errors import ConfigurationError
 from judgestream.evaluation.contribution import contribution
 from judgestream.evaluation.probes import Metric, N, complete, report, total
 from judgestream.evaluation.probes.position import ORDERED
@@ -19,7 +23,7 @@ from judgestream.settings import Kafka, Settings, load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode
 from judgestream.terminal.output import OutputFormat, json_line, line, note, table
-from judgestream.v1.bias_pb2 import BiasReport
+from judgestream.v1.bias_pb2 import Alarm, BiasReport
 
 app = typer.Typer(no_args_is_help=True, help="Bias metrics of the judge from live verdicts.")
 
@@ -35,6 +39,10 @@ def report_command(
         bool,
         typer.Option("--from-topic", help="recount the windows from the verdict topic"),
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="write a page with charts to this file instead"),
+    ] = None,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
     """Print the newest revision of every window that the bias worker published, oldest window first.
@@ -48,7 +56,11 @@ def report_command(
     else:
         windows = _published(settings.kafka, release, since)
     windows = _last(windows, last)
-    for window in windows:
+    if html is not None and windows:
+        alarms = [one for one in _alarms(settings.kafka) if release in (None, one.release)]
+        _write(html, health_page(windows, alarms, made_at=datetime.now(UTC)))
+        line(f"{html}: {len(windows)} window{'s' if len(windows) > 1 else ''}")
+    for window in windows if html is None else ():
         if form is OutputFormat.JSON:
             json_line(window)
         else:
@@ -116,7 +128,30 @@ def rebuild() -> None:
     line(f"{done.counted:,} verdicts counted, {done.read - done.counted:,} were repetitions")
 
 
+@app.command()
+def dashboard() -> None:
+    """Print a Grafana dashboard of the bias metrics, alarms and workers, to be imported as JSON."""
+    from judgestream.apps.bias.dashboard import dashboard as made
+
+    line(json.dumps(made(), indent=2))
+
+
 PROGRESS_S = 5.0
+
+
+def _alarms(kafka: Kafka) -> list[Alarm]:
+    """The newest state of every alarm."""
+    newest: dict[str, Alarm] = {}
+    for _, message in everything(kafka, ALARMS, Alarm):
+        newest[message.alarm_id] = message
+    return list(newest.values())
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise ConfigurationError(f"{path} cannot be written: {exc.strerror or exc}") from exc
 
 
 def _published(kafka: Kafka, release: str | None, since: datetime | None) -> list[BiasReport]:

@@ -60,8 +60,10 @@ def place_group(
     topic: Topic,
     judge: PaidJudge | None = None,
     accepted: int = 0,
-) -> None:
+) -> bool:
     """Let a group without commits begin where the settings say. A group with commits is left alone.
+
+    Returns whether the group is new.
 
     Args:
         judge: the paid judge that the group asks, if it asks one.
@@ -74,7 +76,7 @@ def place_group(
     group, start = consumer.group, consumer.start
     begin = find_start(kafka, group=group, topic=topic, start=start, sample=judge is not None)
     if not begin.new:
-        return
+        return False
     backlog = describe(begin, judge)
     if judge is not None and begin.records > accepted:
         raise ConfigurationError(
@@ -88,6 +90,7 @@ def place_group(
     )
     if start != EARLIEST:
         commit_start(kafka, group=group, topic=topic, start=begin)
+    return True
 
 
 def describe(start: Start, judge: PaidJudge | None) -> str:

@@ -84,6 +84,17 @@ bias_value = Gauge("judgestream_bias", "A bias metric of the newest window", ["r
 bias_low = Gauge("judgestream_bias_low", "Lower end of its interval", ["release", "metric"])
 bias_high = Gauge("judgestream_bias_high", "Upper end of its interval", ["release", "metric"])
 bias_verdicts = Gauge("judgestream_bias_verdicts", "Verdicts in the newest window", ["release"])
+alarm_raised = Gauge(
+    "judgestream_alarm_raised", "1 while the alarm is raised, else 0", ["release", "rule"]
+)
+alarm_changes = Counter(
+    "judgestream_alarm_changes_total", "Alarms raised and cleared, by rule", ["rule", "state"]
+)
+alarm_webhook = Counter(
+    "judgestream_alarm_webhook_total",
+    "Alarms that were sent to the webhook, and those that could not be",
+    ["outcome"],
+)
 bias_verdicts_counted = Counter(
     "judgestream_bias_verdicts_counted_total",
     "Verdicts that the bias worker read, by outcome",
@@ -94,7 +105,7 @@ bias_late = Counter("judgestream_bias_late_total", "Verdicts counted after their
 
 def clear_bias() -> None:
     """Forget the releases' gauges, which another worker shows from now on."""
-    for gauge in (bias_value, bias_low, bias_high, bias_verdicts):
+    for gauge in (bias_value, bias_low, bias_high, bias_verdicts, alarm_raised):
         gauge.clear()
 
 

@@ -1,4 +1,4 @@
-"""Bias reports as protobuf messages."""
+"""Bias reports and alarms as protobuf messages."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -37,6 +37,62 @@ class Metric(Protocol):
     def prompts(self) -> int: ...
     @property
     def design_effect(self) -> float: ...
+
+
+class Rule(Protocol):
+    """A limit of a metric, as `evaluation.alarms.policy` defines it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def metric(self) -> str: ...
+    @property
+    def side(self) -> str: ...
+    @property
+    def limit(self) -> float: ...
+    @property
+    def clear(self) -> float: ...
+
+
+class AlarmChange(Protocol):
+    """A change of an alarm, as `evaluation.alarms.watch` finds it."""
+
+    @property
+    def rule(self) -> Rule: ...
+    @property
+    def raised(self) -> bool: ...
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def evidence(self) -> float: ...
+    @property
+    def needed(self) -> float: ...
+
+
+def alarm_to_message(
+    change: AlarmChange, *, release: str, start: datetime, end: datetime, changed_at: datetime
+) -> bias_pb2.Alarm:
+    """The alarm's new state. `start` and `end` are those of the window that decided."""
+    rule = change.rule
+    return bias_pb2.Alarm(
+        alarm_id=hashlib.sha256(f"{release}|{rule.name}".encode()).hexdigest()[:32],
+        release=release,
+        changed_at=timestamp(changed_at),
+        state=bias_pb2.Alarm.STATE_RAISED if change.raised else bias_pb2.Alarm.STATE_CLEARED,
+        rule=rule.name,
+        metric=rule.metric,
+        side=rule.side,
+        limit=rule.limit,
+        clear=rule.clear,
+        window_start=timestamp(start),
+        window_end=timestamp(end),
+        value=change.value,
+        n=change.n,
+        evidence=change.evidence,
+        needed=change.needed,
+    )
 
 
 def bias_report_to_message(

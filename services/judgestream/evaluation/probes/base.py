@@ -1,11 +1,12 @@
 """Probes: counts of single verdicts, and metrics of their sums."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from judgestream.core.types import Verdict
 from judgestream.evaluation.clusters import Mean, share_of_counts
-from judgestream.evaluation.intervals import Interval
+from judgestream.evaluation.intervals import Interval, magnitude
+from judgestream.evaluation.paired import difference_of_counts
 
 Counts = Mapping[str, int]
 """Stored count name -> how often. Sums of it commute, so workers may contribute in any order."""
@@ -33,22 +34,22 @@ class MetricDefinition:
     """A published share: `count` is its numerator and `n` its denominator, both from summed counts.
 
     meaning   one line for people
-    mean      the share with its interval, from the counts of each prompt, where it is not simply
-              `count` of `n` in sums over prompts
+    against   where the metric is the magnitude of a difference of two exclusive shares: the numerator of
+              the other one
     """
 
     name: str
     meaning: str
     count: Callable[[Counts], int]
     n: Callable[[Counts], int]
-    mean: Callable[[Sequence[Counts]], Mean | None] | None = None
+    against: Callable[[Counts], int] | None = None
 
     def of(self, by_prompt: Sequence[Counts]) -> Metric:
         """The metric of complete counts of each prompt: every count of the probe has an entry."""
-        if self.mean is not None:
-            mean = self.mean(by_prompt)
-        else:
+        if self.against is None:
             mean = share_of_counts((self.count(counts), self.n(counts)) for counts in by_prompt)
+        else:
+            mean = _magnitude_of(self.count, self.against, self.n, by_prompt)
         if mean is None:
             return Metric(name=self.name, value=None, n=0, interval=None)
         return Metric(
@@ -59,6 +60,19 @@ class MetricDefinition:
             prompts=mean.clusters,
             design_effect=mean.design_effect,
         )
+
+
+def _magnitude_of(
+    count: Callable[[Counts], int],
+    against: Callable[[Counts], int],
+    n: Callable[[Counts], int],
+    by_prompt: Sequence[Counts],
+) -> Mean | None:
+    signed = difference_of_counts((count(of), against(of), n(of)) for of in by_prompt)
+    if signed is None:
+        return None
+    interval = None if signed.interval is None else magnitude(signed.interval)
+    return replace(signed, value=abs(signed.value), interval=interval)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,13 +1,7 @@
 """Position bias: whether the judge prefers an answer for the place where it is shown."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 from judgestream.core.preference import Preference
 from judgestream.core.types import Verdict
-from judgestream.evaluation.clusters import Mean
-from judgestream.evaluation.intervals import magnitude
-from judgestream.evaluation.paired import difference_of_counts
 from judgestream.evaluation.position import lean_of
 from judgestream.evaluation.probes.base import Counts, MetricDefinition, Probe
 
@@ -25,16 +19,6 @@ def observe(verdict: Verdict) -> Counts:
     """One observation a verdict, even where it was judged with and without its reference."""
     leaning = lean_of(verdict)
     return {} if leaning is None else {ORDERED: 1, BY_LEAN[leaning]: 1}
-
-
-def _delta(by_prompt: Sequence[Counts]) -> Mean | None:
-    signed = difference_of_counts(
-        (counts["toward_first"], counts["toward_second"], counts[ORDERED]) for counts in by_prompt
-    )
-    if signed is None:
-        return None
-    interval = None if signed.interval is None else magnitude(signed.interval)
-    return replace(signed, value=abs(signed.value), interval=interval)
 
 
 POSITION = Probe(
@@ -63,9 +47,9 @@ POSITION = Probe(
         MetricDefinition(
             name="delta_bias",
             meaning="absolute difference of bias_toward_first and bias_toward_second",
-            count=lambda c: abs(c["toward_first"] - c["toward_second"]),
+            count=lambda c: c["toward_first"],
+            against=lambda c: c["toward_second"],
             n=lambda c: c[ORDERED],
-            mean=_delta,
         ),
     ),
 )

@@ -1,0 +1,138 @@
+"""Alarms of the bias worker: to `judge.alarms.v1`, to Prometheus and to the webhook."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+
+from judgestream.adapters.kafka.producer import Publisher
+from judgestream.adapters.redis.bias_store import BiasStore
+from judgestream.adapters.webhook import Delivery, Webhook
+from judgestream.apps.worker import metrics
+from judgestream.contracts.codecs.bias import alarm_to_message
+from judgestream.contracts.events import JSON
+from judgestream.contracts.outgoing import outgoing
+from judgestream.contracts.topics import ALARMS
+from judgestream.contracts.wire import encode
+from judgestream.core.errors import ConfigurationError, PoisonError
+from judgestream.evaluation.alarms.policy import AlarmPolicy
+from judgestream.evaluation.alarms.watch import Change, ReleaseState, watch
+from judgestream.evaluation.probes import Counts
+from judgestream.evaluation.time_windows import TimeWindow
+
+log = logging.getLogger(__name__)
+
+SOURCE = "judgestream/bias"
+
+STALE = timedelta(days=1)
+"""Changes by an older window are not sent to the webhook: a worker that reads an old backlog wakes nobody."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def load_policy(path: Path | None) -> AlarmPolicy:
+    """The policy of a YAML file; the shipped one for None.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or names the key that is wrong.
+    """
+    name = "the shipped alarms.yaml" if path is None else str(path)
+    try:
+        shipped = files("judgestream.apps.bias").joinpath("alarms.yaml")
+        text = shipped.read_text("utf-8") if path is None else path.read_text("utf-8-sig")
+        return AlarmPolicy.from_mapping(yaml.safe_load(text))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as exc:
+        raise ConfigurationError(
+            f"bias.alarms: {name} cannot be read as YAML: {getattr(exc, 'strerror', None) or exc}"
+        ) from exc
+    except ConfigurationError as exc:
+        raise ConfigurationError(f"{name}: {exc}") from exc
+
+
+class AlarmWatch:
+    """Watches the final windows. Call it for every release in the order of its windows."""
+
+    def __init__(
+        self,
+        store: BiasStore,
+        publisher: Publisher,
+        policy: AlarmPolicy,
+        *,
+        hop: timedelta,
+        webhook: Webhook | None = None,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._policy = policy
+        self._hop = hop
+        self._webhook = webhook
+        self._now = now
+
+    async def look(
+        self, release: str, window: TimeWindow, by_prompt: Sequence[Counts], *, shown: bool
+    ) -> None:
+        """Raise and clear the release's alarms by one final window.
+
+        The state is kept last: after a crash the window is looked at again and leads to the same changes.
+
+        Args:
+            shown: whether the release has gauges.
+
+        Raises:
+            StoreUnavailable, BrokerUnavailable: the window has to be looked at again.
+        """
+        before = ReleaseState.from_json(await self._store.alarm_state(release))
+        after, changes = watch(
+            before,
+            self._policy,
+            release=release,
+            window=window,
+            by_prompt=by_prompt,
+            hop=self._hop,
+        )
+        for change in changes:
+            await self._publish(release, window, change)
+        if after != before:
+            await self._store.keep_alarm_state(release, after.as_json())
+        if shown:
+            for rule in self._policy.of(release):
+                raised = rule.name in after.rules and after.rules[rule.name].raised
+                metrics.alarm_raised.labels(release, rule.name).set(raised)
+
+    async def _publish(self, release: str, window: TimeWindow, change: Change) -> None:
+        now = self._now()
+        message = alarm_to_message(
+            change, release=release, start=window.start, end=window.end, changed_at=now
+        )
+        state = "raised" if change.raised else "cleared"
+        record = outgoing(
+            ALARMS,
+            message,
+            key=message.alarm_id,
+            event_id=f"{message.alarm_id}-{window.end.isoformat()}",
+            source=SOURCE,
+            time=now,
+        )
+        try:
+            await self._publisher.publish(
+                record.topic, key=record.key, value=record.value, headers=record.headers
+            )
+        except PoisonError as exc:
+            metrics.set_aside.labels("alarm").inc()
+            log.error("alarm %s of release %.80s was not published: %s", state, release, exc)
+        if change.first:
+            return
+        what = (
+            f"alarm {state}: {change.rule.metric} of {release} is {change.value:.3f}"
+            f" ({change.rule.side} {change.rule.limit} is an alarm), rule {change.rule.name}"
+        )
+        log.warning("%s", what)
+        metrics.alarm_changes.labels(change.rule.name, state).inc()
+        if self._webhook is not None and window.end > now - STALE:
+            self._webhook.send(Delivery(body=encode(message, JSON), what=what))
