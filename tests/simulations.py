@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from judgestream.evaluation.brier import brier
 from judgestream.evaluation.calibration import calibration
-from judgestream.evaluation.clusters import clustered_share
+from judgestream.evaluation.clusters import clustered_share, share_of_counts
+from judgestream.evaluation.contribution import BUCKETS
 from judgestream.evaluation.intervals import Interval, paired_difference, wilson_score
 from judgestream.evaluation.paired import signed_mean
 from judgestream.suites.comparing import compare
@@ -43,6 +44,7 @@ def main(rounds: int) -> None:
     for simulate in (
         shares,
         prompts,
+        buckets,
         macro_figures,
         paired,
         errors,
@@ -100,6 +102,37 @@ def prompts(rounds: int) -> None:
                 rows.append((f"{number} x {size}", [*found, *effects]))
         head = [f"ICC {c}" for c in correlations] + [f"effect {c}" for c in correlations]
         table(f"Shares by prompt, share {share}", "prompts x verdicts", head, rows)
+
+
+def buckets(rounds: int) -> None:
+    """Shares of .8 as the bias windows count them: prompts in 4,096 buckets by a digest."""
+    rows = []
+    for number in (50, 200, 2000, 20_000):
+        found = []
+        for size, correlation in ((1, 0.0), (4, 0.5)):
+            draw = seeded(number, size)
+            ends, effects = [], []
+            for _ in range(min(rounds, 1000)):
+                copied = draw.random(number) < correlation
+                hits = np.where(
+                    copied,
+                    size * (draw.random(number) < 0.8),
+                    draw.binomial(size, 0.8, number),
+                )
+                at = draw.integers(0, BUCKETS, number)
+                cells = zip(
+                    np.bincount(at, hits, BUCKETS).astype(int).tolist(),
+                    (size * np.bincount(at, minlength=BUCKETS)).tolist(),
+                    strict=True,
+                )
+                mean = share_of_counts(cells)
+                assert mean is not None
+                ends.append(mean.interval)
+                effects.append(mean.design_effect)
+            found += [100 * coverage(ends, 0.8), fmean(effects)]
+        rows.append((f"{number}", found))
+    head = [f"{what}{of}" for of in ("", ", x 4, ICC 0.5") for what in ("coverage", "effect")]
+    table("Shares by bucket of prompts", "prompts", head, rows)
 
 
 def macro_figures(rounds: int) -> None:

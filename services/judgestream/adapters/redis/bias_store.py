@@ -24,6 +24,7 @@ clock: no other clock can close windows that are still filling.
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -281,10 +282,18 @@ class BiasStore:
     async def open_panes(self) -> Mapping[Pane, int]:
         """The panes with changes to report, with their revisions."""
         found = await self._hash(f"{await self._prefix()}open")
-        return {_pane(member): int(revision) for member, revision in found.items()}
+        panes: dict[Pane, int] = {}
+        for member, revision in found.items():
+            with suppress(ValueError, OverflowError):  # not written by a worker
+                panes[_pane(member)] = int(revision)
+        return panes
 
     async def pane(self, pane: Pane) -> PaneCounts:
-        """The counts of a pane; empty where nothing was counted."""
+        """The counts of a pane; empty where nothing was counted.
+
+        Raises:
+            ValueError: the pane holds what no worker has written.
+        """
         fields = await self._hash(f"{await self._prefix()}pane:{pane.member}")
         return PaneCounts(
             by_prompt={

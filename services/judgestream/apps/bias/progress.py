@@ -24,6 +24,7 @@ class WatermarkKeeper:
         self._store = store
         self._lags = lags
         self._idle = timedelta(seconds=settings.idle_s)
+        self._asking: asyncio.Future[Mapping[int, int]] | None = None
 
     async def advance(self) -> datetime | None:
         """The watermark now; None while it is unknown, which holds every window open.
@@ -33,7 +34,7 @@ class WatermarkKeeper:
         """
         try:
             # asked first: what arrives meanwhile makes its partition active
-            lags = await asyncio.wait_for(asyncio.to_thread(self._lags), ASK_S)
+            lags = await self._ask()
         except Exception as exc:
             log.info("no window is closed while the lag of the verdicts is unknown: %r", exc)
             return None
@@ -53,3 +54,18 @@ class WatermarkKeeper:
             now=progress.now,
         )
         return None if reached is None else await self._store.advance(reached)
+
+    async def _ask(self) -> Mapping[int, int]:
+        """The lags. One question at a time: a client of the broker serves one thread.
+
+        Raises:
+            TimeoutError: no answer yet. The same question is waited for next time.
+        """
+        if self._asking is None:
+            self._asking = asyncio.ensure_future(asyncio.to_thread(self._lags))
+        asking = self._asking
+        done, _ = await asyncio.wait([asking], timeout=ASK_S)
+        if not done:
+            raise TimeoutError(f"the broker has not answered for {ASK_S:.0f} s")
+        self._asking = None
+        return asking.result()

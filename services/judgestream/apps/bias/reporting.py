@@ -20,7 +20,7 @@ from judgestream.contracts.outgoing import outgoing
 from judgestream.contracts.topics import BIAS
 from judgestream.contracts.wire import encode
 from judgestream.core.errors import BrokerUnavailable, PoisonError, StoreUnavailable
-from judgestream.evaluation.probes import complete, report, total
+from judgestream.evaluation.probes import Counts, complete, report, total
 from judgestream.evaluation.recount import ByPrompt, merged
 from judgestream.evaluation.time_windows import TimeWindow, is_final, panes_of, windows_over
 from judgestream.settings import Bias
@@ -102,7 +102,7 @@ class ReportPublisher:
                 return
             some = due[first : first + TOGETHER]
             read = await asyncio.gather(
-                *(self._publish(*window, window in finals) for window in some)
+                *(self._publish(*window, changed[window], window in finals) for window in some)
             )
             await self._look([at for at in zip(some, read, strict=True) if at[0] in finals])
         await self._close(panes, finals)
@@ -139,25 +139,28 @@ class ReportPublisher:
                 raise
             del left[0]
 
-    async def _publish(self, release: str, window: TimeWindow, final: bool) -> ByPrompt:
-        """Returns the counts that were published."""
-        parts = await asyncio.gather(
-            *(
-                self._store.pane(Pane(release=release, window=pane))
-                for pane in panes_of(window, self._hop)
-            )
-        )
-        revision = max(part.revision for part in parts)
-        by_prompt = merged(part.by_prompt for part in parts)
-        late = sum(part.late for part in parts)
+    async def _publish(
+        self, release: str, window: TimeWindow, revision: int, final: bool
+    ) -> ByPrompt:
+        """Returns the counts that were published. `revision` is that of the open panes."""
+        told, by_prompt = revision, dict[str, Counts]()
         try:
-            message = _report(release, window, by_prompt, revision, final=final, late=late)
+            parts = await asyncio.gather(
+                *(
+                    self._store.pane(Pane(release=release, window=pane))
+                    for pane in panes_of(window, self._hop)
+                )
+            )
+            told = max(part.revision for part in parts)
+            by_prompt = dict(merged(part.by_prompt for part in parts))
+            late = sum(part.late for part in parts)
+            message = _report(release, window, by_prompt, told, final=final, late=late)
             await self._send(message, window)
         except (PoisonError, ValueError) as exc:
             # one window must not keep the others from being reported
             metrics.set_aside.labels("bias_report").inc()
             log.error("no report of release %.80s: %s", release, exc)
-        self._published[release, window] = (revision, final)
+        self._published[release, window] = (told, final)
         return by_prompt
 
     async def _send(self, message: BiasReport, window: TimeWindow) -> None:
