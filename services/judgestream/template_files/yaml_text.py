@@ -1,4 +1,4 @@
-"""The YAML of a template file: plain data of limited size, without aliases and repeated keys."""
+"""YAML that people write: plain data of limited size, without aliases and repeated keys."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from judgestream.core.errors import ConfigurationError
 MAX_BYTES = 64 << 10
 
 
-class _PlainLoader(yaml.SafeLoader):
+class PlainLoader(yaml.SafeLoader):
     """Refuses aliases, which can make a small file huge, and repeated keys, of which one would be ignored."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -50,7 +50,7 @@ def parsed(text: str, where: str) -> dict[str, Any]:
             " request"
         )
     try:
-        value = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader  # nosec B506
+        value = yaml.load(text, Loader=PlainLoader)  # noqa: S506 - a SafeLoader  # nosec B506
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ConfigurationError(f"{where} is not valid YAML: {line}{error.problem}") from None

@@ -50,6 +50,13 @@ def test_what_is_left_out_keeps_its_default_and_guards_that_are_left_out_are_not
         ({"automatic": {"promote": 1}}, "automatic.promote is '1': write true or false"),
         ({"automatic": {"demote": True}}, "automatic 'demote' is unknown"),
         ({"canary_share": 1}, "canary_share is 1.0: use a number above 0 and below 1"),
+        ({"canary_steps": 0.5}, "canary_steps is '0.5': write a list of numbers"),
+        ({"canary_steps": [0.5, "all"]}, "canary_steps[1] is 'all': write a number"),
+        ({"canary_steps": [0.5, 0.4]}, "canary_steps[1] is 0.4: use a share above 0.5"),
+        ({"canary_steps": [0.1]}, "canary_steps[0] is 0.1: use a share above 0.1"),
+        ({"canary_steps": [1]}, "canary_steps[0] is 1.0: use a share above 0.1"),
+        ({"canary_step_s": -1}, "canary_step_s is -1.0: use seconds"),
+        ({"canary_step_s": float("nan")}, "canary_step_s is nan: use seconds"),
         ({"least_shadow_units": True}, "least_shadow_units is 'True': use a whole number"),
     ],
 )  # fmt: skip
@@ -57,6 +64,11 @@ def test_a_wrong_key_is_named_with_how_to_fix_it(data: Any, message: str) -> Non
     with pytest.raises(ConfigurationError) as error:
         Policy.from_mapping(data)
     assert f"rollout policy: {message}" in str(error.value) or message in str(error.value)
+
+
+def test_a_first_share_above_the_default_steps_leaves_them_out() -> None:
+    assert Policy.from_mapping({"canary_share": 0.6}).canary_steps == ()
+    assert Policy.from_mapping({"canary_share": 0.2}).canary_steps == (0.5,)
 
 
 def test_shares_of_the_error_budget_add_up_to_one() -> None:

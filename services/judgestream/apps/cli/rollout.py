@@ -4,8 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from judgestream.settings import load
+from judgestream.terminal import options
+from judgestream.terminal.output import OutputFormat, json_line, line
 
 app = typer.Typer(no_args_is_help=True, help="The service that rolls out judges.")
 
@@ -43,3 +46,15 @@ def serve(
     logs.configure(settings.worker.log_level)
     repository = settings.rollout.repository or data_folder(settings.local.data) / "models"
     raise typer.Exit(main(settings, repository.expanduser(), slot, announcing(ready_file)))
+
+
+@app.command()
+def policy(form: options.Format = OutputFormat.TEXT) -> None:
+    """Print the policy that is in effect: that of the file `rollout.policy`, or the shipped one, as YAML."""
+    from judgestream.apps.rollout.policies import as_mapping, read_policy
+
+    mapping = as_mapping(read_policy(load().rollout.policy))
+    if form is OutputFormat.JSON:
+        json_line(mapping)
+    else:
+        line(yaml.safe_dump(mapping, sort_keys=False, default_flow_style=None, width=110).rstrip())

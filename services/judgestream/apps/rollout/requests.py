@@ -6,12 +6,12 @@ from datetime import datetime
 from math import isfinite
 
 from judgestream.apps.rollout.automatic import SETTINGS, SHADOW_SHARE, TRAINER
-from judgestream.apps.rollout.permission import refusal
 from judgestream.apps.rollout.preparing import BY
 from judgestream.core import limits
 from judgestream.core.rollout.moves import IllegalMove, Move, rollback_target
 from judgestream.core.rollout.state import Action, Placed, Rollout, Stage, Step
 from judgestream.evaluation.gate import Policy
+from judgestream.evaluation.rollout_decision import refusal
 from judgestream.v1 import rollout_pb2 as pb
 
 ACTIONS = (

@@ -22,13 +22,14 @@ from judgestream.apps.rollout.api import RolloutApi
 from judgestream.apps.rollout.automatic import Automatic
 from judgestream.apps.rollout.checkpoints import CheckpointFeed
 from judgestream.apps.rollout.desk import Desk
+from judgestream.apps.rollout.evidence import EvidenceLoop
 from judgestream.apps.rollout.finding import Finder
 from judgestream.apps.rollout.healing import Healer, used_by
 from judgestream.apps.rollout.leader import Leader
 from judgestream.apps.rollout.leadership import Leadership
 from judgestream.apps.rollout.log import RolloutLog
 from judgestream.apps.rollout.policies import read_policy
-from judgestream.apps.rollout.preparing import Preparer
+from judgestream.apps.rollout.preparing import BY, Preparer
 from judgestream.apps.rollout.server_healing import ServerHealer
 from judgestream.apps.rollout.serving import served
 from judgestream.apps.rollout.smoke import smoke_judgement
@@ -161,7 +162,7 @@ async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready
             automatic,
             healer,
             lambda: journal.state,
-            background={},
+            background={"evidence": lambda: EvidenceLoop(settings.kafka, policy, by=BY).run(desk)},
         )
         leadership = Leadership(
             lease,

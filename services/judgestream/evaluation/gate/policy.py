@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -58,6 +59,8 @@ class Policy:
                          and of calling an equal judge better or worse on any guard
     guards               guard -> rule; a guard without one is not applied
     canary_share         share of the requests that a canary gets, above 0 and below 1
+    canary_steps         shares that follow by themselves, rising, each below 1; after the last it is promoted
+    canary_step_s        seconds that a canary keeps a share before it advances by itself
     least_shadow_units   prompts that a judge has to see in shadow before it becomes a canary
 
     Raises:
@@ -68,11 +71,16 @@ class Policy:
     guards: Mapping[str, Rule] = field(default_factory=lambda: DEFAULT_RULES)
     automatic: Automatic = Automatic()
     canary_share: float = 0.1
+    canary_steps: tuple[float, ...] = (0.5,)
+    canary_step_s: float = 600.0
     least_shadow_units: int = 200
 
     def __post_init__(self) -> None:
         _between("alpha", self.alpha, 0.0, 0.5)
         _between("canary_share", self.canary_share, 0.0, 1.0)
+        _rising(self.canary_share, self.canary_steps)
+        if not 0.0 <= self.canary_step_s <= 1e7:
+            _refuse("canary_step_s", f"is {self.canary_step_s}: use seconds, 0 to 10000000")
         _count("least_shadow_units", self.least_shadow_units)
         for name, rule in self.guards.items():
             _known(f"guards.{name}", name, GUARDS)
@@ -97,8 +105,16 @@ class Policy:
         """
         given = _mapping("the policy", data, [f.name for f in fields(cls)])
         made: dict[str, Any] = {
-            key: _number(key, given[key]) for key in ("alpha", "canary_share") if key in given
+            key: _number(key, given[key])
+            for key in ("alpha", "canary_share", "canary_step_s")
+            if key in given
         }
+        if "canary_steps" in given:
+            made["canary_steps"] = _numbers("canary_steps", given["canary_steps"])
+        elif "canary_share" in made:
+            # the default steps that are left above a first share of one's own
+            usual = cls().canary_steps
+            made["canary_steps"] = tuple(one for one in usual if one > made["canary_share"])
         if "least_shadow_units" in given:
             made["least_shadow_units"] = given["least_shadow_units"]
         if "automatic" in given:
@@ -150,6 +166,22 @@ def _number(where: str, value: object) -> float:
 
 LARGEST = 10**9
 """No number of a policy is larger; a longer integer does not even fit a float."""
+
+
+def _numbers(where: str, value: object) -> tuple[float, ...]:
+    if not isinstance(value, list):
+        _refuse(where, f"is {quoted(str(value))}: write a list of numbers, such as [0.5]")
+    return tuple(_number(f"{where}[{k}]", one) for k, one in enumerate(value))
+
+
+def _rising(first: float, steps: tuple[float, ...]) -> None:
+    shares = (first, *steps)
+    for k, (before, share) in enumerate(pairwise(shares)):
+        if not before < share < 1.0:
+            _refuse(
+                f"canary_steps[{k}]",
+                f"is {share}: use a share above {before:g}, the one before it, and below 1",
+            )
 
 
 def _switch(where: str, value: object) -> bool:
