@@ -1,6 +1,7 @@
 """What workers share in Redis, against the real Valkey."""
 
 import asyncio
+import json
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from pydantic import SecretStr
 from judgestream.adapters.preflight import check_redis
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.bias_store import BiasStore, scripts
+from judgestream.adapters.redis.drain_store import DrainStore
 from judgestream.adapters.redis.published import Published
 from judgestream.adapters.redis.spending import ADD, Spending, SpendingView
 from judgestream.adapters.redis.worker_board import WorkerBoard, WorkerEntry, WorkerState
@@ -28,6 +30,7 @@ from judgestream.apps.worker.board_keeper import on_board
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.costs import Budget, Prices, Spent, Terms
 from judgestream.core.errors import ConfigurationError, StoreUnavailable
+from judgestream.core.fleet.report import ServerReport, ServerState
 from judgestream.local.valkey import ValkeyServer
 from judgestream.settings import Redis
 
@@ -247,3 +250,39 @@ async def eventually(spending: Spending, wanted: Spent) -> None:
             return
         assert time.monotonic() < deadline, found
         await asyncio.sleep(0.1)
+
+
+def test_others_read_the_drain_marks_and_the_servers_that_a_worker_asks(tmp_path: Path) -> None:
+    with ValkeyServer(data_dir=tmp_path) as server:
+        settings = Redis(url=SecretStr(server.url), prefix="t")
+        one, two = DrainStore.connect(settings), DrainStore.connect(settings)
+        board = WorkerBoard.connect(settings)
+        assert one is not None and two is not None and board is not None
+        one.drain("a:1")
+        one.drain("a:1")
+        assert two.draining() == {"a:1"}
+        assert two.undrain("a:1") and not two.undrain("a:1")
+        assert one.draining() == frozenset()
+
+        status = WorkerStatus(kind="judging", slot=0)
+        report = ServerReport(
+            address="a:1", state=ServerState.DOWN, reason="refused", in_flight=2, releases={"r": ""}
+        )
+        status.servers = lambda: (report,)
+        board.write(status.entry())
+        assert [entry.servers for entry in board.workers()] == [(report,)]
+        with redis.from_url(server.url) as client:
+            client.hset("t:triton:draining", "\ufffd" * 10, b"\xff")
+            client.hset("t:triton:draining", b"\xff", b"")
+            key = "t:workers:judging-0"
+            good = json.loads(client.get(key))
+            for servers in ([{"address": "a:1"}], ["x"], 7, [{**good["servers"][0], "state": "?"}]):
+                client.set(key, json.dumps({**good, "servers": servers}))
+                assert board.workers() == [], "an entry that cannot be read is left out"
+            client.set(key, json.dumps({k: v for k, v in good.items() if k != "servers"}))
+            assert [entry.servers for entry in board.workers()] == [()]
+            assert len(one.draining()) == 2
+            client.delete("t:triton:draining")
+            client.set("t:triton:draining", "not a hash")
+            with pytest.raises(StoreUnavailable):
+                one.draining()
