@@ -197,6 +197,22 @@ class Judging(Consumer):
     )
 
 
+class Shadow(Consumer):
+    """The shadow worker, which judges what never reaches consumers."""
+
+    group: str = Field("judgestream-shadow", description="consumer group of the shadow workers")
+    start: str = Field(
+        "latest",
+        description="start of a group without commits: earliest, latest or an ISO time",
+    )
+    inflight: int = Field(
+        8, ge=1, description="records judged at the same time, per worker: live requests go first"
+    )
+    probe_share: float = Field(
+        0.0, ge=0, le=1, description="share of the requests that a known-answer probe accompanies"
+    )
+
+
 class Bias(Consumer):
     group: str = Field("judgestream-bias", description="consumer group of the bias workers")
     inflight: int = Field(256, ge=1, description="verdicts counted at the same time, per worker")
@@ -296,8 +312,9 @@ class Worker(Group):
     metrics_port: int = Field(
         0,
         ge=0,
-        le=65535 - 300,
-        description="base of the metrics ports: judging slot n: base + n, bias: base + 100 + n; 0 = none",
+        le=65535 - 400,
+        description="base of the metrics ports: judging slot n: base + n, bias: base + 100 + n, shadow:"
+        " base + 300 + n; 0 = none",
     )
     stall_s: float = Field(
         120.0,
@@ -349,6 +366,7 @@ class Settings(BaseSettings):
     triton: Triton = Field(default_factory=Triton)
     images: Images = Field(default_factory=Images)
     judging: Judging = Field(default_factory=Judging)
+    shadow: Shadow = Field(default_factory=Shadow)
     bias: Bias = Field(default_factory=Bias)
     rollout: Rollout = Field(default_factory=Rollout)
     worker: Worker = Field(default_factory=Worker)

@@ -1,5 +1,6 @@
-"""`judgestream worker judging|bias|controller`: one worker, in the foreground, until SIGTERM."""
+"""`judgestream worker judging|shadow|bias|controller`: one worker, in the foreground, until SIGTERM."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -8,9 +9,13 @@ import typer
 
 from judgestream.settings import load
 
+SHADOW_NICE = 5
+"""A shadow worker yields to the workers that answer requests."""
+
 
 class Kind(StrEnum):
     JUDGING = "judging"
+    SHADOW = "shadow"
     BIAS = "bias"
     CONTROLLER = "controller"
 
@@ -37,6 +42,9 @@ def worker(
     ready = announcing(ready_file)
     if kind is Kind.JUDGING:
         from judgestream.apps.judging.worker import main
+    elif kind is Kind.SHADOW:
+        os.nice(SHADOW_NICE)
+        from judgestream.apps.judging.shadow_worker import main
     elif kind is Kind.BIAS:
         from judgestream.apps.bias.worker import main
     else:

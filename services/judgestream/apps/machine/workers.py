@@ -33,7 +33,12 @@ class Worker:
 
     @property
     def uses_release(self) -> bool:
-        return self.kind != "bias"
+        return self.kind not in ("bias", "shadow")
+
+    @property
+    def waited_for(self) -> bool:
+        """Whether the stack is up only when this worker is."""
+        return self.kind != "shadow"
 
     def stop(self) -> None:
         process, self.process = self.process, None
@@ -54,7 +59,7 @@ class Workers:
         self._folder = data / "workers"
         self._environment = environment
         self._lock: FolderLock | None = None
-        self.all = _wanted(settings)
+        self.all = [*_wanted(settings), Worker(kind="shadow", slot=0)]
 
     def metrics_ports(self) -> Mapping[str, int]:
         """Purpose -> port, for each port that a worker will listen on.
@@ -80,21 +85,26 @@ class Workers:
             lock.release()
 
     def start(self, say: Say) -> None:
-        """Start all workers. Returns when all have their partitions.
+        """Start all workers. Returns when all have their partitions, those apart that are not waited for: they
+        start last, so that they do not delay the others.
 
         Raises:
             LocalServerError: a worker fails to start twice.
         """
         say("starting workers: " + ", ".join(worker.name for worker in self.all))
-        for worker in self.all:
+        first = [worker for worker in self.all if worker.waited_for]
+        for worker in first:
             worker.process = self._spawn(worker)
-        for worker in self.all:
+        for worker in first:
             try:
                 self._await(worker)
             except ServerDied as exc:
                 # Members of an earlier run may have held the group for their session timeout.
                 say(f"{str(exc).splitlines()[0]} Trying once more")
                 self._restart(worker)
+        for worker in self.all:
+            if not worker.waited_for:
+                worker.process = self._spawn(worker)
 
     def stop(self) -> None:
         """Stop all in parallel. A second call does nothing."""

@@ -18,7 +18,7 @@ from judgestream.apps.worker import logs, metrics
 from judgestream.apps.worker.offset_tracker import Event, OffsetTracker
 from judgestream.apps.worker.readiness import Ready
 from judgestream.apps.worker.record_handling import Handle, RecordHandling
-from judgestream.apps.worker.setting_aside import SetAside
+from judgestream.apps.worker.setting_aside import Aside
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.apps.worker.watchdog import Activity, Watchdog
 from judgestream.contracts.topics import Topic
@@ -34,13 +34,13 @@ class OpenWorker:
     """What a worker does while its event loop runs.
 
     handle      handles one record
-    aside       dead-letters a record that `handle` cannot handle
+    aside       gets a record that `handle` cannot handle; usually dead-letters it
     background  tasks beside the records, by name. One that ends by itself ends the worker, so that its
                 supervisor restarts it
     """
 
     handle: Handle
-    aside: SetAside
+    aside: Aside
     background: Mapping[str, Background] = field(default_factory=dict)
 
 

@@ -9,7 +9,7 @@ from judgestream.adapters.kafka.record_time import record_time
 from judgestream.adapters.kafka.unreadable import Unreadable, unreadable
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.offset_tracker import Abandoned, Event, OffsetTracker, place
-from judgestream.apps.worker.setting_aside import Pause, SetAside
+from judgestream.apps.worker.setting_aside import Aside, Pause
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.apps.worker.watchdog import Activity
 from judgestream.contracts.events import IncomingHeader
@@ -27,7 +27,7 @@ class RecordHandling:
     """The handler of an `OffsetTracker`: passes the record to `handle`, or sets it aside where that fails."""
 
     def __init__(
-        self, handle: Handle, *, aside: SetAside, activity: Activity, status: WorkerStatus
+        self, handle: Handle, *, aside: Aside, activity: Activity, status: WorkerStatus
     ) -> None:
         self._handle = handle
         self._aside = aside

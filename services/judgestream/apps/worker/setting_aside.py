@@ -26,6 +26,14 @@ class Publisher(Protocol):
     ) -> None: ...
 
 
+class Aside(Protocol):
+    """What becomes of a record that cannot be handled."""
+
+    async def __call__(
+        self, record: Record, error: PoisonError, pause: Pause, *, reason: str = ""
+    ) -> None: ...
+
+
 class SetAside:
     """Publishes dead letters of the Faust shell, and counts them by reason."""
 
