@@ -85,8 +85,9 @@ class Workers:
             lock.release()
 
     def start(self, say: Say) -> None:
-        """Start all workers. Returns when all have their partitions, those apart that are not waited for: they
-        start last, so that they do not delay the others.
+        """Start all workers. Returns when those that are waited for have their partitions.
+
+        The others start last, so that they do not delay them.
 
         Raises:
             LocalServerError: a worker fails to start twice.
