@@ -34,6 +34,7 @@ from tests.evaluation.simulate import (
 from tests.evaluation.simulate_alarms import WINDOWS, Traffic, day, naive_day
 from tests.evaluation.simulate_biases import BIASES, ERRORS, boards, erring, recovered
 from tests.evaluation.simulate_drift import alarms
+from tests.evaluation.simulate_savings import sampled
 from tests.evaluation.simulate_tournaments import Design, simulated
 
 SIZES = (20, 50, 100, 200, 500, 1000)
@@ -57,6 +58,7 @@ def main(rounds: int) -> None:
         corrections,
         drifting,
         watched_days,
+        spending,
     ):
         simulate(rounds)
 
@@ -394,6 +396,27 @@ TRAFFIC = (
     Traffic(prompts=50, verdicts=4, correlation=0.5),
     Traffic(prompts=200),
 )
+
+
+def spending(rounds: int) -> None:
+    """What a spending policy saves, and whether the intervals hold the mean over all samples."""
+    rows = []
+    for bias, bound in ((b, c) for b in (0.0, 1.0) for c in (0.6, 0.8, 0.9, 0.95)):
+        draw = seeded(21, int(100 * bound), int(bias))
+        found = [sampled(draw, bound, bias=bias) for _ in range(rounds)]
+        saved = fmean(one.saved for one in found)
+        paired_too = [one.agreement for one in found if one.agreement]
+        lost = fmean(one.difference for one in paired_too)
+        values = [
+            100 * saved,
+            100 * coverage((one.interval for one in found), saved),
+            100 * fmean(one.changed.value for one in found),
+            100 * lost,
+            100 * coverage((one.interval for one in paired_too), lost),
+        ]
+        rows.append((f"{bound}, bias {bias:g}", values))
+    head = ["saved", "held", "outcomes changed", "agreement, points", "held"]
+    table("Spending: second order below a confidence", "bound", head, rows, digits=1)
 
 
 def settling(_: int, pairs: int = 200_000) -> None:

@@ -522,6 +522,39 @@ class TestVerdicts:
         assert both.exit_code == ExitCode.USAGE
         assert run("quality", "--annotator", "nobody").exit_code == ExitCode.NO
 
+    def test_savings_by_uncertainty_are_measured_on_both_orders(self, kafka: Kafka) -> None:
+        """Every fourth pair is flipped, and its first order says .8: only a bound above .8 sees it."""
+        requests = [pair(f"q{k}", "a", "b", request_id=f"r{k}") for k in range(20)]
+        publish(
+            kafka,
+            *(verdict(one, winner="1", flipped=k % 4 == 0) for k, one in enumerate(requests)),
+            *(
+                replace(verdict(one, winner="2"), release="large", verdict_id=f"l{k}")
+                for k, one in enumerate(requests)
+            ),
+        )
+        ambiguous = run("savings")
+        assert ambiguous.exit_code == ExitCode.USAGE and "judge-1, large" in ambiguous.stderr
+        bounds = ("--second-order-below", "0.7", "--second-order-below", "0.9")
+        done = run("savings", "--release", "judge-1", *bounds, "--format", "json")
+        assert done.exit_code == 0, done.output
+        low, high = [json.loads(text) for text in done.stdout.splitlines()]
+        assert (low["n"], low["unit"], low["asked"]) == (20, "passes", {"nothing": 20})
+        assert (low["saved"]["value"], low["changed"]["value"]) == (0.5, 0.25)
+        assert (high["saved"]["value"], high["changed"]["value"]) == (0.0, 0.0)
+        with Producer(kafka) as producer:
+            for k in range(8):
+                producer.label(label(f"r{k}", annotator="human", winner="1"))
+        text = run("savings", "--release", "judge-1", *bounds).stdout
+        assert "agreement, points" in text and "no pair has a label" not in text
+        assert max(map(len, text.splitlines())) <= 80
+        other = ("--release-below", "0.5", "--other", "large", "--second-order-below", "0.9")
+        asked = json.loads(run("savings", *other, "--format", "json").stdout)
+        assert asked["asked"] == {"second_order": 20, "release": 5}
+        assert asked["changed"]["value"] == 0.25
+        assert run("savings", "--release-below", "0.5").exit_code == ExitCode.USAGE
+        assert run("savings", "--release", "nobody").exit_code == ExitCode.NO
+
     def test_the_leaderboard_is_rebuilt_from_the_topic(self, kafka: Kafka) -> None:
         def judged(name: str, winner: str, task: str, probe: bool = False) -> Verdict:
             answers = (

@@ -69,6 +69,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="method", kind="text"),
     Column(name="content_digest", kind="text"),
     Column(name="members", kind="text"),
+    Column(name="prompt_digest", kind="text"),
 )
 
 TEXT_COLUMNS: tuple[Column, ...] = (

@@ -18,6 +18,7 @@ from judgestream.apps.cli import (
     quality,
     replay,
     rollout,
+    savings,
     settings_table,
     template,
     topics,
@@ -74,6 +75,7 @@ main.command()(ask.ask)
 main.command()(agreement.agreement)
 main.command("quality")(quality.command)
 main.command("leaderboard")(leaderboard.command)
+main.command("savings")(savings.command)
 main.add_typer(suite.app, name="suite")
 main.add_typer(bias.app, name="bias")
 
