@@ -10,7 +10,10 @@ from tests.paths import environment
 
 pytestmark = pytest.mark.integration
 
-PORTS = ("KAFKA_PORT", "REDIS_PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT")
+PORTS = (
+    *("KAFKA_PORT", "REDIS_PORT", "ROLLOUT_PORT"),
+    *("TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT"),
+)
 
 
 def run(

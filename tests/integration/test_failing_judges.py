@@ -262,14 +262,17 @@ def stubs(cluster: Cluster, model: str) -> list[psutil.Process]:
 
 
 def test_failing_model(cluster: Cluster) -> None:
-    """A poison prompt reloads nothing; a model that dies is reloaded once, by one of two controllers."""
+    """A poison prompt reloads nothing; a model that dies is reloaded once, by one of two rollout services."""
     own = {"triton__release": INSTANT, "judging__group": "own", "judging__start": "latest"}
-    controllers = [cluster.work("controller", slot, **own) for slot in (0, 1)]
+    services = [
+        cluster.work("rollout", slot, rollout__grpc=f"127.0.0.1:{free_port()}", **own)
+        for slot in (0, 1)
+    ]
     for slot in (0, 1):
         cluster.work("judging", slot, **own)
 
     def reloads() -> int:
-        return sum(c.command.log_path.read_text().count("is loaded again") for c in controllers)
+        return sum(c.command.log_path.read_text().count("is loaded again") for c in services)
 
     poison = question("poison", "FAIL THE JUDGE")
     ids = cluster.submit([*pairs(150, "before"), poison, *pairs(150, "after")])
@@ -295,10 +298,10 @@ def test_a_prompt_that_kills_the_model_is_given_up_after_few_reloads(cluster: Cl
     """It is not retried for an hour, and the requests beside it are judged."""
     cluster.stop_workers()
     with closing(redis.Redis.from_url(cluster.valkey.url)) as client:
-        # earlier reloads would lengthen the controller's pauses
-        client.delete(f"judgestream:controller:reloads:{INSTANT}")
+        # earlier reloads would lengthen the pauses
+        client.delete(*client.keys(f"judgestream:rollout:reloads:{INSTANT}*") or ["none"])
     own = {"triton__release": INSTANT, "judging__group": "killed", "judging__start": "latest"}
-    controller = cluster.work("controller", 0, **own)
+    service = cluster.work("rollout", 0, rollout__grpc=f"127.0.0.1:{free_port()}", **own)
     cluster.work("judging", 0, **own)
     dead = cluster.count(DEAD_LETTERS)
     killer = question("killer", "KILL THE JUDGE")
@@ -309,5 +312,5 @@ def test_a_prompt_that_kills_the_model_is_given_up_after_few_reloads(cluster: Cl
     assert failed[0].attempts <= 4
     assert cluster.count(DEAD_LETTERS) == dead + 1
     time.sleep(2)
-    reloads = controller.command.log_path.read_text().count("is loaded again")
+    reloads = service.command.log_path.read_text().count("is loaded again")
     assert 1 <= reloads <= 3, "once with others in flight, twice alone"

@@ -9,6 +9,7 @@ import pytest
 
 from judgestream.contracts.topics import VERDICTS
 from judgestream.core.identity import verdict_id
+from judgestream.local.ports import free_port
 from judgestream.v1.judging_pb2 import Verdict
 from tests.integration.cluster import INSTANT, Cluster, pairs, wait
 
@@ -61,10 +62,10 @@ def test_triton_stopped_and_started_again_in_mid_stream(cluster: Cluster) -> Non
     assert max(verdict.attempts for verdict in cluster.verdicts()) > 1
 
 
-def test_a_killed_model_process_is_reloaded_by_the_controller(cluster: Cluster) -> None:
+def test_a_killed_model_process_is_reloaded_by_the_rollout_service(cluster: Cluster) -> None:
     """Triton keeps running, reports the model as ready and never restarts its process."""
     cluster.work()
-    controller = cluster.work("controller")
+    service = cluster.work("rollout", rollout__grpc=f"127.0.0.1:{free_port()}")
     ids = cluster.submit(pairs(N, "stub", sleep_ms=20))
     some(cluster, 100)
     assert cluster.triton.process is not None
@@ -77,7 +78,7 @@ def test_a_killed_model_process_is_reloaded_by_the_controller(cluster: Cluster) 
     stub.send_signal(signal.SIGKILL)
     assert cluster.count(VERDICTS) < N
     assert_each_once(cluster.wait_verdicts(ids, seconds=90), ids)
-    assert controller.command.log_path.read_text().count("is loaded again") == 1
+    assert service.command.log_path.read_text().count("is loaded again") == 1
 
 
 def test_kafka_killed_and_started_again_in_mid_stream(cluster: Cluster) -> None:

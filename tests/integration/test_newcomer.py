@@ -34,7 +34,10 @@ pytestmark = pytest.mark.integration
 
 TINY = bundled_models() / "judges" / "tiny"
 REQUESTS = "judge.requests.v1"
-PORTS = ("KAFKA_PORT", "REDIS_PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT")
+PORTS = (
+    *("KAFKA_PORT", "REDIS_PORT", "ROLLOUT_PORT"),
+    *("TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT"),
+)
 
 
 @dataclass

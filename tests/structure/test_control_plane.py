@@ -10,7 +10,6 @@ CONTROL = "judgestream.adapters.triton.control"
 FLEET = "judgestream.adapters.triton.fleet_control"
 MAY_CONTROL = {
     "adapters/triton/fleet_control.py",
-    "apps/controller/service.py",
     "apps/rollout/finding.py",
     "apps/rollout/server_healing.py",
     "apps/rollout/service.py",

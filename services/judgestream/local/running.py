@@ -39,6 +39,7 @@ def running_settings(data: Path) -> Mapping[str, str]:
             key = (folder / CONTROL_KEY_FILE).read_text(encoding="ascii")
             values["triton.control_key"] = key.strip()
     report = read_report(folder)
-    if report is not None and report.alive and report.release:
-        values["triton.release"] = report.release
+    if report is not None and report.alive:
+        named = {"triton.release": report.release, "rollout.grpc": report.rollout}
+        values |= {path: value for path, value in named.items() if value}
     return values

@@ -32,12 +32,6 @@ class PartState(StrEnum):
     """It has ended; the next start is at `restart_at`."""
 
 
-class SwitchState(StrEnum):
-    UNDER_WAY = "under way"
-    DONE = "done"
-    FAILED = "failed"
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartReport:
     """One server or worker.
@@ -61,22 +55,13 @@ class PartReport:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SwitchReport:
-    """The last change of the release in use. `token` identifies the choice that it answers."""
-
-    token: str
-    release: str
-    state: SwitchState
-    message: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class SupervisorReport:
     """The state of a supervisor.
 
     messages           progress so far, for the command that waits
     error, exit_code   why it failed, in phase FAILED
-    release            the judge that the workers use; "" when Triton is external and none is named
+    release            the judge that it was started with; "" when Triton is external and none is named
+    rollout            address of its rollout service; "" before it is ready
     settings           setting -> value as text (secrets as a digest), with which the workers were started
     """
 
@@ -87,9 +72,9 @@ class SupervisorReport:
     error: str = ""
     exit_code: int = 0
     release: str = ""
+    rollout: str = ""
     parts: tuple[PartReport, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
-    switch: SwitchReport | None = None
 
     @property
     def alive(self) -> bool:
@@ -122,14 +107,10 @@ def _report(raw: dict[str, Any]) -> SupervisorReport:
     parts = tuple(
         PartReport(**{**part, "state": PartState(part["state"])}) for part in raw.pop("parts")
     )
-    switch = raw.pop("switch")
-    if switch is not None:
-        switch = SwitchReport(**{**switch, "state": SwitchState(switch["state"])})
     return SupervisorReport(
         process=ProcessId(**raw.pop("process")),
         phase=Phase(raw.pop("phase")),
         messages=tuple(raw.pop("messages")),
         parts=parts,
-        switch=switch,
         **raw,
     )

@@ -64,7 +64,7 @@ WRONG = [
     ({"JUDGESTREAM_KAFKA__BOOTSTRAP": "no address"}, ["up"], "address"),
     ({}, ["release", "install", "/nowhere"], "not a checkpoint folder"),
     ({}, ["release", "install", "nosuch://x/y"], "nosuch"),
-    ({}, ["release", "use", "x"], "no local stack is running"),
+    ({}, ["release", "use", "x"], "no rollout service answers"),
 ]
 
 
@@ -85,7 +85,13 @@ def test_a_wrong_input_is_one_sentence(
         return text
 
     env = {DATA: str(tmp_path / "data")} | {k: filled(v) for k, v in environment.items()}
-    for server in ("KAFKA_PORT", "REDIS_PORT", "TRITON_HTTP_PORT", "TRITON_METRICS_PORT"):
+    for server in (
+        "KAFKA_PORT",
+        "REDIS_PORT",
+        "TRITON_HTTP_PORT",
+        "TRITON_METRICS_PORT",
+        "ROLLOUT_PORT",
+    ):
         env.setdefault(f"JUDGESTREAM_LOCAL__{server}", str(free_port()))
     done = CliRunner().invoke(main, command, env=env)
     assert done.exit_code in (1, 2, 3), (done.output, done.exception)

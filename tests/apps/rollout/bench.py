@@ -23,10 +23,11 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 @dataclass
 class Journal:
-    """The topic: every state that was written, and who may write."""
+    """The topic: every state that was written. The term ends with the first state that `ends` names."""
 
     state: Rollout = Rollout()
     writes: list[Rollout] = field(default_factory=list)
+    ends: Callable[[Rollout], bool] = lambda state: False
     over: bool = False
 
     async def append(self, state: Rollout) -> None:
@@ -35,6 +36,7 @@ class Journal:
             raise TermEnded("another instance writes the rollout now")
         self.state = state
         self.writes.append(state)
+        self.over = self.ends(state)
 
 
 @dataclass
@@ -137,7 +139,7 @@ class Bench:
             self.desk,
             self.unloading,
             self.tritons,
-            lambda: self.used,
+            lambda release, left: sorted(self.used & {release}),
             repository=self.repository,
             grace_s=self.grace_s,
             now=self.now,

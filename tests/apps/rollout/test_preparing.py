@@ -3,11 +3,13 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from judgestream.adapters.releases.model_repository import inspected, install
+from judgestream.apps.rollout.log import TermEnded
 from judgestream.apps.rollout.preparing import MOST_TRIES
 from judgestream.core.errors import (
     ConfigurationError,
@@ -90,10 +92,12 @@ def test_another_instance_continues_after_every_step(
     async def test() -> None:
         bench = Bench(tmp_path / "models")
         bench.feed.publish(name, str(TINY), digest)
-        await bench.until(
-            lambda: name in bench.journal.state.releases and bench.placed(name).step is killed_at
-        )
+        bench.journal.ends = lambda state: state.releases[name].step is killed_at
+        with suppress(TermEnded):
+            await bench.until(lambda: bench.journal.over)
         await bench.stop()
+        assert bench.placed(name).step is killed_at
+        bench.journal.ends, bench.journal.over = lambda state: False, False
         bench.start()
         await bench.until(lambda: bench.placed(name).stage is Stage.SHADOW)
         await bench.stop()
@@ -285,11 +289,11 @@ def test_a_release_is_unloaded_after_its_grace_time_and_not_while_it_is_used(
         bench.used = {name}
         for _ in range(3):
             await bench.check()
-        assert "a worker uses it" in bench.unloading.progress[name]
+        assert "still used by" in bench.unloading.progress[name]
         assert "unload" not in " ".join(bench.tritons.calls)
         bench.used = set()
-        await bench.until(lambda: f"unload {name}" in bench.tritons.calls)
-        assert bench.placed(name).step is Step.UNLOADED
+        await bench.until(lambda: bench.placed(name).step is Step.UNLOADED)
+        assert f"unload {name}" in bench.tritons.calls
         assert "b" in bench.tritons.servers["one:1"], "the one to roll back to stays"
         with pytest.raises(IllegalMove, match="stage it again"):
             await bench.move(Action.PROMOTE, name)
@@ -305,13 +309,37 @@ def test_an_unload_that_a_kill_interrupted_is_finished(tmp_path: Path, name: str
         await bench.move(Action.STAGE, name)
         await bench.until(lambda: bench.placed(name).step is Step.READY)
         await bench.move(Action.RETIRE, name)
-        await bench.move(Action.PREPARE, name, step=Step.UNLOADED)  # published, and then killed
+        bench.tritons.servers["one:1"].clear()  # unloaded, and killed before that was published
         bench.start()
-        await bench.until(lambda: f"unload {name}" in bench.tritons.calls)
-        calls = list(bench.tritons.calls)
+        await bench.until(lambda: bench.placed(name).step is Step.UNLOADED)
+        assert f"unload {name}" not in bench.tritons.calls
+        bench.tritons.servers["one:1"].add(name)  # loaded again by hand
         for _ in range(3):
             await bench.check()
-        assert bench.tritons.calls == calls
+        assert name in bench.tritons.servers["one:1"]
+        await bench.stop()
+
+    driven(test)
+
+
+def test_a_release_out_of_use_is_unloaded_when_somebody_asks(tmp_path: Path, name: str) -> None:
+    async def test() -> None:
+        bench = Bench(tmp_path / "models", grace_s=600)
+        install(TINY, bench.repository, link=True)
+        await bench.move(Action.STAGE, name)
+        await bench.until(lambda: bench.placed(name).step is Step.READY)
+        with pytest.raises(IllegalMove, match="it is staged"):
+            bench.unloader.ask(name, by="ops")
+        with pytest.raises(IllegalMove, match="not known"):
+            bench.unloader.ask("other", by="ops")
+        await bench.move(Action.PROMOTE, name)
+        await _ready(bench, "other")
+        await bench.move(Action.PROMOTE, "other")
+        bench.unloader.ask(name, by="ops")
+        await bench.until(lambda: bench.placed(name).step is Step.UNLOADED)
+        assert bench.journal.state.changes[-1].by == "ops" and name not in bench.unloader.needed()
+        with pytest.raises(IllegalMove, match="stage and promote it"):
+            await bench.move(Action.ROLL_BACK, "other", why="worse")
         await bench.stop()
 
     driven(test)

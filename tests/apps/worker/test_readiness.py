@@ -37,7 +37,7 @@ def settings_with(port: int) -> Settings:
         (9000, "judging", 0, 9000),
         (9000, "judging", 7, 9007),
         (9000, "bias", 0, 9100),
-        (9000, "controller", 1, 9201),
+        (9000, "rollout", 1, 9201),
     ],
 )
 def test_every_worker_of_a_machine_has_its_own_metrics_port(

@@ -15,7 +15,7 @@ LEASE_S = 10.0
 
 HOLD = """
 local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return owner end
+if owner and owner ~= ARGV[1] and owner ~= ARGV[3] then return owner end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]
 """
@@ -35,9 +35,15 @@ class RolloutStore(Connection):
         self._reloads = f"{prefix}:rollout:reloads"
         self._lease_s = lease_s
 
-    def hold(self, owner: str) -> str:
-        """Take or renew the lease for this owner. Returns who has it now."""
-        held = self._call(lambda r: r.eval(HOLD, 1, self._lease, owner, int(self._lease_s * 1000)))
+    def hold(self, owner: str, *, instead_of: str = "") -> str:
+        """Take or renew the lease for this owner. Returns who has it now.
+
+        Args:
+            instead_of: an owner that is known to be dead.
+        """
+        held = self._call(
+            lambda r: r.eval(HOLD, 1, self._lease, owner, int(self._lease_s * 1000), instead_of)
+        )
         return held.decode(errors="replace") if isinstance(held, bytes) else str(held)
 
     def release_lease(self, owner: str) -> None:

@@ -119,6 +119,6 @@ def _error(code: grpc.StatusCode, details: str, address: str) -> JudgestreamErro
     if code is grpc.StatusCode.UNAVAILABLE and "connect" not in details.lower():
         return RolloutUnavailable(f"the rollout service at {address}: {details}")
     return RolloutUnavailable(
-        f"no rollout service answers at {address} ({code.name.lower()}: {details}): start the local stack"
-        " (`judgestream up`) or `judgestream rollout serve`, or set JUDGESTREAM_ROLLOUT__GRPC"
+        f"no rollout service answers at {address} ({code.name.lower()}): start the local stack (`judgestream"
+        " up`) or `judgestream rollout serve`, or set JUDGESTREAM_ROLLOUT__GRPC"
     )

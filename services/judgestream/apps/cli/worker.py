@@ -1,4 +1,4 @@
-"""`judgestream worker judging|shadow|bias|controller`: one worker, in the foreground, until SIGTERM."""
+"""`judgestream worker judging|shadow|bias`: one worker, in the foreground, until SIGTERM."""
 
 import os
 from enum import StrEnum
@@ -17,7 +17,6 @@ class Kind(StrEnum):
     JUDGING = "judging"
     SHADOW = "shadow"
     BIAS = "bias"
-    CONTROLLER = "controller"
 
 
 def worker(
@@ -45,8 +44,6 @@ def worker(
     elif kind is Kind.SHADOW:
         os.nice(SHADOW_NICE)
         from judgestream.apps.judging.shadow_worker import main
-    elif kind is Kind.BIAS:
-        from judgestream.apps.bias.worker import main
     else:
-        from judgestream.apps.controller.service import main
+        from judgestream.apps.bias.worker import main
     raise typer.Exit(main(settings, slot, ready))

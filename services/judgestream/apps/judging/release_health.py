@@ -34,7 +34,7 @@ LONGEST_PROBE_S = 60.0
 """Between two probes of a paused release; doubles from the first to the longest."""
 
 LONGEST_LOCAL_PROBE_S = 5.0
-"""The same where probes are free: the controller is about to act, or a budget may be raised."""
+"""The same where probes are free: the rollout service is about to act, or a budget may be raised."""
 
 GATE_POLL_S = 0.5
 """Between two checks of the gate by a waiting request."""

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from judgestream.adapters.releases.installed import InstalledRelease
 from judgestream.apps.machine.chosen_judge import JudgeOptions
-from judgestream.apps.machine.release_switch import ReleaseSwitch
-from judgestream.apps.machine.server_plan import plan_servers
+from judgestream.apps.machine.server_plan import ROLLOUT, plan_servers
 from judgestream.apps.machine.servers import Servers
 from judgestream.apps.machine.supervision import Part, Supervised
 from judgestream.apps.machine.workers import Worker, Workers
@@ -18,8 +17,9 @@ from judgestream.local.folder import make_folder
 from judgestream.local.judge_choice import JudgeChoice, read_choice, write_choice
 from judgestream.local.leftovers import end_leftovers
 from judgestream.local.lock import FolderLock
+from judgestream.local.ports import HOST, free_port
 from judgestream.local.stack import lock_folder
-from judgestream.local.supervisor_file import PartReport, SwitchReport
+from judgestream.local.supervisor_file import PartReport
 from judgestream.settings import PREFIX, Settings
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ LONGEST_SERVER_PAUSE_S = 30.0
 
 CONTROL_KEY = f"{PREFIX}TRITON__CONTROL_KEY"
 RELEASE = f"{PREFIX}TRITON__RELEASE"
+REPOSITORY = f"{PREFIX}ROLLOUT__REPOSITORY"
 
 Say = Callable[[str], None]
 
@@ -58,25 +59,24 @@ class LocalStack:
         self._workers = Workers(settings, data, self._variables_of)
         self._supervised: list[Supervised] = []
         self._lock: FolderLock | None = None
-        self._switch: ReleaseSwitch | None = None
-        self._last_choice = ""
         self._unsaved = False
-        self.switch_report: SwitchReport | None = None
+        self.rollout_address = ""
 
     @property
     def release(self) -> InstalledRelease | None:
-        """The judge in use; None with an external Triton."""
+        """The judge that the stack was started with; None with an external Triton."""
         return self._servers.release
 
     @property
     def release_name(self) -> str:
-        """The release that workers are started with; "" if none is named."""
+        """The release that the rollout service makes stable at first, or where another one was named before;
+        "" if none is named."""
         return self._settings.triton.release if self.release is None else self.release.name
 
     @property
     def addresses(self) -> Mapping[str, str]:
         """Variables that point any program to these servers."""
-        return self._servers.addresses
+        return {**self._servers.addresses, ROLLOUT: self.rollout_address}
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -100,7 +100,7 @@ class LocalStack:
             raise
 
     def step(self) -> bool:
-        """Look once, without blocking: restart dead servers and workers, and follow a change of release.
+        """Look once, without blocking: restart dead servers and workers.
 
         Returns whether anything has changed. Never raises for what a server or a worker did.
         """
@@ -113,7 +113,7 @@ class LocalStack:
                 self._unsaved = False
             except (OSError, DataUnusable) as exc:
                 log.error("the state file cannot be written, will retry: %s", exc)
-        return self._follow_choice() or changed
+        return changed
 
     def restart_dead_servers(self) -> bool:
         """Start dead servers again, each after its back-off. Returns whether anything has changed."""
@@ -162,6 +162,7 @@ class LocalStack:
         plan = plan_servers(self._settings, self.data, free_ports=self._free_ports)
         ports = plan.taken_ports(self._workers.metrics_ports())
         preflight.check(data_dir=self.data, servers=plan.ours, ports=ports)
+        self.rollout_address = f"{HOST}:{plan.ports['rollout'] or free_port()}"
         self._servers.start(plan, self._lock, say)
         if self.release is not None:
             self._remember_choice(self.release.name)
@@ -183,42 +184,17 @@ class LocalStack:
         )
 
     def _variables_of(self, worker: Worker) -> Mapping[str, str]:
-        """The variables of this worker. Only the controller gets the key to load and unload models."""
-        if worker.kind != "controller":
+        """The variables of this worker. Only the rollout service gets the key to load and unload models."""
+        if worker.kind != "rollout":
             return self.environment
         key = self._servers.control_key.get_secret_value()
-        return {**self.environment, CONTROL_KEY: key}
-
-    def _follow_choice(self) -> bool:
-        """Start or continue the switch to the release that `judge.json` names."""
-        if self._switch is None:
-            choice = read_choice(self.data)
-            if self.release is None or choice is None or choice.token == self._last_choice:
-                return False
-            self._last_choice = choice.token
-            self._switch = self._switch_to(choice, self.release)
-        changed = self._switch.step()
-        self.switch_report = self._switch.report
-        if self._switch.over:
-            self._switch = None
-            if self.release is not None:  # a switch that failed leaves another in the file
-                self._remember_choice(self.release.name)
-        return changed
-
-    def _switch_to(self, choice: JudgeChoice, before: InstalledRelease) -> ReleaseSwitch:
-        using = {worker.name for worker in self._workers.all if worker.uses_release}
-        return ReleaseSwitch(
-            choice=choice,
-            before=before,
-            repository=self.data / "models",
-            workers=[part for part in self._supervised if part.part.name in using],
-            use=self._servers.use,
-        )
+        variables = {**self.environment, CONTROL_KEY: key}
+        if self.release is not None:
+            variables[REPOSITORY] = str(self.data / "models")
+        return variables
 
     def _remember_choice(self, release: str) -> None:
-        """Record in `judge.json` the release that is in use."""
+        """Record in `judge.json` the release that the stack was started with."""
         last = read_choice(self.data)
         if last is None or last.release != release:
-            last = (last or JudgeChoice(release="")).using(release)
-            write_choice(self.data, last)
-        self._last_choice = last.token
+            write_choice(self.data, (last or JudgeChoice(release="")).using(release))

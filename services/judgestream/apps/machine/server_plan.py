@@ -18,6 +18,7 @@ from judgestream.settings import PREFIX, Settings
 KAFKA = f"{PREFIX}KAFKA__BOOTSTRAP"
 REDIS = f"{PREFIX}REDIS__URL"
 TRITON = f"{PREFIX}TRITON__GRPC"
+ROLLOUT = f"{PREFIX}ROLLOUT__GRPC"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +52,8 @@ class ServerPlan:
             for purpose, (server, name) in parts.items()
             if server in self.ours and (port := self.ports[name]) is not None
         }
+        if (port := self.ports["rollout"]) is not None:
+            wanted["rollout service (local.rollout_port)"] = port
         wanted |= others
         purposes: dict[int, str] = {}
         for purpose, port in wanted.items():
@@ -75,6 +78,7 @@ def plan_servers(settings: Settings, data: Path, *, free_ports: bool) -> ServerP
         "http": port("triton_http_port"),
         "grpc": port("triton_grpc_port"),
         "metrics": port("triton_metrics_port"),
+        "rollout": port("rollout_port"),
     }
 
     def external(
@@ -94,7 +98,7 @@ def plan_servers(settings: Settings, data: Path, *, free_ports: bool) -> ServerP
     url = settings.redis.url.get_secret_value()
     if _named(settings.redis, "url") and not url:
         raise ConfigurationError(
-            "redis.url is empty, but the local stack's bias worker and controller need Redis: unset"
+            "redis.url is empty, but the local stack's bias worker and rollout service need Redis: unset"
             " JUDGESTREAM_REDIS__URL, so that the stack starts one"
         )
     kafka, redis, triton = settings.kafka, settings.redis, settings.triton

@@ -37,7 +37,7 @@ Say = Callable[[str], None]
 class Servers:
     """The servers of one data folder. `start`, then `load_others` and `make_topics`.
 
-    release       the judge in use; None with an external Triton
+    release       the judge that it starts with; None with an external Triton
     control_key   the key to load and unload models
     """
 
@@ -89,13 +89,6 @@ class Servers:
         """The servers, for the caller to stop. From now on they count as not running."""
         stack, self._stack = self._stack, None
         return stack
-
-    def use(self, release: InstalledRelease) -> None:
-        """Set the release in use, which the next start of Triton loads."""
-        self.release = release
-        triton = self.running.servers.get(TritonServer.name)
-        if isinstance(triton, TritonServer):
-            triton.models = release.models
 
     def load_others(self) -> None:
         """Load the further releases again that `release load` had loaded. Failures are only logged, so that

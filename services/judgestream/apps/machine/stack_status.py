@@ -261,14 +261,10 @@ def _look_at_tritons(status: Overview, settings: Settings) -> None:
 
 
 def _look_at_release(status: Overview, settings: Settings, report: SupervisorReport | None) -> None:
+    stable = next((w.release for w in status.workers if w.name.startswith("rollout-")), "")
     in_use = sorted({line.release for line in status.workers if line.judging and line.release})
     named = report.release if report is not None and report.release else settings.triton.release
-    status.release = named or ", ".join(in_use)
-    if len(in_use) > 1 and (report is None or report.switch is None):
-        status.warnings.append(
-            f"the judging workers use different releases: {', '.join(in_use)}; choose one with `judgestream"
-            " release use NAME`"
-        )
+    status.release = stable or named or ", ".join(in_use)
     try:
         from judgestream.adapters.triton.fleet import Fleet
         from judgestream.adapters.triton.fleet_judge import FleetJudge

@@ -93,7 +93,10 @@ class Supervisor:
         write_variables(self._folder, self._stack.addresses)
         self._say("ready")
         self._publish(
-            phase=Phase.READY, release=self._stack.release_name, parts=self._stack.reports()
+            phase=Phase.READY,
+            release=self._stack.release_name,
+            rollout=self._stack.rollout_address,
+            parts=self._stack.reports(),
         )
 
     def _look(self) -> None:
@@ -104,7 +107,6 @@ class Supervisor:
                 self._publish(
                     release=self._stack.release_name,
                     parts=self._stack.reports(),
-                    switch=self._stack.switch_report,
                 )
         except Exception:
             log.exception("unexpected error; the supervisor continues")

@@ -16,6 +16,9 @@ from judgestream.settings import Settings
 
 READY_S = 90.0
 
+COMMANDS = {"rollout": ("rollout", "serve")}
+"""Kind -> its command; `worker KIND` for the others."""
+
 Say = Callable[[str], None]
 
 
@@ -30,10 +33,6 @@ class Worker:
     @property
     def name(self) -> str:
         return f"{self.kind}-{self.slot}"
-
-    @property
-    def uses_release(self) -> bool:
-        return self.kind not in ("bias", "shadow")
 
     @property
     def waited_for(self) -> bool:
@@ -142,7 +141,11 @@ class Workers:
                 name=f"worker {worker.name}",
                 argv=[
                     sys.executable,
-                    *("-m", "judgestream.apps.cli", "worker", worker.kind),
+                    *(
+                        "-m",
+                        "judgestream.apps.cli",
+                        *COMMANDS.get(worker.kind, ("worker", worker.kind)),
+                    ),
                     *("--slot", str(worker.slot), "--ready-file", str(ready)),
                 ],
                 log_path=self._log_path(worker),
@@ -172,4 +175,4 @@ class Workers:
 
 def _wanted(settings: Settings) -> list[Worker]:
     judging = [Worker(kind="judging", slot=slot) for slot in range(settings.local.judging_workers)]
-    return [*judging, Worker(kind="bias", slot=0), Worker(kind="controller", slot=0)]
+    return [*judging, Worker(kind="bias", slot=0), Worker(kind="rollout", slot=0)]

@@ -45,6 +45,7 @@ class RolloutApi(RolloutsServicer):
     find        resolves what is to be staged; raises ConfigurationError
     not_leading gives the reason why this instance makes no moves; "" while it does
     progress    gives what is being done with each release
+    unload      asks for a release to be unloaded; raises IllegalMove
     available   gives the published checkpoints that can be staged
     """
 
@@ -58,6 +59,7 @@ class RolloutApi(RolloutsServicer):
         not_leading: Callable[[], str],
         progress: Callable[[], Mapping[str, str]],
         available: Callable[[], Sequence[Announced]],
+        unload: Callable[[str, str], None],
         key: SecretStr,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -68,6 +70,7 @@ class RolloutApi(RolloutsServicer):
         self._not_leading = not_leading
         self._progress = progress
         self._available = available
+        self._unload = unload
         self._key = key
         self._now = now
         self._watchers = 0
@@ -111,6 +114,9 @@ class RolloutApi(RolloutsServicer):
             action = checked_action(request)
             if refused := self._not_leading():
                 await context.abort(grpc.StatusCode.UNAVAILABLE, refused)
+            if action is Action.PREPARE:
+                self._unload(request.release, request.by.strip())
+                return self._shown()
             found = await self._find(request) if action is Action.STAGE else None
             await self._desk.moved(
                 lambda state: move_of(request, state, self._policy, now=self._now(), found=found)

@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from judgestream.apps.rollout.log import RolloutLog
 from judgestream.apps.worker import metrics
 from judgestream.core.limits import DETAIL, ID, MESSAGE, cut
-from judgestream.core.rollout.moves import Move, apply
-from judgestream.core.rollout.state import Evidence, Rollout
+from judgestream.core.rollout.moves import IllegalMove, Move, apply
+from judgestream.core.rollout.state import Action, Evidence, Rollout
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,7 @@ class Desk:
     def __init__(self, journal: RolloutLog) -> None:
         self._journal = journal
         self._lock = asyncio.Lock()
+        self._leaving: set[str] = set()
 
     @property
     def state(self) -> Rollout:
@@ -44,6 +46,7 @@ class Desk:
         async with self._lock:
             before = self._journal.state
             wanted = wish(before)
+            self._refuse_leaving(before, wanted)
             move = replace(
                 wanted, by=cut(wanted.by.strip(), ID), why=cut(wanted.why.strip(), MESSAGE)
             )
@@ -63,6 +66,24 @@ class Desk:
                 move.why or "no reason given",
             )
             return self._journal.state
+
+    @contextmanager
+    def leaving(self, release: str) -> Iterator[None]:
+        """While the body runs, no move can send requests to this release: it is being unloaded."""
+        self._leaving.add(release)
+        try:
+            yield
+        finally:
+            self._leaving.discard(release)
+
+    def _refuse_leaving(self, state: Rollout, move: Move) -> None:
+        into = move.release
+        if move.action is Action.ROLL_BACK and move.release == state.stable and state.previous:
+            into = state.previous[0]
+        if into in self._leaving and move.action is not Action.PREPARE:
+            raise IllegalMove(
+                f"cannot {move.action} {move.release}: {into} is being unloaded. Try again in a few seconds"
+            )
 
     async def considered(self, next_checkpoint: int) -> None:
         """Store that the checkpoints before this offset need no automatic move. Raises TermEnded."""

@@ -4,6 +4,7 @@ thread."""
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 from judgestream.adapters.releases.installed import (
     Changes,
@@ -25,6 +26,8 @@ RESERVE = 256 << 20
 
 Say = Callable[[str], None]
 
+_one_at_a_time = Lock()
+
 
 def install_release(placed: Placed, repository: Path, say: Say) -> InstalledRelease:
     """The release in the repository, with every file of its manifest verified.
@@ -36,6 +39,12 @@ def install_release(placed: Placed, repository: Path, say: Say) -> InstalledRele
             it cannot be used, or it does not fit on the disk. The message says which.
         StoreAway: the store of the checkpoint does not answer; the same call may succeed later.
     """
+    # the thread of a task that was cancelled may still install the same release
+    with _one_at_a_time:
+        return _installed(placed, repository, say)
+
+
+def _installed(placed: Placed, repository: Path, say: Say) -> InstalledRelease:
     present = [one for one in installed(repository) if one.name == placed.release]
     if not present and placed.location:
         if "://" in placed.location:

@@ -24,7 +24,7 @@ RETRY_S = 1.0
 
 
 class Lease(Protocol):
-    def hold(self, owner: str) -> str: ...
+    def hold(self, owner: str, *, instead_of: str = "") -> str: ...
     def release_lease(self, owner: str) -> None: ...
 
 
@@ -32,6 +32,7 @@ class Leadership:
     """Runs `act` while this instance leads, and cancels it at once when it does not any more.
 
     instance   owner of the lease
+    is_dead    whether another owner is known to have ended, so that its lease need not run out
     begin      begins a term on the topic; raises JudgestreamError
     writing    whether the term still lasts
     end        ends the term
@@ -51,6 +52,7 @@ class Leadership:
         writing: Callable[[], bool],
         end: Callable[[], None],
         act: Callable[[], Coroutine[None, None, None]],
+        is_dead: Callable[[str], bool] = lambda owner: False,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._lease = lease
@@ -59,6 +61,7 @@ class Leadership:
         self._writing = writing
         self._end = end
         self._act = act
+        self._is_dead = is_dead
         self._clock = clock
         self._acting: asyncio.Task[None] | None = None
         self._held_until = 0.0
@@ -122,12 +125,18 @@ class Leadership:
                 log.exception("unexpected error while leading")
                 self.problem = "an unexpected error, see the log"
 
+    def _held_by(self) -> str:
+        holder = self._lease.hold(self._instance)
+        if holder != self._instance and self._is_dead(holder):
+            holder = self._lease.hold(self._instance, instead_of=holder)
+        return holder
+
     async def _keep(self) -> None:
         """Take or renew the lease about every second."""
         while True:
             began = self._clock()
             try:
-                self.holder = await asyncio.to_thread(self._lease.hold, self._instance)
+                self.holder = await asyncio.to_thread(self._held_by)
                 if self.holder == self._instance:
                     self._held_until = began + SAFE_S
                     self.problem = "" if self._acting else self.problem

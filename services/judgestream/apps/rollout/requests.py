@@ -9,7 +9,7 @@ from judgestream.apps.rollout.automatic import SETTINGS, SHADOW_SHARE, TRAINER
 from judgestream.apps.rollout.preparing import BY
 from judgestream.core import limits
 from judgestream.core.rollout.moves import IllegalMove, Move, rollback_target
-from judgestream.core.rollout.state import Action, Placed, Rollout, Stage, Step
+from judgestream.core.rollout.state import Action, Placed, Rollout, Stage
 from judgestream.evaluation.gate import Policy
 from judgestream.evaluation.rollout_decision import refusal
 from judgestream.v1 import rollout_pb2 as pb
@@ -25,7 +25,6 @@ ACTIONS = (
 UNLOAD = "unload"
 """Takes a release that is out of use off Triton before its grace time ends."""
 
-OUT_OF_USE = (Stage.RETIRED, Stage.FAILED)
 RESERVED = frozenset({BY, TRAINER, SETTINGS})
 MAX_LOCATION = 4096
 
@@ -44,7 +43,7 @@ class Found:
 
 
 def checked_action(request: pb.MoveRequest) -> Action:
-    """The action of a call whose fields can be used.
+    """The action of a call whose fields can be used. `UNLOAD` is `PREPARE`.
 
     Raises:
         Malformed: names the field.
@@ -88,8 +87,6 @@ def move_of(
     Raises:
         IllegalMove: there is nothing to roll back, or the evidence does not allow it.
     """
-    if request.action == UNLOAD:
-        return _unload(request, rollout, now)
     action = Action(request.action)
     release = request.release or (found.release if found else rollback_target(rollout))
     placed = rollout.releases.get(release)
@@ -110,23 +107,6 @@ def move_of(
         location=found.location if found else "",
         checkpoint_digest=found.checkpoint_digest if found else "",
         better=evidence is not None and evidence.decision == "better",
-    )
-
-
-def _unload(request: pb.MoveRequest, rollout: Rollout, now: datetime) -> Move:
-    placed = rollout.releases.get(request.release)
-    if placed is not None and placed.stage not in OUT_OF_USE:
-        raise IllegalMove(
-            f"cannot unload {placed.release}: it is {placed.stage}. Promote another release, roll it back or"
-            " retire it first"
-        )
-    return Move(
-        action=Action.PREPARE,
-        release=request.release,
-        at=now,
-        by=request.by,
-        why=request.why,
-        step=Step.UNLOADED,
     )
 
 

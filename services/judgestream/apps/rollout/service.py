@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from time import time
-from uuid import uuid4
 
 from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.kafka.rollout_topic import RolloutReader
@@ -25,6 +24,7 @@ from judgestream.apps.rollout.desk import Desk
 from judgestream.apps.rollout.evidence import EvidenceLoop
 from judgestream.apps.rollout.finding import Finder
 from judgestream.apps.rollout.healing import Healer, used_by
+from judgestream.apps.rollout.instance import Instance, address_of
 from judgestream.apps.rollout.leader import Leader
 from judgestream.apps.rollout.leadership import Leadership
 from judgestream.apps.rollout.log import RolloutLog
@@ -83,7 +83,8 @@ async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready
         await publisher.start()
         stack.push_async_callback(publisher.stop)
 
-        instance = f"{settings.rollout.grpc}#{uuid4().hex[:12]}"
+        here = Instance.here(settings.rollout.grpc)
+        instance = here.text
         journal = RolloutLog(partial(RolloutReader, settings.kafka), publisher, instance=instance)
         stack.push_async_callback(journal.stop)
         await journal.start()
@@ -120,7 +121,7 @@ async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready
             desk,
             unloading,
             fleet,
-            lambda: used_by(board.workers()),
+            lambda release, left: _users(board, release, left),
             repository=repository,
             grace_s=settings.rollout.grace_s,
         )
@@ -171,13 +172,14 @@ async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready
             writing=lambda: bool(journal.epoch),
             end=journal.end_term,
             act=leader.act,
+            is_dead=here.knows_dead,
         )
         finder = Finder(repository, feed.by_release)
 
         def not_leading() -> str:
             if leadership.leads:
                 return ""
-            holder = leadership.holder.partition("#")[0]
+            holder = address_of(leadership.holder)
             if leadership.holder and leadership.holder != instance:
                 return f"another instance leads the rollout: send moves to {holder}"
             why = leadership.problem or "it has not begun yet, or its lease has run out"
@@ -191,6 +193,7 @@ async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready
             not_leading=not_leading,
             progress=lambda: leader.progress,
             available=lambda: list(feed.by_release.values()),
+            unload=lambda release, by: unloader.ask(release, by=by),
             key=settings.triton.control_key,
         )
         await stack.enter_async_context(
@@ -211,6 +214,16 @@ async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready
         finally:
             leading.cancel()
             await asyncio.gather(leading, return_exceptions=True)
+
+
+def _users(board: WorkerBoard, release: str, left: int) -> list[str]:
+    """The workers that use a release, or that do not yet follow the revision with which it left traffic."""
+    return [
+        entry.name
+        for entry in board.workers()
+        if entry.kind != "rollout"
+        and (release in used_by([entry]) or (entry.route is not None and entry.route < left))
+    ]
 
 
 def _stores(

@@ -5,13 +5,7 @@ from collections.abc import Mapping
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Settings
 
-OFFSETS: Mapping[str, int] = {
-    "judging": 0,
-    "bias": 100,
-    "controller": 200,
-    "rollout": 200,
-    "shadow": 300,
-}
+OFFSETS: Mapping[str, int] = {"judging": 0, "bias": 100, "rollout": 200, "shadow": 300}
 """Worker kind -> offset of its slot 0 from `worker.metrics_port`."""
 
 SLOTS = 100

@@ -1,10 +1,11 @@
-"""`judgestream release list|load|use|unload`: the loaded releases, and the one that the workers use."""
+"""`judgestream release list|load|unload`: the installed and loaded releases, and their stages."""
 
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from judgestream.apps.cli.release.move import user
 from judgestream.apps.cli.release.place import (
     Place,
     find_place,
@@ -14,16 +15,17 @@ from judgestream.apps.cli.release.place import (
     unload,
     users_of,
 )
+from judgestream.apps.cli.release.rollout_view import evidence_of, stage_facts, stage_of, step_of
 from judgestream.core.errors import ConfigurationError
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import TimeRanOut
 from judgestream.terminal.output import OutputFormat, json_line, line, note, table
+from judgestream.v1 import rollout_pb2 as pb
 
 if TYPE_CHECKING:
     from judgestream.adapters.releases.installed import InstalledRelease
 
-SWITCH_S = 300.0
-"""Time to restart the workers one at a time."""
+UNLOAD_S = 60.0
 
 Name = Annotated[str, typer.Argument(help="name of the release, as in `judgestream release list`")]
 
@@ -35,13 +37,14 @@ def list_command(
     ] = False,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """List installed and loaded releases, the one that the workers use, and changed files."""
+    """List installed and loaded releases with their stages, published checkpoints, and changed files."""
     from judgestream.adapters.releases.installed import Changes, changes, installed
 
     place = find_place()
+    placed = place.placed
     present = {r.name: r for r in installed(place.repository)} if place.ours else {}
     triton = loaded_models(place.settings)
-    names = sorted(present.keys() | triton.ready_on.keys())
+    names = sorted(present.keys() | placed.keys() | triton.ready_on.keys())
     engines = {name for one in present.values() for name in one.models} - present.keys()
     names = [name for name in names if name not in engines]
     how = Changes.FILES if verify else Changes.CODE
@@ -53,13 +56,15 @@ def list_command(
         used = name == place.in_use
         if form is OutputFormat.JSON:
             entry = _entry(name, one, loaded=loaded, used=used, altered=altered)
-            json_line({**entry, "loaded_on": triton.ready_on.get(name, 0)})
+            more = {"loaded_on": triton.ready_on.get(name, 0), **stage_facts(placed.get(name))}
+            json_line({**entry, **more})
         rows.append(
             (
                 name,
                 "?" if one is None else one.release.template_id,
                 triton.text(name),
-                "in use" if used else "-",
+                _stage(placed.get(name), used),
+                evidence_of(placed[name]) if name in placed else "-",
                 "CHANGED" if altered else "-" if one is None else "as installed",
             )
         )
@@ -67,11 +72,13 @@ def list_command(
             note(f"{name}: {text}")
     if form is OutputFormat.TEXT:
         if rows:
-            table(("release", "template", "state", "workers", "files"), rows)
+            table(("release", "template", "state", "stage", "evidence", "files"), rows)
         else:
             note(
                 f"no release in {place.repository}: install one with `judgestream release install`"
             )
+    for new in place.rollout.available if place.rollout is not None else ():
+        note(f"published and not staged: {new.family}-{new.digest[:8]} ({new.name})")
     if triton.problem:
         note(triton.problem)
 
@@ -88,39 +95,6 @@ def load_command(name: Name) -> None:
     line(f"{name} is loaded and answers")
 
 
-def use_command(
-    name: Name,
-    timeout: Annotated[
-        float, typer.Option(min=1, help="time limit for the workers to switch, in seconds")
-    ] = SWITCH_S,
-) -> None:
-    """Switch the workers of the running stack to this release, now and for later starts.
-
-    The release is loaded and tested first. Then the judging workers restart one at a time. Each finishes the
-    requests that it has taken, so no request is lost or judged by both releases. If a worker does not start
-    with the release, all return to the previous one.
-    """
-    from judgestream.local.judge_choice import JudgeChoice, read_choice, write_choice
-
-    place = find_place()
-    if place.report is None or not place.ours:
-        raise ConfigurationError(
-            "no local stack is running, and `release use` switches the workers of one: start it with"
-            " `judgestream up`. For workers elsewhere, load the release, set JUDGESTREAM_TRITON__RELEASE"
-            " for them, and restart them one at a time"
-        )
-    load_and_test(place, name)
-    if place.in_use == name:
-        line(f"the workers already use {name}")
-        return
-    choice = (read_choice(place.folder) or JudgeChoice(release=place.in_use)).using(name)
-    write_choice(place.folder, choice)
-    _await_switch(place, choice.token, timeout)
-    line(
-        f"the workers use {name}; {place.in_use} stays loaded (unload it with `judgestream release unload`)"
-    )
-
-
 def unload_command(name: Name) -> None:
     """Unload a release from the running Triton. Refused for a release that workers use."""
     from judgestream.local.judge_choice import read_choice, write_choice
@@ -131,46 +105,51 @@ def unload_command(name: Name) -> None:
         raise ConfigurationError(
             f"release {name} is in use by {users}: switch to another with `judgestream release use` first"
         )
-    models = models_of(place, name)
+    placed = place.placed.get(name)
+    if placed is not None and placed.step in (pb.STEP_LOADED, pb.STEP_READY):
+        models: tuple[str, ...] = ()
+    else:
+        models = models_of(place, name)
 
     choice = read_choice(place.folder) if place.ours else None
     if choice is not None:
         write_choice(place.folder, choice.without(name))
-    unload(place, models)
+    if models:
+        unload(place, models)
+    else:
+        _unload_by_the_service(place, name)
     line(f"{name} is unloaded; it stays installed")
 
 
-def _await_switch(place: Place, token: str, timeout_s: float) -> None:
-    """Print the supervisor's progress until the workers have switched.
+def _unload_by_the_service(place: Place, name: str) -> None:
+    """Let the rollout service unload one of its releases, and wait until Triton has done so.
 
     Raises:
-        ConfigurationError: the switch failed, and the workers use the previous release again.
-        TimeRanOut: the switch is not finished; the supervisor continues.
+        ConfigurationError: the release is staged or in traffic.
+        TimeRanOut: it is still loaded; the service continues.
     """
-    from judgestream.local.supervisor_file import SwitchState, read_report
+    from judgestream.adapters.rollout.calls import RolloutCalls
 
-    deadline = time.monotonic() + timeout_s
-    printed = ""
+    with RolloutCalls.of(place.settings) as calls:
+        calls.move("unload", release=name, by=user(), why="release unload")
+    deadline = time.monotonic() + UNLOAD_S
     while time.monotonic() < deadline:
-        report = read_report(place.folder)
-        if report is None or not report.alive:
-            raise ConfigurationError(
-                "the supervisor has ended: `judgestream up` starts with the new release"
-            )
-        switch = report.switch
-        if switch is not None and switch.token == token:
-            if switch.state is SwitchState.FAILED:
-                raise ConfigurationError(f"the switch to {switch.release} failed: {switch.message}")
-            if switch.state is SwitchState.DONE:
-                return
-            if switch.message != printed:
-                printed = switch.message
-                note(printed)
+        triton = loaded_models(place.settings)
+        if triton.servers and name not in triton.ready_on:
+            return
         time.sleep(0.3)
     raise TimeRanOut(
-        f"the workers have not switched within {timeout_s:.0f} s, and the supervisor continues:"
-        " see `judgestream status`"
+        f"release {name} is still loaded after {UNLOAD_S:.0f} s, and the rollout service continues: see"
+        " `judgestream release show`"
     )
+
+
+def _stage(placed: pb.Placed | None, used: bool) -> str:
+    """The stage of a release in the rollout, with its step while it is being prepared."""
+    if placed is None:
+        return "in use" if used else "-"
+    staged = placed.stage == pb.STAGE_STAGED and placed.step != pb.STEP_READY
+    return f"{stage_of(placed)} ({step_of(placed)})" if staged else stage_of(placed)
 
 
 def _entry(

@@ -11,6 +11,7 @@ import typer
 
 from judgestream.adapters.releases.tuning import Tuning
 from judgestream.apps.cli.release import control as release_control
+from judgestream.apps.cli.release import move
 from judgestream.apps.cli.release.diff import diff_command
 from judgestream.apps.cli.release.endpoint import endpoint_command
 from judgestream.apps.cli.release.jury import jury_command
@@ -31,7 +32,8 @@ from judgestream.terminal import options
 from judgestream.terminal.output import OutputFormat
 
 app = typer.Typer(
-    no_args_is_help=True, help="Install judges as Triton models, and choose the one in use."
+    no_args_is_help=True,
+    help="Install judges as Triton models, and roll them out: stage, shadow, canary, promote, roll back.",
 )
 
 
@@ -178,7 +180,13 @@ app.command("list")(release_control.list_command)
 app.command("show")(show_command)
 app.command("diff")(diff_command)
 app.command("load")(release_control.load_command)
-app.command("use")(release_control.use_command)
+app.command("stage")(move.stage_command)
+app.command("shadow")(move.shadow_command)
+app.command("canary")(move.canary_command)
+app.command("promote")(move.promote_command)
+app.command("rollback")(move.rollback_command)
+app.command("retire")(move.retire_command)
+app.command("use")(move.use_command)
 app.command("unload")(release_control.unload_command)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,14 +14,17 @@ from judgestream.core.errors import ConfigurationError, JudgestreamError, Releas
 from judgestream.core.types import Release
 from judgestream.settings import Settings, load
 from judgestream.terminal.output import OutputFormat, json_line, line, note
+from judgestream.v1.rollout_pb2 import STAGE_STABLE
 
 if TYPE_CHECKING:
     from judgestream.adapters.releases.installed import InstalledRelease
     from judgestream.adapters.triton.control import ModelState
     from judgestream.adapters.triton.fleet_control import Everywhere, FleetControl
     from judgestream.local.supervisor_file import SupervisorReport
+    from judgestream.v1.rollout_pb2 import Placed, Rollout
 
 
+GET_S = 3.0
 Repository = Annotated[
     Path | None,
     typer.Option(help="Triton's model repository; default: the one of the local stack"),
@@ -36,6 +39,7 @@ class Place:
     repository   of the local stack; may not exist
     report       of the supervisor; None if no stack runs on this machine
     ours         whether this Triton is the local stack's own
+    rollout      the state of the rollout; None where no rollout service answers
     """
 
     settings: Settings
@@ -43,11 +47,21 @@ class Place:
     repository: Path
     report: "SupervisorReport | None"
     ours: bool
+    rollout: "Rollout | None" = None
 
     @property
     def in_use(self) -> str:
+        """The release that answers requests: the stable one, else the one that workers were started with."""
+        stable = [name for name, placed in self.placed.items() if placed.stage == STAGE_STABLE]
+        if stable:
+            return stable[0]
         report = self.report
         return report.release if report is not None and self.ours else self.settings.triton.release
+
+    @property
+    def placed(self) -> "Mapping[str, Placed]":
+        """The releases of the rollout by name."""
+        return {} if self.rollout is None else {one.release: one for one in self.rollout.releases}
 
 
 def find_place() -> Place:
@@ -68,7 +82,19 @@ def find_place() -> Place:
         repository=folder / "models",
         report=report,
         ours=ours,
+        rollout=rollout_state(settings),
     )
+
+
+def rollout_state(settings: Settings) -> "Rollout | None":
+    """The state of the rollout; None where no rollout service answers."""
+    try:
+        from judgestream.adapters.rollout.calls import RolloutCalls
+
+        with RolloutCalls.of(settings) as calls:
+            return calls.get(timeout_s=GET_S)
+    except (ImportError, JudgestreamError):
+        return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

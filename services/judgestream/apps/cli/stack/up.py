@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import SecretStr
 
 from judgestream.apps.cli.stack.status import status
 from judgestream.core.errors import ConfigurationError
@@ -74,9 +75,37 @@ def up(
     if state is not None and state.owner_alive():
         raise typer.Exit(_already_running(settings, folder, choice))
     _detach(folder, choice)
+    if choice.judge:
+        _use_named(settings, folder)
     note(f"ready; data is in {folder}. See `judgestream status`; stop with `judgestream down`")
     _say_how_to_find(settings, folder)
     status(data=data)
+
+
+def _use_named(settings: Settings, folder: Path) -> None:
+    """Make the judge that the user named the stable release, even if another one was promoted since."""
+    from judgestream.apps.cli.release.move import use
+    from judgestream.local.running import running_settings
+
+    running = running_settings(folder)
+    if name := running.get("triton.release"):
+        note(f"putting {name} into service")
+        use(_with(settings, running), name, why="judgestream up --judge", timeout_s=UP_S)
+
+
+def _with(settings: Settings, running: Mapping[str, str]) -> Settings:
+    """The settings with the addresses of the running stack."""
+    groups = {
+        "rollout": {"grpc": running["rollout.grpc"]},
+        "redis": {"url": SecretStr(running["redis.url"])},
+        "triton": {"control_key": SecretStr(running.get("triton.control_key", ""))},
+    }
+    return settings.model_copy(
+        update={
+            group: getattr(settings, group).model_copy(update=values)
+            for group, values in groups.items()
+        }
+    )
 
 
 def down(data: Data = None) -> None:
@@ -152,7 +181,7 @@ def differences(
             continue
         if path == "triton.release" and value in ("", release):
             continue
-        if path in ("kafka.bootstrap", "redis.url", "triton.grpc"):
+        if path in ("kafka.bootstrap", "redis.url", "triton.grpc", "rollout.grpc"):
             current = getattr(getattr(settings, group), name)
             address = current.get_secret_value() if path == "redis.url" else current
             if host_port(address) in own or not named:
