@@ -13,6 +13,7 @@ from judgestream.adapters.redis.bias_store import BiasStore
 from judgestream.adapters.webhook import Delivery, Webhook
 from judgestream.apps.bias.alarms import AlarmWatch, load_policy
 from judgestream.core.errors import BrokerUnavailable, ConfigurationError
+from judgestream.evaluation.alarms.policy import AlarmPolicy
 from judgestream.evaluation.probes import Counts
 from judgestream.evaluation.time_windows import TimeWindow
 from judgestream.v1.bias_pb2 import Alarm
@@ -32,6 +33,7 @@ class Fakes:
         self.sent: list[Delivery] = []
         self.away = False
         self.hours = 1
+        self.policy = load_policy(None)
 
     async def alarm_state(self, release: str) -> str:
         return self.kept.get(release, "")
@@ -53,7 +55,7 @@ class Fakes:
         watch = AlarmWatch(
             cast(BiasStore, fakes),
             cast(Publisher, fakes),
-            load_policy(None),
+            self.policy,
             hop=MINUTE,
             webhook=cast(Webhook, fakes),
             now=lambda: NOON + self.hours * 60 * MINUTE,
@@ -104,6 +106,18 @@ def test_an_alarm_that_could_not_be_published_is_raised_by_the_same_window_later
     fakes.look(1, [LEANING] * 300)
     fakes.look(1, [LEANING] * 300)
     assert fakes.states == [("inconsistent", "RAISED"), ("position", "RAISED")]
+
+
+def test_an_alarm_is_cleared_when_its_rule_leaves_the_policy() -> None:
+    fakes = Fakes()
+    fakes.look(0, [LEANING] * 300)
+    fakes.policy = AlarmPolicy(rules=fakes.policy.rules[1:])
+    fakes.look(1, [LEANING] * 300)
+    assert fakes.states[2:] == [("inconsistent", "CLEARED")]
+    assert (gauge("inconsistent"), gauge("position")) == (None, 1.0)
+    fakes.look(2, [LEANING] * 300)
+    assert len(fakes.states) == 3
+    assert fakes.published[0][0] == fakes.published[2][0], "the same key"
 
 
 def test_the_alarms_of_an_old_backlog_are_not_sent() -> None:

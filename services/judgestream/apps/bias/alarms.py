@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -12,16 +13,17 @@ from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.redis.bias_store import BiasStore
 from judgestream.adapters.webhook import Delivery, Webhook
 from judgestream.apps.worker import metrics
-from judgestream.contracts.codecs.bias import alarm_to_message
+from judgestream.contracts.codecs.bias import alarm_to_message, withdrawn_alarm_to_message
 from judgestream.contracts.events import JSON
 from judgestream.contracts.outgoing import outgoing
 from judgestream.contracts.topics import ALARMS
 from judgestream.contracts.wire import encode
 from judgestream.core.errors import ConfigurationError, PoisonError
 from judgestream.evaluation.alarms.policy import AlarmPolicy
-from judgestream.evaluation.alarms.watch import Change, ReleaseState, watch
+from judgestream.evaluation.alarms.watch import Change, ReleaseState, watch, withdrawn, without
 from judgestream.evaluation.probes import Counts
 from judgestream.evaluation.time_windows import TimeWindow
+from judgestream.v1.bias_pb2 import Alarm
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +89,12 @@ class AlarmWatch:
         Raises:
             StoreUnavailable, BrokerUnavailable: the window has to be looked at again.
         """
-        before = ReleaseState.from_json(await self._store.alarm_state(release))
+        kept = await self._store.alarm_state(release)
+        before = ReleaseState.from_json(kept)
+        rules = self._policy.of(release)
+        for name in withdrawn(before, rules):
+            await self._withdraw(release, name)
+        before = without(before, rules)
         after, changes = watch(
             before,
             self._policy,
@@ -98,10 +105,10 @@ class AlarmWatch:
         )
         for change in changes:
             await self._publish(release, window, change)
-        if after != before:
+        if after.as_json() != kept:
             await self._store.keep_alarm_state(release, after.as_json())
         if shown:
-            for rule in self._policy.of(release):
+            for rule in rules:
                 raised = rule.name in after.rules and after.rules[rule.name].raised
                 metrics.alarm_raised.labels(release, rule.name).set(raised)
 
@@ -111,21 +118,7 @@ class AlarmWatch:
             change, release=release, start=window.start, end=window.end, changed_at=now
         )
         state = "raised" if change.raised else "cleared"
-        record = outgoing(
-            ALARMS,
-            message,
-            key=message.alarm_id,
-            event_id=f"{message.alarm_id}-{window.end.isoformat()}",
-            source=SOURCE,
-            time=now,
-        )
-        try:
-            await self._publisher.publish(
-                record.topic, key=record.key, value=record.value, headers=record.headers
-            )
-        except PoisonError as exc:
-            metrics.set_aside.labels("alarm").inc()
-            log.error("alarm %s of release %.80s was not published: %s", state, release, exc)
+        await self._send(message, f"{message.alarm_id}-{window.end.isoformat()}")
         if change.first:
             return
         what = (
@@ -136,3 +129,30 @@ class AlarmWatch:
         metrics.alarm_changes.labels(change.rule.name, state).inc()
         if self._webhook is not None and window.end > now - STALE:
             self._webhook.send(Delivery(body=encode(message, JSON), what=what))
+
+    async def _withdraw(self, release: str, rule: str) -> None:
+        """Clear the alarm of a rule that the policy no longer has for this release."""
+        now = self._now()
+        message = withdrawn_alarm_to_message(release=release, rule=rule, changed_at=now)
+        await self._send(message, f"{message.alarm_id}-{now.isoformat()}")
+        log.warning("alarm cleared: the policy has no rule %s for %s any more", rule, release)
+        metrics.alarm_changes.labels(rule, "cleared").inc()
+        with suppress(KeyError):
+            metrics.alarm_raised.remove(release, rule)
+
+    async def _send(self, message: Alarm, event_id: str) -> None:
+        record = outgoing(
+            ALARMS,
+            message,
+            key=message.alarm_id,
+            event_id=event_id,
+            source=SOURCE,
+            time=self._now(),
+        )
+        try:
+            await self._publisher.publish(
+                record.topic, key=record.key, value=record.value, headers=record.headers
+            )
+        except PoisonError as exc:
+            metrics.set_aside.labels("alarm").inc()
+            log.error("an alarm of release %.80s was not published: %s", message.release, exc)

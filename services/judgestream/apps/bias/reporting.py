@@ -70,10 +70,18 @@ class ReportPublisher:
         while True:
             await asyncio.sleep(self._interval_s)
             try:
-                if await self._leased():
-                    await self._publish_changed()
+                await self.publish_round()
             except (StoreUnavailable, BrokerUnavailable) as exc:
                 log.warning("bias reports are delayed: %s", exc)
+
+    async def publish_round(self) -> None:
+        """Publish what has changed, if this worker holds the lease.
+
+        Raises:
+            StoreUnavailable, BrokerUnavailable: the rest is published in a later round.
+        """
+        if await self._leased():
+            await self._publish_changed()
 
     async def _leased(self) -> bool:
         held = await self._store.lease(self._holder, self._lease_s)

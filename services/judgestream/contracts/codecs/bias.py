@@ -77,7 +77,7 @@ def alarm_to_message(
     """The alarm's new state. `start` and `end` are those of the window that decided."""
     rule = change.rule
     return bias_pb2.Alarm(
-        alarm_id=hashlib.sha256(f"{release}|{rule.name}".encode()).hexdigest()[:32],
+        alarm_id=_alarm_id(release, rule.name),
         release=release,
         changed_at=timestamp(changed_at),
         state=bias_pb2.Alarm.STATE_RAISED if change.raised else bias_pb2.Alarm.STATE_CLEARED,
@@ -93,6 +93,21 @@ def alarm_to_message(
         evidence=change.evidence,
         needed=change.needed,
     )
+
+
+def withdrawn_alarm_to_message(*, release: str, rule: str, changed_at: datetime) -> bias_pb2.Alarm:
+    """The cleared state of an alarm whose rule the policy no longer has."""
+    return bias_pb2.Alarm(
+        alarm_id=_alarm_id(release, rule),
+        release=release,
+        changed_at=timestamp(changed_at),
+        state=bias_pb2.Alarm.STATE_CLEARED,
+        rule=rule,
+    )
+
+
+def _alarm_id(release: str, rule: str) -> str:
+    return hashlib.sha256(f"{release}|{rule}".encode()).hexdigest()[:32]
 
 
 def bias_report_to_message(

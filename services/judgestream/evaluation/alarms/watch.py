@@ -58,7 +58,7 @@ class ReleaseState:
     day      ISO date of the last window
     end      of the last window, ISO; earlier ones are not tested any more
     raises   alarms raised on that day
-    rules    by name
+    rules    by name; also rules that the policy no longer has, while their alarms are raised
     """
 
     day: str = ""
@@ -134,6 +134,7 @@ def watch(
     correction raises no alarm.
     """
     end, day = window.end.isoformat(), _day(window.end)
+    applied = policy.of(release)
     if state.end and window.end <= datetime.fromisoformat(state.end):
         return state, []
     rules, raises, changes = dict(state.rules), state.raises, list[Change]()
@@ -142,7 +143,6 @@ def watch(
         rules = {
             name: one if one.raised else RuleState(told=one.told) for name, one in rules.items()
         }
-    applied = policy.of(release)
     tests = family_size(hop, len(applied))
     alone = window.end - window.start > hop
     for rule in applied:
@@ -159,6 +159,18 @@ def watch(
             after = replace(after, told=True)
         rules[rule.name] = after
     return ReleaseState(day=day, end=end, raises=raises, rules=rules), changes
+
+
+def withdrawn(state: ReleaseState, rules: Sequence[AlarmRule]) -> list[str]:
+    """Names of the rules whose alarms are raised although these are now the release's rules."""
+    names = {rule.name for rule in rules}
+    return [name for name, one in state.rules.items() if one.raised and name not in names]
+
+
+def without(state: ReleaseState, rules: Sequence[AlarmRule]) -> ReleaseState:
+    """The state of these rules only."""
+    names = {rule.name for rule in rules}
+    return replace(state, rules={name: one for name, one in state.rules.items() if name in names})
 
 
 def _step(
