@@ -46,6 +46,7 @@ class WorkerLine:
     state        reported by the worker (starting, working, waiting, paused), else by its supervisor
     partitions   of its topic
     lag          in records
+    route        revision of the rollout whose route the worker follows; 0 before the first
     seen_s       seconds since its last update on the board
     """
 
@@ -56,6 +57,7 @@ class WorkerLine:
     partitions: tuple[int, ...] | None = None
     lag: int | None = None
     release: str = ""
+    route: int | None = None
     seen_s: float | None = None
     restarts: int = 0
     set_aside: int = 0
@@ -199,6 +201,7 @@ def _look_at_workers(status: Overview, settings: Settings, report: SupervisorRep
                 partitions=None if gone else line.partitions,
                 lag=None if gone else line.lag,
                 release=line.release,
+                route=None if gone else line.route,
                 seen_s=line.seen_s,
                 restarts=part.restarts,
                 set_aside=line.set_aside,
@@ -237,6 +240,7 @@ def _board(status: Overview, settings: Settings) -> dict[str, WorkerLine]:
             partitions=tuple(sorted(number for _, number in entry.partitions)),
             lag=entry.lag,
             release=entry.release,
+            route=entry.route,
             seen_s=max(0.0, (now - entry.seen_at).total_seconds()),
             set_aside=entry.counts.get("set_aside", 0),
             reason=entry.reason,
@@ -263,7 +267,10 @@ def _look_at_tritons(status: Overview, settings: Settings) -> None:
 def _look_at_release(status: Overview, settings: Settings, report: SupervisorReport | None) -> None:
     stable = next((w.release for w in status.workers if w.name.startswith("rollout-")), "")
     in_use = sorted({line.release for line in status.workers if line.judging and line.release})
+    followed = {line.release for line in status.workers if line.judging and line.route}
     named = report.release if report is not None and report.release else settings.triton.release
+    if len(followed) == 1:  # they follow a route, which may have another release than the settings
+        named = min(followed)
     status.release = stable or named or ", ".join(in_use)
     try:
         from judgestream.adapters.triton.fleet import Fleet

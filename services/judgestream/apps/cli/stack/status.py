@@ -68,7 +68,7 @@ def _print_text(overview: "Overview", folder: Path) -> None:
         line()
     if overview.workers:
         table(
-            ("worker", "state", "pid", "partitions", "lag", "seen", "release"),
+            ("worker", "state", "pid", "partitions", "lag", "seen", "route", "release"),
             [_row(worker) for worker in overview.workers],
         )
         for worker in overview.workers:
@@ -131,6 +131,7 @@ def _row(worker: "WorkerLine") -> tuple[object, ...]:
         "-" if worker.partitions is None else ranges(worker.partitions),
         "-" if worker.lag is None else worker.lag,
         "-" if worker.seen_s is None else f"{worker.seen_s:.0f}s",
+        "-" if worker.route is None else worker.route,
         worker.release or "-",
     )
 
@@ -176,6 +177,7 @@ def _print_json(overview: "Overview") -> None:
                 "partitions": None if worker.partitions is None else list(worker.partitions),
                 "lag": worker.lag,
                 "release": worker.release,
+                "route": worker.route,
                 "seen_s": worker.seen_s,
                 "restarts": worker.restarts,
                 "set_aside": worker.set_aside,

@@ -12,6 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from judgestream.adapters.files.requests import Selection
 from judgestream.adapters.kafka.following import Awaited, Follower, Results
 from judgestream.adapters.kafka.publishing import RequestPublisher
+from judgestream.adapters.kafka.rollout_topic import RolloutReader
 from judgestream.apps.cli.submit import options as submit_options
 from judgestream.apps.cli.submit.options import ContentType
 from judgestream.apps.cli.submit.skips import Skips
@@ -23,11 +24,14 @@ from judgestream.core.errors import ConfigurationError
 from judgestream.core.formats.base import Converted
 from judgestream.core.formats.mapping import parsed
 from judgestream.core.types import Label, Status
-from judgestream.settings import load
+from judgestream.settings import Settings, load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode, TimeRanOut
 from judgestream.terminal.mapped_files import Join, Map, files_and_columns
 from judgestream.terminal.output import OutputFormat, ProgressCounter, json_line, note
+
+ROUTE_S = 10.0
+"""The longest time to read the route."""
 
 CONTENT_TYPES = {ContentType.PROTOBUF: PROTOBUF, ContentType.JSON: JSON}
 
@@ -143,11 +147,24 @@ def _send(
             return
         with ProgressCounter("judged", len(sent)) as progress:
             results = follower.wait(
-                sent, timeout_s=wait_s, on_progress=progress.set, release=settings.triton.release
+                sent, timeout_s=wait_s, on_progress=progress.set, release=_one_release(settings)
             )
     summarise(sent, results, monotonic() - started, form)
     _require_scores(sent, results, wait_s)
     skips.exit()
+
+
+def _one_release(settings: Settings) -> str:
+    """The only release whose verdicts are waited for; "" where a route decides: it may change at any time."""
+    release = settings.triton.release
+    if not release or not settings.rollout.follow:
+        return release
+    try:
+        with closing(RolloutReader(settings.kafka, client_id="judgestream-client")) as reader:
+            reader.read_to_end(timeout_s=ROUTE_S)
+            return "" if reader.rollout.stable else release
+    except ConfigurationError:  # no such topic, so no route
+        return release
 
 
 def _print_published(requests: int, labels: int, skips: Skips) -> None:
