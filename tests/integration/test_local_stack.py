@@ -76,7 +76,7 @@ def releases(stack: Stack) -> dict[str, dict[str, object]]:
 def test_status_and_doctor_find_the_stack_and_see_its_workers(stack: Stack) -> None:
     def seen() -> bool:
         workers = stack.rows("worker")
-        return len(workers) == 4 and all(row["seen_s"] is not None for row in workers)
+        return len(workers) == 5 and all(row["seen_s"] is not None for row in workers)
 
     wait(seen, what="every worker on the board", seconds=30)
     assert {row["name"]: row["state"] for row in stack.rows("server")} == {
