@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from judgestream.adapters.kafka.consuming import Incoming
-from judgestream.adapters.kafka.rollouts import RolloutView
+from judgestream.adapters.kafka.rollout_topic import RolloutView
 from judgestream.contracts.codecs.rollouts import rollout_to_message
 from judgestream.contracts.records import Record
 from judgestream.contracts.wire import decode
@@ -51,7 +51,7 @@ class Topic:
 
     @property
     def stable(self) -> str:
-        return "" if self.view.rollout is None else self.view.rollout.stable
+        return self.view.rollout.stable
 
 
 def test_a_writer_that_lost_its_lease_changes_nothing() -> None:
@@ -60,7 +60,7 @@ def test_a_writer_that_lost_its_lease_changes_nothing() -> None:
     assert topic.take(value("B", epoch=2, instance="y")) == ""
     topic.take(value("C", epoch=1, instance="x"))
     topic.take(value("D", epoch=2, instance="z"))
-    assert (topic.stable, topic.view.epoch, topic.view.skipped) == ("B", 2, 0)
+    assert (topic.stable, topic.view.fence.epoch, topic.view.skipped) == ("B", 2, 0)
 
 
 def test_records_that_are_not_a_state_change_nothing_and_are_counted() -> None:

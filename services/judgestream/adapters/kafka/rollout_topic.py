@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
+from judgestream.adapters.kafka.consuming import Incoming
+from judgestream.adapters.kafka.messages import OnSkip
 from judgestream.adapters.kafka.reading import Offsets, TopicReader
 from judgestream.contracts.codecs.rollouts import NAME, Fence, rollout_from_message
 from judgestream.contracts.topics import ROLLOUTS
@@ -28,13 +30,53 @@ class Published:
     rollout: Rollout | None
 
 
+class RolloutView:
+    """The state by the records that count, taken in the topic's order.
+
+    rollout    the newest state; an empty one before the first record
+    fence      the writer whose records count
+    skipped    records that are not a state, or a state that this version cannot read
+    """
+
+    def __init__(self) -> None:
+        self.rollout = Rollout()
+        self.fence = Fence()
+        self.skipped = 0
+        self._offset = -1
+
+    def take(self, incoming: Incoming[pb.Rollout]) -> str:
+        """Take the next record. Returns why it changes nothing; "" if it is the newest state from now on."""
+        if incoming.record.offset <= self._offset:
+            self.fence = Fence()  # the topic was created again
+        self._offset = incoming.record.offset
+        message = incoming.message
+        if not isinstance(message, UndecodableRecord) and not self.fence.admits(message):
+            return (
+                f"{quoted(message.instance)} wrote it with epoch {message.epoch}, and"
+                f" {quoted(self.fence.instance)} has written epoch {self.fence.epoch}"
+            )
+        problem = self._take(incoming)
+        self.skipped += bool(problem)
+        return problem
+
+    def _take(self, incoming: Incoming[pb.Rollout]) -> str:
+        message = incoming.message
+        if isinstance(message, UndecodableRecord):
+            return str(message)
+        if incoming.record.key != NAME.encode():
+            return f"its key is not {NAME!r}"
+        try:
+            self.rollout = rollout_from_message(message)
+        except (ValueError, OverflowError) as exc:
+            return str(exc)
+        self.fence = self.fence.after(message)
+        return ""
+
+
 class RolloutReader:
     """Reads the topic from its beginning, without a group. Not thread-safe.
 
     Records that cannot be read, and those of writers that another one has replaced, change nothing.
-
-    rollout   the newest state; an empty one before the first record
-    fence     the writer whose records count
     """
 
     def __init__(
@@ -43,19 +85,42 @@ class RolloutReader:
         *,
         client_id: str = "judgestream-rollout",
         clock: Callable[[], float] = monotonic,
+        wait_ms: int = 100,
+        skipped: OnSkip = log.warning,
     ) -> None:
         """Connect.
+
+        Args:
+            wait_ms: the longest time that the broker holds a fetch while there is nothing new.
+            skipped: called with one sentence per record that changes nothing.
 
         Raises:
             BrokerUnavailable: no broker answers.
             ConfigurationError: the topic is missing.
         """
-        self._reader = TopicReader(settings, ROLLOUTS, pb.Rollout, client_id=client_id)
+        self._reader = TopicReader(
+            settings, ROLLOUTS, pb.Rollout, client_id=client_id, wait_ms=wait_ms
+        )
+        self._skipped = skipped
+        self._view = RolloutView()
         self._clock = clock
         self._heard = clock()
         self._reader.seek({})
-        self.rollout = Rollout()
-        self.fence = Fence()
+
+    @property
+    def rollout(self) -> Rollout:
+        """The newest state; an empty one before the first record."""
+        return self._view.rollout
+
+    @property
+    def fence(self) -> Fence:
+        """The writer whose records count."""
+        return self._view.fence
+
+    @property
+    def skipped(self) -> int:
+        """Records so far that are not a state; those of replaced writers are not among them."""
+        return self._view.skipped
 
     def poll(self, timeout_s: float) -> list[Published]:
         """New records in their order; [] when none comes in time.
@@ -71,14 +136,13 @@ class RolloutReader:
             self._heard = self._clock()
         published: list[Published] = []
         for incoming in batch:
-            place = f"{ROLLOUTS.name} offset {incoming.record.offset}"
-            message = incoming.message
-            if isinstance(message, UndecodableRecord):
-                log.warning("%s changes nothing: %s", place, message)
-            elif incoming.record.key != NAME.encode():
-                log.warning("%s changes nothing: its key is not %r", place, NAME)
-            else:
-                published.append(Published(message=message, rollout=self._taken(message, place)))
+            problem = self._view.take(incoming)
+            if problem:
+                self._skipped(f"{incoming.record.place} changes nothing: {problem}")
+            ours = incoming.record.key == NAME.encode()
+            if ours and not isinstance(incoming.message, UndecodableRecord):
+                rollout = None if problem else self._view.rollout
+                published.append(Published(message=incoming.message, rollout=rollout))
         return published
 
     def end(self) -> Offsets:
@@ -106,23 +170,3 @@ class RolloutReader:
 
     def close(self) -> None:
         self._reader.close()
-
-    def _taken(self, message: pb.Rollout, place: str) -> Rollout | None:
-        """The state of a record that counts, which is the newest one from now on."""
-        if not self.fence.admits(message):
-            log.warning(
-                "%s changes nothing: %s wrote it with epoch %d, and %s has written epoch %d",
-                place,
-                quoted(message.instance),
-                message.epoch,
-                quoted(self.fence.instance),
-                self.fence.epoch,
-            )
-            return None
-        try:
-            rollout = rollout_from_message(message)
-        except ValueError as exc:
-            log.warning("%s changes nothing: %s", place, exc)
-            return None
-        self.fence, self.rollout = self.fence.after(message), rollout
-        return rollout

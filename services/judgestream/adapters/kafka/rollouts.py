@@ -2,23 +2,16 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Self
 
-from judgestream.adapters.kafka.consuming import Incoming
-from judgestream.adapters.kafka.reading import TopicReader
-from judgestream.contracts.codecs.rollouts import NAME, Fence, rollout_from_message
+from judgestream.adapters.kafka.rollout_topic import RolloutReader
 from judgestream.contracts.topics import ROLLOUTS
-from judgestream.core.errors import (
-    BrokerUnavailable,
-    ConfigurationError,
-    JudgestreamError,
-    UndecodableRecord,
-)
+from judgestream.core.errors import BrokerUnavailable, ConfigurationError, JudgestreamError
 from judgestream.core.rollout.state import Rollout
 from judgestream.settings import Kafka
-from judgestream.v1 import rollout_pb2 as pb
 
 log = logging.getLogger(__name__)
 
@@ -28,53 +21,19 @@ RETRY_S = 1.0
 WAIT_MS = 500
 """The broker holds a fetch for this long while there is nothing new; a new record is sent at once."""
 
+POLL_S = 0.5
+"""Between two looks whether the follower is left."""
+
+READ_S = 60.0
+"""The longest time to read the topic to its end."""
+
+LOGGED = 100
+"""Records that change nothing and are logged. A lost connection makes the follower read them again."""
+
 LOOKS = 2
 """The topic must be missing this many times in a row: a broker that has just started may not know it yet."""
 
 OnRollout = Callable[[Rollout], None]
-
-
-class RolloutView:
-    """The state by the records that count, taken in the topic's order.
-
-    rollout    the newest state; None before the first record
-    epoch      the highest epoch that counts
-    skipped    records that are not a state, or a state that this version cannot read
-    """
-
-    def __init__(self) -> None:
-        self.rollout: Rollout | None = None
-        self.skipped = 0
-        self._fence = Fence()
-        self._offset = -1
-
-    @property
-    def epoch(self) -> int:
-        return self._fence.epoch
-
-    def take(self, incoming: Incoming[pb.Rollout]) -> str:
-        """Take the next record. Returns why it does not count; "" if it does, or is a fenced writer's."""
-        if incoming.record.offset <= self._offset:
-            self._fence = Fence()  # the topic was created again
-        self._offset = incoming.record.offset
-        problem = self._take(incoming)
-        self.skipped += bool(problem)
-        return problem
-
-    def _take(self, incoming: Incoming[pb.Rollout]) -> str:
-        message = incoming.message
-        if incoming.record.key != NAME.encode():
-            return f"its key is not {NAME!r}"
-        if isinstance(message, UndecodableRecord):
-            return str(message)
-        if not self._fence.admits(message):
-            return ""
-        try:
-            self.rollout = rollout_from_message(message)
-        except (ValueError, OverflowError) as exc:
-            return str(exc)
-        self._fence = self._fence.after(message)
-        return ""
 
 
 class RolloutFollower:
@@ -91,11 +50,11 @@ class RolloutFollower:
         self._subscribers: list[OnRollout] = []
         self._caught_up = Event()
         self._stopped = Event()
-        self._logged = -1
         self._problem: JudgestreamError | None = None
+        self._logged: set[str] = set()
         self._missing = 0
         self.skipped = 0
-        """Records that did not count since the start, those of fenced writers apart."""
+        """Records on the topic that are not a state."""
         self._thread = Thread(target=self._run, name="rollouts", daemon=True)
 
     @property
@@ -135,12 +94,13 @@ class RolloutFollower:
         while not self._stopped.is_set():
             started = monotonic()
             try:
-                with TopicReader(
-                    self._settings,
-                    ROLLOUTS,
-                    pb.Rollout,
-                    client_id=self._client_id,
-                    wait_ms=WAIT_MS,
+                with closing(
+                    RolloutReader(
+                        self._settings,
+                        client_id=self._client_id,
+                        wait_ms=WAIT_MS,
+                        skipped=self._skip,
+                    )
                 ) as reader:
                     self._missing = 0
                     self._follow(reader)
@@ -161,34 +121,26 @@ class RolloutFollower:
             log.warning("the route cannot be followed, trying again: %s", error)
         self._problem = error
 
-    def _follow(self, reader: TopicReader[pb.Rollout]) -> None:
+    def _skip(self, sentence: str) -> None:
+        if sentence not in self._logged and len(self._logged) < LOGGED:
+            self._logged.add(sentence)
+            log.warning("%s", sentence)
+
+    def _follow(self, reader: RolloutReader) -> None:
         """Read from the beginning: what was read before a lost connection changes nothing the second time."""
-        view = RolloutView()
-        for incoming in reader.read(
-            reader.beginning(), until=reader.end(), stopped=self._stopped.is_set
-        ):
-            self._take(view, incoming)
-        if self._stopped.is_set():
-            return
-        self._publish(view)
+        reader.read_to_end(timeout_s=READ_S)
+        self._publish(reader.rollout)
         self._caught_up.set()
         self._problem = None
-        for incoming in reader.read(reader.position(), stopped=self._stopped.is_set):
-            self._take(view, incoming)
-            self._publish(view)
+        while not self._stopped.is_set():
+            reader.poll(POLL_S)
+            self._publish(reader.rollout)
+            self.skipped = max(self.skipped, reader.skipped)
 
-    def _take(self, view: RolloutView, incoming: Incoming[pb.Rollout]) -> None:
-        offset = incoming.record.offset
-        problem = view.take(incoming)
-        if problem and offset > self._logged:
-            self._logged = offset
-            self.skipped += 1
-            log.warning("%s does not count: %s", incoming.record.place, problem)
-
-    def _publish(self, view: RolloutView) -> None:
+    def _publish(self, rollout: Rollout) -> None:
         with self._lock:
-            if view.rollout is None or view.rollout == self._rollout:
+            if rollout in (Rollout(), self._rollout):
                 return
-            self._rollout = view.rollout
+            self._rollout = rollout
             for taken in self._subscribers:
-                taken(view.rollout)
+                taken(rollout)
