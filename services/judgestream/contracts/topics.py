@@ -28,6 +28,8 @@ class Topic:
     record            the protobuf message of its records
     noun              name of a record in messages to people
     event_type        CloudEvents type
+    segment_ms        of a compacted topic that is written often: the newest segment is never compacted, and a
+                      reader of the newest state reads all of it; None: the broker's own
     max_message_bytes largest record that the topic accepts
     max_value_bytes   largest value that is published or judged, if that is less
     unknown_fields    in JSON: "refuse" in the producers' records, so that a misspelt option is an error;
@@ -42,6 +44,7 @@ class Topic:
     noun: str
     event_type: str
     cleanup: Literal["delete", "compact"] = "delete"
+    segment_ms: int | None = None
     max_message_bytes: int = 2 * MIB
     max_value_bytes: int | None = None
     unknown_fields: Literal["refuse", "ignore"] = "ignore"
@@ -49,7 +52,8 @@ class Topic:
     @property
     def config(self) -> dict[str, str]:
         """The Kafka topic settings of this row."""
-        return {
+        segments = {} if self.segment_ms is None else {"segment.ms": str(self.segment_ms)}
+        return segments | {
             "cleanup.policy": self.cleanup,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_message_bytes),
@@ -167,6 +171,8 @@ ROLLOUTS = Topic(
     noun="rollout",
     event_type="judge.rollout.v1",
     cleanup="compact",
+    # evidence rewrites the state about twice a minute, and every worker reads the topic when it starts
+    segment_ms=HOUR_MS,
 )
 
 TOPICS: Mapping[str, Topic] = MappingProxyType(
