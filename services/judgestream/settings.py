@@ -192,6 +192,12 @@ class Judging(Consumer):
         "refuse",
         description="requests over the judge's context: refuse = dead letter, cut = shorten all answers",
     )
+    swap_rate: float = Field(
+        1.0,
+        ge=0.01,
+        le=1.0,
+        description="share of pairs to judge in both orders; all while an alarm on position bias is raised",
+    )
     verdict_format: Literal["application/protobuf", "application/json"] = Field(
         "application/protobuf", description="content type of published verdicts"
     )

@@ -266,6 +266,7 @@ def verdicts(draw: st.DrawFn) -> Verdict:
         attempts=draw(count),
         metadata=draw(metadata),
         prompt_digest=draw(text),
+        both_orders_probability=draw(st.none() | st.floats(0.01, 1.0)),
         content_digest=draw(text),
         answers_cut_to=draw(st.integers(0, (1 << 31) - 1)),
         passed=draw(st.none() | st.booleans()),

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judgestream.core.order_sampling import sampled
 from judgestream.core.types import Status, Verdict
 from judgestream.evaluation.contribution import BUCKETS, bucket_of, contribution, event_time
-from judgestream.evaluation.probes import total
+from judgestream.evaluation.probes import report, total
 from judgestream.evaluation.recount import Recount, by_prompt, merged
 from judgestream.evaluation.time_windows import EPOCH, window_of
+from tests.core.test_order_sampling import PLANNED
 from tests.evaluation.windows import NOON, judged
 
 MINUTE = timedelta(minutes=1)
@@ -65,6 +67,22 @@ def test_an_undecodable_failure_counts_until_its_request_is_judged() -> None:
     assert counts(bad) == {"n": 1, "failed": 1}
     assert "failed" not in counts(bad, judged("r"))
     assert counts(bad, judged("another"))["failed"] == 1
+
+
+def test_a_sampled_pair_counts_for_those_that_were_judged_in_one_order() -> None:
+    """Half of the pairs lean; a tenth is judged in both orders. The rates are those of all pairs."""
+    verdicts = []
+    for k in range(3000):
+        one = judged(f"r{k}", lean="first" if k % 2 else "consistent", minute=k / 100)
+        drawn = sampled(PLANNED, one.verdict_id, 0.1)[0]
+        passes = one.passes if len(drawn) == 2 else one.passes[:1]
+        verdicts.append(replace(one, passes=passes, both_orders_probability=0.1))
+    by_prompt = recount(*verdicts).releases()["judge-1"]
+    metric = next(one for one in report(by_prompt.values()) if one.name == "flip_consistency")
+    assert metric.interval is not None and metric.value is not None
+    assert 2300 < metric.n < 3700 and abs(metric.value - 0.5) < 0.12
+    # about 300 pairs in both orders: as wide as Wilson's interval of 150 of 300
+    assert 0.1 < metric.interval.high - metric.interval.low < 0.13
 
 
 def test_a_hopping_window_has_the_verdicts_of_all_its_panes() -> None:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from judgestream.adapters.kafka.producer import Publisher
+from judgestream.adapters.redis.alarm_states import AlarmStates
 from judgestream.adapters.redis.bias_store import BiasStore
 from judgestream.apps.bias.alarms import AlarmWatch, load_policy
 from judgestream.apps.bias.progress import WatermarkKeeper
@@ -88,6 +89,9 @@ class Bench:
             lateness=timedelta(0),
             retention=timedelta(hours=1),
         )
+        self.states = AlarmStates(
+            self.batch, prefix=f"reports{self.runs}", retention=timedelta(hours=1)
+        )
         self.topic, self.watermark = Topic(), Watermark()
         self.reporter = self.new_reporter()
 
@@ -98,7 +102,7 @@ class Bench:
             self.store,
             publisher,
             cast(WatermarkKeeper, cast(Any, self.watermark)),
-            AlarmWatch(self.store, publisher, load_policy(None), hop=hop),
+            AlarmWatch(self.states, publisher, load_policy(None), hop=hop),
             self.settings,
         )
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from judgestream.adapters.redis.alarm_states import AlarmStates, is_doubted
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.bias_store import BiasStore, Counted, Pane, scripts
 from judgestream.core.types import Status, Verdict
@@ -256,6 +257,18 @@ async def test_the_newest_report_is_that_of_the_newest_window_that_has_begun(
     assert not await at.keep_report("j", future, b"a clock that is ahead")
     assert await batch.redis.get("newest:bias:report:j") == b"newest"
     assert await at.keep_report("j", later, b"newest, corrected")
+    await batch.close()
+
+
+async def test_judging_workers_learn_of_an_alarm_on_position_bias(valkey: ValkeyServer) -> None:
+    batch = open_batch(valkey)
+    states = AlarmStates(batch, prefix="doubt", retention=HOUR)
+    assert await states.state("judge|1") == ""
+    for doubted in (True, True, False):
+        await states.keep("judge|1", "{}", doubted=doubted)
+        assert await is_doubted(batch, prefix="doubt", release="judge|1") is doubted
+    assert await states.state("judge|1") == "{}"
+    assert not await is_doubted(batch, prefix="doubt", release="judge-2")
     await batch.close()
 
 

@@ -327,6 +327,7 @@ class Verdict:
     passed           whether the answer passes its rubric; None without thresholds
     cost             in US dollars for all passes; None if no release that was asked states prices
     members          what each member of a jury found; empty for a single release
+    both_orders_probability   with which the pair was to be judged in both orders; None if not sampled
     prompt_digest    of what was asked (see `identity.prompt_digest`): verdicts on one prompt are one cluster
                      in every statistic; "" from a version that did not state it
     """
@@ -365,6 +366,7 @@ class Verdict:
     cost: float | None = None
     members: tuple[MemberReading, ...] = ()
     prompt_digest: str = ""
+    both_orders_probability: float | None = None
 
     @property
     def is_probe(self) -> bool:

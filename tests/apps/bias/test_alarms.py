@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from judgestream.adapters.kafka.producer import Publisher
-from judgestream.adapters.redis.bias_store import BiasStore
+from judgestream.adapters.redis.alarm_states import AlarmStates
 from judgestream.adapters.webhook import Delivery, Webhook
 from judgestream.apps.bias.alarms import AlarmWatch, load_policy
 from judgestream.core.errors import BrokerUnavailable, ConfigurationError
@@ -33,13 +33,14 @@ class Fakes:
         self.sent: list[Delivery] = []
         self.away = False
         self.hours = 1
+        self.doubted = False
         self.policy = load_policy(None)
 
-    async def alarm_state(self, release: str) -> str:
+    async def state(self, release: str) -> str:
         return self.kept.get(release, "")
 
-    async def keep_alarm_state(self, release: str, state: str) -> None:
-        self.kept[release] = state
+    async def keep(self, release: str, state: str, *, doubted: bool) -> None:
+        self.kept[release], self.doubted = state, doubted
 
     async def publish(self, topic: str, *, key: bytes, value: bytes, headers: object) -> None:
         if self.away:
@@ -53,7 +54,7 @@ class Fakes:
     def look(self, minute: int, counts: list[Counts]) -> None:
         fakes = cast(Any, self)
         watch = AlarmWatch(
-            cast(BiasStore, fakes),
+            cast(AlarmStates, fakes),
             cast(Publisher, fakes),
             self.policy,
             hop=MINUTE,
@@ -81,14 +82,14 @@ def test_an_alarm_is_raised_and_cleared_on_the_topic_the_gauge_and_the_webhook()
     assert fakes.sent == []
     fakes.look(1, [LEANING] * 300)
     assert fakes.states[2:] == [("inconsistent", "RAISED"), ("position", "RAISED")]
-    assert (gauge("inconsistent"), gauge("unreadable")) == (1.0, 0.0)
+    assert (gauge("inconsistent"), gauge("unreadable"), fakes.doubted) == (1.0, 0.0, True)
     key, alarm = fakes.published[2]
     assert key == alarm.alarm_id.encode() and (alarm.value, alarm.n) == (0.0, 300)
     assert alarm.evidence >= alarm.needed > 0 and (alarm.side, alarm.limit) == ("below", 0.7)
     fakes.look(2, [LEANING] * 300)
     fakes.look(3, [CONSISTENT] * 300)
     assert fakes.states[4:] == [("inconsistent", "CLEARED"), ("position", "CLEARED")]
-    assert gauge("inconsistent") == 0.0
+    assert gauge("inconsistent") == 0.0 and not fakes.doubted
     assert [one.what.split(":")[0] for one in fakes.sent] == [
         *["alarm raised"] * 2,
         *["alarm cleared"] * 2,

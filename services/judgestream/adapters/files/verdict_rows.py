@@ -70,6 +70,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="content_digest", kind="text"),
     Column(name="members", kind="text"),
     Column(name="prompt_digest", kind="text"),
+    Column(name="both_orders_probability", kind="real"),
 )
 
 TEXT_COLUMNS: tuple[Column, ...] = (

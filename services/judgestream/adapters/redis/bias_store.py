@@ -11,7 +11,6 @@ Keys, below the prefix:
     watermark           see `evaluation.time_windows.watermark`
     revision            the last revision given; it grows with every change, also over a rebuild
     report:<release>, report_end:<release>   the report of the newest window, and that window's end
-    alarms:<release>    the state of the release's alarms
     generation          the generation of counts in use
     shapes              the counts of a single verdict -> a number, and back, to save memory
     <generation>:judged:<judgement>          by verdict id: its contribution
@@ -320,15 +319,6 @@ class BiasStore:
             )
         )
         return bool(kept)
-
-    async def alarm_state(self, release: str) -> str:
-        """What was kept of the release's alarms; "" if nothing was."""
-        kept = await self._batch.run(lambda p: p.get(f"{self._base}alarms:{release}"))
-        return "" if kept is None else str(kept.decode(errors="replace"))
-
-    async def keep_alarm_state(self, release: str, state: str) -> None:
-        key, retention = f"{self._base}alarms:{release}", self._retention_ms
-        await self._batch.run(lambda p: p.set(key, state, px=retention))
 
     async def new_generation(self) -> str:
         """A generation that nothing was counted into."""

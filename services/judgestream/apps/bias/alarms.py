@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from judgestream.adapters.kafka.producer import Publisher
-from judgestream.adapters.redis.bias_store import BiasStore
+from judgestream.adapters.redis.alarm_states import AlarmStates
 from judgestream.adapters.webhook import Delivery, Webhook
 from judgestream.apps.worker import metrics
 from judgestream.contracts.codecs.bias import alarm_to_message, withdrawn_alarm_to_message
@@ -22,12 +22,16 @@ from judgestream.core.errors import ConfigurationError, PoisonError
 from judgestream.evaluation.alarms.policy import AlarmPolicy
 from judgestream.evaluation.alarms.watch import Change, ReleaseState, watch, withdrawn, without
 from judgestream.evaluation.probes import Counts
+from judgestream.evaluation.probes.position import POSITION
 from judgestream.evaluation.time_windows import TimeWindow
 from judgestream.v1.bias_pb2 import Alarm
 
 log = logging.getLogger(__name__)
 
 SOURCE = "judgestream/bias"
+
+POSITION_METRICS = frozenset(row.name for row in POSITION.definitions)
+"""While an alarm on one of these is raised, judging workers judge all pairs in both orders."""
 
 STALE = timedelta(days=1)
 """Changes by an older window are not sent to the webhook: a worker that reads an old backlog wakes nobody."""
@@ -61,7 +65,7 @@ class AlarmWatch:
 
     def __init__(
         self,
-        store: BiasStore,
+        states: AlarmStates,
         publisher: Publisher,
         policy: AlarmPolicy,
         *,
@@ -69,7 +73,7 @@ class AlarmWatch:
         webhook: Webhook | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
-        self._store = store
+        self._states = states
         self._publisher = publisher
         self._policy = policy
         self._hop = hop
@@ -89,7 +93,7 @@ class AlarmWatch:
         Raises:
             StoreUnavailable, BrokerUnavailable: the window has to be looked at again.
         """
-        kept = await self._store.alarm_state(release)
+        kept = await self._states.state(release)
         before = ReleaseState.from_json(kept)
         rules = self._policy.of(release)
         for name in withdrawn(before, rules):
@@ -106,7 +110,10 @@ class AlarmWatch:
         for change in changes:
             await self._publish(release, window, change)
         if after.as_json() != kept:
-            await self._store.keep_alarm_state(release, after.as_json())
+            doubted = any(
+                after.rules[rule.name].raised for rule in rules if rule.metric in POSITION_METRICS
+            )
+            await self._states.keep(release, after.as_json(), doubted=doubted)
         if shown:
             for rule in rules:
                 raised = rule.name in after.rules and after.rules[rule.name].raised

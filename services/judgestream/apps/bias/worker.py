@@ -13,6 +13,7 @@ from functools import partial
 from judgestream.adapters.kafka.lag import GroupLag
 from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.preflight import check_kafka, check_redis
+from judgestream.adapters.redis.alarm_states import AlarmStates
 from judgestream.adapters.redis.batch import Batch, connect
 from judgestream.adapters.redis.bias_store import BiasStore, scripts
 from judgestream.adapters.webhook import Webhook
@@ -99,8 +100,13 @@ async def _opened(
         if url := settings.bias.webhook.get_secret_value():
             webhook = await stack.enter_async_context(Webhook(url, on_outcome=_note_webhook))
             background["alarm webhook"] = webhook.run
+        states = AlarmStates(
+            batch,
+            prefix=settings.redis.prefix,
+            retention=timedelta(seconds=settings.bias.retention_s),
+        )
         alarms = AlarmWatch(
-            store, publisher, policy, hop=timedelta(seconds=settings.bias.hop), webhook=webhook
+            states, publisher, policy, hop=timedelta(seconds=settings.bias.hop), webhook=webhook
         )
         counter = VerdictCounter(store, settings.bias, status)
         lag = GroupLag(settings.kafka, settings.bias.group)

@@ -1,6 +1,6 @@
 """The connections of a judging worker: the Triton servers, and its release or the members of its jury."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from judgestream.adapters.triton.fleet import Fleet
@@ -8,7 +8,7 @@ from judgestream.adapters.triton.fleet_judge import FleetJudge
 from judgestream.apps.judging.combined_status import CombinedStatus
 from judgestream.apps.judging.fleet_metrics import shown_in_metrics
 from judgestream.apps.judging.jury import Jury
-from judgestream.apps.judging.one_release import OneRelease, RequestsJudge
+from judgestream.apps.judging.one_release import OneRelease, RequestsJudge, every_pair
 from judgestream.apps.judging.priced import Ledger, PricedJudge
 from judgestream.apps.judging.release_health import HealthStatus
 from judgestream.apps.judging.routed import Opens
@@ -38,14 +38,19 @@ async def open_fleet(
     return fleet
 
 
-def opener(settings: Settings, ledger: Ledger, fleet: Fleet) -> Opens:
-    """Opens releases of these servers."""
+def opener(
+    settings: Settings,
+    ledger: Ledger,
+    fleet: Fleet,
+    swap_rate: Callable[[str], float] = every_pair,
+) -> Opens:
+    """Opens releases of these servers. `swap_rate` is that of `OneRelease`."""
 
     @asynccontextmanager
     async def opened(release: str, status: HealthStatus) -> AsyncIterator[RequestsJudge]:
         async with AsyncExitStack() as stack:
             judges = await connected(settings, release, stack, fleet=fleet)
-            yield requests_judge(judges, settings, ledger, status)
+            yield requests_judge(judges, settings, ledger, status, swap_rate)
 
     return opened
 
@@ -87,9 +92,14 @@ async def connected(
 
 
 def requests_judge(
-    judges: Sequence[FleetJudge], settings: Settings, ledger: Ledger, status: HealthStatus
+    judges: Sequence[FleetJudge],
+    settings: Settings,
+    ledger: Ledger,
+    status: HealthStatus,
+    swap_rate: Callable[[str], float] = every_pair,
 ) -> RequestsJudge:
-    """The judge of requests over these connections, which are those of `connected`.
+    """The judge of requests over these connections, which are those of `connected`. A jury judges every pair
+    in both orders.
 
     Raises:
         ConfigurationError: a release has a budget, but no Redis is set to count in; or a jury's members are
@@ -103,7 +113,7 @@ def requests_judge(
                 " JUDGESTREAM_REDIS__URL, or remove the budget with `judgestream release budget`"
             )
     if not members:
-        return OneRelease(PricedJudge(first, ledger), settings.judging, status)
+        return OneRelease(PricedJudge(first, ledger), settings.judging, status, swap_rate)
     shown = CombinedStatus(status)
     seats = [
         OneRelease(PricedJudge(one, ledger), settings.judging, shown.of(one.release.name))

@@ -1,7 +1,7 @@
 """One release as the judge of requests: plans the passes, asks, and builds the verdict."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from judgestream.core.control_tokens import without_control_tokens
 from judgestream.core.errors import InternalError, JudgestreamError, PromptTooLong
 from judgestream.core.limits import shortened
 from judgestream.core.modes import Mode, for_template, plan
+from judgestream.core.order_sampling import sampled
 from judgestream.core.passes import Pass
 from judgestream.core.types import PassResult, Release, Request, Verdict
 from judgestream.core.verdicts import build_verdict
@@ -57,11 +58,24 @@ class RequestsJudge(Protocol):
         """Nothing more is asked of it."""
 
 
+def every_pair(_: str) -> float:
+    """The share of a judge without sampling."""
+    return 1.0
+
+
 class OneRelease:
     """Asks one release, with retries, and cuts answers where the settings allow it."""
 
-    def __init__(self, judge: Judge, settings: Judging, status: HealthStatus | None = None) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        settings: Judging,
+        status: HealthStatus | None = None,
+        swap_rate: Callable[[str], float] = every_pair,
+    ) -> None:
+        """`swap_rate`: the release's name -> share of the pairs to judge in both orders."""
         self.release = judge.release
+        self._swap_rate = swap_rate
         self._settings = settings
         self._template = template_of(judge.release)
         self._asking = Asking(judge, settings, status)
@@ -85,7 +99,7 @@ class OneRelease:
         return plan(shown, mode, self._template, results)
 
     async def judged(self, task: Task, tries: Tries, pause: Pause) -> Verdict:
-        results, cut_to = await self._asked(task, tries, pause)
+        results, cut_to, share = await self._asked(task, tries, pause)
         try:
             verdict = build_verdict(
                 request=task.request,
@@ -98,17 +112,24 @@ class OneRelease:
             )
         except Exception as exc:
             raise internal(exc) from exc
-        return replace(verdict, answers_cut_to=cut_to) if cut_to else verdict
+        if cut_to or share is not None:
+            return replace(verdict, answers_cut_to=cut_to, both_orders_probability=share)
+        return verdict
 
-    async def _asked(self, task: Task, tries: Tries, pause: Pause) -> tuple[list[PassResult], int]:
-        """The results of all passes, and the characters that answers were cut to (0: uncut).
+    async def _asked(
+        self, task: Task, tries: Tries, pause: Pause
+    ) -> tuple[list[PassResult], int, float | None]:
+        """The results of all passes, the characters that answers were cut to (0: uncut), and the probability
+        of both orders.
 
         Raises:
             PromptTooLong: `judging.too_long` is `refuse`, or too little would be left of the answers.
             PoisonError: as `Asking.ask`.
         """
         request = task.request
-        (passes,), cut_to = task.plans, 0
+        (planned,), cut_to = task.plans, 0
+        rate = self._swap_rate(self.release.name)
+        passes, share = sampled(planned, task.verdict_id, rate)
         shorter: Iterator[int] = iter(())
         if self._settings.too_long == "cut":
             shorter = truncation.limits(
@@ -118,13 +139,14 @@ class OneRelease:
             )
         while True:
             try:
-                return await self._every_stage(request, task.mode, passes, tries, pause), cut_to
+                results = await self._every_stage(request, task.mode, passes, tries, pause)
+                return results, cut_to, share
             except PromptTooLong:
                 cut_to = next(shorter, 0)
                 if not cut_to:
                     raise
             request = truncation.with_answers_cut(task.request, cut_to)
-            passes = self._plan(request, task.mode)
+            passes, share = sampled(self._plan(request, task.mode), task.verdict_id, rate)
 
     async def _every_stage(
         self, request: Request, mode: Mode, first: tuple[Pass, ...], tries: Tries, pause: Pause

@@ -18,6 +18,7 @@ from judgestream.apps.judging.connecting import connected, open_fleet, opener
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.judging.routed import RoutedJudges
 from judgestream.apps.judging.routes import Routes, following
+from judgestream.apps.judging.swap_rates import SwapRates
 from judgestream.apps.worker import faust_app, metrics
 from judgestream.apps.worker.backlog import paid_judge, place_group
 from judgestream.apps.worker.board_keeper import on_board
@@ -115,8 +116,9 @@ async def _opened(
         stack.push_async_callback(published.close)
         spending = Spending(batch, prefix=settings.redis.prefix)
         stack.push_async_callback(spending.close)
+        rates = SwapRates(settings.judging.swap_rate, batch, prefix=settings.redis.prefix)
         judges = RoutedJudges(
-            opener(settings, spending, fleet),
+            opener(settings, spending, fleet, rates),
             default=default,
             status=status,
             most_s=settings.judging.max_age_s,
@@ -141,7 +143,7 @@ async def _opened(
         yield OpenWorker(
             handle=handle,
             aside=SetAside(publisher, group=settings.judging.group, status=status),
-            background={"route": judges.follow},
+            background={"route": judges.follow, "swap rates": rates.run},
         )
 
 

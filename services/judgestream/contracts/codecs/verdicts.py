@@ -61,6 +61,7 @@ def verdict_to_message(verdict: Verdict) -> pb.Verdict:
         cost=verdict.cost,
         members=[member_to_message(member) for member in verdict.members],
         prompt_digest=verdict.prompt_digest,
+        both_orders_probability=verdict.both_orders_probability,
     )
     if verdict.passed is not None:
         message.passed = verdict.passed
@@ -120,6 +121,9 @@ def verdict_from_message(message: pb.Verdict) -> Verdict:
         cost=message.cost if message.HasField("cost") else None,
         members=tuple(member_from_message(member) for member in message.members),
         prompt_digest=message.prompt_digest,
+        both_orders_probability=message.both_orders_probability
+        if message.HasField("both_orders_probability")
+        else None,
     )
 
 
@@ -158,6 +162,9 @@ def _check_numbers(message: pb.Verdict) -> None:
                 raise ValueError(f"{name} is {getattr(part, name)}: it must be from 0 to 1")
     if message.HasField("confidence") and not -ROUNDING <= message.confidence <= 1 + ROUNDING:
         raise ValueError(f"confidence is {message.confidence}: it must be from 0 to 1")
+    if message.HasField("both_orders_probability") and not 0 < message.both_orders_probability <= 1:
+        told = message.both_orders_probability
+        raise ValueError(f"both_orders_probability is {told}: it must be above 0 and at most 1")
     scores = [member.weight for member in message.members]
     for cost in (message.cost, *(member.cost for member in message.members)):
         if not 0 <= cost < inf:

@@ -1,5 +1,6 @@
 """Position bias: whether the judge prefers an answer for the place where it is shown."""
 
+from judgestream.core.order_sampling import weight_of
 from judgestream.core.preference import Preference
 from judgestream.core.types import Verdict
 from judgestream.evaluation.position import lean_of
@@ -16,9 +17,15 @@ BY_LEAN = {
 
 
 def observe(verdict: Verdict) -> Counts:
-    """One observation a verdict, even where it was judged with and without its reference."""
+    """One observation a verdict, even where it was judged with and without its reference.
+
+    A pair that was sampled to be judged in both orders counts for those that were not, see `weight_of`.
+    """
     leaning = lean_of(verdict)
-    return {} if leaning is None else {ORDERED: 1, BY_LEAN[leaning]: 1}
+    if leaning is None:
+        return {}
+    weight = weight_of(verdict)
+    return {ORDERED: weight, BY_LEAN[leaning]: weight}
 
 
 POSITION = Probe(
