@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from judgestream.adapters.kafka.rollouts import RETRY_S
+from judgestream.adapters.kafka.topics import admin, apply
 from judgestream.adapters.redis.worker_board import WorkerBoard
 from judgestream.adapters.triton.control import TritonControl
 from judgestream.contracts.codecs.rollouts import rollout_to_message
@@ -172,15 +175,21 @@ class Routes:
 
 def test_every_request_has_one_verdict_by_the_release_of_its_route(cluster: Cluster) -> None:
     routes = Routes(cluster)
-    routes.publish(A, shadow=0.3)
+    with closing(admin(cluster.settings)) as kafka:
+        kafka.delete_topics([ROLLOUTS.name])
     with ThreadPoolExecutor(3) as pool:
         started = [
-            pool.submit(cluster.work, kind, slot)
+            pool.submit(cluster.work, kind, slot, triton__release=A)
             for kind, slot in (("judging", 0), ("judging", 1), ("shadow", 0))
         ]
         for start in started:
             start.result()
-    routes.wait_taken(2, seconds=TAKEN_S)
+    with closing(
+        admin(cluster.settings)
+    ) as kafka:  # an installation of an earlier version lacks it
+        apply(kafka, cluster.settings)
+    routes.publish(A, shadow=0.3)
+    routes.wait_taken(2, seconds=TAKEN_S + RETRY_S)
     with Traffic(cluster) as traffic:
         time.sleep(2.0)
         routes.publish(A, canary=0.2, shadow=0.3)
@@ -191,7 +200,7 @@ def test_every_request_has_one_verdict_by_the_release_of_its_route(cluster: Clus
         cluster.kill("judging-0")
         time.sleep(0.5)
         routes.publish(B)
-        cluster.work("judging", 0)
+        cluster.work("judging", 0, triton__release=A)
         routes.wait_taken(2, seconds=TAKEN_S)
         time.sleep(2.0)
         routes.publish(A, shadow=0.3)
