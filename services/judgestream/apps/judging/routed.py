@@ -60,10 +60,12 @@ class FollowedJudges:
         wanted: Callable[[Route], tuple[str, ...]],
         status: WorkerStatus,
         most_s: float,
+        follows: bool = True,
     ) -> None:
         """
         Args:
             wanted: the releases of a route that this worker asks.
+            follows: False if no route will be taken, because the settings pin the release.
             most_s: the longest time that a redelivered record waits for a release that has left the route,
                 while Triton does not say whether it is loaded.
         """
@@ -73,6 +75,7 @@ class FollowedJudges:
         self._news = asyncio.Event()
         self._wanted = wanted
         self._most_s = most_s
+        self._follows = follows
         self._status = status
         self._combined = CombinedStatus(status)
         self._troubled: set[str] = set()
@@ -91,6 +94,7 @@ class FollowedJudges:
     async def start(self) -> None:
         """Open the releases of the newest route, and put it into effect."""
         await self._put_into_effect()
+        self._show()
 
     async def follow(self) -> None:
         """Follow the routes that are taken. Never returns."""
@@ -131,8 +135,7 @@ class FollowedJudges:
         if not new:
             return
         self.route, self._names = route, names
-        metrics.route_revision.set(route.revision)
-        self._status.routed(route.revision, self._shown())
+        self._show()
         missing = [name for name in names if self._opened.get(name) is None]
         log.info(
             "route %d: %s%s",
@@ -140,6 +143,10 @@ class FollowedJudges:
             ", ".join(names) or "no release",
             f"; not open yet: {', '.join(missing)}" if missing else "",
         )
+
+    def _show(self) -> None:
+        metrics.route_revision.set(self.route.revision)
+        self._status.routed(self.route.revision if self._follows else None, self._shown())
 
     def _shown(self) -> str:
         """The release to show as that of the worker."""
@@ -188,13 +195,23 @@ class FollowedJudges:
 class RoutedJudges(FollowedJudges):
     """The judges that answer requests: the stable release and the canaries."""
 
-    def __init__(self, opens: Opens, *, default: str, status: WorkerStatus, most_s: float) -> None:
+    def __init__(
+        self,
+        opens: Opens,
+        *,
+        default: str,
+        status: WorkerStatus,
+        most_s: float,
+        follows: bool = True,
+    ) -> None:
         """
         Args:
             default: the release that answers while no route has a stable release.
         """
         self._default = default
-        super().__init__(opens, wanted=self._answering, status=status, most_s=most_s)
+        super().__init__(
+            opens, wanted=self._answering, status=status, most_s=most_s, follows=follows
+        )
 
     def release_for(self, request: Request) -> str:
         """The release that the route gives."""

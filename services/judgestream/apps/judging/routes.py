@@ -21,6 +21,10 @@ class Routes:
         self._follower = follower
 
     @property
+    def followed(self) -> bool:
+        return self._follower is not None
+
+    @property
     def newest(self) -> Route:
         return Route() if self._follower is None else Route.of(self._follower.rollout)
 

@@ -90,6 +90,7 @@ async def _opened(
             wanted=wanted(default, shadow.probe_share),
             status=status,
             most_s=judging.max_age_s,
+            follows=routes.followed,
         )
         stack.push_async_callback(judges.close)
         routes.feed(judges.take)

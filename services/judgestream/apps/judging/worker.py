@@ -122,6 +122,7 @@ async def _opened(
             default=default,
             status=status,
             most_s=settings.judging.max_age_s,
+            follows=routes.followed,
         )
         stack.push_async_callback(judges.close)
         routes.feed(judges.take)

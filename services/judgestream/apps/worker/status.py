@@ -71,8 +71,8 @@ class WorkerStatus:
     def assigned(self, partitions: Iterable[tuple[str, int]]) -> None:
         self._partitions = tuple(sorted(partitions))
 
-    def routed(self, revision: int, release: str) -> None:
-        """Set the revision of the route that requests take, and the release to show."""
+    def routed(self, revision: int | None, release: str) -> None:
+        """Set the revision of the route that requests take (None: of none), and the release to show."""
         with self._lock:
             self._route = revision
             self.release = release
