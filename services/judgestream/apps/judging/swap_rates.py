@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from judgestream.adapters.redis.alarm_states import is_doubted
 from judgestream.adapters.redis.batch import Batch
@@ -23,17 +24,23 @@ class SwapRates:
         self._batch = batch
         self._prefix = prefix
         self._doubted: dict[str, bool] = {}
+        self._new = asyncio.Event()
 
     def __call__(self, release: str) -> float:
         if self._rate >= 1.0 or self._batch is None:
             return self._rate
-        return 1.0 if self._doubted.setdefault(release, True) else self._rate
+        if release not in self._doubted:
+            self._doubted[release] = True
+            self._new.set()
+        return 1.0 if self._doubted[release] else self._rate
 
     async def run(self) -> None:
-        """Ask Redis at intervals, until cancelled."""
+        """Ask Redis at intervals, and at once about a new release, until cancelled."""
         while True:
+            self._new.clear()
             await self.look()
-            await asyncio.sleep(LOOK_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._new.wait(), LOOK_S)
 
     async def look(self) -> None:
         """Ask Redis once about every release that was asked for."""
