@@ -22,7 +22,7 @@ from judgestream.core.errors import BrokerUnavailable
 from judgestream.core.types import Status, Verdict
 from judgestream.evaluation.contribution import contribution
 from judgestream.evaluation.probes import complete, total
-from judgestream.evaluation.time_windows import window_of
+from judgestream.evaluation.time_windows import TimeWindow, window_of
 from judgestream.local.valkey import ValkeyServer
 from judgestream.settings import Bias
 from judgestream.v1.bias_pb2 import BiasReport
@@ -74,6 +74,18 @@ class Watermark:
         return self.at
 
 
+class Spy(AlarmWatch):
+    """Notes the windows that the alarms see."""
+
+    def __init__(self, *arguments: Any, looked: list[tuple[str, datetime]], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._looked = looked
+
+    async def look(self, release: str, window: TimeWindow, *counts: Any, **options: Any) -> None:
+        await super().look(release, window, *counts, **options)
+        self._looked.append((release, window.start))
+
+
 class Bench:
     """A store with reporting workers, of which one after the other may hold the lease."""
 
@@ -92,6 +104,7 @@ class Bench:
         self.states = AlarmStates(
             self.batch, prefix=f"reports{self.runs}", retention=timedelta(hours=1)
         )
+        self.looked: list[tuple[str, datetime]] = []
         self.topic, self.watermark = Topic(), Watermark()
         self.reporter = self.new_reporter()
 
@@ -102,7 +115,7 @@ class Bench:
             self.store,
             publisher,
             cast(WatermarkKeeper, cast(Any, self.watermark)),
-            AlarmWatch(self.states, publisher, load_policy(None), hop=hop),
+            Spy(self.states, publisher, load_policy(None), hop=hop, looked=self.looked),
             self.settings,
         )
 
@@ -177,6 +190,7 @@ async def follow(server: ValkeyServer, hop_s: int, steps: list[Verdict | int | s
         (release, window.start): complete(total(counts.values()))
         for (release, window), counts in expected.items()
     }
+    assert set(bench.looked) == found.keys(), "the alarms have seen every window"
     told = len(bench.topic.reports)
     await bench.round()
     assert len(bench.topic.reports) == told, "nothing has changed"

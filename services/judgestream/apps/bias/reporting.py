@@ -109,14 +109,36 @@ class ReportPublisher:
             if not await self._leased():
                 return
             some = due[first : first + TOGETHER]
-            read = await asyncio.gather(
-                *(self._publish(*window, changed[window], window in finals) for window in some)
-            )
-            await self._look([at for at in zip(some, read, strict=True) if at[0] in finals])
+            await self._publish_some(some, changed, finals)
         await self._close(panes, finals)
         self._published = {
             window: told for window, told in self._published.items() if window in changed
         }
+
+    async def _publish_some(
+        self, some: Sequence[Window], changed: Mapping[Window, int], finals: set[Window]
+    ) -> None:
+        """Publish these windows together, and let the alarms see the final ones in their order.
+
+        Raises:
+            StoreUnavailable, BrokerUnavailable: those from the first failure on are published once more.
+        """
+        read = await asyncio.gather(
+            *(self._publish(*window, changed[window], window in finals) for window in some),
+            return_exceptions=True,
+        )
+        seen: list[tuple[Window, ByPrompt]] = []
+        problem: BaseException | None = None
+        for window, found in zip(some, read, strict=True):
+            if isinstance(found, BaseException):
+                problem = problem or found
+            if problem is not None:
+                self._published.pop(window, None)
+            elif window in finals and not isinstance(found, BaseException):
+                seen.append((window, found))
+        await self._look(seen)
+        if problem is not None:
+            raise problem
 
     def _changed(self, panes: Mapping[Pane, int]) -> dict[Window, int]:
         """Every window over these panes, with its revision: the last one of its panes."""
