@@ -29,6 +29,7 @@ from judgestream.contracts.topics import (
     BIAS,
     DEAD_LETTERS,
     LABELS,
+    PROBES,
     REQUESTS,
     TOPICS,
     VERDICTS,
@@ -41,6 +42,7 @@ from judgestream.core.errors import (
     UndecodableRecord,
 )
 from judgestream.core.identity import content_digest, verdict_id
+from judgestream.core.known_answers import KNOWN_ANSWERS, probe_request
 from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import (
     PROBE_KEY,
@@ -131,15 +133,15 @@ def verdict(
     )
 
 
-def publish(kafka: Kafka, *verdicts: Verdict) -> None:
+def publish(kafka: Kafka, *verdicts: Verdict, topic: Topic = VERDICTS) -> None:
     with RecordPublisher(kafka) as publisher:
         for one in verdicts:
             publisher.send(
-                VERDICTS.name,
+                topic.name,
                 key=one.request_id.encode(),
                 value=encode(verdict_to_message(one)),
                 headers=event_headers(
-                    event_type=VERDICTS.event_type,
+                    event_type=topic.event_type,
                     event_id=one.verdict_id,
                     source="test",
                     time=one.judged_at,
@@ -554,6 +556,64 @@ class TestVerdicts:
         assert asked["changed"]["value"] == 0.25
         assert run("savings", "--release-below", "0.5").exit_code == ExitCode.USAGE
         assert run("savings", "--release", "nobody").exit_code == ExitCode.NO
+
+    def test_health_shows_probes_families_templates_and_drift(self, kafka: Kafka) -> None:
+        """The judge is of family gpt and prefers gpt-1 always; the annotators every second time."""
+        answers = (
+            Candidate(id="1", text="The tower opened in 1889 and is tall.", system="gpt-1"),
+            Candidate(id="2", text="It was opened in 1889, and it is tall.", system="claude-1"),
+        )
+        requests = [pair(f"q{k}", *answers, request_id=f"r{k}") for k in range(40)]
+        judged = [
+            replace(
+                verdict(one, winner="1", flipped=k % 5 == 0),
+                checkpoint_digest="c" * 64,
+                template_id="plain",
+                prompt_digest=str(k),
+                requested_at=NOW - timedelta(days=k % 2),
+            )
+            for k, one in enumerate(requests)
+        ]
+        chatty = [
+            replace(one, release="chatty", template_id="chat", verdict_id=f"c{k}")
+            for k, one in enumerate(judged)
+        ]
+        probes = [
+            replace(
+                verdict(probe.request, winner="" if k % 2 else probe.request.candidates[0].id),
+                metadata=probe.request.metadata,
+                prompt_digest=str(k),
+            )
+            for k, one in enumerate(requests)
+            if (probe := probe_request(KNOWN_ANSWERS["identical"], one, 0))
+        ]
+        assert run("health").exit_code == ExitCode.NO
+        publish(kafka, *judged, *chatty)
+        publish(kafka, *probes, probes[0], topic=PROBES)
+        with Producer(kafka) as producer:
+            for k in range(40):
+                producer.label(label(f"r{k}", annotator="human", winner="12"[k % 2]))
+        half_a_day_ago = (NOW - timedelta(hours=12)).isoformat()
+        options = ("--judge", "judge-1=gpt-4", "--drift-from", half_a_day_ago)
+        done = run("health", *options, "--format", "json")
+        assert done.exit_code == 0, done.output
+        found = json.loads(done.stdout)
+        (known,) = found["known_answers"]
+        assert (known["name"], known["probes"], known["right"]["value"]) == ("identical", 40, 0.5)
+        gain = found["self_preference"]["over_labels"]
+        assert list(gain) == ["judge-1"] and gain["judge-1"]["value"] == 0.5
+        assert gain["judge-1"]["low"] > 0.2
+        across = found["self_preference"]["across_judges"]
+        assert across["own"] == 40 and across["families"] == ["chatty", "gpt"]
+        (same,) = found["templates"]
+        assert (same["templates"], same["consistency"]["value"]) == (["chat", "plain"], 1.0)
+        position = found["drift"]["judge-1"]["position"]
+        assert (position["n"], position["before"], position["drifted"]) == (20, 20, False)
+        text = run("health", *options).stdout
+        for shown in ("known-answer probes", "self-preference", "equal preferences", "drift"):
+            assert shown in text
+        assert max(map(len, text.splitlines())) <= 90
+        assert run("health", "--judge", "gpt-4").exit_code == ExitCode.USAGE
 
     def test_the_leaderboard_is_rebuilt_from_the_topic(self, kafka: Kafka) -> None:
         def judged(name: str, winner: str, task: str, probe: bool = False) -> Verdict:

@@ -13,6 +13,7 @@ from judgestream.apps.cli import (
     ask,
     bias,
     doctor,
+    health,
     info,
     leaderboard,
     quality,
@@ -76,6 +77,7 @@ main.command()(agreement.agreement)
 main.command("quality")(quality.command)
 main.command("leaderboard")(leaderboard.command)
 main.command("savings")(savings.command)
+main.command("health")(health.command)
 main.add_typer(suite.app, name="suite")
 main.add_typer(bias.app, name="bias")
 
