@@ -1,13 +1,22 @@
 """Krippendorff's alpha: the published example, its relation to Scott's pi, and its interval."""
 
+import json
 import random
 from collections import Counter
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from judgestream.evaluation.confusion_figures import chance_corrected_figures
 from judgestream.evaluation.kappa import scott_pi
-from judgestream.evaluation.krippendorff import alpha_of, apart, krippendorff_alpha
+from judgestream.evaluation.krippendorff import (
+    alpha_of,
+    apart,
+    krippendorff_alpha,
+    reliability_of_labels,
+)
+from tests.evaluation.simulate import coverage
 
 GAP = None
 # Krippendorff (2011), example C: four observers, twelve units, gaps.
@@ -54,3 +63,48 @@ def test_without_two_labels_to_confuse_there_is_no_alpha(items: list[list[int | 
 def test_no_pair_has_no_figure() -> None:
     assert chance_corrected_figures([])["alpha"].value is None
     assert chance_corrected_figures([(1, 1)] * 4)["alpha"].interval is None
+
+
+def test_annotators_of_pandalm_agree_among_themselves(shared_data: Path) -> None:
+    """Three annotators, no gaps: the value is the generic alpha's, and prompts widen the interval."""
+    rows = json.loads((shared_data / "pandalm" / "testset-v1.json").read_text())
+    items = [[row[f"annotator{k}"] for k in (1, 2, 3)] for row in rows]
+    prompts = [(row["instruction"], row["input"]) for row in rows]
+    found = reliability_of_labels(items, prompts)
+    assert found.value == krippendorff_alpha(items)
+    assert round(found.value or 0.0, 3) == 0.864
+    assert (found.n, found.clusters) == (999, 170)
+    assert found.interval is not None and found.interval.low < 0.864 < found.interval.high
+    assert found.design_effect > 1.0
+
+
+@pytest.mark.parametrize(("prompts", "size", "icc"), [(60, 1, 0.0), (40, 5, 0.3)])
+def test_the_interval_covers_gaps_and_prompts(prompts: int, size: int, icc: float) -> None:
+    """One to three annotators, right with .8 on average, else one of three labels at random."""
+    draw = np.random.default_rng([prompts, size])
+
+    def sample(number: int) -> tuple[list[list[int | None]], list[int]]:
+        spread = (1 - icc) / icc if icc else 0.0
+        own = draw.beta(0.8 * spread, 0.2 * spread, number) if icc else np.full(number, 0.8)
+        right = draw.random((number, size, 3)) < own[:, None, None]
+        truth = draw.choice(3, (number, size, 1), p=[0.45, 0.1, 0.45])
+        labels = np.where(right, truth, draw.integers(0, 3, (number, size, 3)))
+        given = draw.random((number, size, 3)) < 0.8
+        items = [
+            [int(one) if known else None for one, known in zip(row, mask, strict=True)]
+            for row, mask in zip(labels.reshape(-1, 3), given.reshape(-1, 3), strict=True)
+        ]
+        return items, [k // size for k in range(number * size)]
+
+    truth = krippendorff_alpha(sample(8000)[0])
+    assert truth is not None
+    found = [reliability_of_labels(*sample(prompts)).interval for _ in range(200)]
+    assert coverage(found, truth) >= 0.93
+
+
+def test_perfect_agreement_on_a_few_items_is_not_certain() -> None:
+    found = reliability_of_labels([["a", "a"], ["b", "b"]] * 5)
+    assert found.value == 1.0 and found.interval is not None
+    assert 0.4 < found.interval.low < 0.95
+    assert reliability_of_labels([["a"], ["b"]]).value is None
+    assert reliability_of_labels([["a", "b"], ["b", "b"]], [1, 1]).interval is None

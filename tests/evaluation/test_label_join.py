@@ -197,6 +197,21 @@ def test_confidence_is_held_against_the_labels() -> None:
     assert (other.calibration, other.brier) == (None, None)  # the confidence is not that rule's
 
 
+def test_annotators_are_compared_among_themselves() -> None:
+    """q1 and q2 have two equal labels each, q3 two different ones: in the order of the candidates."""
+    ballots = Ballots(
+        [
+            *(label("q1", f"h-{k}", "a") for k in range(2)),
+            *(label("q2", f"h-{k}", "b") for k in range(2)),
+            *(label("q3", f"h-{k}", winner) for k, winner in enumerate(("a", "b"))),
+            label("q4", "h-0", "a"),
+        ]
+    )
+    found = join("r", [judged(f"q{k}", 1) for k in range(1, 5)], ballots).annotators
+    # 3 items, 6 labels, 3 of either: observed 2 / 1, by chance 18 / 5
+    assert found.n == 3 and found.value == pytest.approx(1 - 2 / 3.6)
+
+
 def test_a_bootstrap_can_take_the_closed_forms_place() -> None:
     names = [f"q{k}" for k in range(60)]
     ballots = Ballots([label(name, "h", "ab"[k % 2]) for k, name in enumerate(names)])

@@ -5,12 +5,14 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from judgestream.core.preference import Preference
 from judgestream.evaluation.agreement import Agreement, agreement
 from judgestream.evaluation.brier import brier
 from judgestream.evaluation.calibration import Calibration, calibration
 from judgestream.evaluation.clusters import Mean, clustered_share
 from judgestream.evaluation.confusion_figures import chance_corrected_figures, macro_figures
 from judgestream.evaluation.delta import Figure, LabelPair
+from judgestream.evaluation.krippendorff import reliability_of_labels
 from judgestream.evaluation.labels import Ballots, NoGold
 from judgestream.evaluation.order_rules import OrderRule
 from judgestream.evaluation.paired import PairedDifference, compare
@@ -33,6 +35,8 @@ class ReleaseAgreement:
 
     segment                the value of a metadata key that all verdicts share; "" where they were not split
     accuracy               also among those that neither the judge nor the annotators call a tie
+    annotators             how far the annotators agree among themselves: Krippendorff's alpha over the judged
+                           requests with two labels and more
     figures                precision, recall, f1, kappa, scott_pi, alpha
     failed                 labelled requests that were never judged; in no rate
     without_label, undecided, unknown_winner   verdicts without a gold label, by reason
@@ -50,6 +54,7 @@ class ReleaseAgreement:
     agreement: Agreement
     accuracy: Mean | None
     accuracy_without_ties: Mean | None
+    annotators: Figure
     figures: Mapping[str, Figure]
     failed: int
     without_label: int
@@ -72,6 +77,7 @@ class _Labelled:
     gold: list[int] = field(default_factory=list)
     verdicts: list[ScoredVerdict] = field(default_factory=list)
     failed: int = 0
+    votes: list[tuple[tuple[Preference, ...], ScoredVerdict]] = field(default_factory=list)
     reasons: Counter[NoGold] = field(default_factory=Counter)
     set_aside: Counter[SetAside] = field(default_factory=Counter)
 
@@ -128,6 +134,10 @@ def join(
         agreement=agreement(gold, outcomes, classes=classes),
         accuracy=_hits(read),
         accuracy_without_ties=_hits([one for one in read if one.gold != 0 and one.outcome != 0]),
+        annotators=reliability_of_labels(
+            [sides for sides, _ in found.votes],
+            [_cluster(one, prompts or {}) for _, one in found.votes],
+        ),
         figures=macro_figures(pairs, clusters, classes=classes, resamples=resamples)
         | chance_corrected_figures(pairs, clusters, resamples=resamples),
         failed=found.failed,
@@ -169,6 +179,7 @@ def _labelled(verdicts: Sequence[ScoredVerdict], ballots: Ballots, doubtful: Set
             found.failed += one.request_id in ballots
         else:
             gold = ballots.gold(one.request_id, one.candidates)
+            found.votes.append((ballots.sides(one.request_id, one.candidates), one))
             if gold.side is None:
                 found.reasons[gold.reason or NoGold.NO_LABEL] += 1
             else:

@@ -151,6 +151,12 @@ class Ballots:
     def __contains__(self, request_id: str) -> bool:
         return request_id in self._votes
 
+    def sides(self, request_id: str, candidates: Sequence[str]) -> tuple[Preference, ...]:
+        """What each annotator of a request prefers, in the order of its two candidate ids."""
+        votes = self._votes.get(request_id, {}).values()
+        found = (preference(label, candidates) for label in votes)
+        return tuple(one for one in found if not isinstance(one, LabelFault))
+
     def passed(self, request_id: str) -> bool | None:
         """Whether most of the annotators find the request's one answer good enough; None without a majority,
         and without a label of that kind."""

@@ -49,6 +49,7 @@ def as_json(result: ReleaseAgreement, ballots: Ballots) -> dict[str, object]:
         "accuracy": _mean(accuracy),
         "accuracy_without_ties": _mean(result.accuracy_without_ties),
         **{name: _figure(one) for name, one in result.figures.items()},
+        "annotators_alpha": _figure(result.annotators),
         "judgelm": {
             "classes": [named(one) for one in found.judgelm.classes],
             "precision": found.judgelm.precision,
@@ -213,6 +214,8 @@ def _rows(result: ReleaseAgreement) -> list[Row]:
     if found.judgelm.classes != found.classes:
         rows.append(_value("JudgeLM's f1", found.judgelm.f1, None, found.n))
     rows += [_share(name.replace("_", " "), one) for name, one in result.position.items()]
+    if result.annotators.value is not None:
+        rows.append(_plain("alpha among annotators", result.annotators))
     if result.calibration is not None:
         calibration = result.calibration
         rows.append(_value("ece", calibration.ece, calibration.interval, calibration.n))
