@@ -201,6 +201,12 @@ class Judging(Consumer):
     verdict_format: Literal["application/protobuf", "application/json"] = Field(
         "application/protobuf", description="content type of published verdicts"
     )
+    second_order_below: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="ask the second order of a pair outside swap_rate where the first is less confident",
+    )
 
 
 class Shadow(Consumer):

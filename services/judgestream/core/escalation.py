@@ -1,16 +1,19 @@
 """Spending by uncertainty: whether the first order of a pair is enough, or more should be asked.
 
-A policy starts with the straight order alone. Where that is not sure enough it asks the swapped order, and
-where the two together are not sure enough, another release: a larger judge or a jury.
+A policy starts with one order. Where that is not sure enough it asks the other order, and where the two
+together are not sure enough, another release: a larger judge or a jury.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import fsum
 from typing import Self
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.limits import RELEASE, quoted
+from judgestream.core.passes import Pass
+from judgestream.core.types import PassResult, Reading
 
 Chances = tuple[float, float, float]
 """P(first better), P(equal), P(second better)."""
@@ -28,7 +31,7 @@ class Ask(StrEnum):
 class EscalationPolicy:
     """Bounds on the confidence, which is the largest of the three probabilities.
 
-    second_order_below   ask the swapped order where the straight one is less confident than this
+    second_order_below   ask the second order where the first is less confident than this; 0 asks never
     release_below        ask `release` where both orders together are less confident than this; 0 asks never
     release              a larger judge, or a jury; "" where there is none
     """
@@ -81,7 +84,7 @@ class EscalationPolicy:
         return cls(**values)  # type: ignore[arg-type]
 
     def after_first(self, chances: Chances) -> Ask:
-        """What to ask after the straight order."""
+        """What to ask after the first order."""
         if confidence(chances) < self.second_order_below:
             return Ask.SECOND_ORDER
         return self.after_both(chances)
@@ -89,6 +92,37 @@ class EscalationPolicy:
     def after_both(self, chances: Chances) -> Ask:
         """What to ask once no order is left to ask, by the probabilities averaged over the asked orders."""
         return Ask.RELEASE if confidence(chances) < self.release_below else Ask.NOTHING
+
+
+def second_order(
+    policy: EscalationPolicy, planned: Sequence[Pass], answered: Sequence[PassResult]
+) -> tuple[Pass, ...]:
+    """Of a pair that was judged in one order, the planned passes of the other one, where the judge is unsure.
+
+    () where nothing is left to ask, and after a reply that cannot be read: then the verdict is unscored
+    whatever the other order says.
+    """
+    asked = {one.transform for one in answered}
+    left = tuple(one for one in planned if one.transform not in asked)
+    if not left or not answered:
+        return ()
+    chances = averaged([one.reading for one in answered])
+    if chances is None or policy.after_first(chances) is not Ask.SECOND_ORDER:
+        return ()
+    return tuple(replace(one, because_unsure=True) for one in left)
+
+
+def averaged(readings: Sequence[object]) -> Chances | None:
+    """The mean probabilities of pair readings; None where one is not a reading of a pair."""
+    rows = []
+    for one in readings:
+        if not isinstance(one, Reading) or one.win is None or one.tie is None or one.lose is None:
+            return None
+        rows.append((one.win, one.tie, one.lose))
+    if not rows:
+        return None
+    win, tie, lose = (fsum(column) / len(rows) for column in zip(*rows, strict=True))
+    return win, tie, lose
 
 
 def confidence(chances: Chances) -> float:

@@ -17,6 +17,7 @@ class Pass:
     reasoning   what the judge writes before its scores; None: it begins with them
     images      of the prompt's placeholders, in their order
     reusable    its text depends on nothing but the question, so other requests may use it
+    because_unsure   see `PassResult`
     """
 
     transform: Transform
@@ -26,6 +27,7 @@ class Pass:
     reasoning: Reasoning | None = None
     images: tuple[Image, ...] = ()
     reusable: bool = False
+    because_unsure: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -43,7 +45,11 @@ class Pass:
             else restored(read(reply, self.grammar), self.transform)
         )
         return PassResult(
-            transform=self.transform, reading=reading, reply=reply, grammar=self.grammar
+            transform=self.transform,
+            reading=reading,
+            reply=reply,
+            grammar=self.grammar,
+            because_unsure=self.because_unsure,
         )
 
 

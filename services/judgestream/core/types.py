@@ -219,6 +219,7 @@ class PassResult:
 
     grammar   that the reply was read with; None for a published pass
     release   the member of a jury that gave it; "" for a single release
+    because_unsure   asked only because earlier passes were unsure, see `core.escalation`
     """
 
     transform: Transform
@@ -226,6 +227,7 @@ class PassResult:
     reply: Reply
     grammar: Grammar | None = field(default=None, compare=False)
     release: str = ""
+    because_unsure: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -119,11 +119,14 @@ def order_preferences(
     """The preferences of every straight pass and its swapped one, in candidate order; None for one without.
 
     A request that is judged with and without its reference has two such pairs: with the reference first. A
-    jury's verdict has none: its passes are those of several judges.
+    jury's verdict has none: its passes are those of several judges. Passes that were asked only because the
+    judge was unsure do not count: unsure judges are inconsistent, so they would not be a fair sample.
     """
     if verdict.members:
         return
     for straight, swapped in reversed_pairs(verdict.passes):
+        if straight.because_unsure or swapped.because_unsure:
+            continue
         yield _preference(straight), _preference(swapped)
 
 

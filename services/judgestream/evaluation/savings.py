@@ -94,7 +94,8 @@ class Savings:
 
 
 def both_orders(verdict: Verdict) -> BothOrders | None:
-    """None for a verdict that was not judged in both orders, or not read.
+    """None for a verdict that was not judged in both orders, or not read, or whose second order was asked
+    only because the first was unsure: those are not a fair sample.
 
     What a pass costs is its part of the verdict's cost, by its share of the two passes' tokens.
     """
@@ -104,7 +105,7 @@ def both_orders(verdict: Verdict) -> BothOrders | None:
         return None
     pair = next(reversed_pairs(verdict.passes), None)
     chances = [] if pair is None else [_chances(one) for one in pair]
-    if pair is None or None in chances:
+    if pair is None or None in chances or any(one.because_unsure for one in pair):
         return None
     straight, swapped = (one for one in chances if one is not None)
     tokens = [one.reply.input_tokens + one.reply.output_tokens for one in pair]

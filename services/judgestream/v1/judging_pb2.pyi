@@ -331,7 +331,7 @@ class CriterionScore(_message.Message):
     def __init__(self, criterion_id: _Optional[str] = ..., score: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., passed: bool = ...) -> None: ...
 
 class PassReading(_message.Message):
-    __slots__ = ("name", "means", "greedy", "p_win", "p_tie", "p_lose", "outside", "unreadable", "detail", "text", "finish_reason", "input_tokens", "output_tokens", "latency_s", "values", "release", "p_best", "reasonings")
+    __slots__ = ("name", "means", "greedy", "p_win", "p_tie", "p_lose", "outside", "unreadable", "detail", "text", "finish_reason", "input_tokens", "output_tokens", "latency_s", "values", "release", "p_best", "reasonings", "because_unsure")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MEANS_FIELD_NUMBER: _ClassVar[int]
     GREEDY_FIELD_NUMBER: _ClassVar[int]
@@ -350,6 +350,7 @@ class PassReading(_message.Message):
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     P_BEST_FIELD_NUMBER: _ClassVar[int]
     REASONINGS_FIELD_NUMBER: _ClassVar[int]
+    BECAUSE_UNSURE_FIELD_NUMBER: _ClassVar[int]
     name: str
     means: _containers.RepeatedScalarFieldContainer[float]
     greedy: _containers.RepeatedScalarFieldContainer[float]
@@ -368,7 +369,8 @@ class PassReading(_message.Message):
     release: str
     p_best: _containers.RepeatedScalarFieldContainer[float]
     reasonings: int
-    def __init__(self, name: _Optional[str] = ..., means: _Optional[_Iterable[float]] = ..., greedy: _Optional[_Iterable[float]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., outside: _Optional[float] = ..., unreadable: _Optional[str] = ..., detail: _Optional[str] = ..., text: _Optional[str] = ..., finish_reason: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., values: _Optional[_Iterable[float]] = ..., release: _Optional[str] = ..., p_best: _Optional[_Iterable[float]] = ..., reasonings: _Optional[int] = ...) -> None: ...
+    because_unsure: bool
+    def __init__(self, name: _Optional[str] = ..., means: _Optional[_Iterable[float]] = ..., greedy: _Optional[_Iterable[float]] = ..., p_win: _Optional[float] = ..., p_tie: _Optional[float] = ..., p_lose: _Optional[float] = ..., outside: _Optional[float] = ..., unreadable: _Optional[str] = ..., detail: _Optional[str] = ..., text: _Optional[str] = ..., finish_reason: _Optional[str] = ..., input_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., latency_s: _Optional[float] = ..., values: _Optional[_Iterable[float]] = ..., release: _Optional[str] = ..., p_best: _Optional[_Iterable[float]] = ..., reasonings: _Optional[int] = ..., because_unsure: bool = ...) -> None: ...
 
 class DeadLetter(_message.Message):
     __slots__ = ("dead_letter_id", "topic", "partition", "offset", "recorded_at", "key", "value", "headers", "error_class", "error_message", "attempts", "first_failed_at", "dead_lettered_at", "consumer_group", "request_id", "cut", "value_bytes", "value_sha256", "last_offset")

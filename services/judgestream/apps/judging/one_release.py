@@ -12,6 +12,7 @@ from judgestream.apps.judging.release_health import HealthStatus
 from judgestream.core import truncation
 from judgestream.core.control_tokens import without_control_tokens
 from judgestream.core.errors import InternalError, JudgestreamError, PromptTooLong
+from judgestream.core.escalation import EscalationPolicy, second_order
 from judgestream.core.limits import shortened
 from judgestream.core.modes import Mode, for_template, plan
 from judgestream.core.order_sampling import sampled
@@ -78,6 +79,7 @@ class OneRelease:
         self._swap_rate = swap_rate
         self._settings = settings
         self._template = template_of(judge.release)
+        self._policy = EscalationPolicy(second_order_below=settings.second_order_below)
         self._asking = Asking(judge, settings, status)
         self._calls = Calls(self._asking, KeptTexts(judge.release))
 
@@ -139,19 +141,31 @@ class OneRelease:
             )
         while True:
             try:
-                results = await self._every_stage(request, task.mode, passes, tries, pause)
+                results = await self._every_stage(
+                    request, task.mode, passes, tries, pause, planned=planned
+                )
                 return results, cut_to, share
             except PromptTooLong:
                 cut_to = next(shorter, 0)
                 if not cut_to:
                     raise
             request = truncation.with_answers_cut(task.request, cut_to)
-            passes, share = sampled(self._plan(request, task.mode), task.verdict_id, rate)
+            planned = self._plan(request, task.mode)
+            passes, share = sampled(planned, task.verdict_id, rate)
 
     async def _every_stage(
-        self, request: Request, mode: Mode, first: tuple[Pass, ...], tries: Tries, pause: Pause
+        self,
+        request: Request,
+        mode: Mode,
+        first: tuple[Pass, ...],
+        tries: Tries,
+        pause: Pause,
+        *,
+        planned: tuple[Pass, ...],
     ) -> list[PassResult]:
         """The results of the first stage's passes, and of all that the mode plans after them.
+
+        Of the passes `planned` for the first stage, those that `first` lacks follow if the judge is unsure.
 
         Raises:
             PoisonError: as `Asking.ask`.
@@ -162,7 +176,9 @@ class OneRelease:
             replies = await self._calls.replies(stage, tries, pause)
             try:
                 results += (one.result(reply) for one, reply in zip(stage, replies, strict=True))
-                stage = self._plan(request, mode, results)
+                stage = self._plan(request, mode, results) or second_order(
+                    self._policy, planned, results
+                )
             except JudgestreamError:
                 raise
             except Exception as exc:

@@ -138,6 +138,7 @@ def _pass_to_message(result: PassResult) -> pb.PassReading:
         latency_s=reply.latency_s,
         release=result.release,
         reasonings=uint32(reply.reasonings),
+        because_unsure=result.because_unsure,
     )
     reading = result.reading
     if isinstance(reading, Unreadable):
@@ -219,4 +220,10 @@ def _pass_from_message(message: pb.PassReading, candidates: int) -> PassResult:
         reasonings=message.reasonings,
     )
     transform = Transform.from_name(message.name, candidates)
-    return PassResult(transform=transform, reading=reading, reply=reply, release=message.release)
+    return PassResult(
+        transform=transform,
+        reading=reading,
+        reply=reply,
+        release=message.release,
+        because_unsure=message.because_unsure,
+    )
