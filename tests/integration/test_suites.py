@@ -94,6 +94,37 @@ def test_a_release_that_is_asked_directly_leaves_the_topics_alone(
     assert "states no prices" in priceless.output
 
 
+def test_a_budget_stops_a_run_which_a_larger_one_continues(
+    cluster: Cluster, run: Run, tmp_path: Path
+) -> None:
+    data = mt_bench(tmp_path / "data", models=("ann", "bob", "cleo", "dan", "eve"))
+    asked = ("run", "mt-bench", "--data", data, "--release", "priced", "--direct", "--out", "paid")
+    with loaded(priced(cluster.triton.model_repository), cluster):
+        dry = json.loads(run(*asked, "--dry-run", "--format", "json").stdout)
+        assert dry["requests"] == 60 and dry["cost"] > 0
+        budget = dry["cost"] / 4
+        few = run(*asked, "--budget", budget, expect=ExitCode.NO)
+        assert "requests out: the same command with a larger --budget continues" in few.stderr
+        lines = (tmp_path / "paid" / JOURNAL).read_text().splitlines()
+        spent = sum(json.loads(line)["cost"] for line in lines)
+        assert 0 < len(lines) < 60 and 0 < spent < 2 * budget
+        rest = run(*asked, "--budget", 10 * dry["cost"])
+        assert f"{len(lines)} verdicts were known" in rest.stderr
+
+
+def priced(models: Path) -> str:
+    """The instant judge at a dollar per million tokens."""
+    shutil.copytree(models / INSTANT, models / "priced")
+    config = models / "priced" / "config.pbtxt"
+    prices = "".join(
+        f'parameters {{ key: "{name}" value: {{ string_value: "1.0" }} }}\n'
+        for name in ("price_in", "price_out")
+    )
+    text = config.read_text(encoding="utf-8").replace(f'"{INSTANT}"', '"priced"')
+    config.write_text(text + prices, encoding="utf-8")
+    return "priced"
+
+
 @pytest.mark.parametrize(
     ("suite", "folder", "judge", "expected"),
     [
@@ -130,15 +161,20 @@ def test_a_recorded_judge_gets_its_published_figures_through_the_pipeline(
 
 @contextmanager
 def installed(file: Path, name: str, cluster: Cluster) -> Iterator[str]:
-    """A recorded release, installed and loaded; its full name. It is unloaded at the end, because other tests
-    use the only judge that is loaded."""
+    """A recorded release, installed and loaded; its full name."""
     models = cluster.triton.model_repository
     made = CliRunner().invoke(
         main,
         ["release", "recorded", str(file), name, "--repository", str(models), "--format", "json"],
     )
     assert made.exit_code == 0, made.output
-    release: str = json.loads(made.stdout)["release"]
+    with loaded(json.loads(made.stdout)["release"], cluster) as release:
+        yield release
+
+
+@contextmanager
+def loaded(release: str, cluster: Cluster) -> Iterator[str]:
+    """Loaded for a while: other tests use the only judge that is loaded."""
 
     async def control(action: Callable[[TritonControl], Awaitable[object]]) -> None:
         async with TritonControl(cluster.triton.grpc_url, SecretStr("")) as triton:
@@ -149,4 +185,4 @@ def installed(file: Path, name: str, cluster: Cluster) -> Iterator[str]:
         yield release
     finally:
         asyncio.run(control(lambda triton: triton.unload(release)))
-        shutil.rmtree(models / release)
+        shutil.rmtree(cluster.triton.model_repository / release)

@@ -275,7 +275,7 @@ def _exit(finished: "Finished", wish: "Wish", budget: float | None) -> None:
         why = (
             f"they were answered by {others}: repeat with --direct"
             if others
-            else "is a judging worker running? Check with `judgestream doctor`"
+            else "is a judging worker running? Check with `judgestream doctor`, or repeat with --direct"
         )
         raise TimeRanOut(
             f"{finished.stalled} requests have no verdict after {wish.patience_s:g} s without any: {why}."
@@ -315,7 +315,7 @@ def compare_command(
         raise ConfigurationError("the runs have no item in common: run both without --limit")
     releases = [str(run.get("release", "")) for run in runs]
     if form is OutputFormat.JSON:
-        json_line({"releases": releases, **asdict(found), "clear": found.clear})
+        json_line({"releases": releases, "seed": seed, **asdict(found), "clear": found.clear})
     else:
         _print_comparison(releases, asdict(found))
         if found.few:
