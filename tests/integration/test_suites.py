@@ -153,6 +153,12 @@ def test_a_recorded_judge_gets_its_published_figures_through_the_pipeline(
         asked = ("run", suite, "--data", data, "--release", release, "--timeout", 30)
         report = json.loads(run(*asked, "--format", "json").stdout)
         cluster.stop_workers()
+        if suite == "pandalm":  # the recording has one order only, and the refusal says so
+            both = (*asked, "--rule", "averaged", "--limit", 2, "--direct", "--out", "both")
+            refused = json.loads(run(*both, "--format", "json").stdout)
+            assert refused["tables"]["counts"][0]["failed"] == 2
+            line = (tmp_path / "both" / JOURNAL).read_text(encoding="utf-8").splitlines()[0]
+            assert "has no recorded judgement of this prompt" in line
     assert report["run"]["judged"] == report["run"]["items"]
     for name, value in expected.items():
         assert 100 * report["figures"][name]["value"] == pytest.approx(value, abs=0.006)

@@ -21,10 +21,7 @@ def digest_of(template: str, replies: Mapping[str, str]) -> str:
 
 def written(replies: Mapping[str, str]) -> str:
     """One JSON line per reply, by key."""
-    lines = (
-        json.dumps({"key": key, "reply": reply}, ensure_ascii=False)
-        for key, reply in sorted(replies.items())
-    )
+    lines = (json.dumps({"key": key, "reply": reply}) for key, reply in sorted(replies.items()))
     return "".join(line + "\n" for line in lines)
 
 

@@ -1,11 +1,10 @@
 """Judging through the pipeline: requests to their topic, verdicts from theirs."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from time import monotonic
+from typing import Self
 
 from judgestream.adapters.kafka.consuming import Incoming
-from judgestream.adapters.kafka.messages import everything
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.apps.suites.purse import Purse
@@ -25,19 +24,6 @@ IN_FLIGHT_PAID = 16
 OnVerdict = Callable[[Verdict], None]
 
 
-def found_before(settings: Kafka, release: str, wanted: Mapping[str, str]) -> Iterator[Verdict]:
-    """Verdicts that are on the topic now, failed ones left out: those are asked again.
-
-    Args:
-        wanted: request id -> content digest.
-    """
-    for _, message in everything(settings, VERDICTS, VerdictMessage):
-        if message.release == release and message.request_id in wanted:
-            verdict = _verdict(message, release, wanted)
-            if verdict is not None and verdict.status is not Status.FAILED:
-                yield verdict
-
-
 class Stalled(Exception):  # noqa: N818 - an outcome that the caller reports
     """No verdict came for as long as the caller waits.
 
@@ -50,77 +36,107 @@ class Stalled(Exception):  # noqa: N818 - an outcome that the caller reports
         self.others = others
 
 
-def judge(
-    settings: Kafka,
-    release: str,
-    requests: Sequence[Request],
-    purse: Purse,
-    *,
-    on_verdict: OnVerdict,
-    patience_s: float,
-) -> int:
-    """Publish the requests and take their verdicts. Returns the number of requests that were not sent,
-    because the budget allows no more.
+class Pipeline:
+    """One release behind the topics. Create it, take the `earlier` verdicts, then `judge`.
 
-    Args:
-        on_verdict: called with the first verdict of every request.
-        patience_s: how long to wait without any verdict.
-
-    Raises:
-        Stalled: that long there was none.
-        BrokerUnavailable, ConfigurationError: no broker, or no topics.
+    `judge` reads on from where `earlier` ends, so it misses no verdict of a request that an earlier run sent:
+    such a request is answered once, however often it is sent.
     """
-    wanted = {one.request_id: content_digest(one) for one in requests}
-    waiting: set[str] = set()
-    left = list(reversed(requests))
-    others: set[str] = set()
-    most = IN_FLIGHT_PAID if purse.limited else IN_FLIGHT
-    with ExitStack() as stack:
-        reader = stack.enter_context(TopicReader(settings, VERDICTS, VerdictMessage))
-        reader.seek(reader.end())
-        publisher = stack.enter_context(RequestPublisher(settings))
-        heard = monotonic()
-        while left or waiting:
-            sent = 0
-            while left and len(waiting) < most and purse.allows(len(waiting)):
-                one = left.pop()
-                publisher.submit(one)
-                waiting.add(one.request_id)
-                sent += 1
-            if sent:
+
+    def __init__(self, settings: Kafka, release: str) -> None:
+        """Raises BrokerUnavailable; ConfigurationError when the topic is missing."""
+        self._settings = settings
+        self._release = release
+        self._reader = TopicReader(settings, VERDICTS, VerdictMessage)
+        self._start = self._reader.end()
+
+    def earlier(self, wanted: Mapping[str, str]) -> Iterator[Verdict]:
+        """Verdicts that are on the topic already. Failed ones are left out: those are asked again.
+
+        Args:
+            wanted: request id -> content digest.
+        """
+        records = self._reader.read(self._reader.beginning(), until=self._start)
+        for message in _messages(records):
+            if message.request_id in wanted:
+                verdict = self._verdict(message, wanted)
+                if verdict is not None and verdict.status is not Status.FAILED:
+                    yield verdict
+
+    def judge(
+        self,
+        requests: Sequence[Request],
+        purse: Purse,
+        *,
+        on_verdict: OnVerdict,
+        patience_s: float,
+    ) -> int:
+        """Publish the requests and take their verdicts. Returns the number of requests that were not sent,
+        because the budget allows no more.
+
+        Args:
+            on_verdict: called with the first verdict of every request.
+            patience_s: how long to wait without any verdict.
+
+        Raises:
+            Stalled: that long there was none.
+            BrokerUnavailable, ConfigurationError: no broker, or no topics.
+        """
+        wanted = {one.request_id: content_digest(one) for one in requests}
+        waiting: set[str] = set()
+        left = list(reversed(requests))
+        others: set[str] = set()
+        most = IN_FLIGHT_PAID if purse.limited else IN_FLIGHT
+        self._reader.seek(self._start)
+        with RequestPublisher(self._settings) as publisher:
+            heard = monotonic()
+            while left or waiting:
+                while left and len(waiting) < most and purse.allows(len(waiting)):
+                    one = left.pop()
+                    publisher.submit(one)
+                    waiting.add(one.request_id)
                 publisher.flush()
-            if not waiting:
-                return len(left)
-            for message in _messages(reader.poll()):
-                if message.request_id not in waiting:
-                    continue
-                if message.release != release:
-                    others.add(message.release)
-                    continue
-                verdict = _verdict(message, release, wanted)
-                if verdict is not None:
-                    heard = monotonic()
-                    waiting.discard(verdict.request_id)
-                    purse.pay(verdict.cost)
-                    on_verdict(verdict)
-            if monotonic() - heard > patience_s:
-                raise Stalled(len(waiting) + len(left), frozenset(others - {""}))
-    return 0
+                if not waiting:
+                    return len(left)
+                for message in _messages(self._reader.poll()):
+                    if message.request_id not in waiting:
+                        continue
+                    if message.release != self._release:
+                        others.add(message.release)
+                        continue
+                    verdict = self._verdict(message, wanted)
+                    if verdict is not None:
+                        heard = monotonic()
+                        waiting.discard(verdict.request_id)
+                        purse.pay(verdict.cost)
+                        on_verdict(verdict)
+                if monotonic() - heard > patience_s:
+                    raise Stalled(len(waiting) + len(left), frozenset(others - {""}))
+        return 0
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _verdict(self, message: VerdictMessage, wanted: Mapping[str, str]) -> Verdict | None:
+        """None for a record that is not a verdict of this release about the wanted content."""
+        if message.release != self._release:
+            return None
+        try:
+            verdict = verdict_from_message(message)
+        except ValueError:
+            return None
+        return verdict if verdict.content_digest in ("", wanted[verdict.request_id]) else None
 
 
-def _messages(batch: Sequence[Incoming[VerdictMessage]]) -> Iterator[VerdictMessage]:
-    for incoming in batch:
+def _messages(
+    records: Sequence[Incoming[VerdictMessage]] | Iterator[Incoming[VerdictMessage]],
+) -> Iterator[VerdictMessage]:
+    for incoming in records:
         if not isinstance(incoming.message, UndecodableRecord):
             yield incoming.message
-
-
-def _verdict(message: VerdictMessage, release: str, wanted: Mapping[str, str]) -> Verdict | None:
-    """None for a record that is not a verdict, or is one about other content."""
-    try:
-        verdict = verdict_from_message(message)
-    except ValueError:
-        return None
-    digest = wanted.get(verdict.request_id)
-    if verdict.release != release or digest is None:
-        return None
-    return verdict if verdict.content_digest in ("", digest) else None

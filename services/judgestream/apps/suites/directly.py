@@ -59,7 +59,7 @@ def judge(
     on_verdict: OnVerdict,
     patience_s: float,
 ) -> int:
-    """Ask the release about every request; arguments and result as of `by_topic.judge`.
+    """Ask the release about every request; arguments and result as of `Pipeline.judge`.
 
     Raises:
         Stalled: no verdict came for `patience_s`.

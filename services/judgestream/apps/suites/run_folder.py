@@ -54,6 +54,7 @@ class RunFolder:
             raise ConfigurationError(f"{path / RUN} is not a run: remove it, or name another --out")
         if before is not None:
             self._require_same(before)
+        self._started_at = before.get("started_at") if before is not None else None
         self._journal: IO[str] | None = None
 
     def _require_same(self, before: Mapping[str, object]) -> None:
@@ -65,9 +66,12 @@ class RunFolder:
                 )
 
     def describe(self, facts: Mapping[str, object]) -> None:
-        """Write what is run."""
+        """Write what is run. A run that continues keeps its start."""
+        found = asdict(self._identity) | dict(facts)
+        if self._started_at is not None:
+            found["started_at"] = self._started_at
         with text_output(self.path / RUN) as file:
-            json.dump(asdict(self._identity) | dict(facts), file, indent=2)
+            json.dump(found, file, indent=2)
             file.write("\n")
 
     def journal(self) -> Iterator[Verdict]:

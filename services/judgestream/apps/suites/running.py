@@ -1,12 +1,13 @@
 """A run: the items of a suite become requests, verdicts that are known are taken, the rest is judged."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from judgestream.apps.suites import by_topic, directly
-from judgestream.apps.suites.by_topic import Stalled
+from judgestream.apps.suites import directly
+from judgestream.apps.suites.by_topic import Pipeline, Stalled
 from judgestream.apps.suites.judge import Estimate, JudgeFacts, estimate
 from judgestream.apps.suites.loading import Loaded
 from judgestream.apps.suites.purse import Purse
@@ -156,26 +157,29 @@ def run(
     purse = Purse(wish.budget, estimated=_each(requests, judge))
     unsent = stalled = from_topic = 0
     others: frozenset[str] = frozenset()
-    if len(known) < len(requests) and not wish.direct:
-        missing = {name: digest for name, digest in wanted.items() if name not in known}
-        for verdict in by_topic.found_before(settings.kafka, judge.name, missing):
-            if verdict.request_id not in known:
-                take(verdict)
-        from_topic = len(known) - from_folder
-    before = len(known)
-    left = [one for one in requests if one.request_id not in known]
-    if left:
+    with ExitStack() as stack:
+        pipeline = None
+        if len(known) < len(requests) and not wish.direct:
+            pipeline = stack.enter_context(Pipeline(settings.kafka, judge.name))
+            missing = {name: digest for name, digest in wanted.items() if name not in known}
+            for verdict in pipeline.earlier(missing):
+                if verdict.request_id not in known:
+                    take(verdict)
+            from_topic = len(known) - from_folder
+        before = len(known)
+        left = [one for one in requests if one.request_id not in known]
         try:
-            if wish.direct:
+            if pipeline is not None and left:
+                unsent = pipeline.judge(left, purse, on_verdict=take, patience_s=wish.patience_s)
+            elif left:
                 unsent = directly.judge(
-                    settings, judge.name, left, purse,
-                    on_verdict=take, patience_s=wish.patience_s,
-                )  # fmt: skip
-            else:
-                unsent = by_topic.judge(
-                    settings.kafka, judge.name, left, purse,
-                    on_verdict=take, patience_s=wish.patience_s,
-                )  # fmt: skip
+                    settings,
+                    judge.name,
+                    left,
+                    purse,
+                    on_verdict=take,
+                    patience_s=wish.patience_s,
+                )
         except Stalled as exc:
             stalled, others = exc.waiting, exc.others
     return Finished(
