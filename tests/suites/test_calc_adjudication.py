@@ -25,13 +25,13 @@ def test_published_solutions_have_their_accuracies_and_mixed_pairs() -> None:
     assert sum(one for one in mixed if isinstance(one, int)) == 2429
 
 
-def test_every_published_pair_becomes_an_item() -> None:
-    items = list(SUITE.items(published("calc-adjudication", "gsm8k_pairs").tables))
+def test_published_pairs_become_items_whose_right_solution_has_another_answer() -> None:
+    tables = published("calc-adjudication", "gsm8k_pairs").tables
+    items = list(SUITE.items({"solutions": tables["solutions"][:200]}))
     plain = [item for item in items if item.facts["variant"] == "plain"]
-    assert len(plain) == 1319 * 6
-    assert sum(item.gold is not None for item in plain) == 2429
-    wrong = [item for item in plain if item.gold is not None and item.facts["differ"] == "0"]
-    assert len(wrong) <= 5, "a right and a wrong solution have different final answers"
+    assert len(plain) == 200 * 6
+    mixed = [item for item in plain if item.gold is not None]
+    assert len(mixed) > 300 and {item.facts["differ"] for item in mixed} == {"1"}
 
 
 def solutions(folder: Path) -> list[Item]:

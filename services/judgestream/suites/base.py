@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from judgestream.core.conversation import Turn
 from judgestream.core.formats.base import digest
 from judgestream.core.formats.fields import Fields
 from judgestream.core.preference import Preference
 from judgestream.core.rubric import Rubric
-from judgestream.core.types import Candidate, Image, Options, Orders, Request, Verdict
+from judgestream.core.types import Candidate, Options, Orders, Request, Verdict
 from judgestream.evaluation.order_rules import OrderRule
 from judgestream.evaluation.unreadable import UnreadableRule
 from judgestream.suites.report import Report
@@ -137,9 +136,7 @@ def request(
     *,
     reference: str | None = None,
     options: Options | None = None,
-    images: tuple[Image, ...] = (),
     rubric: Rubric | None = None,
-    discussion: tuple[Turn, ...] = (),
 ) -> Request:
     """A request without an id and a time, which the run gives it (see `as_sent`)."""
     return Request(
@@ -150,9 +147,7 @@ def request(
         requested_at=_NO_TIME,
         reference=reference,
         options=options or Options(),
-        images=images,
         rubric=rubric,
-        discussion=discussion,
     )
 
 

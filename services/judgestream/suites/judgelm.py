@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from judgestream.core.formats.base import digest
 from judgestream.core.formats.fields import Fields
 from judgestream.core.formats.judgelm import convert
-from judgestream.core.parsing import UNPARSED, parse_strict
+from judgestream.core.parsing import parse_strict
 from judgestream.core.preference import Preference
 from judgestream.core.transforms import STRAIGHT, SWAPPED
 from judgestream.core.types import Options, Reading, ReferenceUse, Verdict
@@ -101,7 +101,7 @@ def _item(row: Fields, number: int, teacher: Fields, reference: str | None) -> I
             options=Options(reference_use=ReferenceUse.AUTO if used else ReferenceUse.NEVER),
         ),
         cluster=digest(draft.question, length=16),
-        gold=None if scores == UNPARSED else Preference.between(*scores),
+        gold=None if -1.0 in scores else Preference.between(*scores),
         facts={"reference": "with" if used else "without"},
     )
 

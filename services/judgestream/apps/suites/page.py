@@ -26,6 +26,9 @@ def page(title: str, facts: Mapping[str, object], report: Report) -> str:
         f"<h1>{escape(title)}</h1>",
         f'<p class="facts">{_facts(facts)}</p>',
     ]
+    parts.append(
+        "<p>Shares are in percent; 95 % intervals in brackets, and as lines in the plots.</p>"
+    )
     if report.figures:
         named = Table(
             title="figures",
@@ -88,13 +91,15 @@ def _bars(rows: Sequence[tuple[str, Cell]]) -> str:
         return ""
     low = min(0.0, *(min(value, ends[0]) for _, value, ends in drawn))
     high = max(0.0, *(max(value, ends[1]) for _, value, ends in drawn))
-    scale = (WIDTH - NAMES - 60) / ((high - low) or 1.0)
+    span = (high - low) or 1.0
 
     def x(value: float) -> float:
-        return round(NAMES + (value - low) * scale, 1)
+        return round(NAMES + (value - low) / span * (WIDTH - NAMES - 60), 1)
 
+    height = ROW * len(drawn) + 4
+    percent = any(isinstance(cell, Figure) and cell.percent for _, cell in rows)
     parts = [
-        f'<svg width="{WIDTH}" height="{ROW * len(drawn) + 8}" role="img" aria-label="bars of the table">'
+        f'<svg width="{WIDTH}" height="{height + ROW}" role="img" aria-label="bars of the table">'
     ]
     for k, (name, value, ends) in enumerate(drawn):
         y = ROW * k + 4
@@ -110,9 +115,19 @@ def _bars(rows: Sequence[tuple[str, Cell]]) -> str:
                 ' stroke-width="1.5"/>'
             )
     parts.append(
-        f'<line x1="{x(0.0)}" x2="{x(0.0)}" y1="0" y2="{ROW * len(drawn) + 4}" stroke="#98a2b0"/></svg>'
+        f'<line x1="{x(0.0)}" x2="{x(0.0)}" y1="0" y2="{height}" stroke="#98a2b0"/>'
+        + "".join(
+            f'<text x="{x(end)}" y="{height + 15}" text-anchor="middle">{_end(end, percent)}</text>'
+            for end in sorted({low, 0.0, high})
+        )
+        + "</svg>"
     )
     return "".join(parts)
+
+
+def _end(value: float, percent: bool) -> str:
+    """A number of the axis."""
+    return f"{100 * value:.0f} %" if percent else f"{value:.3g}"
 
 
 def _span(cell: Cell) -> tuple[float, tuple[float, float]] | None:
