@@ -82,9 +82,29 @@ def test_a_run_file_that_is_not_one_is_refused(tmp_path: Path, text: str) -> Non
 def test_a_folder_without_a_finished_run_cannot_be_compared(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"has no values\.json"):
         read_values(tmp_path)
-    (tmp_path / "values.json").write_text('{"values": 3}')
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "3",
+        '{"a": 1}',
+        '{"a": ["p"]}',
+        '{"a": ["p", NaN]}',
+        '{"a": ["p", "1"]}',
+        '{"a": ["p", null]}',
+    ],
+)
+def test_damaged_values_are_not_compared(tmp_path: Path, values: str) -> None:
+    (tmp_path / "values.json").write_text(f'{{"values": {values}}}')
     with pytest.raises(ConfigurationError, match="run the suite again"):
         read_values(tmp_path)
+
+
+def test_values_are_read_with_what_was_run(tmp_path: Path) -> None:
+    (tmp_path / "values.json").write_text('{"suite": "s", "values": {"a": ["p", 1]}}')
+    found = read_values(tmp_path)
+    assert (dict(found.facts), dict(found.values)) == ({"suite": "s"}, {"a": ("p", 1.0)})
 
 
 def test_a_purse_counts_requests_in_flight_at_the_mean_cost() -> None:

@@ -7,6 +7,7 @@ again with the same folder asks only for what the journal lacks.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +17,7 @@ from judgestream.adapters.files.writing import text_output
 from judgestream.contracts.codecs.verdicts import verdict_from_message, verdict_to_message
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Verdict
+from judgestream.suites.comparing import Values
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
 RUN, JOURNAL = "run.json", "verdicts.jsonl"
@@ -132,11 +134,19 @@ class RunFolder:
         self.close()
 
 
-def read_values(path: Path) -> dict[str, Any]:
-    """The values of a finished run, see `reporting.write`.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunValues:
+    """A finished run: what was run, and each item's prompt and value."""
+
+    facts: Mapping[str, object]
+    values: Values
+
+
+def read_values(path: Path) -> RunValues:
+    """The values of a finished run, as `reporting.write` wrote them.
 
     Raises:
-        ConfigurationError: the folder has none.
+        ConfigurationError: the folder has none, or they are damaged.
     """
     try:
         found = json.loads((path / VALUES).read_text(encoding="utf-8"))
@@ -144,8 +154,19 @@ def read_values(path: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"{path} has no {VALUES}: give the folder of a run, as `judgestream suite run` prints it"
         ) from None
-    except (OSError, ValueError) as exc:
-        raise ConfigurationError(f"{path / VALUES} cannot be read: {exc}") from exc
-    if not isinstance(found, dict) or not isinstance(found.get("values"), dict):
+    except (OSError, ValueError, RecursionError) as exc:
+        raise ConfigurationError(f"{path / VALUES} cannot be read: {exc!s:.200}") from exc
+    values = found.pop("values", None) if isinstance(found, dict) else None
+    if not isinstance(values, dict):
         raise ConfigurationError(f"{path / VALUES} is not a run's: run the suite again")
-    return found
+    try:
+        return RunValues(facts=found, values={key: _value(one) for key, one in values.items()})
+    except (ValueError, TypeError, OverflowError) as exc:
+        raise ConfigurationError(f"{path / VALUES} is damaged: run the suite again") from exc
+
+
+def _value(pair: Any) -> tuple[str, float]:
+    cluster, value = pair
+    if isinstance(value, str | bool) or not isfinite(value):
+        raise ValueError
+    return str(cluster), float(value)

@@ -19,7 +19,7 @@ from judgestream.evaluation.order_rules import OrderRule
 from judgestream.evaluation.unreadable import UnreadableRule
 from judgestream.settings import load
 from judgestream.suites.base import Choices, Suite
-from judgestream.suites.comparing import FEW, Values, compare
+from judgestream.suites.comparing import FEW, compare
 from judgestream.suites.report import Report, shown
 from judgestream.suites.table import SUITES
 from judgestream.terminal import options
@@ -302,18 +302,16 @@ def compare_command(
     """
     runs = [read_values(path) for path in (first, second)]
     for name in ("suite", "data", "rule", "unreadable"):
-        a, b = (run.get(name) for run in runs)
+        a, b = (run.facts.get(name) for run in runs)
         if a != b:
             raise ConfigurationError(
                 f"the runs differ in {name}: {a!s:.60} and {b!s:.60}. Only runs of the same suite, files and"
                 " rules can be compared"
             )
-    found = compare(
-        *(_values(path, run) for path, run in zip((first, second), runs, strict=True)), seed=seed
-    )
+    found = compare(runs[0].values, runs[1].values, seed=seed)
     if found is None:
         raise ConfigurationError("the runs have no item in common: run both without --limit")
-    releases = [str(run.get("release", "")) for run in runs]
+    releases = [str(run.facts.get("release", "")) for run in runs]
     if form is OutputFormat.JSON:
         json_line({"releases": releases, "seed": seed, **asdict(found), "clear": found.clear})
     else:
@@ -341,19 +339,6 @@ def _print_comparison(releases: Sequence[str], found: Mapping[str, object]) -> N
         ("comparison", ""),
         [(name, f"{value:.4f}" if isinstance(value, float) else value) for name, value in rows],
     )
-
-
-def _values(path: Path, run: Mapping[str, object]) -> Values:
-    values = run["values"]
-    found: dict[str, tuple[str, float]] = {}
-    if isinstance(values, dict):
-        for key, one in values.items():
-            if not (isinstance(one, list) and len(one) == 2 and isinstance(one[1], int | float)):
-                raise ConfigurationError(
-                    f"{path}: the value of {key[:60]!r} is damaged: run it again"
-                )
-            found[key] = (str(one[0]), float(one[1]))
-    return found
 
 
 @app.command("published")
