@@ -18,7 +18,7 @@ help:
 	@echo "             only the unit tests: make test ARGS=\"-m 'not integration'\""
 	@echo "make coverage  the unit tests with their branch coverage per package"
 	@echo "make test-nightly  the property tests and the worker's state machine, with 20,000 examples each"
-	@echo "make check   format, lint, types, generated code, security (bandit, pip-audit)"
+	@echo "make check   format, lint, types, generated code, security (bandit, pip-audit), the files of deploy/"
 	@echo "make docs    the documentation site, in build/site"
 	@echo "make bench   benchmarks of the pipeline, as JSON lines; make bench-engine: of the judge engine"
 	@echo "             make bench-engine PEERS=vllm: against vLLM on this CPU, installed into build/peers (6 GB)"
@@ -75,6 +75,7 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/mypy
 	@$(BIN)/python -m tests.generated_code
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive services trainer triton_models
+	@$(BIN)/python -m tests.deploy
 	@$(BIN)/python -m tests.audit
 
 docs: $(VENV)/dev.stamp

@@ -47,7 +47,17 @@ ALLOWED = (
 OPENINGS = re.compile(r"(?:What|How|Where|Whether|When|Who|Which|One \w+'s way)\b")
 """A module's docstring opens with a noun phrase."""
 
-FOLDERS = ("services", "trainer", "triton_models", "tests", "docs", "examples", ".ci", ".github")
+FOLDERS = (
+    "deploy",
+    "services",
+    "trainer",
+    "triton_models",
+    "tests",
+    "docs",
+    "examples",
+    ".ci",
+    ".github",
+)
 FILES = (
     "README.md",
     "CONTRIBUTING.md",

@@ -13,8 +13,9 @@ MAY_CONTROL = {
     "apps/rollout/finding.py",
     "apps/rollout/server_healing.py",
     "apps/rollout/service.py",
-    # a person at the command line, and the start of the local stack
+    # a person at the command line, and the start of a Triton, which gives it the key
     "apps/cli/release/place.py",
+    "apps/cli/triton/serve.py",
     "apps/machine/servers.py",
 }
 CHANGES_MODELS = {"load_model", "unload_model", "get_model_repository_index"}

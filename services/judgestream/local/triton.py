@@ -33,6 +33,7 @@ class TritonServer(LocalServer):
         run_dir: Path,
         model_repository: Path,
         models: Sequence[str],
+        host: str = HOST,
         http_port: int | None = None,
         grpc_port: int | None = None,
         metrics_port: int | None = None,
@@ -44,14 +45,16 @@ class TritonServer(LocalServer):
     ) -> None:
         """Starts nothing yet. Without a port a free one is used.
 
-        `run_dir` holds the log and the backend's folder; none of it needs to be kept. `omp_num_threads` and
-        `environment` are passed to the models' Python processes. `start_seconds` limits the loading of the
-        models. `hidden_arguments` contain secrets, such as the rules that restrict model control; they do
-        not appear in the process list.
+        `host` is the address to listen on; it must include 127.0.0.1, as 0.0.0.0 does. `run_dir` holds the
+        log and the backend's folder; none of it needs to be kept. `omp_num_threads` and `environment` are
+        passed to the models' Python processes. `start_seconds` limits the loading of the models.
+        `hidden_arguments` contain secrets, such as the rules that restrict model control; they do not
+        appear in the process list.
         """
         super().__init__(run_dir)
         self.model_repository = model_repository.resolve()
         self.models = tuple(models)
+        self._host = host
         self.http_port = free_port() if http_port is None else http_port
         self.grpc_port = free_port() if grpc_port is None else grpc_port
         self.metrics_port = free_port() if metrics_port is None else metrics_port
@@ -131,11 +134,11 @@ class TritonServer(LocalServer):
             f"--backend-directory={backends}",
             f"--backend-config=python,shm-region-prefix-name={self.shm_prefix}",
             f"--exit-timeout-secs={_EXIT_SECONDS}",
-            f"--http-address={HOST}",
+            f"--http-address={self._host}",
             f"--http-port={self.http_port}",
-            f"--grpc-address={HOST}",
+            f"--grpc-address={self._host}",
             f"--grpc-port={self.grpc_port}",
-            f"--metrics-address={HOST}",
+            f"--metrics-address={self._host}",
             f"--metrics-port={self.metrics_port}",
             *self._extra_arguments,
         ]

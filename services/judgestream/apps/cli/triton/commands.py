@@ -1,4 +1,4 @@
-"""`judgestream triton list|drain|undrain`: the Triton servers, and taking one out of use."""
+"""`judgestream triton list|drain|undrain|serve`: the Triton servers, and taking one out of use."""
 
 import asyncio
 import time
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from judgestream.apps.cli.triton.serve import serve_command
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.fleet.report import ServerReport, ServerState
 from judgestream.settings import Settings, load
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from judgestream.adapters.redis.drain_store import DrainStore
     from judgestream.adapters.redis.worker_board import WorkerBoard
 
-app = typer.Typer(no_args_is_help=True, help="Show the Triton servers, and drain one.")
+app = typer.Typer(no_args_is_help=True, help="Show the Triton servers, drain one, or run one.")
+
+app.command("serve")(serve_command)
 
 POLL_S = 0.3
 

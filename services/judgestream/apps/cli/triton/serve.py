@@ -1,0 +1,65 @@
+"""`judgestream triton serve`: one Triton with a judge, in the foreground, until SIGTERM."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from judgestream.settings import load
+from judgestream.terminal.output import note
+
+
+def serve_command(
+    judge: Annotated[
+        str,
+        typer.Option(
+            help="judge to load: a checkpoint folder, an installed release, or the URL of a published"
+            " checkpoint; default: as `judgestream up`"
+        ),
+    ] = "",
+    host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    http_port: Annotated[int, typer.Option(min=1, max=65535, help="HTTP port")] = 8000,
+    grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="gRPC port")] = 8001,
+    metrics_port: Annotated[int, typer.Option(min=1, max=65535, help="metrics port")] = 8002,
+    run_dir: Annotated[
+        Path, typer.Option(help="folder for the log and the backend, of this server alone")
+    ] = Path("/tmp/judgestream-triton"),  # noqa: S108
+    start_s: Annotated[
+        float, typer.Option(min=1, help="time limit for loading the judge, in seconds")
+    ] = 900.0,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(help="file to write the pid to once the server and the judge are ready"),
+    ] = None,
+) -> None:
+    """Run Triton with a judge, until SIGTERM. A supervisor should restart it when it exits.
+
+    The model repository is the folder `models` in `local.data`, and the judge is installed there if it is
+    missing. With `triton.control_key`, only callers with that key can load and unload models.
+    """
+    settings = load(find_stack=False)
+    from judgestream.adapters.triton.control import restrictions
+    from judgestream.apps.machine.chosen_judge import JudgeOptions, choose
+    from judgestream.apps.machine.triton_alone import run_triton
+    from judgestream.apps.worker import logs
+    from judgestream.apps.worker.readiness import ready_file as announcing
+    from judgestream.local.folder import data_folder
+    from judgestream.local.triton import TritonServer
+
+    logs.configure(settings.worker.log_level)
+    data = data_folder(settings.local.data)
+    release = choose(settings, data, JudgeOptions(judge=judge), note)
+    note(f"judge {release.name}")
+    server = TritonServer(
+        run_dir=run_dir,
+        model_repository=data / "models",
+        models=list(release.models),
+        host=host,
+        http_port=http_port,
+        grpc_port=grpc_port,
+        metrics_port=metrics_port,
+        hidden_arguments=restrictions(settings.triton.control_key),
+        start_seconds=start_s,
+    )
+    run_triton(server, announcing(ready_file), sys.stderr.write)

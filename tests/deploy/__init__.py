@@ -1,0 +1,1 @@
+"""The files of deploy/, checked without a container engine or a cluster."""

@@ -1,0 +1,159 @@
+"""The services of deploy/compose.yaml as processes: their own commands and settings, without containers.
+
+Only what a container engine gives is replaced: host names, paths of volumes, and ports.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient
+
+from judgestream.apps.worker.metrics_ports import OFFSETS
+from judgestream.local.ports import free_port
+from judgestream.local.process import Command, ServerProcess
+from tests.deploy.compose import Service, our_services, secrets_of
+from tests.deploy.test_compose import seconds
+from tests.integration.cluster import Cluster, pairs, wait
+from tests.paths import JUDGES, RECIPES, environment
+
+pytestmark = pytest.mark.integration
+
+SERVICES = our_services({name: "secret" for name in secrets_of()})
+PROGRAM = (sys.executable, "-m", "judgestream.apps.cli")
+WORKERS = ("judging", "judging-1", "shadow", "bias", "rollout")
+
+
+class Machine:
+    """The one machine of the compose file: its network, volumes and processes."""
+
+    def __init__(self, folder: Path, cluster: Cluster) -> None:
+        self.folder = folder
+        self.metrics = free_port()
+        self.triton = {name: free_port() for name in ("http", "grpc", "metrics")}
+        self.names = {
+            "kafka:9092": cluster.kafka.bootstrap,
+            "redis://:secret@valkey:6379/0": cluster.valkey.url,
+            "triton:8001": f"127.0.0.1:{self.triton['grpc']}",
+            "0.0.0.0:28003": f"127.0.0.1:{free_port()}",
+            "0.0.0.0": "127.0.0.1",  # noqa: S104
+            "/var/lib/judgestream": str(folder / "volume"),
+            "/etc/judgestream/recipe.yaml": str(RECIPES / "small-fine-tune.yaml"),
+            "/tmp/triton": str(folder / "triton"),  # noqa: S108
+        }
+        self.processes: dict[str, ServerProcess] = {}
+
+    def _here(self, text: str, service: Service) -> str:
+        for name, real in self.names.items():
+            text = text.replace(name, real)
+        return text.replace("/run/judgestream", str(self.folder / service.name))
+
+    def start(self, service: Service) -> ServerProcess:
+        (self.folder / service.name).mkdir()
+        arguments = [self._here(word, service) for word in service.arguments]
+        settings = {key: self._here(value, service) for key, value in service.environment.items()}
+        if "JUDGESTREAM_WORKER__METRICS_PORT" in settings:
+            settings["JUDGESTREAM_WORKER__METRICS_PORT"] = str(self.metrics)
+        if "JUDGESTREAM_TRITON__METRICS_PORT" in settings:
+            settings["JUDGESTREAM_TRITON__METRICS_PORT"] = str(self.triton["metrics"])
+        if service.name == "triton-cpu":
+            settings["JUDGESTREAM_LOCAL__CHECKPOINT"] = str(JUDGES / "tiny")
+            settings["OMP_NUM_THREADS"] = "1"
+            arguments += [f"--{name}-port={port}" for name, port in self.triton.items()]
+        process = ServerProcess(
+            Command(
+                name=service.name,
+                argv=[*PROGRAM, *arguments],
+                log_path=self.folder / f"{service.name}.log",
+                cwd=self.folder / service.name,
+                env=environment(**settings),
+                stop_seconds=seconds(service.raw["stop_grace_period"]),
+            )
+        )
+        self.processes[service.name] = process
+        return process
+
+    def wait_ready(self, name: str) -> None:
+        self.processes[name].wait_ready(
+            (self.folder / name / "ready").exists,
+            what="written its ready file",
+            seconds=60.0,
+            advice="see its log",
+        )
+
+    def scrape(self, port: int) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+            text: str = page.read().decode()
+            return text
+
+
+@pytest.fixture
+def machine(tmp_path: Path, cluster: Cluster) -> Iterator[Machine]:
+    machine = Machine(tmp_path, cluster)
+    try:
+        yield machine
+    finally:
+        for process in machine.processes.values():
+            process.stop()
+
+
+def test_the_services_judge_requests_serve_metrics_and_stop_in_order(
+    machine: Machine, cluster: Cluster
+) -> None:
+    applied = machine.start(SERVICES["topics"])
+    wait(lambda: applied.poll() is not None, what="topics apply to end", seconds=30)
+    assert applied.poll() == 0, applied.log_tail()
+
+    shutil.copytree(JUDGES / "tiny", machine.folder / "volume" / "base")
+    machine.start(SERVICES["triton-cpu"])
+    machine.wait_ready("triton-cpu")
+    for name in WORKERS:
+        machine.start(SERVICES[name])
+    machine.start(SERVICES["trainer"])
+    for name in WORKERS:
+        machine.wait_ready(name)
+
+    ids = cluster.submit(pairs(12, "compose"))
+    verdicts = cluster.wait_verdicts(ids, seconds=30)
+    assert {verdict.request_id for verdict in verdicts} == set(ids)
+    assert all(verdict.release.startswith("judgelm-") for verdict in verdicts)
+
+    judged = 0.0
+    for slot in (0, 1):
+        judged += finished(machine.scrape(machine.metrics + OFFSETS["judging"] + slot))
+    assert judged == len(ids)
+    assert "judgestream_lag_records" in machine.scrape(machine.metrics + OFFSETS["shadow"])
+    assert "judgestream_bias_verdicts" in machine.scrape(machine.metrics + OFFSETS["bias"])
+    assert "judgestream_rollout_leads" in machine.scrape(machine.metrics + OFFSETS["rollout"])
+    assert "nv_inference_queue_duration_us" in machine.scrape(machine.triton["metrics"])
+    client = KafkaAdminClient(bootstrap_servers=cluster.kafka.bootstrap)
+    wait(
+        lambda: "judgestream-trainer" in {group["group_id"] for group in client.list_groups()},
+        what="the trainer to join its group",
+        seconds=30,
+    )
+    client.close()
+    assert stop_all(machine) == dict.fromkeys(("triton-cpu", *WORKERS, "trainer"), 0)
+
+
+def finished(page: str) -> float:
+    """The requests that a judging worker has finished, of any outcome."""
+    name = "judgestream_requests_total{"
+    return sum(float(line.split()[-1]) for line in page.splitlines() if line.startswith(name))
+
+
+def stop_all(machine: Machine) -> dict[str, int | None]:
+    """SIGTERM to every service at once, as `docker compose stop` sends it. Returns the exit codes."""
+    running = {name: p for name, p in machine.processes.items() if p.running}
+    for process in running.values():
+        os.kill(process.pid, signal.SIGTERM)
+    deadline = time.monotonic() + 30
+    while any(process.running for process in running.values()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return {name: process.poll() for name, process in running.items()}
