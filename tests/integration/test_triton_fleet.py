@@ -1,5 +1,6 @@
 """Requests flow over two Tritons; one is killed and comes back, and the other one is drained."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from tritonclient.grpc import InferenceServerClient
 
 from judgestream.adapters.redis.worker_board import WorkerBoard
 from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
+from judgestream.core.fleet.report import ServerReport, ServerState
+from judgestream.local.ports import free_port
 from judgestream.local.triton import TritonServer
 from judgestream.settings import Redis
 from tests.integration.cluster import INSTANT, Cluster, instant_triton, pairs, wait
@@ -68,12 +71,17 @@ def shares(tritons: tuple[TritonServer, ...], seconds: float) -> list[int]:
     return [answered(one) - base for one, base in zip(tritons, before, strict=True)]
 
 
-def states(cluster: Cluster) -> dict[str, str]:
-    """Address -> state, as the worker reports it."""
+def reports(cluster: Cluster) -> dict[str, ServerReport]:
+    """Address -> server, as the worker reports it."""
     board = WorkerBoard.connect(Redis(url=SecretStr(cluster.valkey.url)))
     assert board is not None
     with board:
-        return {one.address: str(one.state) for e in board.workers() for one in e.servers}
+        return {one.address: one for entry in board.workers() for one in entry.servers}
+
+
+def state(cluster: Cluster, triton: TritonServer) -> str:
+    report = reports(cluster).get(triton.grpc_url)
+    return "" if report is None else str(report.state)
 
 
 def triton_command(cluster: Cluster, *arguments: str, **settings: object) -> str:
@@ -94,25 +102,37 @@ def test_no_request_is_lost_while_one_triton_dies_and_the_other_drains(
 ) -> None:
     both = (cluster.triton, second)
     addresses = f"{cluster.triton.grpc_url},{second.grpc_url}"
-    cluster.work(triton__grpc=addresses, judging__inflight=32)
+    cluster.work(triton__grpc=addresses, triton__release=INSTANT, judging__inflight=32)
+    cluster.work("rollout", triton__grpc=addresses, rollout__grpc=f"127.0.0.1:{free_port()}")
     with Stream(cluster) as stream:
         wait(lambda: len(stream.ids) >= PER_S, what="the first requests", seconds=10)
         assert min(shares(both, 1.5)) >= PER_S * 1.5 * 0.2, "both get a share"
 
         assert second.process is not None
         os.kill(second.process.pid, signal.SIGKILL)
-        wait(lambda: states(cluster).get(second.grpc_url) == "down", what="down", seconds=8)
+        wait(lambda: state(cluster, second) == "down", what="down", seconds=8)
         second.stop()
+        second.models = ()  # the rollout service must load the release that is in use
         second.start()
-        wait(lambda: states(cluster).get(second.grpc_url) == "up", what="up again", seconds=8)
+
+        def has_the_release() -> bool:
+            report = reports(cluster)[second.grpc_url]
+            return (report.state, report.releases) == (ServerState.UP, {INSTANT: ""})
+
+        wait(has_the_release, what="the release on the new server", seconds=15)
         assert min(shares(both, 1.5)) >= PER_S * 1.5 * 0.2, "the share recovers"
 
         drained = cluster.triton.grpc_url
         triton_command(cluster, "drain", drained, triton__grpc=addresses)
-        assert states(cluster)[drained] == "draining"
+        assert state(cluster, cluster.triton) == "draining"
+        lines = triton_command(cluster, "list", "--format", "json", triton__grpc=addresses)
+        listed = {one["address"]: one for one in map(json.loads, lines.splitlines())}
+        assert (listed[drained]["state"], listed[drained]["in_flight"]) == ("draining", 0)
+        assert listed[second.grpc_url]["state"] == "up"
+        assert all(one["models"] == [INSTANT] for one in listed.values())
         assert shares(both, 1.0)[0] == 0, "a drained server gets no calls"
         triton_command(cluster, "undrain", drained, triton__grpc=addresses)
-        wait(lambda: states(cluster).get(drained) == "up", what="undrained", seconds=8)
+        wait(lambda: state(cluster, cluster.triton) == "up", what="undrained", seconds=8)
         assert min(shares(both, 1.5)) >= PER_S * 1.5 * 0.2, "the share recovers"
     verdicts = cluster.wait_verdicts(stream.ids, seconds=20)
     assert len(verdicts) == len(stream.ids) == cluster.count(VERDICTS)

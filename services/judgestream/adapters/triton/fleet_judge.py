@@ -185,9 +185,11 @@ class FleetJudge:
     def _all(self) -> list[Placement]:
         """The release at every server that the fleet has now."""
         servers = list(self._fleet.servers.values())
-        for gone in self._placements.keys() - set(servers):
-            del self._placements[gone]
-        return [self._at(server) for server in servers]
+        placements = [self._at(server) for server in servers]
+        if len(self._placements) > len(servers):
+            for gone in self._placements.keys() - set(servers):
+                del self._placements[gone]
+        return placements
 
     def _choose(self, tried: dict[Placement, JudgestreamError], *, count: bool = True) -> Placement:
         """The server for the next call: usable if one is, else the one whose pause ends first.
