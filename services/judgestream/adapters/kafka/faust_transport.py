@@ -27,6 +27,12 @@ log = logging.getLogger(__name__)
 Trouble = Callable[[str, int, int, str], None]
 """Called with topic, partition, offset and error when the broker cannot serve a partition."""
 
+FETCH_WAIT_MS = 1500
+"""The broker answers a fetch after this time if there is nothing new."""
+
+COLLECT_MS = 500
+"""The same of a worker whose fetches are collected: so much later it sees a record."""
+
 COMMIT_ENDS_S = 2.0
 
 RECOVERABLE = {0, 1, 3, 5, 6, 9, 74, 75, 76, 78}
@@ -96,7 +102,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             max_poll_records=conf.broker_max_poll_records,
             max_poll_interval_ms=int((conf.broker_max_poll_interval or 0) * 1000),
             max_partition_fetch_bytes=conf.consumer_max_fetch_size,
-            fetch_max_wait_ms=1500,
+            fetch_min_bytes=transport.fetch_bytes,
+            fetch_max_wait_ms=FETCH_WAIT_MS if transport.fetch_bytes == 1 else COLLECT_MS,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
             rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
@@ -156,11 +163,17 @@ class Consumer(driver.Consumer):
 
 
 class Transport(driver.Transport):
-    """Created by the app, with the Kafka settings and a callback for `Trouble`."""
+    """Created by the app, with the Kafka settings and a callback for `Trouble`.
+
+    fetch_bytes   the broker answers a fetch when it has this many bytes, or after `COLLECT_MS`; with 1, at once
+    """
 
     Consumer: ClassVar[type[Consumer]] = Consumer
 
-    def __init__(self, url: Any, app: Any, *, settings: Kafka, trouble: Trouble) -> None:
+    def __init__(
+        self, url: Any, app: Any, *, settings: Kafka, trouble: Trouble, fetch_bytes: int = 1
+    ) -> None:
         super().__init__(url, app)
         self.settings = settings
         self.trouble = trouble
+        self.fetch_bytes = fetch_bytes

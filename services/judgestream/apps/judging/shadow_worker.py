@@ -29,9 +29,13 @@ from judgestream.apps.worker.status import WorkerStatus
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import PROBES, REQUESTS, SHADOW
 from judgestream.core.errors import PoisonError
+from judgestream.core.limits import KIB
 from judgestream.settings import Settings
 
 log = logging.getLogger(__name__)
+
+COLLECT = 256 * KIB
+"""Bytes per fetch, of requests that nobody waits for."""
 
 
 def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
@@ -56,6 +60,7 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
                 open=partial(_opened, settings, slot, status, routes, topic_id=topic_id),
                 status=status,
                 ready=ready,
+                collect=COLLECT,
             )
             return faust_app.run(spec)
 

@@ -52,6 +52,8 @@ class WorkerSpec:
     slot      its place in the group: a worker that returns under its slot rejoins without a rebalance
               (static membership)
     open      entered in the worker's event loop before the first record, left after the last
+    collect   bytes that the broker collects for a fetch, for at most half a second. A worker that may be late
+              needs fewer fetches: each costs it more than a record
     ready     called whenever partitions have been assigned
     """
 
@@ -62,6 +64,7 @@ class WorkerSpec:
     open: Callable[[], AbstractAsyncContextManager[OpenWorker]]
     status: WorkerStatus
     ready: Ready
+    collect: int = 1
 
 
 class App(faust.App):
@@ -77,7 +80,13 @@ class App(faust.App):
 
     def _new_transport(self) -> Transport:
         kafka: Kafka = self.spec.settings.kafka
-        return Transport(self.conf.broker_consumer, self, settings=kafka, trouble=self.trouble)
+        return Transport(
+            self.conf.broker_consumer,
+            self,
+            settings=kafka,
+            trouble=self.trouble,
+            fetch_bytes=self.spec.collect,
+        )
 
     def on_rebalance_start(self) -> None:
         self.tracker.on_revoke()
