@@ -165,7 +165,7 @@ class Consumer(driver.Consumer):
 class Transport(driver.Transport):
     """Created by the app, with the Kafka settings and a callback for `Trouble`.
 
-    fetch_bytes   the broker answers a fetch when it has this many bytes, or after `COLLECT_MS`; with 1, at once
+    fetch_bytes   the broker answers a fetch when it has as many, or after `COLLECT_MS`; with 1, at once
     """
 
     Consumer: ClassVar[type[Consumer]] = Consumer
