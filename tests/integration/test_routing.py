@@ -19,7 +19,7 @@ from judgestream.adapters.kafka.topics import admin, apply
 from judgestream.adapters.redis.worker_board import WorkerBoard
 from judgestream.adapters.triton.control import TritonControl
 from judgestream.contracts.codecs.rollouts import rollout_to_message
-from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, ROLLOUTS, SHADOW
+from judgestream.contracts.topics import DEAD_LETTERS, PROBES, REQUESTS, ROLLOUTS, SHADOW
 from judgestream.core.rollout.route import Route
 from judgestream.core.rollout.state import Placed, Rollout, Stage, Step
 from judgestream.settings import Redis
@@ -179,7 +179,7 @@ def test_every_request_has_one_verdict_by_the_release_of_its_route(cluster: Clus
         kafka.delete_topics([ROLLOUTS.name])
     with ThreadPoolExecutor(3) as pool:
         started = [
-            pool.submit(cluster.work, kind, slot, triton__release=A)
+            pool.submit(cluster.work, kind, slot, triton__release=A, shadow__probe_share=0.2)
             for kind, slot in (("judging", 0), ("judging", 1), ("shadow", 0))
         ]
         for start in started:
@@ -224,6 +224,9 @@ def test_every_request_has_one_verdict_by_the_release_of_its_route(cluster: Clus
                     certain.setdefault(phase.route.revision, set()).add(one.release)
     assert certain == {1: {A}, 2: {A, B}, 3: {B}, 4: {A}}
     check_shadow(cluster, routes, sent)
+    probes = [Verdict.FromString(record.value) for _, record in cluster.records(PROBES)]
+    assert probes and {one.release for one in probes} <= {A, B}
+    assert all(one.request_id.startswith("probe-") for one in probes)
 
 
 def check_shadow(cluster: Cluster, routes: Routes, sent: dict[str, float]) -> None:
