@@ -46,3 +46,10 @@ def test_a_missing_permission_is_not_a_missing_topic() -> None:
     assert [one.found for one in differences] == [FORBIDDEN, MISSING]
     assert all(one.absent for one in differences)
     assert "grant DESCRIBE" in str(differences[0]) and "topics apply" in str(differences[1])
+
+
+@pytest.mark.parametrize(
+    ("version", "old"), [("6.2.14", True), ("7.0.0", False), ("8.1.3", False), ("", False)]
+)
+def test_a_redis_that_cannot_keep_assignments_is_named(version: str, old: bool) -> None:
+    assert ("7 or newer" in check_redis_info({"redis_version": version})) is old

@@ -12,6 +12,8 @@ from judgestream.core.errors import ConfigurationError, StoreUnavailable
 from judgestream.settings import Kafka, Redis
 
 REDIS_S = 5.0
+OLD_REDIS = frozenset("3456")
+"""Major versions without `SET key value NX GET`."""
 
 
 def check_kafka(settings: Kafka, *, group: str, topics: Sequence[Topic]) -> str:
@@ -80,6 +82,12 @@ def check_redis_info(info: Mapping[str, object]) -> str:
         raise ConfigurationError(
             f"Redis evicts keys when it is full (maxmemory-policy {policy}), so bias windows would be lost"
             " silently: set maxmemory-policy noeviction"
+        )
+    version = str(info.get("redis_version", ""))
+    if version.partition(".")[0] in OLD_REDIS:
+        return (
+            f"Redis {version} lacks SET with NX and GET, so workers do not remember what they judge, and judge"
+            " redelivered requests again: use Redis or Valkey 7 or newer"
         )
     return ""
 
