@@ -86,8 +86,8 @@ def check_redis_info(info: Mapping[str, object]) -> str:
     version = str(info.get("redis_version", ""))
     if version.partition(".")[0] in OLD_REDIS:
         return (
-            f"Redis {version} lacks SET with NX and GET, so workers do not remember what they judge, and judge"
-            " redelivered requests again: use Redis or Valkey 7 or newer"
+            f"Redis {version} lacks SET with NX and GET, so workers do not remember what they judge and"
+            " judge redelivered requests again: use Redis or Valkey 7 or newer"
         )
     return ""
 
