@@ -125,6 +125,11 @@ class RolloutApi(RolloutsServicer):
             await _refuse(context, exc)
         return self._shown()
 
+    def close(self) -> None:
+        """End the calls that watch."""
+        self.closing.set()
+        self._journal.notify()
+
     def _shown(self) -> pb.Rollout:
         """The state, with what only this service knows."""
         journal = self._journal

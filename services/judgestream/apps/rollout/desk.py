@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from judgestream.apps.rollout.log import RolloutLog
 from judgestream.apps.worker import metrics
@@ -15,8 +16,15 @@ from judgestream.core.rollout.state import Action, Evidence, Rollout
 log = logging.getLogger(__name__)
 
 
+T = TypeVar("T")
+
+
 class Desk:
-    """Makes moves one at a time. Only the leader's desk is open."""
+    """Makes moves one at a time. Only the leader's desk is open.
+
+    A move that has begun is finished even if its caller is cancelled: a write that may or may not be stored
+    would end the term.
+    """
 
     def __init__(self, journal: RolloutLog) -> None:
         self._journal = journal
@@ -43,6 +51,9 @@ class Desk:
         self, wish: Callable[[Rollout], Move], *, next_checkpoint: int | None = None
     ) -> Rollout:
         """As `move`, with a move that depends on the newest state. What `wish` raises is raised."""
+        return await _finished(self._moved(wish, next_checkpoint))
+
+    async def _moved(self, wish: Callable[[Rollout], Move], next_checkpoint: int | None) -> Rollout:
         async with self._lock:
             before = self._journal.state
             wanted = wish(before)
@@ -87,19 +98,45 @@ class Desk:
 
     async def considered(self, next_checkpoint: int) -> None:
         """Store that the checkpoints before this offset need no automatic move. Raises TermEnded."""
-        async with self._lock:
-            if self._journal.state.next_checkpoint != next_checkpoint:
-                await self._journal.append(
-                    replace(self._journal.state, next_checkpoint=next_checkpoint)
+        await _finished(
+            self._replaced(
+                lambda state: (
+                    state
+                    if state.next_checkpoint == next_checkpoint
+                    else replace(state, next_checkpoint=next_checkpoint)
                 )
+            )
+        )
 
     async def measured(self, release: str, evidence: Evidence) -> None:
         """Publish the evidence about a release, unless it is unknown by now. Raises TermEnded."""
-        async with self._lock:
-            state = self._journal.state
+        shortened = replace(evidence, sentence=cut(evidence.sentence, DETAIL))
+
+        def measured(state: Rollout) -> Rollout:
             placed = state.releases.get(release)
             if placed is None:
-                return
-            shortened = replace(evidence, sentence=cut(evidence.sentence, DETAIL))
+                return state
             releases = {**state.releases, release: replace(placed, evidence=shortened)}
-            await self._journal.append(replace(state, releases=releases))
+            return replace(state, releases=releases)
+
+        await _finished(self._replaced(measured))
+
+    async def _replaced(self, change: Callable[[Rollout], Rollout]) -> None:
+        """Publish a change that is not a move."""
+        async with self._lock:
+            before = self._journal.state
+            after = change(before)
+            if after is not before:
+                await self._journal.append(after)
+
+
+async def _finished(work: Coroutine[Any, Any, T]) -> T:
+    """The result. The work goes through to its end even if the caller is cancelled."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_seen)
+    return await asyncio.shield(task)
+
+
+def _seen(task: "asyncio.Task[Any]") -> None:
+    if not task.cancelled():
+        task.exception()  # a caller that was cancelled does not look at it

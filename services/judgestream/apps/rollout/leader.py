@@ -1,4 +1,4 @@
-"""The work of the instance that leads: three loops, which all end when it does not lead any more."""
+"""The work of the instance that leads: loops, which all end when it does not lead any more."""
 
 import asyncio
 import logging
@@ -58,7 +58,8 @@ class Leader:
         metrics.rollout_leads.set(1)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._every(CHECK_S, "rollout", self._reconcile))
+                group.create_task(self._every(CHECK_S, "automatic moves", self._automatic.check))
+                group.create_task(self._every(CHECK_S, "preparing", self._reconcile))
                 group.create_task(self._every(HEAL_S, "healing", self._healer.check))
                 for name, loop in self._background.items():
                     group.create_task(self._guarded(name, loop))
@@ -69,7 +70,6 @@ class Leader:
             await self._unloading.close()
 
     async def _reconcile(self) -> None:
-        await self._automatic.check()
         self._preparer.check()
         self._unloader.check()
         state = self._state()

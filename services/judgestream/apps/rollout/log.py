@@ -90,7 +90,9 @@ class RolloutLog:
             await asyncio.to_thread(reader.close)
             raise
         self.state, self.fence, self.problem = reader.rollout, reader.fence, ""
-        self._thread = asyncio.create_task(asyncio.to_thread(self._read, reader, loop))
+        self._thread = asyncio.create_task(
+            asyncio.to_thread(self._read, reader, loop, self._caught_up)
+        )
 
     async def stop(self) -> None:
         self._stopped.set()
@@ -201,9 +203,11 @@ class RolloutLog:
                 f"{ROLLOUTS.name} could not be read to its end within {SEEN_S:.0f} s: {self.problem}"
             ) from exc
 
-    def _read(self, reader: RolloutReader, loop: asyncio.AbstractEventLoop) -> None:
-        """Read until stopped, in a separate thread."""
-        caught_up, heard = self._caught_up, monotonic()
+    def _read(
+        self, reader: RolloutReader, loop: asyncio.AbstractEventLoop, caught_up: asyncio.Event
+    ) -> None:
+        """Read until stopped, in a separate thread. `caught_up` is the last answered wish of `_to_end`."""
+        heard = monotonic()
         with suppress(RuntimeError):  # the loop is closed
             while not self._stopped.is_set():
                 try:

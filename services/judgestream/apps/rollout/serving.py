@@ -63,7 +63,7 @@ async def served(address: str, api: RolloutApi, healthy: Callable[[], bool]) -> 
     finally:
         watching.cancel()
         await servicer.enter_graceful_shutdown()
-        api.closing.set()
+        api.close()
         await server.stop(STOP_S)
 
 

@@ -350,7 +350,7 @@ def _await_workers(settings: Settings, revision: int, deadline: float) -> None:
             behind = [
                 entry.name
                 for entry in board.workers()
-                if entry.route is not None and entry.route < revision
+                if entry.kind == "judging" and entry.route is not None and entry.route < revision
             ]
             if not behind:
                 return
