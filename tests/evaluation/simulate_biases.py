@@ -15,7 +15,7 @@ from judgestream.evaluation.intervals import Interval
 from judgestream.evaluation.leaderboard import Battle, leaderboard
 from judgestream.evaluation.leniency import leniency_figures
 from judgestream.evaluation.position import position_means
-from judgestream.evaluation.self_preference import self_preference
+from judgestream.evaluation.self_preference import gain_over_labels, self_preference
 from judgestream.evaluation.style_control import style_difference
 
 OUTCOMES = (Preference.FIRST, Preference.TIE, Preference.SECOND)
@@ -213,12 +213,33 @@ def partial(draw: np.random.Generator, gain: float = 0.8, count: int = 180) -> H
     return [found is not None and holds(found.log_odds.interval, gain)]
 
 
+def over_labels(draw: np.random.Generator, gain: float = 0.2, pairs: int = 240) -> Held:
+    """A judge that calls its family's answer the winner in `gain` of the pairs, and else agrees with the
+    labels. Its family wins .4 of the labels and ties .1, so the gain over them is .2 (1 - .45) = .11.
+
+    The pairs of a prompt are of one strength: three on each.
+    """
+    wins = draw.dirichlet(np.array([0.4, 0.1, 0.5]) * 4.0, pairs // 3).repeat(3, axis=0)
+    labels = 1 - (wins.cumsum(1) < draw.random((pairs, 1))).sum(1)
+    favoured = draw.random(pairs) < gain
+    sides = draw.choice([1, -1], pairs)
+    said = np.where(favoured, 1, labels) * sides
+    found = gain_over_labels(
+        [Preference(one) for one in said.tolist()],
+        [Preference(one) for one in (labels * sides).tolist()],
+        sides.tolist(),
+        [k // 3 for k in range(pairs)],
+    )
+    return [found is not None and holds(found.interval, gain * 0.55)]
+
+
 BIASES: dict[str, tuple[Callable[[np.random.Generator], Held], Sequence[str]]] = {
     "position pull .2": (position_pull, ("delta", "consistency", "first", "second")),
     "leniency .8": (lenient, ("Pc .6", "P+ .8")),
     "length 1.5": (verbose, ("length", "weakest", "middle", "strongest")),
     "errs, corrected by labels": (simple_errors, ("prediction-powered", "Rogan-Gladen")),
     "self-preference .8": (partial, ("self-preference",)),
+    "self-preference over labels": (over_labels, ("gain",)),
 }
 """What is simulated, and the names of the truths that it must hold."""
 

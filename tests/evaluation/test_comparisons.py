@@ -1,15 +1,24 @@
 """Strengths with covariates: against the tournament's fit and scipy, and coverage of both intervals."""
 
+import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from judgestream.core import bradley_terry
 from judgestream.core.preference import Preference
-from judgestream.evaluation.comparisons import Comparison, strengths
+from judgestream.evaluation.comparisons import (
+    Comparison,
+    _derivatives,
+    _mode,
+    _rows,
+    strengths,
+)
 from tests.evaluation.simulate_biases import BATTLES, battles
 
 FIRST, TIE, SECOND = Preference
@@ -97,6 +106,30 @@ def test_who_always_wins_is_finite_and_uncertain() -> None:
     even = strengths(2, odd)
     assert extreme is not None and even is not None
     assert abs(even.systems[0].value) < 1e-6 < extreme.systems[0].value < 50
+
+
+@given(st.integers(0, 10_000), st.sampled_from(["even", "ordered", "ties", "nearly ordered"]))
+@settings(max_examples=60)
+def test_the_mode_is_found_however_one_sided_the_outcomes_are(seed: int, kind: str) -> None:
+    """Covariates of any size, and systems that always win: the gradient vanishes."""
+    draw = random.Random(seed)
+    count, covariates = draw.randint(2, 6), draw.randint(0, 2)
+    rows = []
+    for number in range(draw.choice([1, 5, 50])):
+        a, b = draw.sample(range(count), 2)
+        outcome = {
+            "even": draw.choice(list(Preference)),
+            "ordered": FIRST if a < b else SECOND,
+            "ties": TIE,
+            "nearly ordered": draw.choices(list(Preference), [0.98, 0.01, 0.01])[0],
+        }[kind]
+        size = draw.choice([1.0, 50.0])
+        x = tuple(draw.gauss(0.0, size) for _ in range(covariates))
+        rows.append(Comparison(first=a, second=b, outcome=outcome, cluster=number, covariates=x))
+    grouped = _rows(rows)
+    point, _ = _mode(grouped, count, [0.0] * (count + 1 + covariates))
+    gradient, _ = _derivatives(grouped, count, point)
+    assert max(map(abs, gradient)) < 1e-6 * len(rows)
 
 
 def test_groups_that_never_met_are_counted() -> None:

@@ -22,6 +22,8 @@ from judgestream.evaluation.intervals import LEVEL, Interval, tail_of
 from judgestream.evaluation.quantiles import student_t
 
 STEPS = 60
+FARTHEST = 3.0
+"""Of one step in any parameter, in log-odds."""
 TOLERANCE = 1e-9
 """Of the gradient at the mode, relative to the number of comparisons."""
 
@@ -146,29 +148,18 @@ def _rows(comparisons: Iterable[Comparison], weight: float = 1.0) -> Rows:
 
 
 def _mode(rows: Rows, systems: int, start: Sequence[float]) -> tuple[list[float], Matrix]:
-    """The mode by Newton's method with step halving, and the curvature there."""
+    """The mode by Newton's method, and the curvature there. The log posterior is concave."""
     point = list(start)
     gradient, curvature = _derivatives(rows, systems, point)
     bound = TOLERANCE * (1.0 + sum(map(sum, rows.values())))
-    scale = 1.0
     for _ in range(STEPS):
-        slope = max(map(abs, gradient))
-        if slope < bound:
+        if max(map(abs, gradient)) < bound:
             break
         step = solve(cholesky(curvature), gradient)
-        scale = min(
-            1.0, 3.0 / max(1e-12, *map(abs, step))
-        )  # far steps overshoot where outcomes saturate
-        while True:
-            moved = [a + scale * b for a, b in zip(point, step, strict=True)]
-            found, bent = _derivatives(rows, systems, moved)
-            if max(map(abs, found)) < slope or scale < 1e-3:
-                break
-            # the log posterior is concave: a step is good if the slope along it is still upward
-            if sum(a * b for a, b in zip(found, step, strict=True)) >= 0.0:
-                break
-            scale /= 2.0
-        point, gradient, curvature = moved, found, bent
+        # far steps overshoot where outcomes saturate
+        scale = min(1.0, FARTHEST / max(map(abs, step)))
+        point = [a + scale * b for a, b in zip(point, step, strict=True)]
+        gradient, curvature = _derivatives(rows, systems, point)
     return point, curvature
 
 
