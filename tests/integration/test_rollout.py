@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 from judgestream.adapters.kafka.publishing import RecordPublisher
 from judgestream.adapters.releases.model_repository import inspected, install
-from judgestream.adapters.rollout.calls import RolloutCalls, RolloutRefused, RolloutUnavailable
+from judgestream.adapters.rollout.calls import RolloutCalls
+from judgestream.adapters.rollout.errors import RolloutRefused, RolloutUnavailable
 from judgestream.apps.cli import main
 from judgestream.apps.rollout.serving import SERVICE
 from judgestream.checkpoints.manifest import describe, write_manifest

@@ -6,7 +6,8 @@ from typing import Any, NoReturn, Self
 import grpc
 from pydantic import SecretStr
 
-from judgestream.core.errors import BrokerUnavailable, ConfigurationError, JudgestreamError
+from judgestream.adapters.rollout.errors import RolloutRefused, RolloutUnavailable
+from judgestream.core.errors import JudgestreamError
 from judgestream.settings import Settings
 from judgestream.v1 import rollout_pb2 as pb
 from judgestream.v1.rollout_pb2_grpc import RolloutsStub
@@ -19,18 +20,6 @@ MOVE_S = 120.0
 """Staging a folder without a manifest reads all of its files first."""
 
 MAX_STATE_BYTES = 16 << 20
-
-
-class RolloutUnavailable(BrokerUnavailable):
-    """The rollout service does not answer, or cannot act now."""
-
-    code = "rollout_unavailable"
-
-
-class RolloutRefused(ConfigurationError):
-    """The rollout service refuses the call; the message says why."""
-
-    code = "rollout_refused"
 
 
 class RolloutCalls:

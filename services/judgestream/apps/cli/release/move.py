@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from judgestream.adapters.rollout.errors import RolloutRefused, RolloutUnavailable
 from judgestream.apps.cli.release.rollout_view import sentence, stage_of
 from judgestream.core.errors import ConfigurationError, JudgestreamError
 from judgestream.settings import Settings, load
@@ -201,19 +202,26 @@ def use(settings: Settings, name: str, *, why: str, timeout_s: float) -> str:
     """
     deadline = time.monotonic() + timeout_s
     with _calls(settings) as calls:
-        state = calls.get()
-        before = stable(state)
-        if before == name:
-            return before
-        placed = _placed(state, name)
-        if placed is None or placed.stage in (pb.STAGE_RETIRED, pb.STAGE_FAILED):
-            calls.move("stage", release=name, by=user(), why=why)
-        if _await_ready(calls, name, deadline).stage != pb.STAGE_STABLE:
+        before = stable(calls.get())
+        while stable(state := calls.get()) != name:
+            placed = _placed(state, name)
             try:
-                calls.move("promote", release=name, by=user(), why=why, force=True)
-            except ConfigurationError:
-                if stable(calls.get()) != name:  # else the service has adopted it meanwhile
-                    raise
+                if placed is None or placed.stage in (pb.STAGE_RETIRED, pb.STAGE_FAILED):
+                    calls.move("stage", release=name, by=user(), why=why)
+                elif _await_ready(calls, name, deadline).stage != pb.STAGE_STABLE:
+                    calls.move("promote", release=name, by=user(), why=why, force=True)
+            except RolloutRefused:
+                now = _placed(calls.get(), name)
+                if (
+                    now is None
+                    or placed is None
+                    or (now.stage, now.step)
+                    == (
+                        placed.stage,
+                        placed.step,
+                    )
+                ):
+                    raise  # else the service itself has moved it meanwhile
         _await_workers(settings, calls.get().revision, deadline)
     return before
 
@@ -314,22 +322,29 @@ def _await_ready(calls: "RolloutCalls", release: str, deadline: float) -> pb.Pla
         TimeRanOut: it is not ready in time; the service continues.
     """
     printed = ""
-    for state in calls.watch(timeout_s=max(0.1, deadline - time.monotonic())):
-        placed = _placed(state, release)
-        if placed is None:
-            raise ConfigurationError(f"release {release} is not in the rollout any more")
-        if placed.stage in (pb.STAGE_FAILED, pb.STAGE_RETIRED):
-            raise ConfigurationError(
-                f"release {release} is {stage_of(placed)}: {placed.error or placed.why}"
-            )
-        if placed.step == pb.STEP_READY:
-            return placed
-        if (text := sentence(placed)) != printed:
-            printed = text
-            note(text)
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            for state in calls.watch(timeout_s=left):
+                placed = _placed(state, release)
+                if placed is None:
+                    raise ConfigurationError(f"release {release} is not in the rollout any more")
+                if placed.stage in (pb.STAGE_FAILED, pb.STAGE_RETIRED):
+                    raise ConfigurationError(
+                        f"release {release} is {stage_of(placed)}: {placed.error or placed.why}"
+                    )
+                if placed.step == pb.STEP_READY:
+                    return placed
+                if (text := sentence(placed)) != printed:
+                    printed = text
+                    note(text)
+        except RolloutUnavailable as exc:  # it may restart: what it was doing, it continues
+            if str(exc) != printed:
+                printed = str(exc)
+                note(printed)
+            time.sleep(min(1.0, left))
     raise TimeRanOut(
-        f"release {release} is not ready yet, and the rollout service continues: {printed or 'see'}"
-        " `judgestream release show`"
+        f"release {release} is not ready yet, and the rollout service continues: see `judgestream release"
+        " show`"
     )
 
 
