@@ -14,11 +14,13 @@ from pydantic import SecretStr
 from tritonclient.grpc import InferenceServerClient
 
 from judgestream.adapters.redis.worker_board import WorkerBoard
+from judgestream.apps.cli.doctor import STEPS
+from judgestream.apps.machine.stack_status import look
 from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
 from judgestream.core.fleet.report import ServerReport, ServerState
 from judgestream.local.ports import free_port
 from judgestream.local.triton import TritonServer
-from judgestream.settings import Redis
+from judgestream.settings import Redis, load
 from tests.integration.cluster import INSTANT, Cluster, instant_triton, pairs, wait
 
 pytestmark = pytest.mark.integration
@@ -130,6 +132,18 @@ def test_no_request_is_lost_while_one_triton_dies_and_the_other_drains(
         assert (listed[drained]["state"], listed[drained]["in_flight"]) == ("draining", 0)
         assert listed[second.grpc_url]["state"] == "up"
         assert all(one["models"] == [INSTANT] for one in listed.values())
+        settings = load(
+            find_stack=False,
+            kafka={"bootstrap": cluster.kafka.bootstrap},
+            redis={"url": cluster.valkey.url},
+            triton={"grpc": addresses, "release": INSTANT},
+        )
+        shown = look(settings, cluster.folder, None, None)
+        assert [one.state for one in shown.tritons] == ["draining", "up"]
+        assert any(f"Triton at {drained} is draining" in text for text in shown.warnings)
+        found = next(step for step in STEPS if step.name == "triton").look(settings, 5.0)
+        assert f"is ready at {addresses.replace(',', ', ')}" in found
+        assert f"{drained} is draining, calls in flight 0, loaded {INSTANT}" in found
         assert shares(both, 1.0)[0] == 0, "a drained server gets no calls"
         triton_command(cluster, "undrain", drained, triton__grpc=addresses)
         wait(lambda: state(cluster, cluster.triton) == "up", what="undrained", seconds=8)

@@ -16,6 +16,7 @@ from judgestream.adapters.kafka.backlog import backlogs
 from judgestream.adapters.kafka.following import Awaited, Follower
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.adapters.kafka.topics import admin, check
+from judgestream.apps.machine.triton_servers import reports_of_workers, triton_servers
 from judgestream.client import pair
 from judgestream.contracts.topics import REQUESTS
 from judgestream.core.errors import ConfigurationError, JudgestreamError, StoreUnavailable
@@ -131,6 +132,11 @@ def _triton(settings: Settings, timeout_s: float) -> str:
     for address, problem in problems.items():
         if problem:
             text += f"; not at {address}: {problem}"
+    if len(problems) > 1:
+        for one in triton_servers(settings, reports_of_workers(settings)):
+            calls = "unknown" if one.in_flight is None else one.in_flight
+            models = ", ".join(one.models) or "nothing"
+            text += f"; {one.address} is {one.state}, calls in flight {calls}, loaded {models}"
     named = settings.triton.release
     if named and wanted != named:
         text += f"; the setting triton.release names {named}, but the workers use {wanted}"

@@ -64,6 +64,20 @@ def triton_servers(settings: Settings, reports: Sequence[ServerReport]) -> list[
     return lines
 
 
+def reports_of_workers(settings: Settings) -> list[ServerReport]:
+    """The servers as every worker sees them; [] without Redis, or if it does not answer."""
+    from judgestream.adapters.redis.worker_board import WorkerBoard
+
+    try:
+        board = WorkerBoard.connect(settings.redis)
+        if board is None:
+            return []
+        with board:
+            return [report for entry in board.workers() for report in entry.servers]
+    except JudgestreamError:
+        return []
+
+
 def _marked(settings: Settings) -> frozenset[str]:
     from judgestream.adapters.redis.drain_store import DrainStore
 

@@ -8,7 +8,7 @@ import typer
 
 from judgestream.apps.cli.triton.serve import serve_command
 from judgestream.core.errors import ConfigurationError
-from judgestream.core.fleet.report import ServerReport, ServerState
+from judgestream.core.fleet.report import ServerState
 from judgestream.settings import Settings, load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import TimeRanOut
@@ -35,10 +35,10 @@ Timeout = Annotated[
 @app.command("list")
 def list_command(form: options.Format = OutputFormat.TEXT) -> None:
     """List the Triton servers: state, loaded models, and the workers' calls in flight."""
-    from judgestream.apps.machine.triton_servers import triton_servers
+    from judgestream.apps.machine.triton_servers import reports_of_workers, triton_servers
 
     settings = load()
-    lines = triton_servers(settings, _reports(settings))
+    lines = triton_servers(settings, reports_of_workers(settings))
     if form is OutputFormat.JSON:
         for one in lines:
             json_line(
@@ -127,16 +127,6 @@ def _await_idle(board: "WorkerBoard", address: str, timeout_s: float) -> None:
             printed = text
             note(text)
         time.sleep(POLL_S)
-
-
-def _reports(settings: Settings) -> list[ServerReport]:
-    from judgestream.adapters.redis.worker_board import WorkerBoard
-
-    board = WorkerBoard.connect(settings.redis)
-    if board is None:
-        return []
-    with board:
-        return [report for entry in board.workers() for report in entry.servers]
 
 
 def _store(settings: Settings) -> "DrainStore":
