@@ -288,3 +288,8 @@ def test_reloads_are_limited_for_each_server() -> None:
     bench = Bench("release_not_loaded: ...", *cursed)
     bench.check(times=int(WINDOW_S) - 10)
     assert [len(one.calls) for one in cursed] == [MAX_RELOADS] * 2
+
+
+def test_an_error_of_the_model_at_the_only_server_is_left_to_the_worker() -> None:
+    alone = Bench("", Triton(failure=JudgeError("CUDA")), reports=(report("A:1", "judge_error"),))
+    assert alone.check(times=3) == []

@@ -71,6 +71,7 @@ class Fleet(AbstractAsyncContextManager["Fleet"]):
         self.text = ", ".join(map(str, entries))
         self._addresses = Addresses(entries, resolving)
         self._drains = drains
+        self._marked: frozenset[str] = frozenset()
         self._choices = count(1)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._complained: dict[str, str] = {}
@@ -109,6 +110,7 @@ class Fleet(AbstractAsyncContextManager["Fleet"]):
         for address in present:
             if address not in self.servers:
                 server = self.servers[address] = Server(address, self.clock)
+                server.draining = address in self._marked
                 self._start(address, self._watch(server))
         for address, server in list(self.servers.items()):
             server.gone = address not in present
@@ -125,6 +127,7 @@ class Fleet(AbstractAsyncContextManager["Fleet"]):
             self._complain("drains", f"marks of draining servers are unknown: {exc}")
             return
         self._complain("drains", "")
+        self._marked = marked
         for server in self.servers.values():
             if server.draining != (server.address in marked):
                 server.draining = server.address in marked

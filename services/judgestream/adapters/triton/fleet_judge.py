@@ -20,7 +20,7 @@ from typing import Self
 
 from judgestream.adapters.triton.fleet import Fleet
 from judgestream.adapters.triton.model_config import check_name, loaded_judges, single
-from judgestream.adapters.triton.placement import Placement, another_checkpoint
+from judgestream.adapters.triton.placement import NOT_CHECKED, Placement, another_checkpoint
 from judgestream.adapters.triton.server import Server
 from judgestream.core.costs import Terms
 from judgestream.core.errors import (
@@ -175,7 +175,8 @@ class FleetJudge:
             )
 
     def problem_at(self, server: Server) -> str:
-        return self._at(server).trouble
+        placement = self._placements.get(server)  # read by other threads, so nothing is added
+        return NOT_CHECKED if placement is None else placement.trouble
 
     def _at(self, server: Server) -> Placement:
         if server not in self._placements:

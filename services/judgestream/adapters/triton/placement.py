@@ -1,8 +1,8 @@
 """One release at one server of the fleet: whether it can be asked there, and its record of answers."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from judgestream.adapters.triton.errors import judge_call
 from judgestream.adapters.triton.judge import TritonJudge
@@ -18,6 +18,8 @@ from judgestream.core.fleet.choice import Latency, Load
 from judgestream.core.fleet.put_aside import PutAside
 from judgestream.core.passes import Pass
 from judgestream.core.types import Reply
+
+NOT_CHECKED = "unknown: not checked yet"
 
 SHOWN_S = 10.0
 """A failure is reported until this long after its pause: without calls nobody knows whether it is over."""
@@ -42,6 +44,7 @@ class Placement:
         self.aside = PutAside()
         self._deadline_s = deadline_s
         self._latency = Latency()
+        self._trying = False
 
     @property
     def askable(self) -> bool:
@@ -53,7 +56,11 @@ class Placement:
         """Whether a call should be answered."""
         now = self.server.clock()
         return (
-            self.askable and self.server.live and self.problem is None and not self.aside.lasts(now)
+            self.askable
+            and self.server.live
+            and self.problem is None
+            and not self.aside.lasts(now)
+            and not self._trying
         )
 
     @property
@@ -72,7 +79,7 @@ class Placement:
         if not self.server.live:
             return f"{JudgeUnavailable.code}: {self.server.reason}"[:MAX_SHOWN]
         if self.judge is None:
-            return "unknown: not checked yet"
+            return NOT_CHECKED
         recent = self.server.clock() < self.aside.until + SHOWN_S
         return self.aside.reason if recent else ""
 
@@ -125,7 +132,7 @@ class Placement:
             )
         clock = self.server.clock
         began = clock()
-        with self.server.call():
+        with self.server.call(), self._trial():
             try:
                 replies = await self.judge.ask(passes)
             except JudgeDeadlineExceeded:
@@ -139,6 +146,17 @@ class Placement:
         self.server.calls["answered"] += 1
         self.aside.ended()
         return replies
+
+    @contextmanager
+    def _trial(self) -> Iterator[None]:
+        """After a pause, one call tries the server alone before it gets others."""
+        trial = bool(self.aside.reason)
+        self._trying = self._trying or trial
+        try:
+            yield
+        finally:
+            if trial:
+                self._trying = False
 
     def failed(self, error: JudgestreamError) -> None:
         """A call failed for a reason that may lie in this server: it gets none for a while."""

@@ -36,7 +36,7 @@ CURED_BY_LOADING = frozenset(
 """Error codes that a reload may cure. A worker's reason starts with its code."""
 
 CURED_AT_ONE_SERVER = CURED_BY_LOADING | {JudgeError.code}
-"""The same for one of several servers, where workers do not ask the known good prompt themselves."""
+"""The same for one of several servers: workers ask the known good prompt only where no server answers."""
 
 Addresses = Callable[[], Awaitable[Sequence[str]]]
 
@@ -150,7 +150,8 @@ def troubled(workers: Sequence[WorkerEntry], address: str) -> set[str]:
         for report in entry.servers
         if report.address == address
         for release, trouble in report.releases.items()
-        if trouble.partition(":")[0] in CURED_AT_ONE_SERVER
+        if trouble.partition(":")[0]
+        in (CURED_AT_ONE_SERVER if len(entry.servers) > 1 else CURED_BY_LOADING)
     )
     return releases
 
