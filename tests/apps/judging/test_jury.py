@@ -10,8 +10,10 @@ import pytest
 from judgestream.adapters.redis.worker_board import WorkerState
 from judgestream.apps.judging.asking import Tries
 from judgestream.apps.judging.combined_status import CombinedStatus
+from judgestream.apps.judging.judges import Moved
 from judgestream.apps.judging.jury import Jury
 from judgestream.apps.judging.one_release import OneRelease, Task
+from judgestream.apps.worker import metrics
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import (
     ConfigurationError,
@@ -175,3 +177,19 @@ def test_a_worker_is_paused_while_any_member_is_and_says_which() -> None:
     assert (status.state, status.reason) == (WorkerState.WORKING, "")
     one.count("retries")
     assert status.entry().counts == {"retries": 1}
+
+
+def test_a_paused_jury_that_leaves_the_route_is_not_the_workers_trouble_any_more() -> None:
+    down = Member(release=release("b", "judgelm-v1"), text="8 3", failures=[KeyRefused("401")])
+    made = jury(Member(release=release("a", "judgelm-v1"), text="8 3"), down)
+    gauge = metrics.release_paused.labels("key_refused")
+    before = gauge._value.get()
+
+    def leaves(_: int) -> None:
+        assert made.paused and gauge._value.get() == before + 1
+        raise Moved
+
+    with pytest.raises(Moved):
+        judged(made, leaves)
+    made.end()
+    assert not made.paused and gauge._value.get() == before
