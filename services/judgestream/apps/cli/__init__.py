@@ -16,6 +16,7 @@ from judgestream.apps.cli import (
     health,
     info,
     leaderboard,
+    plan,
     quality,
     replay,
     rollout,
@@ -86,6 +87,7 @@ main.add_typer(topics.app, name="topics")
 main.add_typer(dlq.app, name="dlq")
 main.command()(replay.replay)
 main.command()(doctor.doctor)
+main.command("plan")(plan.command)
 main.command()(settings_table.settings)
 main.command()(info.modes)
 main.command()(info.version)
