@@ -16,7 +16,7 @@ from judgestream.evaluation.leaderboard import Battle, leaderboard
 from judgestream.evaluation.leniency import leniency_figures
 from judgestream.evaluation.position import position_means
 from judgestream.evaluation.self_preference import gain_over_labels, self_preference
-from judgestream.evaluation.style_control import style_difference
+from judgestream.evaluation.style_control import StyledPair, style_difference, style_effects
 
 OUTCOMES = (Preference.FIRST, Preference.TIE, Preference.SECOND)
 Held = list[bool]
@@ -213,6 +213,24 @@ def partial(draw: np.random.Generator, gain: float = 0.8, count: int = 180) -> H
     return [found is not None and holds(found.log_odds.interval, gain)]
 
 
+def verbose_to_strangers(draw: np.random.Generator, worth: float = 1.5, count: int = 150) -> Held:
+    """The same without systems: answers of equal worth."""
+    pairs = []
+    for number in range(count):
+        styles = (
+            Style(words=int(draw.integers(20, 400))),
+            Style(words=int(draw.integers(20, 400))),
+        )
+        gap = style_difference(*styles)
+        side = outcome(draw, worth * gap[0], -0.5)
+        cluster = ("prompt", str(number // 2))
+        pairs.append(StyledPair(outcome=side, difference=gap, cluster=cluster))
+    unit = sqrt(sum(one.difference[0] ** 2 for one in pairs) / count)
+    found = style_effects(pairs)
+    words = None if found is None else found.features["words"]
+    return [words is not None and holds(words.interval, worth * unit)]
+
+
 def over_labels(draw: np.random.Generator, gain: float = 0.2, pairs: int = 240) -> Held:
     """A judge that calls its family's answer the winner in `gain` of the pairs, and else agrees with the
     labels. Its family wins .4 of the labels and ties .1, so the gain over them is .2 (1 - .45) = .11.
@@ -237,6 +255,7 @@ BIASES: dict[str, tuple[Callable[[np.random.Generator], Held], Sequence[str]]] =
     "position pull .2": (position_pull, ("delta", "consistency", "first", "second")),
     "leniency .8": (lenient, ("Pc .6", "P+ .8")),
     "length 1.5": (verbose, ("length", "weakest", "middle", "strongest")),
+    "length 1.5, systems unknown": (verbose_to_strangers, ("length",)),
     "errs, corrected by labels": (simple_errors, ("prediction-powered", "Rogan-Gladen")),
     "self-preference .8": (partial, ("self-preference",)),
     "self-preference over labels": (over_labels, ("gain",)),
@@ -244,7 +263,7 @@ BIASES: dict[str, tuple[Callable[[np.random.Generator], Held], Sequence[str]]] =
 """What is simulated, and the names of the truths that it must hold."""
 
 
-def recovered(name: str, repeats: int, seed: int = 0) -> dict[str, float]:
+def recovered(name: str, repeats: int, seed: int = 1) -> dict[str, float]:
     """The share of repeats in which each truth lies in its interval."""
     simulate, truths = BIASES[name]
     draw = np.random.default_rng([seed, len(name), repeats])

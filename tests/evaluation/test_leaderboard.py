@@ -18,7 +18,12 @@ from judgestream.evaluation.leaderboard import (
     leaderboard,
 )
 from judgestream.evaluation.self_preference import gain_over_labels, own_side, self_preference
-from judgestream.evaluation.style_control import standardised, style_difference
+from judgestream.evaluation.style_control import (
+    standardised,
+    style_difference,
+    style_effects,
+    styled_pair,
+)
 
 FIRST, TIE, SECOND = Preference
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -162,6 +167,22 @@ def test_style_differences_are_normalised_and_antisymmetric() -> None:
     assert kept == (True, True, False, True)
     assert scaled[1] == (0.0, 1.0, 0.0)
     assert standardised([]) == ([], ())
+
+
+def test_style_effects_need_no_systems() -> None:
+    strangers = replace(
+        SCORED, scores=(replace(A, system=""), replace(B, system="", style=Style(words=99)))
+    )
+    one = styled_pair(strangers)
+    assert one is not None and one.outcome is FIRST and one.difference[0] < 0
+    found = style_effects([one] * 6)
+    assert found is not None and (found.pairs, found.prompts) == (6, 1)
+    words = found.features["words"]
+    assert words is not None and words.value < 0 and found.features["bold"] is None
+    assert style_effects([]) is None
+    unknown = replace(strangers, scores=(A, replace(B, style=None)))
+    for other in (unknown, replace(SCORED, status=Status.UNSCORED), replace(SCORED, mode="rerank")):
+        assert styled_pair(other) is None
 
 
 class TestSelfPreference:

@@ -57,6 +57,25 @@ def test_json_verdicts_when_a_setting_says_so(cluster: Cluster) -> None:
     assert dict(record.headers)["content-type"] == b"application/json"
 
 
+def test_the_second_order_only_where_the_first_is_unsure(cluster: Cluster) -> None:
+    cluster.work(judging__swap_rate=0.01, judging__second_order_below=0.9)
+    cluster.wait_verdicts(cluster.submit(pairs(1, "first")), seconds=30)
+    time.sleep(
+        6
+    )  # until Redis has said that no alarm is raised, all pairs are judged in both orders
+    asked = pairs(40, "sure") + pairs(40, "unsure")
+    for request in asked[40:]:
+        request.question += " UNSURE"
+    verdicts = cluster.wait_verdicts(cluster.submit(asked), seconds=30)
+    marks: dict[str, list[list[bool]]] = {"sure": [], "unsure": [], "first": []}
+    for one in verdicts:
+        marks[one.request_id.split("-")[0]].append([two.because_unsure for two in one.passes])
+    # one in a hundred is in the sample, which is judged in both orders at once
+    assert marks["sure"].count([False]) > 35 and [False, True] not in marks["sure"]
+    assert marks["unsure"].count([False, True]) > 35 and [False] not in marks["unsure"]
+    assert {one.both_orders_probability for one in verdicts if "sure" in one.request_id} == {0.01}
+
+
 POISON = {
     "undecodable": b"\xff\xfe\x00not a record",
     "unknown_mode": b'{"requestId": "p-mode", "mode": "majority", "question": "q"}',

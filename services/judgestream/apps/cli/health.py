@@ -37,6 +37,12 @@ from judgestream.evaluation.self_preference import (
     own_side,
     self_preference,
 )
+from judgestream.evaluation.style_control import (
+    StyledPair,
+    StyleEffects,
+    style_effects,
+    styled_pair,
+)
 from judgestream.settings import Kafka, load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode
@@ -56,12 +62,16 @@ class Health:
     unknown: Mapping[str, int] = field(default_factory=dict)
     gains: Mapping[str, Mean] = field(default_factory=dict)
     across: SelfPreference | None = None
+    styles: Mapping[str, StyleEffects] = field(default_factory=dict)
     formats: tuple[FormatConsistency, ...] = ()
     drift: Mapping[str, Mapping[str, Drift]] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
-        found = (self.probes, self.gains, self.across, self.formats, self.drift)
+        found = (
+            *(self.probes, self.gains, self.across),
+            *(self.styles, self.formats, self.drift),
+        )
         return not any(found) and not self.unknown
 
 
@@ -93,9 +103,10 @@ def command(
     annotator: Annotators = None,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
-    """Known-answer probes, self-preference, templates and drift: biases that the bias report does not show.
+    """Known-answer probes, style, self-preference, templates and drift, beside the bias report.
 
-    Probes: the share of right verdicts, and attack success. Self-preference: what the judge gives answers of
+    Probes: the share of right verdicts, and attack success. Style: the log-odds that a difference in words,
+    headers, list items and bold spans is worth. Self-preference: what the judge gives answers of
     its family beyond the labels, or beyond judges of other families. Templates: whether one checkpoint says
     the same under two. Drift, with --drift-from: population stability beside its noise. Verdicts on one
     prompt count as one observation. Exits 1 if there is nothing to show.
@@ -160,6 +171,7 @@ def _measured(
             ),
             families=families,
         ),
+        styles=_styles(rows),
         formats=format_consistency(one.light for one in rows),
         drift={} if drift_from is None else _drift(recount, drift_from),
     )
@@ -173,6 +185,7 @@ class _Kept:
     request_id: str
     candidates: tuple[str, ...]
     battle: Battle | None
+    styled: StyledPair | None
     control: Verdict | None
     light: Verdict
 
@@ -185,6 +198,7 @@ class _Kept:
             request_id=verdict.request_id,
             candidates=tuple(score.candidate_id for score in verdict.scores),
             battle=battle if isinstance(battle, Battle) else None,
+            styled=styled_pair(verdict),
             control=light if (verdict.release, verdict.request_id) in wanted else None,
             light=light,
         )
@@ -214,6 +228,18 @@ def _gains(
         if gain is not None:
             gains[name] = gain
     return gains
+
+
+def _styles(rows: Iterable[_Kept]) -> dict[str, StyleEffects]:
+    """What each release gives for style."""
+    pairs: defaultdict[str, list[StyledPair]] = defaultdict(list)
+    for row in rows:
+        if row.styled is not None:
+            pairs[row.release].append(row.styled)
+    found = {name: style_effects(known) for name, known in sorted(pairs.items())}
+    return {
+        name: one for name, one in found.items() if one is not None and any(one.features.values())
+    }
 
 
 def _count(recount: Recount, verdict: Verdict) -> None:

@@ -36,6 +36,14 @@ def as_json(found: "Health") -> dict[str, object]:
                 "families": list(across.judges),
             },
         },
+        "style": {
+            release: {"pairs": one.pairs, "prompts": one.prompts}
+            | {
+                name: None if effect is None else {"value": effect.value} | _ends(effect.interval)
+                for name, effect in one.features.items()
+            }
+            for release, one in found.styles.items()
+        },
         "templates": [
             {
                 "checkpoint_digest": one.checkpoint_digest,
@@ -84,6 +92,20 @@ def show(found: "Health") -> None:
         line(
             f"self-preference across judges of {', '.join(found.across.judges)}:"
             f" {one.value:+.2f} log-odds{_span(one.interval, 1.0, 2)}, {found.across.own} pairs"
+        )
+        line()
+    for release, effects in found.styles.items():
+        line(f"style, release {release or '(none)'}: log-odds a unit, {effects.pairs} pairs")
+        table(
+            ("feature", "log-odds", "95 % interval"),
+            [
+                (
+                    name,
+                    "-" if one is None else f"{one.value:+.3f}",
+                    "" if one is None else _span(one.interval, 1.0, 3).strip(" []"),
+                )
+                for name, one in effects.features.items()
+            ],
         )
         line()
     for checkpoint in found.formats:

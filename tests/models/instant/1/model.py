@@ -1,7 +1,7 @@
 """A judge whose scores follow from the prompt's length alone.
 
 With the parameter `inverted` it prefers the other answer. `SLEEP <ms>` in a prompt delays its batch,
-`FAIL THE JUDGE` fails it, and `KILL THE JUDGE` ends the process.
+`FAIL THE JUDGE` fails it, `KILL THE JUDGE` ends the process. With `UNSURE` all scores are equally probable.
 """
 
 import json
@@ -61,6 +61,8 @@ def answer(prompts: Any, count: int, inverted: bool) -> list[Any]:
         scores = np.unravel_index(cell, (LABELS,) * count)
         cells = [cell] if joint else [k * LABELS + int(score) for k, score in enumerate(scores)]
         probs[row, cells] = 1.0
+        if joint and b"UNSURE" in prompt:
+            probs[row] = 1.0 / LABELS**count
         texts.append(" ".join(str(score + 1) for score in scores).encode())
 
     def column(values: list[Any], dtype: Any) -> Any:
