@@ -130,8 +130,15 @@ async def test_without_a_shadow_nothing_is_decoded_and_nothing_is_open() -> None
         assert not worker.server.open and not worker.published.ids
 
 
-async def test_probes_are_judged_by_the_stable_release_on_their_own_topic() -> None:
-    async with Worker(Route(revision=1, stable="B"), probe_share=1.0) as worker:
+@pytest.mark.parametrize(
+    ("route", "judged_by"),
+    [(Route(revision=1, stable="B"), {"B"}), (ALL_IN_SHADOW, {"A", "B"})],
+    ids=["stable alone", "with a shadow"],
+)
+async def test_probes_are_judged_on_their_own_topic_by_all_that_are_compared(
+    route: Route, judged_by: set[str]
+) -> None:
+    async with Worker(route, probe_share=1.0) as worker:
         answers = [
             Candidate(id="a", text="It is 4, because 2 and 2 are 4."),
             Candidate(id="b", text="5"),
@@ -141,7 +148,11 @@ async def test_probes_are_judged_by_the_stable_release_on_their_own_topic() -> N
                 f"r{k}", offset=k, value=request(request_id=f"r{k}", candidates=answers)
             )
         probes = worker.verdicts("judge.probes.v1")
-        assert probes and not worker.verdicts()
-        assert {verdict.release for verdict in probes} == {"B"}
+        assert {verdict.release for verdict in worker.verdicts()} == judged_by - {route.stable}
+        by_release = {
+            name: {one.request_id for one in probes if one.release == name} for name in judged_by
+        }
+        assert all(by_release.values()) and len(set(map(frozenset, by_release.values()))) == 1
+        assert {verdict.release for verdict in probes} == judged_by
         assert all(verdict.metadata[NAME_KEY] for verdict in probes)
         assert all(verdict.request_id.startswith("probe-") for verdict in probes)

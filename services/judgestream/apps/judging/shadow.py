@@ -1,8 +1,9 @@
 """Shadow judgements of live requests, which no consumer sees: by releases in shadow, and of probes.
 
 A release in shadow judges its share of the requests a second time. Its verdicts go to `judge.shadow.v1`, for
-the evidence on it. Known-answer probes accompany a share of the requests; the stable release judges them, and
-their verdicts go to `judge.probes.v1`.
+the evidence on it. Known-answer probes accompany a share of the requests; their verdicts go to
+`judge.probes.v1`. The stable release judges them, and so do those that judge the request in shadow, because
+the evidence compares them on the same probes.
 """
 
 import logging
@@ -95,12 +96,14 @@ class ShadowJudge:
         except PoisonError:
             return
         request = asked.request
-        for release in route.shadows_for(request.request_id, request.metadata):
+        shadows = route.shadows_for(request.request_id, request.metadata)
+        for release in shadows:
             await self._judge(release, asked, record, progress.trace, self._shadow, pause)
         stable = route.stable or self._default
         if self._probe_share and stable:
             for probe in self._probes_of(request):
-                await self._judge(stable, probe, record, progress.trace, self._probes, pause)
+                for release in dict.fromkeys((stable, *shadows)):
+                    await self._judge(release, probe, record, progress.trace, self._probes, pause)
 
     def _probes_of(self, request: Request) -> list[Asked]:
         found = probes_of(request, share=self._probe_share, seed=PROBE_SEED)
