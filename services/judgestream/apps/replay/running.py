@@ -4,22 +4,21 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from itertools import islice
 from time import monotonic
 
-from judgestream.adapters.images.resolving import Fetch, resolved
-from judgestream.apps.judging.asking import Tries, backoff_of
-from judgestream.apps.judging.one_release import RequestsJudge, internal
+from judgestream.adapters.images.resolving import Fetch
+from judgestream.apps.judging.asked import Asked, Progress, task_of
+from judgestream.apps.judging.asking import backoff_of
+from judgestream.apps.judging.one_release import RequestsJudge
 from judgestream.apps.judging.outbox import Outbox, Publisher
-from judgestream.apps.replay.requests import Old, old_request, task_of
+from judgestream.apps.replay.requests import old_request
 from judgestream.apps.replay.selection import Selection
 from judgestream.apps.replay.survey import Place, Selected, chosen
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import SHADOW
 from judgestream.core.errors import JudgestreamError, JudgeUnavailable, OversizeRecord, PoisonError
-from judgestream.core.images import has_images
 from judgestream.core.types import Verdict
 from judgestream.core.verdicts import failed
 from judgestream.settings import Settings
@@ -100,12 +99,12 @@ class Replay:
     async def _work(self, queue: asyncio.Queue[Record | None]) -> None:
         while (record := await queue.get()) is not None:
             try:
-                old = old_request(record)
+                asked, progress = old_request(record, self._judge.release)
             except PoisonError:
                 continue  # reported by the survey
-            verdict = await self._judged(old)
+            verdict = await self._judged(asked, progress)
             try:
-                await self._outbox.verdict(verdict, old.trace, self._pause)
+                await self._outbox.verdict(verdict, progress.trace, self._pause)
                 self.counts[verdict.status.value] += 1
                 self.cost += verdict.cost or 0.0
             except OversizeRecord:
@@ -113,32 +112,20 @@ class Replay:
             self._judged_at = monotonic()
             self._on_progress(self.counts.total())
 
-    async def _judged(self, old: Old) -> Verdict:
+    async def _judged(self, asked: Asked, progress: Progress) -> Verdict:
         """The verdict; a failed one where the judge refuses the request."""
-        tries = Tries()
         try:
-            task = task_of(old.request, self._judge)
-            if has_images(old.request):
-                request = await resolved(old.request, self._images)
-                plans = self._judge.plans(request, task.mode)
-                task = replace(task, request=request, plans=plans)
-            return await self._judge.judged(task, tries, self._pause)
+            task = await task_of(self._judge, asked, asked.request.requested_at, self._images)
+            return await self._judge.judged(task, progress, self._pause)
         except PoisonError as exc:
-            return self._failed(old, exc, tries)
-        except JudgestreamError:
-            raise
-        except Exception as exc:
-            return self._failed(old, internal(exc), tries)
-
-    def _failed(self, old: Old, error: PoisonError, tries: Tries) -> Verdict:
-        return failed(
-            request_id=old.request.request_id,
-            request=old.request,
-            requested_at=old.request.requested_at,
-            release=self._judge.release,
-            error=error,
-            effort=tries.effort(),
-        )
+            return failed(
+                request_id=asked.request.request_id,
+                request=asked.request,
+                requested_at=progress.requested_at,
+                release=progress.release,
+                error=exc,
+                effort=progress.effort(),
+            )
 
     async def _pause(self, seconds: float) -> None:
         silent = monotonic() - self._judged_at

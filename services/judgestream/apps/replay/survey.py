@@ -8,11 +8,12 @@ from datetime import datetime
 from judgestream.adapters.kafka.messages import OnSkip, everything, ignore
 from judgestream.adapters.kafka.reading import never
 from judgestream.apps.judging.one_release import RequestsJudge
-from judgestream.apps.replay.requests import old_request, records, task_of
+from judgestream.apps.replay.requests import old_request, plans_of, records
 from judgestream.apps.replay.selection import Selection
 from judgestream.contracts.records import Record
 from judgestream.contracts.topics import SHADOW, VERDICTS
 from judgestream.core.errors import PoisonError
+from judgestream.core.identity import verdict_id
 from judgestream.core.limits import EARLIEST, shortened
 from judgestream.core.replay_cost import Size
 from judgestream.core.types import Status
@@ -77,10 +78,10 @@ def survey(
     with records(settings, selection, stopped=stopped) as found:
         for record in found:
             try:
-                old = old_request(record)
-                if not selection.wanted.admits(old.request):
+                asked, _ = old_request(record, judge.release)
+                if not selection.wanted.admits(asked.request):
                     continue
-                task = task_of(old.request, judge)
+                plans = plans_of(asked, judge)
             except PoisonError as exc:
                 refused[exc.code] += 1
                 on_skip(f"left out {record.place}: {exc.code}: {shortened(str(exc), 200)}")
@@ -88,11 +89,17 @@ def survey(
             one = Selected(
                 place=_place(record),
                 time=record.time or EARLIEST,
-                sizes=tuple(Size.of(passes) for passes in task.plans),
+                sizes=tuple(Size.of(passes) for passes in plans),
             )
-            earlier = selected.get(task.verdict_id)
+            name = verdict_id(
+                asked.request.request_id,
+                judge.release.name,
+                asked.request.mode,
+                asked.content_digest,
+            )
+            earlier = selected.get(name)
             if earlier is None or _order(one) < _order(earlier):
-                selected[task.verdict_id] = one
+                selected[name] = one
     if selection.limit is not None:
         oldest = sorted(selected.items(), key=lambda item: _order(item[1]))
         selected = dict(oldest[: selection.limit])
