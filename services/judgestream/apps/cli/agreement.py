@@ -1,12 +1,10 @@
 """`judgestream agreement`: agreement of the judge with people, a teacher, or a known truth."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import typer
 
-from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.apps.cli import agreement_view as view
 from judgestream.apps.cli.agreement_options import (
     CLASSES,
@@ -19,13 +17,11 @@ from judgestream.apps.cli.agreement_options import (
     Rule,
     SegmentBy,
 )
-from judgestream.apps.cli.reading import all_verdicts, everything
-from judgestream.contracts.codecs.labels import label_from_message
-from judgestream.contracts.codecs.requests import NO_TIME, request_from_message
-from judgestream.contracts.topics import LABELS, REQUESTS
+from judgestream.apps.cli.reading import all_labels, all_verdicts, everything
+from judgestream.contracts.codecs.requests import request_from_message
+from judgestream.contracts.topics import REQUESTS
 from judgestream.core.errors import ConfigurationError, InvalidRequest
 from judgestream.core.identity import prompt_digest
-from judgestream.core.types import Label
 from judgestream.core.verdict_set import VerdictSet
 from judgestream.evaluation.label_join import ReleaseAgreement, join, paired
 from judgestream.evaluation.labels import Ballots
@@ -36,7 +32,6 @@ from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode
 from judgestream.terminal.output import OutputFormat, json_line, line, note
 from judgestream.v1.judging_pb2 import JudgeRequest
-from judgestream.v1.judging_pb2 import Label as LabelMessage
 
 
 def agreement(
@@ -123,22 +118,6 @@ def _show_pair(first: ReleaseAgreement, second: ReleaseAgreement, form: OutputFo
         line()
     if difference is not None and first.templates != second.templates:
         note("the releases use different templates: their tie rates do not compare")
-
-
-def all_labels(kafka: Kafka) -> Iterator[Label]:
-    """Every label on the topic. One without a readable time takes its record's time."""
-    for incoming, message in everything(kafka, LABELS, LabelMessage):
-        yield _label(incoming, message)
-
-
-def _label(incoming: Incoming[LabelMessage], message: LabelMessage) -> Label:
-    recorded = incoming.record.time or NO_TIME
-    if message.HasField("labelled_at"):
-        try:
-            return label_from_message(message)
-        except ValueError:
-            message.ClearField("labelled_at")
-    return replace(label_from_message(message), labelled_at=recorded)
 
 
 def _judged(

@@ -10,9 +10,8 @@ import typer
 
 from judgestream.adapters.kafka.verdict_topic import verdicts
 from judgestream.apps.cli import health_view as view
-from judgestream.apps.cli.agreement import all_labels
 from judgestream.apps.cli.agreement_options import Annotators
-from judgestream.apps.cli.reading import all_verdicts, everything
+from judgestream.apps.cli.reading import all_labels, all_verdicts, everything
 from judgestream.contracts.topics import PROBES
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.known_answers import OF_KEY

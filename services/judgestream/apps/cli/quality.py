@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from judgestream.apps.cli.agreement import all_labels
 from judgestream.apps.cli.agreement_options import Annotators, ClusterBy, SegmentBy
-from judgestream.apps.cli.reading import all_verdicts
+from judgestream.apps.cli.reading import all_labels, all_verdicts
 from judgestream.core.verdict_set import VerdictSet
 from judgestream.evaluation.corrected import Corrected
 from judgestream.evaluation.intervals import Interval

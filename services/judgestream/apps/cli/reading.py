@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from judgestream.adapters.kafka import messages, verdict_topic
+from judgestream.adapters.kafka import label_topic, messages, verdict_topic
 from judgestream.adapters.kafka.consuming import Incoming, M
 from judgestream.adapters.kafka.verdict_topic import Published
 from judgestream.contracts.topics import Topic
+from judgestream.core.types import Label
 from judgestream.settings import Kafka
 from judgestream.terminal.output import note
 
@@ -23,3 +24,8 @@ def all_verdicts(
 ) -> Iterator[Published]:
     """Every verdict on the topic now, as published: redeliveries included."""
     return verdict_topic.all_verdicts(settings, release=release, since=since, on_skip=note)
+
+
+def all_labels(settings: Kafka) -> Iterator[Label]:
+    """Every label on the topic now."""
+    return label_topic.all_labels(settings, on_skip=note)

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from judgestream.apps.cli.agreement import all_labels
 from judgestream.apps.cli.agreement_options import Annotators
-from judgestream.apps.cli.reading import all_verdicts
+from judgestream.apps.cli.reading import all_labels, all_verdicts
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.escalation import Ask, EscalationPolicy
 from judgestream.core.types import Verdict

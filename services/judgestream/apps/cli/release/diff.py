@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from judgestream.adapters.kafka.judged_requests import judged_by
-from judgestream.adapters.kafka.label_topic import all_labels
 from judgestream.adapters.kafka.request_join import with_requests
+from judgestream.apps.cli.reading import all_labels
 from judgestream.apps.cli.release import diff_view as view
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Verdict
@@ -62,7 +62,7 @@ def diff_command(
     keys = [key for one in (a, b) for verdict in judged[one] if (key := Judged.of(verdict))]
     found = compared(
         list(pairs(judged[a], judged[b])),
-        Ballots(all_labels(kafka, on_skip=note)),
+        Ballots(all_labels(kafka)),
         ambiguous=ambiguous_ids(keys),
     )
     if not found:
