@@ -4,13 +4,16 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.apps.rollout.evidence import EvidenceLoop, StepResult
+from judgestream.apps.rollout.evidence_feed import EvidenceFeed
 from judgestream.core.rollout.moves import Move, apply
 from judgestream.core.rollout.state import Action, Rollout, Stage, Step
 from judgestream.core.types import Label
@@ -54,13 +57,8 @@ def in_shadow(candidate: str) -> Rollout:
     return rollout
 
 
-def judged_by_both(cluster: Cluster, candidate: str, count: int) -> None:
-    """Requests that the stable judge answers live, as the labels say, and the candidate in shadow."""
-    requests = pairs(count, "shadow")
-    for one in requests:
-        one.options.orders = JudgeOptions.ORDERS_STRAIGHT  # this judge knows places, not answers
-    names = cluster.submit(requests)
-    live = cluster.wait_verdicts(names, seconds=60)
+def replayed(cluster: Cluster, candidate: str) -> None:
+    """The verdicts of the candidate on all requests, in shadow."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "judgestream.apps.cli", "replay", "--yes", "--from", "0"),
@@ -69,22 +67,41 @@ def judged_by_both(cluster: Cluster, candidate: str, count: int) -> None:
         env=cluster.environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def labelled(cluster: Cluster, winners: Mapping[str, str]) -> None:
+    """Labels by request id; "" is a tie."""
     with RequestPublisher(cluster.settings) as publisher:
-        for verdict in live:
+        for name, winner in winners.items():
             publisher.label(
                 Label(
-                    label_id=f"label of {verdict.request_id}",
-                    request_id=verdict.request_id,
+                    label_id=f"label of {name}",
+                    request_id=name,
                     annotator="ann",
                     labelled_at=datetime.now(UTC),
-                    winner=verdict.winner,
-                    tie=verdict.tie,
+                    winner=winner,
+                    tie=not winner,
                 )
             )
+
+
+def judged_by_both(cluster: Cluster, candidate: str, count: int) -> None:
+    """Requests that the stable judge answers live, as the labels say, and the candidate in shadow."""
+    requests = pairs(count, "shadow")
+    for one in requests:
+        one.options.orders = JudgeOptions.ORDERS_STRAIGHT  # this judge knows places, not answers
+    names = cluster.submit(requests)
+    live = cluster.wait_verdicts(names, seconds=60)
+    replayed(cluster, candidate)
+    labelled(cluster, {verdict.request_id: verdict.winner for verdict in live})
+
+
+def loop_of(cluster: Cluster) -> EvidenceLoop:
+    return EvidenceLoop(partial(EvidenceFeed, cluster.settings), POLICY, by="rollout service")
 
 
 def measured(loop: EvidenceLoop, rollout: Rollout, candidate: str) -> StepResult:
@@ -103,8 +120,9 @@ def test_a_planted_worse_judge_is_rejected_and_rolled_back(cluster: Cluster) -> 
         state = in_shadow(inverted)
         judged_by_both(cluster, inverted, 300)
 
-    loop = EvidenceLoop(cluster.settings, POLICY, by="rollout service")
+    loop = loop_of(cluster)
     taken = measured(loop, state, inverted)
+    loop.close()
     evidence = taken.evidence[inverted]
     assert evidence.decision == "worse"
     (labels,) = (one for one in evidence.findings if one.guard == "labels")
@@ -115,23 +133,11 @@ def test_a_planted_worse_judge_is_rejected_and_rolled_back(cluster: Cluster) -> 
     assert (move.action, move.release) == (Action.ROLL_BACK, inverted)
     assert "labels" in move.why
 
-    # an instance that takes over reads the same from the topics
-    other = EvidenceLoop(cluster.settings, POLICY, by="rollout service")
-    again = measured(other, state, inverted).evidence[inverted]
-    assert replace(again, measured_at=evidence.measured_at) == evidence
-    other.close()
-    loop.close()
-
-
-def test_the_loop_publishes_evidence_and_makes_the_move(cluster: Cluster) -> None:
-    with inverted_judge(cluster.triton) as inverted:
-        cluster.work(triton__release=INSTANT)
-        desk = Desk(in_shadow(inverted))
-        judged_by_both(cluster, inverted, 200)
+    # an instance that takes over reads the same from the topics, publishes it and acts
+    desk = Desk(state)
 
     async def until_rolled_back() -> None:
-        loop = EvidenceLoop(cluster.settings, POLICY, by="rollout service")
-        running = asyncio.create_task(loop.run(desk))
+        running = asyncio.create_task(loop_of(cluster).run(desk))
         async with asyncio.timeout(20):
             while desk.state.releases[inverted].stage is not Stage.FAILED:
                 assert not running.done()
@@ -142,6 +148,6 @@ def test_the_loop_publishes_evidence_and_makes_the_move(cluster: Cluster) -> Non
     asyncio.run(until_rolled_back())
     placed = desk.state.releases[inverted]
     assert placed.evidence is not None
-    assert placed.evidence.decision == "worse"
+    assert replace(placed.evidence, measured_at=evidence.measured_at) == evidence
     assert placed.by == "rollout service"
     assert desk.state.stable == INSTANT

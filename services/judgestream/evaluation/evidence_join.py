@@ -24,8 +24,8 @@ from judgestream.evaluation.verdict_pairs import Judged
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-MOST_OPEN = 20_000
-"""Requests whose verdicts are kept, paired or not: 2 to 3 kB each."""
+MOST_OPEN = 10_000
+"""Requests whose verdicts are kept, paired or not: 2.7 kB for each verdict of two passes."""
 MOST_LABELLED = 100_000
 """Requests whose labels are kept while no pair of theirs is known."""
 MOST_UNLABELLED = 50_000

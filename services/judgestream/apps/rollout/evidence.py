@@ -4,16 +4,15 @@ import asyncio
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import NamedTuple, Protocol
 
-from judgestream.apps.rollout.evidence_feed import EvidenceFeed
 from judgestream.core.rollout.moves import IllegalMove, Move
 from judgestream.core.rollout.state import CANDIDATE, Evidence, Rollout
-from judgestream.core.types import Label
+from judgestream.core.types import Label, Verdict
 from judgestream.evaluation.evidence_join import EvidenceJoin
 from judgestream.evaluation.gate import Policy, decide
 from judgestream.evaluation.rollout_decision import (
@@ -23,7 +22,6 @@ from judgestream.evaluation.rollout_decision import (
     entered_shadow,
     evidence_of,
 )
-from judgestream.settings import Kafka
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +54,17 @@ class Desk(Protocol):
     async def move(self, move: Move) -> Rollout: ...
 
     async def measured(self, release: str, evidence: Evidence) -> None: ...
+
+
+class Feed(Protocol):
+    """New records since a time: `evidence_feed.EvidenceFeed`."""
+
+    @property
+    def caught_up(self) -> bool: ...
+
+    def poll(self) -> Iterable[Verdict | Label]: ...
+
+    def close(self) -> None: ...
 
 
 class Trial(NamedTuple):
@@ -93,25 +102,28 @@ class EvidenceLoop:
 
     A candidate that joins or leaves, and another stable release, start the reading anew: the evidence of a
     trial is always about the releases that are compared now.
+
+    open_feed   opens the records since a time
+    by          the name of the service in the moves that it makes
     """
 
     def __init__(
         self,
-        kafka: Kafka,
+        open_feed: Callable[[datetime], Feed],
         policy: Policy,
         *,
         by: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._kafka = kafka
+        self._open_feed = open_feed
         self._policy = policy
         self._by = by
         self._now = now
         self._clock = clock
         self._running: dict[str, _Running] = {}
         self._trials: tuple[Trial, ...] = ()
-        self._feed: EvidenceFeed | None = None
+        self._feed: Feed | None = None
         self._lock = threading.Lock()
 
     async def run(self, desk: Desk) -> None:
@@ -164,7 +176,7 @@ class EvidenceLoop:
         self._close_feed()
         before, self._running, self._trials = self._running, {}, ()
         if trials:
-            self._feed = EvidenceFeed(self._kafka, since=min(one.since for one in trials))
+            self._feed = self._open_feed(min(one.since for one in trials))
         for one in trials:
             running = _Running(
                 trial=one,
@@ -181,7 +193,7 @@ class EvidenceLoop:
         if feed is not None:
             feed.close()
 
-    def _read(self, feed: EvidenceFeed) -> None:
+    def _read(self, feed: Feed) -> None:
         deadline = monotonic() + READ_S
         while True:
             count = 0

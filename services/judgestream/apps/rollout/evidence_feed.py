@@ -28,7 +28,7 @@ class EvidenceFeed:
     unreadable   records that are neither a verdict nor a label
     """
 
-    def __init__(self, settings: Kafka, *, since: datetime) -> None:
+    def __init__(self, settings: Kafka, since: datetime) -> None:
         """Connect.
 
         Raises:

@@ -22,6 +22,7 @@ from judgestream.apps.rollout.automatic import Automatic
 from judgestream.apps.rollout.checkpoints import CheckpointFeed
 from judgestream.apps.rollout.desk import Desk
 from judgestream.apps.rollout.evidence import EvidenceLoop
+from judgestream.apps.rollout.evidence_feed import EvidenceFeed
 from judgestream.apps.rollout.finding import Finder
 from judgestream.apps.rollout.healing import Healer, used_by
 from judgestream.apps.rollout.instance import Instance, address_of
@@ -163,7 +164,11 @@ async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready
             automatic,
             healer,
             lambda: journal.state,
-            background={"evidence": lambda: EvidenceLoop(settings.kafka, policy, by=BY).run(desk)},
+            background={
+                "evidence": lambda: EvidenceLoop(
+                    partial(EvidenceFeed, settings.kafka), policy, by=BY
+                ).run(desk)
+            },
         )
         leadership = Leadership(
             lease,
