@@ -76,7 +76,8 @@ def test_a_judge_that_prefers_the_first_is_flipped_and_the_verdict_a_tie() -> No
     assert (settlement.tie, settlement.flipped) == (True, True)
     judged = tuple(one.result(Reply(text="8 3")) for one in passes)
     counts = observe(replace(verdict(tie=True), mode="multi_turn", passes=judged))
-    assert counts == {"n": 1, "scored": 1, "tied": 1, "ordered": 1, "toward_first": 1}
+    position = {"n": 1, "scored": 1, "tied": 1, "ordered": 1, "toward_first": 1}
+    assert counts == {**position, "graded": 1, "scores_five_six": 2}
 
 
 def test_a_letter_is_a_choice_between_conversations() -> None:
