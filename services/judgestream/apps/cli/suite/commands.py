@@ -14,10 +14,10 @@ from judgestream.apps.suites.loading import load_files
 from judgestream.apps.suites.page import page
 from judgestream.apps.suites.run_folder import PAGE, Identity, RunFolder, read_values
 from judgestream.core.costs import dollars
-from judgestream.core.errors import ConfigurationError
+from judgestream.core.errors import ConfigurationError, JudgestreamError
 from judgestream.evaluation.order_rules import OrderRule
 from judgestream.evaluation.unreadable import UnreadableRule
-from judgestream.settings import load
+from judgestream.settings import Settings, load
 from judgestream.suites.base import Choices, Suite
 from judgestream.suites.comparing import FEW, compare
 from judgestream.suites.report import Report, shown
@@ -107,7 +107,6 @@ def run_command(
     choices = _choices(suite, rule, unreadable)
     settings = load()
     loaded = load_files(suite, data)
-    judge = facts_of(settings, release)
     in_use = settings.triton.release
     wish = Wish(
         suite=suite,
@@ -122,14 +121,15 @@ def run_command(
     )
     started = now()
     plan = planned(wish, started)
+    if dry_run:
+        _show_cost(wish, plan, settings, release, form)
+        return
+    judge = facts_of(settings, release)
     if budget is not None and not judge.prices.stated:
         raise ConfigurationError(
             f"release {judge.name} states no prices, so --budget would never be reached: set them with"
             " `judgestream release budget`, or leave --budget out"
         )
-    if dry_run:
-        _show_cost(wish, plan, judge, form)
-        return
     identity = Identity(suite=suite.name, data=loaded.digest, seed=seed, release=judge.name)
     with RunFolder(out or default_folder(wish, judge.name), identity) as folder:
         folder.describe(
@@ -186,24 +186,32 @@ def _only(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _show_cost(wish: "Wish", plan: "Planned", judge: "JudgeFacts", form: ReportFormat) -> None:
+def _show_cost(
+    wish: "Wish", plan: "Planned", settings: Settings, release: str, form: ReportFormat
+) -> None:
+    """Print the number of requests; and of prompts and tokens with their cost, where Triton answers."""
+    from judgestream.apps.suites.judge import facts as facts_of
     from judgestream.apps.suites.running import cost_of
 
-    found = cost_of(plan, judge)
     rows: dict[str, object] = {
         "suite": wish.suite.name,
-        "release": judge.name,
         "data": wish.loaded.digest,
         "seed": wish.seed,
-        **asdict(found),
+        "requests": len(plan.rows),
     }
+    try:
+        judge = facts_of(settings, release)
+    except JudgestreamError as exc:
+        note(f"prompts and cost depend on the release, which is not known: {exc}")
+    else:
+        rows |= {"release": judge.name, **asdict(cost_of(plan, judge))}
     if form is ReportFormat.JSON:
         json_line(rows)
         return
-    cost = "no prices stated" if found.cost is None else dollars(found.cost)
-    table(
-        ("dry run", ""), [(name, cost if name == "cost" else value) for name, value in rows.items()]
-    )
+    if "cost" in rows:
+        cost = rows["cost"]
+        rows["cost"] = dollars(cost) if isinstance(cost, float) else "no prices stated"
+    table(("dry run", ""), list(rows.items()))
 
 
 def _tell(finished: "Finished", path: Path, judge: "JudgeFacts") -> None:
