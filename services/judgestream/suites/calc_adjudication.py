@@ -108,10 +108,11 @@ def masked(text: str) -> str:
 
 
 def _judgements(game: Game, choices: Choices) -> Iterator[Adjudication]:
-    """One per order. An order that was not read chooses neither, or is left out."""
+    """One per order that was asked. One that was not read chooses neither, or is left out."""
     case = game.facts["case"]
+    wrong = choices.unreadable is UnreadableRule.WRONG and not game.one_order
     for said in (game.straight, game.swapped):
-        if game.failed or (said is None and choices.unreadable is not UnreadableRule.WRONG):
+        if game.failed or (said is None and not wrong):
             continue
         yield Adjudication(
             first=case[0] == "T",
@@ -225,7 +226,9 @@ def _variant(game: Game) -> str:
 
 def _counts(judged: Sequence[Judged], played: Sequence[Game]) -> Table:
     unread = sum(
-        (game.straight is None) + (game.swapped is None) for game in played if not game.failed
+        (game.straight is None) + (game.swapped is None)
+        for game in played
+        if not game.failed and not game.one_order
     )
     return Table(
         title="counts",

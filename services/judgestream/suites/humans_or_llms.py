@@ -14,7 +14,7 @@ from judgestream.evaluation.attack import AttackSuccess, Perturbation, attack_su
 from judgestream.evaluation.clusters import clustered_share
 from judgestream.evaluation.order_rules import OrderRule
 from judgestream.suites.base import Choices, Item, Judged, Suite, Tables, Wanted, request
-from judgestream.suites.pairs import Game, counts, games, position_figures
+from judgestream.suites.pairs import Game, counts, games, notes, position_figures
 from judgestream.suites.report import Figure, Report, Table
 
 SOURCE = "github.com/FreedomIntelligence/Humans_LLMs_Judgement_Bias, data/ (rename .json to .jsonl)"
@@ -124,6 +124,7 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
             _votes(played),
             counts(rows, choices, wanted=len(judged)),
         ),
+        notes=notes(played, choices),
     )
 
 
@@ -156,6 +157,7 @@ def _votes(played: Sequence[Game]) -> Table:
     votes = [
         (said, game.cluster)
         for game in played
+        if not game.by_value
         for said in (game.straight, None if game.swapped is None else game.swapped.mirrored)
         if said is not None
     ]

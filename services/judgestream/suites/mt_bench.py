@@ -22,7 +22,7 @@ from judgestream.suites.arena_figures import (
     win_table,
 )
 from judgestream.suites.base import Choices, Item, Judged, Recorded, Suite, Tables, Wanted, request
-from judgestream.suites.pairs import Game, counts, games, hits, position_figures
+from judgestream.suites.pairs import Game, counts, games, hits, notes, position_figures
 from judgestream.suites.report import Report, Table
 
 SOURCE = "github.com/lm-sys/FastChat, fastchat/llm_judge/data/mt_bench"
@@ -161,6 +161,7 @@ def of_games(played: Sequence[Game], choices: Choices, *, wanted: int | None = N
             ratings_table(decided),
             counts(rows, choices, wanted=wanted),
         ),
+        notes=notes(played, choices),
     )
 
 
@@ -170,7 +171,7 @@ def _positions(played: Sequence[Game]) -> Table:
     both = [
         (int(game.straight), int(game.swapped))
         for game in played
-        if game.straight is not None and game.swapped is not None
+        if game.straight is not None and game.swapped is not None and not game.by_value
     ]
     consistent = sum(a == b for a, b in both)
     first, second = both.count((1, -1)), both.count((-1, 1))

@@ -8,14 +8,18 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from judgestream.core.preference import Preference
+from judgestream.core.settling.reward import METHOD as REWARD
 from judgestream.evaluation.clusters import Mean, clustered_share
 from judgestream.evaluation.confusion_figures import chance_corrected_figures, macro_figures
-from judgestream.evaluation.order_rules import INCONSISTENT, Outcome
+from judgestream.evaluation.order_rules import INCONSISTENT, OrderRule, Outcome
 from judgestream.evaluation.position import lean, position_means
 from judgestream.evaluation.scored_verdict import ScoredVerdict
 from judgestream.evaluation.unreadable import UnreadableRule, outcome
 from judgestream.suites.base import Choices, Judged
 from judgestream.suites.report import Figure, Report, Table
+
+ONE_ORDER = (OrderRule.AVERAGED, OrderRule.STRAIGHT)
+"""The rules that do not compare two orders."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +29,9 @@ class Game:
     straight, swapped   the preference of each order; None for one that was not read, or not asked
     averaged            of the averaged probabilities; None if an order was not read
     failed              there is no judgement at all: it is in no figure but its own count
+    one_order           there are no two orders to compare: only one was asked (`judging.swap_rate`), the
+                        second one only because the first was unsure, or a jury judged
+    by_value            a reward model judged each answer alone: both orders are the same, and show no bias
     """
 
     key: str
@@ -34,6 +41,8 @@ class Game:
     swapped: Preference | None
     averaged: Preference | None = None
     failed: bool = False
+    one_order: bool = False
+    by_value: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -45,7 +54,10 @@ class Game:
         orders = found.orders if found is not None else None
         straight, swapped = orders or (None, None)
         averaged = found.outcome if found is not None else None
-        if orders is None and len(judged.verdict.passes) == 1:
+        by_value = judged.verdict.method == REWARD
+        if by_value:
+            straight = swapped = averaged
+        elif orders is None and len(judged.verdict.passes) == 1:
             straight = averaged  # one order was asked: it is the verdict
         return cls(
             key=judged.item.key,
@@ -55,12 +67,14 @@ class Game:
             swapped=swapped,
             averaged=averaged,
             failed=found is None or found.failed or found.malformed,
+            one_order=orders is None and not by_value,
+            by_value=by_value,
             facts=judged.item.facts,
         )
 
     def by(self, choices: Choices) -> Outcome:
         """The outcome by the rules; None for a pair without one."""
-        if self.failed:
+        if self.failed or (self.one_order and choices.rule not in ONE_ORDER):
             return None
         return outcome(
             choices.rule,
@@ -110,6 +124,7 @@ def agreement_report(
             *position_figures(played),
         ),
         tables=(*tables, counts(rows, choices, wanted=wanted)),
+        notes=notes(played, choices),
     )
 
 
@@ -118,7 +133,7 @@ def position_figures(played: Sequence[Game]) -> tuple[Figure, ...]:
     both = [
         (lean(game.straight, game.swapped), game.cluster)
         for game in played
-        if game.straight is not None and game.swapped is not None
+        if game.straight is not None and game.swapped is not None and not game.by_value
     ]
     means = position_means([one for one, _ in both], [cluster for _, cluster in both])
     names = ("flip_consistency", "bias_toward_first", "bias_toward_second")
@@ -129,17 +144,36 @@ def counts(
     rows: Sequence[tuple[Game, Outcome]], choices: Choices, *, wanted: int | None = None
 ) -> Table:
     """What is in the figures and what is not."""
-    unread = sum(found is None and not game.failed for game, found in rows)
+    lacking = [game for game, _ in rows if lacks_orders(game, choices)]
+    unread = sum(found is None and not game.failed for game, found in rows) - len(lacking)
     left_out = "dropped" if choices.unreadable is UnreadableRule.DROPPED else "unscored"
     cells = {
         "pairs": len(rows) if wanted is None else wanted,
         "judged": sum(not game.failed for game, _ in rows),
         left_out: unread,
         "failed": sum(game.failed for game, _ in rows),
+        "one_order": len(lacking),
         "without_label": sum(game.gold is None for game, _ in rows),
         "inconsistent": sum(found == INCONSISTENT for _, found in rows),
     }
     return Table(title="counts", head=tuple(cells), rows=(tuple(cells.values()),))
+
+
+def lacks_orders(game: Game, choices: Choices) -> bool:
+    """Whether a judged pair is left out because the rule compares two orders, and it has no two."""
+    return game.one_order and not game.failed and choices.rule not in ONE_ORDER
+
+
+def notes(played: Sequence[Game], choices: Choices) -> tuple[str, ...]:
+    """What a reader of the figures must know."""
+    lacking = sum(lacks_orders(game, choices) for game in played)
+    if not lacking:
+        return ()
+    return (
+        f"{lacking} of {len(played)} pairs have no two orders to compare, so rule {choices.rule.value} leaves"
+        " them out: judging.swap_rate is below 1 (--direct asks both orders), or a jury judged (use --rule"
+        " averaged)",
+    )
 
 
 def _by_group(compared: Sequence[tuple[Game, Outcome]], by: str) -> Table:

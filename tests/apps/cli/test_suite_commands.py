@@ -122,7 +122,7 @@ def test_an_only_that_is_not_a_fact_is_refused_before_anything_is_asked(
 ) -> None:
     monkeypatch.setenv("JUDGESTREAM_TRITON__GRPC", "127.0.0.1:1")  # nobody answers there
     data = mt_bench(tmp_path)
-    asked = ("run", "mt-bench", "--data", data, "--release", "r")
+    asked = ("run", "mt-bench", "--data", data, "--release", "r", "--direct")
     assert "give FACT=VALUE" in suite(*asked, "--only", "turn", expect=ExitCode.USAGE).output
     unknown = suite(*asked, "--only", "turns=1", expect=ExitCode.USAGE).output
     assert "--only turns: no item of suite mt-bench has this fact" in " ".join(unknown.split())

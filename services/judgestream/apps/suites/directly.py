@@ -28,6 +28,9 @@ from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 IN_FLIGHT = 32
 """Requests that are asked at one time; under a budget no more than these are paid beyond it."""
 
+EVERY_ORDER = {"verdict_format": PROTOBUF, "swap_rate": 1.0, "second_order_below": 0.0}
+"""Settings of judging: a benchmark asks both orders of every pair, whatever live requests get."""
+
 Handle = Callable[[Record, Callable[[float], Awaitable[None]]], Coroutine[Any, Any, None]]
 
 
@@ -68,7 +71,7 @@ def judge(
     of_release = settings.model_copy(
         update={
             "triton": settings.triton.model_copy(update={"release": release}),
-            "judging": settings.judging.model_copy(update={"verdict_format": PROTOBUF}),
+            "judging": settings.judging.model_copy(update=EVERY_ORDER),
         }
     )
     return asyncio.run(_judged(of_release, requests, purse, on_verdict, patience_s))

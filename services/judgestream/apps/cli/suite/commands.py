@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,7 +107,6 @@ def run_command(
     choices = _choices(suite, rule, unreadable)
     settings = load()
     loaded = load_files(suite, data)
-    in_use = settings.triton.release
     wish = Wish(
         suite=suite,
         loaded=loaded,
@@ -116,7 +115,6 @@ def run_command(
         only=_only(only or []),
         limit=limit,
         budget=budget,
-        direct=direct or bool(release and in_use and release != in_use),
         patience_s=timeout,
     )
     started = now()
@@ -124,7 +122,9 @@ def run_command(
     if dry_run:
         _show_cost(wish, plan, settings, release, form)
         return
-    judge = facts_of(settings, release)
+    named, at_triton = _asked(settings, release, direct)
+    wish = replace(wish, direct=at_triton)
+    judge = facts_of(settings, named)
     if budget is not None and not judge.prices.stated:
         raise ConfigurationError(
             f"release {judge.name} states no prices, so --budget would never be reached: set them with"
@@ -148,6 +148,22 @@ def run_command(
         _tell(finished, folder.path, judge)
         _report(folder, suite, choices, finished, wish, judge, form)
     _exit(finished, wish, budget)
+
+
+def _asked(settings: Settings, release: str, direct: bool) -> tuple[str, bool]:
+    """The release to judge with, "" for the only one that is loaded; and whether it is asked directly.
+
+    The topics are the way to the release in use, as long as no canary answers a share of the requests.
+    """
+    from judgestream.apps.suites.in_use import in_use
+
+    if direct and release:
+        return release, True
+    use = in_use(settings)
+    if not use.alone and not release and not direct:
+        note(f"a canary answers a share of the requests, so {use.release} is asked directly")
+    other = bool(release and use.release and release != use.release)
+    return release or use.release, direct or other or not use.alone
 
 
 def _suite(name: str) -> Suite:
