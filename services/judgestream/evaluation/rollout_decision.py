@@ -1,6 +1,6 @@
 """The moves that follow from a candidate's evidence under a policy, and the permission for other moves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import isfinite
 
@@ -15,6 +15,7 @@ from judgestream.core.rollout.state import (
     Stage,
 )
 from judgestream.evaluation.gate import Decision, Outcome, Policy
+from judgestream.evaluation.rollout_watch import is_watched, watch_moves
 
 STABLE, BEST = "stable", "best"
 """Names of the comparisons: with the stable release, and with the best release so far."""
@@ -141,21 +142,30 @@ def decide_moves(
     A candidate with a required guard that is worse is rolled back (`automatic.rollback`). One that is better
     or not worse advances (`automatic.promote`): from shadow to the canary's first share, through
     `canary_steps`, to stable. It stays at each share for `canary_step_s`. Nothing advances while undecided,
-    or without a comparison with the best release so far.
+    or without a comparison with the best release so far. After a promotion the former stable release is
+    watched (see `rollout_watch`).
 
     Args:
         measured: release -> evidence against the present stable release, as of `now`.
     """
-    found: list[Move] = []
+    wanted = watch_moves(rollout, measured, policy, now=now, by=by)
     for placed in rollout.at(*CANDIDATE):
         evidence = measured.get(placed.release)
-        move = None if evidence is None else _move(rollout, placed, evidence, policy, now, by)
-        if move is None:
+        if evidence is None or is_watched(rollout, placed, by=by):
             continue
+        if move := _move(rollout, placed, evidence, policy, now, by):
+            wanted.append(move)
+    return _possible(rollout, wanted)
+
+
+def _possible(rollout: Rollout, wanted: Sequence[Move]) -> list[Move]:
+    """The moves that are legal one after the other. A second canary, for instance, has to wait."""
+    found: list[Move] = []
+    for move in wanted:
         try:
             rollout = apply(rollout, move)
         except IllegalMove:
-            continue  # such as a second canary: it waits
+            continue
         found.append(move)
     return found
 

@@ -91,8 +91,8 @@ def test_an_instance_leads_while_it_can_be_sure_of_its_lease() -> None:
         assert leadership.leads, "the lease still lasts"
         bench.now += 1.0
         assert not leadership.leads, "at once, whatever the task does"
-        await until(lambda: bench.acts == ["begun", "ended"])
-        assert not bench.writing and "Redis" in leadership.problem
+        await until(lambda: bench.acts == ["begun", "ended"] and "Redis" in leadership.problem)
+        assert not bench.writing
         bench.lease.away = False
         await until(lambda: leadership.leads)
         assert bench.begins == 2

@@ -43,6 +43,7 @@ LEGAL = {
     (Action.SHADOW, Stage.STAGED): Stage.SHADOW,
     (Action.SHADOW, Stage.SHADOW): Stage.SHADOW,
     (Action.SHADOW, Stage.CANARY): Stage.SHADOW,
+    (Action.SHADOW, Stage.RETIRED): Stage.SHADOW,
     (Action.CANARY, Stage.SHADOW): Stage.CANARY,
     (Action.CANARY, Stage.CANARY): Stage.CANARY,
     (Action.PROMOTE, Stage.STAGED): Stage.STABLE,
@@ -111,6 +112,12 @@ def test_a_rollback_of_the_stable_release_brings_the_previous_one_back() -> None
     assert rollout.releases["new"].error == "too many ties"
 
 
+def test_a_former_release_that_judges_in_shadow_can_be_brought_back() -> None:
+    watched = after(*stable("old"), *stable("new"), move(Action.SHADOW, "old", share=0.2))
+    placed = apply(watched, move(Action.ROLL_BACK, "new", why="worse")).releases["old"]
+    assert (placed.stage, placed.share, placed.shadow) == (Stage.STABLE, 0.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("moves", "reason"),
     [
@@ -125,8 +132,9 @@ def test_a_rollback_of_the_stable_release_brings_the_previous_one_back() -> None
                 *stable("only"),
                 *ready("old"),
                 move(Action.SHADOW, "old", share=1.0),
+                move(Action.CANARY, "old", share=0.5),
             ),
-            "old, which was stable before it, is in shadow",
+            "old, which was stable before it, is a canary",
         ),
     ],
 )

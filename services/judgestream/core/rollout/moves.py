@@ -85,7 +85,7 @@ TABLE: Mapping[Action, Mapping[Stage | None, Stage | str]] = MappingProxyType(
             Stage.SHADOW: Stage.SHADOW,
             Stage.CANARY: Stage.SHADOW,
             Stage.STABLE: _IN_USE,
-            Stage.RETIRED: _GONE,
+            Stage.RETIRED: Stage.SHADOW,  # as long as it is loaded: a former stable release is compared
             Stage.FAILED: _GONE,
         },
         Action.CANARY: {
@@ -165,6 +165,8 @@ def apply(rollout: Rollout, move: Move) -> Rollout:
             releases[to],
             stage=Stage.STABLE,
             share=0.0,
+            shadow=0.0,
+            where={},
             since=move.at,
             by=move.by,
             why=f"{move.release} was rolled back: {move.why}",
@@ -250,10 +252,9 @@ def _check_previous(rollout: Rollout, move: Move) -> None:
             move,
             f"{earlier.release}, which was stable before it, is {earlier.step}: stage and promote it",
         )
-    if earlier.stage in CANDIDATE:
+    if earlier.stage is Stage.CANARY:
         raise _refused(
-            move,
-            f"{earlier.release}, which was stable before it, is in {earlier.stage}: promote it",
+            move, f"{earlier.release}, which was stable before it, is a canary: promote it"
         )
 
 

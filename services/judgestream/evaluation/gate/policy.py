@@ -62,6 +62,8 @@ class Policy:
     canary_steps         shares that follow by themselves, rising, each below 1; after the last it is promoted
     canary_step_s        seconds that a canary keeps a share before it advances by itself
     least_shadow_units   prompts that a judge has to see in shadow before it becomes a canary
+    watch_s, watch_share   seconds and share for which the former stable release judges in shadow after a
+                         promotion with evidence, so that a loss that shows later is rolled back; 0 s: never
 
     Raises:
         ConfigurationError: a value out of range, an unknown guard, or no required one.
@@ -74,13 +76,17 @@ class Policy:
     canary_steps: tuple[float, ...] = (0.5,)
     canary_step_s: float = 600.0
     least_shadow_units: int = 200
+    watch_s: float = 3600.0
+    watch_share: float = 0.2
 
     def __post_init__(self) -> None:
         _between("alpha", self.alpha, 0.0, 0.5)
         _between("canary_share", self.canary_share, 0.0, 1.0)
         _rising(self.canary_share, self.canary_steps)
-        if not 0.0 <= self.canary_step_s <= 1e7:
-            _refuse("canary_step_s", f"is {self.canary_step_s}: use seconds, 0 to 10000000")
+        _seconds("canary_step_s", self.canary_step_s)
+        _seconds("watch_s", self.watch_s)
+        if not 0.0 < self.watch_share <= 1.0:
+            _refuse("watch_share", f"is {self.watch_share}: use a share above 0 and at most 1")
         _count("least_shadow_units", self.least_shadow_units)
         for name, rule in self.guards.items():
             _known(f"guards.{name}", name, GUARDS)
@@ -106,7 +112,7 @@ class Policy:
         given = _mapping("the policy", data, [f.name for f in fields(cls)])
         made: dict[str, Any] = {
             key: _number(key, given[key])
-            for key in ("alpha", "canary_share", "canary_step_s")
+            for key in ("alpha", "canary_share", "canary_step_s", "watch_s", "watch_share")
             if key in given
         }
         if "canary_steps" in given:
@@ -188,6 +194,11 @@ def _switch(where: str, value: object) -> bool:
     if not isinstance(value, bool):
         _refuse(where, f"is {quoted(str(value))}: write true or false")
     return value
+
+
+def _seconds(where: str, value: float) -> None:
+    if not 0.0 <= value <= 1e7:
+        _refuse(where, f"is {value}: use seconds, 0 to 10000000")
 
 
 def _between(where: str, value: float, low: float, high: float) -> None:
