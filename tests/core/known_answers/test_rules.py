@@ -123,6 +123,22 @@ def test_where_no_fact_stands_alone_no_error_is_planted(answer: str) -> None:
     assert with_error(answer, random.Random(0), "") is None
 
 
+def test_a_megabyte_of_numbers_takes_no_longer_than_its_length() -> None:
+    numbers = "\n".join(f"{k} or {k + 7}, " for k in range(30_000))
+    text = with_error(numbers, random.Random(0), numbers)
+    assert text is not None and KNOWN_ANSWERS["planted-error"].holds(numbers, text)
+    for known in KNOWN_ANSWERS.values():
+        for answer in (
+            "12 " * 100_000,
+            "**" * 100_000,
+            "- " * 100_000,
+            "\n" * 300_000,
+            " " * 300_000,
+        ):
+            text = known.rewrite(answer, random.Random(0), "")
+            assert text is None or isinstance(known.holds(answer, text), bool)
+
+
 def test_truncation_breaks_off_in_a_sentence() -> None:
     text = changed("truncated", ANSWER)
     assert text is not None

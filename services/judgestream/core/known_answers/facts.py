@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections import Counter
 
 from judgestream.core.known_answers.base import Effect, KnownAnswer, Pairing
 
@@ -24,7 +25,7 @@ _KIND = {name: kind for kind in KINDS for name in kind}
 _NUMBER = re.compile(
     r"(?<![\w.,:/^+*=$\\\[-])(?:\d{1,3}(?:,\d{3})+|\d{2,9})(?![\w/:^+*=\\)\]-])(?!\.\d|,\d)"
 )
-_LINE_NUMBER = re.compile(r"^[ \t]*\d+", re.MULTILINE)
+_LINE_NUMBER = re.compile(r"^[ \t]*(\d)", re.MULTILINE)
 _DECIMAL = re.compile(r"(?<![\w.,:/^+*=$\\-])\d{1,6}\.\d{1,6}(?![\w/:^+*=\\-])(?!\.\d)")
 _NAME = re.compile(rf"\b(?:{'|'.join(sorted(_KIND))})\b")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|\w+|[^\w\s]")
@@ -37,17 +38,18 @@ def with_error(answer: str, draw: random.Random, reference: str) -> str | None:
     None without a number or name that stands alone in the text: changing one of two mentions would be a
     contradiction instead of an error.
     """
-    marks = [match.span() for match in _LINE_NUMBER.finditer(answer)]
+    said = Counter(_TOKEN.findall(answer))
+    at_line_starts = {match.start(1) for match in _LINE_NUMBER.finditer(answer)}
     places = [
         match
         for pattern in (_NUMBER, _DECIMAL, _NAME)
         for match in pattern.finditer(answer)
-        if not any(start <= match.start() < end for start, end in marks)
-        if len(re.findall(rf"(?<!\w){re.escape(match[0])}(?!\w)", answer)) == 1
+        if said[match[0]] == 1 and match.start() not in at_line_starts
     ]
     if not places:
         return None
-    stated = [match for match in places if reference and match[0] in _TOKEN.findall(reference)]
+    known = set(_TOKEN.findall(reference))
+    stated = [match for match in places if match[0] in known]
     match = draw.choice(stated or places)
     return answer[: match.start()] + _other(match[0], draw) + answer[match.end() :]
 
