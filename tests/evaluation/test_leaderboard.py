@@ -11,6 +11,7 @@ from judgestream.core.preference import Preference
 from judgestream.core.types import PROBE_KEY, CandidateScore, Status, Style, Verdict
 from judgestream.evaluation.leaderboard import (
     CENTRE,
+    MOST_SYSTEMS,
     PER_NAT,
     Battle,
     Skipped,
@@ -167,6 +168,15 @@ def test_style_differences_are_normalised_and_antisymmetric() -> None:
     assert kept == (True, True, False, True)
     assert scaled[1] == (0.0, 1.0, 0.0)
     assert standardised([]) == ([], ())
+
+
+def test_a_board_has_a_bounded_number_of_systems() -> None:
+    crowd = [battle(f"s{k:04}", "common", FIRST, str(k)) for k in range(400)]
+    regulars = [battle("x", "common", SECOND, f"x{k}") for k in range(20)]
+    board = leaderboard([*crowd, *regulars])
+    assert len(board.places) == MOST_SYSTEMS
+    assert board.skipped == {Skipped.RARE_SYSTEM: 302}  # s0098 and later ones
+    assert {"x", "common", "s0000"} <= {one.system for one in board.places}
 
 
 def test_style_effects_need_no_systems() -> None:

@@ -1,7 +1,7 @@
 """Leaderboard of systems: strengths from a judge's verdicts on pairs of answers, optionally free of style."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from math import log
@@ -19,6 +19,8 @@ PER_NAT = 400.0 / log(10.0)
 """Rating points per unit of log-odds: 400 points are odds of 10 : 1, as in chess and in Arena."""
 CENTRE = 1000.0
 """The mean rating of the systems on a board."""
+MOST_SYSTEMS = 100
+"""On one board: the time of a fit grows with the third power, and anybody may publish new names."""
 
 
 class Skipped(StrEnum):
@@ -29,6 +31,7 @@ class Skipped(StrEnum):
     NOT_A_PAIR = "not_a_pair"  # of one answer, a ranking, or documents
     NO_SYSTEM = "no_system"  # an answer does not say which system gave it
     SAME_SYSTEM = "same_system"  # both answers are one system's
+    RARE_SYSTEM = "rare_system"  # of a system beyond the `MOST_SYSTEMS` with the most battles
     NO_STYLE = "no_style"  # judged by a version that did not count style; with style control only
 
 
@@ -41,6 +44,10 @@ class Battle:
     outcome: Preference
     cluster: Cluster
     styles: tuple[Style, Style] | None
+
+    def within(self, systems: Set[str]) -> bool:
+        """Whether both systems are among these."""
+        return self.first in systems and self.second in systems
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +135,9 @@ def leaderboard(
             skipped[Skipped.NO_STYLE] += 1
         else:
             battles.append(one)
+    frequent = most_frequent(battles)
+    skipped[Skipped.RARE_SYSTEM] += sum(not one.within(frequent) for one in battles)
+    battles = [one for one in battles if one.within(frequent)]
     # in a fixed order, so that the same battles give the same digits however they arrived
     battles.sort(key=lambda one: (one.cluster, one.first, one.second, one.outcome, str(one.styles)))
     systems = sorted({name for one in battles for name in (one.first, one.second)})
@@ -158,7 +168,7 @@ def leaderboard(
             battles=0,
             prompts=0,
             groups=0,
-            skipped=dict(skipped),
+            skipped=dict(+skipped),
         )
     coefficients = iter(fit.coefficients)
     return Board(
@@ -171,8 +181,14 @@ def leaderboard(
         battles=len(battles),
         prompts=fit.clusters,
         groups=fit.groups,
-        skipped=dict(sorted(skipped.items())),
+        skipped=dict(sorted((+skipped).items())),
     )
+
+
+def most_frequent(battles: Iterable[Battle], most: int = MOST_SYSTEMS) -> Set[str]:
+    """The systems with the most battles; of equal numbers the first by name."""
+    counts = Counter(name for one in battles for name in (one.first, one.second))
+    return set(sorted(counts, key=lambda name: (-counts[name], name))[:most])
 
 
 def _covariates(battles: Sequence[Battle]) -> tuple[list[tuple[float, ...]], tuple[bool, ...]]:

@@ -203,7 +203,7 @@ def savings(
 def _unit(pairs: Iterable[BothOrders], others: Iterable[Answer]) -> Unit:
     costs = [cost for pair in pairs for cost in (pair.first, pair.second)]
     costs += [one.cost for one in others]
-    if all(cost.dollars for cost in costs):
+    if all(cost.dollars is not None and cost.dollars > 0.0 for cost in costs):
         return Unit.DOLLARS
     return Unit.TOKENS if all(cost.tokens for cost in costs) else Unit.PASSES
 

@@ -12,7 +12,7 @@ from judgestream.evaluation.clusters import Mean, clustered_mean
 from judgestream.evaluation.comparisons import Comparison, Parameter, strengths
 from judgestream.evaluation.families import family_of
 from judgestream.evaluation.intervals import LEVEL
-from judgestream.evaluation.leaderboard import Battle
+from judgestream.evaluation.leaderboard import Battle, most_frequent
 from judgestream.evaluation.style_control import standardised, style_difference
 
 
@@ -98,6 +98,8 @@ def self_preference(
         style_control: whether differences of style are covariates, too; battles without style are left out.
     """
     kept = [(judge, one) for judge, one in judged if not style_control or one.styles is not None]
+    frequent = most_frequent(one for _, one in kept)
+    kept = [row for row in kept if row[1].within(frequent)]
     kept.sort(key=lambda row: (row[0], row[1].cluster, row[1].first, row[1].second))
     sides = [own_side(judge, one.first, one.second, families) for judge, one in kept]
     judges = tuple(sorted({family_of(judge, families) for judge, _ in kept} - {""}))
