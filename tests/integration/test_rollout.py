@@ -174,6 +174,18 @@ def test_a_killed_service_continues_after_every_step(service: Service, tmp_path:
         ("prepare", pb.STEP_READY),
         ("shadow", pb.STEP_READY),
     ], "every step once, whatever was killed"
+    for action, stage in (
+        ("canary", pb.STAGE_CANARY),
+        ("promote", pb.STAGE_STABLE),
+        ("rollback", pb.STAGE_FAILED),
+    ):
+        with service.calls() as calls:
+            moved = calls.move(action, release=new, by="me", force=True)
+        service.kill()
+        service.start()
+        assert service.placed(new).stage == stage
+        assert service.state().revision == moved.revision
+    assert service.placed(service.first).stage == pb.STAGE_STABLE
 
 
 def test_two_instances_one_leader_and_nothing_that_others_write_counts(
