@@ -136,6 +136,8 @@ def test_only_a_process_of_this_machine_is_known_to_be_dead() -> None:
     here = Instance.here("127.0.0.1:1")
     gone = replace(here, pid=2**22 - 7, start="x")
     assert Instance.parsed(here.text) == here and address_of(here.text) == "127.0.0.1:1"
+    everywhere = replace(here, address="0.0.0.0:28003", host="judge-2")  # noqa: S104
+    assert address_of(everywhere.text) == "judge-2:28003" and address_of("x") == "x"
     assert here.knows_dead(gone.text)
     assert here.knows_dead(replace(here, start="before").text), "this process was it"
     assert not here.knows_dead(here.text)

@@ -9,6 +9,7 @@ from uuid import uuid4
 from judgestream.apps.worker.status import pid_space
 
 SEPARATOR = "|"
+ANY_ADDRESS = ("0.0.0.0", "[::]")  # noqa: S104 - compared, not listened on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +73,10 @@ class Instance:
 
 
 def address_of(text: str) -> str:
-    """The address of an instance, or the text itself."""
+    """The address to call an instance at, or the text itself. One that listens everywhere is called by its
+    machine's name."""
     known = Instance.parsed(text)
-    return known.address if known else text
+    if known is None:
+        return text
+    host, _, port = known.address.rpartition(":")
+    return f"{known.host}:{port}" if host in ANY_ADDRESS else known.address
