@@ -10,7 +10,7 @@ WORKERS := 2
 PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 SOURCES := services trainer triton_models tests examples docs
 
-.PHONY: help demo test coverage test-nightly check docs bench bench-engine bench-train bench-gpu judge ablation protos format clean
+.PHONY: help demo test coverage test-nightly test-oldest check sbom docs bench bench-engine bench-train bench-gpu judge ablation protos format clean
 
 help:
 	@echo "make demo    everything on this machine: real Kafka, Valkey and Triton, a sample judged, a report"
@@ -19,6 +19,8 @@ help:
 	@echo "make coverage  the unit tests with their branch coverage per package"
 	@echo "make test-nightly  the property tests and the worker's state machine, with 20,000 examples each"
 	@echo "make check   format, lint, types, generated code, security (bandit, pip-audit), the files of deploy/"
+	@echo "make sbom    the packages of the images, in build/sbom (CycloneDX)"
+	@echo "make test-oldest  the unit tests with the oldest versions that pyproject.toml allows, in .venv-oldest"
 	@echo "make docs    the documentation site, in build/site"
 	@echo "make bench   benchmarks of the pipeline, as JSON lines; make bench-engine: of the judge engine"
 	@echo "             make bench-engine PEERS=vllm: against vLLM on this CPU, installed into build/peers (6 GB)"
@@ -77,6 +79,27 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive services trainer triton_models
 	@$(BIN)/python -m tests.deploy
 	@$(BIN)/python -m tests.audit
+
+# What `pip install` with constraints.txt brings into each image of deploy/Dockerfile, with hashes.
+sbom: $(VENV)/dev.stamp
+	@mkdir -p build/sbom
+	@$(call sbom_of,services,--extra judge)
+	@$(call sbom_of,engine,--extra local --extra trainer --extra s3)
+	@ls build/sbom/*.cdx.json
+
+define sbom_of
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --generate-hashes -c constraints.txt $(2) \
+	  pyproject.toml -o build/sbom/$(1).txt
+	@$(BIN)/python -W ignore -m cyclonedx_py requirements build/sbom/$(1).txt --pyproject pyproject.toml \
+	  --output-reproducible --of JSON -o build/sbom/$(1).cdx.json
+endef
+
+# The other end of the ranges than constraints.txt. After a change of a lower bound:
+# .venv/bin/uv pip compile --resolution lowest-direct --extra dev --no-header --no-annotate pyproject.toml -o constraints-oldest.txt
+test-oldest: $(VENV)/dev.stamp
+	@test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	@$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python -c constraints-oldest.txt -e '.[dev]'
+	@.venv-oldest/bin/python -m pytest $(PARALLEL) -m 'not integration' $(ARGS)
 
 docs: $(VENV)/dev.stamp
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

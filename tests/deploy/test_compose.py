@@ -15,6 +15,7 @@ from judgestream.local.kafka_config import MAX_MESSAGE_BYTES
 from judgestream.local.kafka_jars import KAFKA_VERSION
 from judgestream.settings import load
 from tests.deploy.compose import DEPLOY, document, interpolated, our_services, secrets_of
+from tests.paths import ROOT
 
 SECRETS = {name: f"secret-of-{name.lower()}" for name in secrets_of()}
 SERVICES = our_services(SECRETS)
@@ -128,6 +129,18 @@ def test_the_image_runs_as_an_ordinary_user() -> None:
         assert "HEALTHCHECK" in stage
     targets = set(re.findall(r" AS (\S+)", DOCKERFILE))
     assert {service.raw["build"]["target"] for service in SERVICES.values()} <= targets
+
+
+def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
+    copied = {
+        word
+        for line in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+        for word in line.split()
+    }
+    lines = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "*" in lines
+    assert {line[1:] for line in lines if line.startswith("!")} == copied
+    assert all((ROOT / name).exists() for name in copied)
 
 
 def test_a_worker_is_healthy_once_its_ready_file_exists() -> None:
