@@ -157,7 +157,7 @@ async def test_requests_go_to_the_release_that_the_route_gives() -> None:
 
 
 async def test_a_route_takes_effect_when_its_release_is_open() -> None:
-    server = Server(slow={"B": 0.2})
+    server = Server(slow={"B": 0.8})
     async with Worker(server, A) as worker:
         worker.judges.take(B)
         await asyncio.sleep(0.05)
@@ -214,7 +214,7 @@ async def test_a_call_in_flight_is_finished_by_its_release_which_stays_open_for_
 ) -> None:
     monkeypatch.setattr(opened, "LINGER_S", 0.0)
     monkeypatch.setattr(routed, "SWEEP_S", 0.02)
-    server = Server(answering_s=0.3)
+    server = Server(answering_s=0.8)
     async with Worker(server, A) as worker:
         waiting = asyncio.create_task(worker.handle(1))
         await asyncio.sleep(0.05)
