@@ -94,12 +94,12 @@ define sbom_of
 	  --output-reproducible --of JSON -o build/sbom/$(1).cdx.json
 endef
 
-# The other end of the ranges than constraints.txt. After a change of a lower bound:
+# The other end of the ranges than constraints.txt. Old packages use what newer ones deprecate. After a change of a lower bound:
 # .venv/bin/uv pip compile --resolution lowest-direct --extra dev --no-header --no-annotate pyproject.toml -o constraints-oldest.txt
 test-oldest: $(VENV)/dev.stamp
 	@test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
 	@$(BIN)/uv pip install --quiet --python .venv-oldest/bin/python -c constraints-oldest.txt -e '.[dev]'
-	@.venv-oldest/bin/python -m pytest $(PARALLEL) -m 'not integration' $(ARGS)
+	@.venv-oldest/bin/python -m pytest $(PARALLEL) -W default::DeprecationWarning -m 'not integration' $(ARGS)
 
 docs: $(VENV)/dev.stamp
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
