@@ -8,12 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from urllib.request import urlopen
 
 import pytest
 from pydantic import SecretStr
 from tritonclient.grpc import InferenceServerClient
 
 from judgestream.adapters.redis.worker_board import WorkerBoard
+from judgestream.adapters.triton.server_memory import from_metrics
 from judgestream.apps.cli.doctor import STEPS
 from judgestream.apps.machine.stack_status import look
 from judgestream.contracts.topics import DEAD_LETTERS, VERDICTS
@@ -144,6 +146,9 @@ def test_no_request_is_lost_while_one_triton_dies_and_the_other_drains(
         found = next(step for step in STEPS if step.name == "triton").look(settings, 5.0)
         assert f"is ready at {addresses.replace(',', ', ')}" in found
         assert f"{drained} is draining, calls in flight 0, loaded {INSTANT}" in found
+        with urlopen(second.metrics_url, timeout=5) as page:  # noqa: S310 - our server
+            (memory, *_) = from_metrics(page.read().decode())
+        assert 0 < memory.free < memory.total
         assert shares(both, 1.0)[0] == 0, "a drained server gets no calls"
         triton_command(cluster, "undrain", drained, triton__grpc=addresses)
         wait(lambda: state(cluster, cluster.triton) == "up", what="undrained", seconds=8)
