@@ -61,6 +61,8 @@ class Cluster:
     valkey: ValkeyServer
     triton: TritonServer
     workers: dict[str, ServerProcess] = field(default_factory=dict)
+    more: dict[str, object] = field(default_factory=dict)
+    """Settings of every process of this cluster, such as `rollout__grpc`."""
 
     @property
     def settings(self) -> Kafka:
@@ -73,7 +75,8 @@ class Cluster:
             "JUDGESTREAM_REDIS__URL": self.valkey.url,
             "JUDGESTREAM_TRITON__GRPC": self.triton.grpc_url,
         }
-        chosen = {f"JUDGESTREAM_{name.upper()}": str(value) for name, value in settings.items()}
+        both = {**self.more, **settings}
+        chosen = {f"JUDGESTREAM_{name.upper()}": str(value) for name, value in both.items()}
         return environment(**{**QUICK, **addresses, **chosen})
 
     def work(self, kind: str = "judging", slot: int = 0, **settings: object) -> ServerProcess:
