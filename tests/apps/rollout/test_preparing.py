@@ -161,6 +161,21 @@ def test_a_triton_that_is_away_is_waited_for_and_shown(tmp_path: Path, name: str
     driven(test)
 
 
+def test_a_store_that_is_away_is_tried_again(tmp_path: Path) -> None:
+    async def test() -> None:
+        bench = Bench(tmp_path / "models")
+        where = "http://127.0.0.1:9/judges/one"  # nothing listens there
+        bench.feed.publish("judgelm-00000000", where, "0" * 64)
+        await bench.until(
+            lambda: bench.preparing.failures("judgelm-00000000") > MOST_TRIES, pace=60
+        )
+        assert bench.placed("judgelm-00000000").stage is Stage.STAGED
+        assert "check that the store answers" in bench.preparing.progress["judgelm-00000000"]
+        await bench.stop()
+
+    driven(test)
+
+
 @pytest.mark.parametrize(
     ("error", "tries"),
     [

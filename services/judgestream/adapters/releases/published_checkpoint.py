@@ -99,7 +99,10 @@ def _fetch_manifest(store: Any, root: str, url: str, folder: Path) -> Manifest:
     path = f"{root}/{NAME}"
     try:
         size = int(store.info(path)["size"] or 0)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+            raise cause from error  # fsspec's HTTP store says "not found" where nothing answers, too
         raise ConfigurationError(f"{url} has no {NAME}{_others(store, root)}") from None
     if size > LARGEST_MANIFEST:
         raise ConfigurationError(

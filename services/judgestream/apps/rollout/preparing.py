@@ -38,8 +38,11 @@ MOST_TRIES = 5
 """Of a step whose failure may be permanent without saying so."""
 
 PERMANENT = (ConfigurationError, PoisonError, ReleaseError)
-RETRIED = (StoreAway, ReleaseNotLoaded, JudgeUnhealthy, JudgeBroken, JudgeError)
+RETRIED = (ReleaseNotLoaded, JudgeUnhealthy, JudgeBroken, JudgeError)
 """Errors that may pass, and of which `MOST_TRIES` in a row count as permanent."""
+
+MOST_STORE_TRIES = 60
+"""Of a store that cannot be read: about an hour. A wrong login looks the same as an outage."""
 
 
 class Fleet(Protocol):
@@ -132,6 +135,8 @@ class Preparer:
             raise IllegalMove(f"{placed.release} has changed meanwhile")
 
     def _is_permanent(self, release: str, error: JudgestreamError) -> bool:
+        if isinstance(error, StoreAway):
+            return self._tasks.failures(release) + 1 >= MOST_STORE_TRIES
         if isinstance(error, RETRIED):
             return self._tasks.failures(release) + 1 >= MOST_TRIES
         return isinstance(error, PERMANENT)
