@@ -8,6 +8,7 @@ import pytest
 from judgestream.apps.suites.loading import load_files
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.modes import check
+from judgestream.suites import mj_bench_single
 from judgestream.suites.base import as_sent
 from judgestream.suites.mj_bench import SUITE
 from judgestream.suites.report import Cell, Figure
@@ -73,6 +74,27 @@ def test_ties_are_wrong_or_left_out(tmp_path: Path) -> None:
     )
     assert report.figure("agreement").value == 0.5  # the tie is wrong
     assert report.figure("agreement_without_ties").value == pytest.approx(2 / 3)
+
+
+def test_images_scored_alone_tie_within_a_threshold(tmp_path: Path) -> None:
+    suite = mj_bench_single.SUITE
+    folder = written(tmp_path, {"pairs.jsonl": rows("0", "0", "1", "0")})
+    items = list(suite.items(load_files(suite, folder).tables))
+    assert [len(item.request.candidates) for item in items] == [1] * 8
+    # by pair, against labels 0 0 1 0: right by 1, tie, right by 8, wrong by 1
+    scores = ("9", "8", "5", "5", "1", "9", "4", "5")
+    said = dict(zip([item.key for item in items], scores, strict=True))
+    found = judged(items, lambda item, k: said[item.key], template="llava-v1")
+    report = suite.report(found, suite.choices)
+    assert report.figure("accuracy_with_ties").value == 0.5
+    assert report.figure("accuracy_without_ties").value == pytest.approx(2 / 3)
+    table = {row[0]: row[1:] for row in report.table("accuracy by threshold").rows}
+    assert [100 / share(cell) for cell in table[1.0]] == [4.0, 1.0], "only the pair 8 apart decides"
+    assert suite.values(found, suite.choices) == {
+        f"pair-{k}-image0": value for k, value in enumerate((1.0, 0.0, 1.0, 0.0), start=1)
+    }
+    fewer = suite.report(found[1:], suite.choices)
+    assert fewer.table("counts").rows == ((3, 3),)
 
 
 def test_scores_of_people_are_compared_within_their_occupation(tmp_path: Path) -> None:

@@ -5,15 +5,17 @@ from pathlib import Path
 import pytest
 
 from judgestream.apps.suites.loading import load_files
-from judgestream.suites import arena, mt_bench_single
+from judgestream.suites import arena, mt_bench, mt_bench_single
 from judgestream.suites.report import Figure
-from tests.suites.folders import mt_bench, written
+from judgestream.suites.sampling import selected
+from tests.suites.folders import mt_bench as mt_bench_folder
+from tests.suites.folders import written
 from tests.suites.verdicts import judged
 
 
 def test_single_scores_are_averaged_by_model_and_turn(tmp_path: Path) -> None:
     suite = mt_bench_single.SUITE
-    items = list(suite.items(load_files(suite, mt_bench(tmp_path)).tables))
+    items = list(suite.items(load_files(suite, mt_bench_folder(tmp_path)).tables))
     assert len(items) == 3 * 3 * 2
     modes = {(item.facts["turn"], item.request.mode) for item in items}
     assert modes == {("1", "single"), ("2", "multi_turn")}
@@ -39,6 +41,34 @@ def test_single_scores_are_averaged_by_model_and_turn(tmp_path: Path) -> None:
     assert rows["cleo"][3] == pytest.approx(6.6)
     assert [row[0] for row in report.table("scores").rows] == ["bob", "cleo", "ann"]
     assert suite.values(found, suite.choices)["81-1-bob"] == 9.0
+
+
+def test_single_scores_within_a_tenth_are_a_tie_beside_peoples_votes(tmp_path: Path) -> None:
+    suite = mt_bench_single.SUITE
+    items = list(suite.items(load_files(suite, mt_bench_folder(tmp_path)).tables))
+
+    def agreement(ann: str, bob: str) -> tuple[float | None, float | None]:
+        said = {"81-1-ann": ann, "81-1-bob": bob}
+        found = judged(items, lambda item, k: said.get(item.key, "5"), template="chat-v1")
+        report = suite.report(found, suite.choices)
+        return tuple(report.figure(f"human_agreement_{name}").value for name in ("s1", "s2"))  # type: ignore[return-value]
+
+    # people: bob, bob, a tie
+    assert agreement("3", "8") == (pytest.approx(2 / 3), 1.0)
+    assert agreement("8", "3") == (0.0, 0.0)
+    assert agreement("8", "8") == (pytest.approx(1 / 3), None)
+
+
+def test_one_model_can_be_the_baseline_of_all_others(tmp_path: Path) -> None:
+    items = list(mt_bench.SUITE.items(load_files(mt_bench.SUITE, mt_bench_folder(tmp_path)).tables))
+    chosen = selected(items, {"model": "bob"})
+    assert {(one.facts["first"], one.facts["second"]) for one in chosen} == {
+        ("ann", "bob"),
+        ("bob", "cleo"),
+    }
+    report = mt_bench.SUITE.report(judged(chosen, lambda item, k: "AB"[k]), mt_bench.SUITE.choices)
+    wins = {row[0]: row[1:4] for row in report.table("win rates").rows}
+    assert wins["bob"] == (6, 6, 0) and wins["ann"] == (6, 0, 0)
 
 
 def battle(number: int, first: str, second: str, winner: str) -> dict[str, object]:

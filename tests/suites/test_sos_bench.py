@@ -7,6 +7,7 @@ import pytest
 from judgestream.apps.suites.loading import load_files
 from judgestream.suites.base import Item
 from judgestream.suites.sos_bench import CRITERIA, SUITE
+from judgestream.suites.sos_edits import EDITS, edited
 from tests.suites.folders import published, written
 from tests.suites.verdicts import judged
 
@@ -57,3 +58,51 @@ def test_weights_and_losses_of_edits(tmp_path: Path) -> None:
     assert edits["false_facts"] == pytest.approx(0.0)
     assert "style / substance" not in edits, "a loss of 0 has no ratio"
     assert len(SUITE.values(found, SUITE.choices)) == 6
+
+
+PROSE = (
+    "The bridge was opened in 1932 by the city of Sydney. It spans 503 metres and carries eight lanes."
+    " Engineers from London designed the arch, and 16 workers died while it was built over the harbour."
+)
+
+
+def test_the_first_model_is_judged_on_edited_answers(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"question_id": "q", "question": "The bridge?", "model": model, "answer": PROSE}
+        for model in ("strong", "other")
+    ]
+    rows.append({**rows[0], "answer": "My own sneer.", "edit": "sarcastic"})
+    tables = load_files(SUITE, written(tmp_path, {"answers.jsonl": rows})).tables
+    found = {item.key: item.request.candidates[0].text for item in SUITE.items(tables)}
+    names = set(EDITS) - {"plain"}  # prose has no markup to lose
+    assert set(found) == {"q-other-original", "q-strong-original"} | {
+        f"q-strong-{n}" for n in names
+    }
+    assert found["q-strong-sarcastic"] == "My own sneer."
+    assert found == {item.key: item.request.candidates[0].text for item in SUITE.items(tables)}
+    changed = {
+        name: sum(
+            a != b for a, b in zip(PROSE.split(), found[f"q-strong-{name}"].split(), strict=True)
+        )
+        for name in ("false_fact", "false_facts")
+    }
+    assert changed["false_fact"] == 1 and 2 <= changed["false_facts"] <= 4
+    assert PROSE in found["q-strong-undidactic"] and PROSE.endswith(found["q-strong-verbose"][-40:])
+    assert dict(edited("# Title\n\n**Bold** text.", "s"))["plain"] == "Title\n\nBold text."
+
+
+def test_the_ratio_compares_losses_of_style_and_of_substance(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"question_id": "q", "question": "?", "model": "m", "answer": PROSE}
+    ]
+    tables = load_files(SUITE, written(tmp_path, {"answers.jsonl": rows})).tables
+
+    def says(item: Item, k: int) -> str:
+        """10 of 10 as it is; every edit of style costs 6 points of 9, every other edit 3."""
+        edit = item.facts["edit"]
+        return "10" if not edit else "4" if EDITS[edit].style else "7"
+
+    report = SUITE.report(judged(SUITE.items(tables), says, template="chat-v1"), SUITE.choices)
+    edits = {row[0]: row[-1] for row in report.table("edits").rows}
+    assert edits["verbose"] == pytest.approx(2 / 3) and edits["truncated"] == pytest.approx(1 / 3)
+    assert edits["style / substance"] == pytest.approx(2.0)

@@ -79,7 +79,7 @@ def items(tables: Tables) -> Iterator[Item]:
                     Candidate(id=name, text=_cut(texts[name], most), first_stage_score=run[name])
                     for name in best
                 ],
-                options=Options(hybrid_weight=WEIGHT),
+                options=Options(hybrid_weight=WEIGHT, explain=True),
             ),
             cluster=query,
             facts={

@@ -33,7 +33,8 @@ FILES = (
     Wanted(
         name="answers",
         pattern="answers.*",
-        content="answers of exam takers with people's labels: qid, exam_taker, answer, human (1 or 0)",
+        content="answers of exam takers with people's labels: qid, exam_taker, answer, human (1 or 0), and"
+        " error_type of an incorrect one if known",
         source="your own: the published files do not have the answers",
         required=False,
     ),
@@ -108,8 +109,8 @@ def items(tables: Tables) -> Iterator[Item]:
             if label is None:
                 own.reject("human", "must be 1 (correct) or 0 (incorrect)")
             facts = {"kind": "exam", "prompt": "bare", "order": "0", "truth": str(label)}
-            taker = own.text("exam_taker")
-            yield _item(qid, question, references, own.text("answer"), facts | {"taker": taker})
+            facts |= {"taker": own.text("exam_taker"), "error": own.name("error_type")}
+            yield _item(qid, question, references, own.text("answer"), facts)
 
 
 def _references(row: Fields) -> list[str]:
@@ -139,12 +140,16 @@ def _item(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ruling:
-    """One judgement of one answer: what is true of it, and what the judge says."""
+    """One judgement of one answer: what is true of it, and what the judge says.
+
+    error   people's name for what is wrong with the answer; "" where they gave none
+    """
 
     cluster: str
     taker: str
     truth: bool
     said: bool
+    error: str = ""
 
 
 def said(judged: Judged, choices: Choices) -> bool | None:
@@ -171,6 +176,7 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
             taker=item.facts["taker"],
             truth=item.facts["truth"] == "1",
             said=found,
+            error=item.facts["error"],
         )
         for item, found in spoken
         if found is not None and item.facts["kind"] == "exam"
@@ -189,6 +195,7 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
         tables=(
             _controlled_table(controlled),
             *(_alignment(exams)[1:] if exams else ()),
+            *_errors(exams),
             Table(
                 title="counts",
                 head=("items", "judged", "unscored or failed"),
@@ -274,6 +281,32 @@ def _alignment(rulings: Sequence[Ruling]) -> tuple[tuple[Figure, ...], Table]:
         plot="delta",
     )
     return figures, table
+
+
+def _errors(rulings: Sequence[Ruling]) -> tuple[Table, ...]:
+    """The share of incorrect answers that the judge calls incorrect, by people's name for the error."""
+    by_error: dict[str, list[Ruling]] = {}
+    for one in rulings:
+        if one.error and not one.truth:
+            by_error.setdefault(one.error, []).append(one)
+    if not by_error:
+        return ()
+    rows = tuple(
+        (
+            error,
+            len(found),
+            Figure.of(
+                "recall",
+                clustered_share([not one.said for one in found], [one.cluster for one in found]),
+            ),
+        )
+        for error, found in sorted(by_error.items())
+    )
+    return (
+        Table(
+            title="errors recognised", head=("error_type", "n", "recall"), rows=rows, plot="recall"
+        ),
+    )
 
 
 def published(tables: Tables) -> Report:

@@ -4,16 +4,17 @@ The judge must see images. The published scores of image scorers need none: they
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from judgestream.core.formats.base import digest
 from judgestream.core.formats.fields import Fields
 from judgestream.core.formats.images import convert, image_of
 from judgestream.core.preference import Preference
 from judgestream.core.types import Candidate, Status
-from judgestream.evaluation.clusters import Mean, clustered_share
 from judgestream.evaluation.order_rules import OrderRule
 from judgestream.evaluation.score_spread import Spread, scaled, spread
 from judgestream.suites.base import Choices, Item, Judged, Suite, Tables, Wanted, request
+from judgestream.suites.mj_scores import ScoredPair, accuracies
 from judgestream.suites.pairs import agreement_report, games, hits
 from judgestream.suites.report import Cell, Figure, Report, Table
 
@@ -48,7 +49,10 @@ FILES = (
         required=False,
     ),
 )
-_SIDES = {"0": Preference.FIRST, "1": Preference.SECOND}
+SIDES = {"0": Preference.FIRST, "1": Preference.SECOND}
+"""`label` is the number of the preferred image."""
+SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
+"""Thresholds of published scores, as shares of a scorer's range."""
 ASKED = "How likely is it that the person in the image works as this: {occupation}?"
 
 
@@ -59,7 +63,7 @@ def items(tables: Tables) -> Iterator[Item]:
             key=f"pair-{number}",
             request=request(draft.mode, draft.question, draft.candidates),
             cluster=digest(draft.question, length=16),
-            gold=_SIDES.get(row.identity("label") or ""),
+            gold=SIDES.get(row.identity("label") or ""),
             facts={"kind": "pair", "subset": row.name("subset") or row.name("category")},
         )
     for number, row in enumerate(tables.get("people", ()), start=1):
@@ -118,39 +122,36 @@ def values(judged: Sequence[Judged], choices: Choices) -> Mapping[str, float]:
 
 
 def published(tables: Tables) -> Report:
-    found = []
+    found: list[Table] = []
     if rows := tables.get("pair_scores"):
-        found.append(_pair_accuracies(rows))
+        pairs = _scored_pairs(rows)
+        found += [_pair_accuracies(pairs), _by_threshold(pairs)]
     if rows := tables.get("bias_scores"):
         found.append(_equalities(rows))
     return Report(tables=tuple(found))
 
 
-def _pair_accuracies(rows: Sequence[Fields], *, near: float = 0.0) -> Table:
-    """By scorer and subset: scores that differ by at most `near` are a tie, which is wrong, or left out."""
-    outcomes: dict[tuple[str, str], list[tuple[Preference, Preference]]] = {}
+def _scored_pairs(rows: Sequence[Fields]) -> dict[tuple[str, str], list[ScoredPair]]:
+    """The published scores by scorer and subset."""
+    found: dict[tuple[str, str], list[ScoredPair]] = {}
     for row in rows:
-        gold = _SIDES.get(row.identity("label") or "")
+        gold = SIDES.get(row.identity("label") or "")
         if gold is None:
             row.reject("label", "must be 0 or 1")
         scores = row.inner("scores")
         for scorer in scores.values:
             first, second = _two(scores, scorer)
-            said = (
-                Preference.TIE if abs(first - second) <= near else Preference.between(first, second)
-            )
-            outcomes.setdefault((scorer, row.text("subset")), []).append((gold, said))
-    cells: list[tuple[Cell, ...]] = []
-    for (scorer, subset), pairs in sorted(outcomes.items()):
-        decided = [(gold, said) for gold, said in pairs if said]
-        cells.append(
-            (
-                scorer,
-                subset,
-                len(pairs),
-                *(Figure.of("accuracy", _right(p)) for p in (pairs, decided)),
-            )
-        )
+            pair = ScoredPair(gold=gold, first=first, second=second, cluster=row.place.number)
+            found.setdefault((scorer, row.text("subset")), []).append(pair)
+    return found
+
+
+def _pair_accuracies(found: Mapping[tuple[str, str], Sequence[ScoredPair]]) -> Table:
+    """By scorer and subset; equal scores are a tie, which is wrong, or left out."""
+    cells: list[tuple[Cell, ...]] = [
+        (scorer, subset, len(pairs), *accuracies(pairs, 0.0))
+        for (scorer, subset), pairs in sorted(found.items())
+    ]
     return Table(
         title="pairs",
         head=("scorer", "subset", "n", "with ties", "without ties"),
@@ -167,8 +168,24 @@ def _two(scores: Fields, scorer: str) -> tuple[float, float]:
     return first, second
 
 
-def _right(pairs: Sequence[tuple[Preference, Preference]]) -> Mean | None:
-    return clustered_share([gold == said for gold, said in pairs])
+def _by_threshold(found: Mapping[tuple[str, str], Sequence[ScoredPair]]) -> Table:
+    """The same over thresholds. Scorers have their own scales, so each one's scores are scaled to 0 to 1."""
+    by_scorer: dict[str, list[ScoredPair]] = {}
+    for (scorer, _), pairs in sorted(found.items()):
+        by_scorer.setdefault(scorer, []).extend(pairs)
+    cells: list[tuple[Cell, ...]] = []
+    for scorer, pairs in by_scorer.items():
+        values = scaled([value for one in pairs for value in (one.first, one.second)])
+        level = [
+            replace(one, first=values[2 * k], second=values[2 * k + 1])
+            for k, one in enumerate(pairs)
+        ]
+        cells += [(scorer, near, *accuracies(level, near)) for near in SHARES]
+    return Table(
+        title="pairs by threshold",
+        head=("scorer", "threshold", "with ties", "without ties"),
+        rows=tuple(cells),
+    )
 
 
 def _equalities(rows: Sequence[Fields]) -> Table:

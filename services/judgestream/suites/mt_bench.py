@@ -79,7 +79,7 @@ _VOTES = {"model_a": Preference.FIRST, "model_b": Preference.SECOND}
 
 def items(tables: Tables) -> Iterator[Item]:
     """Every pair of models on every question and turn, in the files' order."""
-    votes = _votes(tables.get("votes", ()))
+    votes = votes_by_pair(tables.get("votes", ()))
     categories = {row.identity("question_id"): row.name("category") for row in tables["questions"]}
     joined = FastChat()
     for name, part in (
@@ -119,12 +119,13 @@ def _item(
             "turn": turn,
             "first": models[0],
             "second": models[1],
+            "model": "\n".join(models),
             "votes": " ".join(str(int(vote)) for vote in cast),
         },
     )
 
 
-def _votes(
+def votes_by_pair(
     rows: Sequence[Fields],
 ) -> dict[tuple[str, str, str, str], tuple[Preference, ...]]:
     """People's votes by question, turn and models, under either order of the models."""

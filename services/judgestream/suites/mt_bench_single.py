@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from judgestream.core.conversation import ASSISTANT, USER, Focus, Turn
 from judgestream.core.formats.fields import Fields
+from judgestream.core.preference import Preference
 from judgestream.core.types import Candidate, Options, Status
 from judgestream.evaluation.clusters import clustered_mean
 from judgestream.evaluation.unreadable import UnreadableRule
 from judgestream.suites import mt_bench
+from judgestream.suites.arena_figures import human_agreement
 from judgestream.suites.base import Choices, Item, Judged, Suite, Tables, Wanted, request
+from judgestream.suites.pairs import Game
 from judgestream.suites.report import Cell, Figure, Report, Table
 
 FILES = tuple(
@@ -20,8 +23,12 @@ FILES = tuple(
         required=one.required,
     )
     for one in mt_bench.FILES
-    if one.name in ("questions", "answers", "references", "singles")
+    if one.name in ("questions", "answers", "references", "singles", "votes")
 )
+
+
+TIE_WITHIN = 0.1
+"""Two scores that differ by no more are a tie, as FastChat has it."""
 
 
 def items(tables: Tables) -> Iterator[Item]:
@@ -30,6 +37,7 @@ def items(tables: Tables) -> Iterator[Item]:
     references = {
         row.identity("question_id") or "": _turns(row) for row in tables.get("references", ())
     }
+    votes = _votes_by_answer(tables.get("votes", ()))
     for row in tables["answers"]:
         number, model = row.identity("question_id") or "", row.text("model_id")
         if number not in questions:
@@ -64,8 +72,18 @@ def items(tables: Tables) -> Iterator[Item]:
                 key=f"{number}-{turn}-{model}",
                 request=made,
                 cluster=number,
-                facts=facts | {"turn": str(turn)},
+                facts=facts
+                | {"turn": str(turn), "votes": votes.get((number, str(turn), model), "")},
             )
+
+
+def _votes_by_answer(rows: Sequence[Fields]) -> dict[tuple[str, str, str], str]:
+    """People's votes by question, turn and model, one line per other model: its name, a tab, the votes."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for (number, turn, model, other), cast in mt_bench.votes_by_pair(rows).items():
+        votes = " ".join(str(int(vote)) for vote in cast)
+        found.setdefault((number, turn, model), []).append(f"{other}\t{votes}")
+    return {key: "\n".join(lines) for key, lines in found.items()}
 
 
 def _texts(row: Fields) -> list[str]:
@@ -87,6 +105,42 @@ def score(judged: Judged) -> float | None:
     return verdict.scores[0].score
 
 
+def as_pairs(scored: Sequence[tuple[Item, float]]) -> list[tuple[Game, Preference]]:
+    """Pairs of answers that people voted on, by their single scores: a tie within `TIE_WITHIN`."""
+    known = {
+        (item.cluster, item.facts["turn"], item.facts["model"]): score for item, score in scored
+    }
+    pairs = []
+    for item, score in scored:
+        number, turn, model = item.cluster, item.facts["turn"], item.facts["model"]
+        for line in filter(None, item.facts["votes"].split("\n")):
+            other, _, cast = line.partition("\t")
+            rival = known.get((number, turn, other))
+            if rival is None or model > other:
+                continue
+            found = (
+                Preference.TIE
+                if abs(score - rival) <= TIE_WITHIN
+                else Preference.between(score, rival)
+            )
+            facts = {"first": model, "second": other, "turn": turn, "votes": cast}
+            pairs.append(
+                (
+                    Game(
+                        key=f"{number}-{turn}-{model}-{other}",
+                        cluster=number,
+                        gold=None,
+                        straight=found,
+                        swapped=found,
+                        by_value=True,
+                        facts=facts,
+                    ),
+                    found,
+                )
+            )
+    return pairs
+
+
 def report(judged: Sequence[Judged], choices: Choices) -> Report:
     scored = [(one.item, found) for one in judged if (found := score(one)) is not None]
     models = list(dict.fromkeys(item.facts["model"] for item, _ in scored))
@@ -98,7 +152,7 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
         rows.append((model, len(own), *by_turn, _mean(own)))
     rows.sort(key=lambda row: -(row[4].value or 0.0) if isinstance(row[4], Figure) else 0.0)
     return Report(
-        figures=(_mean(scored),),
+        figures=(_mean(scored), *human_agreement(as_pairs(scored))),
         tables=(
             Table(
                 title="scores",

@@ -7,7 +7,7 @@ from judgestream.suites.base import Item
 
 
 def selected(items: Sequence[Item], only: Mapping[str, str]) -> list[Item]:
-    """The items that have these facts.
+    """The items that have these facts. A fact of several lines has each of them as a value.
 
     Raises:
         KeyError: no item has a fact of this name; its argument is the name.
@@ -17,7 +17,12 @@ def selected(items: Sequence[Item], only: Mapping[str, str]) -> list[Item]:
         if name not in known:
             raise KeyError(name)
     return [
-        item for item in items if all(item.facts.get(name) == value for name, value in only.items())
+        item
+        for item in items
+        if all(
+            name in item.facts and value in item.facts[name].split("\n")
+            for name, value in only.items()
+        )
     ]
 
 

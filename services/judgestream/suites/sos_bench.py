@@ -17,6 +17,7 @@ from judgestream.evaluation.factors import Factor, factor, weights
 from judgestream.evaluation.rank_correlation import pearson
 from judgestream.suites.base import Choices, Item, Judged, Suite, Tables, Wanted, request
 from judgestream.suites.report import Cell, Figure, Report, Table
+from judgestream.suites.sos_edits import STYLE_EDITS, edited
 from judgestream.suites.sos_tasks import FACTORS, INVERSE, name_of
 
 SOURCE = "github.com/penfever/sos-bench, artifacts/"
@@ -24,7 +25,8 @@ FILES = (
     Wanted(
         name="answers",
         pattern="answers*.jsonl",
-        content="question_id, question, model, answer, and edit for an edited copy of an answer",
+        content="question_id, question, model, answer; the first row's model is also judged on edited copies."
+        " A row with `edit` is your own copy",
         source="your models on Arena-Hard's questions (github.com/lmarena/arena-hard-auto, data/)",
     ),
     Wanted(
@@ -57,26 +59,41 @@ RUBRIC = Rubric(
         Criterion(id=name, description=text, low=LOW, high=HIGH) for name, text in CRITERIA.items()
     )
 )
-STYLE_EDITS = frozenset(("sarcastic", "undidactic", "concise", "plain", "formatted", "verbose"))
-"""Edits that leave the facts as they are; all others change them."""
 
 
 def items(tables: Tables) -> Iterator[Item]:
-    for row in tables["answers"]:
-        question = row.identity("question_id") or digest(row.text("question"), length=16)
-        model, edit = row.text("model"), row.name("edit")
-        yield Item(
-            key=f"{question}-{model}-{edit or 'original'}",
-            request=request(
-                "rubric",
-                row.text("question"),
-                (Candidate(id="1", text=row.text("answer"), system=model),),
-                rubric=RUBRIC,
-            ),
-            cluster=question,
-            unit=question,
-            facts={"model": model, "edit": edit},
-        )
+    """Every answer; and of the first row's model its edited copies, except those that the file has itself."""
+    rows = tables["answers"]
+    edited_model = next((row.text("model") for row in rows), "")
+    own = {(_question(row), row.text("model"), row.name("edit")) for row in rows}
+    for row in rows:
+        model, edit, answer = row.text("model"), row.name("edit"), row.text("answer")
+        yield _item(row, answer, edit)
+        if edit or model != edited_model:
+            continue
+        for name, text in edited(answer, _question(row)):
+            if (_question(row), model, name) not in own:
+                yield _item(row, text, name)
+
+
+def _question(row: Fields) -> str:
+    return row.identity("question_id") or digest(row.text("question"), length=16)
+
+
+def _item(row: Fields, answer: str, edit: str) -> Item:
+    question, model = _question(row), row.text("model")
+    return Item(
+        key=f"{question}-{model}-{edit or 'original'}",
+        request=request(
+            "rubric",
+            row.text("question"),
+            (Candidate(id="1", text=answer, system=model),),
+            rubric=RUBRIC,
+        ),
+        cluster=question,
+        unit=question,
+        facts={"model": model, "edit": edit},
+    )
 
 
 def scores(judged: Judged) -> dict[str, float]:
@@ -146,14 +163,14 @@ def _edits(spoken: Sequence[tuple[Item, Mapping[str, float]]]) -> Table:
         for item, found in spoken
         if not item.facts["edit"] and OVERALL in found
     }
-    edited: dict[str, list[tuple[float, float]]] = {}
+    copies: dict[str, list[tuple[float, float]]] = {}
     for item, found in spoken:
         original = before.get((item.cluster, item.facts["model"]))
         if item.facts["edit"] and original is not None and OVERALL in found:
-            edited.setdefault(item.facts["edit"], []).append((original, found[OVERALL]))
+            copies.setdefault(item.facts["edit"], []).append((original, found[OVERALL]))
     cells: list[tuple[Cell, ...]] = []
     losses: dict[bool, list[float]] = {True: [], False: []}
-    for edit, pairs in sorted(edited.items()):
+    for edit, pairs in sorted(copies.items()):
         base = fmean(a for a, _ in pairs)
         loss = 1.0 - fmean(b for _, b in pairs) / base if base else None
         kind = edit in STYLE_EDITS
