@@ -128,9 +128,9 @@ def written(verdict: Verdict) -> tuple[Preference | None, Preference | None]:
 def report(judged: Sequence[Judged], choices: Choices) -> Report:
     found = agreement_report(games(judged), choices, by="reference", wanted=len(judged))
     rows = [
-        (name, *_by_judgelm(judged, name))
+        (name, *evaluated(own))
         for name in ("without", "with")
-        if any(one.item.facts["reference"] == name for one in judged)
+        if (own := [one for one in judged if one.item.facts["reference"] == name])
     ]
     table = Table(title="by JudgeLM's evaluator", head=("reference", *NAMES), rows=tuple(rows))
     return Report(figures=found.figures, tables=(table, *found.tables))
@@ -143,15 +143,12 @@ NAMES = (
 """The keys of JudgeLM's `eval_model_judgement.py` (its spelling), and the orders that are ties unread."""
 
 
-def _by_judgelm(judged: Sequence[Judged], reference: str) -> tuple[Cell, ...]:
-    """Only the first order enters agreement; an order that was not read is a tie, as its evaluator has it."""
+def evaluated(judged: Sequence[Judged]) -> tuple[Cell, ...]:
+    """The figures of `NAMES`. Only the first order enters agreement; an unread order is a tie."""
     rows = [
         (one.item.gold, *written(one.verdict))
         for one in judged
-        if one.item.facts["reference"] == reference
-        and one.item.gold is not None
-        and one.verdict is not None
-        and one.verdict.passes
+        if one.item.gold is not None and one.verdict is not None and one.verdict.passes
     ]
     straight = [said or Preference.TIE for _, said, _ in rows]
     swapped = [said or Preference.TIE for *_, said in rows]

@@ -10,10 +10,12 @@ from judgestream.suites import (
     humans_or_llms,
     judgebench,
     judgelm,
+    judgelm_files,
     judgerank,
     judging_the_judges,
     mj_bench,
     mj_bench_single,
+    mm_vet,
     mt_bench,
     mt_bench_single,
     pandalm,
@@ -26,6 +28,8 @@ SUITES: Mapping[str, Suite] = MappingProxyType(
         one.name: one
         for one in (
             judgelm.SUITE,
+            judgelm_files.SUITE,
+            mm_vet.SUITE,
             mt_bench.SUITE,
             mt_bench_single.SUITE,
             arena.SUITE,
