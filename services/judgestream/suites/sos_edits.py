@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from judgestream.core.known_answers import PADDED, PLANTED_ERROR, RICH_FORMATTING, TRUNCATED
 from judgestream.core.known_answers.base import KnownAnswer
-from judgestream.core.known_answers.facts import with_error
+from judgestream.core.known_answers.facts import PLANTED_ERROR, with_error
+from judgestream.core.known_answers.formatting import RICH_FORMATTING
+from judgestream.core.known_answers.padding import PADDED
 from judgestream.core.known_answers.texts import is_latin, is_structured, without_markup
+from judgestream.core.known_answers.truncation import TRUNCATED
 
 FALSE_FACTS = 4
 """Facts that `false_facts` changes at most; fewer than two is no edit."""
