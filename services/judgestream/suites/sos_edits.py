@@ -17,7 +17,7 @@ from judgestream.core.known_answers.texts import is_latin, is_structured, withou
 from judgestream.core.known_answers.truncation import TRUNCATED
 
 FALSE_FACTS = 4
-"""Facts that `false_facts` changes at most; fewer than two is no edit."""
+"""Facts that `false_facts` changes at most. It needs two."""
 SNEERS = (
     "Oh, what a question. I can hardly contain my excitement.",
     "Wow, nobody has ever asked that before. Truly groundbreaking.",
