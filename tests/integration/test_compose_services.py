@@ -12,12 +12,14 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from kafka import KafkaAdminClient
 
 from judgestream.apps.worker.metrics_ports import OFFSETS
 from judgestream.local.ports import free_port
 from judgestream.local.process import Command, ServerProcess
+from judgestream.terminal.exit_codes import ExitCode
 from tests.deploy.compose import Service, our_services, secrets_of
 from tests.deploy.test_compose import seconds
 from tests.integration.cluster import Cluster, pairs, wait
@@ -157,3 +159,20 @@ def stop_all(machine: Machine) -> dict[str, int | None]:
     while any(process.running for process in running.values()) and time.monotonic() < deadline:
         time.sleep(0.1)
     return {name: process.poll() for name, process in running.items()}
+
+
+def test_a_triton_that_dies_ends_the_service_with_its_reason(
+    machine: Machine,
+) -> None:
+    process = machine.start(SERVICES["triton-cpu"])
+    machine.wait_ready("triton-cpu")
+    servers = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if child.name() == "tritonserver"
+    ]
+    for server in servers:
+        server.kill()
+    wait(lambda: process.poll() is not None, what="the service to end", seconds=30)
+    assert process.poll() == ExitCode.SERVER
+    assert "Triton ended unexpectedly" in process.log_tail()
