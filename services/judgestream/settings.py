@@ -119,6 +119,10 @@ class Triton(Group):
     control_key: SecretStr = Field(
         SecretStr(""), description="key to Triton's model control; empty = unrestricted"
     )
+    device: Literal["cpu", "gpu"] = Field(
+        "cpu",
+        description="where judges run that `up`, `triton serve` and the rollout service install",
+    )
     metrics_port: int = Field(
         0,
         ge=0,

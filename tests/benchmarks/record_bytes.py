@@ -30,7 +30,7 @@ SAMPLES = SERVICES / "judgestream" / "samples" / "written.jsonl"
 def requests(count: int) -> Iterator[JudgeRequest]:
     samples = [json.loads(line) for line in SAMPLES.read_text(encoding="utf-8").splitlines()]
     for k, sample in enumerate(islice(cycle(samples), count)):
-        message = ParseDict(sample, JudgeRequest())
+        message = ParseDict(sample, JudgeRequest(), ignore_unknown_fields=True)  # its labels
         message.request_id = f"bytes-{k}"
         message.question = f"{message.question} ({k})"  # each its own prompt
         yield message

