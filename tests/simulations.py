@@ -107,7 +107,7 @@ def prompts(rounds: int) -> None:
 
 
 def buckets(rounds: int) -> None:
-    """Shares of .8 as the bias windows count them: prompts in 4,096 buckets by a digest."""
+    """Shares of .8 as the bias windows count them: prompts in 16,384 buckets by a digest."""
     rows = []
     for number in (50, 200, 2000, 20_000):
         found = []

@@ -191,7 +191,7 @@ def test_a_report_says_what_was_counted(cluster: Cluster) -> None:
     for metric in (metrics[name] for name in metrics.keys() - empty):
         assert metric.interval.low <= metric.value <= metric.interval.high
         assert metric.interval.level == 0.95 and metric.interval.method
-        # 900 or 1,200 prompts in 4,096 buckets
+        # 900 or 1,200 prompts in 16,384 buckets
         assert 700 < metric.prompts <= metric.n and metric.design_effect >= 1.0
     assert not report.final, "its partitions have just delivered"
 

@@ -19,7 +19,7 @@ from judgestream.core.types import Status, Verdict
 from judgestream.evaluation.probes import PROBES, Probes, observe
 from judgestream.evaluation.time_windows import EPOCH
 
-BUCKETS = 4096
+BUCKETS = 16_384
 """Number of buckets in which prompts are counted, by a digest. It bounds what a window holds. Two prompts of
 one bucket count as one cluster: the intervals stay valid, on a little fewer clusters."""
 
@@ -33,7 +33,7 @@ class Contribution:
     finality     28 decimal digits; of one judgement and verdict id, the greatest counts
     settled      scored or unscored
     undecodable  the failed verdict of a request that could not be decoded
-    bucket       of its prompt, three hex digits
+    bucket       of its prompt, four hex digits
     """
 
     judgement: str
@@ -83,7 +83,7 @@ def event_time(verdict: Verdict) -> datetime:
 def bucket_of(verdict: Verdict) -> str:
     """The bucket of its prompt. An older verdict does not state its prompt: its content stands for it."""
     prompt = verdict.prompt_digest or verdict.content_digest or verdict.verdict_id
-    return f"{int(_hex(prompt)[:8], 16) % BUCKETS:03x}"
+    return f"{int(_hex(prompt)[8:16], 16) % BUCKETS:04x}"
 
 
 def _finality(verdict: Verdict, told: str) -> str:
