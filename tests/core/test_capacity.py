@@ -15,14 +15,14 @@ H100 = GPUS["h100-80"]
 def test_a_worked_example() -> None:
     # 100 x 2 x 900 = 180,000 tokens/s; 989e12 x 0.44 / 14e9 = 31,083 tokens/s per card, of which 21,758
     # planned: 8.27 -> 9 cards. Workers: 100 x 0.5 s / (64 x 0.7) = 1.1 -> 2; by CPU 100 x 2 ms / 0.7 -> 1.
-    # Kafka: 100/s x (4,096 B x 100 s + 1,024 B x 200 s) x 3. Redis: 100/s x (500 B x 1,000 s + 100 B x 10 s).
+    # Kafka: 100/s x (4,096 B x 100 s + 1,024 B x 200 s) x 3. Redis: 100/s x (500 B x 1,000 s + 250 B x 10 s).
     # 9 x 3 $/h over 360,000 verdicts/h = 75 $ per million.
     sizes = plan(Load(requests_per_s=100), 7e9, H100, KEEPING, Constants(), 8)
     assert sizes.tokens_per_s == 180_000
     assert sizes.gpu_tokens_per_s == pytest.approx(31_083, abs=1)
     assert (sizes.gpus_per_copy, sizes.gpus, sizes.workers, sizes.partitions) == (1, 9, 2, 8)
     assert sizes.kafka_bytes == 184_320_000
-    assert sizes.redis_bytes == 50_100_000
+    assert sizes.redis_bytes == 50_250_000
     assert sizes.dollars == pytest.approx(75)
 
 

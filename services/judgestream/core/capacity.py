@@ -80,7 +80,7 @@ class Constants:
     latency_s: float = 0.5
     verdict_bytes: float = 1024.0
     redis_counted: float = 500.0
-    redis_published: float = 100.0
+    redis_published: float = 250.0
     overhead: float = 0.3
 
 
