@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import islice
 from time import monotonic
 
@@ -63,6 +63,7 @@ class Replay:
             topic=SHADOW,
         )
         self._stopped = threading.Event()
+        self._reading = threading.Lock()
         self._judged_at = monotonic()
         self.counts: Counter[str] = Counter()
         """Published verdicts by status, and `unpublished` for those that the topic refuses for their size."""
@@ -88,9 +89,20 @@ class Replay:
             raise _first(errors) from None
         finally:
             self._stopped.set()
+            # an open reader has a thread, which would keep the process alive
+            await asyncio.to_thread(self._close, found)
+
+    def _next(self, found: Iterator[Record]) -> list[Record]:
+        with self._reading:
+            return list(islice(found, AHEAD))
+
+    def _close(self, found: Generator[Record, None, None]) -> None:
+        """Close the reader, once the thread of a cancelled `_next` has ended."""
+        with self._reading:
+            found.close()
 
     async def _read(self, found: Iterator[Record], queue: asyncio.Queue[Record | None]) -> None:
-        while batch := await asyncio.to_thread(lambda: list(islice(found, AHEAD))):
+        while batch := await asyncio.to_thread(self._next, found):
             for record in batch:
                 await queue.put(record)
         for _ in range(self._at_once):

@@ -1,7 +1,7 @@
 """The work of a replay: the selected requests, and those of them that the release has judged already."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -162,7 +162,7 @@ def chosen(
     todo: Mapping[Place, Selected],
     *,
     stopped: Callable[[], bool],
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """The records of what is to be judged, read again, so that memory does not hold them."""
     left = len(todo)
     if not left:
