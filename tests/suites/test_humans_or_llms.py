@@ -1,11 +1,15 @@
 """Humans or LLMs: the published files as items, and attacks worked by hand."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from judgestream.apps.suites.loading import load_files
 from judgestream.core.errors import InvalidRequest
+from judgestream.core.preference import Preference
+from judgestream.evaluation.attack import settled
+from judgestream.evaluation.unreadable import outcome
 from judgestream.suites.base import Item
 from judgestream.suites.humans_or_llms import KINDS, SUITE
 from tests.suites.folders import published, written
@@ -24,6 +28,13 @@ def test_the_published_files_make_a_control_and_four_copies_of_every_question() 
     }
     assert slots == {"factual_error": 70, "gender": 142, "reference": 65, "rich_content": 69}
     assert len({item.unit for item in items}) == 142
+
+
+def test_two_orders_of_a_judge_that_answers_alike_are_the_papers_six_votes() -> None:
+    for straight, swapped in product(Preference, repeat=2):
+        votes = [straight] * 3 + [swapped] * 3
+        found = outcome(SUITE.rule, straight, swapped, SUITE.unreadable)
+        assert found == settled(votes), (straight, swapped)
 
 
 def row(question: str, *, perturbed: int = 0) -> dict[str, object]:

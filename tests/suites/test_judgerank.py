@@ -7,8 +7,9 @@ import pytest
 
 from judgestream.apps.suites.loading import load_files
 from judgestream.core.errors import InvalidRequest
-from judgestream.suites.base import Item
+from judgestream.suites.base import Item, Judged
 from judgestream.suites.judgerank import SUITE, runs
+from tests.suites import bright
 from tests.suites.folders import written
 from tests.suites.verdicts import judged
 
@@ -76,3 +77,46 @@ def test_a_document_without_text_is_refused(tmp_path: Path) -> None:
     written(path, {"documents.jsonl": [{"id": "d1", "content": "t"}]})
     with pytest.raises(InvalidRequest, match="no row of documents has id 'd2'"):
         list(SUITE.items(load_files(SUITE, path).tables))
+
+
+def test_the_set_that_is_made_here_needs_more_than_shared_words(tmp_path: Path) -> None:
+    found = list(SUITE.items(load_files(SUITE, bright.folder(tmp_path)).tables))
+    assert len(found) == 20 and {len(item.request.candidates) for item in found} == {bright.DEPTH}
+    assert all(item.request.options.explain for item in found), "the paper analyses before it asks"
+
+    def says(item: Item, k: int) -> str:
+        return "yes" if item.request.candidates[k].id == item.facts["gold"] else "no"
+
+    report = SUITE.report(judged(found, says), SUITE.choices)
+    assert report.figure("ndcg_10 judge").value == 1.0
+    first = report.figure("ndcg_10 first stage").value
+    assert first is not None and 0.3 < first < 0.7
+    tasks = [row[0] for row in report.table("ndcg_10 by task").rows]
+    assert len(tasks) == 6 and tasks[-1] == "mean of tasks"
+
+
+def test_an_ensemble_ranks_by_the_mean_of_its_releases(tmp_path: Path) -> None:
+    first = items(tmp_path)
+
+    def told(levels: dict[str, str]) -> list[Judged]:
+        return judged(
+            first, lambda item, k: levels[item.request.candidates[k].id], template="judgelm-v1"
+        )
+
+    # P(yes) is the place on the scale of 1 to 10; d3 helps with q1, and d1 with q2
+    runs_of = {
+        "a": told({"d1": "9", "d2": "1", "d3": "8"}),
+        "b": told({"d1": "2", "d2": "10", "d3": "7"}),
+    }
+    assert SUITE.ensemble is not None
+    report = SUITE.ensemble(list(runs_of.items()))
+    alone = [report.figure(f"ndcg_10 {name}").value for name in runs_of]
+    # q1: the mean has d3 (7.5) before d1 and d2 (5.5): 1. q2: equal means, so d2 is before d1
+    q2 = (1 / log2(3)) / (1 + 1 / log2(3))
+    assert report.figure("ndcg_10 ensemble").value == pytest.approx((1 + q2) / 2)
+    # a: d1 before d3, and d1 before d2; b: d2 before d3, and d2 before d1
+    best = 1 / (1 + 1 / log2(3))
+    assert alone == [pytest.approx((1 / log2(3) + best) / 2), pytest.approx((1 / log2(3) + q2) / 2)]
+    lacking = SUITE.ensemble([("a", runs_of["a"]), ("b", runs_of["b"][:1])])
+    assert lacking.figure("ndcg_10 ensemble").n == 1
+    assert lacking.table("counts").rows == ((2, 1),)

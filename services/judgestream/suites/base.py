@@ -102,6 +102,7 @@ class Suite:
     report       judged items -> the paper's figures
     values       judged items -> item key -> a number whose mean is the headline; what `compare` pairs
     published    rows of the files -> figures of the judgements that were published with them
+    ensemble     releases with their judged items -> the figures of all of them together
     recordings   by judge: its published judgements, for a recorded release
     rule, unreadable   as the paper has it
     orders       whether two orders amount to one outcome; else every judgement counts by itself
@@ -118,6 +119,7 @@ class Suite:
     unreadable: UnreadableRule = UnreadableRule.UNSCORED
     orders: bool = True
     published: Callable[[Tables], Report] | None = None
+    ensemble: Callable[[Sequence[tuple[str, Sequence[Judged]]]], Report] | None = None
     recordings: Mapping[str, Callable[[Tables], Iterator[Recorded]]] = field(default_factory=dict)
 
     @property

@@ -121,10 +121,53 @@ def runs(judged: Judged) -> Mapping[str, Run]:
 
 def report(judged: Sequence[Judged], choices: Choices) -> Report:
     """nDCG@10 and the other figures of BRIGHT's scorer, per ranking and per task."""
+    return _of_rankings([(one, runs(one)) for one in judged])
+
+
+def ensemble(judged: Sequence[tuple[str, Sequence[Judged]]]) -> Report:
+    """Several releases together, as the paper does with models of several sizes: P(yes) is their mean.
+
+    Only queries that all of them ranked, with the same documents, are in the figures, so that the rankings
+    can be compared: of each release, of their mean, and of the mean's hybrid with the first stage.
+
+    Args:
+        judged: each release and its judged items.
+    """
+    by_key: dict[str, list[tuple[str, Judged, Mapping[str, Run]]]] = {}
+    for release, own in judged:
+        for one in own:
+            if found := runs(one):
+                by_key.setdefault(one.item.key, []).append((release, one, found))
+    rows: list[tuple[Judged, Mapping[str, Run]]] = []
+    for every in by_key.values():
+        _, one, found = every[0]
+        first = found["first stage"]
+        if len(every) < len(judged) or any(set(f["judge"]) != set(first) for *_, f in every):
+            continue
+        mean = {name: fmean(f["judge"][name] for *_, f in every) for name in first}
+        rows.append(
+            (
+                one,
+                {
+                    "first stage": first,
+                    **{release: f["judge"] for release, _, f in every},
+                    "ensemble": mean,
+                    "ensemble hybrid": {
+                        name: WEIGHT * value + first[name] for name, value in mean.items()
+                    },
+                },
+            )
+        )
+    return _of_rankings(rows, wanted=max(len(own) for _, own in judged))
+
+
+def _of_rankings(
+    rankings: Sequence[tuple[Judged, Mapping[str, Run]]], *, wanted: int | None = None
+) -> Report:
     scored: dict[str, list[tuple[Judged, list[str], frozenset[str]]]] = {}
-    for one in judged:
+    for one, found in rankings:
         gold = frozenset(one.item.facts["gold"].split("\n")) - {""}
-        for name, run in runs(one).items():
+        for name, run in found.items():
             scored.setdefault(name, []).append((one, ranked(run), gold))
     figures = tuple(
         Figure.of(
@@ -161,7 +204,12 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
             Table(
                 title="counts",
                 head=("queries", "scored"),
-                rows=((len(judged), sum(bool(runs(one)) for one in judged)),),
+                rows=(
+                    (
+                        len(rankings) if wanted is None else wanted,
+                        sum(bool(found) for _, found in rankings),
+                    ),
+                ),
             ),
         ),
     )
@@ -209,4 +257,5 @@ SUITE = Suite(
     report=report,
     values=values,
     orders=False,
+    ensemble=ensemble,
 )

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 from judgestream.apps.cli import main
 from judgestream.suites.table import SUITES
 from judgestream.terminal.exit_codes import ExitCode
+from tests.suites import bright
 from tests.suites.folders import mt_bench, written
 
 
@@ -104,8 +105,13 @@ def test_a_recording_has_both_orders_as_they_were_shown(tmp_path: Path) -> None:
             "no published judgements of 'x' (it has: pandalm-7b, gpt-3.5-turbo)",
         ),
         (("compare", ".", "."), "has no values.json"),
+        (("ensemble", "mt-bench", "--data", ".", "a", "b"), "no ensembles: use judgerank"),
+        (("ensemble", "judgerank", "--data", ".", "a"), "needs two runs or more"),
     ],
-    ids=["suite", "folder", "files", "rule", "tie", "published", "judge", "compare"],
+    ids=[
+        *("suite", "folder", "files", "rule", "tie", "published", "judge", "compare"),
+        *("ensemble", "runs"),
+    ],
 )
 def test_wrong_usage_says_what_to_give(
     arguments: tuple[str, ...],
@@ -129,3 +135,16 @@ def test_an_only_that_is_not_a_fact_is_refused_before_anything_is_asked(
     suite(*asked, expect=ExitCode.SERVER)
     dry = suite(*asked, "--dry-run", "--only", "turn=1", "--format", "json")
     assert json.loads(dry.stdout)["requests"] == 9 and "does not answer" in dry.stderr
+
+
+def test_an_ensemble_takes_runs_of_its_own_files_only(tmp_path: Path) -> None:
+    data, run = bright.folder(tmp_path / "data"), tmp_path / "run"
+    asked = ("ensemble", "judgerank", "--data", data, run, tmp_path / "other")
+    assert "has no run.json" in suite(*asked, expect=ExitCode.USAGE).output
+    run.mkdir()
+    facts = {"suite": "judgerank", "data": "other files", "seed": 0, "release": "r"}
+    (run / "run.json").write_text(json.dumps(facts))
+    refused = " ".join(suite(*asked, expect=ExitCode.USAGE).output.split())
+    assert "holds a run with data other files" in refused
+    (run / "run.json").write_text('{"seed": []}')
+    assert "cannot be read" in suite(*asked, expect=ExitCode.USAGE).output

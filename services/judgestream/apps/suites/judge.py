@@ -10,8 +10,9 @@ from judgestream.core.costs import Prices
 from judgestream.core.errors import JudgestreamError
 from judgestream.core.jury import is_jury
 from judgestream.core.modes import MODES, plan
+from judgestream.core.passes import Pass
 from judgestream.core.templates.base import Template
-from judgestream.core.types import Request
+from judgestream.core.types import PassResult, Reply, Request
 from judgestream.settings import Settings
 from judgestream.template_files import template_of
 
@@ -63,7 +64,8 @@ class Estimate:
 
 
 def estimate(requests: Sequence[Request], judge: JudgeFacts) -> Estimate:
-    """From the prompts of each request's first stage, at four characters a token.
+    """From the prompts of each request, at four characters a token. An analysis that later prompts show is
+    taken to be as long as it may be; a stage that depends on scores is not counted.
 
     A request that the release cannot serve counts no prompts; running it says why.
     """
@@ -72,7 +74,7 @@ def estimate(requests: Sequence[Request], judge: JudgeFacts) -> Estimate:
         if judge.template is None:
             continue
         try:
-            passes = plan(one, MODES[one.mode], judge.template)
+            passes = _passes(one, judge.template)
         except JudgestreamError:
             continue
         prompts += len(passes)
@@ -90,3 +92,17 @@ def estimate(requests: Sequence[Request], judge: JudgeFacts) -> Estimate:
         output_tokens=tokens_out,
         cost=judge.prices.cost(tokens_in, tokens_out) if judge.prices.stated else None,
     )
+
+
+def _passes(request: Request, template: Template) -> list[Pass]:
+    """The prompts of all stages up to the first that asks for scores."""
+    found: list[Pass] = []
+    answered: list[PassResult] = []
+    while stage := plan(request, MODES[request.mode], template, answered):
+        found += stage
+        if not all(one.is_text for one in stage):
+            break
+        answered += [
+            one.result(Reply(text="x" * round(one.max_tokens * CHARS_PER_TOKEN))) for one in stage
+        ]
+    return found

@@ -1,4 +1,4 @@
-"""`judgestream suite list|run|compare|published|recording`."""
+"""`judgestream suite list|run|compare|ensemble|published|recording`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -363,6 +363,43 @@ def _print_comparison(releases: Sequence[str], found: Mapping[str, object]) -> N
         ("comparison", ""),
         [(name, f"{value:.4f}" if isinstance(value, float) else value) for name, value in rows],
     )
+
+
+@app.command("ensemble")
+def ensemble_command(
+    name: suite_options.Name,
+    data: suite_options.Data,
+    runs: Annotated[
+        list[Path], typer.Argument(help="folders of two or more runs of this suite and these files")
+    ],
+    form: suite_options.Format = ReportFormat.TABLE,
+) -> None:
+    """Report the figures of several releases together, from their runs. Nothing is judged."""
+    from judgestream.apps.suites.recalling import recalled
+
+    suite = _suite(name)
+    if suite.ensemble is None:
+        able = ", ".join(one.name for one in SUITES.values() if one.ensemble is not None)
+        raise ConfigurationError(f"suite {name} has no ensembles: use {able}")
+    if len(runs) < 2:
+        raise ConfigurationError("an ensemble needs two runs or more: name their folders")
+    loaded = load_files(suite, data)
+    found = [recalled(suite, loaded, path) for path in runs]
+    releases = [release for release, _ in found]
+    if len(set(releases)) < len(releases):
+        raise ConfigurationError(
+            "a release is in the ensemble twice: give runs of different releases, which are "
+            + ", ".join(releases)
+        )
+    report = suite.ensemble(found)
+    facts = {"paper": suite.paper, "releases": ", ".join(releases), "data": loaded.digest}
+    match form:
+        case ReportFormat.JSON:
+            json_line({"run": facts, **report.as_json()})
+        case ReportFormat.HTML:
+            line(page(suite.title, facts, report))
+        case ReportFormat.TABLE:
+            print_report(report)
 
 
 @app.command("published")
