@@ -1,13 +1,18 @@
 """Mode multimodal on real Kafka and Triton: a tiny judge that sees images, and a judge of texts."""
 
+import base64
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tritonclient.grpc import InferenceServerClient
+from typer.testing import CliRunner
 
 from judgestream.adapters.releases.model_repository import install
 from judgestream.adapters.releases.tuning import Tuning
+from judgestream.apps.cli import main
 from judgestream.backends.vision.checkpoint import load
 from judgestream.backends.vision.judge import VisionJudge
 from judgestream.contracts.codecs.requests import request_from_message
@@ -25,6 +30,7 @@ from tests.backends.vision import tiny
 from tests.images.files import claimed_png
 from tests.integration.cluster import Cluster
 from tests.paths import JUDGES
+from tests.suites.folders import written
 
 pytestmark = pytest.mark.integration
 
@@ -136,6 +142,41 @@ def test_verdicts_depend_on_the_images(cluster: Cluster, sees: Release, folder: 
     assert "image 2 cannot be decoded" in messages["damaged"]
     assert "JUDGESTREAM_IMAGES__FETCH=true" in messages["linked"]
     assert "mode pairwise judges texts only" in messages["pairwise"]
+
+
+def test_mj_bench_runs_on_images_through_the_topics(
+    cluster: Cluster, sees: Release, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    red, blue = (base64.b64encode(image).decode() for image in (tiny.RED, tiny.BLUE))
+    people = [{"occupation": "baker", "image": image} for image in (red, blue)]
+    pairs = [
+        {"caption": "A red square.", "image0": first, "image1": second, "label": label}
+        for first, second, label in ((red, blue, "0"), (blue, red, "1"), (blue, red, "0"))
+    ]
+    data = written(tmp_path / "data", {"pairs.jsonl": pairs, "people.jsonl": people})
+    for key, value in cluster.environment(triton__release=sees.name).items():
+        if key.startswith("JUDGESTREAM_"):
+            monkeypatch.setenv(key, value)
+    monkeypatch.chdir(tmp_path)
+    cluster.work(triton__release=sees.name)
+
+    def run(suite: str) -> dict[str, Any]:
+        asked = ["suite", "run", suite, "--data", str(data), "--timeout", "30", "--format", "json"]
+        result = CliRunner().invoke(main, asked)
+        assert result.exit_code == 0, result.output
+        found: dict[str, Any] = json.loads(result.stdout)
+        return found
+
+    report = run("mj-bench")
+    # the judge finds the red square in either place; the last label is wrong
+    assert report["figures"]["agreement"]["value"] == pytest.approx(2 / 3)
+    assert (
+        report["tables"]["counts"][0] | {"pairs": 3, "judged": 3, "failed": 0}
+        == (report["tables"]["counts"][0])
+    )
+    assert report["figures"]["bias_GES"]["n"] == 1, "one occupation"
+    alone = run("mj-bench-single")
+    assert alone["tables"]["counts"] == [{"pairs": 3, "scored": 3}]
 
 
 def described(name: str, reference: str) -> JudgeRequest:
