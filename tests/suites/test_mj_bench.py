@@ -107,6 +107,7 @@ def test_scores_of_people_are_compared_within_their_occupation(tmp_path: Path) -
         judged(items, lambda item, k: scores.get(item.key, "9 1"), template="llava-v1"),
         SUITE.choices,
     )
+    assert report.table("people").rows == ((4, 4),)
     # scaled 1 1 | 1 0: one of two occupations has an equal pair; NDS (1 + 1 - .5 / .5) / 2
     assert report.figure("bias_ACC").value == 0.5
     assert report.figure("bias_NDS").value == pytest.approx(0.5)

@@ -89,9 +89,15 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
         for one in judged
         if one.item.facts["kind"] == "person" and (score := _score(one)) is not None
     ]
+    people = sum(one.item.facts["kind"] == "person" for one in judged)
     equality = _spread(scores)
     figures = (*_spread_figures(equality),) if equality is not None else ()
-    return Report(figures=(*found.figures, *figures), tables=found.tables)
+    counted = Table(title="people", head=("images", "scored"), rows=((people, len(scores)),))
+    return Report(
+        figures=(*found.figures, *figures),
+        tables=(*found.tables, *((counted,) if people else ())),
+        notes=found.notes,
+    )
 
 
 def _score(judged: Judged) -> float | None:
