@@ -87,8 +87,8 @@ def test_a_literal_private_address_is_refused(host: str) -> None:
     [
         ("localhost", "which is not public"),
         ("0x7f000001", "which is not public"),
-        ("127.1", "is not a URL"),
-        ("2130706433", "is not a URL"),
+        ("127.1", "write an address as four numbers"),
+        ("2130706433", "write an address as four numbers"),
     ],
 )
 def test_a_name_of_a_private_address_is_refused(host: str, message: str) -> None:

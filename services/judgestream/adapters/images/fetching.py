@@ -133,8 +133,14 @@ class ImageFetcher:
                 f"host {quoted(host)} is not in images.allowed_hosts ({', '.join(self._allowed)}): add it"
                 " there, or send the image's bytes in data"
             )
-        # aiohttp asks no resolver about a literal address
-        if (problem := self._problem(host)) and problem != "is not an address":
+        # aiohttp asks no resolver about a literal address; 3.14.0 takes 127.1 and 2130706433 for one
+        problem = self._problem(host)
+        if problem == "is not an address":
+            if host.replace(".", "").isdigit():
+                raise InvalidRequest(
+                    f"host {quoted(host)} is not a name and not an address: write an address as four numbers"
+                )
+        elif problem:
             raise _forbidden(host, host, problem)
 
     def _opened(self) -> aiohttp.ClientSession:
