@@ -7,9 +7,14 @@ from judgestream.engine.openmp import wait_passively
 wait_passively()
 
 # isort: split
-from tests.benchmarks import engine, pipeline, train  # noqa: E402 - torch
+from tests.benchmarks import engine, pipeline, rollout, train  # noqa: E402 - torch
 
-BENCHMARKS = {"pipeline": pipeline.main, "engine": engine.main, "train": train.main}
+BENCHMARKS = {
+    "pipeline": pipeline.main,
+    "rollout": rollout.main,
+    "engine": engine.main,
+    "train": train.main,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -185,8 +185,9 @@ def fleet(cluster: Cluster, folder: Path) -> Iterator[tuple[TritonServer, Triton
             server.stop()
 
 
-def run(cluster: Cluster, *, count: int, rate: float) -> Outcome:
-    """Let the requests flow while the rollout goes through all stages and three processes are killed."""
+def run(cluster: Cluster, *, count: int, rate: float, kills: bool = True) -> Outcome:
+    """Let the requests flow while the rollout goes through all stages and, with `kills`, three processes are
+    killed."""
     events: dict[str, float] = {}
     with fleet(cluster, cluster.folder) as (first, second):
         address = f"{HOST}:{free_port()}"
@@ -212,21 +213,24 @@ def run(cluster: Cluster, *, count: int, rate: float) -> Outcome:
             stream.reaches(0.2)
             events["shadow"] = service.move("shadow", CANDIDATE, share=0.5)
             stream.reaches(0.28)
-            _kill(service)
-            events["service killed"] = time.time()
-            service.start()
+            if kills:
+                _kill(service)
+                events["service killed"] = time.time()
+                service.start()
             stream.reaches(0.4)
             events["canary"] = service.move("canary", CANDIDATE, share=0.1)
             stream.reaches(0.5)
-            cluster.kill("judging-0")
-            events["worker killed"] = time.time()
-            cluster.work(slot=0)
+            if kills:
+                cluster.kill("judging-0")
+                events["worker killed"] = time.time()
+                cluster.work(slot=0)
             stream.reaches(0.62)
             events["promote"] = service.move("promote", CANDIDATE)
             stream.reaches(0.7)
-            _kill_server(first)
-            events["triton killed"] = time.time()
-            first.start()
+            if kills:
+                _kill_server(first)
+                events["triton killed"] = time.time()
+                first.start()
             stream.reaches(0.85)
             events["rollback"] = service.move("rollback")
             stream.finish()

@@ -39,7 +39,7 @@ class Automatic:
 DEFAULT_RULES: Mapping[str, Rule] = MappingProxyType(
     {
         "labels": Rule(margin=0.03, weight=2.0),
-        "known_answers": Rule(margin=0.03, weight=2.0),
+        "known_answers": Rule(margin=0.03, required=False, weight=2.0),
         "consistency": Rule(margin=0.03, weight=2.0),
         "position": Rule(margin=0.05),
         "length": Rule(margin=0.05, required=False),
