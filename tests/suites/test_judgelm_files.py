@@ -12,6 +12,7 @@ from judgestream.core.types import ReferenceUse
 from judgestream.suites import judgelm_files, mm_vet
 from judgestream.suites.base import Item, as_sent
 from judgestream.suites.report import Figure
+from tests.paths import SHARED
 from tests.suites.folders import written
 from tests.suites.verdicts import AT, judged
 
@@ -130,3 +131,17 @@ def test_mm_vets_predictions_are_graded_by_their_references(tmp_path: Path) -> N
     (tmp_path / "predictions" / "good.json").write_text(json.dumps({"v1_9": "?"}))
     with pytest.raises(InvalidRequest, match="no sample has this id"):
         list(suite.items(load_files(suite, tmp_path).tables))
+
+
+def test_published_examples_are_records(tmp_path: Path) -> None:
+    path = SHARED / "data" / "judgelm" / "judgelm_gui_examples.jsonl"
+    if not path.exists():
+        pytest.skip(f"{path} is not there: the published data is not part of the project")
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    data = written(tmp_path, {"records.jsonl": [row for row in rows if "answer2_body" in row]})
+    suite = judgelm_files.SUITE
+    found = list(suite.items(load_files(suite, data).tables))
+    modes = {item.request.mode for item in found}
+    assert modes == {"pairwise", "single", "multi_turn"}
+    for item in found:
+        check(as_sent(item, suite="s", data="d", seed=0, at=AT, rule=suite.rule))

@@ -21,6 +21,10 @@ IN_FLIGHT = 1000
 IN_FLIGHT_PAID = 16
 """The same under a budget, which is exceeded by no more than these."""
 
+ELSEWHERE_S = 5.0
+"""How long to wait on where another release has answered all requests that are waiting: a request is
+answered once, so its verdict will hardly come."""
+
 OnVerdict = Callable[[Verdict], None]
 
 
@@ -79,13 +83,14 @@ class Pipeline:
             patience_s: how long to wait without any verdict.
 
         Raises:
-            Stalled: that long there was none.
+            Stalled: that long there was none, or another release has answered all that are waiting.
             BrokerUnavailable, ConfigurationError: no broker, or no topics.
         """
         wanted = {one.request_id: content_digest(one) for one in requests}
         waiting: set[str] = set()
         left = list(reversed(requests))
         others: set[str] = set()
+        elsewhere: set[str] = set()
         most = IN_FLIGHT_PAID if purse.limited else IN_FLIGHT
         self._reader.seek(self._start)
         with RequestPublisher(self._settings) as publisher:
@@ -103,6 +108,7 @@ class Pipeline:
                         continue
                     if message.release != self._release:
                         others.add(message.release)
+                        elsewhere.add(message.request_id)
                         continue
                     verdict = self._verdict(message, wanted)
                     if verdict is not None:
@@ -110,7 +116,8 @@ class Pipeline:
                         waiting.discard(verdict.request_id)
                         purse.pay(verdict.cost)
                         on_verdict(verdict)
-                if monotonic() - heard > patience_s:
+                hopeless = waiting and waiting <= elsewhere
+                if monotonic() - heard > (min(patience_s, ELSEWHERE_S) if hopeless else patience_s):
                     raise Stalled(len(waiting) + len(left), frozenset(others - {""}))
         return 0
 

@@ -295,15 +295,16 @@ def print_report(report: Report) -> None:
 
 def _exit(finished: "Finished", wish: "Wish", budget: float | None) -> None:
     if finished.stalled:
-        others = ", ".join(sorted(finished.others))
-        why = (
-            f"they were answered by {others}: repeat with --direct"
-            if others
-            else "is a judging worker running? Check with `judgestream doctor`, or repeat with --direct"
-        )
+        if finished.others:
+            others = ", ".join(sorted(finished.others))
+            raise TimeRanOut(
+                f"{finished.stalled} requests have no verdict of the run's release: they were answered by"
+                f" {others}, which does not count. Repeat with --direct"
+            )
         raise TimeRanOut(
-            f"{finished.stalled} requests have no verdict after {wish.patience_s:g} s without any: {why}."
-            " The same command continues"
+            f"{finished.stalled} requests have no verdict after {wish.patience_s:g} s without any: is a"
+            " judging worker running? Check with `judgestream doctor`, or repeat with --direct. The same command"
+            " continues"
         )
     if finished.unsent:
         note(
