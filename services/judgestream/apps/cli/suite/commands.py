@@ -303,8 +303,8 @@ def _exit(finished: "Finished", wish: "Wish", budget: float | None) -> None:
             )
         raise TimeRanOut(
             f"{finished.stalled} requests have no verdict after {wish.patience_s:g} s without any: is a"
-            " judging worker running? Check with `judgestream doctor`, or repeat with --direct. The same command"
-            " continues"
+            " judging worker running? Check with `judgestream doctor`, or repeat with --direct. The same"
+            " command continues"
         )
     if finished.unsent:
         note(
