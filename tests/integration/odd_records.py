@@ -300,7 +300,7 @@ def verdicts() -> list[Odd]:
         "an id of 100 KB": (verdict("l", verdict_id="v" * 100_000).SerializeToString(), "aside"),
         "a release of 1 MB": (verdict("r", release="r" * MIB).SerializeToString(), "aside"),
         "no time": (Verdict(verdict_id="t", release=RELEASE).SerializeToString(), "aside"),
-        "three days ahead": (later.SerializeToString(), "aside"),
+        "three days ahead": (later.SerializeToString(), "read"),  # counted when it was judged
         "a time beyond the calendar": (beyond.SerializeToString(), "aside"),
         "an unknown reading": (strange.SerializeToString(), "read"),
         "an unknown status": (verdict("an unknown status", status=77).SerializeToString(), "aside"),
