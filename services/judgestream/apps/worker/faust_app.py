@@ -15,6 +15,7 @@ from judgestream.adapters.kafka.faust_transport import Transport, Trouble
 from judgestream.adapters.kafka.lag import GroupLag
 from judgestream.adapters.redis.worker_board import WorkerState
 from judgestream.apps.worker import logs, metrics
+from judgestream.apps.worker.faust_pauses import NoTables, Worker
 from judgestream.apps.worker.offset_tracker import Event, OffsetTracker
 from judgestream.apps.worker.readiness import Ready
 from judgestream.apps.worker.record_handling import Handle, RecordHandling
@@ -164,6 +165,7 @@ def _options(settings: Settings, consumer: Consumer) -> dict[str, Any]:
         "key_serializer": "raw",
         "value_serializer": "raw",
         "store": "memory://",
+        "TableManager": NoTables,
         "web_enabled": False,
         "topic_allow_declare": False,
         "topic_disable_leader": True,
@@ -232,7 +234,7 @@ def run(spec: WorkerSpec) -> int:
         measured=spec.status.measured,
     )
     watchdog.start()
-    worker = faust.Worker(
+    worker = Worker(
         app,
         loglevel=worker_settings.log_level,
         logging_config=logs.config(worker_settings.log_level),
