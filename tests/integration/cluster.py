@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import MemberToRemove
 
 from judgestream.adapters.kafka.topics import admin, apply
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS, Topic
@@ -219,8 +220,9 @@ def empty(kafka: KafkaServer) -> None:
     with closing(admin(Kafka(bootstrap=kafka.bootstrap))) as client:
 
         def groups_gone() -> bool:
-            # a group still has the members that were killed, until their sessions end
             groups = [group["group_id"] for group in client.list_groups()]
+            for group in groups:
+                remove_members(client, group)
             return not groups or set(client.delete_groups(groups).values()) == {"OK"}
 
         def topics() -> list[str]:
@@ -230,6 +232,20 @@ def empty(kafka: KafkaServer) -> None:
         if left := topics():
             client.delete_topics(left)
         wait(lambda: not topics(), what="topics to be deleted", seconds=30)
+
+
+def remove_members(client: KafkaAdminClient, group: str) -> None:
+    """End the sessions of static members: they would outlive their workers until the session timeout."""
+    (described,) = client.describe_groups([group]).values()
+    client.remove_group_members(
+        group,
+        [
+            MemberToRemove(
+                member_id=member["member_id"], group_instance_id=member["group_instance_id"]
+            )
+            for member in described["members"]
+        ],
+    )
 
 
 @contextmanager
