@@ -101,8 +101,12 @@ def self_preference(
     frequent = most_frequent(one for _, one in kept)
     kept = [row for row in kept if row[1].within(frequent)]
     kept.sort(key=lambda row: (row[0], row[1].cluster, row[1].first, row[1].second))
-    sides = [own_side(judge, one.first, one.second, families) for judge, one in kept]
-    judges = tuple(sorted({family_of(judge, families) for judge, _ in kept} - {""}))
+    rows = [(judge, one.first, one.second) for judge, one in kept]
+    side_of = {row: own_side(*row, families) for row in set(rows)}
+    sides = [side_of[row] for row in rows]
+    judges = tuple(
+        sorted({family_of(judge, families) for judge in {row[0] for row in rows}} - {""})
+    )
     if len(judges) < 2 or not any(sides):
         return None
     styles: list[tuple[float, ...]] = [()] * len(kept)

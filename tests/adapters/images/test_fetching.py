@@ -210,7 +210,7 @@ def test_a_slow_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "FIRST_PAUSE_S", 0.0)
 
     async def slow(asked: web.Request) -> web.Response:
-        await asyncio.sleep(5)
+        await asyncio.sleep(0.5)  # stopping the server waits for it
         return web.Response(body=PNG)
 
     with pytest.raises(ImageUnavailable, match="TimeoutError"):
