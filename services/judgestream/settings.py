@@ -61,6 +61,9 @@ class Kafka(Group):
     replication_factor: int = Field(
         1, ge=1, description="replication factor of topics that `topics apply` creates"
     )
+    connect_timeout_s: float = Field(
+        10.0, gt=0, description="time until a broker must have answered, and a topic been found"
+    )
     session_timeout_s: float = Field(
         30.0, gt=0, description="a worker without a heartbeat for this long loses its partitions"
     )

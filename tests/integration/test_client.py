@@ -238,7 +238,7 @@ class TestTopics:
         assert f"topic {VERDICTS.name} is missing" in done.stderr
         assert "judgestream topics apply" in done.stderr
         with pytest.raises(ConfigurationError, match=f"topic {REQUESTS.name} is missing"):
-            with Producer(kafka) as producer:
+            with Producer(kafka.model_copy(update={"connect_timeout_s": 1.0})) as producer:
                 producer.submit(pair("q", "a", "b"))
 
 

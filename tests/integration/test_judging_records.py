@@ -4,15 +4,13 @@ import json
 import subprocess
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from kafka import KafkaProducer
 
 from judgestream.contracts.topics import DEAD_LETTERS, MAX_REQUEST_BYTES, REQUESTS, VERDICTS
-from judgestream.local.kafka import KafkaServer
 from judgestream.v1.judging_pb2 import DeadLetter, Verdict
-from tests.integration.cluster import Cluster, pairs, wait, worker_command
+from tests.integration.cluster import Cluster, empty, pairs, wait, worker_command
 
 pytestmark = pytest.mark.integration
 
@@ -146,13 +144,13 @@ def run_worker(cluster: Cluster, **settings: object) -> subprocess.CompletedProc
     )
 
 
-def test_a_worker_says_what_is_missing_before_it_starts(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_worker_says_what_is_missing_before_it_starts(cluster: Cluster) -> None:
     unreachable = run_worker(cluster, triton__grpc="127.0.0.1:9")
     assert unreachable.returncode == 3 and "JUDGESTREAM_TRITON__GRPC" in unreachable.stderr
-    broker = run_worker(cluster, kafka__bootstrap="127.0.0.1:9")
+    broker = run_worker(cluster, kafka__bootstrap="127.0.0.1:9", kafka__connect_timeout_s=1)
     assert broker.returncode == 3 and "JUDGESTREAM_KAFKA__BOOTSTRAP" in broker.stderr
-    with KafkaServer(data_dir=tmp_path / "bare") as bare:
-        topics = run_worker(cluster, kafka__bootstrap=bare.bootstrap)
+    empty(cluster.kafka)
+    topics = run_worker(cluster)
     assert topics.returncode == 2
     assert "judge.requests.v1: missing" in topics.stderr and "topics apply" in topics.stderr
     misspelt = run_worker(cluster, kafka__bootstrp="x")

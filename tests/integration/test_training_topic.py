@@ -116,7 +116,11 @@ def test_no_broker_is_its_own_exit_code(tmp_path: Path) -> None:
     rows.write_text('{"prompt": "q", "chosen": "a", "rejected": "b"}\n')
     done = subprocess.run(
         [sys.executable, "-m", "judgestream_trainer", "data", "publish", str(rows)],
-        env=os.environ | {"JUDGESTREAM_KAFKA__BOOTSTRAP": "127.0.0.1:1"},
+        env=os.environ
+        | {
+            "JUDGESTREAM_KAFKA__BOOTSTRAP": "127.0.0.1:1",
+            "JUDGESTREAM_KAFKA__CONNECT_TIMEOUT_S": "1",
+        },
         capture_output=True,
         text=True,
         timeout=180,

@@ -122,6 +122,7 @@ def test_a_checkpoint_is_published_even_if_no_broker_takes_its_event_which_exits
             **os.environ,
             "PYTHONPATH": PYTHONPATH,
             "JUDGESTREAM_KAFKA__BOOTSTRAP": "127.0.0.1:1",
+            "JUDGESTREAM_KAFKA__CONNECT_TIMEOUT_S": "1",
         },
         capture_output=True,
         text=True,

@@ -56,7 +56,7 @@ def test_an_unreachable_broker_gives_one_sentence_with_the_setting() -> None:
         text=True,
         timeout=120,
         check=False,
-        env=os.environ | NOWHERE,
+        env=os.environ | NOWHERE | {"JUDGESTREAM_KAFKA__CONNECT_TIMEOUT_S": "1"},
     )
     assert done.returncode == ExitCode.SERVER
     assert len(done.stderr.splitlines()) == 1

@@ -61,7 +61,7 @@ class Reader(Generic[M]):
                 auto_offset_reset="earliest",  # where retention has deleted the next records
                 isolation_level="read_committed",
                 max_partition_fetch_bytes=8 << 20,
-                bootstrap_timeout_ms=10_000,
+                bootstrap_timeout_ms=int(settings.connect_timeout_s * 1000),
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
                 **options,

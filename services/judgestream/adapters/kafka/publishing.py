@@ -67,8 +67,8 @@ class RecordPublisher:
                 max_request_size=MAX_RECORD_BYTES,
                 request_timeout_ms=int(timeout_s * 1000) // 2,
                 delivery_timeout_ms=int(timeout_s * 1000),
-                max_block_ms=10_000,
-                bootstrap_timeout_ms=10_000,
+                max_block_ms=int(settings.connect_timeout_s * 1000),
+                bootstrap_timeout_ms=int(settings.connect_timeout_s * 1000),
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError
+from kafka.errors import (
+    KafkaError,
+    NoError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
 from judgestream.adapters.kafka.connection import client_options
 from judgestream.adapters.kafka.failures import no_broker
@@ -39,17 +45,21 @@ class Difference:
         return f"{self.topic}: {self.what} is {self.found}, the table says {self.wanted}"
 
 
-def admin(settings: Kafka, *, timeout_s: float = 10.0) -> KafkaAdminClient:
+def admin(settings: Kafka, *, timeout_s: float | None = None) -> KafkaAdminClient:
     """A connected admin client.
+
+    Args:
+        timeout_s: how long the broker may take to answer, if less than `kafka.connect_timeout_s`.
 
     Raises:
         BrokerUnavailable: no broker answers; the message names the setting.
     """
+    longest = settings.connect_timeout_s
     try:
         return KafkaAdminClient(
             **client_options(settings),
             client_id="judgestream-admin",
-            bootstrap_timeout_ms=int(timeout_s * 1000),
+            bootstrap_timeout_ms=int(min(longest, timeout_s or longest) * 1000),
         )
     except (KafkaError, OSError, ValueError) as exc:
         raise no_broker(settings, exc) from exc
@@ -88,21 +98,36 @@ def apply(
     """Create what is missing. Returns the names created and what still differs."""
     wanted = {topic.name: topic for topic in topics}
     missing = [d.topic for d in check(client, wanted.values()) if d.found == MISSING]
-    created: list[str] = []
-    for name in missing:
-        spec = {
-            "num_partitions": wanted[name].partitions,
-            "replication_factor": settings.replication_factor,
-            "configs": wanted[name].config,
-        }
-        try:
-            client.create_topics({name: spec}, wait_for_metadata=True)
-        except TopicAlreadyExistsError:
-            continue  # created meanwhile; it is checked below
-        except KafkaError as exc:
-            raise BrokerUnavailable(f"topic {name} could not be created: {exc}") from exc
-        created.append(name)
+    created = _create(client, settings, [wanted[name] for name in missing])
     return created, check(client, wanted.values())
+
+
+def _create(client: KafkaAdminClient, settings: Kafka, topics: list[Topic]) -> list[str]:
+    """Create topics in one request, and wait until they can be used. Returns the names, without those that
+    somebody else has created meanwhile."""
+    if not topics:
+        return []
+    specs = {
+        topic.name: {
+            "num_partitions": topic.partitions,
+            "replication_factor": settings.replication_factor,
+            "configs": topic.config,
+        }
+        for topic in topics
+    }
+    try:
+        answers = client.create_topics(specs, raise_errors=False)["topics"]
+        errors = {_name(one): for_code(one["error_code"]) for one in answers}
+        for one in answers:
+            if errors[_name(one)] not in (NoError, TopicAlreadyExistsError):
+                raise BrokerUnavailable(
+                    f"topic {_name(one)} could not be created:"
+                    f" {one.get('error_message') or errors[_name(one)].__name__}"
+                )
+        client.wait_for_topics(list(specs))
+    except KafkaError as exc:
+        raise BrokerUnavailable(f"the topics could not be created: {exc}") from exc
+    return [name for name in specs if errors.get(name) is NoError]
 
 
 def topic_identity(client: KafkaAdminClient, topic: Topic) -> str:

@@ -62,7 +62,7 @@ class NoWorker(JudgestreamError):
 
 
 def _kafka(settings: Settings, timeout_s: float) -> str:
-    with closing(admin(settings.kafka, timeout_s=min(timeout_s, 10.0))):
+    with closing(admin(settings.kafka, timeout_s=timeout_s)):
         return f"answers at {settings.kafka.bootstrap}"
 
 
