@@ -427,7 +427,7 @@ class TestRecords(RecordMachine.TestCase):  # type: ignore[misc,valid-type]
         logging.disable(logging.NOTSET)
 
 
-# 1,000 examples in `make test`, 20,000 in `make test-nightly`
+# 400 examples in `make test`, 20,000 in `make test-nightly`
 TestRecords.settings = settings(
-    max_examples=max(1000, settings().max_examples), stateful_step_count=4
+    max_examples=max(400, settings().max_examples), stateful_step_count=4
 )
