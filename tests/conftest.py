@@ -31,13 +31,22 @@ os.environ["JUDGESTREAM_LOCAL__DATA"] = "/nonexistent/judgestream-tests"
 LONGEST_FIRST = (
     "integration/test_newcomer.py",
     "integration/test_local_stack.py",
-    "integration/test_demo.py",
     "integration/test_failing_judges.py",
-    "integration/test_poison_pills.py",
-    "integration/test_judging_faults.py",
-    "integration/test_local_servers.py",
-    "integration/test_client.py",
     "integration/test_trainer_service.py",
+    "integration/test_rollout_evidence.py",
+    "integration/test_rollout_proof.py",
+    "integration/test_judging_faults.py",
+    "integration/test_bias.py",
+    "integration/test_suites.py",
+    "integration/test_demo.py",
+    "integration/test_replay.py",
+    "integration/test_compose_services.py",
+    "integration/test_triton_fleet.py",
+    "integration/test_poison_pills.py",
+    "integration/test_local_servers.py",
+    "integration/test_rollout.py",
+    "integration/test_routing.py",
+    "integration/test_client.py",
 )
 """By measured duration. Two workers take whole files, so a long file must not be the last."""
 

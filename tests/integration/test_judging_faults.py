@@ -15,7 +15,7 @@ from tests.integration.cluster import INSTANT, Cluster, pairs, wait
 
 pytestmark = pytest.mark.integration
 
-N = 1000
+N = 500
 
 
 def assert_each_once(verdicts: list[Verdict], ids: list[str]) -> None:

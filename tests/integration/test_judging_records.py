@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 from kafka import KafkaProducer
@@ -57,10 +58,15 @@ def test_json_verdicts_when_a_setting_says_so(cluster: Cluster) -> None:
 
 def test_the_second_order_only_where_the_first_is_unsure(cluster: Cluster) -> None:
     cluster.work(judging__swap_rate=0.01, judging__second_order_below=0.9)
-    cluster.wait_verdicts(cluster.submit(pairs(1, "first")), seconds=30)
-    time.sleep(
-        6
-    )  # until Redis has said that no alarm is raised, all pairs are judged in both orders
+    numbers = count()
+
+    def one_order() -> bool:
+        (asked,) = cluster.submit(pairs(1, f"first-{next(numbers)}"))
+        found = cluster.wait_verdicts([asked], seconds=30)
+        return any(len(one.passes) == 1 for one in found if one.request_id == asked)
+
+    # until Redis has said that no alarm is raised, all pairs are judged in both orders
+    wait(one_order, what="a pair judged in one order", seconds=30)
     asked = pairs(40, "sure") + pairs(40, "unsure")
     for request in asked[40:]:
         request.question += " UNSURE"

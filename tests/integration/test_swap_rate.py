@@ -5,7 +5,7 @@ import time
 import pytest
 import redis
 
-from tests.integration.cluster import Cluster, pairs
+from tests.integration.cluster import Cluster, pairs, wait
 
 pytestmark = pytest.mark.integration
 
@@ -26,12 +26,15 @@ def test_a_share_of_the_pairs_in_both_orders_and_all_while_an_alarm_is_raised(
         "straight",
         "swapped",
     }
+    log = cluster.workers["judging-0"].command.log_path
     with redis.Redis.from_url(cluster.valkey.url) as client:
         client.set(f"judgestream:bias:doubted:{first.release}", 1)
-    time.sleep(6)
+    wait(
+        lambda: "raised an alarm: all pairs are judged in both orders" in log.read_text(),
+        what="the worker to see the alarm",
+        seconds=30,
+    )
     ids = set(cluster.submit(pairs(20, "all")))
     doubted = [one for one in cluster.wait_verdicts(ids, seconds=30) if one.request_id in ids]
     assert all(len(one.passes) == 2 for one in doubted) and len(doubted) == 20
     assert not any(one.HasField("both_orders_probability") for one in doubted)
-    log = cluster.workers["judging-0"].command.log_path.read_text()
-    assert "raised an alarm: all pairs are judged in both orders" in log
