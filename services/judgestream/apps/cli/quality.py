@@ -19,7 +19,7 @@ from judgestream.terminal.exit_codes import ExitCode
 from judgestream.terminal.output import OutputFormat, json_line, line, note, table
 
 Segment = tuple[str, str]
-RATES = {"win_rate": "win rate", "pass_rate": "pass rate"}
+RATES = {"win_rate": "win rate", "pass_rate": "pass rate"}  # nosec B105 - not a password
 
 
 def command(

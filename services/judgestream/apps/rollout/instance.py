@@ -9,7 +9,7 @@ from uuid import uuid4
 from judgestream.apps.worker.status import pid_space
 
 SEPARATOR = "|"
-ANY_ADDRESS = ("0.0.0.0", "[::]")  # noqa: S104 - compared, not listened on
+ANY_ADDRESS = ("0.0.0.0", "[::]")  # noqa: S104 - compared, not listened on  # nosec B104
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -70,7 +70,7 @@ def diff_command(
         raise typer.Exit(ExitCode.NO)
     figures = summary(found, a=a, b=b)
     shown = most_telling(found, limit)
-    requests = (
+    asked = (
         {
             id(one): request
             for one, request in with_requests(
@@ -85,12 +85,12 @@ def diff_command(
     if form is OutputFormat.JSON:
         json_line({"summary": view.summary_json(figures)})
         for one in shown:
-            json_line(view.disagreement_json(one, requests.get(id(one))))
+            json_line(view.disagreement_json(one, asked.get(id(one))))
         return
     view.print_summary(figures)
     for number, one in enumerate(shown, start=1):
         line()
-        view.print_disagreement(number, one, requests.get(id(one)))
+        view.print_disagreement(number, one, asked.get(id(one)))
     _print_rest(found, shown)
 
 
