@@ -53,7 +53,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("rows") / "rows"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(kind=st.sampled_from(sorted(ROWS)), data=st.data())
 def test_any_json_value_in_any_field_is_used_counted_or_refused_with_its_place(
     path: Path, kind: str, data: st.DataObject
@@ -71,7 +71,7 @@ def test_any_json_value_in_any_field_is_used_counted_or_refused_with_its_place(
         assert counts.kept == len(kept)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(records=st.lists(JSON, max_size=3))
 def test_a_file_of_any_json_records_is_read_or_refused_with_its_name(
     path: Path, records: list[Any]
