@@ -32,6 +32,7 @@ LONGEST_FIRST = (
     "integration/test_newcomer.py",
     "integration/test_local_stack.py",
     "integration/test_failing_judges.py",
+    "integration/test_examples_to_release.py",
     "integration/test_trainer_service.py",
     "integration/test_rollout_evidence.py",
     "integration/test_rollout_proof.py",
