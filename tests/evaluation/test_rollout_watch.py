@@ -16,11 +16,12 @@ BY = "the service"
 POLICY = Policy(watch_s=600.0, watch_share=0.3)
 
 
-def move(action: Action, release: str, **fields: object) -> Move:
-    return Move(action=action, release=release, at=NOON, **{"by": "ops", **fields})  # type: ignore[arg-type]
+def move(action: Action, release: str, *, after_s: float = 0.0, **fields: object) -> Move:
+    at = NOON + timedelta(seconds=after_s)
+    return Move(action=action, release=release, at=at, **{"by": "ops", **fields})  # type: ignore[arg-type]
 
 
-def promoted(*, measured: bool = True) -> Rollout:
+def promoted(*, measured: bool = True, decision: str = "better") -> Rollout:
     """`new` took the place of `old`, with evidence or without."""
     rollout = Rollout()
     for release in ("old", "new"):
@@ -28,7 +29,7 @@ def promoted(*, measured: bool = True) -> Rollout:
         rollout = apply(rollout, move(Action.PREPARE, release, step=Step.READY))
         if measured:
             placed = replace(
-                rollout.releases[release], evidence=Evidence(decision="better", measured_at=NOON)
+                rollout.releases[release], evidence=Evidence(decision=decision, measured_at=NOON)
             )
             rollout = replace(rollout, releases={**rollout.releases, release: placed})
         rollout = apply(rollout, move(Action.PROMOTE, release))
@@ -74,8 +75,19 @@ def test_the_former_release_judges_in_shadow_after_a_promotion_with_evidence() -
         (promoted(), replace(POLICY, automatic=Automatic(rollback=False)), 1.0),
         (apply(promoted(), move(Action.PREPARE, "old", step=Step.UNLOADED)), POLICY, 1.0),
         (Rollout(), POLICY, 1.0),
+        (promoted(decision="worse"), POLICY, 1.0),
+        (apply(watched(), move(Action.RETIRE, "old", after_s=5.0)), POLICY, 6.0),
     ],
-    ids=["no evidence", "no watch", "too late", "rollback is off", "unloaded", "nothing yet"],
+    ids=[
+        "no evidence",
+        "no watch",
+        "too late",
+        "rollback is off",
+        "unloaded",
+        "nothing yet",
+        "forced",
+        "retired by hand",
+    ],
 )
 def test_otherwise_nothing_is_watched(rollout: Rollout, policy: Policy, after_s: float) -> None:
     assert moves(rollout, policy=policy, after_s=after_s) == []
@@ -105,3 +117,29 @@ def test_a_former_release_that_somebody_put_into_shadow_is_a_candidate_like_any_
     eager = replace(POLICY, automatic=Automatic(promote=True), least_shadow_units=100)
     assert moves(watched(by="ops"), found("better"), policy=eager) == [(Action.CANARY, "old")]
     assert moves(watched(by=BY), found("not_worse"), policy=eager) == []
+
+
+def test_a_rollback_begins_no_watch_of_an_older_release() -> None:
+    rollout = promoted()
+    for one in (
+        move(Action.STAGE, "third", after_s=5.0),
+        move(Action.PREPARE, "third", after_s=5.0, step=Step.READY),
+        move(Action.PROMOTE, "third", after_s=10.0),
+        move(Action.ROLL_BACK, "third", after_s=20.0),
+    ):
+        rollout = apply(rollout, one)
+    assert (rollout.stable, rollout.previous) == ("new", ("old",))
+    assert moves(rollout, after_s=21.0) == []
+
+
+def test_a_watch_ends_when_another_release_is_promoted_or_rollback_is_switched_off() -> None:
+    rollout = watched()
+    for one in (
+        move(Action.STAGE, "third", after_s=5.0),
+        move(Action.PREPARE, "third", after_s=5.0, step=Step.READY),
+        move(Action.PROMOTE, "third", after_s=10.0),
+    ):
+        rollout = apply(rollout, one)
+    assert moves(rollout, after_s=11.0) == [(Action.RETIRE, "old")]
+    off = replace(POLICY, automatic=Automatic(rollback=False))
+    assert moves(watched(), found("better"), policy=off) == [(Action.RETIRE, "old")]

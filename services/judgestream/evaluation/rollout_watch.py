@@ -30,29 +30,59 @@ def is_watched(rollout: Rollout, placed: Placed, *, by: str) -> bool:
 def watch_moves(
     rollout: Rollout, measured: Mapping[str, Evidence], policy: Policy, *, now: datetime, by: str
 ) -> list[Move]:
-    """The moves that begin, end and act on the watch; [] where `automatic.rollback` is off.
+    """The moves that begin, end and act on the watch. None begins where `automatic.rollback` is off.
 
-    Only a release that was promoted with evidence is watched: one that somebody put into service without
-    any is their own decision.
+    Only a release that was promoted with evidence that is enough is watched: one that somebody put into
+    service without it is their own decision. A watch begins once for each promotion: a former release that
+    somebody retires meanwhile stays retired, and a rollback begins none.
     """
     stable = rollout.releases.get(rollout.stable)
     former = rollout.releases.get(rollout.previous[0]) if rollout.previous else None
-    if stable is None or former is None or not policy.automatic.rollback:
+    if stable is None or former is None:
         return []
-    age = (now - stable.since).total_seconds()
+    left = _left_over(rollout, now, by)
     if former.stage is Stage.RETIRED:
-        begins = stable.evidence is not None and former.step is Step.READY and age < policy.watch_s
-        return [_begin(stable, former, policy, now, by)] if begins else []
+        begins = _begins(stable, former, policy, now)
+        return [*left, _begin(stable, former, policy, now, by)] if begins else left
     if not is_watched(rollout, former, by=by):
-        return []
+        return left
+    if not policy.automatic.rollback:
+        why = "automatic.rollback is off"
+        return [*left, Move(action=Action.RETIRE, release=former.release, at=now, by=by, why=why)]
     evidence = measured.get(former.release)
     if evidence is not None and (better := _better(evidence, policy)):
         why = "; ".join(f"{former.release} is better: {one.sentence}" for one in better)
         return [Move(action=Action.ROLL_BACK, release=stable.release, at=now, by=by, why=why)]
-    if age >= policy.watch_s:
+    if (now - stable.since).total_seconds() >= policy.watch_s:
         why = f"{stable.release} was not worse in the {policy.watch_s:g} s after its promotion"
-        return [Move(action=Action.RETIRE, release=former.release, at=now, by=by, why=why)]
-    return []
+        return [*left, Move(action=Action.RETIRE, release=former.release, at=now, by=by, why=why)]
+    return left
+
+
+def _left_over(rollout: Rollout, now: datetime, by: str) -> list[Move]:
+    """The ends of watches of a release that another one has replaced meanwhile."""
+    return [
+        Move(
+            action=Action.RETIRE,
+            release=one.release,
+            at=now,
+            by=by,
+            why=f"{rollout.stable} took the place of the release that it was compared with",
+        )
+        for one in rollout.at(Stage.SHADOW)
+        if one.release in rollout.previous[1:] and one.by == by
+    ]
+
+
+def _begins(stable: Placed, former: Placed, policy: Policy, now: datetime) -> bool:
+    return (
+        policy.automatic.rollback
+        and stable.evidence is not None
+        and stable.evidence.decision in (Outcome.BETTER, Outcome.NOT_WORSE)
+        and former.step is Step.READY
+        and former.since == stable.since  # nothing but the promotion has moved it
+        and (now - stable.since).total_seconds() < policy.watch_s
+    )
 
 
 def _begin(stable: Placed, former: Placed, policy: Policy, now: datetime, by: str) -> Move:

@@ -207,6 +207,15 @@ def test_rollback_without_a_name_takes_the_canary_first() -> None:
         rollback_target(Rollout())
 
 
+def test_rollback_without_a_name_leads_to_the_former_release_also_while_that_is_in_shadow() -> None:
+    watched = after(*stable("old"), *stable("new"), move(Action.SHADOW, "old", share=0.2))
+    assert rollback_target(watched) == "new"
+    back = after(move(Action.ROLL_BACK, "new"), start=watched)
+    assert (back.stable, back.releases["old"].stage) == ("old", Stage.STABLE)
+    other = after(*ready("other"), move(Action.SHADOW, "other", share=1.0), start=watched)
+    assert rollback_target(other) == "other"
+
+
 def test_old_releases_leave_triton_after_the_grace_time_but_not_the_previous_one() -> None:
     rollout = after(
         *stable("first"),

@@ -201,13 +201,15 @@ def apply(rollout: Rollout, move: Move) -> Rollout:
 def rollback_target(rollout: Rollout) -> str:
     """The release that `rollback` without a name takes out of traffic.
 
-    A canary comes first, then a release in shadow, then the stable release.
+    A canary comes first, then a release in shadow, then the stable release. The release before the stable one
+    is not meant where it is in shadow: it is the one that a rollback of the stable release leads to.
 
     Raises:
         IllegalMove: there are several to choose from, or none.
     """
     for stage in (Stage.CANARY, Stage.SHADOW, Stage.STABLE):
-        found = [one.release for one in rollout.at(stage)]
+        former = rollout.previous[:1] if stage is Stage.SHADOW and rollout.stable else ()
+        found = [one.release for one in rollout.at(stage) if one.release not in former]
         if len(found) > 1:
             raise IllegalMove(f"several releases are in {stage}: name one of {', '.join(found)}")
         if found:
