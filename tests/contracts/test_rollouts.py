@@ -1,12 +1,16 @@
 """The state of a rollout survives its message, hostile records are refused by name, and one writer counts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from judgestream.contracts.codecs.rollouts import Fence, rollout_from_message, rollout_to_message
-from judgestream.core.rollout.moves import Move, apply
+from judgestream.contracts.topics import ROLLOUTS
+from judgestream.core import limits
+from judgestream.core.rollout.moves import MOST_KEPT, Move, apply
 from judgestream.core.rollout.state import (
+    MOST_CHANGES,
     Action,
     Evidence,
     Finding,
@@ -15,6 +19,7 @@ from judgestream.core.rollout.state import (
     Stage,
     Step,
 )
+from judgestream.evaluation.gate import GUARDS
 from judgestream.v1 import rollout_pb2 as pb
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -71,6 +76,7 @@ def test_the_state_survives_its_message() -> None:
         (lambda m: setattr(m.releases[0], "step", 99), "step 99 is unknown"),
         (lambda m: setattr(m.releases[0], "stage", pb.STAGE_STABLE), "several releases are stable"),
         (lambda m: setattr(m.releases[0].since, "seconds", -(10**12)), "not a time"),
+        (lambda m: setattr(m, "revision", 2**64 - 1), "revision .* is too large"),
     ],
 )
 def test_a_malformed_record_is_refused(change: object, reason: str) -> None:
@@ -96,3 +102,37 @@ def test_a_writer_that_lost_its_lease_changes_nothing() -> None:
             fence = fence.after(record)
             counted.append((epoch, instance))
     assert counted == [(1, "a"), (1, "a"), (2, "b"), (2, "b"), (3, "a")]
+
+
+def test_the_largest_state_fits_the_topic() -> None:
+    """As many releases as are kept, each with two reasons of the largest size and evidence of every guard."""
+    reason = "x" * limits.REASON
+    findings = tuple(
+        Finding(
+            guard=guard, baseline=name, decision="undecided", estimate=0.1, low=0.0, high=0.2,
+            margin=0.03, items=100_000, units=100_000, sentence="x" * 160,
+        )
+        for guard in GUARDS
+        for name in ("stable", "best")
+    )  # fmt: skip
+    evidence = Evidence(
+        decision="undecided", measured_at=NOON, sentence="x" * limits.DETAIL, findings=findings
+    )
+    releases = {
+        f"{k:064}": Placed(
+            release=f"{k:064}",
+            checkpoint_digest="d" * 64,
+            location="s3://" + "x" * 1000,
+            stage=Stage.FAILED,
+            step=Step.UNLOADED,
+            since=NOON,
+            by="x" * 64,
+            why=reason,
+            error=reason,
+            evidence=evidence,
+        )
+        for k in range(MOST_KEPT)
+    }
+    change = replace(FULL.changes[-1], why=reason, by="x" * 64)
+    full = Rollout(revision=9, releases=releases, changes=(change,) * MOST_CHANGES)
+    assert message(full).ByteSize() < ROLLOUTS.max_message_bytes - limits.KIB

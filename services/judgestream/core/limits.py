@@ -59,6 +59,8 @@ REPLIES = 128 * KIB
 """All replies on one verdict together."""
 MESSAGE = 4 * KIB
 """An error message."""
+REASON = KIB
+"""Why a release is moved, or has failed. The state of the rollout has one or two for each release."""
 DETAIL = 512
 """A short text of a judge or a server: why a reply has no reading, a finish reason."""
 QUOTED = 120

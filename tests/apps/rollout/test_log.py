@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from queue import Empty, Queue
+from unittest.mock import AsyncMock
 
 import pytest
+from pydantic import SecretStr
 
 from judgestream.adapters.kafka.rollout_topic import Published
+from judgestream.apps.rollout.api import RolloutApi
 from judgestream.apps.rollout.checkpoints import announced
 from judgestream.apps.rollout.desk import Desk
 from judgestream.apps.rollout.log import RolloutLog, TermEnded
@@ -17,6 +20,7 @@ from judgestream.contracts.codecs.rollouts import LARGEST, Fence, rollout_from_m
 from judgestream.contracts.events import Header
 from judgestream.core.errors import BrokerUnavailable, ConfigurationError, UndecodableRecord
 from judgestream.core.rollout.state import Action, Evidence, Rollout
+from judgestream.evaluation.gate import Policy
 from judgestream.v1 import rollout_pb2 as pb
 from tests.core.rollout.build import NOON, move
 
@@ -151,8 +155,35 @@ def test_an_epoch_that_nobody_can_follow_is_reported_and_changes_nothing() -> No
         topic = Topic([beyond.SerializeToString(), largest.SerializeToString()])
         async with started(topic, "one") as one:
             assert one.state.revision == 0
-            with pytest.raises(ConfigurationError, match="largest epoch"):
+            with pytest.raises(ConfigurationError, match="largest epoch.*topics apply"):
                 await one.begin_term(prepare=lambda state: state)
+
+    asyncio.run(test())
+
+
+def test_the_api_shows_locations_without_their_secrets() -> None:
+    async def test() -> None:
+        secret = "https://me:hidden@store/checkpoint"
+        async with started(Topic(), "one") as one:
+            await one.begin_term(prepare=lambda state: state)
+            await Desk(one).move(move(Action.STAGE, "a", location=secret))
+            checkpoint = announced(pb.Checkpoint(digest="0" * 64, family="b", location=secret), 0)
+            assert checkpoint is not None
+            api = RolloutApi(
+                one,
+                Desk(one),
+                Policy(),
+                AsyncMock(),
+                not_leading=lambda: "",
+                progress=lambda: {},
+                available=lambda: [checkpoint],
+                unload=lambda release, by: None,
+                key=SecretStr(""),
+            )
+            shown = await api.Get(pb.GetRequest(), None)
+            assert shown.releases[0].location == "https://me:***@store/checkpoint"
+            assert shown.available[0].location == "https://me:***@store/checkpoint"
+            assert one.state.releases["a"].location == checkpoint.message.location == secret
 
     asyncio.run(test())
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from judgestream.adapters.releases.model_repository import inspected, install
+from judgestream.apps.rollout.automatic import MOST_STAGED
 from judgestream.apps.rollout.log import TermEnded
 from judgestream.apps.rollout.preparing import MOST_TRIES
 from judgestream.core.errors import (
@@ -59,6 +60,22 @@ def test_a_published_checkpoint_is_staged_prepared_and_put_into_shadow(
         assert (tmp_path / "models" / name / "config.pbtxt").is_file()
         assert bench.smoked == [("one:1", name)] and bench.placed(name).share == 1.0
         assert bench.journal.state.next_checkpoint == 1
+
+    driven(test)
+
+
+def test_a_flood_of_published_checkpoints_waits(tmp_path: Path) -> None:
+    async def test() -> None:
+        bench = Bench(tmp_path / "models")
+        for k in range(MOST_STAGED + 5):
+            bench.feed.publish(f"judgelm-{k:08x}", "/nowhere", "d" * 64)
+        for _ in range(3):
+            await bench.automatic.check()
+        assert len(bench.journal.state.at(Stage.STAGED)) == MOST_STAGED
+        await bench.move(Action.RETIRE, "judgelm-00000000")
+        await bench.automatic.check()
+        assert len(bench.journal.state.at(Stage.STAGED)) == MOST_STAGED
+        assert bench.journal.state.next_checkpoint == MOST_STAGED + 1, "none is forgotten"
 
     driven(test)
 

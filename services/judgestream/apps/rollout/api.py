@@ -23,6 +23,7 @@ from judgestream.core.errors import (
     RetryableError,
 )
 from judgestream.core.limits import EARLIEST
+from judgestream.core.masking import masked
 from judgestream.core.rollout.moves import IllegalMove
 from judgestream.core.rollout.state import Action
 from judgestream.evaluation.gate import Policy
@@ -131,7 +132,7 @@ class RolloutApi(RolloutsServicer):
         self._journal.notify()
 
     def _shown(self) -> pb.Rollout:
-        """The state, with what only this service knows."""
+        """The state, with what only this service knows, and without secrets of URLs: everybody may ask."""
         journal = self._journal
         state = journal.state
         message = rollout_to_message(
@@ -143,8 +144,11 @@ class RolloutApi(RolloutsServicer):
         progress = self._progress()
         for placed in message.releases:
             placed.progress = progress.get(placed.release, "")
+            placed.location = masked(placed.location)
         new = [one for one in self._available() if one.release not in state.releases]
         message.available.extend(one.message for one in reversed(new))
+        for checkpoint in message.available:  # copies
+            checkpoint.location = masked(checkpoint.location)
         return message
 
     async def _require_readable(self, context: Context) -> None:

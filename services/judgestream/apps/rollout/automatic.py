@@ -24,6 +24,9 @@ SETTINGS = "settings"
 SHADOW_SHARE = 1.0
 """Of the requests, where no share is given: the more, the sooner the gate decides."""
 
+MOST_STAGED = 50
+"""Releases that are staged at the same time. More published checkpoints have to wait."""
+
 OUT_OF_USE = (Stage.RETIRED, Stage.FAILED)
 
 
@@ -50,6 +53,7 @@ class Automatic:
         self._wanted = wanted
         self._now = now
         self._asked = False
+        self._full = False
         self.problems: dict[str, str] = {}
 
     def first_state(self, state: Rollout) -> Rollout:
@@ -74,8 +78,15 @@ class Automatic:
         end = self._feed.end
         state = self._desk.state
         for one in self._feed.after(state.next_checkpoint) if self._auto_stage else ():
-            if one.release not in self._desk.state.releases:
-                await self._desk.move(self._staged(one), next_checkpoint=one.offset + 1)
+            if one.release in self._desk.state.releases:
+                continue
+            if len(self._desk.state.at(Stage.STAGED)) >= MOST_STAGED:
+                if not self._full:
+                    log.warning("%s waits: %d releases are staged", one.release, MOST_STAGED)
+                self._full = True
+                return
+            self._full = False
+            await self._desk.move(self._staged(one), next_checkpoint=one.offset + 1)
         if self._desk.state.next_checkpoint < end:
             await self._desk.considered(end)
 

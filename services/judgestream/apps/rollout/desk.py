@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from judgestream.apps.rollout.log import RolloutLog
 from judgestream.apps.worker import metrics
-from judgestream.core.limits import DETAIL, ID, MESSAGE, cut
+from judgestream.core.limits import DETAIL, ID, REASON, cut
 from judgestream.core.rollout.moves import IllegalMove, Move, apply
 from judgestream.core.rollout.state import Action, Evidence, Rollout
 
@@ -59,7 +59,7 @@ class Desk:
             wanted = wish(before)
             self._refuse_leaving(before, wanted)
             move = replace(
-                wanted, by=cut(wanted.by.strip(), ID), why=cut(wanted.why.strip(), MESSAGE)
+                wanted, by=cut(wanted.by.strip(), ID), why=cut(wanted.why.strip(), REASON)
             )
             after = apply(before, move)
             if next_checkpoint is not None:

@@ -112,8 +112,9 @@ class RolloutLog:
         await self._to_end()
         if self.fence.epoch >= LARGEST:
             raise ConfigurationError(
-                f"{ROLLOUTS.name} has a record with the largest epoch, which no service has written: delete"
-                " the topic's records, then start again"
+                f"{ROLLOUTS.name} has a record with the largest epoch, which no service has written: see who"
+                " may write to it, delete the topic, create it again (`judgestream topics apply`), and"
+                " restart the rollout service"
             )
         epoch = self.fence.epoch + 1
         await self._write(prepare(self.state), epoch)

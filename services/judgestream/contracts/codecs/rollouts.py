@@ -23,6 +23,9 @@ NAME = "default"
 LARGEST = 2**63 - 1
 """Largest epoch and offset that counts: a record beyond it, which no service writes, changes nothing."""
 
+MOST_REVISIONS = 2**62
+"""Largest revision that is read: the next ones must fit their fields, too."""
+
 STAGES = {
     pb.STAGE_STAGED: Stage.STAGED,
     pb.STAGE_SHADOW: Stage.SHADOW,
@@ -89,8 +92,10 @@ def rollout_from_message(message: pb.Rollout) -> Rollout:
 
     Raises:
         ValueError: a stage, step, action or time is unknown, a share is not from 0 to 1, a name stands twice,
-            or several releases are stable. The message names it.
+            several releases are stable, or the revision is too large. The message names it.
     """
+    if message.revision > MOST_REVISIONS:
+        raise ValueError(f"revision {message.revision} is too large: no service has written it")
     releases = {one.release: _placed_from_message(one) for one in message.releases}
     if len(releases) != len(message.releases) or "" in releases:
         raise ValueError("a release has no name, or stands twice")

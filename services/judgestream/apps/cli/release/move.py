@@ -151,7 +151,7 @@ def promote_command(
 def rollback_command(
     name: Annotated[
         str,
-        typer.Argument(help="the release to take out; default: the canary, else the stable one"),
+        typer.Argument(help="the release to take out; default: canary, shadow, else stable"),
     ] = "",
     why: Why = "",
     watch: Watch = False,
