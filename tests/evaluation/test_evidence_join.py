@@ -9,10 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judgestream.core.known_answers import NAME_KEY, OF_KEY, PERTURBED_KEY
-from judgestream.core.types import PROBE_KEY, CandidateScore, Label, Status, Verdict
+from judgestream.core.transforms import Transform
+from judgestream.core.types import (
+    PROBE_KEY,
+    CandidateScore,
+    Label,
+    MemberReading,
+    PassResult,
+    Reading,
+    Reply,
+    Status,
+    Verdict,
+)
 from judgestream.evaluation import evidence_join
-from judgestream.evaluation.evidence_join import EvidenceJoin
-from judgestream.evaluation.gate import Evidence
+from judgestream.evaluation.evidence_join import EvidenceJoin, reduced
+from judgestream.evaluation.gate import Evidence, paired_item
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NEW, OLD, BEST = "new", "old", "best"
@@ -210,3 +221,42 @@ def test_memory_is_bounded_and_drops_are_counted(monkeypatch: pytest.MonkeyPatch
     assert made.counts["unpaired"] == 30
     assert made.counts["labels"] == 7
     assert made.counts["surplus"] == 4
+
+
+STRAIGHT = Transform.from_name("straight", 2)
+
+
+def orders(*, win: float, swapped_win: float) -> tuple[PassResult, ...]:
+    """Both orders of a pair, with P(first candidate wins) in each."""
+    return tuple(
+        PassResult(
+            transform=transform,
+            reading=Reading(means=(7.0, 6.0), greedy=(7, 6), win=p, tie=0.0, lose=1.0 - p),
+            reply=Reply(text="7 6"),
+        )
+        for transform, p in ((STRAIGHT, win), (STRAIGHT.reversed, swapped_win))
+    )
+
+
+RANKED = (*SCORES, CandidateScore(candidate_id="z", score=5.0))
+MEMBER = MemberReading(release="m", status=Status.SCORED)
+
+
+@pytest.mark.parametrize(
+    ("fields", "consistent"),
+    [
+        pytest.param({"passes": orders(win=0.9, swapped_win=0.8)}, True, id="consistent"),
+        pytest.param({"passes": orders(win=0.9, swapped_win=0.2)}, False, id="not consistent"),
+        pytest.param(
+            {"passes": orders(win=0.9, swapped_win=0.8), "members": (MEMBER,)}, None, id="jury"
+        ),
+        pytest.param({"scores": RANKED, "mode": "rerank", "winner": "x"}, None, id="ranking"),
+    ],
+)
+def test_what_is_kept_of_a_verdict_gives_the_same_item(
+    fields: dict[str, object], consistent: bool | None
+) -> None:
+    new, old = (verdict(release, "a", **fields) for release in (NEW, OLD))  # type: ignore[arg-type]
+    whole = paired_item(new, old)
+    assert paired_item(reduced(new), reduced(old)) == whole
+    assert whole.new.consistent is consistent

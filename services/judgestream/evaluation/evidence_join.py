@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from judgestream.core.known_answers import NAME_KEY, OF_KEY, PERTURBED_KEY
 from judgestream.core.preference import Preference
-from judgestream.core.types import PROBE_KEY, Label, Reply, Verdict
+from judgestream.core.types import PROBE_KEY, Label, PassResult, Reading, Reply, Verdict
 from judgestream.core.verdict_set import RANK
 from judgestream.evaluation.gate import Comparison, Evidence, PairedItem, paired_item
 from judgestream.evaluation.known_answers import is_right
@@ -255,15 +255,29 @@ class EvidenceJoin:
 
 
 def reduced(verdict: Verdict) -> Verdict:
-    """What the gate needs of a verdict: no texts."""
+    """What the gate needs of a verdict: no texts, and no scores of a ranking.
+
+    A jury keeps no passes: they are not one judge's in both orders (see `position.order_preferences`).
+    """
+    scores = verdict.scores if len(verdict.scores) == 2 else ()
     return replace(
         verdict,
         explanation="",
         error_message="",
         members=(),
-        passes=tuple(replace(one, reply=_NO_REPLY, grammar=None) for one in verdict.passes),
+        scores=tuple(replace(one, criteria=()) for one in scores),
+        passes=() if verdict.members else tuple(map(_reduced_pass, verdict.passes)),
         metadata={key: verdict.metadata[key] for key in _KEPT if key in verdict.metadata},
     )
+
+
+def _reduced_pass(result: PassResult) -> PassResult:
+    reading = result.reading
+    if isinstance(reading, Reading):
+        reading = Reading(means=(), greedy=(), win=reading.win, tie=reading.tie, lose=reading.lose)
+    else:
+        reading = replace(reading, detail="")
+    return replace(result, reading=reading, reply=_NO_REPLY, grammar=None)
 
 
 _NO_REPLY = Reply(text="")
