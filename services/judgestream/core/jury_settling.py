@@ -1,4 +1,4 @@
-"""The rules by which the verdicts of a jury's members become one outcome: see `core.jury`."""
+"""The rules by which the verdicts of a jury's members become one outcome: see `core.jury`, `core.cascade`."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import fsum
 from statistics import median
 
+from judgestream.core.cascade import judges_alone
 from judgestream.core.errors import JudgestreamError
 from judgestream.core.jury import Juror, JuryRecord, JuryRule
 from judgestream.core.modes import Mode
@@ -28,23 +29,39 @@ class Outcome:
     result: Verdict | JudgestreamError
 
 
-def settle_jury(
-    request: Request, mode: Mode, record: JuryRecord, outcomes: Sequence[Outcome]
-) -> Settlement:
-    """The members' scored verdicts by the rule of the record."""
-    votes = [
-        _Vote(weight=one.juror.weight, verdict=one.result)
+def voters(record: JuryRecord, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The members that decide: those with a scored verdict; of a cascade without a vote the last of them."""
+    scored = [
+        one
         for one in outcomes
         if isinstance(one.result, Verdict) and one.result.status is Status.SCORED
     ]
+    return scored[-1:] if judges_alone(record, len(outcomes)) else scored
+
+
+def settle_jury(
+    request: Request, mode: Mode, record: JuryRecord, outcomes: Sequence[Outcome]
+) -> Settlement:
+    """The members' scored verdicts by the rule of the record.
+
+    Args:
+        outcomes: of the members that were asked.
+    """
+    votes = [
+        _Vote(weight=one.juror.weight, verdict=one.result)
+        for one in voters(record, outcomes)
+        if isinstance(one.result, Verdict)
+    ]
+    if votes and judges_alone(record, len(outcomes)):
+        return _taken_over(votes[0].verdict)
     if len(votes) < record.quorum:
         return Settlement(
             status=Status.UNSCORED,
             reason=_no_quorum(record, outcomes),
             scores=mean_scores(request, ()),
         )
-    scores = _scores(request, record.rule, votes)
-    shares = _shares(record.rule, votes)
+    scores = _scores(request, record.vote, votes)
+    shares = _shares(record.vote, votes)
     if any(one.rank for vote in votes for one in vote.verdict.scores):
         return _ranked(request, scores, votes)
     if shares is None:
@@ -60,7 +77,7 @@ def settle_jury(
         p_tie=shares[1],
         p_lose=shares[2],
         confidence=max(shares),
-        flipped=_flipped(request, mode, record.rule, votes),
+        flipped=_flipped(request, mode, record.vote, votes),
     )
 
 
@@ -68,6 +85,21 @@ def settle_jury(
 class _Vote:
     weight: float
     verdict: Verdict | Settlement
+
+
+def _taken_over(verdict: Verdict | Settlement) -> Settlement:
+    """One member's verdict as the jury's."""
+    return Settlement(
+        status=verdict.status,
+        winner=verdict.winner,
+        tie=verdict.tie,
+        scores=verdict.scores,
+        p_win=verdict.p_win,
+        p_tie=verdict.p_tie,
+        p_lose=verdict.p_lose,
+        confidence=verdict.confidence,
+        flipped=verdict.flipped,
+    )
 
 
 def _shares(rule: JuryRule, votes: Sequence[_Vote]) -> Shares | None:

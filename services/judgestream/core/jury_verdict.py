@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from judgestream.core.cascade import judges_alone
 from judgestream.core.costs import total_cost
 from judgestream.core.errors import JudgestreamError
 from judgestream.core.jury import JuryRecord
-from judgestream.core.jury_settling import Outcome, settle_jury
+from judgestream.core.jury_settling import Outcome, settle_jury, voters
 from judgestream.core.modes import Mode
 from judgestream.core.types import MemberReading, PassResult, Release, Request, Status, Verdict
 from judgestream.core.verdicts import Effort, settled
@@ -23,17 +24,20 @@ def jury_verdict(
     verdict_id: str,
     content_digest: str,
 ) -> Verdict:
-    """Settle the members' verdicts, in the order of the record.
+    """Settle the verdicts of the members that were asked, in the order of the record. Costs and tokens are
+    theirs.
 
     Raises:
-        JudgestreamError: every member refused the request; the first one's error.
+        JudgestreamError: every member that was asked refused the request; the first one's error.
     """
     verdicts = [one.result for one in outcomes if isinstance(one.result, Verdict)]
     if not verdicts:
         raise next(one.result for one in outcomes if isinstance(one.result, JudgestreamError))
     settlement = settle_jury(request, mode, record, outcomes)
-    methods = {verdict.method for verdict in verdicts if verdict.status is Status.SCORED}
-    cuts = [verdict.answers_cut_to for verdict in verdicts if verdict.answers_cut_to]
+    voted = [one.result for one in voters(record, outcomes) if isinstance(one.result, Verdict)]
+    methods = {verdict.method for verdict in voted}
+    heard = voted if voted and judges_alone(record, len(outcomes)) else verdicts
+    cuts = [verdict.answers_cut_to for verdict in heard if verdict.answers_cut_to]
     return replace(
         settled(
             request=request,
@@ -44,7 +48,7 @@ def jury_verdict(
             content_digest=content_digest,
         ),
         method=methods.pop() if len(methods) == 1 else "",
-        explanation=next((one.explanation for one in verdicts if one.explanation), ""),
+        explanation=next((one.explanation for one in heard if one.explanation), ""),
         passes=tuple(_passes(outcomes)),
         input_tokens=sum(verdict.input_tokens for verdict in verdicts),
         output_tokens=sum(verdict.output_tokens for verdict in verdicts),

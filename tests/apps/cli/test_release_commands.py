@@ -11,7 +11,7 @@ from judgestream.adapters.releases.parameters import kept_terms, parameters_of
 from judgestream.apps.cli import main
 from judgestream.backends.chat.request_options import RequestOptions
 from judgestream.core.costs import Budget, Prices, Terms
-from judgestream.core.jury import JuryRecord
+from judgestream.core.jury import JuryRecord, JuryRule
 from tests.backends.chat.endpoint import Sent, completion, serving
 
 KEY = "ENDPOINT_TEST_KEY"
@@ -105,6 +105,16 @@ def test_a_jury_is_made_of_installed_releases(models: Path) -> None:
     assert [one.weight for one in record.members] == [0.7, 0.5] and record.quorum == 1
     for wrong in ("x", f"{first}=much", "nobody=1"):
         assert run(*weighted, "--weight", wrong).exit_code
+    cascade = ("jury", "steps", *members, "--rule", "cascade")
+    done = run(*cascade)
+    assert done.exit_code and "--below" in done.output
+    steps = name_of(run(*cascade, "--below", ".8", "--format", "json"))
+    record = JuryRecord.of(parameters_of(models / steps))
+    assert (record.below, record.then, record.quorum) == (0.8, None, 1)
+    assert (shown(steps)["below"], shown(steps)["then"]) == (0.8, "")
+    vote = name_of(run(*cascade, "--below", ".8", "--then", "mean", "--format", "json"))
+    record = JuryRecord.of(parameters_of(models / vote))
+    assert (record.then, record.quorum) == (JuryRule.MEAN, 2)
     done = run("budget", name_of(run("jury", "panel", *members, "--format", "json")))
     assert done.exit_code and "is a jury" in done.output
 

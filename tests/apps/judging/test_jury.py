@@ -62,11 +62,19 @@ class Member:
         return [Reply(text=self.text if p.transform.straight else mirrored) for p in passes]
 
 
-def jury(*members: Member, quorum: int = 1) -> Jury:
+def jury(
+    *members: Member,
+    quorum: int = 1,
+    rule: JuryRule = JuryRule.MEAN,
+    below: float = 0.0,
+    then: JuryRule | None = None,
+) -> Jury:
     record = JuryRecord(
-        rule=JuryRule.MEAN,
+        rule=rule,
         members=tuple(Juror(release=member.release.name) for member in members),
         quorum=quorum,
+        below=below,
+        then=then,
     )
     digests = {member.release.name: member.release.checkpoint_digest for member in members}
     own = Release(
@@ -137,6 +145,57 @@ def test_a_member_that_refuses_the_request_does_not_vote() -> None:
     willing.failures, unwilling.failures = [RejectedByJudge("no")], [RejectedByJudge("no")]
     with pytest.raises(RejectedByJudge):
         judged(jury(willing, unwilling))
+
+
+@dataclass
+class TwoMinds(Member):
+    """Prefers the answer that is shown first: its two orders differ, and it is half sure of each."""
+
+    async def ask(self, passes: Sequence[Pass]) -> list[Reply]:
+        self.asked.append(tuple(one.prompt for one in passes))
+        return [Reply(text="8 3") for _ in passes]
+
+
+@pytest.mark.parametrize(
+    ("then", "first_is_sure", "calls", "winner"),
+    [
+        (None, True, (1, 0, 0), "x"),
+        (None, False, (1, 1, 0), "y"),
+        (JuryRule.MEAN, True, (1, 0, 0), "x"),
+        (JuryRule.MEAN, False, (1, 1, 1), "y"),
+    ],
+    ids=["sure", "unsure", "sure-vote", "unsure-vote"],
+)
+def test_a_cascade_asks_the_others_only_if_the_first_is_unsure(
+    then: JuryRule | None, first_is_sure: bool, calls: tuple[int, ...], winner: str
+) -> None:
+    small = (Member if first_is_sure else TwoMinds)(release=release("a", "judgelm-v1"), text="8 3")
+    others = [Member(release=release(name, "judgelm-v1"), text="2 9") for name in ("b", "c")]
+    members = (small, *others)
+    found = judged(jury(*members, rule=JuryRule.CASCADE, below=0.8, then=then))
+    assert tuple(len(member.asked) for member in members) == calls
+    assert (found.winner, found.release) == (winner, "jury-0")
+    assert [one.release for one in found.members] == [
+        member.release.name for member, count in zip(members, calls, strict=True) if count
+    ]
+    assert len(found.passes) == 2 * sum(calls)
+
+
+def test_a_cascade_escalates_refused_and_unreadable_requests() -> None:
+    refusing = Member(release=release("a", "judgelm-v1"), text="8 3")
+    refusing.failures = [RejectedByJudge("content policy")]
+    unreadable = Member(release=release("b", "judgelm-v1"), text="I like both.")
+    large = Member(release=release("c", "judgelm-v1"), text="2 9")
+    found = judged(jury(refusing, unreadable, large, rule=JuryRule.CASCADE, below=0.8))
+    assert (found.winner, found.status) == ("y", Status.SCORED)
+    assert [one.status for one in found.members] == [Status.FAILED, Status.UNSCORED, Status.SCORED]
+
+
+def test_a_cascade_goes_on_while_a_member_is_down_that_it_need_not_ask() -> None:
+    small = Member(release=release("a", "judgelm-v1"), text="8 3")
+    down = Member(release=release("b", "judgelm-v1"), text="2 9", failures=[KeyRefused("401")])
+    assert judged(jury(small, down, rule=JuryRule.CASCADE, below=0.8)).winner == "x"
+    assert not down.asked
 
 
 def test_a_mode_that_a_members_template_lacks_is_refused_by_name() -> None:

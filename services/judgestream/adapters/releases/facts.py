@@ -56,6 +56,7 @@ def _jury(folder: Path, one: InstalledRelease) -> dict[str, object]:
     return {
         "rule": record.rule.value,
         "quorum": record.quorum,
+        **({"below": record.below, "then": record.then or ""} if record.below else {}),
         "members": {member.release: member.weight for member in record.members},
     }
 

@@ -1,7 +1,7 @@
 """Installation of a jury: its record as a Triton model, through which workers on any machine learn of it.
 
-The release's digest covers the members' checkpoint digests, their weights, the rule and the quorum, so other
-members or another rule make another release.
+The release's digest covers the members' checkpoint digests, their weights, the rule with a cascade's bound
+and vote, and the quorum, so other members or another rule make another release.
 """
 
 from collections.abc import Sequence

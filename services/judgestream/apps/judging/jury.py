@@ -1,7 +1,9 @@
 """A jury as the judge of requests: every member judges by itself, and their verdicts become one.
 
-A member that is down holds the request back, as any release does: the others' verdicts are kept until it
-answers. A member that refuses the request does not vote (see `core.jury`).
+A cascade asks the next members only if the first is unsure (see `core.cascade`).
+
+A member that is asked and is down holds the request back, as any release does: the others' verdicts are kept
+until it answers. A member that refuses the request does not vote (see `core.jury`).
 """
 
 import asyncio
@@ -10,8 +12,9 @@ from dataclasses import replace
 
 from judgestream.apps.judging.asking import Pause, Tries
 from judgestream.apps.judging.one_release import OneRelease, Plans, Task, internal
+from judgestream.core.cascade import is_sure, turns
 from judgestream.core.errors import ConfigurationError, PoisonError, UnsupportedMode
-from judgestream.core.jury import Juror, JuryRecord
+from judgestream.core.jury import JuryRecord
 from judgestream.core.jury_settling import Outcome
 from judgestream.core.jury_verdict import jury_verdict
 from judgestream.core.modes import Mode
@@ -35,7 +38,7 @@ class Jury:
 
     @property
     def paused(self) -> bool:
-        """Whether a member is: the jury waits for each of them."""
+        """Whether a member is: requests that ask it wait for it."""
         return any(member.paused for _, member in self._members)
 
     def end(self) -> None:
@@ -57,26 +60,13 @@ class Jury:
         """The jury's verdict.
 
         Raises:
-            PoisonError: every member refuses the request.
+            PoisonError: every member that is asked refuses the request.
         """
-        own = [Tries(started=tries.started) for _ in self._members]
-        found = await asyncio.gather(
-            *(
-                self._outcome(juror, member, replace(task, plans=(passes,)), mine, pause)
-                for (juror, member), passes, mine in zip(
-                    self._members, task.plans, own, strict=True
-                )
-            ),
-            return_exceptions=True,
-        )
-        tries.attempts = max(mine.attempts for mine in own)
-        failures = [mine.first_failed_at for mine in own if mine.first_failed_at is not None]
-        tries.first_failed_at = min(failures, default=None)
-        outcomes = []
-        for one in found:
-            if isinstance(one, BaseException):
-                raise one
-            outcomes.append(one)
+        outcomes: list[Outcome] = []
+        for turn in turns(self._record):
+            outcomes += await self._asked(turn, task, tries, pause)
+            if is_sure(self._record, outcomes[-1].result):
+                break
         try:
             return jury_verdict(
                 request=task.request,
@@ -93,9 +83,30 @@ class Jury:
         except Exception as exc:
             raise internal(exc) from exc
 
-    async def _outcome(
-        self, juror: Juror, member: OneRelease, task: Task, tries: Tries, pause: Pause
-    ) -> Outcome:
+    async def _asked(
+        self, turn: Sequence[int], task: Task, tries: Tries, pause: Pause
+    ) -> list[Outcome]:
+        """The outcomes of these members, asked at once. Each has its own tries; `tries` gets the most."""
+        own = [Tries(started=tries.started) for _ in turn]
+        found = await asyncio.gather(
+            *(
+                self._outcome(k, replace(task, plans=(task.plans[k],)), mine, pause)
+                for k, mine in zip(turn, own, strict=True)
+            ),
+            return_exceptions=True,
+        )
+        tries.attempts = max(tries.attempts, *(mine.attempts for mine in own))
+        failures = [one.first_failed_at for one in (tries, *own) if one.first_failed_at is not None]
+        tries.first_failed_at = min(failures, default=None)
+        outcomes = []
+        for one in found:
+            if isinstance(one, BaseException):
+                raise one
+            outcomes.append(one)
+        return outcomes
+
+    async def _outcome(self, position: int, task: Task, tries: Tries, pause: Pause) -> Outcome:
+        juror, member = self._members[position]
         result: Verdict | PoisonError
         try:
             result = await member.judged(task, tries, pause)

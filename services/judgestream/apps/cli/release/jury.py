@@ -17,7 +17,8 @@ def jury_command(
     rule: Annotated[
         JuryRule,
         typer.Option(
-            help="majority of the members' outcomes, or mean or weighted mean of their probabilities"
+            help="majority of the members' outcomes, mean or weighted mean of their probabilities, or"
+            " cascade: ask the next member only if one is unsure"
         ),
     ] = JuryRule.MAJORITY,
     weight: Annotated[
@@ -33,6 +34,20 @@ def jury_command(
             min=0, help="members that must give a scored verdict; 0: more than half of them"
         ),
     ] = 0,
+    below: Annotated[
+        float,
+        typer.Option(
+            metavar="CONFIDENCE",
+            help="for --rule cascade: a member that is less confident than this is unsure",
+        ),
+    ] = 0.0,
+    then: Annotated[
+        JuryRule | None,
+        typer.Option(
+            help="for --rule cascade: if the first member is unsure, ask all others and let them vote by this"
+            " rule; without it they are asked one after the other"
+        ),
+    ] = None,
     repository: Repository = None,
     form: options.Format = OutputFormat.TEXT,
 ) -> None:
@@ -40,9 +55,16 @@ def jury_command(
     from judgestream.adapters.releases.jury import install_jury
 
     names = [one.strip() for one in members.split(",") if one.strip()]
-    weights = _weights(weight or [], names, rule)
+    weights = _weights(weight or [], names, then or rule)
     jurors = tuple(Juror(release=one, weight=weights.get(one, 1.0)) for one in names)
-    record = JuryRecord(rule=rule, members=jurors, quorum=quorum or default_quorum(jurors))
+    one_decides = rule is JuryRule.CASCADE and then is None
+    record = JuryRecord(
+        rule=rule,
+        members=jurors,
+        quorum=quorum or (1 if one_decides else default_quorum(jurors)),
+        below=below,
+        then=then,
+    )
     place = repository_of(repository)
     print_installed(install_jury(name, record, place), place, form)
 
