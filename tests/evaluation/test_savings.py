@@ -17,6 +17,7 @@ from judgestream.evaluation.savings import (
     Unit,
     answer_of,
     both_orders,
+    cascade_savings,
     savings,
 )
 from tests.core.build import NOON, UNREAD, reading, result, verdict
@@ -132,3 +133,38 @@ def test_a_calibrated_judge_saves_much_and_loses_little() -> None:
     assert len(held) == 60 and fmean(held) >= 0.9
     assert abs(fmean(one.agreement.difference for one in found if one.agreement)) < 0.01
     assert max(one.changed.value for one in found) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("below", "escalated", "saved", "changed", "difference"),
+    [
+        (0.4, 0, 1 - 1200 / 3000, 2 / 3, -1 / 3),
+        (0.9, 2, 1 - (1200 + 2000) / 3000, 0.0, 0.0),
+        (1.0, 3, -1200 / 3000, 0.0, 0.0),
+    ],
+    ids=["never", "unsure", "always"],
+)
+def test_a_cascade_is_compared_with_its_last_release(
+    below: float, escalated: int, saved: float, changed: float, difference: float
+) -> None:
+    names = ("r1", "r2", "r3", "r4")
+    known = pairs(
+        *(
+            judged(name, one, one)
+            for name, one in zip(names, (SURE, UNSURE, UNSURE, SURE), strict=True)
+        )
+    )
+    cost = Cost(dollars=None, tokens=1000, passes=2)
+    sides = (Preference.FIRST, Preference.SECOND, Preference.SECOND)
+    others = {
+        name: Answer(outcome=side, cost=cost) for name, side in zip(names, sides, strict=False)
+    }
+    labels = [label("r1", "a"), label("r2", "b"), label("r3", "")]
+    found = cascade_savings(below, known, others, Ballots(labels))
+    assert found is not None and found.unit is Unit.TOKENS
+    assert (found.n, found.missing, found.asked.get(Ask.RELEASE, 0)) == (3, 1, escalated)
+    assert found.saved == pytest.approx(saved)
+    assert found.changed.value == pytest.approx(changed)
+    assert found.agreement is not None
+    assert found.agreement.difference == pytest.approx(difference)
+    assert cascade_savings(below, known, {}, Ballots()) is None

@@ -554,6 +554,12 @@ class TestVerdicts:
         asked = json.loads(run("savings", *other, "--format", "json").stdout)
         assert asked["asked"] == {"second_order": 20, "release": 5}
         assert asked["changed"]["value"] == 0.25
+        steps = ("--release", "judge-1", "--other", "large", "--cascade-below", "0.7")
+        (cascade,) = map(json.loads, run("savings", *steps, "--format", "json").stdout.splitlines())
+        assert cascade["asked"] == {"nothing": 15, "release": 5} and cascade["n"] == 20
+        assert (cascade["changed"]["value"], cascade["agreement"]["n"]) == (0.75, 8)
+        assert "against asking large of every pair" in run("savings", *steps).stdout
+        assert run("savings", "--cascade-below", "0.9").exit_code == ExitCode.USAGE
         assert run("savings", "--release-below", "0.5").exit_code == ExitCode.USAGE
         assert run("savings", "--release", "nobody").exit_code == ExitCode.NO
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
 
-from judgestream.core.escalation import Ask, Chances, EscalationPolicy
+from judgestream.core.escalation import Ask, Chances, EscalationPolicy, confidence
 from judgestream.core.passes import reversed_pairs
 from judgestream.core.preference import Preference
 from judgestream.core.reconcile import preference
@@ -73,7 +73,8 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Savings:
-    """A policy beside asking both orders of every pair.
+    """A policy beside asking both orders of every pair, or a cascade beside asking its last release of every
+    pair. In a cascade read "both orders" as that release.
 
     asked        how often the policy stops, asks the second order, and asks the other release
     missing      pairs on which it would ask the other release, which has no verdict on them; left out
@@ -174,6 +175,56 @@ def savings(
         gold = ballots.gold(pair.request_id, pair.candidates).side
         outcomes.append((outcome, preference(*pair.averaged), gold))
         clusters.append(pair.cluster)
+    return _summary(asked, missing, unit, costs, outcomes, clusters, level)
+
+
+def cascade_savings(
+    below: float,
+    pairs: Iterable[BothOrders],
+    others: Mapping[str, Answer],
+    ballots: Ballots,
+    *,
+    level: float = LEVEL,
+) -> Savings | None:
+    """What a cascade of two releases would have done, beside asking the second one of every pair.
+
+    Args:
+        below: ask the second release where the first is less confident than this, by both orders.
+        pairs: of the first release.
+        others: request id -> what the second release said; None without a pair that both judged.
+    """
+    known = list(pairs)
+    both = [(pair, others[pair.request_id]) for pair in known if pair.request_id in others]
+    unit = _unit([pair for pair, _ in both], [answer for _, answer in both])
+    asked: Counter[Ask] = Counter()
+    costs, outcomes, clusters = [], [], []
+    for pair, answer in both:
+        unsure = confidence(pair.averaged) < below
+        asked[Ask.RELEASE if unsure else Ask.NOTHING] += 1
+        full = answer.cost.by(unit)
+        costs.append((pair.first.by(unit) + pair.second.by(unit) + full * unsure, full))
+        outcome = answer.outcome if unsure else preference(*pair.averaged)
+        gold = ballots.gold(pair.request_id, pair.candidates).side
+        outcomes.append((outcome, answer.outcome, gold))
+        clusters.append(pair.cluster)
+    return _summary(asked, len(known) - len(both), unit, costs, outcomes, clusters, level)
+
+
+def _summary(
+    asked: Mapping[Ask, int],
+    missing: int,
+    unit: Unit,
+    costs: Sequence[tuple[float, float]],
+    outcomes: Sequence[tuple[Preference, Preference, Preference | None]],
+    clusters: Sequence[Cluster],
+    level: float,
+) -> Savings | None:
+    """None without any pair.
+
+    Args:
+        costs: of the policy, and of asking everything.
+        outcomes: of the policy, of asking everything, and of the labels.
+    """
     changed = clustered_share([one is not full for one, full, _ in outcomes], clusters, level=level)
     if changed is None:
         return None

@@ -18,6 +18,7 @@ from judgestream.evaluation.savings import (
     Savings,
     answer_of,
     both_orders,
+    cascade_savings,
     savings,
 )
 from judgestream.settings import load
@@ -51,6 +52,13 @@ def command(
             metavar="RELEASE", help="the other release: a larger judge, or a jury, with verdicts"
         ),
     ] = "",
+    cascade_below: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="CONFIDENCE",
+            help="a cascade to --other below this confidence, against always asking --other; repeatable",
+        ),
+    ] = None,
     annotator: Annotators = None,
     since: options.Since = None,
     form: options.Format = OutputFormat.TEXT,
@@ -60,9 +68,21 @@ def command(
     Reads pairs that were judged in both orders. For each bound: the share of the cost that is saved against
     asking both orders of every pair (in dollars if all verdicts state a cost, else in tokens), the share of
     outcomes that change, and with labels the change of agreement. --release-below and --other also ask
-    another release; only requests that it has judged, too, are counted then. Exits 1 without such pairs.
+    another release; only requests that it has judged, too, are counted then. --cascade-below and --other show
+    a cascade of the two releases against always asking --other. Exits 1 without such pairs.
     """
+    cascades = cascade_below or []
+    if cascades and (not other or second_order_below or release_below):
+        raise ConfigurationError(
+            "--cascade-below compares a cascade with its last release: name that one with --other, and leave"
+            " --second-order-below and --release-below out"
+        )
+    if not all(0 < bound <= 1 for bound in cascades):
+        raise ConfigurationError("--cascade-below is a confidence above 0, at most 1")
     policies = [
+        EscalationPolicy(second_order_below=1.0, release_below=bound, release=other)
+        for bound in cascades
+    ] or [
         EscalationPolicy(second_order_below=bound, release_below=release_below, release=other)
         for bound in second_order_below or BOUNDS
     ]
@@ -88,7 +108,12 @@ def command(
     results = [
         (policy, result)
         for policy in policies
-        if (result := savings(policy, pairs.values(), ballots, answers)) is not None
+        if (
+            result := cascade_savings(policy.release_below, pairs.values(), answers, ballots)
+            if cascades
+            else savings(policy, pairs.values(), ballots, answers)
+        )
+        is not None
     ]
     if not results:
         note(
@@ -98,9 +123,9 @@ def command(
         raise typer.Exit(ExitCode.NO)
     if form is OutputFormat.JSON:
         for policy, result in results:
-            json_line({"release": wanted, **as_json(policy, result)})
+            json_line({"release": wanted, **as_json(policy, result), "cascade": bool(cascades)})
         return
-    _print(wanted, results)
+    _print(wanted, results, cascade=bool(cascades))
 
 
 def as_json(policy: EscalationPolicy, found: Savings) -> dict[str, object]:
@@ -122,27 +147,31 @@ def as_json(policy: EscalationPolicy, found: Savings) -> dict[str, object]:
     }
 
 
-def _print(release: str, results: list[tuple[EscalationPolicy, Savings]]) -> None:
-    _, first = results[0]
+def _print(release: str, results: list[tuple[EscalationPolicy, Savings]], *, cascade: bool) -> None:
+    policy, first = results[0]
+    step = Ask.RELEASE if cascade else Ask.SECOND_ORDER
     line(
         f"release {release or '(none)'}: {first.n} pairs judged in both orders, cost in {first.unit}"
     )
+    if cascade:
+        line(f"a cascade to {policy.release}, against asking {policy.release} of every pair")
     line()
     rows = []
     for policy, found in results:
         agreement = found.agreement
         rows.append(
             (
-                f"{policy.second_order_below:g}",
+                f"{policy.release_below if cascade else policy.second_order_below:g}",
                 _share(found.saved, found.interval),
-                f"{100 * found.asked.get(Ask.SECOND_ORDER, 0) / found.n:.1f} %",
+                f"{100 * found.asked.get(step, 0) / found.n:.1f} %",
                 _share(found.changed.value, found.changed.interval),
                 "-"
                 if agreement is None
                 else f"{100 * agreement.difference:+.1f}{_span(agreement.interval)}",
             )
         )
-    table(("below", "saved", "second orders", "outcomes changed", "agreement, points"), rows)
+    asked = "escalated" if cascade else "second orders"
+    table(("below", "saved", asked, "outcomes changed", "agreement, points"), rows)
     if first.missing:
         line(f"{first.missing} pairs left out: the other release has no verdict on them")
     if first.agreement is None:
