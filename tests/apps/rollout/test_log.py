@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from judgestream.adapters.kafka.rollout_topic import Published
-from judgestream.apps.rollout.api import RolloutApi
-from judgestream.apps.rollout.checkpoints import announced
+from judgestream.apps.rollout.api import MOST_AVAILABLE, RolloutApi
+from judgestream.apps.rollout.checkpoints import Announced, announced
 from judgestream.apps.rollout.desk import Desk
 from judgestream.apps.rollout.log import RolloutLog, TermEnded
 from judgestream.contracts.codecs.rollouts import LARGEST, Fence, rollout_from_message
@@ -161,14 +161,20 @@ def test_an_epoch_that_nobody_can_follow_is_reported_and_changes_nothing() -> No
     asyncio.run(test())
 
 
-def test_the_api_shows_locations_without_their_secrets() -> None:
+def test_the_api_shows_the_newest_checkpoints_and_locations_without_their_secrets() -> None:
     async def test() -> None:
         secret = "https://me:hidden@store/checkpoint"
         async with started(Topic(), "one") as one:
             await one.begin_term(prepare=lambda state: state)
             await Desk(one).move(move(Action.STAGE, "a", location=secret))
-            checkpoint = announced(pb.Checkpoint(digest="0" * 64, family="b", location=secret), 0)
-            assert checkpoint is not None
+            available = [
+                Announced(
+                    release=f"b-{k:08}",
+                    offset=k,
+                    message=pb.Checkpoint(name=f"b-{k:08}", location=secret),
+                )
+                for k in range(MOST_AVAILABLE + 20)
+            ]
             api = RolloutApi(
                 one,
                 Desk(one),
@@ -176,14 +182,16 @@ def test_the_api_shows_locations_without_their_secrets() -> None:
                 AsyncMock(),
                 not_leading=lambda: "",
                 progress=lambda: {},
-                available=lambda: [checkpoint],
+                available=lambda: available,
                 unload=lambda release, by: None,
                 key=SecretStr(""),
             )
             shown = await api.Get(pb.GetRequest(), None)
             assert shown.releases[0].location == "https://me:***@store/checkpoint"
             assert shown.available[0].location == "https://me:***@store/checkpoint"
-            assert one.state.releases["a"].location == checkpoint.message.location == secret
+            assert shown.available[0].name == available[-1].release
+            assert len(shown.available) == MOST_AVAILABLE
+            assert one.state.releases["a"].location == available[0].message.location == secret
 
     asyncio.run(test())
 
@@ -197,6 +205,10 @@ def test_the_api_shows_locations_without_their_secrets() -> None:
             pb.Checkpoint(digest="a" * 64, family="../etc", location="/a"), id="a path as family"
         ),
         pytest.param(pb.Checkpoint(digest="a" * 64, family="judgelm"), id="no location"),
+        pytest.param(
+            pb.Checkpoint(digest="a" * 64, family="judgelm", location="/a", name="x" * 20_000),
+            id="a huge name",
+        ),
     ],
 )
 def test_a_checkpoint_that_cannot_be_installed_is_left_out(

@@ -33,6 +33,9 @@ from judgestream.v1.rollout_pb2_grpc import RolloutsServicer
 log = logging.getLogger(__name__)
 
 MOST_WATCHERS = 64
+MOST_AVAILABLE = 100
+"""Published checkpoints that are shown, the newest. Any other one can be staged by its name."""
+
 WATCH_PAUSE_S = 0.1
 """Between two states of one watcher: what changes in between comes together."""
 
@@ -146,7 +149,7 @@ class RolloutApi(RolloutsServicer):
             placed.progress = progress.get(placed.release, "")
             placed.location = masked(placed.location)
         new = [one for one in self._available() if one.release not in state.releases]
-        message.available.extend(one.message for one in reversed(new))
+        message.available.extend(one.message for one in reversed(new[-MOST_AVAILABLE:]))
         for checkpoint in message.available:  # copies
             checkpoint.location = masked(checkpoint.location)
         return message

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.contracts.topics import CHECKPOINTS
 from judgestream.core.errors import BrokerUnavailable, JudgestreamError, UndecodableRecord
-from judgestream.core.limits import quoted
+from judgestream.core.limits import KIB, quoted
 from judgestream.settings import Kafka
 from judgestream.v1.rollout_pb2 import Checkpoint
 
@@ -22,6 +22,8 @@ MOST_KEPT = 1000
 """Checkpoints that are listed as available, the newest."""
 
 MAX_LOCATION = 4096
+LARGEST = 16 * KIB
+"""Bytes of a record. A real one has less than 1 KiB; `MOST_KEPT` are kept, and the API shows some."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FAMILY = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -42,6 +44,8 @@ def release_name(checkpoint: Checkpoint) -> str:
     Raises:
         ValueError: the record is not that of a checkpoint that can be installed; the message says why.
     """
+    if checkpoint.ByteSize() > LARGEST:
+        raise ValueError(f"the record has {checkpoint.ByteSize()} bytes, more than {LARGEST}")
     if not _DIGEST.fullmatch(checkpoint.digest):
         raise ValueError(f"digest {quoted(checkpoint.digest)} is not a SHA-256")
     if not _FAMILY.fullmatch(checkpoint.family):
