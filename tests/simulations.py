@@ -34,7 +34,7 @@ from tests.evaluation.simulate import (
 from tests.evaluation.simulate_alarms import WINDOWS, Traffic, day, naive_day
 from tests.evaluation.simulate_biases import BIASES, ERRORS, boards, erring, recovered
 from tests.evaluation.simulate_drift import alarms
-from tests.evaluation.simulate_savings import sampled
+from tests.evaluation.simulate_savings import cascaded, sampled
 from tests.evaluation.simulate_tournaments import Design, simulated
 
 SIZES = (20, 50, 100, 200, 500, 1000)
@@ -59,6 +59,7 @@ def main(rounds: int) -> None:
         drifting,
         watched_days,
         spending,
+        cascades,
     ):
         simulate(rounds)
 
@@ -417,6 +418,27 @@ def spending(rounds: int) -> None:
         rows.append((f"{bound}, bias {bias:g}", values))
     head = ["saved", "held", "outcomes changed", "agreement, points", "held"]
     table("Spending: second order below a confidence", "bound", head, rows, digits=1)
+
+
+def cascades(rounds: int) -> None:
+    """A cascade against always asking the large judge."""
+    rows = []
+    for sharpness, bound in ((s, c) for s in (1.0, 3.0) for c in (0.7, 0.8, 0.9)):
+        draw = seeded(22, int(100 * bound), int(sharpness))
+        found = [cascaded(draw, bound, sharpness=sharpness) for _ in range(rounds)]
+        saved = fmean(one.saved for one in found)
+        paired_too = [one.agreement for one in found if one.agreement]
+        lost = fmean(one.difference for one in paired_too)
+        values = [
+            100 * saved,
+            100 * coverage((one.interval for one in found), saved),
+            100 * fmean(one.changed.value for one in found),
+            100 * lost,
+            100 * coverage((one.interval for one in paired_too), lost),
+        ]
+        rows.append((f"{bound}, sharpness {sharpness:g}", values))
+    head = ["saved", "held", "outcomes changed", "agreement, points", "held"]
+    table("Spending: a cascade to a large judge", "bound", head, rows, digits=1)
 
 
 def settling(_: int, pairs: int = 200_000) -> None:

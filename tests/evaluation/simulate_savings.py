@@ -3,9 +3,17 @@
 import numpy as np
 
 from judgestream.core.escalation import EscalationPolicy
+from judgestream.core.preference import Preference
 from judgestream.core.types import Label
 from judgestream.evaluation.labels import Ballots
-from judgestream.evaluation.savings import BothOrders, Cost, Savings, savings
+from judgestream.evaluation.savings import (
+    Answer,
+    BothOrders,
+    Cost,
+    Savings,
+    cascade_savings,
+    savings,
+)
 from tests.core.build import NOON
 
 
@@ -47,5 +55,47 @@ def sampled(
             )
         )
     found = savings(EscalationPolicy(second_order_below=bound), pairs, Ballots(labels))
+    assert found is not None
+    return found
+
+
+def cascaded(
+    draw: np.random.Generator, below: float, *, sharpness: float = 1.0, prompts: int = 100
+) -> Savings:
+    """A small judge that sees a part of what makes an answer better, and a large one, ten times as dear, that
+    sees nearly all; three pairs a prompt.
+
+    sharpness   factor on the small judge's log-odds: 1 is about calibrated, 3 too sure of itself
+    """
+    pairs, others, labels = [], {}, []
+    for number in range(prompts * 3):
+        if number % 3 == 0:
+            hard = draw.normal(0.0, 1.5)
+        seen, hidden = hard + draw.normal(0.0, 1.5), draw.normal(0.0, 1.5)
+        name = str(number)
+        win = float(1 / (1 + np.exp(-0.8 * sharpness * seen)))
+        cost = Cost(dollars=None, tokens=int(draw.integers(50, 400)), passes=1)
+        chances = (win, 0.0, 1 - win)
+        pairs.append(
+            BothOrders(
+                request_id=name,
+                candidates=("a", "b"),
+                straight=chances,
+                averaged=chances,
+                first=cost,
+                second=cost,
+                cluster=("prompt", str(number // 3)),
+            )
+        )
+        large = seen + hidden + draw.normal(0.0, 0.5)
+        others[name] = Answer(
+            outcome=Preference.FIRST if large > 0 else Preference.SECOND,
+            cost=Cost(dollars=None, tokens=20 * cost.tokens, passes=2),
+        )
+        truth = "a" if draw.random() < 1 / (1 + np.exp(-seen - hidden)) else "b"
+        labels.append(
+            Label(label_id=name, request_id=name, annotator="h", labelled_at=NOON, winner=truth)
+        )
+    found = cascade_savings(below, pairs, others, Ballots(labels))
     assert found is not None
     return found

@@ -21,7 +21,7 @@ from judgestream.evaluation.savings import (
     savings,
 )
 from tests.core.build import NOON, UNREAD, reading, result, verdict
-from tests.evaluation.simulate_savings import sampled
+from tests.evaluation.simulate_savings import cascaded, sampled
 
 SURE, UNSURE, OPPOSITE = reading(0.95, 0.03, 0.02), reading(0.5, 0.2, 0.3), reading(0.1, 0.1, 0.8)
 
@@ -168,3 +168,14 @@ def test_a_cascade_is_compared_with_its_last_release(
     assert found.agreement is not None
     assert found.agreement.difference == pytest.approx(difference)
     assert cascade_savings(below, known, {}, Ballots()) is None
+
+
+def test_the_interval_of_what_a_cascade_saves_holds_its_mean() -> None:
+    draw = np.random.default_rng(4)
+    found = [cascaded(draw, 0.8) for _ in range(60)]
+    mean = fmean(one.saved for one in found)
+    assert 0.2 < mean < 0.8
+    held = [
+        one.interval.low <= mean <= one.interval.high for one in found if one.interval is not None
+    ]
+    assert len(held) == 60 and fmean(held) >= 0.9
