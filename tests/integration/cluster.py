@@ -14,6 +14,7 @@ from typing import Any
 import redis
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import MemberToRemove
+from tritonclient.grpc import InferenceServerClient
 
 from judgestream.adapters.kafka.topics import admin, apply
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS, Topic
@@ -195,6 +196,7 @@ class Servers:
         for server in (self.kafka, self.valkey, self.triton):
             revive(server)
         empty(self.kafka)
+        leave_loaded(self.triton, INSTANT)
         with redis.from_url(self.valkey.url) as client:
             client.flushall()
         cluster = Cluster(folder=folder, kafka=self.kafka, valkey=self.valkey, triton=self.triton)
@@ -204,6 +206,19 @@ class Servers:
             yield cluster
         finally:
             cluster.stop_workers()
+
+
+def leave_loaded(triton: TritonServer, model: str) -> None:
+    """Unload every other model: workers without `triton.release` use the only judge that is loaded."""
+    with InferenceServerClient(triton.grpc_url) as client:
+
+        def others() -> list[str]:
+            models = client.get_model_repository_index().models
+            return [one.name for one in models if one.name != model and one.state == "READY"]
+
+        for name in others():
+            client.unload_model(name)
+        wait(lambda: not others(), what="the other models to be unloaded", seconds=30)
 
 
 def revive(server: LocalServer) -> None:

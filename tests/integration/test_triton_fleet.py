@@ -110,7 +110,7 @@ def test_no_request_is_lost_while_one_triton_dies_and_the_other_drains(
     cluster.work("rollout", triton__grpc=addresses, rollout__grpc=f"127.0.0.1:{free_port()}")
     with Stream(cluster) as stream:
         wait(lambda: len(stream.ids) >= PER_S, what="the first requests", seconds=10)
-        assert min(shares(both, 1.5)) >= PER_S * 1.5 * 0.2, "both get a share"
+        assert min(shares(both, 1.5)) >= PER_S * 1.5 * 0.1, "both get a share"
 
         assert second.process is not None
         os.kill(second.process.pid, signal.SIGKILL)
