@@ -196,7 +196,7 @@ class Servers:
         for server in (self.kafka, self.valkey, self.triton):
             revive(server)
         empty(self.kafka)
-        leave_loaded(self.triton, INSTANT)
+        unload_others(self.triton)
         with redis.from_url(self.valkey.url) as client:
             client.flushall()
         cluster = Cluster(folder=folder, kafka=self.kafka, valkey=self.valkey, triton=self.triton)
@@ -208,13 +208,13 @@ class Servers:
             cluster.stop_workers()
 
 
-def leave_loaded(triton: TritonServer, model: str) -> None:
-    """Unload every other model: workers without `triton.release` use the only judge that is loaded."""
+def unload_others(triton: TritonServer) -> None:
+    """Unload what tests have loaded: workers without `triton.release` use the only judge that is loaded."""
     with InferenceServerClient(triton.grpc_url) as client:
 
         def others() -> list[str]:
             models = client.get_model_repository_index().models
-            return [one.name for one in models if one.name != model and one.state == "READY"]
+            return [m.name for m in models if m.name not in triton.models and m.state == "READY"]
 
         for name in others():
             client.unload_model(name)
