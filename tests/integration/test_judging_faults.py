@@ -95,9 +95,10 @@ def test_kafka_killed_and_started_again_in_mid_stream(cluster: Cluster) -> None:
 
 def test_redis_stopped_in_mid_stream(cluster: Cluster) -> None:
     cluster.work()
-    ids = cluster.submit(pairs(N, "redis", sleep_ms=10))
-    some(cluster, 200)
+    ids = cluster.submit(pairs(N, "redis", sleep_ms=40))
+    some(cluster, 100)
     cluster.valkey.stop()
+    assert cluster.count(VERDICTS) < N, "all was judged before Redis stopped"
     assert_each_once(cluster.wait_verdicts(ids, seconds=90), ids)
     log = cluster.workers["judging-0"].command.log_path.read_text()
     assert "continuing without it" in log
