@@ -30,6 +30,7 @@ from tests.paths import environment
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 INSTANT = "instant"
+COMING = ("READY", "LOADING")
 
 # A dead worker is noticed soon; a production group would rather wait for its restart.
 QUICK = {
@@ -213,12 +214,15 @@ def unload_others(triton: TritonServer) -> None:
     with InferenceServerClient(triton.grpc_url) as client:
 
         def others() -> list[str]:
+            """Unload what is ready; names what is not gone yet, such as a model that is still loading."""
             models = client.get_model_repository_index().models
-            return [m.name for m in models if m.name not in triton.models and m.state == "READY"]
+            left = [m for m in models if m.name not in triton.models and m.state in COMING]
+            for one in left:
+                if one.state == "READY":
+                    client.unload_model(one.name)
+            return [one.name for one in left]
 
-        for name in others():
-            client.unload_model(name)
-        wait(lambda: not others(), what="the other models to be unloaded", seconds=30)
+        wait(lambda: not others(), what="the other models to be unloaded", seconds=60)
 
 
 def revive(server: LocalServer) -> None:

@@ -62,7 +62,7 @@ from judgestream.terminal.exit_codes import ExitCode, TimeRanOut
 from judgestream.v1.bias_pb2 import BiasReport
 from judgestream.v1.judging_pb2 import DeadLetter, JudgeRequest, Label
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
-from tests.integration.cluster import empty, revive
+from tests.integration.cluster import empty, revive, wait
 
 pytestmark = pytest.mark.integration
 
@@ -223,6 +223,11 @@ class TestTopics:
     def test_a_difference_is_reported_and_neither_altered_nor_deleted(self, kafka: Kafka) -> None:
         with closing(admin(kafka)) as client:
             client.create_partitions({BIAS.name: 6})
+            wait(
+                lambda: run("topics", "check").exit_code == ExitCode.NO,
+                what="the broker to tell the new number of partitions",
+                seconds=10,
+            )
             for command in ("check", "apply"):
                 done = run("topics", command)
                 assert done.exit_code == ExitCode.NO
