@@ -14,7 +14,6 @@ from typing import Any
 import redis
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import MemberToRemove
-from tritonclient.grpc import InferenceServerClient
 
 from judgestream.adapters.kafka.topics import admin, apply
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS, Topic
@@ -30,7 +29,6 @@ from tests.paths import environment
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 INSTANT = "instant"
-COMING = ("READY", "LOADING")
 
 # A dead worker is noticed soon; a production group would rather wait for its restart.
 QUICK = {
@@ -78,13 +76,17 @@ class Cluster:
             "JUDGESTREAM_REDIS__URL": self.valkey.url,
             "JUDGESTREAM_TRITON__GRPC": self.triton.grpc_url,
         }
-        both = {**self.more, **settings}
+        # other tests may have left their releases on the Triton that all of them share
+        only = self.triton.models if len(self.triton.models) == 1 else ()
+        both = {**{"triton__release": name for name in only}, **self.more, **settings}
         chosen = {f"JUDGESTREAM_{name.upper()}": str(value) for name, value in both.items()}
         return environment(**{**QUICK, **addresses, **chosen})
 
     def work(self, kind: str = "judging", slot: int = 0, **settings: object) -> ServerProcess:
         """Start a worker, as a supervisor does, and wait until it has its partitions."""
         name = f"{kind}-{slot}"
+        if kind == "rollout":  # it would put the release of this setting into service
+            settings = {"triton__release": "", **self.more, **settings}
         ready = self.folder / f"{name}.ready"
         ready.unlink(missing_ok=True)
         process = ServerProcess(
@@ -197,7 +199,6 @@ class Servers:
         for server in (self.kafka, self.valkey, self.triton):
             revive(server)
         empty(self.kafka)
-        unload_others(self.triton)
         with redis.from_url(self.valkey.url) as client:
             client.flushall()
         cluster = Cluster(folder=folder, kafka=self.kafka, valkey=self.valkey, triton=self.triton)
@@ -207,22 +208,6 @@ class Servers:
             yield cluster
         finally:
             cluster.stop_workers()
-
-
-def unload_others(triton: TritonServer) -> None:
-    """Unload what tests have loaded: workers without `triton.release` use the only judge that is loaded."""
-    with InferenceServerClient(triton.grpc_url) as client:
-
-        def others() -> list[str]:
-            """Unload what is ready; names what is not gone yet, such as a model that is still loading."""
-            models = client.get_model_repository_index().models
-            left = [m for m in models if m.name not in triton.models and m.state in COMING]
-            for one in left:
-                if one.state == "READY":
-                    client.unload_model(one.name)
-            return [one.name for one in left]
-
-        wait(lambda: not others(), what="the other models to be unloaded", seconds=60)
 
 
 def revive(server: LocalServer) -> None:
