@@ -77,8 +77,8 @@ class Cluster:
             "JUDGESTREAM_TRITON__GRPC": self.triton.grpc_url,
         }
         # other tests may have left their releases on the Triton that all of them share
-        only = self.triton.models if len(self.triton.models) == 1 else ()
-        both = {**{"triton__release": name for name in only}, **self.more, **settings}
+        one = self.triton.models[0] if len(self.triton.models) == 1 else ""
+        both = {"triton__release": one, **self.more, **settings}
         chosen = {f"JUDGESTREAM_{name.upper()}": str(value) for name, value in both.items()}
         return environment(**{**QUICK, **addresses, **chosen})
 

@@ -32,7 +32,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def run(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """`judgestream suite ...` against the cluster."""
-    for name, value in cluster.environment().items():
+    for name, value in cluster.environment(triton__release="").items():
         if name.startswith("JUDGESTREAM_"):
             monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
@@ -104,6 +104,7 @@ def test_a_killed_run_continues_and_no_other_release_gets_into_it(
 ) -> None:
     data = mt_bench(tmp_path / "data", models=("ann SLEEP 200", "bob SLEEP 200", "cleo SLEEP 200"))
     asked = ("run", "mt-bench", "--data", data, "--out", "killed", "--timeout", 30)
+    asked = (*asked, "--release", INSTANT)
     cluster.work(judging__inflight=1)
     command = [sys.executable, "-m", "judgestream.apps.cli", "suite", *map(str, asked)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
