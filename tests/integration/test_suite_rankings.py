@@ -103,8 +103,10 @@ def test_a_killed_run_continues_and_no_other_release_gets_into_it(
     cluster: Cluster, run: Run, tmp_path: Path
 ) -> None:
     data = mt_bench(tmp_path / "data", models=("ann SLEEP 200", "bob SLEEP 200", "cleo SLEEP 200"))
-    asked = ("run", "mt-bench", "--data", data, "--out", "killed", "--timeout", 30)
-    asked = (*asked, "--release", INSTANT)
+    asked = (
+        *("run", "mt-bench", "--data", data, "--out", "killed", "--timeout", 30),
+        *("--release", INSTANT),
+    )
     cluster.work(judging__inflight=1)
     command = [sys.executable, "-m", "judgestream.apps.cli", "suite", *map(str, asked)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
