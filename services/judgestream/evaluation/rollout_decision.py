@@ -15,12 +15,12 @@ from judgestream.core.rollout.state import (
     Stage,
 )
 from judgestream.evaluation.gate import Decision, Outcome, Policy
+from judgestream.evaluation.required_guards import ENOUGH, required
 from judgestream.evaluation.rollout_watch import is_watched, watch_moves
 
 STABLE, BEST = "stable", "best"
 """Names of the comparisons: with the stable release, and with the best release so far."""
 
-ENOUGH = frozenset({Outcome.BETTER, Outcome.NOT_WORSE})
 NEEDS_EVIDENCE = frozenset({Action.CANARY, Action.PROMOTE})
 WORDS: Mapping[Outcome, str] = {
     Outcome.BETTER: "better",
@@ -115,13 +115,7 @@ def refusal(rollout: Rollout, placed: Placed, policy: Policy, action: Action) ->
 
 def breached(evidence: Evidence, policy: Policy) -> list[Finding]:
     """Required guards that are worse."""
-    return [
-        one
-        for one in evidence.findings
-        if one.decision == Outcome.WORSE
-        and one.guard in policy.guards
-        and policy.guards[one.guard].required
-    ]
+    return required(evidence, policy, Outcome.WORSE)
 
 
 def shadow_units(evidence: Evidence) -> int:

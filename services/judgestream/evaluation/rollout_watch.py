@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from judgestream.core.rollout.moves import Move
-from judgestream.core.rollout.state import Action, Evidence, Finding, Placed, Rollout, Stage, Step
+from judgestream.core.rollout.state import Action, Evidence, Placed, Rollout, Stage, Step
 from judgestream.evaluation.gate import Outcome, Policy
+from judgestream.evaluation.required_guards import ENOUGH, required
 
 
 def is_watched(rollout: Rollout, placed: Placed, *, by: str) -> bool:
@@ -50,7 +51,7 @@ def watch_moves(
         why = "automatic.rollback is off"
         return [*left, Move(action=Action.RETIRE, release=former.release, at=now, by=by, why=why)]
     evidence = measured.get(former.release)
-    if evidence is not None and (better := _better(evidence, policy)):
+    if evidence is not None and (better := required(evidence, policy, Outcome.BETTER)):
         why = "; ".join(f"{former.release} is better: {one.sentence}" for one in better)
         return [Move(action=Action.ROLL_BACK, release=stable.release, at=now, by=by, why=why)]
     if (now - stable.since).total_seconds() >= policy.watch_s:
@@ -78,7 +79,7 @@ def _begins(stable: Placed, former: Placed, policy: Policy, now: datetime) -> bo
     return (
         policy.automatic.rollback
         and stable.evidence is not None
-        and stable.evidence.decision in (Outcome.BETTER, Outcome.NOT_WORSE)
+        and stable.evidence.decision in ENOUGH
         and former.step is Step.READY
         and former.since == stable.since  # nothing but the promotion has moved it
         and (now - stable.since).total_seconds() < policy.watch_s
@@ -94,14 +95,3 @@ def _begin(stable: Placed, former: Placed, policy: Policy, now: datetime, by: st
         why=f"compared with {stable.release}, which took its place",
         share=policy.watch_share,
     )
-
-
-def _better(evidence: Evidence, policy: Policy) -> list[Finding]:
-    """Required guards on which the former release is better."""
-    return [
-        one
-        for one in evidence.findings
-        if one.decision == Outcome.BETTER
-        and one.guard in policy.guards
-        and policy.guards[one.guard].required
-    ]
