@@ -4,15 +4,14 @@ JudgeLM grades a prediction beside the reference answer, which counts as a 10; t
 no conversion to MM-Vet's own score of 0 to 1, so the scores are reported on the judge's scale, 1 to 10.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from judgestream.core.formats.base import Draft, digest
 from judgestream.core.formats.fields import InvalidRecord
 from judgestream.core.formats.mmvet import PREDICTIONS, SAMPLES, MMVet
-from judgestream.core.types import Status
-from judgestream.evaluation.clusters import clustered_mean
 from judgestream.suites.base import Choices, Item, Judged, Suite, Tables, Wanted, request
-from judgestream.suites.report import Figure, Report, Table
+from judgestream.suites.report import Report, Table
+from judgestream.suites.single_scores import mean_score, score, values
 
 FILES = (
     Wanted(
@@ -60,24 +59,16 @@ def _item(draft: Draft) -> Item:
     )
 
 
-def score(judged: Judged) -> float | None:
-    """On the scale of 1 to 10; None for a prediction without a scored verdict."""
-    verdict = judged.verdict
-    if verdict is None or verdict.status is not Status.SCORED or not verdict.scores:
-        return None
-    return verdict.scores[0].score
-
-
 def report(judged: Sequence[Judged], choices: Choices) -> Report:
     scored = [(one.item, found) for one in judged if (found := score(one)) is not None]
     models = sorted({item.facts["model"] for item, _ in scored})
     rows = tuple(
-        (model, len(own), _mean(own))
+        (model, len(own), mean_score(own))
         for model in models
         if (own := [row for row in scored if row[0].facts["model"] == model])
     )
     return Report(
-        figures=(_mean(scored),),
+        figures=(mean_score(scored),),
         tables=(
             Table(title="models", head=("model", "n", "mean_score"), rows=rows, plot="mean_score"),
             Table(
@@ -85,20 +76,6 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
             ),
         ),
     )
-
-
-def _mean(rows: Sequence[tuple[Item, float]]) -> Figure:
-    mean = clustered_mean(
-        [found for _, found in rows],
-        [item.cluster for item, _ in rows],
-        lowest=1.0,
-        highest=10.0,
-    )
-    return Figure.of("mean_score", mean, percent=False)
-
-
-def values(judged: Sequence[Judged], choices: Choices) -> Mapping[str, float]:
-    return {one.item.key: found for one in judged if (found := score(one)) is not None}
 
 
 SUITE = Suite(

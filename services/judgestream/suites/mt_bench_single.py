@@ -1,18 +1,18 @@
 """MT-Bench's single grading (arXiv 2306.05685): each model's answers scored from 1 to 10, turn by turn."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from judgestream.core.conversation import ASSISTANT, USER, Focus, Turn
 from judgestream.core.formats.fields import Fields
 from judgestream.core.preference import Preference
-from judgestream.core.types import Candidate, Options, Status
-from judgestream.evaluation.clusters import clustered_mean
+from judgestream.core.types import Candidate, Options
 from judgestream.evaluation.unreadable import UnreadableRule
 from judgestream.suites import mt_bench
 from judgestream.suites.arena_figures import human_agreement
 from judgestream.suites.base import Choices, Item, Judged, Suite, Tables, Wanted, request
 from judgestream.suites.pairs import Game
 from judgestream.suites.report import Cell, Figure, Report, Table
+from judgestream.suites.single_scores import mean_score, score, values
 
 FILES = tuple(
     Wanted(
@@ -97,21 +97,13 @@ def _turns(row: Fields) -> list[str]:
     return _texts(row.nested("choices[0]", choices[0]))
 
 
-def score(judged: Judged) -> float | None:
-    """None for an answer without a scored verdict, which is dropped as MT-Bench drops a score of -1."""
-    verdict = judged.verdict
-    if verdict is None or verdict.status is not Status.SCORED or not verdict.scores:
-        return None
-    return verdict.scores[0].score
-
-
 def as_pairs(scored: Sequence[tuple[Item, float]]) -> list[tuple[Game, Preference]]:
     """Pairs of answers that people voted on, by their single scores: a tie within `TIE_WITHIN`."""
     known = {
         (item.cluster, item.facts["turn"], item.facts["model"]): score for item, score in scored
     }
     pairs = []
-    for item, score in scored:
+    for item, own in scored:
         number, turn, model = item.cluster, item.facts["turn"], item.facts["model"]
         for line in filter(None, item.facts["votes"].split("\n")):
             other, _, cast = line.partition("\t")
@@ -119,9 +111,7 @@ def as_pairs(scored: Sequence[tuple[Item, float]]) -> list[tuple[Game, Preferenc
             if rival is None or model > other:
                 continue
             found = (
-                Preference.TIE
-                if abs(score - rival) <= TIE_WITHIN
-                else Preference.between(score, rival)
+                Preference.TIE if abs(own - rival) <= TIE_WITHIN else Preference.between(own, rival)
             )
             facts = {"first": model, "second": other, "turn": turn, "votes": cast}
             pairs.append(
@@ -148,11 +138,13 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
     rows: list[tuple[Cell, ...]] = []
     for model in models:
         own = [(item, found) for item, found in scored if item.facts["model"] == model]
-        by_turn = [_mean([row for row in own if row[0].facts["turn"] == turn]) for turn in "12"]
-        rows.append((model, len(own), *by_turn, _mean(own)))
+        by_turn = [
+            mean_score([row for row in own if row[0].facts["turn"] == turn]) for turn in "12"
+        ]
+        rows.append((model, len(own), *by_turn, mean_score(own)))
     rows.sort(key=lambda row: -(row[4].value or 0.0) if isinstance(row[4], Figure) else 0.0)
     return Report(
-        figures=(_mean(scored), *human_agreement(as_pairs(scored))),
+        figures=(mean_score(scored), *human_agreement(as_pairs(scored))),
         tables=(
             Table(
                 title="scores",
@@ -167,7 +159,7 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
                     (
                         model,
                         *(
-                            _mean(
+                            mean_score(
                                 [
                                     row
                                     for row in scored
@@ -186,21 +178,6 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
     )
 
 
-def _mean(rows: Sequence[tuple[Item, float]]) -> Figure:
-    mean = clustered_mean(
-        [found for _, found in rows],
-        [item.cluster for item, _ in rows],
-        lowest=1.0,
-        highest=10.0,
-    )
-    return Figure.of("mean_score", mean, percent=False)
-
-
-def values(judged: Sequence[Judged], choices: Choices) -> Mapping[str, float]:
-    """The score of every answer."""
-    return {one.item.key: found for one in judged if (found := score(one)) is not None}
-
-
 SUITE = Suite(
     name="mt-bench-single",
     title="MT-Bench: single answers to 80 two-turn questions, 1 to 10",
@@ -209,7 +186,7 @@ SUITE = Suite(
     items=items,
     report=report,
     values=values,
-    unreadable=UnreadableRule.DROPPED,
+    unreadable=UnreadableRule.DROPPED,  # as MT-Bench drops a score of -1
     orders=False,
     published=mt_bench.published,
 )
