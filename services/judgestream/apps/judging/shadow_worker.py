@@ -10,12 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from judgestream.adapters.images.fetching import ImageFetcher
-from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.preflight import check_kafka
-from judgestream.adapters.redis.batch import Batch, connect
-from judgestream.adapters.redis.published import Published
-from judgestream.adapters.redis.spending import ADD, Spending
-from judgestream.apps.judging.connecting import open_fleet, opener
+from judgestream.apps.judging.connecting import opener
+from judgestream.apps.judging.connections import open_connections
 from judgestream.apps.judging.routed import FollowedJudges
 from judgestream.apps.judging.routes import Routes, following
 from judgestream.apps.judging.shadow import ShadowJudge, wanted
@@ -57,7 +54,7 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
                 consumer=settings.shadow,
                 slot=slot,
                 topic=REQUESTS,
-                open=partial(_opened, settings, slot, status, routes, topic_id=topic_id),
+                open=partial(_opened, settings, status, routes, topic_id=topic_id),
                 status=status,
                 ready=ready,
                 collect=COLLECT,
@@ -67,7 +64,7 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, slot: int, status: WorkerStatus, routes: Routes, *, topic_id: str
+    settings: Settings, status: WorkerStatus, routes: Routes, *, topic_id: str
 ) -> AsyncIterator[OpenWorker]:
     """The worker with its connections.
 
@@ -76,22 +73,9 @@ async def _opened(
     shadow, default = settings.shadow, settings.triton.release
     judging = settings.judging.model_copy(update={"inflight": shadow.inflight})
     async with AsyncExitStack() as stack:
-        publisher = Publisher(settings.kafka, client_id=f"judgestream-shadow-{slot}")
-        await publisher.start()
-        stack.push_async_callback(publisher.stop)
-        redis = connect(settings.redis)
-        batch = None if redis is None else Batch(redis, scripts=(ADD,))
-        published = Published(
-            batch,
-            prefix=f"{settings.redis.prefix}:shadow:{topic_id}",
-            ttl_s=settings.judging.published_ttl_s,
-        )
-        stack.push_async_callback(published.close)
-        spending = Spending(batch, prefix=settings.redis.prefix)
-        stack.push_async_callback(spending.close)
-        fleet = await open_fleet(settings, stack, status)
+        to = await open_connections(settings, stack, status, memory=f"shadow:{topic_id}")
         judges = FollowedJudges(
-            opener(settings.model_copy(update={"judging": judging}), spending, fleet),
+            opener(settings.model_copy(update={"judging": judging}), to.spending, to.fleet),
             wanted=wanted(default, shadow.probe_share),
             status=status,
             most_s=judging.max_age_s,
@@ -102,8 +86,8 @@ async def _opened(
         await judges.start()
         shadows = ShadowJudge(
             judges=judges,
-            publisher=publisher,
-            published=published,
+            publisher=to.publisher,
+            published=to.published,
             settings=judging,
             images=await stack.enter_async_context(ImageFetcher(settings.images)),
             default=default,

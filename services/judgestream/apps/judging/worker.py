@@ -9,12 +9,9 @@ from functools import partial
 from itertools import count
 
 from judgestream.adapters.images.fetching import ImageFetcher
-from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.preflight import check_kafka
-from judgestream.adapters.redis.batch import Batch, connect
-from judgestream.adapters.redis.published import Published
-from judgestream.adapters.redis.spending import ADD, Spending
 from judgestream.apps.judging.connecting import connected, open_fleet, opener
+from judgestream.apps.judging.connections import open_connections
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.judging.routed import RoutedJudges
 from judgestream.apps.judging.routes import Routes, following
@@ -74,7 +71,6 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
                 open=partial(
                     _opened,
                     settings,
-                    slot,
                     status,
                     routes,
                     topic_id=topic_id,
@@ -89,7 +85,6 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
 @asynccontextmanager
 async def _opened(
     settings: Settings,
-    slot: int,
     status: WorkerStatus,
     routes: Routes,
     *,
@@ -102,23 +97,10 @@ async def _opened(
     default   the release that answers while no route has a stable one
     """
     async with AsyncExitStack() as stack:
-        fleet = await open_fleet(settings, stack, status)
-        publisher = Publisher(settings.kafka, client_id=f"judgestream-judging-{slot}")
-        await publisher.start()
-        stack.push_async_callback(publisher.stop)
-        redis = connect(settings.redis)
-        batch = None if redis is None else Batch(redis, scripts=(ADD,))
-        published = Published(
-            batch,
-            prefix=f"{settings.redis.prefix}:{topic_id}",
-            ttl_s=settings.judging.published_ttl_s,
-        )
-        stack.push_async_callback(published.close)
-        spending = Spending(batch, prefix=settings.redis.prefix)
-        stack.push_async_callback(spending.close)
-        rates = SwapRates(settings.judging.swap_rate, batch, prefix=settings.redis.prefix)
+        to = await open_connections(settings, stack, status, memory=topic_id)
+        rates = SwapRates(settings.judging.swap_rate, to.batch, prefix=settings.redis.prefix)
         judges = RoutedJudges(
-            opener(settings, spending, fleet, rates),
+            opener(settings, to.spending, to.fleet, rates),
             default=default,
             status=status,
             most_s=settings.judging.max_age_s,
@@ -130,20 +112,20 @@ async def _opened(
         images = await stack.enter_async_context(ImageFetcher(settings.images))
         requests = RequestJudge(
             judges=judges,
-            publisher=publisher,
-            published=published,
+            publisher=to.publisher,
+            published=to.published,
             settings=settings.judging,
             images=images,
         )
 
         async def handle(record: Record, pause: Pause) -> None:
             await requests.handle(record, pause)
-            metrics.redis_available.set(published.available)
+            metrics.redis_available.set(to.published.available)
 
         log.info("judging with release %s", status.release)
         yield OpenWorker(
             handle=handle,
-            aside=SetAside(publisher, group=settings.judging.group, status=status),
+            aside=SetAside(to.publisher, group=settings.judging.group, status=status),
             background={"route": judges.follow, "swap rates": rates.run},
         )
 
