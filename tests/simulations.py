@@ -18,6 +18,7 @@ from judgestream.evaluation.clusters import clustered_share, share_of_counts
 from judgestream.evaluation.contribution import BUCKETS
 from judgestream.evaluation.intervals import Interval, paired_difference, wilson_score
 from judgestream.evaluation.paired import signed_mean
+from judgestream.evaluation.savings import Savings
 from judgestream.suites.comparing import compare
 from tests.evaluation.simulate import (
     EVEN,
@@ -399,25 +400,31 @@ TRAFFIC = (
 )
 
 
+SAVINGS = ["saved", "held", "outcomes changed", "agreement, points", "held"]
+
+
+def savings_values(found: Sequence[Savings]) -> list[float]:
+    """What was saved and lost in the rounds, in %, and whether the intervals hold the mean of all rounds."""
+    saved = fmean(one.saved for one in found)
+    paired_too = [one.agreement for one in found if one.agreement]
+    lost = fmean(one.difference for one in paired_too)
+    return [
+        100 * saved,
+        100 * coverage((one.interval for one in found), saved),
+        100 * fmean(one.changed.value for one in found),
+        100 * lost,
+        100 * coverage((one.interval for one in paired_too), lost),
+    ]
+
+
 def spending(rounds: int) -> None:
     """What a spending policy saves, and whether the intervals hold the mean over all samples."""
     rows = []
     for bias, bound in ((b, c) for b in (0.0, 1.0) for c in (0.6, 0.8, 0.9, 0.95)):
         draw = seeded(21, int(100 * bound), int(bias))
         found = [sampled(draw, bound, bias=bias) for _ in range(rounds)]
-        saved = fmean(one.saved for one in found)
-        paired_too = [one.agreement for one in found if one.agreement]
-        lost = fmean(one.difference for one in paired_too)
-        values = [
-            100 * saved,
-            100 * coverage((one.interval for one in found), saved),
-            100 * fmean(one.changed.value for one in found),
-            100 * lost,
-            100 * coverage((one.interval for one in paired_too), lost),
-        ]
-        rows.append((f"{bound}, bias {bias:g}", values))
-    head = ["saved", "held", "outcomes changed", "agreement, points", "held"]
-    table("Spending: second order below a confidence", "bound", head, rows, digits=1)
+        rows.append((f"{bound}, bias {bias:g}", savings_values(found)))
+    table("Spending: second order below a confidence", "bound", SAVINGS, rows, digits=1)
 
 
 def cascades(rounds: int) -> None:
@@ -426,19 +433,8 @@ def cascades(rounds: int) -> None:
     for sharpness, bound in ((s, c) for s in (1.0, 3.0) for c in (0.7, 0.8, 0.9)):
         draw = seeded(22, int(100 * bound), int(sharpness))
         found = [cascaded(draw, bound, sharpness=sharpness) for _ in range(rounds)]
-        saved = fmean(one.saved for one in found)
-        paired_too = [one.agreement for one in found if one.agreement]
-        lost = fmean(one.difference for one in paired_too)
-        values = [
-            100 * saved,
-            100 * coverage((one.interval for one in found), saved),
-            100 * fmean(one.changed.value for one in found),
-            100 * lost,
-            100 * coverage((one.interval for one in paired_too), lost),
-        ]
-        rows.append((f"{bound}, sharpness {sharpness:g}", values))
-    head = ["saved", "held", "outcomes changed", "agreement, points", "held"]
-    table("Spending: a cascade to a large judge", "bound", head, rows, digits=1)
+        rows.append((f"{bound}, sharpness {sharpness:g}", savings_values(found)))
+    table("Spending: a cascade to a large judge", "bound", SAVINGS, rows, digits=1)
 
 
 def settling(_: int, pairs: int = 200_000) -> None:
