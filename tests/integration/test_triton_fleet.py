@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -23,7 +24,7 @@ from judgestream.core.fleet.report import ServerReport, ServerState
 from judgestream.local.ports import free_port
 from judgestream.local.triton import TritonServer
 from judgestream.settings import Redis, load
-from tests.integration.cluster import INSTANT, Cluster, instant_triton, pairs, wait
+from tests.integration.cluster import INSTANT, Cluster, Servers, instant_triton, pairs, wait
 
 pytestmark = pytest.mark.integration
 
@@ -31,9 +32,19 @@ PER_S = 50
 SLEEP_MS = 5
 
 
-@pytest.fixture(scope="module")
-def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
-    with instant_triton(tmp_path_factory.mktemp("second")) as triton:
+@pytest.fixture
+def cluster(tmp_path: Path, servers: Servers) -> Iterator[Cluster]:
+    """With its own first Triton: other tests leave releases on the one that they share."""
+    with (
+        instant_triton(tmp_path / "first") as first,
+        Servers(kafka=servers.kafka, valkey=servers.valkey, triton=first).cluster(tmp_path) as own,
+    ):
+        yield own
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Iterator[TritonServer]:
+    with instant_triton(tmp_path / "second") as triton:
         yield triton
 
 
