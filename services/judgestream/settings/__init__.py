@@ -1,0 +1,35 @@
+"""All settings, typed and read once. Environment over file over running local stack over default.
+
+A setting's variable is `JUDGESTREAM_` + group + `__` + name: `JUDGESTREAM_KAFKA__BOOTSTRAP`. A YAML file
+with the same groups is named by `JUDGESTREAM_CONFIG`. An unknown name in either is an error. Servers that are
+not named are those of the stack that runs in `local.data`.
+"""
+
+from judgestream.settings.group import Group
+from judgestream.settings.loading import CONFIG, PREFIX, Settings, load, names
+from judgestream.settings.local import Local
+from judgestream.settings.origins import Origin, origins
+from judgestream.settings.servers import Images, Kafka, Redis, Triton
+from judgestream.settings.workers import Bias, Consumer, Judging, Rollout, Shadow, Worker
+
+__all__ = [
+    "CONFIG",
+    "PREFIX",
+    "Bias",
+    "Consumer",
+    "Group",
+    "Images",
+    "Judging",
+    "Kafka",
+    "Local",
+    "Origin",
+    "Redis",
+    "Rollout",
+    "Settings",
+    "Shadow",
+    "Triton",
+    "Worker",
+    "load",
+    "names",
+    "origins",
+]
