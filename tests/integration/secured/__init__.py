@@ -1,0 +1,1 @@
+"""The pipeline on servers that ask who is there: TLS, logins, access rules."""
