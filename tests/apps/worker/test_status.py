@@ -38,7 +38,7 @@ def test_an_entry_round_trips_through_json() -> None:
         b"[]",
         b'"judging"',
         json.dumps({"kind": "judging"}),
-        ENTRY.as_json().replace("paused", "dancing"),
+        ENTRY.as_json().replace('"paused"', "7"),
         ENTRY.as_json().replace('"slot": 1', '"slot": 1e999'),
         ENTRY.as_json().replace('"seen_at": "2026', '"seen_at": "X026'),
         "[" * 100_000,
@@ -46,6 +46,13 @@ def test_an_entry_round_trips_through_json() -> None:
 )
 def test_an_invalid_entry_is_left_out(raw: bytes | str) -> None:
     assert _entry(raw) is None
+
+
+def test_a_state_that_only_a_newer_version_knows_holds_the_slot() -> None:
+    """Otherwise a worker of the older version would take the slot of a running one."""
+    found = _entry(ENTRY.as_json().replace('"paused"', '"resting"'))
+    assert found is not None
+    assert (found.state, found.life) == (WorkerState.WAITING, ENTRY.life)
 
 
 def test_a_reason_is_logged_once_until_it_changes(caplog: pytest.LogCaptureFixture) -> None:

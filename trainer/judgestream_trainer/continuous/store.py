@@ -14,6 +14,7 @@ from pathlib import Path
 
 from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.contracts.records import Record
+from judgestream.contracts.unknown_fields import check_known
 from judgestream.core.errors import InvalidRequest, UndecodableRecord
 from judgestream.core.limits import MESSAGE, cut
 from judgestream.v1.training_pb2 import TrainingExample
@@ -174,8 +175,9 @@ def _parse(message: TrainingExample | UndecodableRecord) -> tuple[str, Example |
     if isinstance(message, UndecodableRecord):
         return "undecodable", None
     try:
+        check_known(message)
         example = example_from_message(message)
-    except InvalidRequest as error:
+    except (InvalidRequest, ValueError) as error:
         return cut(str(error), MESSAGE), None
     reason = unusable(example)
     return ("", example) if reason is None else (str(reason), None)

@@ -6,6 +6,7 @@ from datetime import datetime
 from judgestream.adapters.kafka.consuming import Incoming, M
 from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.contracts.topics import Topic
+from judgestream.contracts.unknown_fields import check_known
 from judgestream.core.errors import UndecodableRecord
 from judgestream.settings import Kafka
 
@@ -38,12 +39,18 @@ def everything(
 def decoded(
     records: Iterator[Incoming[M]], on_skip: OnSkip = ignore
 ) -> Iterator[tuple[Incoming[M], M]]:
-    """The records that could be decoded."""
+    """The records that could be decoded, and that this version knows well enough to count them."""
     for incoming in records:
-        if isinstance(incoming.message, UndecodableRecord):
-            report_skip(incoming, incoming.message, on_skip)
+        message = incoming.message
+        if isinstance(message, UndecodableRecord):
+            report_skip(incoming, message, on_skip)
+            continue
+        try:
+            check_known(message)
+        except ValueError as exc:
+            report_skip(incoming, exc, on_skip)
         else:
-            yield incoming, incoming.message
+            yield incoming, message
 
 
 def report_skip(incoming: Incoming[M], reason: Exception, on_skip: OnSkip) -> None:

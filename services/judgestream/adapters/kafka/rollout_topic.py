@@ -10,6 +10,7 @@ from judgestream.adapters.kafka.messages import OnSkip
 from judgestream.adapters.kafka.reading import Offsets, TopicReader
 from judgestream.contracts.codecs.rollouts import NAME, Fence, rollout_from_message
 from judgestream.contracts.topics import ROLLOUTS
+from judgestream.contracts.unknown_fields import check_known
 from judgestream.core.errors import BrokerUnavailable, UndecodableRecord
 from judgestream.core.limits import quoted
 from judgestream.core.rollout.state import Rollout
@@ -66,6 +67,7 @@ class RolloutView:
         if incoming.record.key != NAME.encode():
             return f"its key is not {NAME!r}"
         try:
+            check_known(message)
             self.rollout = rollout_from_message(message)
         except (ValueError, OverflowError) as exc:
             return str(exc)

@@ -210,7 +210,7 @@ def _entry(raw: bytes | str) -> WorkerEntry | None:
             life=str(values["life"]),
             started_at=_time(values["started_at"]),
             seen_at=_time(values["seen_at"]),
-            state=WorkerState(values["state"]),
+            state=_state(values["state"]),
             reason=str(values.get("reason", "")),
             release=str(values.get("release", "")),
             route=None if values.get("route") is None else int(values["route"]),
@@ -218,10 +218,21 @@ def _entry(raw: bytes | str) -> WorkerEntry | None:
             partitions=tuple((str(t), int(p)) for t, p in values.get("partitions", ())),
             lag=None if values.get("lag") is None else int(values["lag"]),
             counts={str(k): int(v) for k, v in dict(values.get("counts", {})).items()},
-            servers=tuple(map(_server, list(values.get("servers", ()))[:MAX_SERVERS])),
+            servers=tuple(
+                _server(one)
+                for one in list(values.get("servers", ()))[:MAX_SERVERS]
+                if one["state"] in list(FleetState)
+            ),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
+
+
+def _state(text: object) -> WorkerState:
+    """A state that only a newer version knows is a wait: its worker holds its slot all the same."""
+    if not isinstance(text, str):
+        raise TypeError("a state is a text")
+    return WorkerState(text) if text in list(WorkerState) else WorkerState.WAITING
 
 
 def _server(values: Mapping[str, Any]) -> ServerReport:

@@ -11,6 +11,7 @@ from judgestream.apps.worker.status import WorkerStatus
 from judgestream.contracts.codecs.verdicts import verdict_from_message
 from judgestream.contracts.events import header
 from judgestream.contracts.records import Record
+from judgestream.contracts.unknown_fields import check_known
 from judgestream.contracts.wire import decode
 from judgestream.core.errors import StoreUnavailable
 from judgestream.core.types import Verdict
@@ -85,4 +86,5 @@ class VerdictCounter:
 def _verdict(record: Record) -> Verdict:
     """Raises: UndecodableRecord, ValueError."""
     message = decode(VerdictMessage, record.value, header(record.headers, "content-type"))
+    check_known(message)
     return verdict_from_message(message)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from judgestream.adapters.kafka.reading import TopicReader
 from judgestream.contracts.topics import CHECKPOINTS
+from judgestream.contracts.unknown_fields import check_known
 from judgestream.core.errors import BrokerUnavailable, JudgestreamError, UndecodableRecord
 from judgestream.core.limits import KIB, quoted
 from judgestream.settings import Kafka
@@ -142,6 +143,7 @@ def announced(message: Checkpoint | UndecodableRecord, offset: int) -> Announced
     try:
         if isinstance(message, UndecodableRecord):
             raise ValueError(str(message))
+        check_known(message)
         return Announced(release=release_name(message), offset=offset, message=message)
     except ValueError as exc:
         log.warning("%s offset %d is left out: %s", CHECKPOINTS.name, offset, exc)

@@ -5,10 +5,12 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Self
 
+from judgestream.adapters.kafka.consuming import Incoming, M
 from judgestream.adapters.kafka.label_topic import label_of
 from judgestream.adapters.kafka.reading import Offsets, TopicReader
 from judgestream.contracts.codecs.verdicts import verdict_from_message
 from judgestream.contracts.topics import LABELS, PROBES, SHADOW, VERDICTS
+from judgestream.contracts.unknown_fields import check_known
 from judgestream.core.errors import UndecodableRecord
 from judgestream.core.types import Label, Verdict
 from judgestream.settings import Kafka
@@ -69,17 +71,14 @@ class EvidenceFeed:
             BrokerUnavailable: the broker does not answer.
         """
         for label in self._labels.poll(POLL_S):
-            if isinstance(label.message, UndecodableRecord):
+            try:
+                yield label_of(label, _known(label))
+            except (ValueError, UndecodableRecord):
                 self.unreadable += 1
-            else:
-                yield label_of(label, label.message)
         for reader in self._verdicts:
             for incoming in reader.poll(POLL_S):
-                message = incoming.message
                 try:
-                    if isinstance(message, UndecodableRecord):
-                        raise message
-                    yield verdict_from_message(message)
+                    yield verdict_from_message(_known(incoming))
                 except (ValueError, UndecodableRecord):
                     self.unreadable += 1
 
@@ -91,6 +90,14 @@ class EvidenceFeed:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _known(incoming: Incoming[M]) -> M:
+    """Raises: UndecodableRecord; ValueError for a message of a newer version."""
+    if isinstance(incoming.message, UndecodableRecord):
+        raise incoming.message
+    check_known(incoming.message)
+    return incoming.message
 
 
 def _reached(place: Offsets, end: Offsets) -> bool:

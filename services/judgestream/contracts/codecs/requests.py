@@ -5,6 +5,7 @@ from datetime import datetime
 
 from judgestream.contracts.codecs.rubrics import rubric_from_message, rubric_to_message
 from judgestream.contracts.codecs.times import moment, timestamp
+from judgestream.contracts.unknown_fields import essential_unknown
 from judgestream.core import limits
 from judgestream.core.conversation import Focus, Turn
 from judgestream.core.errors import InvalidRequest
@@ -16,6 +17,11 @@ DEFAULT_EXPLANATION_TOKENS = 256
 DEFAULT_MODE = "pairwise"
 NO_TIME = limits.EARLIEST
 """The event time of a request whose record states none, where no result depends on it."""
+
+_NEWER = (
+    "a newer version may have written it; upgrade the workers, then publish the request again"
+    " (`judgestream dlq replay`)"
+)
 
 _ORDERS = {
     pb.JudgeOptions.ORDERS_UNSPECIFIED: Orders.BOTH,
@@ -54,8 +60,8 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
     """A request with its defaults filled in. `event_time` is used if the message has no time.
 
     Raises:
-        InvalidRequest: an option or a time is out of range, or there are too many candidates. `modes.check`
-            checks everything else.
+        InvalidRequest: an option or a time is out of range, there are too many candidates, or a newer version
+            wrote what this one does not know. `modes.check` checks everything else.
     """
     options = message.options
     where = f"request {quoted(message.request_id)}"
@@ -63,6 +69,8 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
         raise InvalidRequest(
             f"{where}: {len(message.candidates)} candidates; at most {limits.CANDIDATES}"
         )
+    if unknown := essential_unknown(message):
+        raise InvalidRequest(f"{where}: {unknown} is unknown: {_NEWER}")
     explanation_tokens = options.max_explanation_tokens or DEFAULT_EXPLANATION_TOKENS
     if explanation_tokens > limits.EXPLANATION_TOKENS:
         raise InvalidRequest(
@@ -76,7 +84,7 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
         if message.HasField("requested_at"):
             event_time = moment(message.requested_at)
     except KeyError as exc:
-        raise InvalidRequest(f"{where}: unknown option value {exc}") from exc
+        raise InvalidRequest(f"{where}: unknown option value {exc}: {_NEWER}") from exc
     except ValueError as exc:
         raise InvalidRequest(f"{where}: requested_at: {exc}") from exc
     unnamed = all(not candidate.id for candidate in message.candidates)

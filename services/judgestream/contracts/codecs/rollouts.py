@@ -42,6 +42,7 @@ STEPS = {
     pb.STEP_READY: Step.READY,
     pb.STEP_UNLOADED: Step.UNLOADED,
 }
+_ACTIONS = frozenset(action.value for action in Action)
 STEPS_OUT = {step: number for number, step in STEPS.items()}
 
 
@@ -88,10 +89,11 @@ def rollout_to_message(
 
 
 def rollout_from_message(message: pb.Rollout) -> Rollout:
-    """The published state.
+    """The published state. Past changes whose action only a newer version knows are left out: the state
+    does not depend on them.
 
     Raises:
-        ValueError: a stage, step, action or time is unknown, a share is not from 0 to 1, a name stands twice,
+        ValueError: a stage, step or time is unknown, a share is not from 0 to 1, a name stands twice,
             several releases are stable, or the revision is too large. The message names it.
     """
     if message.revision > MOST_REVISIONS:
@@ -108,7 +110,9 @@ def rollout_from_message(message: pb.Rollout) -> Rollout:
         previous=tuple(one for one in message.previous if one not in unknown),
         best=message.best if message.best not in unknown else "",
         adopted=message.adopted,
-        changes=tuple(_change_from_message(one) for one in message.changes),
+        changes=tuple(
+            _change_from_message(one) for one in message.changes if one.action in _ACTIONS
+        ),
         next_checkpoint=min(message.next_checkpoint, LARGEST),
     )
 

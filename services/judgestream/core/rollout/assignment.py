@@ -110,7 +110,8 @@ def from_text(text: str) -> Memory:
     """The memory that a text holds; nothing for any other text, because anybody may write to the store."""
     try:
         rows = json.loads(text) if text else []
-        return tuple(_assignment(*row) for row in rows)[-MOST_RECORDS:]
+        # a newer version may have written more about each record
+        return tuple(_assignment(*row[:4]) for row in rows)[-MOST_RECORDS:]
     except (ValueError, TypeError, OverflowError, RecursionError):
         return ()
 
@@ -121,4 +122,6 @@ def _assignment(outcome: str, place: str, requested_at: str, release: str) -> As
     time = plausible(datetime.fromisoformat(requested_at).astimezone(UTC))
     if time is None:
         raise ValueError(f"the time {requested_at} is outside the calendar")
-    return Assignment(outcome=Outcome(outcome), place=place, requested_at=time, release=release)
+    # what only a newer version knows is judged again by its release, under the same verdict id
+    known = Outcome(outcome) if outcome in list(Outcome) else Outcome.ASSIGNED
+    return Assignment(outcome=known, place=place, requested_at=time, release=release)
