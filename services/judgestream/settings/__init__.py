@@ -6,10 +6,11 @@ not named are those of the stack that runs in `local.data`.
 """
 
 from judgestream.settings.group import Group
+from judgestream.settings.kafka import Kafka
 from judgestream.settings.loading import CONFIG, PREFIX, Settings, load, names
 from judgestream.settings.local import Local
 from judgestream.settings.origins import Origin, origins
-from judgestream.settings.servers import Images, Kafka, Redis, Triton
+from judgestream.settings.servers import Images, Redis, Triton
 from judgestream.settings.workers import Bias, Consumer, Judging, Rollout, Shadow, Worker
 
 __all__ = [

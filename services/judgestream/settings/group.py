@@ -4,4 +4,5 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # pydantic's own error messages would quote the input, and so a password
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

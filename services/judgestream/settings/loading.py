@@ -19,8 +19,9 @@ from pydantic_settings import (
 from judgestream.core.errors import ConfigurationError
 from judgestream.local.running import running_settings
 from judgestream.settings.group import Group
+from judgestream.settings.kafka import Kafka
 from judgestream.settings.local import Local
-from judgestream.settings.servers import Images, Kafka, Redis, Triton
+from judgestream.settings.servers import Images, Redis, Triton
 from judgestream.settings.workers import Bias, Judging, Rollout, Shadow, Worker
 
 PREFIX = "JUDGESTREAM_"
@@ -31,7 +32,11 @@ class Settings(BaseSettings):
     """All groups. Entry points read them once through `load` and pass the parts on."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     kafka: Kafka = Field(default_factory=Kafka)

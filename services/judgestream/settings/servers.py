@@ -1,6 +1,5 @@
-"""The servers: Kafka, Redis, Triton, and the hosts of images."""
+"""The servers beside Kafka: Redis, Triton, and the hosts of images."""
 
-from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -9,35 +8,6 @@ from pydantic import Field, SecretStr, field_validator
 from judgestream.core import limits
 from judgestream.core.fleet.server_list import parse_servers
 from judgestream.settings.group import Group
-
-
-class Kafka(Group):
-    bootstrap: str = Field("127.0.0.1:29092", description="brokers as host:port, comma separated")
-    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="security protocol"
-    )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        "SCRAM-SHA-512", description="SASL mechanism"
-    )
-    username: str = Field("", description="SASL user")
-    password: SecretStr = Field(SecretStr(""), description="SASL password")
-    ca_file: Path | None = Field(
-        None, description="certificate authority file; default: the system's"
-    )
-    replication_factor: int = Field(
-        1, ge=1, description="replication factor of topics that `topics apply` creates"
-    )
-    connect_timeout_s: float = Field(
-        10.0, gt=0, description="time until a broker must have answered, and a topic been found"
-    )
-    session_timeout_s: float = Field(
-        30.0, gt=0, description="a worker without a heartbeat for this long loses its partitions"
-    )
-    rebalance_timeout_s: float = Field(
-        90.0,
-        gt=0,
-        description="time to finish in-flight requests in a rebalance; must exceed judging.deadline_s",
-    )
 
 
 class Redis(Group):

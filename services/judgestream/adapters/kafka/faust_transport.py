@@ -19,7 +19,7 @@ from faust.transport.drivers import aiokafka as driver
 from mode import Service
 
 from judgestream.adapters.kafka.batches import readable
-from judgestream.adapters.kafka.connection import client_options
+from judgestream.adapters.kafka.connection import aiokafka_options
 from judgestream.settings import Kafka
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
         consumer = aiokafka.AIOKafkaConsumer(
-            **client_options(transport.settings),
+            **aiokafka_options(transport.settings),
             client_id=conf.broker_client_id,
             group_id=conf.id,
             group_instance_id=conf.consumer_group_instance_id,

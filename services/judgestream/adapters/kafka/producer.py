@@ -12,7 +12,7 @@ from aiokafka.errors import (
     RecordListTooLargeError,
 )
 
-from judgestream.adapters.kafka.connection import client_options
+from judgestream.adapters.kafka.connection import aiokafka_options
 from judgestream.contracts.events import Header
 from judgestream.core.errors import BrokerUnavailable, InternalError, OversizeRecord
 from judgestream.settings import Kafka
@@ -26,7 +26,7 @@ class Publisher:
 
     def __init__(self, settings: Kafka, *, client_id: str) -> None:
         self._producer = AIOKafkaProducer(
-            **client_options(settings),
+            **aiokafka_options(settings),
             client_id=client_id,
             acks="all",
             linger_ms=0,

@@ -13,6 +13,8 @@ PER_S = 30.0
 REMEMBERED = 1000
 CHATTY = ("kafka", "faust.sensors", "faust.transport.conductor")
 """Loggers that write a line for every connection or service."""
+REVEALING = ("aiokafka.conn",)
+"""Loggers that write out every request at level DEBUG, and so passwords and tokens of logins."""
 
 
 class MaskedLines(logging.Formatter):
@@ -70,7 +72,8 @@ def config(level: str) -> dict[str, Any]:
                 "filters": ["repeats"],
             }
         },
-        "loggers": {name: {"level": "WARNING"} for name in CHATTY},
+        "loggers": {name: {"level": "WARNING"} for name in CHATTY}
+        | {name: {"level": "INFO"} for name in REVEALING},
         "root": {"level": level.upper(), "handlers": ["stderr"]},
     }
 
