@@ -24,17 +24,19 @@ def test_rates_are_of_what_was_done_since_the_previous_reading(judge: Judge) -> 
     assert throughput.rates() == {}
     judge.work.rows, judge.work.run_tokens, judge.work.seconds = 2, 1500, 3.0
     assert throughput.rates() == pytest.approx(
-        {"fill": 0.75, "tokens_per_second": 500, "mfu": 0.25}
+        {"fill_ratio": 0.75, "tokens_per_second": 500, "mfu_ratio": 0.25}
     )
     assert throughput.rates() == {}
     judge.work.rows, judge.work.run_tokens, judge.work.seconds = 3, 2400, 4.0
-    assert throughput.rates() == pytest.approx({"fill": 0.9, "tokens_per_second": 900, "mfu": 0.45})
+    assert throughput.rates() == pytest.approx(
+        {"fill_ratio": 0.9, "tokens_per_second": 900, "mfu_ratio": 0.45}
+    )
 
 
 def test_an_unknown_peak_gives_no_mfu(judge: Judge) -> None:
     throughput = Throughput(judge, peak_flops(judge.checkpoint.decoder))
     judge.work.rows, judge.work.run_tokens, judge.work.seconds = 1, 10, 1.0
-    assert "mfu" not in throughput.rates()
+    assert "mfu_ratio" not in throughput.rates()
     assert peak_flops(judge.checkpoint.decoder, 2.5) == 2.5e12
 
 

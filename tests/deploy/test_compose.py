@@ -175,7 +175,8 @@ def scraped() -> Iterator[str]:
 def test_prometheus_scrapes_every_worker_at_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUDGESTREAM_WORKER__METRICS_PORT", "9100")
     settings = load(find_stack=False)
-    expected = set()
+    (trainer,) = (word for word in SERVICES["trainer"].arguments if "--metrics-port=" in word)
+    expected = {f"trainer:{trainer.partition('=')[2]}"}
     for name, service in SERVICES.items():
         words = service.arguments
         kind = {"worker": words[1], "rollout": "rollout"}.get(words[0])

@@ -38,6 +38,7 @@ class Machine:
     def __init__(self, folder: Path, cluster: Cluster) -> None:
         self.folder = folder
         self.metrics = free_port()
+        self.trainer_metrics = free_port()
         self.triton = {name: free_port() for name in ("http", "grpc", "metrics")}
         self.names = {
             "kafka:9092": cluster.kafka.bootstrap,
@@ -47,6 +48,7 @@ class Machine:
             "0.0.0.0": "127.0.0.1",  # noqa: S104
             "/var/lib/judgestream": str(folder / "volume"),
             "/etc/judgestream/recipe.yaml": str(RECIPES / "small-fine-tune.yaml"),
+            "--metrics-port=9500": f"--metrics-port={self.trainer_metrics}",
             "/tmp/triton": str(folder / "triton"),  # noqa: S108
         }
         self.processes: dict[str, ServerProcess] = {}
@@ -141,6 +143,7 @@ def test_the_services_judge_requests_serve_metrics_and_stop_in_order(
         seconds=30,
     )
     client.close()
+    assert "judgestream_trainer_waiting_examples 0.0" in machine.scrape(machine.trainer_metrics)
     assert stop_all(machine) == dict.fromkeys(("triton-cpu", *WORKERS, "trainer"), 0)
 
 

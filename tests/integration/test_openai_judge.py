@@ -174,7 +174,7 @@ def test_spending_is_on_the_metrics_port(server: TritonServer, release: Release)
         ]
     values = {line.split("{")[0]: float(line.rsplit(" ", 1)[1]) for line in lines}
     assert values["judgestream_endpoint_prompts_total"] >= 2
-    assert values["judgestream_endpoint_cost_total"] > 0
+    assert values["judgestream_endpoint_cost_dollars_total"] > 0
 
 
 def test_a_missing_key_keeps_the_model_from_loading(

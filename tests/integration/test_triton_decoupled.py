@@ -208,5 +208,5 @@ async def written(server: TritonServer, release: Release) -> float:
     return sum(
         float(line.rsplit(" ", 1)[1])
         for line in lines
-        if line.startswith("judgestream_engine_written_total") and release.name in line
+        if line.startswith("judgestream_engine_written_tokens_total") and release.name in line
     )

@@ -298,9 +298,9 @@ def test_the_engine_tells_its_work_on_the_metrics_port(
     assert grown["judgestream_engine_rows_total"] >= 1
     assert grown["judgestream_engine_prompt_tokens_total"] > 1000
     assert grown["judgestream_engine_seconds_total"] > 0
-    assert after["judgestream_engine_kernel"] == 1
+    assert after["judgestream_engine_kernel_info"] == 1
     assert after["judgestream_engine_row_tokens"] > 0
     assert after["judgestream_engine_devices"] == 1
-    assert 0 < after["judgestream_engine_fill"]
+    assert 0 < after["judgestream_engine_fill_ratio"]
     assert after["judgestream_engine_tokens_per_second"] > 0
-    assert "judgestream_engine_mfu" not in after  # nobody knows this CPU's peak
+    assert "judgestream_engine_mfu_ratio" not in after  # nobody knows this CPU's peak

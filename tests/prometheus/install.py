@@ -1,5 +1,5 @@
-"""Prometheus and promtool: those of this machine, or the distribution's package unpacked beside the packages of
-the virtual environment.
+"""Prometheus and promtool: those of this machine, or the distribution's package, unpacked in the virtual
+environment.
 
 apt-get checks the package against the signed lists of the distribution. Nothing is installed on the machine,
 and no rights are needed.
@@ -91,7 +91,7 @@ def _install(folder: Path) -> None:
 
 
 def _download(folder: Path) -> Path:
-    """The package's archive. Machines without lists of packages get them in a folder of their own."""
+    """The package's archive. Machines without lists of packages get them in a private folder."""
     download = ["apt-get", "download", PACKAGE]
     try:
         _run(download, DOWNLOAD_S, folder)

@@ -24,6 +24,7 @@ BASE = {
     f"{J}.evaluation": (f"{J}.core",),
     f"{J}.checkpoints": (f"{J}.core", f"{J}.template_files"),
     f"{J}.contracts": (f"{J}.core", f"{J}.v1"),
+    f"{J}.metrics_endpoint": (f"{J}.core",),
     f"{J}.engine": (f"{J}.core", f"{J}.template_files", f"{J}.checkpoints"),
     f"{J}.backends": (
         *(f"{J}.core", f"{J}.template_files", f"{J}.checkpoints", f"{J}.engine", f"{J}.images"),
@@ -52,7 +53,7 @@ ADAPTERS = {
 }
 WORKER = (*DATA, f"{J}.template_files", f"{J}.adapters", f"{J}.apps.worker")
 APPS = {
-    f"{J}.apps.worker": (*DATA, f"{J}.adapters"),
+    f"{J}.apps.worker": (*DATA, f"{J}.adapters", f"{J}.metrics_endpoint"),
     f"{J}.apps.judging": WORKER,
     f"{J}.apps.replay": (*WORKER, f"{J}.apps.judging"),
     f"{J}.apps.bias": (*WORKER, f"{J}.evaluation"),
@@ -89,7 +90,7 @@ TRAINING = {
     ),
     f"{T}.jobs": (
         *(*DATA, *SERVING, f"{J}.adapters", f"{J}.backends", f"{J}.terminal"),
-        *(f"{J}.local.cache", f"{J}.local.wheels", f"{T}.preferences"),
+        *(f"{J}.local.cache", f"{J}.local.wheels", f"{J}.metrics_endpoint", f"{T}.preferences"),
         *(f"{T}.{name}" for name in ("cards", "continuous", "data", "files", "labelling")),
         *(f"{T}.{name}" for name in ("publishing", "recipe", "tasks", "training")),
     ),

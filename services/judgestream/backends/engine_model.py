@@ -35,15 +35,15 @@ COUNTERS = {
 }
 
 GAUGES = {
-    "fill": "Tokens of the last rows over their budget",
+    "fill_ratio": "Tokens of the last rows over their budget",
     "tokens_per_second": "Tokens run per second of the last rows",
-    "mfu": "FLOP/s of the linear layers in the last rows over the devices' bf16 peak",
+    "mfu_ratio": "FLOP/s of the linear layers in the last rows over the devices' bf16 peak",
     "row_tokens": "Budget of a row, in tokens",
     "token_flops": "FLOP of the linear layers per token",  # nosec B105 - not a password
     "devices": "Devices that share the weights",
-    "float8_agreement": "Share of verdicts that float8 did not change",
-    "int8_agreement": "Share of verdicts that int8 did not change",
-    "kernel": "The attention kernel in use",
+    "float8_agreement_ratio": "Share of verdicts that float8 did not change",
+    "int8_agreement_ratio": "Share of verdicts that int8 did not change",
+    "kernel_info": "1, with the attention kernel in use",
 }
 
 
@@ -119,9 +119,9 @@ class EngineModel:
             "devices": decoder.shards,
         }
         if check is not None:
-            constants[f"{dtype}_agreement"] = check.share
+            constants[f"{dtype}_agreement_ratio"] = check.share
         self._gauges.set(constants)
-        self._gauges.set({"kernel": 1}, kernel=decoder.kernel_name)
+        self._gauges.set({"kernel_info": 1}, kernel=decoder.kernel_name)
 
     def _check_digest(self, expected: str, arguments: ModelArguments) -> None:
         digest = self._judge.checkpoint.digest

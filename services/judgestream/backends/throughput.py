@@ -27,9 +27,9 @@ class Throughput:
     def rates(self) -> dict[str, float]:
         """The rates since the previous call; empty if nothing was done.
 
-        fill               tokens of the rows over their budget
+        fill_ratio         tokens of the rows over their budget
         tokens_per_second  tokens run
-        mfu                FLOP/s of the linear layers over the peak; left out where the peak is unknown
+        mfu_ratio          FLOP/s of the linear layers over the peak; left out where the peak is unknown
         """
         now = replace(self._judge.work)
         before, self._previous = asdict(self._previous), now
@@ -38,10 +38,10 @@ class Throughput:
             return {}
         tokens_per_second = done["run_tokens"] / done["seconds"]
         rates = {
-            "fill": done["run_tokens"] / (done["rows"] * self._judge.row_tokens),
+            "fill_ratio": done["run_tokens"] / (done["rows"] * self._judge.row_tokens),
             "tokens_per_second": tokens_per_second,
         }
         if self._peak is not None:
             flops_per_token = self._judge.checkpoint.decoder.flops_per_token
-            rates["mfu"] = tokens_per_second * flops_per_token / self._peak
+            rates["mfu_ratio"] = tokens_per_second * flops_per_token / self._peak
         return rates

@@ -7,6 +7,15 @@ outlive its family, so families are kept alive, too.
 from collections.abc import Mapping
 from typing import Any
 
+UNITS = {"written": "tokens", "cost": "dollars"}
+"""Units of fields whose names do not say them."""
+
+
+def counter_name(prefix: str, field: str) -> str:
+    """The name of a field's counter, with its unit, as Prometheus has it."""
+    unit = f"_{UNITS[field]}" if field in UNITS else ""
+    return f"{prefix}_{field}{unit}_total"
+
 
 class Counters:
     """Counters that follow the fields of an object.
@@ -19,7 +28,7 @@ class Counters:
     ) -> None:
         self._families = {
             key: pb_utils.MetricFamily(
-                name=f"{prefix}_{key}_total",
+                name=counter_name(prefix, key),
                 description=text,
                 kind=pb_utils.MetricFamily.COUNTER,
             )

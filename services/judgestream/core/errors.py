@@ -189,3 +189,9 @@ class BrokerUnavailable(RetryableError):
 
 class StoreUnavailable(RetryableError):
     code = "store_unavailable"
+
+
+def codes_of(branch: type[JudgestreamError]) -> tuple[str, ...]:
+    """The codes of this class and of all classes below it, which are all the values of a label."""
+    below = (code for one in branch.__subclasses__() for code in codes_of(one))
+    return (branch.code, *below)

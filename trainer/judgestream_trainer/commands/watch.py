@@ -57,6 +57,9 @@ def watch(
             " this much is published in at most one of 20 cycles"
         ),
     ] = LIMITS.most_loss,
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="serve Prometheus metrics here; 0 = none")
+    ] = 0,
 ) -> None:
     """Train, measure and publish a judge whenever enough new examples are on judge.training.v1.
 
@@ -84,6 +87,7 @@ def watch(
                 most_unscored=most_unscored,
                 most_loss=most_loss,
             ),
+            metrics_port=metrics_port,
         ),
         console(),
     )

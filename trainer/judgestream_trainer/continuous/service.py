@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import time
 from types import FrameType
 
 from rich.console import Console
@@ -14,6 +15,7 @@ from judgestream.adapters.kafka.group import GroupReader
 from judgestream.checkpoints.manifest import NAME
 from judgestream.core.errors import BrokerUnavailable
 from judgestream.v1.training_pb2 import TrainingExample
+from judgestream_trainer.continuous import metrics
 from judgestream_trainer.continuous.cycle import (
     CycleInput,
     CycleSettings,
@@ -21,13 +23,11 @@ from judgestream_trainer.continuous.cycle import (
     split_examples,
     training_cycle,
 )
-from judgestream_trainer.continuous.store import PUBLISHED, Store
+from judgestream_trainer.continuous.store import PUBLISHED, REFUSED, Store
 
 POLL_S = 0.5
 RETRY_S = 5.0
 """Pause between two attempts to reach Kafka. An event's wait instead of a retry library: SIGTERM ends it."""
-
-REFUSED = "refused"
 
 Reader = Callable[[], GroupReader[TrainingExample]]
 """Joins the consumer group. The service leaves it while it trains, which takes longer than a session
@@ -83,6 +83,7 @@ class Service:
             False when the judge of the last cycle was refused.
         """
         store = Store(self.data / "store.sqlite")
+        metrics.waiting.set(store.new_count())
         published = True
         try:
             while not signals.stop.is_set():
@@ -91,6 +92,7 @@ class Service:
                 except BrokerUnavailable as error:
                     if once:
                         raise
+                    metrics.kafka_available.set(0)
                     self.console.print(f"waiting for Kafka: {error}", style="red", markup=False)
                     signals.stop.wait(RETRY_S)
                 if once:
@@ -110,7 +112,10 @@ class Service:
                 return True
             signals.train.clear()
             number = store.open_cycle()
-        return self._cycle(store, number)
+        metrics.cycle.set(number)
+        metrics.waiting.set(store.new_count())
+        with metrics.training.track_inprogress():
+            return self._cycle(store, number)
 
     def _gather(self, store: Store, signals: Signals, *, once: bool) -> None:
         """Store examples and commit their offsets until a cycle is due or a stop is requested.
@@ -120,8 +125,10 @@ class Service:
         with self.reader() as reader:
             while not signals.stop.is_set():
                 batch = reader.poll(POLL_S)
+                metrics.kafka_available.set(1)
                 if batch:
                     counts = store.add(batch)
+                    metrics.gathered(counts, store.new_count())
                     # only after the examples are on disk: committed records are not delivered again
                     reader.commit()
                     waiting = f"{store.new_count()} wait for the next training cycle"
@@ -153,7 +160,9 @@ class Service:
         result = training_cycle(settings, inputs, folder, self.console)
         if result.evidence:
             store.set_best(number, result.candidate, result.evidence)
-        store.close_cycle(number, PUBLISHED if result.location else REFUSED, result.candidate)
+        outcome = PUBLISHED if result.location else REFUSED
+        store.close_cycle(number, outcome, result.candidate)
+        metrics.closed(outcome, time())
         if result.location:
             self.console.print(
                 f"training cycle {number}: published {result.location}", markup=False

@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS rounds (number INTEGER PRIMARY KEY, outcome TEXT NOT 
 CREATE TABLE IF NOT EXISTS best (round INTEGER PRIMARY KEY, folder TEXT NOT NULL, evidence TEXT NOT NULL);
 """
 OPEN = "open"
-PUBLISHED = "published"
+PUBLISHED, REFUSED = "published", "refused"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

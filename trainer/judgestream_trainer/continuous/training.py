@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from judgestream_trainer.continuous import metrics
 from judgestream_trainer.continuous.cycle import FineTune, Stopped
 from judgestream_trainer.continuous.service import Signals
 from judgestream_trainer.data.example import Example
@@ -27,6 +28,7 @@ def fine_tuning(recipe: Recipe, signals: Signals, console: Console) -> FineTune:
                 if signals.stop.is_set():
                     signal.raise_signal(signal.SIGTERM)
                 record(step)
+                metrics.stepped(step)
 
             out = work / "out"
             done = fine_tune(

@@ -10,6 +10,7 @@ from rich.console import Console
 from judgestream.adapters.kafka.group import GroupReader
 from judgestream.contracts.topics import TRAINING
 from judgestream.core.errors import ConfigurationError
+from judgestream.metrics_endpoint import serve
 from judgestream.settings import Kafka, load
 from judgestream.terminal.exit_codes import ExitCode
 from judgestream.v1.training_pb2 import TrainingExample
@@ -39,6 +40,7 @@ class Watch:
     device: str
     shares: Shares
     limits: Limits
+    metrics_port: int
 
 
 def watch(options: Watch, console: Console) -> ExitCode:
@@ -52,7 +54,13 @@ def watch(options: Watch, console: Console) -> ExitCode:
             f"--most-loss {options.limits.most_loss}: use a share above 0 and below 1; no finite sample shows"
             " a loss of 0"
         )
-    kafka = load().kafka
+    settings = load()
+    kafka = settings.kafka
+    serve(
+        settings.worker.metrics_host,
+        options.metrics_port,
+        settings="--metrics-port or JUDGESTREAM_WORKER__METRICS_HOST",
+    )
     signals = Signals()
     if options.now:
         signals.train.set()

@@ -64,6 +64,8 @@ class ReportPublisher:
         self._published: dict[Window, tuple[int, bool]] = {}
         """Of the open windows: the revision that was published, and whether as final."""
         self._shown: set[str] = set()
+        """Releases with gauges: the first ones, which stay."""
+        self._led = False
 
     async def run(self) -> None:
         """Publish at intervals, until cancelled."""
@@ -85,13 +87,16 @@ class ReportPublisher:
 
     async def _leased(self) -> bool:
         held = await self._store.lease(self._holder, self._lease_s)
-        if not held and self._shown:  # the holder shows newer figures
+        if self._led and not held:  # the holder shows newer figures
             self._shown.clear()
             metrics.clear_bias()
+        self._led = held
         return held
 
     async def _publish_changed(self) -> None:
         watermark = await self._watermark.advance()
+        if watermark is not None:
+            metrics.bias_watermark.set(watermark.timestamp())
         panes = await self._store.open_panes()
         changed = self._changed(panes)
         finals = {
@@ -157,9 +162,10 @@ class ReportPublisher:
         left = list(read)
         while left:
             (release, when), by_prompt = left[0]
-            shown = release in self._shown and len(self._shown) <= MAX_RELEASES_SHOWN
             try:
-                await self._alarms.look(release, when, tuple(by_prompt.values()), shown=shown)
+                await self._alarms.look(
+                    release, when, tuple(by_prompt.values()), shown=release in self._shown
+                )
             except ValueError as exc:
                 metrics.set_aside.labels("alarm").inc()
                 log.error("no alarm of release %.80s: %s", release, exc)
@@ -206,8 +212,7 @@ class ReportPublisher:
             record.topic, key=record.key, value=record.value, headers=record.headers
         )
         newest = await self._store.keep_report(message.release, window, encode(message, JSON))
-        self._shown.add(message.release)
-        if newest and len(self._shown) <= MAX_RELEASES_SHOWN:
+        if admitted(self._shown, message.release) and newest:
             _show(message)
 
     async def _close(self, panes: Mapping[Pane, int], finals: set[Window]) -> None:
@@ -218,6 +223,13 @@ class ReportPublisher:
                 for window in self._windows_over(pane)
             ):
                 await self._store.close_pane(pane, revision)
+
+
+def admitted(shown: set[str], release: str) -> bool:
+    """Whether a release has gauges. The first ones to come are added and stay, whatever names follow."""
+    if len(shown) < MAX_RELEASES_SHOWN:
+        shown.add(release)
+    return release in shown
 
 
 def _report(

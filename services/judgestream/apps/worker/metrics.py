@@ -1,8 +1,16 @@
-"""Prometheus metrics of the workers. Counters of the hot path have no release or tenant labels."""
+"""Prometheus metrics of the workers and the rollout service.
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+Every label has few values, and none that a record can choose: `tests/monitoring/catalogue.py` holds the list,
+and makes docs/reference/metrics.md from this file.
+"""
 
-from judgestream.core.errors import ConfigurationError
+from collections.abc import Iterable
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from judgestream import metrics_endpoint
+from judgestream.core.errors import PoisonError, ReleaseError, RetryableError, codes_of
+from judgestream.core.types import Status
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
@@ -100,13 +108,32 @@ bias_verdicts_counted = Counter(
     "Verdicts that the bias worker read, by outcome",
     ["outcome"],
 )
+bias_watermark = Gauge(
+    "judgestream_bias_watermark_timestamp_seconds",
+    "Time up to which all verdicts are counted, in Unix seconds; shown by the worker that publishes reports",
+)
 bias_late = Counter("judgestream_bias_late_total", "Verdicts counted after their window was final")
+
+
+def _from_zero(metric: Counter | Gauge, values: Iterable[str]) -> None:
+    """Show a metric with one label from the start: a counter that appears at 1 has no increase."""
+    for value in values:
+        metric.labels(value)
+
+
+_from_zero(requests, (*Status, "duplicate", "undecodable"))
+_from_zero(dead_letters, codes_of(PoisonError))
+_from_zero(release_paused, codes_of(ReleaseError))
+_from_zero(retries, codes_of(RetryableError))
+_from_zero(reloads, ("done", "failed"))
+_from_zero(alarm_webhook, ("sent", "failed", "dropped"))
 
 
 def clear_bias() -> None:
     """Forget the releases' gauges, which another worker shows from now on."""
     for gauge in (bias_value, bias_low, bias_high, bias_verdicts, alarm_raised):
         gauge.clear()
+    bias_watermark.set(0)
 
 
 def serve(host: str, port: int) -> None:
@@ -115,12 +142,8 @@ def serve(host: str, port: int) -> None:
     Raises:
         ConfigurationError: the port is taken, or the host is not an address of this machine.
     """
-    if not port:
-        return
-    try:
-        start_http_server(port, addr=host)
-    except OSError as exc:
-        raise ConfigurationError(
-            f"metrics cannot be served on {host}:{port} ({exc.strerror or exc}): stop its listener, or"
-            " set another JUDGESTREAM_WORKER__METRICS_PORT or JUDGESTREAM_WORKER__METRICS_HOST"
-        ) from exc
+    metrics_endpoint.serve(
+        host,
+        port,
+        settings="JUDGESTREAM_WORKER__METRICS_PORT or JUDGESTREAM_WORKER__METRICS_HOST",
+    )

@@ -1,0 +1,1 @@
+"""The catalogue of metrics, the dashboards and the alert rules."""
