@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from judgestream.apps.worker.metrics_ports import metrics_port
+from judgestream.contracts.access import USERS
 from judgestream.contracts.topics import LABELS, REQUESTS, TOPICS
 from judgestream.local.kafka_config import MAX_MESSAGE_BYTES
 from judgestream.settings import load
-from tests.deploy import topics
+from tests.deploy import topics, users
 from tests.deploy.compose import DEPLOY
 from tests.deploy.kustomize import MERGE_KEYS, Resource, containers, identity, merged, render
 from tests.deploy.schemas import problems_of
@@ -52,6 +53,10 @@ def expanded(text: str, variables: dict[str, str]) -> str:
 
 def test_the_topics_are_those_of_the_table() -> None:
     assert topics.main([]) == 0
+
+
+def test_the_users_are_those_of_the_table() -> None:
+    assert users.main([]) == 0
 
 
 def test_workloads() -> None:
@@ -195,18 +200,41 @@ def allowed(user: str, kind: str, name: str) -> set[str]:
 def test_kafka_users_may_do_their_own_work_only() -> None:
     settings = load(find_stack=False)
     for name in TOPICS:
-        assert {"Read", "Write", "Describe"} <= allowed("judgestream-services", "topic", name)
         inputs = {REQUESTS.name, LABELS.name}
         assert allowed("judgestream-producer", "topic", name) == (
             {"Write", "Describe"} if name in inputs else set()
         )
         assert "Write" not in allowed("judgestream-consumer", "topic", name)
         assert allowed("judgestream-scaler", "topic", name) <= {"Describe"}
-    groups = (settings.judging.group, settings.shadow.group, settings.bias.group)
-    for group in (*groups, "judgestream-trainer"):
-        assert "Read" in allowed("judgestream-services", "group", group)
-        assert allowed("judgestream-consumer", "group", group) == set()
-        assert allowed("judgestream-scaler", "group", group) <= {"Describe"}
+        assert {"Read", "Write", "Create"} <= allowed("judgestream-operator", "topic", name)
+    groups = {
+        "judging": settings.judging.group,
+        "shadow": settings.shadow.group,
+        "bias": settings.bias.group,
+        "trainer": "judgestream-trainer",
+    }
+    for user in USERS.values():
+        for name, group in groups.items():
+            may = "Read" in allowed(user.full_name, "group", group)
+            assert may is (user.name in (name, "operator")), (user.name, group)
+
+
+def test_every_workload_logs_in_to_kafka_as_itself() -> None:
+    seen: set[str] = set()
+    for name, resource in of_kind("StatefulSet").items():
+        for container in containers(resource):
+            user = environment(container).get("JUDGESTREAM_KAFKA__USERNAME")
+            if user is None:
+                continue
+            seen.add(name)
+            assert user == USERS[name].full_name
+            (password,) = (
+                entry["valueFrom"]["secretKeyRef"]
+                for entry in container["env"]
+                if entry["name"] == "JUDGESTREAM_KAFKA__PASSWORD"
+            )
+            assert password == {"name": user, "key": "password"}
+    assert seen == {"judging", "shadow", "bias", "rollout", "trainer"}
 
 
 def test_the_brokers_take_the_largest_record() -> None:

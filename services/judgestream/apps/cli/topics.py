@@ -1,20 +1,24 @@
-"""`judgestream topics apply|check`: create the topics, and compare the broker's with the specification."""
+"""`judgestream topics apply|check|acls`: create the topics, compare them, and say who may use them."""
 
 from collections.abc import Sequence
 from contextlib import closing
+from typing import Annotated
 
 import typer
 
+from judgestream.adapters.kafka.access_rules import add, rules
 from judgestream.adapters.kafka.topics import Difference, admin
 from judgestream.adapters.kafka.topics import apply as apply_topics
 from judgestream.adapters.kafka.topics import check as check_topics
+from judgestream.contracts.access import USERS
 from judgestream.contracts.topics import TOPICS
+from judgestream.core.errors import ConfigurationError
 from judgestream.settings import load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode
 from judgestream.terminal.output import OutputFormat, json_line, line
 
-app = typer.Typer(no_args_is_help=True, help="Create and check the topics.")
+app = typer.Typer(no_args_is_help=True, help="Create and check the topics, and who may use them.")
 
 
 @app.command("apply")
@@ -40,6 +44,42 @@ def check_command(form: options.Format = OutputFormat.TEXT) -> None:
     with closing(admin(load().kafka)) as client:
         differences = check_topics(client)
     _print(differences, form)
+
+
+@app.command("acls")
+def acls_command(
+    users: Annotated[
+        list[str] | None,
+        typer.Option("--user", help=f"only this user: {', '.join(USERS)}; may be repeated"),
+    ] = None,
+    principal: Annotated[
+        str,
+        typer.Option(help="of the one --user, if it is not User:judgestream-NAME"),
+    ] = "",
+    apply: Annotated[bool, typer.Option("--apply", help="add the rules to the broker")] = False,
+) -> None:
+    """Print the access rules of every user, as calls of Kafka's kafka-acls.sh.
+
+    With --apply, add the missing ones to the broker instead; the command must run as a super user. No rule is
+    changed or deleted.
+    """
+    names = users or list(USERS)
+    for name in names:
+        if name not in USERS:
+            raise ConfigurationError(f"unknown user {name}: use one of {', '.join(USERS)}")
+    if principal and (len(names) != 1 or not principal.startswith("User:") or "'" in principal):
+        raise ConfigurationError(
+            f"--principal {principal} needs exactly one --user, and starts with User:, as in User:CN=judging"
+        )
+    settings = load().kafka
+    wanted = rules((USERS[name] for name in names), principal=principal)
+    if not apply:
+        for rule in wanted:
+            line(rule.command(settings.bootstrap))
+        return
+    with closing(admin(settings)) as client:
+        added = add(client, wanted)
+    line(f"{added} rules added, the others were there" if added else "all rules are there")
 
 
 def _print(differences: Sequence[Difference], form: OutputFormat) -> None:
