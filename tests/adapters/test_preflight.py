@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from judgestream.adapters.kafka.topics import FORBIDDEN, MISSING, check
-from judgestream.adapters.preflight import check_redis_info
+from judgestream.adapters.redis.checking import check_redis_info
 from judgestream.contracts.topics import REQUESTS, VERDICTS
 from judgestream.core.errors import ConfigurationError
 

@@ -6,7 +6,7 @@ import logging.config
 import pytest
 from typer.testing import CliRunner
 
-from judgestream.adapters import preflight
+from judgestream.adapters.redis.checking import check_redis
 from judgestream.apps.cli import main
 from judgestream.apps.cli.settings_table import shown
 from judgestream.apps.worker.logs import MaskedLines
@@ -56,7 +56,7 @@ def test_an_invalid_url_is_named_by_its_setting_and_never_quoted(
 @pytest.mark.parametrize("url", URLS)
 def test_an_unavailable_server_is_reported_without_the_password(url: str) -> None:
     with pytest.raises(StoreUnavailable) as refused:
-        preflight.check_redis(Redis(url=url))
+        check_redis(Redis(url=url))
     assert PASSWORD not in str(refused.value)
 
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from judgestream.adapters.redis.alarm_states import AlarmStates, is_doubted
-from judgestream.adapters.redis.batch import Batch, connect
+from judgestream.adapters.redis.batch import Batch
 from judgestream.adapters.redis.bias_store import BiasStore, Counted, Pane, scripts
+from judgestream.adapters.redis.client import async_client
 from judgestream.core.types import Status, Verdict
 from judgestream.evaluation.contribution import Contribution, contribution
 from judgestream.evaluation.recount import ByPrompt, Recount
@@ -32,7 +33,7 @@ HOUR = timedelta(hours=1)
 
 
 def open_batch(server: ValkeyServer) -> Batch:
-    client = connect(Redis(url=server.url, timeout_s=2.0))
+    client = async_client(Redis(url=server.url, timeout_s=2.0))
     assert client is not None
     return Batch(client, scripts=scripts())
 

@@ -17,9 +17,10 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from judgestream.adapters.preflight import check_redis
-from judgestream.adapters.redis.batch import Batch, connect
+from judgestream.adapters.redis.batch import Batch
 from judgestream.adapters.redis.bias_store import BiasStore, scripts
+from judgestream.adapters.redis.checking import check_redis
+from judgestream.adapters.redis.client import async_client
 from judgestream.adapters.redis.drain_store import DrainStore
 from judgestream.adapters.redis.published import Published
 from judgestream.adapters.redis.spending import ADD, Spending, SpendingView
@@ -40,7 +41,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def batch(server: ValkeyServer) -> Batch:
-    client = connect(Redis(url=server.url, timeout_s=0.3))
+    client = async_client(Redis(url=server.url, timeout_s=0.3))
     assert client is not None
     return Batch(client, scripts=scripts())
 
@@ -185,7 +186,7 @@ async def test_one_worker_holds_the_lease(tmp_path: Path) -> None:
 
 async def test_what_is_spent_is_shared_and_survives_an_outage_and_a_restart(tmp_path: Path) -> None:
     def connected(server: ValkeyServer) -> tuple[Batch, Spending]:
-        client = connect(Redis(url=server.url, timeout_s=0.3))
+        client = async_client(Redis(url=server.url, timeout_s=0.3))
         assert client is not None
         made = Batch(client, scripts=(ADD,))
         return made, Spending(made, prefix="t")
@@ -220,7 +221,7 @@ async def test_status_shows_what_is_spent_and_a_budget_that_is_reached(tmp_path:
     terms = Terms(prices=Prices(per_million_in=1.0), budget=Budget(per_day=2.0, total=9.0))
     with ValkeyServer(data_dir=tmp_path) as server:
         settings = Redis(url=SecretStr(server.url))
-        client = connect(settings)
+        client = async_client(settings)
         assert client is not None
         made = Batch(client, scripts=(ADD,))
         await Spending(made, prefix=settings.prefix).add("openai-1", 2.5)

@@ -1,9 +1,9 @@
 """The servers beside Kafka: Redis, Triton, and the hosts of images."""
 
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from judgestream.core import limits
 from judgestream.core.fleet.server_list import parse_servers
@@ -14,8 +14,23 @@ class Redis(Group):
     url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:26379/0"), description="Redis that workers share; empty = none"
     )
+    username: str = Field(
+        "", description="Redis user; empty = the one in the URL, or the default user"
+    )
+    password: SecretStr = Field(SecretStr(""), description="password of the Redis user")
+    ca_file: Path | None = Field(
+        None, description="certificate authority file for rediss://; default: the system's"
+    )
+    certificate_file: Path | None = Field(
+        None, description="client certificate for rediss://, with its chain"
+    )
+    key_file: Path | None = Field(None, description="private key of the client certificate")
     timeout_s: float = Field(0.5, gt=0, description="time limit of a call")
     prefix: str = Field("judgestream", description="prefix of every key")
+
+    @property
+    def uses_tls(self) -> bool:
+        return self.url.get_secret_value().startswith("rediss://")
 
     @field_validator("url")
     @classmethod
@@ -33,6 +48,30 @@ class Redis(Group):
                 " a password as %2F %40 %3A %23"
             )
         return value
+
+    @model_validator(mode="after")
+    def _login_and_tls_agree(self) -> "Redis":
+        parts = urlsplit(self.url.get_secret_value())
+        in_url = {"username", "password"} & parse_qs(parts.query).keys()
+        if (parts.username or parts.password or in_url) and (
+            self.username or self.password.get_secret_value()
+        ):
+            raise ValueError(
+                "the login is given twice: remove it from redis.url, or unset redis.username and"
+                " redis.password"
+            )
+        files = {
+            f"redis.{name}": getattr(self, name)
+            for name in ("ca_file", "certificate_file", "key_file")
+        }
+        given = [name for name, file in files.items() if file is not None]
+        if given and not self.uses_tls:
+            raise ValueError(
+                f"{' and '.join(given)} need TLS: write rediss:// in redis.url, or unset them"
+            )
+        if self.key_file is not None and self.certificate_file is None:
+            raise ValueError("redis.key_file needs redis.certificate_file")
+        return self
 
 
 class Triton(Group):

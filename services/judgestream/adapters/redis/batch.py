@@ -9,24 +9,13 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import NoScriptError, RedisError
 
+from judgestream.adapters.redis.failures import unavailable
 from judgestream.core.errors import StoreUnavailable
-from judgestream.settings import Redis as RedisSettings
 
 AWAY_S = 1.0
 """After a failure no command is sent for this long: a dead Redis must not cost a time-out per event."""
 
 Command = Callable[[Pipeline], object]
-
-
-def connect(settings: RedisSettings) -> Redis | None:
-    """A client with a deadline on every call; None when no Redis is set."""
-    url = settings.url.get_secret_value()
-    if not url:
-        return None
-    client: Redis = Redis.from_url(
-        url, socket_timeout=settings.timeout_s, socket_connect_timeout=settings.timeout_s
-    )
-    return client
 
 
 class Batch:
@@ -76,7 +65,7 @@ class Batch:
                 answers = await self._execute(batch)
             except (RedisError, OSError, TimeoutError) as exc:
                 self._away_until = monotonic() + AWAY_S
-                answers = [StoreUnavailable(f"Redis does not answer: {exc}")] * len(batch)
+                answers = [unavailable(exc)] * len(batch)
             for (_, future), answer in zip(batch, answers, strict=True):
                 if future.done():
                     continue
@@ -98,6 +87,5 @@ class Batch:
             for script in self._scripts:  # a restarted server has lost them, and ran none
                 await self.redis.script_load(script)
         return [
-            StoreUnavailable(f"Redis: {answer}") if isinstance(answer, RedisError) else answer
-            for answer in answers
+            unavailable(answer) if isinstance(answer, RedisError) else answer for answer in answers
         ]

@@ -6,7 +6,8 @@ from typing import Any, Self
 from redis import Redis
 from redis.exceptions import RedisError
 
-from judgestream.core.errors import StoreUnavailable
+from judgestream.adapters.redis.client import client
+from judgestream.adapters.redis.failures import unavailable
 from judgestream.settings import Redis as RedisSettings
 
 
@@ -20,13 +21,8 @@ class Connection:
     @classmethod
     def connect(cls, settings: RedisSettings) -> Self | None:
         """None when no Redis is set. Does not connect yet."""
-        url = settings.url.get_secret_value()
-        if not url:
-            return None
-        redis: Redis = Redis.from_url(
-            url, socket_timeout=settings.timeout_s, socket_connect_timeout=settings.timeout_s
-        )
-        return cls(redis, prefix=settings.prefix)
+        redis = client(settings)
+        return None if redis is None else cls(redis, prefix=settings.prefix)
 
     def close(self) -> None:
         self._redis.close()
@@ -35,7 +31,7 @@ class Connection:
         try:
             return command(self._redis)
         except (RedisError, OSError) as exc:
-            raise StoreUnavailable(f"Redis does not answer: {exc}") from exc
+            raise unavailable(exc) from exc
 
     def __enter__(self) -> Self:
         return self

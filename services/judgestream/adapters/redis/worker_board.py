@@ -193,6 +193,8 @@ class WorkerBoard(Connection):
             try:
                 return command(redis)
             except ResponseError as exc:
+                if not str(exc).startswith("WRONGTYPE"):
+                    raise
                 raise NotAText(f"Redis: {exc}") from exc
 
         return super()._call(answered)

@@ -9,8 +9,9 @@ from itertools import islice
 from judgestream.adapters.kafka.messages import OnSkip, decoded
 from judgestream.adapters.kafka.reading import Offsets, TopicReader
 from judgestream.adapters.kafka.verdict_topic import verdicts
-from judgestream.adapters.redis.batch import Batch, connect
+from judgestream.adapters.redis.batch import Batch
 from judgestream.adapters.redis.bias_store import BiasStore, Counted, scripts
+from judgestream.adapters.redis.client import async_client
 from judgestream.contracts.topics import VERDICTS
 from judgestream.core.errors import ConfigurationError
 from judgestream.evaluation.contribution import Contribution, contribution
@@ -44,7 +45,7 @@ async def rebuild(
         ConfigurationError: no Redis is set, or the topic is missing.
         StoreUnavailable, BrokerUnavailable: a server does not answer. The present counters are unchanged.
     """
-    redis = connect(settings.redis)
+    redis = async_client(settings.redis)
     if redis is None:
         raise ConfigurationError("the bias counters are in Redis: set JUDGESTREAM_REDIS__URL")
     batch = Batch(redis, scripts=scripts())

@@ -12,10 +12,11 @@ from functools import partial
 
 from judgestream.adapters.kafka.lag import GroupLag
 from judgestream.adapters.kafka.producer import Publisher
-from judgestream.adapters.preflight import check_kafka, check_redis
+from judgestream.adapters.preflight import check_kafka
 from judgestream.adapters.redis.alarm_states import AlarmStates
-from judgestream.adapters.redis.batch import Batch, connect
+from judgestream.adapters.redis.batch import Batch
 from judgestream.adapters.redis.bias_store import BiasStore, scripts
+from judgestream.adapters.redis.client import async_client
 from judgestream.adapters.webhook import Webhook
 from judgestream.apps.bias.alarms import AlarmWatch, load_policy
 from judgestream.apps.bias.counting import VerdictCounter
@@ -55,12 +56,6 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
             topics=(VERDICTS, BIAS, ALARMS, DEAD_LETTERS),
         )
         new = place_group(settings.kafka, consumer=settings.bias, topic=VERDICTS)
-        try:
-            warning = check_redis(settings.redis)
-        except StoreUnavailable as exc:
-            warning = f"{exc}; nothing is counted until it does"
-        if warning:
-            log.warning("%s", warning)
         spec = WorkerSpec(
             settings=settings,
             consumer=settings.bias,
@@ -79,7 +74,7 @@ async def _opened(
 ) -> AsyncIterator[OpenWorker]:
     """The worker with its connections: Redis and the producer. `new`: its group has read nothing yet."""
     async with AsyncExitStack() as stack:
-        redis = connect(settings.redis)
+        redis = async_client(settings.redis)
         if redis is None:
             raise ConfigurationError(NO_REDIS)
         batch = Batch(redis, scripts=scripts())

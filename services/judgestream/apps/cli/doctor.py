@@ -78,7 +78,7 @@ def _topics(settings: Settings, timeout_s: float) -> str:
 def _redis(settings: Settings, timeout_s: float) -> str:
     if not settings.redis.url.get_secret_value():
         return "not set: workers run without it"
-    from judgestream.adapters.preflight import check_redis
+    from judgestream.adapters.redis.checking import check_redis
 
     warning = check_redis(settings.redis)
     return f"answers, but {warning}" if warning else "answers, and keeps its data"

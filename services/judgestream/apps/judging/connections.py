@@ -4,7 +4,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from judgestream.adapters.kafka.producer import Publisher
-from judgestream.adapters.redis.batch import Batch, connect
+from judgestream.adapters.redis.batch import Batch
+from judgestream.adapters.redis.client import async_client
 from judgestream.adapters.redis.published import Published
 from judgestream.adapters.redis.spending import ADD, Spending
 from judgestream.adapters.triton.fleet import Fleet
@@ -36,7 +37,7 @@ async def open_connections(
     publisher = Publisher(settings.kafka, client_id=f"judgestream-{status.kind}-{status.slot}")
     await publisher.start()
     stack.push_async_callback(publisher.stop)
-    redis = connect(settings.redis)
+    redis = async_client(settings.redis)
     batch = None if redis is None else Batch(redis, scripts=(ADD,))
     published = Published(
         batch,

@@ -5,7 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
 
-from judgestream.adapters.redis.batch import Batch, connect
+from judgestream.adapters.redis.batch import Batch
+from judgestream.adapters.redis.client import async_client
 from judgestream.adapters.redis.spending import ADD, Spending
 from judgestream.adapters.triton.fleet_judge import FleetJudge
 from judgestream.apps.judging.connecting import connected, requests_judge
@@ -37,7 +38,7 @@ async def open_release(settings: Settings, release: str) -> AsyncIterator[Connec
     """
     async with AsyncExitStack() as stack:
         connections = await connected(settings, release, stack)
-        redis = connect(settings.redis)
+        redis = async_client(settings.redis)
         batch = None if redis is None else Batch(redis, scripts=(ADD,))
         if batch is not None:
             stack.push_async_callback(batch.redis.aclose)

@@ -7,7 +7,8 @@ from time import monotonic
 from typing import Any
 
 from judgestream.adapters.images.fetching import ImageFetcher
-from judgestream.adapters.redis.batch import Batch, connect
+from judgestream.adapters.redis.batch import Batch
+from judgestream.adapters.redis.client import async_client
 from judgestream.adapters.redis.published import Published
 from judgestream.adapters.redis.spending import ADD, Spending
 from judgestream.apps.judging.connecting import connected, requests_judge
@@ -117,7 +118,7 @@ async def _judged(
 
 async def _handler(settings: Settings, caught: _Caught, stack: AsyncExitStack) -> Handle:
     judges = await connected(settings, settings.triton.release, stack)
-    redis = connect(settings.redis)
+    redis = async_client(settings.redis)
     batch = None if redis is None else Batch(redis, scripts=(ADD,))
     spending = Spending(batch, prefix=settings.redis.prefix)
     stack.push_async_callback(spending.close)

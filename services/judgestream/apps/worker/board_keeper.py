@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from threading import Event, Thread
 from time import monotonic, sleep
 
+from judgestream.adapters.redis.checking import check_redis
 from judgestream.adapters.redis.worker_board import RENEW_S, TTL_S, WorkerBoard, WorkerEntry
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.status import WorkerStatus
@@ -21,15 +22,20 @@ POLL_S = 0.5
 
 @contextmanager
 def on_board(settings: Redis, status: WorkerStatus) -> Iterator[None]:
-    """Claim the slot, show the status while the body runs, and free the slot.
+    """Check Redis, claim the slot, show the status while the body runs, and free the slot.
 
     Raises:
-        ConfigurationError: another running worker has this slot.
+        ConfigurationError: another running worker has this slot, or this Redis cannot be used as it is set.
     """
     board = WorkerBoard.connect(settings)
     if board is None:
         yield
         return
+    try:
+        if warning := check_redis(settings, service=status.kind):
+            log.warning("%s", warning)
+    except StoreUnavailable as exc:
+        log.warning("%s; what this service shares in Redis waits until it answers", exc)
     keeper = BoardKeeper(board, status)
     keeper.claim()
     keeper.start()
