@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,14 +27,17 @@ class ValkeyServer(LocalServer):
         data_dir: Path,
         port: int | None = None,
         password: str = "",
+        more: Sequence[str] = (),
         start_seconds: float = 30.0,
     ) -> None:
         """Starts nothing yet. Without `port` a free one is used. Without `password` every client that reaches
-        the port may use the store. `start_seconds` limits the time until the server has read its file.
+        the port may use the store. `more`: further lines of its configuration. `start_seconds` limits the
+        time until the server has read its file.
         """
         super().__init__(data_dir)
         self.port = free_port() if port is None else port
         self._password = password
+        self._more = more
         self._start_seconds = start_seconds
 
     @property
@@ -52,7 +56,8 @@ class ValkeyServer(LocalServer):
         require_free(self.port, purpose="Valkey", setting="the Valkey port")
         data = self.folder / "data"
         config = self.folder / "valkey.conf"
-        write_private(config, configuration(port=self.port, folder=data, password=self._password))
+        text = configuration(port=self.port, folder=data, password=self._password)
+        write_private(config, text + "".join(f"{line}\n" for line in self._more))
         data.mkdir(exist_ok=True)
         process = self._spawn(
             Command(

@@ -43,8 +43,9 @@ def async_client(settings: RedisSettings) -> AsyncRedis | None:
     url = settings.url.get_secret_value()
     if not url:
         return None
-    tls: dict[str, Any] = {"connection_class": _FreshTls} if settings.uses_tls else {}
-    made: AsyncRedis = AsyncRedis.from_url(url, **_options(settings, None), **tls)
+    made: AsyncRedis = AsyncRedis.from_url(url, **_options(settings, None))
+    if settings.uses_tls:  # given as an option, it would lose against the URL's class
+        made.connection_pool.connection_class = _FreshTls
     return made
 
 

@@ -4,8 +4,11 @@ import ssl
 from dataclasses import dataclass
 
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     BusyLoadingError,
+    ClusterCrossSlotError,
+    ClusterDownError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -19,6 +22,7 @@ CLUSTER = (
     "redis.url names a server in cluster mode, whose scripts cannot use keys of several slots (CROSSSLOT):"
     " use a single Redis or Valkey, with replicas if needed"
 )
+ENDED = (ConnectionResetError, BrokenPipeError)
 RIGHTS = "give it the rights that `judgestream redis users` lists"
 
 
@@ -32,6 +36,9 @@ class Failure:
 
 ANSWERS: tuple[tuple[type[RedisError], str, bool], ...] = (
     (NoPermissionError, f"the Redis user lacks a right ({{}}): {RIGHTS}", True),
+    (AskError, CLUSTER, True),  # also MovedError
+    (ClusterCrossSlotError, CLUSTER, True),
+    (ClusterDownError, CLUSTER, True),
     (BusyLoadingError, "Redis is loading its data: wait until it has read its file", False),
     (OutOfMemoryError, "Redis is full: raise its maxmemory, or give it a server of its own", False),
     (ReadOnlyError, "redis.url names a replica: use the address of the primary", True),
@@ -39,6 +46,11 @@ ANSWERS: tuple[tuple[type[RedisError], str, bool], ...] = (
 """Class of the error -> text, with the server's words in place of {}, and whether it is lasting."""
 
 WORDS: tuple[tuple[tuple[str, ...], str, bool], ...] = (
+    (
+        ("ACL failure in script",),
+        f"the Redis user lacks a right inside a script: {RIGHTS}",
+        True,
+    ),
     (("MOVED", "CROSSSLOT", "CLUSTERDOWN", "ASK "), CLUSTER, True),
     (
         ("MISCONF",),
@@ -86,6 +98,11 @@ def failure(exc: BaseException) -> Failure:
             )
         if isinstance(cause, ssl.SSLError):
             return _tls(cause)
+        if isinstance(cause, TimeoutError) and "handshake" in str(cause):
+            return Failure(
+                text="Redis does not answer over TLS: use redis:// in redis.url if it does not use TLS,"
+                " or its TLS port"
+            )
     if isinstance(exc, AuthenticationError):
         return _login(str(exc))
     if isinstance(exc, RedisError):
@@ -96,7 +113,7 @@ def failure(exc: BaseException) -> Failure:
     for starts, text, lasting in WORDS:
         if words.startswith(starts):
             return Failure(text=text, lasting=lasting)
-    if "closed by server" in words or isinstance(exc.__cause__, ConnectionResetError):
+    if "closed by server" in words or any(isinstance(one, ENDED) for one in _chain(exc)):
         return Failure(
             text="Redis does not answer: it closed the connection. If it uses TLS, write rediss:// in"
             " redis.url; else see its log"
@@ -123,6 +140,11 @@ def _login(words: str) -> Failure:
 
 
 def _tls(error: ssl.SSLError) -> Failure:
+    if isinstance(error, ssl.SSLEOFError):
+        return Failure(
+            text="Redis ended the TLS connection: if it requires a client certificate, set"
+            " redis.certificate_file and redis.key_file; else see its log"
+        )
     reason = error.reason or str(error)
     for word, text in TLS:
         if word in reason.upper():

@@ -18,6 +18,7 @@ from judgestream.apps.cli import (
     leaderboard,
     plan,
     quality,
+    redis_users,
     replay,
     rollout,
     savings,
@@ -85,6 +86,7 @@ main.add_typer(bias.app, name="bias")
 # For operations
 main.add_typer(topics.app, name="topics")
 main.add_typer(dlq.app, name="dlq")
+main.add_typer(redis_users.app, name="redis")
 main.command()(replay.replay)
 main.command()(doctor.doctor)
 main.command("plan")(plan.command)
