@@ -1,5 +1,6 @@
 """The servers beside Kafka: Redis, Triton, and the hosts of images."""
 
+from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
