@@ -40,7 +40,7 @@ ANSWERS: tuple[tuple[type[RedisError], str, bool], ...] = (
     (ClusterCrossSlotError, CLUSTER, True),
     (ClusterDownError, CLUSTER, True),
     (BusyLoadingError, "Redis is loading its data: wait until it has read its file", False),
-    (OutOfMemoryError, "Redis is full: raise its maxmemory, or give it a server of its own", False),
+    (OutOfMemoryError, "Redis is full: raise its maxmemory, or use a separate server", False),
     (ReadOnlyError, "redis.url names a replica: use the address of the primary", True),
 )
 """Class of the error -> text, with the server's words in place of {}, and whether it is lasting."""
@@ -131,9 +131,7 @@ def unavailable(exc: BaseException) -> StoreUnavailable:
 
 def _login(words: str) -> Failure:
     if "required" in words.lower():
-        text = (
-            "Redis requires a login: set redis.password, and redis.username for a user of its own"
-        )
+        text = "Redis requires a login: set redis.password, and redis.username for a user other than the default"
     else:
         text = "Redis refuses the login: check redis.username and redis.password, or the login in redis.url"
     return Failure(text=text, lasting=True)
