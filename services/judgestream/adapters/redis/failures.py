@@ -131,7 +131,7 @@ def unavailable(exc: BaseException) -> StoreUnavailable:
 
 def _login(words: str) -> Failure:
     if "required" in words.lower():
-        text = "Redis requires a login: set redis.password, and redis.username for a user other than the default"
+        text = "Redis requires a login: set redis.password, and redis.username"
     else:
         text = "Redis refuses the login: check redis.username and redis.password, or the login in redis.url"
     return Failure(text=text, lasting=True)
