@@ -10,6 +10,8 @@ import yaml
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -21,6 +23,7 @@ from judgestream.local.running import running_settings
 from judgestream.settings.group import Group
 from judgestream.settings.kafka import Kafka
 from judgestream.settings.local import Local
+from judgestream.settings.secret_files import SUFFIX, SecretFileError, named_files, read_secret
 from judgestream.settings.servers import Images, Redis, Triton
 from judgestream.settings.workers import Bias, Judging, Rollout, Shadow, Worker
 
@@ -78,7 +81,15 @@ class Settings(BaseSettings):
             if file
             else ()
         )
-        return (init_settings, env_settings, *from_file)
+        if isinstance(env_settings, EnvSettingsSource):
+            files = {f"{name}{SUFFIX}".lower() for name in secrets()}
+            env_settings.env_vars = {
+                name: value
+                for name, value in env_settings.env_vars.items()
+                if name.lower() not in files
+            }
+        secret_files = InitSettingsSource(settings_cls, dict(_from_files()[0]))
+        return (init_settings, secret_files, env_settings, *from_file)
 
 
 def load(*, find_stack: bool = True, **overrides: Any) -> Settings:
@@ -96,6 +107,7 @@ def load(*, find_stack: bool = True, **overrides: Any) -> Settings:
     unknown = _unknown_variables(os.environ)
     problems = [f"{name}: no such setting (see `judgestream settings`)" for name in unknown]
     reported = {name.upper() for name in unknown}
+    problems += _from_files()[1]
     try:
         settings = Settings(**overrides)
     except ValidationError as exc:
@@ -167,15 +179,48 @@ def stack_fields(settings: Settings) -> Mapping[str, str]:
     }
 
 
+def _from_files() -> tuple[Mapping[str, dict[str, SecretStr]], list[str]]:
+    """The secrets that files contain, by group and name, and one line per file that cannot be used."""
+    groups: dict[str, dict[str, SecretStr]] = {}
+    problems: list[str] = []
+    known = secrets()
+    files = named_files(os.environ, known)
+    for variable, path in known.items():
+        if path not in files:
+            continue
+        group, name = path.split(".")
+        try:
+            secret = read_secret(variable, files[path], os.environ)
+        except SecretFileError as exc:
+            problems.append(str(exc))
+        else:
+            groups.setdefault(group, {})[name] = SecretStr(secret)
+    return groups, problems
+
+
+@cache
+def secrets() -> Mapping[str, str]:
+    """Variable -> path of every secret setting."""
+    return {
+        variable: path
+        for variable, (path, _, _) in names().items()
+        if _model(path.split(".")[0]).model_fields[path.split(".")[1]].annotation is SecretStr
+    }
+
+
+def _model(group: str) -> type[Group]:
+    model = Settings.model_fields[group].annotation
+    if not (isinstance(model, type) and issubclass(model, Group)):
+        raise TypeError(f"settings group {group} is not a Group")
+    return model
+
+
 @cache
 def names() -> Mapping[str, tuple[str, str, str]]:
     """Every setting: variable -> (path, default as text, description). See docs/reference/settings.md."""
     table: dict[str, tuple[str, str, str]] = {}
-    for group, group_field in Settings.model_fields.items():
-        model = group_field.annotation
-        if not (isinstance(model, type) and issubclass(model, Group)):
-            raise TypeError(f"settings group {group} is not a Group")
-        for name, field in model.model_fields.items():
+    for group in Settings.model_fields:
+        for name, field in _model(group).model_fields.items():
             default = field.default
             text = default.get_secret_value() if isinstance(default, SecretStr) else default
             table[f"{PREFIX}{group}__{name}".upper()] = (
@@ -188,7 +233,8 @@ def names() -> Mapping[str, tuple[str, str, str]]:
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Misspelt variables, which pydantic-settings ignores silently."""
-    known = {*names(), CONFIG, *(f"{PREFIX}{group}".upper() for group in Settings.model_fields)}
+    groups = (f"{PREFIX}{group}".upper() for group in Settings.model_fields)
+    known = {*names(), CONFIG, *groups, *(f"{name}{SUFFIX}" for name in secrets())}
     return [
         name
         for name in sorted(environ)

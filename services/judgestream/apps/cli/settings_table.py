@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from judgestream.core.masking import MASK, masked
-from judgestream.settings import Origin, Settings, load, names, origins
+from judgestream.settings import Origin, Settings, load, names, origins, secret_file
 from judgestream.terminal import options
 from judgestream.terminal.output import OutputFormat, json_line, line, paragraph
 
@@ -19,9 +19,11 @@ def settings(form: options.Format = OutputFormat.TEXT) -> None:
     current = load()
     sources = origins(current)
     for variable, (path, default, meaning) in names().items():
-        value, source = shown(current, path), sources[path]
+        value, source = shown(current, path), str(sources[path])
+        if sources[path] is Origin.SECRET_FILE:
+            source = f"file {secret_file(path)}"
         if form is OutputFormat.TEXT:
-            origin = "" if source is Origin.DEFAULT else f"  (from the {source})"
+            origin = "" if sources[path] is Origin.DEFAULT else f"  (from the {source})"
             line(f"{variable} = {value}{origin}")
             paragraph(meaning, indent=4)
             continue
@@ -29,7 +31,7 @@ def settings(form: options.Format = OutputFormat.TEXT) -> None:
             {
                 "variable": variable,
                 "value": value,
-                "source": str(source),
+                "source": source,
                 "default": default,
                 "meaning": meaning,
             }

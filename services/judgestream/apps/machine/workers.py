@@ -13,6 +13,7 @@ from judgestream.local.errors import ServerDied
 from judgestream.local.lock import FolderLock
 from judgestream.local.process import Command, ServerProcess
 from judgestream.settings import Settings
+from judgestream.settings.secret_files import without_files
 
 READY_S = 90.0
 
@@ -150,7 +151,7 @@ class Workers:
                 ],
                 log_path=self._log_path(worker),
                 cwd=self._data,
-                env={**os.environ, **self._environment(worker)},
+                env=without_files(os.environ, self._environment(worker)),
                 stop_seconds=20.0,
             ),
             held_files=[] if self._lock is None else [self._lock.fd],

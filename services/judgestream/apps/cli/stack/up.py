@@ -186,7 +186,7 @@ def differences(
             address = current.get_secret_value() if path == "redis.url" else current
             if host_port(address) in own or not named:
                 continue
-        secret = path in ("kafka.password", "redis.url")
+        secret = isinstance(getattr(getattr(settings, group), name), SecretStr)
         text = "has changed" if secret else f"is {before or 'unset'}, wanted {value or 'unset'}"
         variable = f"{PREFIX}{path.replace('.', '__')}".upper()
         lines.append(f"{path} {text} ({variable})")
