@@ -1,4 +1,4 @@
-"""Whether records of the last release can still be read, and the other way round."""
+"""The compatibility of the protos with the last release."""
 
 from collections.abc import Callable
 from typing import Any

@@ -26,6 +26,7 @@ from judgestream.contracts.codecs.verdicts import verdict_to_message
 from judgestream.contracts.events import event_headers, header
 from judgestream.contracts.records import Record, dead_letter
 from judgestream.contracts.topics import (
+    ALARMS,
     BIAS,
     DEAD_LETTERS,
     LABELS,
@@ -222,7 +223,7 @@ class TestTopics:
 
     def test_a_difference_is_reported_and_neither_altered_nor_deleted(self, kafka: Kafka) -> None:
         with closing(admin(kafka)) as client:
-            client.create_partitions({BIAS.name: 6})
+            client.create_partitions({ALARMS.name: 2})
             wait(
                 lambda: run("topics", "check").exit_code == ExitCode.NO,
                 what="the broker to tell the new number of partitions",
@@ -231,7 +232,7 @@ class TestTopics:
             for command in ("check", "apply"):
                 done = run("topics", command)
                 assert done.exit_code == ExitCode.NO
-                assert f"{BIAS.name}: partitions is 6, the table says 4" in done.stdout
+                assert f"{ALARMS.name}: partitions is 2, the table says 1" in done.stdout
             assert set(TOPICS) <= set(client.list_topics())
 
     def test_commands_name_a_missing_topic_and_its_fix(

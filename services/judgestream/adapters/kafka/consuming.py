@@ -24,6 +24,8 @@ M = TypeVar("M", bound=Message)
 
 CALL_MS = 10_000
 CLOSE_MS = 2000
+METADATA_MS = 30_000
+"""A reader learns after this time at most that a topic has more partitions."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +66,7 @@ class Reader(Generic[M]):
                 bootstrap_timeout_ms=int(settings.connect_timeout_s * 1000),
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
+                metadata_max_age_ms=METADATA_MS,
                 **options,
             )
         except (KafkaError, OSError, ValueError) as exc:

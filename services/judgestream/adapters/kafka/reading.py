@@ -100,6 +100,7 @@ class TopicReader(Reader[M]):
 
     def poll(self, timeout_s: float = POLL_S) -> list[Incoming[M]]:
         """New records, oldest first; [] when none comes in time. Call `seek` first."""
+        self._take_new_partitions()
         return _oldest_first(super().poll(timeout_s))
 
     def read(
@@ -136,6 +137,16 @@ class TopicReader(Reader[M]):
                 record = incoming.record
                 if until is None or record.offset < until.get(record.partition, 0):
                     yield incoming
+
+    def _take_new_partitions(self) -> None:
+        """Read partitions that were added to the topic, from their beginning, as `METADATA_MS` shows them."""
+        now = self._call(lambda: self._consumer.partitions_for_topic(self._topic))
+        added = [TopicPartition(self._topic, n) for n in sorted(now - set(self._numbers))]
+        if added and self._assigned:
+            self._numbers += [tp.partition for tp in added]
+            self._partitions += added
+            self._consumer.assign(self._partitions)
+            self._consumer.seek_to_beginning(*added)
 
     def _reached(self, until: Offsets | None) -> bool:
         """Whether everything before `until` has been read. Compares positions, because offsets have gaps."""

@@ -1,4 +1,4 @@
-"""Topics on the broker, compared with the topic table. Creates missing ones; never alters or deletes."""
+"""Topics on the broker, compared with the topic table. Creates missing ones; `topic_changes` alters them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def check(client: KafkaAdminClient, topics: Iterable[Topic] = TOPICS.values()) -
     try:
         present = set(client.list_topics()) & set(wanted)
         described = client.describe_topics(sorted(present)) if present else []
-        configs = _configs(client, sorted(present))
+        configs = topic_configs(client, sorted(present))
         forbidden = _forbidden(client, sorted(set(wanted) - present))
     except KafkaError as exc:
         raise BrokerUnavailable(f"the broker does not describe its topics: {exc}") from exc
@@ -82,7 +82,13 @@ def check(client: KafkaAdminClient, topics: Iterable[Topic] = TOPICS.values()) -
             found = FORBIDDEN if name in forbidden else MISSING
             differences.append(Difference(topic=name, what="topic", wanted="", found=found))
             continue
-        rows = {"partitions": (str(topic.partitions), str(partitions.get(name, 0)))}
+        present_partitions = partitions.get(name, 0)
+        grown = topic.cleanup == "delete" and present_partitions > topic.partitions
+        rows = (
+            {}
+            if grown  # with `topics apply --alter --partitions`
+            else {"partitions": (str(topic.partitions), str(present_partitions))}
+        )
         rows |= {key: (value, configs[name].get(key, "")) for key, value in topic.config.items()}
         differences += [
             Difference(topic=name, what=what, wanted=want, found=found)
@@ -151,7 +157,8 @@ def _forbidden(client: KafkaAdminClient, names: list[str]) -> set[str]:
     }
 
 
-def _configs(client: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+def topic_configs(client: KafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    """Topic -> its settings, defaults included."""
     if not names:
         return {}
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]

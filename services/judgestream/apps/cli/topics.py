@@ -1,4 +1,4 @@
-"""`judgestream topics apply|check|acls`: create the topics, compare them, and say who may use them."""
+"""`judgestream topics`: create, change and check the topics, and say who may use them."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -7,35 +7,87 @@ from typing import Annotated
 import typer
 
 from judgestream.adapters.kafka.access_rules import add, rules
+from judgestream.adapters.kafka.topic_changes import Wanted, make
+from judgestream.adapters.kafka.topic_changes import plan as plan_changes
+from judgestream.adapters.kafka.topic_plan import Change
 from judgestream.adapters.kafka.topics import Difference, admin
 from judgestream.adapters.kafka.topics import apply as apply_topics
 from judgestream.adapters.kafka.topics import check as check_topics
 from judgestream.contracts.access import USERS
 from judgestream.contracts.topics import TOPICS
 from judgestream.core.errors import ConfigurationError
-from judgestream.settings import load
+from judgestream.settings import Kafka, load
 from judgestream.terminal import options
 from judgestream.terminal.exit_codes import ExitCode
-from judgestream.terminal.output import OutputFormat, json_line, line
+from judgestream.terminal.output import OutputFormat, json_line, line, note
 
-app = typer.Typer(no_args_is_help=True, help="Create and check the topics, and who may use them.")
+app = typer.Typer(
+    no_args_is_help=True, help="Create, change and check the topics, and who may use them."
+)
+
+MOST_PARTITIONS = 10_000
+
+Partitions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--partitions", metavar="TOPIC=N", help="another number of partitions than specified"
+    ),
+]
 
 
 @app.command("apply")
-def apply_command(form: options.Format = OutputFormat.TEXT) -> None:
-    """Create the missing topics. Never deletes or alters a topic.
+def apply_command(
+    alter: Annotated[
+        bool, typer.Option("--alter", help="also change existing topics, as `topics plan` shows")
+    ] = False,
+    partitions: Partitions = None,
+    yes: Annotated[bool, typer.Option("--yes", help="change without asking")] = False,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="seconds that copying to more brokers may take")
+    ] = 3600.0,
+    form: options.Format = OutputFormat.TEXT,
+) -> None:
+    """Create the missing topics. With --alter also change existing ones: settings, more partitions, more
+    replicas (setting kafka.replication_factor). Never deletes a topic.
 
-    Exits 1 when an existing topic differs from the specification: change it with Kafka's own tools.
+    Exits 1 when a topic still differs from the specification.
     """
     settings = load().kafka
+    wanted = _wanted(settings, partitions)
+    if wanted.partitions and not alter:
+        raise typer.BadParameter("--partitions changes existing topics: add --alter")
     with closing(admin(settings)) as client:
         created, differences = apply_topics(client, settings)
-    for name in created:
-        if form is OutputFormat.JSON:
-            json_line({"topic": name, "created": True})
-        else:
-            line(f"{name}: created")
+        for name in created:
+            if form is OutputFormat.JSON:
+                json_line({"topic": name, "created": True})
+            else:
+                line(f"{name}: created")
+        if alter:
+            changes = plan_changes(client, wanted)
+            if possible := [change for change in changes if not change.refused]:
+                _confirm(possible, yes=yes)
+                make(client, possible, timeout_s=timeout, on_progress=note)
+            if form is OutputFormat.JSON:
+                for change in possible:
+                    json_line(_as_json(change) | {"done": True})
+            if left := plan_changes(client, wanted):
+                _print_changes(left, form)
+            differences = check_topics(client)
     _print(differences, form)
+
+
+@app.command("plan")
+def plan_command(partitions: Partitions = None, form: options.Format = OutputFormat.TEXT) -> None:
+    """Print what `topics apply --alter` would change, and change nothing. Exits 1 when there is anything."""
+    settings = load().kafka
+    with closing(admin(settings)) as client:
+        missing = [one for one in check_topics(client) if one.absent]
+        changes = plan_changes(client, _wanted(settings, partitions))
+    _print_changes(changes, form)
+    if changes and not missing:
+        raise typer.Exit(ExitCode.NO)
+    _print(missing, form)
 
 
 @app.command("check")
@@ -80,6 +132,45 @@ def acls_command(
     with closing(admin(settings)) as client:
         added = add(client, wanted)
     line(f"{added} rules added, the others were there" if added else "all rules are there")
+
+
+def _wanted(settings: Kafka, partitions: Sequence[str] | None) -> Wanted:
+    numbers = {}
+    for entry in partitions or ():
+        name, _, number = entry.partition("=")
+        if name not in TOPICS:
+            raise typer.BadParameter(f"no topic {name!r}: one of {', '.join(TOPICS)}")
+        if not number.isdecimal() or not 1 <= int(number) <= MOST_PARTITIONS:
+            raise typer.BadParameter(f"{entry!r}: use TOPIC=N, N from 1 to {MOST_PARTITIONS}")
+        numbers[name] = int(number)
+    return Wanted(replication=settings.replication_factor, partitions=numbers)
+
+
+def _confirm(changes: Sequence[Change], *, yes: bool) -> None:
+    if yes:
+        return
+    for change in changes:
+        note(str(change))
+    typer.confirm("Make these changes?", abort=True, err=True)
+
+
+def _print_changes(changes: Sequence[Change], form: OutputFormat) -> None:
+    for change in changes:
+        if form is OutputFormat.JSON:
+            json_line(_as_json(change))
+        else:
+            line(str(change))
+
+
+def _as_json(change: Change) -> dict[str, object]:
+    return {
+        "topic": change.topic,
+        "what": change.what,
+        "before": change.before,
+        "after": change.after,
+        "consequence": change.consequence,
+        "refused": change.refused,
+    }
 
 
 def _print(differences: Sequence[Difference], form: OutputFormat) -> None:
