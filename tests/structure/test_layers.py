@@ -24,7 +24,8 @@ BASE = {
     f"{J}.evaluation": (f"{J}.core",),
     f"{J}.checkpoints": (f"{J}.core", f"{J}.template_files"),
     f"{J}.contracts": (f"{J}.core", f"{J}.v1"),
-    f"{J}.metrics_endpoint": (f"{J}.core",),
+    f"{J}.process_health": (),
+    f"{J}.metrics_endpoint": (f"{J}.core", f"{J}.process_health"),
     f"{J}.engine": (f"{J}.core", f"{J}.template_files", f"{J}.checkpoints"),
     f"{J}.backends": (
         *(f"{J}.core", f"{J}.template_files", f"{J}.checkpoints", f"{J}.engine", f"{J}.images"),
@@ -51,9 +52,13 @@ ADAPTERS = {
     f"{J}.client": (*DATA, f"{J}.adapters.kafka"),
     f"{J}.aio": (*DATA, f"{J}.client"),
 }
-WORKER = (*DATA, f"{J}.template_files", f"{J}.adapters", f"{J}.apps.worker")
+WORKER = (
+    *(*DATA, f"{J}.template_files", f"{J}.adapters", f"{J}.apps.worker", f"{J}.process_health"),
+)
 APPS = {
-    f"{J}.apps.worker": (*DATA, f"{J}.adapters", f"{J}.metrics_endpoint"),
+    f"{J}.apps.worker": (
+        *(*DATA, f"{J}.adapters", f"{J}.metrics_endpoint", f"{J}.process_health"),
+    ),
     f"{J}.apps.judging": WORKER,
     f"{J}.apps.replay": (*WORKER, f"{J}.apps.judging"),
     f"{J}.apps.bias": (*WORKER, f"{J}.evaluation"),

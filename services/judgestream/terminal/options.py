@@ -41,3 +41,12 @@ Since = Annotated[
         help="only those published since: 90s, 10m, 2h or 3d ago, or ISO 8601 (UTC by default)",
     ),
 ]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        min=0,
+        max=65535,
+        help="port of /metrics, /livez and /readyz; 0 = none; default: derived from worker.metrics_port",
+    ),
+]

@@ -9,6 +9,7 @@ from judgestream.apps.worker.faust_app import OpenWorker, WorkerSpec, build
 from judgestream.apps.worker.readiness import ignore_ready
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.contracts.topics import VERDICTS
+from judgestream.process_health import Health
 from judgestream.settings import Bias, Consumer, Judging, Settings
 
 SETTINGS = Settings(
@@ -34,6 +35,7 @@ def test_a_worker_obeys_its_own_settings(consumer: Consumer) -> None:
             open=never_opened,
             status=WorkerStatus(kind="x", slot=3),
             ready=ignore_ready,
+            health=Health(),
         )
     )
     assert app.conf.id == consumer.group

@@ -1,12 +1,10 @@
 """A worker's ready file, and the ports of its metrics."""
 
 import os
-import socket
 from pathlib import Path
 
 import pytest
 
-from judgestream.apps.worker import metrics
 from judgestream.apps.worker.metrics_ports import metrics_port, with_metrics_port
 from judgestream.apps.worker.readiness import ignore_ready, ready_file
 from judgestream.core.errors import ConfigurationError
@@ -53,8 +51,7 @@ def test_a_slot_without_a_port_is_refused_only_where_ports_are_wanted() -> None:
         metrics_port(settings_with(9000), "judging", 100)
 
 
-def test_a_taken_metrics_port_is_named() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationError, match=f"127.0.0.1:{port} .*METRICS_PORT"):
-            metrics.serve("127.0.0.1", port)
+def test_an_exact_port_needs_no_base_and_has_no_last_slot() -> None:
+    for base in (0, 9000):
+        settings = with_metrics_port(settings_with(base), "bias", 100, exact=9100)
+        assert settings.worker.metrics_port == 9100

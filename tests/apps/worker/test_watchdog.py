@@ -43,7 +43,22 @@ def test_lag_without_activity_ends_the_worker(bench: Bench) -> None:
     bench.check(20)
     assert not bench.ended
     bench.check(20)
+    assert not bench.ended, "a supervisor can see why first"
+    consumer = bench.watchdog.consumer()
+    assert (consumer.ok, consumer.detail) == (False, "5 records behind and no progress for 70 s")
+    bench.check(10)
     assert bench.ended == [EXIT_STALLED]
+
+
+def test_progress_after_a_stall_keeps_the_worker_alive(bench: Bench) -> None:
+    bench.lag = 5
+    bench.check(70)
+    assert not bench.watchdog.consumer().ok
+    bench.activity.events += 1
+    bench.check(10)
+    assert bench.watchdog.consumer().ok
+    bench.check(10)
+    assert not bench.ended
 
 
 def test_activity_keeps_the_worker_alive_however_large_the_lag(bench: Bench) -> None:
@@ -75,5 +90,37 @@ def test_a_worker_that_is_never_assigned_is_ended() -> None:
     bench = Bench()
     bench.check(29)
     assert not bench.ended
+    assert bench.watchdog.consumer().ok
+    bench.check(2)
+    assert not bench.watchdog.consumer().ok
+    assert not bench.ended
     bench.check(2)
     assert bench.ended == [EXIT_STALLED]
+
+
+def test_readiness_needs_partitions_and_the_broker() -> None:
+    bench = Bench()
+    assert not bench.watchdog.partitions().ok
+    bench.check(25)
+    assert bench.watchdog.broker().ok, "it is not asked before the assignment"
+    bench.activity.assigned = frozenset({("judge.requests.v1", 0)})
+    assert bench.watchdog.partitions().ok
+    bench.lag = OSError("away")
+    bench.check(20)
+    assert bench.watchdog.broker().ok, "one answer may be late"
+    bench.check(3)
+    broker, consumer = bench.watchdog.broker(), bench.watchdog.consumer()
+    assert (broker.ok, broker.detail) == (False, "no answer for 23 s")
+    assert (consumer.ok, consumer.detail) == (True, "lag unknown, progress 0 s ago")
+    bench.lag = 3
+    bench.check(1)
+    assert bench.watchdog.broker().ok
+    assert bench.watchdog.consumer().detail.startswith("3 records behind")
+
+
+def test_a_worker_without_partitions_is_a_ready_spare() -> None:
+    bench = Bench()
+    bench.activity.assigned = frozenset()
+    check = bench.watchdog.partitions()
+    assert check.ok
+    assert "more workers than partitions" in check.detail

@@ -24,7 +24,8 @@ from judgestream.apps.bias.progress import WatermarkKeeper
 from judgestream.apps.bias.reporting import ReportPublisher
 from judgestream.apps.worker import faust_app, metrics
 from judgestream.apps.worker.backlog import place_group
-from judgestream.apps.worker.board_keeper import on_board
+from judgestream.apps.worker.board_keeper import on_board, redis_check
+from judgestream.apps.worker.endpoints import serve_health
 from judgestream.apps.worker.faust_app import Background, OpenWorker, WorkerSpec
 from judgestream.apps.worker.readiness import Ready, ignore_ready
 from judgestream.apps.worker.setting_aside import SetAside
@@ -50,6 +51,7 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
     policy = load_policy(settings.bias.alarms)
     status = WorkerStatus(kind="bias", slot=slot, group=settings.bias.group)
     with on_board(settings.redis, status):
+        health = serve_health(settings.worker, status)
         check_kafka(
             settings.kafka,
             group=settings.bias.group,
@@ -64,6 +66,7 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
             open=partial(_opened, settings, slot, status, policy, new),
             status=status,
             ready=ready,
+            health=health,
         )
         return faust_app.run(spec)
 
@@ -112,6 +115,7 @@ async def _opened(
             handle=counter.handle,
             aside=SetAside(publisher, group=settings.bias.group, status=status),
             background=background,
+            ready=[partial(redis_check, status, needed=True)],
         )
 
 

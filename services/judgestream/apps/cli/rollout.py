@@ -29,6 +29,7 @@ def serve(
             help="file to write the service's pid to once it serves, and an instance leads"
         ),
     ] = None,
+    metrics_port: options.MetricsPort = None,
 ) -> None:
     """Run one instance of the rollout service. It listens on `rollout.grpc`.
 
@@ -42,7 +43,7 @@ def serve(
     from judgestream.apps.worker.readiness import ready_file as announcing
     from judgestream.local.folder import data_folder
 
-    settings = with_metrics_port(settings, "rollout", slot)
+    settings = with_metrics_port(settings, "rollout", slot, exact=metrics_port)
     logs.configure(settings.worker.log_level)
     repository = settings.rollout.repository or data_folder(settings.local.data) / "models"
     raise typer.Exit(main(settings, repository.expanduser(), slot, announcing(ready_file)))

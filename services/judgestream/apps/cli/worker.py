@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from judgestream.settings import load
+from judgestream.terminal import options
 
 SHADOW_NICE = 5
 """A shadow worker yields to the workers that answer requests."""
@@ -29,6 +30,7 @@ def worker(
         Path | None,
         typer.Option(help="file to write the worker's pid to once it has its partitions"),
     ] = None,
+    metrics_port: options.MetricsPort = None,
 ) -> None:
     """Run one worker. A supervisor should restart it when it exits with a code other than 0."""
     settings = load()
@@ -36,7 +38,7 @@ def worker(
     from judgestream.apps.worker.metrics_ports import with_metrics_port
     from judgestream.apps.worker.readiness import ready_file as announcing
 
-    settings = with_metrics_port(settings, kind.value, slot)
+    settings = with_metrics_port(settings, kind.value, slot, exact=metrics_port)
     logs.configure(settings.worker.log_level)
     ready = announcing(ready_file)
     if kind is Kind.JUDGING:

@@ -108,6 +108,14 @@ class FollowedJudges:
     async def close(self) -> None:
         await self._opened.close()
 
+    def names(self) -> tuple[str, ...]:
+        """The releases that the worker asks under the route in effect. For any thread."""
+        return self._names
+
+    def opened(self, release: str) -> RequestsJudge | None:
+        """The judge of a release; None while it is not open. For any thread."""
+        return self._opened.get(release)
+
     @asynccontextmanager
     async def use(self, release: str, pause: Pause, *, again: bool = False) -> AsyncIterator[Use]:
         """As `judges.Judges` says."""

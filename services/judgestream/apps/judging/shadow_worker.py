@@ -13,12 +13,14 @@ from judgestream.adapters.images.fetching import ImageFetcher
 from judgestream.adapters.preflight import check_kafka
 from judgestream.apps.judging.connecting import opener
 from judgestream.apps.judging.connections import open_connections
+from judgestream.apps.judging.judge_check import judge_check
 from judgestream.apps.judging.routed import FollowedJudges
 from judgestream.apps.judging.routes import Routes, following
 from judgestream.apps.judging.shadow import ShadowJudge, wanted
 from judgestream.apps.worker import faust_app, metrics
 from judgestream.apps.worker.backlog import place_group
-from judgestream.apps.worker.board_keeper import on_board
+from judgestream.apps.worker.board_keeper import on_board, redis_check
+from judgestream.apps.worker.endpoints import serve_health
 from judgestream.apps.worker.faust_app import OpenWorker, WorkerSpec
 from judgestream.apps.worker.readiness import Ready, ignore_ready
 from judgestream.apps.worker.setting_aside import Pause
@@ -43,6 +45,7 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
     """
     status = WorkerStatus(kind="shadow", slot=slot, group=settings.shadow.group)
     with on_board(settings.redis, status):
+        health = serve_health(settings.worker, status)
         topic_id = check_kafka(
             settings.kafka, group=settings.shadow.group, topics=(SHADOW, REQUESTS, PROBES)
         )
@@ -57,6 +60,7 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
                 open=partial(_opened, settings, status, routes, topic_id=topic_id),
                 status=status,
                 ready=ready,
+                health=health,
                 collect=COLLECT,
             )
             return faust_app.run(spec)
@@ -93,7 +97,15 @@ async def _opened(
             default=default,
             probe_share=shadow.probe_share,
         )
-        yield OpenWorker(handle=shadows.handle, aside=leave, background={"route": judges.follow})
+        yield OpenWorker(
+            handle=shadows.handle,
+            aside=leave,
+            background={"route": judges.follow},
+            ready=[
+                partial(judge_check, judges, to.fleet),
+                partial(redis_check, status, needed=False),
+            ],
+        )
 
 
 async def leave(record: Record, error: PoisonError, pause: Pause, *, reason: str = "") -> None:

@@ -12,13 +12,15 @@ from judgestream.adapters.images.fetching import ImageFetcher
 from judgestream.adapters.preflight import check_kafka
 from judgestream.apps.judging.connecting import connected, open_fleet, opener
 from judgestream.apps.judging.connections import open_connections
+from judgestream.apps.judging.judge_check import judge_check
 from judgestream.apps.judging.request import RequestJudge
 from judgestream.apps.judging.routed import RoutedJudges
 from judgestream.apps.judging.routes import Routes, following
 from judgestream.apps.judging.swap_rates import SwapRates
 from judgestream.apps.worker import faust_app, metrics
 from judgestream.apps.worker.backlog import paid_judge, place_group
-from judgestream.apps.worker.board_keeper import on_board
+from judgestream.apps.worker.board_keeper import on_board, redis_check
+from judgestream.apps.worker.endpoints import serve_health
 from judgestream.apps.worker.faust_app import OpenWorker, WorkerSpec
 from judgestream.apps.worker.readiness import Ready, ignore_ready
 from judgestream.apps.worker.setting_aside import Pause, SetAside
@@ -51,6 +53,7 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
     """
     status = WorkerStatus(kind="judging", slot=slot, group=settings.judging.group)
     with on_board(settings.redis, status):
+        health = serve_health(settings.worker, status)
         topic_id = check_kafka(
             settings.kafka, group=settings.judging.group, topics=(VERDICTS, REQUESTS, DEAD_LETTERS)
         )
@@ -78,6 +81,7 @@ def main(settings: Settings, slot: int, ready: Ready = ignore_ready) -> int:
                 ),
                 status=status,
                 ready=ready,
+                health=health,
             )
             return faust_app.run(spec)
 
@@ -127,6 +131,10 @@ async def _opened(
             handle=handle,
             aside=SetAside(to.publisher, group=settings.judging.group, status=status),
             background={"route": judges.follow, "swap rates": rates.run},
+            ready=[
+                partial(judge_check, judges, to.fleet),
+                partial(redis_check, status, needed=False),
+            ],
         )
 
 

@@ -20,6 +20,7 @@ from judgestream.adapters.triton.known_good import ask_known_good, members_of
 from judgestream.apps.rollout.api import RolloutApi
 from judgestream.apps.rollout.automatic import Automatic
 from judgestream.apps.rollout.checkpoints import CheckpointFeed
+from judgestream.apps.rollout.checks import leadership_check, topic_check
 from judgestream.apps.rollout.desk import Desk
 from judgestream.apps.rollout.evidence import EvidenceLoop
 from judgestream.apps.rollout.evidence_feed import EvidenceFeed
@@ -36,13 +37,16 @@ from judgestream.apps.rollout.serving import served
 from judgestream.apps.rollout.smoke import smoke_judgement
 from judgestream.apps.rollout.tasks import Tasks
 from judgestream.apps.rollout.unloading import Unloader
-from judgestream.apps.worker import metrics
-from judgestream.apps.worker.board_keeper import on_board
+from judgestream.apps.worker.board_keeper import on_board, redis_check
 from judgestream.apps.worker.draining import drains_of
+from judgestream.apps.worker.endpoints import serve_health
+from judgestream.apps.worker.heartbeat import Heartbeat
 from judgestream.apps.worker.readiness import Ready, ignore_ready
 from judgestream.apps.worker.status import WorkerStatus
+from judgestream.apps.worker.stopping import Stopping
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.rollout.state import Step
+from judgestream.process_health import Health
 from judgestream.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -59,18 +63,28 @@ def main(settings: Settings, repository: Path, slot: int, ready: Ready = ignore_
     Raises:
         JudgestreamError: something is missing; the message says what, and how to fix it.
     """
-    metrics.serve(settings.worker.metrics_host, settings.worker.metrics_port)
     status = WorkerStatus(kind="rollout", slot=slot)
     with on_board(settings.redis, status):
-        asyncio.run(_run(settings, repository, status, ready))
+        health = serve_health(settings.worker, status)
+        asyncio.run(_run(settings, repository, status, ready, health))
     return 0
 
 
-async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready: Ready) -> None:
+async def _run(
+    settings: Settings, repository: Path, status: WorkerStatus, ready: Ready, health: Health
+) -> None:
     async with AsyncExitStack() as stack:
-        stopped = asyncio.Event()
+        stopped, heartbeat = asyncio.Event(), Heartbeat()
+        heartbeat.start()
+        health.live_while(heartbeat.check)
+
+        def stop() -> None:
+            health.drain()
+            stopped.set()
+
+        stopping = Stopping(stop, limit_s=settings.kafka.rebalance_timeout_s)
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+            asyncio.get_running_loop().add_signal_handler(number, stopping.signal, number)
         policy = read_policy(settings.rollout.policy)
         store, board, lease = _stores(settings, stack)
         triton, deadline_s = settings.triton, settings.judging.deadline_s
@@ -205,11 +219,17 @@ async def _run(settings: Settings, repository: Path, status: WorkerStatus, ready
         await stack.enter_async_context(
             served(settings.rollout.grpc, api, lambda: not journal.problem)
         )
+        health.ready_while(
+            lambda: topic_check(journal.problem),
+            partial(leadership_check, leadership, instance),
+            partial(redis_check, status, needed=True),
+        )
+        health.started()
         leading = asyncio.create_task(leadership.run())
         try:
             while not stopped.is_set():
                 status.release = journal.state.stable or settings.triton.release
-                if leadership.leads or (leadership.holder and leadership.holder != instance):
+                if leadership_check(leadership, instance).ok:
                     ready()
                 if not leadership.leads:  # else the healing tells
                     status.waiting(not_leading())

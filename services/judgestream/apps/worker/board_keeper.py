@@ -13,6 +13,7 @@ from judgestream.adapters.redis.worker_board import RENEW_S, TTL_S, WorkerBoard,
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import ConfigurationError, StoreUnavailable
+from judgestream.process_health import Check
 from judgestream.settings import Redis
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,16 @@ def on_board(settings: Redis, status: WorkerStatus) -> Iterator[None]:
         keeper.stop()
 
 
+def redis_check(status: WorkerStatus, *, needed: bool) -> Check:
+    """Whether Redis answers, as the board knows it. Workers that can do without it stay ready."""
+    if status.redis_answers is None:
+        return Check(name="redis", ok=not needed, detail="none is set")
+    if status.redis_answers:
+        return Check(name="redis", ok=True, detail="answers")
+    detail = "does not answer" + ("" if needed else ": redelivered requests are judged again")
+    return Check(name="redis", ok=not needed, detail=detail)
+
+
 class BoardKeeper:
     def __init__(
         self,
@@ -75,10 +86,12 @@ class BoardKeeper:
                 if other is not None and self._is_dead(other):
                     other = self._board.write(self._status.entry(), instead_of=other.life)
             except StoreUnavailable as exc:
+                self._status.redis_answers = False
                 log.warning(
                     "no worker board for now, so this worker's slot is not protected: %s", exc
                 )
                 return
+            self._status.redis_answers = True
             if other is None:
                 self._follow_skips()
                 return
@@ -117,7 +130,9 @@ class BoardKeeper:
             try:
                 other = self._board.write(self._status.entry())
                 self._follow_skips()
+                self._status.redis_answers = True
             except StoreUnavailable as exc:
+                self._status.redis_answers = False
                 log.info("the board could not be written: %s", exc)
                 continue
             except Exception:

@@ -15,14 +15,18 @@ from judgestream.adapters.kafka.faust_transport import Transport, Trouble
 from judgestream.adapters.kafka.lag import GroupLag
 from judgestream.adapters.redis.worker_board import WorkerState
 from judgestream.apps.worker import logs, metrics
-from judgestream.apps.worker.faust_pauses import NoTables, Worker
+from judgestream.apps.worker.faust_pauses import NoTables
+from judgestream.apps.worker.faust_stopping import StoppingWorker
+from judgestream.apps.worker.heartbeat import Heartbeat
 from judgestream.apps.worker.offset_tracker import Event, OffsetTracker
 from judgestream.apps.worker.readiness import Ready
 from judgestream.apps.worker.record_handling import Handle, RecordHandling
 from judgestream.apps.worker.setting_aside import Aside
 from judgestream.apps.worker.status import WorkerStatus
+from judgestream.apps.worker.stopping import Stopping
 from judgestream.apps.worker.watchdog import Activity, Watchdog
 from judgestream.contracts.topics import Topic
+from judgestream.process_health import Checks, Health
 from judgestream.settings import Consumer, Kafka, Settings
 
 log = logging.getLogger(__name__)
@@ -38,11 +42,13 @@ class OpenWorker:
     aside       gets a record that `handle` cannot handle; usually dead-letters it
     background  tasks beside the records, by name. One that ends by itself ends the worker, so that its
                 supervisor restarts it
+    ready       checks of whether the worker can do its work now
     """
 
     handle: Handle
     aside: Aside
     background: Mapping[str, Background] = field(default_factory=dict)
+    ready: Sequence[Checks] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +62,7 @@ class WorkerSpec:
     collect   bytes that the broker collects for a fetch, for at most half a second. A worker that may be late
               needs fewer fetches: each costs it more than a record
     ready     called whenever partitions have been assigned
+    health    gets the worker's checks
     """
 
     settings: Settings
@@ -65,6 +72,7 @@ class WorkerSpec:
     open: Callable[[], AbstractAsyncContextManager[OpenWorker]]
     status: WorkerStatus
     ready: Ready
+    health: Health
     collect: int = 1
 
 
@@ -94,6 +102,10 @@ class App(faust.App):
         super().on_rebalance_start()
 
     async def on_start(self) -> None:
+        health = self.spec.health
+        heartbeat = Heartbeat()
+        heartbeat.start()
+        health.live_while(heartbeat.check)
         worker = await self.resources.enter_async_context(self.spec.open())
         self.handling = RecordHandling(
             worker.handle, aside=worker.aside, activity=self.activity, status=self.spec.status
@@ -103,6 +115,8 @@ class App(faust.App):
             for name, task in worker.background.items()
         ]
         await super().on_start()
+        health.ready_while(*worker.ready)
+        health.started()
 
     async def on_stop(self) -> None:
         self.tracker.on_revoke()
@@ -224,8 +238,7 @@ def run(spec: WorkerSpec) -> int:
     """Run a worker until SIGTERM or SIGINT. Returns the process's exit code."""
     _use_uvloop()
     app = build(spec)
-    worker_settings = spec.settings.worker
-    metrics.serve(worker_settings.metrics_host, worker_settings.metrics_port)
+    worker_settings, health = spec.settings.worker, spec.health
     watchdog = Watchdog(
         app.activity,
         GroupLag(spec.settings.kafka, spec.consumer.group),
@@ -233,9 +246,12 @@ def run(spec: WorkerSpec) -> int:
         startup_s=worker_settings.startup_s,
         measured=spec.status.measured,
     )
+    health.live_while(watchdog.consumer)
+    health.ready_while(watchdog.partitions, watchdog.broker)
     watchdog.start()
-    worker = Worker(
+    worker = StoppingWorker(
         app,
+        stopping=Stopping(health.drain, limit_s=spec.settings.kafka.rebalance_timeout_s),
         loglevel=worker_settings.log_level,
         logging_config=logs.config(worker_settings.log_level),
         redirect_stdouts=False,

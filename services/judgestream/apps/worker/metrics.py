@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from judgestream import metrics_endpoint
 from judgestream.core.errors import PoisonError, ReleaseError, RetryableError, codes_of
 from judgestream.core.types import Status
 
@@ -134,16 +133,3 @@ def clear_bias() -> None:
     for gauge in (bias_value, bias_low, bias_high, bias_verdicts, alarm_raised):
         gauge.clear()
     bias_watermark.set(0)
-
-
-def serve(host: str, port: int) -> None:
-    """Serve /metrics. Port 0 serves nothing.
-
-    Raises:
-        ConfigurationError: the port is taken, or the host is not an address of this machine.
-    """
-    metrics_endpoint.serve(
-        host,
-        port,
-        settings="JUDGESTREAM_WORKER__METRICS_PORT or JUDGESTREAM_WORKER__METRICS_HOST",
-    )

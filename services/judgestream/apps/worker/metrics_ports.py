@@ -29,8 +29,14 @@ def metrics_port(settings: Settings, kind: str, slot: int) -> int:
     return base + OFFSETS[kind] + slot
 
 
-def with_metrics_port(settings: Settings, kind: str, slot: int) -> Settings:
-    """Settings whose `worker.metrics_port` is the port of this worker."""
-    port = metrics_port(settings, kind, slot)
+def with_metrics_port(
+    settings: Settings, kind: str, slot: int, *, exact: int | None = None
+) -> Settings:
+    """Settings whose `worker.metrics_port` is the port of this worker.
+
+    Args:
+        exact: the port whatever the kind and slot are, for workers that share no machine; None = derived.
+    """
+    port = metrics_port(settings, kind, slot) if exact is None else exact
     worker = settings.worker.model_copy(update={"metrics_port": port})
     return settings.model_copy(update={"worker": worker})

@@ -31,6 +31,8 @@ class WorkerStatus:
         self.news = Event()
         """Set when the board must show a change at once."""
         self.lag: int | None = None
+        self.redis_answers: bool | None = None
+        """As the board found at its last renewal; None where no Redis is set, or it has not been asked."""
         self.skips: frozenset[Place] = frozenset()
         """Records to set aside by hand, as last read from the board."""
         self.skipped: deque[Place] = deque()
