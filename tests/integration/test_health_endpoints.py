@@ -22,10 +22,10 @@ from tests.integration.cluster import Cluster, pairs, wait
 
 pytestmark = pytest.mark.integration
 
-SOON = {"worker__stall_s": 4, "worker__startup_s": 30}
+SOON: dict[str, Any] = {"worker__stall_s": 4, "worker__startup_s": 30}
 """The watchdog looks every second, and takes the broker for away after three."""
 
-SLOW = {"judging__deadline_s": 60, "kafka__rebalance_timeout_s": 70}
+SLOW: dict[str, Any] = {"judging__deadline_s": 60, "kafka__rebalance_timeout_s": 70}
 
 
 def ask(port: int, path: str, *, seconds: float = 5.0) -> tuple[int, dict[str, str]]:
