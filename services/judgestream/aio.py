@@ -13,6 +13,7 @@ cancelled call ends within about a second.
 """
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from functools import partial
 from typing import Any, Self, TypeVar
 
 from judgestream import client
-from judgestream.contracts.events import PROTOBUF
+from judgestream.contracts.events import PROTOBUF, Header
 from judgestream.core.types import Label, Request, Verdict
 from judgestream.settings import Kafka
 
@@ -45,9 +46,11 @@ class Producer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judgestream-producer")
         self._producer: client.Producer | None = None
 
-    async def submit(self, request: Request) -> None:
-        """Send a request. Returns before it is confirmed. Raises as `client.Producer.submit` does."""
-        await self._run(lambda: self._connected().submit(request))
+    async def submit(self, request: Request, *, trace: Sequence[Header] | None = None) -> None:
+        """Send a request. Returns before it is confirmed. Arguments and errors as for
+        `client.Producer.submit`.
+        """
+        await self._run(lambda: self._connected().submit(request, trace=trace))
 
     async def label(self, label: Label) -> None:
         """Send a label. Raises as `client.Producer.label` does."""
@@ -77,7 +80,10 @@ class Producer:
         return self._producer
 
     async def _run(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        # as asyncio.to_thread does: the running span is that of the caller
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, context.run, call)
 
 
 async def read_verdicts(
@@ -152,7 +158,8 @@ async def judge_all(
         stopped=stop.is_set,
     )
     try:
-        return await asyncio.get_running_loop().run_in_executor(thread, call)
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(thread, context.run, call)
     finally:
         stop.set()
         thread.shutdown(wait=False)

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 from judgestream.adapters.redis.checking import check_redis
 from judgestream.apps.cli import main
 from judgestream.apps.cli.settings_table import shown
-from judgestream.apps.worker.logs import MaskedLines
 from judgestream.core.errors import ConfigurationError, StoreUnavailable
 from judgestream.settings import Redis, load, names
+from judgestream.telemetry.logs import MaskedLines
 
 PASSWORD = "hunter2"
 URLS = [

@@ -34,6 +34,7 @@ BASE = {
     f"{J}.suites": (f"{J}.core", f"{J}.evaluation"),
     f"{J}.local": (f"{J}.core",),
     f"{J}.settings": (f"{J}.core", f"{J}.local.running"),
+    f"{J}.telemetry": (f"{J}.core", f"{J}.settings"),
 }
 DATA = (f"{J}.core", f"{J}.contracts", f"{J}.v1", f"{J}.settings")
 ADAPTERS = {
@@ -46,18 +47,24 @@ ADAPTERS = {
         *(f"{J}.engine.template_check", f"{J}.backends.chat", f"{J}.contracts.recording"),
     ),
     f"{J}.adapters.rollout": (f"{J}.core", f"{J}.v1", f"{J}.settings"),
-    f"{J}.adapters.triton": (f"{J}.core", f"{J}.template_files", f"{J}.contracts"),
+    f"{J}.adapters.triton": (
+        *(f"{J}.core", f"{J}.template_files", f"{J}.contracts"),
+        f"{J}.telemetry",
+    ),
     f"{J}.adapters.webhook": (f"{J}.core",),
+    f"{J}.adapters.otel": (f"{J}.core", f"{J}.settings", f"{J}.telemetry"),
     f"{J}.adapters.preflight": (*DATA, f"{J}.adapters.kafka"),
     f"{J}.client": (*DATA, f"{J}.adapters.kafka"),
     f"{J}.aio": (*DATA, f"{J}.client"),
 }
 WORKER = (
     *(*DATA, f"{J}.template_files", f"{J}.adapters", f"{J}.apps.worker", f"{J}.process_health"),
+    f"{J}.telemetry",
 )
 APPS = {
     f"{J}.apps.worker": (
         *(*DATA, f"{J}.adapters", f"{J}.metrics_endpoint", f"{J}.process_health"),
+        f"{J}.telemetry",
     ),
     f"{J}.apps.judging": WORKER,
     f"{J}.apps.replay": (*WORKER, f"{J}.apps.judging"),
@@ -95,7 +102,8 @@ TRAINING = {
     ),
     f"{T}.jobs": (
         *(*DATA, *SERVING, f"{J}.adapters", f"{J}.backends", f"{J}.terminal"),
-        *(f"{J}.local.cache", f"{J}.local.wheels", f"{J}.metrics_endpoint", f"{T}.preferences"),
+        *(f"{J}.local.cache", f"{J}.local.wheels", f"{J}.metrics_endpoint"),
+        *(f"{J}.telemetry", f"{T}.preferences"),
         *(f"{T}.{name}" for name in ("cards", "continuous", "data", "files", "labelling")),
         *(f"{T}.{name}" for name in ("publishing", "recipe", "tasks", "training")),
     ),

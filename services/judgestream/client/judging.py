@@ -10,6 +10,7 @@ from judgestream.adapters.kafka.messages import decoded
 from judgestream.adapters.kafka.publishing import RequestPublisher
 from judgestream.adapters.kafka.reading import TopicReader, never
 from judgestream.adapters.kafka.verdict_topic import verdicts
+from judgestream.client.running_trace import current_trace
 from judgestream.contracts.topics import VERDICTS
 from judgestream.core.errors import JudgestreamError
 from judgestream.core.types import Request, Verdict
@@ -90,7 +91,7 @@ def judge_all(
     with closing(Follower(kafka)) as follower:
         with RequestPublisher(kafka) as publisher:
             for request in requests:
-                publisher.submit(request)
+                publisher.submit(request, trace=current_trace())
         wanted = [Awaited.of(request) for request in requests]
         results = follower.wait(
             wanted, timeout_s=timeout_s, on_progress=_unless(stopped), release=release

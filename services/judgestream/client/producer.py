@@ -1,9 +1,11 @@
 """The producer of requests and labels."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from judgestream.adapters.kafka.publishing import RequestPublisher
-from judgestream.contracts.events import JSON, PROTOBUF
+from judgestream.client.running_trace import current_trace
+from judgestream.contracts.events import JSON, PROTOBUF, Header
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Label, Request
 from judgestream.settings import Kafka, load
@@ -33,14 +35,19 @@ class Producer:
         self._content_type = content_type
         self._publisher = RequestPublisher(settings or load().kafka)
 
-    def submit(self, request: Request) -> None:
+    def submit(self, request: Request, *, trace: Sequence[Header] | None = None) -> None:
         """Send a request. Returns before it is confirmed; blocks while too many are unconfirmed.
+
+        Args:
+            trace: the headers `traceparent` and `tracestate`, so that the judgement belongs to that trace;
+                None: of the program's running OpenTelemetry span, if it has one.
 
         Raises:
             InvalidRequest, OversizeRecord: nothing was sent.
             BrokerUnavailable: this request or an earlier one was not confirmed.
         """
-        self._publisher.submit(request, content_type=self._content_type)
+        found = current_trace() if trace is None else trace
+        self._publisher.submit(request, content_type=self._content_type, trace=found)
 
     def label(self, label: Label) -> None:
         """Send a label. Raises as `submit` does."""

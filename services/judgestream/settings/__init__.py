@@ -12,6 +12,7 @@ from judgestream.settings.loading import CONFIG, PREFIX, Settings, load, names
 from judgestream.settings.local import Local
 from judgestream.settings.origins import Origin, origins, secret_file
 from judgestream.settings.servers import Images, Redis, Triton
+from judgestream.settings.telemetry import Telemetry
 from judgestream.settings.workers import Bias, Consumer, Judging, Rollout, Shadow, Worker
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Rollout",
     "Settings",
     "Shadow",
+    "Telemetry",
     "Triton",
     "Worker",
     "load",

@@ -25,6 +25,7 @@ from judgestream.settings.kafka import Kafka
 from judgestream.settings.local import Local
 from judgestream.settings.secret_files import SUFFIX, SecretFileError, named_files, read_secret
 from judgestream.settings.servers import Images, Redis, Triton
+from judgestream.settings.telemetry import Telemetry
 from judgestream.settings.workers import Bias, Judging, Rollout, Shadow, Worker
 
 PREFIX = "JUDGESTREAM_"
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     bias: Bias = Field(default_factory=Bias)
     rollout: Rollout = Field(default_factory=Rollout)
     worker: Worker = Field(default_factory=Worker)
+    telemetry: Telemetry = Field(default_factory=Telemetry)
     local: Local = Field(default_factory=Local)
 
     @model_validator(mode="after")

@@ -210,3 +210,6 @@ class Worker(Group):
         60.0, gt=0, description="a worker without partitions after this long is ended"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="log level")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="log lines as text, or as one JSON object each"
+    )

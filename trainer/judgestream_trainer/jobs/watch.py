@@ -12,6 +12,7 @@ from judgestream.contracts.topics import TRAINING
 from judgestream.core.errors import ConfigurationError
 from judgestream.metrics_endpoint import serve
 from judgestream.settings import Kafka, load
+from judgestream.telemetry import logs
 from judgestream.terminal.exit_codes import ExitCode
 from judgestream.v1.training_pb2 import TrainingExample
 from judgestream_trainer.continuous.cycle import CycleSettings
@@ -56,6 +57,8 @@ def watch(options: Watch, console: Console) -> ExitCode:
         )
     settings = load()
     kafka = settings.kafka
+    if settings.worker.log_format == "json":  # as text, the console is what a person sees
+        logs.configure(settings.worker, kind="trainer")
     serve(
         settings.worker.metrics_host,
         options.metrics_port,

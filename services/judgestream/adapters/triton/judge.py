@@ -37,12 +37,16 @@ from judgestream.core.errors import (
 from judgestream.core.passes import Pass
 from judgestream.core.templates.base import Grammar, Reasoning
 from judgestream.core.types import Image, Release, Reply
+from judgestream.telemetry.spans import Kind, Span, Value, current
 
 log = logging.getLogger(__name__)
 
 VERIFY_S = 2.0
 """The identity of a release is checked again after this time. Triton takes longer to restart, so no verdict
 names a checkpoint that did not give it."""
+
+OPERATION = "text_completion"
+"""What a call to a judge is in the conventions of generative AI."""
 
 _REQUESTED = [InferRequestedOutput(name) for name in OUTPUTS]
 _REQUESTED_OF_REASONING = [*_REQUESTED, InferRequestedOutput(REASONINGS)]
@@ -64,8 +68,11 @@ class TritonJudge:
         *,
         decoupled: bool = False,
         parameters: Mapping[str, str] | None = None,
+        address: str = "",
     ) -> None:
+        """`address`: host:port of the client, for traces."""
         self.release = release
+        self._address = address
         self.parameters = dict(parameters or {})
         self.terms = Terms.of(self.parameters)
         self._client = client
@@ -124,6 +131,7 @@ class TritonJudge:
             deadline_s,
             decoupled=bool(policy.get("decoupled", False)),
             parameters=parameters(config),
+            address=address,
         )
 
     async def close(self) -> None:
@@ -141,6 +149,16 @@ class TritonJudge:
             ReleaseError: the release accepts no prompts until somebody acts.
             RetryableError: the same call may succeed later.
         """
+        with current().child(f"{OPERATION} {self.release.name}", Kind.CLIENT) as span:
+            if not span.recording:
+                return await self._ask(passes, {})
+            span.put(_asked(self.release.name, self._address, passes))
+            replies = await self._ask(passes, _metadata(span))
+            span.put(_answered(replies))
+            return replies
+
+    async def _ask(self, passes: Sequence[Pass], metadata: Mapping[str, str]) -> list[Reply]:
+        """`metadata`: headers of the call."""
         started = monotonic()
         inputs = [
             _bytes_input(INPUTS[0], [one.prompt for one in passes]),
@@ -154,7 +172,7 @@ class TritonJudge:
             with judge_call(self.release.name):
                 reasons = any(one.reasoning is not None for one in passes)
                 responses = await self._responses(
-                    inputs, _REQUESTED_OF_REASONING if reasons else _REQUESTED
+                    inputs, _REQUESTED_OF_REASONING if reasons else _REQUESTED, metadata
                 )
         except JudgestreamError:
             self._verified_at = 0.0  # another model may answer the next call
@@ -193,14 +211,21 @@ class TritonJudge:
             log.warning("release %s keeps its former prices and budget: %s", self.release.name, exc)
 
     async def _responses(
-        self, inputs: list[InferInput], outputs: list[InferRequestedOutput]
+        self,
+        inputs: list[InferInput],
+        outputs: list[InferRequestedOutput],
+        metadata: Mapping[str, str],
     ) -> list[Any]:
         """All responses to one request: a single one, or those of a stream up to its end."""
         name = self.release.name
         if not self._decoupled:
             return [
                 await self._client.infer(
-                    name, inputs, outputs=outputs, client_timeout=self._deadline_s
+                    name,
+                    inputs,
+                    outputs=outputs,
+                    client_timeout=self._deadline_s,
+                    headers=dict(metadata),
                 )
             ]
 
@@ -211,7 +236,7 @@ class TritonJudge:
             once(),
             stream_timeout=self._deadline_s,
             # without it errors carry no status
-            headers={"triton_grpc_error": "true"},
+            headers={**metadata, "triton_grpc_error": "true"},
         )
         responses: list[Any] = []
         try:
@@ -246,6 +271,36 @@ class TritonJudge:
             )
             for k in range(rows)
         ]
+
+
+def _asked(release: str, address: str, passes: Sequence[Pass]) -> dict[str, Value]:
+    """What a span tells about a call before it is made."""
+    host, _, port = address.rpartition(":")
+    return {
+        "gen_ai.operation.name": OPERATION,
+        "gen_ai.provider.name": "triton",
+        "gen_ai.request.model": release,
+        "gen_ai.request.max_tokens": max(one.max_tokens for one in passes),
+        "server.address": host.strip("[]"),
+        "server.port": int(port) if port.isdigit() else 0,
+        "judgestream.passes": [one.transform.name for one in passes],
+    }
+
+
+def _answered(replies: Sequence[Reply]) -> dict[str, Value]:
+    """What a span tells about the replies: sums, and a value per pass. No texts."""
+    return {
+        "gen_ai.usage.input_tokens": sum(one.input_tokens for one in replies),
+        "gen_ai.usage.output_tokens": sum(one.output_tokens for one in replies),
+        "gen_ai.response.finish_reasons": [one.finish_reason for one in replies],
+        "judgestream.pass_input_tokens": [one.input_tokens for one in replies],
+        "judgestream.pass_output_tokens": [one.output_tokens for one in replies],
+    }
+
+
+def _metadata(span: Span) -> dict[str, str]:
+    """The trace context for Triton, which continues the trace where it is set up for that."""
+    return {name: value.decode() for name, value in span.headers()}
 
 
 def _bytes_input(name: str, rows: Sequence[str]) -> InferInput:

@@ -18,6 +18,7 @@ from judgestream.core.types import Verdict
 from judgestream.evaluation.contribution import Contribution, contribution
 from judgestream.evaluation.time_windows import TimeWindow, window_of
 from judgestream.settings import Bias
+from judgestream.telemetry.handled import handled
 from judgestream.v1.judging_pb2 import Verdict as VerdictMessage
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ class VerdictCounter:
         """
         try:
             verdict = _verdict(record)
+            ids = handled()
+            ids.request_id, ids.verdict_id = verdict.request_id, verdict.verdict_id
             one = contribution(verdict) if verdict.is_counted else None
         except Exception as exc:
             self._set_aside(record, "not_a_verdict", str(exc))

@@ -38,15 +38,18 @@ def serve(
     """
     settings = load()
     from judgestream.apps.rollout.service import main
-    from judgestream.apps.worker import logs
     from judgestream.apps.worker.metrics_ports import with_metrics_port
     from judgestream.apps.worker.readiness import ready_file as announcing
+    from judgestream.apps.worker.tracing import tracing
     from judgestream.local.folder import data_folder
+    from judgestream.telemetry import logs
 
     settings = with_metrics_port(settings, "rollout", slot, exact=metrics_port)
-    logs.configure(settings.worker.log_level)
+    logs.configure(settings.worker, kind="rollout", slot=slot)
     repository = settings.rollout.repository or data_folder(settings.local.data) / "models"
-    raise typer.Exit(main(settings, repository.expanduser(), slot, announcing(ready_file)))
+    with tracing(settings.telemetry, kind="rollout", slot=slot):
+        code = main(settings, repository.expanduser(), slot, announcing(ready_file))
+    raise typer.Exit(code)
 
 
 @app.command()

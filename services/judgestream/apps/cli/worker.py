@@ -34,12 +34,13 @@ def worker(
 ) -> None:
     """Run one worker. A supervisor should restart it when it exits with a code other than 0."""
     settings = load()
-    from judgestream.apps.worker import logs
     from judgestream.apps.worker.metrics_ports import with_metrics_port
     from judgestream.apps.worker.readiness import ready_file as announcing
+    from judgestream.apps.worker.tracing import tracing
+    from judgestream.telemetry import logs
 
     settings = with_metrics_port(settings, kind.value, slot, exact=metrics_port)
-    logs.configure(settings.worker.log_level)
+    logs.configure(settings.worker, kind=kind.value, slot=slot)
     ready = announcing(ready_file)
     if kind is Kind.JUDGING:
         from judgestream.apps.judging.worker import main
@@ -48,4 +49,6 @@ def worker(
         from judgestream.apps.judging.shadow_worker import main
     else:
         from judgestream.apps.bias.worker import main
-    raise typer.Exit(main(settings, slot, ready))
+    with tracing(settings.telemetry, kind=kind.value, slot=slot):
+        code = main(settings, slot, ready)
+    raise typer.Exit(code)

@@ -45,6 +45,7 @@ from judgestream.core.probe import known_good
 from judgestream.core.types import Release, Reply
 from judgestream.core.verdicts import Effort
 from judgestream.settings import Judging
+from judgestream.telemetry.spans import current
 from judgestream.template_files import template_of
 
 Pause = Callable[[float], Awaitable[None]]
@@ -184,6 +185,7 @@ class Asking:
             TooOld: the request is given up.
         """
         self.health.failed(error)
+        current().event("retry", {"error.type": error.code, "judgestream.attempt": tries.attempts})
         tries.first_failed_at = tries.first_failed_at or datetime.now(UTC)
         if isinstance(error, JudgeError | JudgeUnhealthy):
             tries.failed_alone += tries.suspect

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from judgestream.apps.judging.asking import Pause
+from judgestream.apps.judging.record_span import sending
 from judgestream.apps.worker import metrics
 from judgestream.contracts.events import Header
 from judgestream.contracts.outgoing import Outgoing
@@ -16,6 +17,7 @@ from judgestream.core.backoff import Backoff
 from judgestream.core.errors import BrokerUnavailable, OversizeRecord
 from judgestream.core.types import Verdict
 from judgestream.core.verdicts import limited
+from judgestream.telemetry.spans import Kind, Span, current
 from judgestream.v1.judging_pb2 import DeadLetter
 
 log = logging.getLogger(__name__)
@@ -53,29 +55,42 @@ class Outbox:
     async def verdict(self, verdict: Verdict, trace: Sequence[Header], pause: Pause) -> None:
         """Publish a verdict, its texts cut to their limits.
 
+        Args:
+            trace: the trace headers of its request. They become those of the record, unless the request is
+                traced here: then the record names the span that sends it.
+
         Raises:
             OversizeRecord: the topic refuses the verdict even without its texts.
         """
         published, cuts = limited(verdict)
         metrics.texts_cut.inc(cuts)
-        try:
-            await self._send(self._verdict_record(published, trace), pause)
-        except OversizeRecord as exc:
-            log.warning("publishing a verdict without its texts: %s", exc)
-            await self._send(self._verdict_record(_without_texts(published), trace), pause)
+        with current().child(f"send {self._topic.name}", Kind.PRODUCER) as span:
+            trace = span.headers() or trace
+            try:
+                await self._send(self._verdict_record(published, trace), pause, span)
+            except OversizeRecord as exc:
+                log.warning("publishing a verdict without its texts: %s", exc)
+                record = self._verdict_record(_without_texts(published), trace)
+                await self._send(record, pause, span)
 
     async def letter(self, letter: DeadLetter, trace: Sequence[Header], pause: Pause) -> None:
-        """Publish a dead letter. Returns when one form of it is confirmed."""
+        """Publish a dead letter. Returns when one form of it is confirmed. `trace` as for `verdict`."""
+        with current().child(f"send {DEAD_LETTERS.name}", Kind.PRODUCER) as span:
+            await self._letter(letter, span.headers() or trace, pause, span)
+
+    async def _letter(
+        self, letter: DeadLetter, trace: Sequence[Header], pause: Pause, span: Span
+    ) -> None:
         tries = 0
         try:
-            await self._send(dead_letter_record(letter, source=SOURCE, trace=trace), pause)
+            await self._send(dead_letter_record(letter, source=SOURCE, trace=trace), pause, span)
             return
         except OversizeRecord as exc:
             log.warning("publishing a dead letter in its smallest form: %s", exc)
         while True:
             tries += 1
             try:
-                await self._send(dead_letter_record(smallest(letter), source=SOURCE), pause)
+                await self._send(dead_letter_record(smallest(letter), source=SOURCE), pause, span)
                 return
             except OversizeRecord as exc:
                 # a topic that refuses the smallest form is misconfigured: wait as for a lost broker
@@ -91,8 +106,10 @@ class Outbox:
             topic=self._topic,
         )
 
-    async def _send(self, record: Outgoing, pause: Pause) -> None:
+    async def _send(self, record: Outgoing, pause: Pause, span: Span) -> None:
         tries = 0
+        if span.recording:
+            span.put(sending(record))
         while True:
             tries += 1
             try:
@@ -103,6 +120,7 @@ class Outbox:
             except BrokerUnavailable as exc:
                 metrics.retries.labels(exc.code).inc()
                 log.warning("not published, retrying: %s", exc)
+                span.event("retry", {"error.type": exc.code, "judgestream.attempt": tries})
                 await pause(self._backoff(tries))
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from time import monotonic
+from time import monotonic, time_ns
 
 from judgestream.adapters.images.resolving import Fetch
 from judgestream.apps.judging.asked import Asked, Progress, asked_of, task_of
@@ -10,6 +10,7 @@ from judgestream.apps.judging.asking import Pause, backoff_of
 from judgestream.apps.judging.judges import Judges, Moved
 from judgestream.apps.judging.outbox import Outbox, Publisher
 from judgestream.apps.judging.published_before import Published, PublishedBefore
+from judgestream.apps.judging.record_span import record_span, settled
 from judgestream.apps.worker import metrics
 from judgestream.contracts import salvage
 from judgestream.contracts.records import Record, dead_letter
@@ -18,6 +19,8 @@ from judgestream.core.limits import quoted, shortened
 from judgestream.core.types import Verdict
 from judgestream.core.verdicts import failed
 from judgestream.settings import Judging
+from judgestream.telemetry.handled import handled
+from judgestream.telemetry.spans import Span, current
 
 log = logging.getLogger(__name__)
 
@@ -53,23 +56,36 @@ class RequestJudge:
         )
 
     async def handle(self, record: Record, pause: Pause) -> None:
+        started_ns = time_ns()
         progress = Progress.begun(record, self._judges.stable)
+        request: Asked | PoisonError
         try:
             request = asked_of(record, progress)
         except PoisonError as exc:
-            await self._give_up(record, progress, exc, pause)
-            return
+            request = exc
+        group = self._settings.group
+        with record_span(record, progress, started_ns=started_ns, group=group) as span:
+            if isinstance(request, PoisonError):
+                await self._give_up(record, progress, request, pause)
+            else:
+                await self._judge(request, record, progress, pause, span)
+
+    async def _judge(
+        self, request: Asked, record: Record, progress: Progress, pause: Pause, span: Span
+    ) -> None:
         async with self._before.alone(request.key):
             try:
                 verdict = await self._judged(request, record, progress, pause)
                 if verdict is None:
                     metrics.requests.labels("duplicate").inc()
+                    span.put({"judgestream.outcome": "duplicate"})
                     return
                 await self._outbox.verdict(verdict, progress.trace, pause)
             except PoisonError as exc:
                 await self._give_up(record, progress, exc, pause)
                 return
             self._before.published(request.key, place=record.place, verdict=verdict)
+        settled(span, verdict)
         self._judges.finished(verdict.release)
         metrics.requests.labels(verdict.status.value).inc()
         metrics.verdict_seconds.observe(monotonic() - progress.started)
@@ -87,17 +103,22 @@ class RequestJudge:
             routed=self._judges.release_for(request.request),
             requested_at=request.request.requested_at,
         )
+        if turn.again:
+            current().put({"judgestream.redelivered": True})
         while not turn.suppressed:
             try:
                 async with self._judges.use(turn.release, pause, again=turn.again) as (judge, own):
                     progress.release = judge.release
                     made = await task_of(judge, request, turn.requested_at, self._images)
+                    ids = handled()
+                    ids.release, ids.verdict_id = judge.release.name, made.verdict_id
                     verdict = await judge.judged(made, progress, own)
                     TOKENS_IN.inc(max(0, verdict.input_tokens))
                     TOKENS_OUT.inc(max(0, verdict.output_tokens))
                     return verdict
             except Moved as exc:
                 log.info("%s is given to another release: %s", record.place, exc)
+                current().event("reassigned", {"judgestream.release": progress.release.name})
                 progress.start_again()
                 turn = await self._before.reassign(
                     request.key,
@@ -121,6 +142,7 @@ class RequestJudge:
             "dead letter: %s %s: %s", record.place, error.code, shortened(str(error), LOGGED)
         )
         effort = progress.effort()
+        current().failed(error.code, str(error))
         letter = dead_letter(
             record,
             error,
@@ -148,4 +170,5 @@ class RequestJudge:
             await self._outbox.verdict(verdict, progress.trace, pause)
         except OversizeRecord as exc:
             log.warning("no failed verdict for request %s: %s", quoted(request_id), exc)
+        settled(current(), verdict)
         metrics.requests.labels(verdict.status.value).inc()

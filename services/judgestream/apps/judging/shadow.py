@@ -8,6 +8,7 @@ the evidence compares them on the same probes.
 
 import logging
 from collections.abc import Callable, Sequence
+from time import time_ns
 
 from judgestream.adapters.images.resolving import Fetch
 from judgestream.apps.judging.asked import Asked, Progress, asked_of, task_of
@@ -15,6 +16,7 @@ from judgestream.apps.judging.asking import Pause, backoff_of
 from judgestream.apps.judging.judges import Moved
 from judgestream.apps.judging.outbox import Outbox, Publisher
 from judgestream.apps.judging.published_before import Published, PublishedBefore
+from judgestream.apps.judging.record_span import record_span, settled
 from judgestream.apps.judging.routed import FollowedJudges
 from judgestream.apps.worker import metrics
 from judgestream.contracts.events import Header
@@ -28,6 +30,8 @@ from judgestream.core.rollout.state import Stage
 from judgestream.core.types import Release, Request, Verdict
 from judgestream.core.verdicts import failed
 from judgestream.settings import Judging
+from judgestream.telemetry.handled import handled
+from judgestream.telemetry.spans import current
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +73,11 @@ class ShadowJudge:
         images: Fetch,
         default: str = "",
         probe_share: float = 0.0,
+        group: str = "",
     ) -> None:
-        """`default` and `probe_share` as in `wanted`."""
+        """`default` and `probe_share` as in `wanted`. `group`: the worker's consumer group, for traces."""
         self._judges = judges
+        self._group = group
         self._images = images
         self._before = PublishedBefore(published)
         self._default = default
@@ -90,6 +96,7 @@ class ShadowJudge:
         route = self._judges.route
         if not route.shadows and not self._probe_share:
             return  # nothing is decoded: an idle worker costs little
+        started_ns = time_ns()
         progress = Progress.begun(record, NOBODY)
         try:
             asked = asked_of(record, progress)
@@ -97,11 +104,15 @@ class ShadowJudge:
             return
         request = asked.request
         shadows = route.shadows_for(request.request_id, request.metadata)
-        for release in shadows:
-            await self._judge(release, asked, record, progress.trace, self._shadow, pause)
         stable = route.stable or self._default
-        if self._probe_share and stable:
-            for probe in self._probes_of(request):
+        probes = self._probes_of(request) if self._probe_share and stable else []
+        if not shadows and not probes:
+            return
+        with record_span(record, progress, started_ns=started_ns, group=self._group) as span:
+            span.put({"judgestream.shadow": True})
+            for release in shadows:
+                await self._judge(release, asked, record, progress.trace, self._shadow, pause)
+            for probe in probes:
                 for release in dict.fromkeys((stable, *shadows)):
                     await self._judge(release, probe, record, progress.trace, self._probes, pause)
 
@@ -134,6 +145,8 @@ class ShadowJudge:
             progress = Progress(
                 release=NOBODY, request=asked.request, requested_at=turn.requested_at, trace=trace
             )
+            ids = handled()
+            ids.request_id, ids.verdict_id, ids.release = asked.request.request_id, key, release
             try:
                 async with self._judges.use(release, pause) as (judge, own):
                     progress.release = judge.release
@@ -149,6 +162,7 @@ class ShadowJudge:
                 log.warning("no shadow verdict for %s: %s", record.place, exc)
                 return
             self._before.published(key, place=record.place, verdict=verdict)
+            settled(current(), verdict)
         stage = Stage.SHADOW if outbox is self._shadow else "probe"
         metrics.routed.labels(release, str(stage)).inc()
 

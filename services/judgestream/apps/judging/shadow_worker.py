@@ -96,6 +96,7 @@ async def _opened(
             images=await stack.enter_async_context(ImageFetcher(settings.images)),
             default=default,
             probe_share=shadow.probe_share,
+            group=shadow.group,
         )
         yield OpenWorker(
             handle=shadows.handle,

@@ -12,6 +12,8 @@ from judgestream.apps.worker import metrics
 from judgestream.core.limits import DETAIL, ID, REASON, cut
 from judgestream.core.rollout.moves import IllegalMove, Move, apply
 from judgestream.core.rollout.state import Action, Evidence, Rollout
+from judgestream.telemetry.handled import Handled, handle
+from judgestream.telemetry.spans import Kind, begin
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,16 @@ class Desk:
             after = apply(before, move)
             if next_checkpoint is not None:
                 after = replace(after, next_checkpoint=next_checkpoint)
-            await self._journal.append(after)
+            with begin(f"rollout {move.action}", Kind.INTERNAL) as span:
+                span.put(
+                    {
+                        "judgestream.release": move.release,
+                        "judgestream.rollout.by": move.by,
+                        "judgestream.rollout.revision": after.revision,
+                    }
+                )
+                handle(Handled(release=move.release, trace_id=span.trace_id, span_id=span.span_id))
+                await self._journal.append(after)
             metrics.rollout_moves.labels(move.action.value).inc()
             placed = after.releases[move.release]
             log.info(

@@ -14,7 +14,7 @@ from judgestream.adapters.kafka.connection import faust_options
 from judgestream.adapters.kafka.faust_transport import Transport, Trouble
 from judgestream.adapters.kafka.lag import GroupLag
 from judgestream.adapters.redis.worker_board import WorkerState
-from judgestream.apps.worker import logs, metrics
+from judgestream.apps.worker import metrics
 from judgestream.apps.worker.faust_pauses import NoTables
 from judgestream.apps.worker.faust_stopping import StoppingWorker
 from judgestream.apps.worker.heartbeat import Heartbeat
@@ -28,6 +28,7 @@ from judgestream.apps.worker.watchdog import Activity, Watchdog
 from judgestream.contracts.topics import Topic
 from judgestream.process_health import Checks, Health
 from judgestream.settings import Consumer, Kafka, Settings
+from judgestream.telemetry import logs
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +150,7 @@ def build(spec: WorkerSpec) -> App:
         group,
         consumer_group_instance_id=f"{group}-{spec.slot}",
         **_options(spec.settings, spec.consumer),
+        logging_config=_logging(spec),
     )
     app.spec, app.activity, app.resources = spec, Activity(), AsyncExitStack()
     app.trouble = _trouble(spec.status)
@@ -196,9 +198,12 @@ def _options(settings: Settings, consumer: Consumer) -> dict[str, Any]:
         "consumer_auto_offset_reset": "earliest",
         "consumer_metadata_max_age_ms": 30_000,
         "consumer_max_fetch_size": 4 << 20,
-        "logging_config": logs.config(settings.worker.log_level),
         "worker_redirect_stdouts": False,
     }
+
+
+def _logging(spec: WorkerSpec) -> dict[str, Any]:
+    return logs.config(spec.settings.worker, kind=spec.status.kind, slot=spec.slot)
 
 
 def _trouble(status: WorkerStatus) -> Trouble:
@@ -253,7 +258,7 @@ def run(spec: WorkerSpec) -> int:
         app,
         stopping=Stopping(health.drain, limit_s=spec.settings.kafka.rebalance_timeout_s),
         loglevel=worker_settings.log_level,
-        logging_config=logs.config(worker_settings.log_level),
+        logging_config=_logging(spec),
         redirect_stdouts=False,
         loop=asyncio.get_event_loop(),
         quiet=True,

@@ -16,6 +16,7 @@ from judgestream.contracts.events import IncomingHeader
 from judgestream.contracts.records import Record
 from judgestream.core.backoff import Backoff
 from judgestream.core.errors import InternalError, SkippedByHand, UnreadableBatch
+from judgestream.telemetry.handled import Handled, handle
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class RecordHandling:
             await tracker.pause(seconds)
 
         record = _record(event.message)
+        handle(Handled(topic=record.topic, partition=record.partition, offset=record.offset))
         position = (record.topic, record.partition, record.offset)
         if (damage := unreadable(record.headers)) is not None:
             await self._set_aside_damage(record, damage, pause)

@@ -281,9 +281,9 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 def _stay(settings: Settings, folder: Path, choice: "JudgeOptions") -> int:
     """Run the stack in this process until it is stopped."""
     from judgestream.apps.machine.supervisor import Supervisor
-    from judgestream.apps.worker import logs
+    from judgestream.telemetry import logs
 
-    logs.configure(settings.worker.log_level)
+    logs.configure(settings.worker, kind="supervisor")
     return Supervisor(settings, folder, judge=choice, say=note).run(exit_code)
 
 

@@ -40,14 +40,15 @@ def serve_command(
     """
     settings = load(find_stack=False)
     from judgestream.adapters.triton.control import restrictions
+    from judgestream.adapters.triton.traces import trace_arguments
     from judgestream.apps.machine.chosen_judge import JudgeOptions, choose
     from judgestream.apps.machine.triton_alone import run_triton
-    from judgestream.apps.worker import logs
     from judgestream.apps.worker.readiness import ready_file as announcing
     from judgestream.local.folder import data_folder
     from judgestream.local.triton import TritonServer
+    from judgestream.telemetry import logs
 
-    logs.configure(settings.worker.log_level)
+    logs.configure(settings.worker, kind="triton")
     data = data_folder(settings.local.data)
     release = choose(settings, data, JudgeOptions(judge=judge), note)
     note(f"judge {release.name}")
@@ -59,6 +60,7 @@ def serve_command(
         http_port=http_port,
         grpc_port=grpc_port,
         metrics_port=metrics_port,
+        extra_arguments=trace_arguments(settings.telemetry.triton_endpoint),
         hidden_arguments=restrictions(settings.triton.control_key),
         start_seconds=start_s,
     )

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from judgestream.apps.worker import logs
+from judgestream.telemetry import logs
 
 
 def record(line: int, text: str = "away") -> logging.LogRecord:

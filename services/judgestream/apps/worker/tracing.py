@@ -1,0 +1,43 @@
+"""Tracing of a process: on while its `with` block lasts, if `telemetry.endpoint` is set."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+
+from judgestream.apps.worker import metrics
+from judgestream.core.errors import ConfigurationError
+from judgestream.settings import Telemetry
+from judgestream.telemetry.logs import service_name
+from judgestream.telemetry.spans import install
+
+
+@contextmanager
+def tracing(settings: Telemetry, *, kind: str, slot: int) -> Iterator[None]:
+    """Record and export the spans of this process, which is a service of this kind.
+
+    Raises:
+        ConfigurationError: the packages for it are missing, or a setting is invalid.
+    """
+    if not settings.endpoint:
+        yield
+        return
+    try:
+        from judgestream.adapters.otel.tracing import OtelTracer
+    except ImportError as exc:
+        raise ConfigurationError(
+            f"telemetry.endpoint is set, and {exc.name or 'OpenTelemetry'} is not installed: run"
+            " `pip install 'judgestream[otel]'`, or unset JUDGESTREAM_TELEMETRY__ENDPOINT"
+        ) from exc
+    tracer = OtelTracer(
+        settings,
+        service=service_name(kind),
+        slot=slot,
+        version=version("judgestream"),
+        lost=lambda signal, count: metrics.telemetry_lost.labels(signal).inc(count),
+    )
+    install(tracer)
+    try:
+        yield
+    finally:
+        install(None)
+        tracer.close()

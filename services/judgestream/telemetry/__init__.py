@@ -1,0 +1,1 @@
+"""Log lines and traces: the account that a process gives of its work."""
