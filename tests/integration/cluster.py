@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,12 +45,17 @@ def worker_command(kind: str, slot: int) -> list[str]:
     return [sys.executable, "-m", "judgestream.apps.cli", *command, "--slot", str(slot)]
 
 
-def instant_triton(folder: Path) -> TritonServer:
+def instant_triton(folder: Path, *, extra_arguments: Sequence[str] = ()) -> TritonServer:
     """A Triton whose judge answers at once, or after the delay that a prompt names."""
     repository = folder / "models"
     if not repository.exists():
         shutil.copytree(MODELS, repository)
-    return TritonServer(run_dir=folder / "run", model_repository=repository, models=[INSTANT])
+    return TritonServer(
+        run_dir=folder / "run",
+        model_repository=repository,
+        models=[INSTANT],
+        extra_arguments=extra_arguments,
+    )
 
 
 @dataclass

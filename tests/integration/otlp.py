@@ -1,10 +1,12 @@
-"""An OTLP receiver that keeps what it gets: the gRPC services of a collector for traces and logs."""
+"""OTLP receivers that keep what they get: the gRPC services of a collector, and its HTTP port for Triton."""
 
+import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Lock
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
 from typing import Any
 
 import grpc
@@ -127,7 +129,7 @@ def _span(one: Any, service: str) -> ReceivedSpan:
     )
 
 
-class _Traces(trace_service_pb2_grpc.TraceServiceServicer):  # type: ignore[misc]
+class _Traces(trace_service_pb2_grpc.TraceServiceServicer):
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
 
@@ -135,7 +137,7 @@ class _Traces(trace_service_pb2_grpc.TraceServiceServicer):  # type: ignore[misc
         return self._receiver.take_spans(request, context)
 
 
-class _Logs(logs_service_pb2_grpc.LogsServiceServicer):  # type: ignore[misc]
+class _Logs(logs_service_pb2_grpc.LogsServiceServicer):
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
 
@@ -148,8 +150,11 @@ def receiving(credentials: grpc.ServerCredentials | None = None) -> Iterator[Rec
     """A receiver on a free port; with TLS if it gets credentials."""
     receiver = Receiver()
     server = grpc.server(ThreadPoolExecutor(2))
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Traces(receiver), server)
-    logs_service_pb2_grpc.add_LogsServiceServicer_to_server(_Logs(receiver), server)
+    # generated without types
+    add: Any = trace_service_pb2_grpc.add_TraceServiceServicer_to_server
+    add(_Traces(receiver), server)
+    add = logs_service_pb2_grpc.add_LogsServiceServicer_to_server
+    add(_Logs(receiver), server)
     if credentials is None:
         port = server.add_insecure_port(f"{HOST}:0")
         receiver.endpoint = f"http://{HOST}:{port}"
@@ -161,3 +166,41 @@ def receiving(credentials: grpc.ServerCredentials | None = None) -> Iterator[Rec
         yield receiver
     finally:
         server.stop(grace=None).wait()
+
+
+@dataclass
+class HttpReceiver:
+    """The spans that came by OTLP over HTTP, as JSON: name, trace id, parent's span id."""
+
+    endpoint: str = ""
+    spans: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+@contextmanager
+def receiving_http() -> Iterator[HttpReceiver]:
+    """A receiver on a free port."""
+    receiver = HttpReceiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # noqa: N802 - the name is http.server's
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            receiver.spans += [
+                (one["name"], one["traceId"].lower(), one.get("parentSpanId", "").lower())
+                for resource in body["resourceSpans"]
+                for scope in resource["scopeSpans"]
+                for one in scope["spans"]
+            ]
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing is printed."""
+
+    server = ThreadingHTTPServer((HOST, 0), Handler)
+    receiver.endpoint = f"http://{HOST}:{server.server_port}/v1/traces"
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,5 +1,6 @@
 """One trace per request, from its producer to its verdict, and JSON log lines that carry its id."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,11 +12,18 @@ from urllib.request import urlopen
 
 import pytest
 
+from judgestream.adapters.otel.tracing import OtelTracer
+from judgestream.adapters.triton.judge import TritonJudge
+from judgestream.adapters.triton.traces import trace_arguments
 from judgestream.contracts.topics import REQUESTS, VERDICTS
+from judgestream.core.probe import known_good
 from judgestream.local.ports import free_port
+from judgestream.settings import Telemetry
+from judgestream.telemetry.spans import Kind
+from judgestream.template_files import template_of
 from judgestream.v1.judging_pb2 import JudgeRequest, Verdict
-from tests.integration.cluster import Cluster, pairs, wait
-from tests.integration.otlp import ReceivedSpan, Receiver, receiving
+from tests.integration.cluster import Cluster, instant_triton, pairs, wait
+from tests.integration.otlp import ReceivedSpan, Receiver, receiving, receiving_http
 
 pytestmark = pytest.mark.integration
 
@@ -114,7 +122,9 @@ def test_each_request_is_one_trace_from_its_producer_to_its_verdict(
 
     send(cluster, pairs(1, "retried", sleep_ms=3000), first=300)
     wait(lambda: calls_in_flight(port) == 1, what="the judge to be asked", seconds=15)
-    os.kill(cluster.triton.process.pid, signal.SIGKILL)
+    triton = cluster.triton.process
+    assert triton is not None
+    os.kill(triton.pid, signal.SIGKILL)
     cluster.triton.stop()
     cluster.triton.start()
     cluster.wait_verdicts(["retried-0"], seconds=30)
@@ -180,7 +190,10 @@ def check_headers(
             assert (trace, span, flag) == (trace_id(100), PRODUCER_SPAN, "00")
             continue
         (sent,) = traces[requests[name]][SEND]
-        assert (trace, span, flag) == (requests[name], sent.span_id, "01")
+        assert (trace, span) == (requests[name], sent.span_id)
+        assert int(flag, 16) & 1, (
+            "sampled; a trace that begins here also says that its id is random"
+        )
         assert headers.get("tracestate") == (None if "plain" in name else b"vendor=1")
         seen += 1
     assert seen == 22
@@ -195,3 +208,33 @@ def check_log(cluster: Cluster) -> None:
     assert letter["topic"] == REQUESTS.name and letter["span_id"]
     about = [line for line in lines if line.get("request_id") == "retried-0"]
     assert {line["trace_id"] for line in about} == {trace_id(300)}
+
+
+def test_triton_continues_the_trace_of_a_call_and_traces_no_other(tmp_path: Path) -> None:
+    with receiving() as ours, receiving_http() as theirs:
+        tracer = OtelTracer(
+            Telemetry(endpoint=ours.endpoint),
+            service="judgestream-judging",
+            slot=0,
+            version="1",
+            lost=lambda signal, count: None,
+        )
+        with instant_triton(tmp_path, extra_arguments=trace_arguments(theirs.endpoint)) as triton:
+            asyncio.run(ask(triton.grpc_url, tracer))
+            wait(lambda: len(theirs.spans) >= 3, what="the spans of Triton", seconds=30)
+        tracer.close()
+    (asked,) = [span for span in ours.spans if span.name == ASK]
+    spans = {name: (trace, parent) for name, trace, parent in theirs.spans}
+    assert len(spans) == len(theirs.spans) == 3
+    assert spans["InferRequest"] == (trace_id(0), asked.span_id)
+    assert {trace for trace, _ in spans.values()} == {trace_id(0)}
+
+
+async def ask(address: str, tracer: OtelTracer) -> None:
+    """Two calls of the judge: one without a trace, one in a producer's trace."""
+    judge = await TritonJudge.connect(address, "instant", deadline_s=10)
+    parent = [("traceparent", f"00-{trace_id(0)}-{PRODUCER_SPAN}-01".encode())]
+    await judge.ask([known_good(template_of(judge.release))])
+    with tracer.begin(PROCESS, Kind.CONSUMER, parent=parent, started_ns=None):
+        await judge.ask([known_good(template_of(judge.release))])
+    await judge.close()

@@ -37,6 +37,7 @@ LABELS: Mapping[str, str] = {
     "release": "releases of the route; for bias metrics, the first 200 with verdicts",
     "rule": "the rules of the alarm policy, at most 50",
     "server": "the addresses in `triton.grpc`",
+    "signal": "`spans`, `events`, `traces`",
     "stage": "the stages of the rollout",
     "state": "fixed words of the metric",
     "step": "the steps of preparing a release",

@@ -99,7 +99,7 @@ def test_every_line_of_a_task_has_the_ids_of_its_record() -> None:
         return line("it")
 
     async def all_of() -> list[dict[str, Any]]:
-        return await asyncio.gather(work(0), work(1))
+        return list(await asyncio.gather(work(0), work(1)))
 
     first, second = asyncio.run(all_of())
     assert (first["topic"], first["partition"], first["offset"]) == ("judge.requests.v1", 2, 0)

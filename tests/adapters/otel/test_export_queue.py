@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -20,7 +20,7 @@ def refusing(batch: Sequence[int]) -> bool:
 
 @pytest.mark.parametrize(("export", "why"), [(raising, "OSError: no route"), (refusing, "did not")])
 def test_what_an_exporter_loses_is_counted_and_logged_once(
-    export: export_queue.Callable[[Sequence[int]], bool], why: str, caplog: pytest.LogCaptureFixture
+    export: Callable[[Sequence[int]], bool], why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     lost: list[int] = []
     queue = ExportQueue(export, what="spans", lost=lost.append, every_s=0.001)
