@@ -95,7 +95,9 @@ def test_pods_have_no_rights(overlay: str) -> None:
     accounts = of_kind("ServiceAccount", overlay)
     bound = [one["kind"] for one in RENDERED[overlay] if "Role" in one["kind"]]
     assert bound == []
-    for name, resource in of_kind("StatefulSet", overlay).items():
+    pods = of_kind("StatefulSet", overlay) | of_kind("Deployment", overlay)
+    assert "collector" in pods
+    for name, resource in pods.items():
         spec = pod(resource)
         assert spec["serviceAccountName"] == name
         assert accounts[name]["automountServiceAccountToken"] is False
@@ -167,9 +169,9 @@ def test_nothing_connects_without_a_policy() -> None:
     assert deny["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in deny and "egress" not in deny
     (expression,) = deny["podSelector"]["matchExpressions"]
-    assert set(expression["values"]) == WORKLOADS
+    assert set(expression["values"]) == WORKLOADS | {"collector"}
     named = set(re.findall(r'"app.kubernetes.io/name": "(\w+)"', json.dumps(policies)))
-    assert named <= WORKLOADS
+    assert named <= WORKLOADS | {"collector"}
 
 
 def test_no_more_judging_workers_than_partitions() -> None:

@@ -234,7 +234,7 @@ async def ask(address: str, tracer: OtelTracer) -> None:
     """Two calls of the judge: one without a trace, one in a producer's trace."""
     judge = await TritonJudge.connect(address, "instant", deadline_s=10)
     parent = [("traceparent", f"00-{trace_id(0)}-{PRODUCER_SPAN}-01".encode())]
-    await judge.ask([known_good(template_of(judge.release))])
+    await judge.ask(known_good(template_of(judge.release)))
     with tracer.begin(PROCESS, Kind.CONSUMER, parent=parent, started_ns=None):
-        await judge.ask([known_good(template_of(judge.release))])
+        await judge.ask(known_good(template_of(judge.release)))
     await judge.close()
