@@ -1,9 +1,9 @@
 """CloudEvents 1.0 in Kafka's binary mode: the headers of every record.
 
 `ce_id`, `ce_source`, `ce_type`, `ce_specversion`, `ce_time` and `content-type`, plus the W3C trace headers
-`traceparent` and `tracestate`. A verdict or dead letter has those of its request, or of the span that sends it if
-the worker traces the request. The `cloudevents` library is not used: it writes the trace context as `ce_`
-attributes and bounds no id or time.
+`traceparent` and `tracestate`. A verdict or dead letter has those of its request, or of the span that sends
+it if the worker traces the request. The `cloudevents` library is not used: it writes the trace context as
+`ce_` attributes and bounds no id or time.
 """
 
 import re
