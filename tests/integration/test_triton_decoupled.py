@@ -12,6 +12,7 @@ from tritonclient.grpc.aio import InferenceServerClient, InferInput
 
 from judgestream.adapters.releases.model_repository import install
 from judgestream.adapters.releases.tuning import Tuning
+from judgestream.adapters.triton.connection import Connection
 from judgestream.adapters.triton.judge import TritonJudge
 from judgestream.core.errors import JudgestreamError, PromptTooLong
 from judgestream.core.passes import Pass
@@ -164,8 +165,8 @@ async def test_an_explanation_that_nobody_waits_for_stops(
 
 
 async def test_errors_of_a_stream_have_their_status(server: TritonServer, release: Release) -> None:
-    client = InferenceServerClient(server.grpc_url)
-    judge = TritonJudge(client, release, deadline_s=0.05, decoupled=True)
+    connection = Connection(server.grpc_url)
+    judge = TritonJudge(connection, release, deadline_s=0.05, decoupled=True)
     try:
         with pytest.raises(JudgestreamError, match="Deadline") as caught:
             await judge.ask([a_pass(tiny.PROMPTS[0], LONG)])

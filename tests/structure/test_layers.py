@@ -46,9 +46,10 @@ ADAPTERS = {
         *(f"{J}.core", f"{J}.template_files", f"{J}.checkpoints"),
         *(f"{J}.engine.template_check", f"{J}.backends.chat", f"{J}.contracts.recording"),
     ),
-    f"{J}.adapters.rollout": (f"{J}.core", f"{J}.v1", f"{J}.settings"),
+    f"{J}.adapters.tls": (f"{J}.core", f"{J}.settings"),
+    f"{J}.adapters.rollout": (f"{J}.core", f"{J}.v1", f"{J}.settings", f"{J}.adapters.tls"),
     f"{J}.adapters.triton": (
-        *(f"{J}.core", f"{J}.template_files", f"{J}.contracts"),
+        *(f"{J}.core", f"{J}.template_files", f"{J}.contracts", f"{J}.adapters.tls"),
         f"{J}.telemetry",
     ),
     f"{J}.adapters.webhook": (f"{J}.core",),

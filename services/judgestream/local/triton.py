@@ -5,6 +5,9 @@ import os
 import re
 import string
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from judgestream.local import triton_install
@@ -13,6 +16,7 @@ from judgestream.local.identity import ProcessId, children, program_name
 from judgestream.local.ports import HOST, accepts, free_port, require_free
 from judgestream.local.process import Command
 from judgestream.local.server import LocalServer
+from judgestream.local.triton_tls import TritonTls
 
 _EXIT_SECONDS = 5
 # The kernel keeps 15 characters of a program's name.
@@ -42,6 +46,7 @@ class TritonServer(LocalServer):
         extra_arguments: Sequence[str] = (),
         hidden_arguments: Sequence[str] = (),
         start_seconds: float = 180.0,
+        tls: TritonTls | None = None,
     ) -> None:
         """Starts nothing yet. Without a port a free one is used.
 
@@ -49,9 +54,11 @@ class TritonServer(LocalServer):
         log and the backend's folder; none of it needs to be kept. `omp_num_threads` and `environment` are
         passed to the models' Python processes. `start_seconds` limits the loading of the models.
         `hidden_arguments` contain secrets, such as the rules that restrict model control; they do not
-        appear in the process list.
+        appear in the process list. With `tls`, which is for gRPC, HTTP listens on 127.0.0.1 only; restrict it
+        by `hidden_arguments`, too.
         """
         super().__init__(run_dir)
+        self._tls = tls
         self.model_repository = model_repository.resolve()
         self.models = tuple(models)
         self._host = host
@@ -119,12 +126,19 @@ class TritonServer(LocalServer):
         )
         process.wait_ready(
             # gRPC opens first and the metrics last
-            lambda: serves(self.grpc_url, self.models) and accepts(self.metrics_port),
+            lambda: self._serves() and accepts(self.metrics_port),
             what=f"reported {', '.join(self.models) or 'itself'} ready on {self.grpc_url}",
             seconds=self._start_seconds,
             advice="Loading a large model takes time: start again with a longer start_seconds.",
         )
         self._stubs_at_start = len(self.stubs())
+
+    def _serves(self) -> bool:
+        """Whether the server and its models are ready. With TLS by HTTP: this process may have no certificate
+        that Triton accepts."""
+        if self._tls is None:
+            return serves(self.grpc_url, self.models)
+        return accepts(self.grpc_port) and serves_http(self.http_url, self.models)
 
     def _arguments(self, backends: Path) -> list[str]:
         return [
@@ -134,12 +148,13 @@ class TritonServer(LocalServer):
             f"--backend-directory={backends}",
             f"--backend-config=python,shm-region-prefix-name={self.shm_prefix}",
             f"--exit-timeout-secs={_EXIT_SECONDS}",
-            f"--http-address={self._host}",
+            f"--http-address={self._host if self._tls is None else HOST}",
             f"--http-port={self.http_port}",
             f"--grpc-address={self._host}",
             f"--grpc-port={self.grpc_port}",
             f"--metrics-address={self._host}",
             f"--metrics-port={self.metrics_port}",
+            *(() if self._tls is None else self._tls.arguments),
             *self._extra_arguments,
         ]
 
@@ -220,3 +235,19 @@ def serves(url: str, models: Sequence[str] = (), *, seconds: float = 2.0) -> boo
             )
     except InferenceServerException:
         return False
+
+
+def serves_http(url: str, models: Sequence[str] = (), *, seconds: float = 2.0) -> bool:
+    """As `serves`, at Triton's HTTP: `url` is host:port."""
+    paths = ("/v2/health/ready", *(f"/v2/models/{model}/ready" for model in models))
+    try:
+        with closing(HTTPConnection(url, timeout=seconds)) as connection:
+            for path in paths:
+                connection.request("GET", path)
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status != HTTPStatus.OK:
+                    return False
+    except (OSError, HTTPException):
+        return False
+    return True

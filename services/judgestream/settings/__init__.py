@@ -7,6 +7,7 @@ not named are those of the stack that runs in `local.data`.
 """
 
 from judgestream.settings.group import Group
+from judgestream.settings.grpc import Grpc
 from judgestream.settings.kafka import Kafka
 from judgestream.settings.loading import CONFIG, PREFIX, Settings, load, names
 from judgestream.settings.local import Local
@@ -21,6 +22,7 @@ __all__ = [
     "Bias",
     "Consumer",
     "Group",
+    "Grpc",
     "Images",
     "Judging",
     "Kafka",

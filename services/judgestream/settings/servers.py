@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from judgestream.core import limits
 from judgestream.core.fleet.server_list import parse_servers
 from judgestream.settings.group import Group
+from judgestream.settings.grpc import Grpc
 
 
 class Redis(Group):
@@ -75,7 +76,7 @@ class Redis(Group):
         return self
 
 
-class Triton(Group):
+class Triton(Grpc):
     grpc: str = Field(
         "127.0.0.1:28001",
         description="Triton's gRPC address, host:port; several comma separated; dns:///name:port for every"

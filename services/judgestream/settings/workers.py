@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from judgestream.settings.group import Group
+from judgestream.settings.grpc import Grpc
 
 
 def _start(text: str) -> str:
@@ -161,7 +162,7 @@ class Bias(Consumer):
         return self
 
 
-class Rollout(Group):
+class Rollout(Grpc):
     """The rollout service, and the workers that follow its routes."""
 
     grpc: str = Field(
@@ -188,6 +189,27 @@ class Rollout(Group):
     least_servers: int = Field(
         1, ge=1, description="Triton servers that must have loaded a release before it is ready"
     )
+    movers: str = Field(
+        "",
+        description="names in the certificates of those who may make moves, comma separated; empty = every"
+        " caller whom client_ca_file admits",
+    )
+    plaintext: bool = Field(
+        False, description="whether the service may listen without TLS beyond 127.0.0.1"
+    )
+
+    @property
+    def mover_names(self) -> frozenset[str]:
+        """The entries of `movers`."""
+        return frozenset(name.strip() for name in self.movers.split(",") if name.strip())
+
+    @model_validator(mode="after")
+    def _movers_have_certificates(self) -> "Rollout":
+        if self.mover_names and self.client_ca_file is None:
+            raise ValueError(
+                "rollout.movers needs client_ca_file: without it no caller shows a certificate"
+            )
+        return self
 
 
 class Worker(Group):

@@ -29,6 +29,7 @@ class SmallTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignor
     seconds  that an inference takes
     asked    inferences so far
     refused  loads of these models fail
+    credentials  of TLS; None for plain text
     """
 
     models: dict[str, str] = field(default_factory=lambda: {NAME: DIGEST})
@@ -39,12 +40,18 @@ class SmallTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignor
     refused: set[str] = field(default_factory=set)
     address: str = ""
     server: Any = None
+    credentials: grpc.ServerCredentials | None = None
 
     async def start(self) -> None:
         """Listen, on the former port after a stop."""
         self.server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self.server)
-        port = self.server.add_insecure_port(self.address or "127.0.0.1:0")
+        address = self.address or "127.0.0.1:0"
+        port = (
+            self.server.add_insecure_port(address)
+            if self.credentials is None
+            else self.server.add_secure_port(address, self.credentials)
+        )
         self.address = f"127.0.0.1:{port}"
         await self.server.start()
 

@@ -7,6 +7,8 @@ import grpc
 from pydantic import SecretStr
 
 from judgestream.adapters.rollout.errors import RolloutRefused, RolloutUnavailable
+from judgestream.adapters.tls.client import ClientTls
+from judgestream.adapters.tls.handshake import NO_CONNECTION, tls_problem
 from judgestream.core.errors import JudgestreamError
 from judgestream.settings import Settings
 from judgestream.v1 import rollout_pb2 as pb
@@ -21,22 +23,35 @@ MOVE_S = 120.0
 
 MAX_STATE_BYTES = 16 << 20
 
+PLAINTEXT = ClientTls(group="rollout")
+"""The rollout service without TLS."""
+
 
 class RolloutCalls:
     """A connection to the service. Every method raises RolloutUnavailable or RolloutRefused."""
 
-    def __init__(self, address: str, key: SecretStr) -> None:
+    def __init__(self, address: str, key: SecretStr, tls: ClientTls = PLAINTEXT) -> None:
+        """Raises ConfigurationError: a file of `tls` is missing or wrong."""
         self._address = address
+        self._tls = tls
         secret = key.get_secret_value()
         self._metadata = ((HEADER, secret),) if secret else ()
-        self._channel = grpc.insecure_channel(
-            address, options=[("grpc.max_receive_message_length", MAX_STATE_BYTES)]
+        options = [("grpc.max_receive_message_length", MAX_STATE_BYTES), *tls.options]
+        credentials = tls.credentials()
+        self._channel = (
+            grpc.insecure_channel(address, options=options)
+            if credentials is None
+            else grpc.secure_channel(address, credentials, options=options)
         )
         self._stub: Any = RolloutsStub(self._channel)  # type: ignore[no-untyped-call]
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        return cls(settings.rollout.grpc, settings.triton.control_key)
+        return cls(
+            settings.rollout.grpc,
+            settings.triton.control_key,
+            tls=ClientTls.of(settings.rollout, "rollout"),
+        )
 
     def get(self, *, timeout_s: float = GET_S) -> pb.Rollout:
         """The state now, with what the service is doing."""
@@ -94,18 +109,26 @@ class RolloutCalls:
 
     def _raise(self, error: Any) -> NoReturn:
         code, details = error.code(), error.details() or ""
-        raise _error(code, details, self._address) from error
+        problem = ""
+        if code is grpc.StatusCode.UNAVAILABLE and any(part in details for part in NO_CONNECTION):
+            problem = tls_problem(self._address, self._tls)
+        raise _error(code, details, self._address, problem) from error
 
 
-def _error(code: grpc.StatusCode, details: str, address: str) -> JudgestreamError:
+def _error(code: grpc.StatusCode, details: str, address: str, tls_problem: str) -> JudgestreamError:
     refused = (
         grpc.StatusCode.FAILED_PRECONDITION,
         grpc.StatusCode.INVALID_ARGUMENT,
         grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
     )
     if code in refused:
         return RolloutRefused(details)
-    if code is grpc.StatusCode.UNAVAILABLE and "connect" not in details.lower():
+    if tls_problem:
+        return RolloutUnavailable(
+            f"no connection to the rollout service at {address}: {tls_problem}"
+        )
+    if code is grpc.StatusCode.UNAVAILABLE and not any(part in details for part in NO_CONNECTION):
         return RolloutUnavailable(f"the rollout service at {address}: {details}")
     return RolloutUnavailable(
         f"no rollout service answers at {address} ({code.name.lower()}): start the local stack (`judgestream"

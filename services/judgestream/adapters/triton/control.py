@@ -7,13 +7,15 @@ A judging worker needs nothing else.
 
 import asyncio
 import re
+import secrets
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from time import monotonic
 
 from pydantic import SecretStr
-from tritonclient.grpc.aio import InferenceServerClient
 
+from judgestream.adapters.tls.client import PLAINTEXT, ClientTls
+from judgestream.adapters.triton.connection import Connection
 from judgestream.adapters.triton.errors import control_call
 from judgestream.core.errors import ConfigurationError, JudgeDeadlineExceeded
 
@@ -24,6 +26,9 @@ GRPC_PREFIX = "triton-grpc-protocol-"
 
 RESTRICTED = ("model-repository", "shared-memory", "trace", "logging")
 """Triton's groups of endpoints that change the server, or read what clients must not see."""
+
+OPEN = ("inference", "metadata", "model-config", "statistics")
+"""The other groups of endpoints, without health."""
 
 CALL_S = 10.0
 LOAD_S = 600.0
@@ -51,25 +56,36 @@ class ModelState:
         return self.state == "READY"
 
 
-def restrictions(key: SecretStr) -> tuple[str, ...]:
-    """Arguments that make `tritonserver` require this key on gRPC and HTTP; none for an empty key."""
-    if not key.get_secret_value():
-        return ()
-    rule = f"{','.join(RESTRICTED)}:{HEADER}={key.get_secret_value()}"
-    return (f"--grpc-restricted-protocol={rule}", f"--http-restricted-api={rule}")
+def restrictions(key: SecretStr, *, tls: bool = False) -> tuple[str, ...]:
+    """Arguments that make `tritonserver` require this key on gRPC and HTTP; none for an empty key.
+
+    Args:
+        tls: gRPC uses TLS. Triton's HTTP cannot, and would be a way around it, so it then answers nothing but
+            health checks: all else needs a key that nobody has.
+    """
+    secret = key.get_secret_value()
+    rule = f"{','.join(RESTRICTED)}:{HEADER}={secret}"
+    on_grpc = (f"--grpc-restricted-protocol={rule}",) if secret else ()
+    if tls:
+        closed = ",".join((*RESTRICTED, *OPEN))
+        return (*on_grpc, f"--http-restricted-api={closed}:{HEADER}={secrets.token_hex(32)}")
+    return (*on_grpc, f"--http-restricted-api={rule}") if secret else ()
 
 
 class TritonControl(AbstractAsyncContextManager["TritonControl"]):
     """Load, unload and list the models of one Triton. Safe to use from many tasks of one event loop."""
 
-    def __init__(self, address: str, key: SecretStr) -> None:
+    def __init__(self, address: str, key: SecretStr, tls: ClientTls = PLAINTEXT) -> None:
         """
         Args:
             address: host:port of Triton's gRPC.
             key: setting `triton.control_key`; empty for a server without restriction.
+
+        Raises:
+            ConfigurationError: a file of `tls` is missing or wrong.
         """
         self.address = address
-        self._client = InferenceServerClient(address)
+        self._connection = Connection(address, tls=tls)
         secret = key.get_secret_value()
         self._headers = {f"{GRPC_PREFIX}{HEADER}": secret} if secret else None
 
@@ -85,7 +101,8 @@ class TritonControl(AbstractAsyncContextManager["TritonControl"]):
         """
         require_name(name)
         with control_call(f"load release {name}", self.address):
-            await self._client.load_model(name, headers=self._headers, client_timeout=timeout_s)
+            async with self._connection.client() as client:
+                await client.load_model(name, headers=self._headers, client_timeout=timeout_s)
 
     async def unload(self, name: str, *, timeout_s: float = 60.0) -> None:
         """Unload the model and wait until it is gone. A model that is not loaded is not an error.
@@ -98,7 +115,8 @@ class TritonControl(AbstractAsyncContextManager["TritonControl"]):
         require_name(name)
         deadline = monotonic() + timeout_s
         with control_call(f"unload release {name}", self.address):
-            await self._client.unload_model(name, headers=self._headers, client_timeout=timeout_s)
+            async with self._connection.client() as client:
+                await client.unload_model(name, headers=self._headers, client_timeout=timeout_s)
         while any(
             model.name == name and model.state in ("READY", "UNLOADING", "LOADING")
             for model in await self.index()
@@ -118,9 +136,10 @@ class TritonControl(AbstractAsyncContextManager["TritonControl"]):
             JudgeUnavailable, JudgeDeadlineExceeded: Triton does not answer, or not in time.
         """
         with control_call("list its models", self.address):
-            index = await self._client.get_model_repository_index(
-                headers=self._headers, client_timeout=CALL_S
-            )
+            async with self._connection.client() as client:
+                index = await client.get_model_repository_index(
+                    headers=self._headers, client_timeout=CALL_S
+                )
         models = (
             ModelState(
                 name=model.name, version=model.version, state=model.state, reason=model.reason
@@ -130,7 +149,7 @@ class TritonControl(AbstractAsyncContextManager["TritonControl"]):
         return sorted(models, key=lambda model: (model.name, model.version))
 
     async def close(self) -> None:
-        await self._client.close()
+        await self._connection.close()
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()

@@ -11,6 +11,7 @@ from itertools import count
 from time import monotonic
 from typing import Protocol
 
+from judgestream.adapters.tls.client import PLAINTEXT, ClientTls
 from judgestream.adapters.triton.resolving import Addresses, Resolve, resolve
 from judgestream.adapters.triton.server import Server
 from judgestream.core.errors import JudgestreamError
@@ -64,6 +65,7 @@ class Fleet(AbstractAsyncContextManager["Fleet"]):
         drains: Drains = no_drains,
         resolving: Resolve = resolve,
         clock: Callable[[], float] = monotonic,
+        tls: ClientTls = PLAINTEXT,
     ) -> None:
         self.servers: dict[str, Server] = {}
         self.judges: list[Checked] = []
@@ -71,6 +73,7 @@ class Fleet(AbstractAsyncContextManager["Fleet"]):
         self.text = ", ".join(map(str, entries))
         self._addresses = Addresses(entries, resolving)
         self._drains = drains
+        self._tls = tls
         self._marked: frozenset[str] = frozenset()
         self._choices = count(1)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -104,12 +107,16 @@ class Fleet(AbstractAsyncContextManager["Fleet"]):
         return {server.address: dict(server.calls) for server in list(self.servers.values())}
 
     async def find(self) -> None:
-        """Resolve the names, open clients to new servers, and close idle ones to servers that are gone."""
+        """Resolve the names, connect to new servers, and disconnect idle ones that are gone.
+
+        Raises:
+            ConfigurationError: a file of the client's TLS is missing or wrong.
+        """
         present = await self._addresses.now()
         self._complain("names", self.problems)
         for address in present:
             if address not in self.servers:
-                server = self.servers[address] = Server(address, self.clock)
+                server = self.servers[address] = Server(address, self.clock, tls=self._tls)
                 server.draining = address in self._marked
                 self._start(address, self._watch(server))
         for address, server in list(self.servers.items()):

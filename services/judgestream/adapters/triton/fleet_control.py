@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 
+from judgestream.adapters.tls.client import PLAINTEXT, ClientTls
 from judgestream.adapters.triton.control import LOAD_S, ModelState, TritonControl
 from judgestream.adapters.triton.fleet import Drains, no_drains
 from judgestream.adapters.triton.resolving import Addresses, Resolve, resolve
@@ -52,6 +53,7 @@ class FleetControl(AbstractAsyncContextManager["FleetControl"]):
         metrics_port: int = 0,
         drains: Drains = no_drains,
         resolving: Resolve = resolve,
+        tls: ClientTls = PLAINTEXT,
     ) -> None:
         """
         Args:
@@ -65,6 +67,7 @@ class FleetControl(AbstractAsyncContextManager["FleetControl"]):
         self._key = key
         self._metrics_port = metrics_port
         self._drains = drains
+        self._tls = tls
         self._controls: dict[str, TritonControl] = {}
 
     async def addresses(self) -> tuple[str, ...]:
@@ -82,9 +85,9 @@ class FleetControl(AbstractAsyncContextManager["FleetControl"]):
         return present
 
     def at(self, address: str) -> TritonControl:
-        """The control of one server. It belongs to this fleet control."""
+        """The control of one server. It belongs to this fleet control. Raises as `TritonControl`."""
         if address not in self._controls:
-            self._controls[address] = TritonControl(address, self._key)
+            self._controls[address] = TritonControl(address, self._key, tls=self._tls)
         return self._controls[address]
 
     async def index(self) -> dict[str, list[ModelState] | JudgestreamError]:

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
 
+from judgestream.adapters.tls.client import PLAINTEXT, ClientTls
 from judgestream.adapters.triton.fleet import Fleet
 from judgestream.adapters.triton.model_config import check_name, loaded_judges, single
 from judgestream.adapters.triton.placement import NOT_CHECKED, Placement, another_checkpoint
@@ -229,10 +230,10 @@ class FleetJudge:
 
 @asynccontextmanager
 async def single_judge(
-    servers: str, release: str, *, deadline_s: float
+    servers: str, release: str, *, deadline_s: float, tls: ClientTls = PLAINTEXT
 ) -> AsyncIterator[FleetJudge]:
     """A release over the servers of the setting `triton.grpc`, for a look. Raises as `FleetJudge.connect`."""
-    async with Fleet(parse_servers(servers)) as fleet:
+    async with Fleet(parse_servers(servers), tls=tls) as fleet:
         yield await FleetJudge.connect(fleet, release, deadline_s=deadline_s)
 
 
@@ -243,7 +244,7 @@ async def _loaded(servers: Sequence[Server]) -> list[str]:
         JudgestreamError: none answers.
     """
     found = await asyncio.gather(
-        *(loaded_judges(server.client) for server in servers), return_exceptions=True
+        *(loaded_judges(server.connection) for server in servers), return_exceptions=True
     )
     names: set[str] = set()
     errors: list[JudgestreamError | None] = []

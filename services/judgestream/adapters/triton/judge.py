@@ -16,6 +16,8 @@ from typing import Any, Self
 import numpy as np
 from tritonclient.grpc.aio import InferenceServerClient, InferInput, InferRequestedOutput
 
+from judgestream.adapters.tls.client import PLAINTEXT, ClientTls
+from judgestream.adapters.triton.connection import Connection
 from judgestream.adapters.triton.errors import judge_call
 from judgestream.adapters.triton.model_config import (
     check_name,
@@ -53,7 +55,7 @@ _REQUESTED_OF_REASONING = [*_REQUESTED, InferRequestedOutput(REASONINGS)]
 
 
 class TritonJudge:
-    """One release behind one channel. Safe to use from many tasks of one event loop.
+    """One release at one Triton. Safe to use from many tasks of one event loop.
 
     parameters  of the model's configuration in Triton
     terms       prices and budget, as of the latest `verify`
@@ -62,7 +64,7 @@ class TritonJudge:
 
     def __init__(
         self,
-        client: InferenceServerClient,
+        connection: Connection,
         release: Release,
         deadline_s: float,
         *,
@@ -75,14 +77,16 @@ class TritonJudge:
         self._address = address
         self.parameters = dict(parameters or {})
         self.terms = Terms.of(self.parameters)
-        self._client = client
+        self._connection = connection
         self._decoupled = decoupled
         self._deadline_s = deadline_s
         self._verifying = asyncio.Lock()
         self._verified_at = monotonic()
 
     @classmethod
-    async def connect(cls, address: str, release: str, *, deadline_s: float) -> Self:
+    async def connect(
+        cls, address: str, release: str, *, deadline_s: float, tls: ClientTls = PLAINTEXT
+    ) -> Self:
         """Find the release at `address` (host:port) and read its configuration.
 
         With an empty `release` the server must have exactly one judge loaded.
@@ -90,43 +94,43 @@ class TritonJudge:
         Raises:
             JudgeUnavailable: no Triton answers.
             ReleaseNotLoaded: Triton answers, but the release is not ready.
-            ConfigurationError: the model is not one of our judges, or there are several to choose from.
+            ConfigurationError: the model is not one of our judges, there are several to choose from, or a
+                file of `tls` is missing or wrong.
         """
         check_name(release)
-        client = InferenceServerClient(address)
+        connection = Connection(address, tls=tls)
         try:
-            name = release or await only_judge(client)
-            return await cls.open(client, address, name, deadline_s=deadline_s)
+            name = release or await only_judge(connection)
+            return await cls.open(connection, name, deadline_s=deadline_s)
         except JudgeUnavailable as exc:
-            await client.close()
+            await connection.close()
             raise JudgeUnavailable(
                 f"Triton at {address} does not answer for release {release or '(any)'}: {exc}."
                 " Start it, or set JUDGESTREAM_TRITON__GRPC"
             ) from exc
         except BaseException:
-            await client.close()
+            await connection.close()
             raise
 
     @classmethod
-    async def open(
-        cls, client: InferenceServerClient, address: str, name: str, *, deadline_s: float
-    ) -> Self:
-        """The release `name` over a client that several judges may share. Its owner closes it.
+    async def open(cls, connection: Connection, name: str, *, deadline_s: float) -> Self:
+        """The release `name` over a connection that several judges may share. Its owner closes it.
 
         Raises:
             As `connect`.
         """
         with judge_call(name):
-            ready = await client.is_model_ready(name, client_timeout=deadline_s)
+            async with connection.client() as client:
+                ready = await client.is_model_ready(name, client_timeout=deadline_s)
         if not ready:
             raise ReleaseNotLoaded(
-                f"release {name} is not loaded on Triton at {address}: load it with"
+                f"release {name} is not loaded on Triton at {connection.address}: load it with"
                 f" `judgestream release load {name}`, or see Triton's log"
             )
-        config = await model_config(client, name, deadline_s)
+        config = await model_config(connection, name, deadline_s)
         policy = config.get("model_transaction_policy", {})
         return cls(
-            client,
+            connection,
             release_of(name, config),
             deadline_s,
             decoupled=bool(policy.get("decoupled", False)),
@@ -135,8 +139,8 @@ class TritonJudge:
         )
 
     async def close(self) -> None:
-        """Close the client."""
-        await self._client.close()
+        """Close the connection."""
+        await self._connection.close()
 
     async def ask(self, passes: Sequence[Pass]) -> list[Reply]:
         """One reply per pass, in order, from one request to Triton.
@@ -171,9 +175,11 @@ class TritonJudge:
         try:
             with judge_call(self.release.name):
                 reasons = any(one.reasoning is not None for one in passes)
-                responses = await self._responses(
-                    inputs, _REQUESTED_OF_REASONING if reasons else _REQUESTED, metadata
-                )
+                # another server is asked at once, which must not wait for an explanation
+                async with self._connection.client(explain=False) as client:
+                    responses = await self._responses(
+                        client, inputs, _REQUESTED_OF_REASONING if reasons else _REQUESTED, metadata
+                    )
         except JudgestreamError:
             self._verified_at = 0.0  # another model may answer the next call
             raise
@@ -192,7 +198,7 @@ class TritonJudge:
             if monotonic() - self._verified_at < VERIFY_S:
                 return
             name, ours = self.release.name, self.release.checkpoint_digest
-            config = await model_config(self._client, name, self._deadline_s)
+            config = await model_config(self._connection, name, self._deadline_s)
             current = parameters(config)
             theirs = current.get("checkpoint_digest", "")
             if theirs != ours:
@@ -212,6 +218,7 @@ class TritonJudge:
 
     async def _responses(
         self,
+        client: InferenceServerClient,
         inputs: list[InferInput],
         outputs: list[InferRequestedOutput],
         metadata: Mapping[str, str],
@@ -220,7 +227,7 @@ class TritonJudge:
         name = self.release.name
         if not self._decoupled:
             return [
-                await self._client.infer(
+                await client.infer(
                     name,
                     inputs,
                     outputs=outputs,
@@ -232,7 +239,7 @@ class TritonJudge:
         async def once() -> AsyncIterator[dict[str, Any]]:
             yield {"model_name": name, "inputs": inputs, "outputs": outputs}
 
-        stream = self._client.stream_infer(
+        stream = client.stream_infer(
             once(),
             stream_timeout=self._deadline_s,
             # without it errors carry no status

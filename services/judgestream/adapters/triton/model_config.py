@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tritonclient.grpc.aio import InferenceServerClient
-
+from judgestream.adapters.triton.connection import Connection
 from judgestream.adapters.triton.errors import judge_call
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.release_parameters import release_from
@@ -30,11 +29,12 @@ def check_name(release: str) -> None:
 
 
 async def model_config(
-    client: InferenceServerClient, name: str, deadline_s: float = CALL_S
+    connection: Connection, name: str, deadline_s: float = CALL_S
 ) -> dict[str, Any]:
     """The model's configuration as Triton has loaded it. Raises as `judge_call` does."""
     with judge_call(name):
-        answer = await client.get_model_config(name, as_json=True, client_timeout=deadline_s)
+        async with connection.client() as client:
+            answer = await client.get_model_config(name, as_json=True, client_timeout=deadline_s)
     config: dict[str, Any] = answer.get("config", {})
     return config
 
@@ -61,32 +61,35 @@ def release_of(name: str, config: Mapping[str, Any]) -> Release:
         ) from exc
 
 
-async def only_judge(client: InferenceServerClient) -> str:
+async def only_judge(connection: Connection) -> str:
     """The name of the one judge that is loaded.
 
     Raises:
         ConfigurationError: none is loaded, or several are.
     """
-    return single(await loaded_judges(client))
+    return single(await loaded_judges(connection))
 
 
-async def loaded_judges(client: InferenceServerClient) -> list[str]:
+async def loaded_judges(connection: Connection) -> list[str]:
     """Names of the loaded judges. Raises as `judge_call` does."""
     return [
         name
-        for name in await loaded_models(client)
-        if "checkpoint_digest" in parameters(await model_config(client, name))
+        for name in await loaded_models(connection)
+        if "checkpoint_digest" in parameters(await model_config(connection, name))
     ]
 
 
-async def loaded_models(client: InferenceServerClient, *, deadline_s: float = CALL_S) -> list[str]:
+async def loaded_models(connection: Connection, *, deadline_s: float = CALL_S) -> list[str]:
     """Names of all loaded models. Raises as `judge_call` does.
 
     Reads the statistics, which name every loaded model. The repository's index needs the control key, which a
     worker does not have.
     """
     with judge_call("(any)"):
-        statistics = await client.get_inference_statistics(as_json=True, client_timeout=deadline_s)
+        async with connection.client() as client:
+            statistics = await client.get_inference_statistics(
+                as_json=True, client_timeout=deadline_s
+            )
     return sorted({str(model["name"]) for model in statistics.get("model_stats", [])})
 
 

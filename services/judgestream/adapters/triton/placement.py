@@ -95,7 +95,7 @@ class Placement:
         server = self.server
         try:
             judge = await TritonJudge.open(
-                server.client, server.address, self.name, deadline_s=self._deadline_s
+                server.connection, self.name, deadline_s=self._deadline_s
             )
             if digest is not None and judge.release.checkpoint_digest != digest:
                 raise another_checkpoint(self.name, judge.release.checkpoint_digest, digest)
@@ -113,7 +113,8 @@ class Placement:
                     return
                 try:
                     with judge_call(self.name):
-                        ready = await self.server.client.is_model_ready(self.name)
+                        async with self.server.connection.client() as client:
+                            ready = await client.is_model_ready(self.name)
                     if not ready:
                         raise ReleaseNotLoaded(
                             f"release {self.name} is not loaded on Triton at {self.server.address}"

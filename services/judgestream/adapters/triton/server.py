@@ -1,12 +1,12 @@
-"""One Triton of a fleet: its client, which all releases share, its state, and our calls there."""
+"""One Triton of a fleet: its connection, which all releases share, its state, and our calls there."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tritonclient.grpc.aio import InferenceServerClient
-
+from judgestream.adapters.tls.client import PLAINTEXT, ClientTls
+from judgestream.adapters.triton.connection import Connection
 from judgestream.adapters.triton.errors import judge_call
 from judgestream.core.errors import JudgeDeadlineExceeded, JudgestreamError
 from judgestream.core.fleet.report import ServerState
@@ -18,10 +18,7 @@ MISSES = 2
 """Health checks in a row without an answer in time that make a server count as down. A busy server may miss
 one; one that refuses the connection is down at once."""
 
-_LARGEST_MESSAGE = 2**31 - 1
-_CHANNEL = [
-    ("grpc.max_send_message_length", _LARGEST_MESSAGE),
-    ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+_RECONNECT = [
     # gRPC waits up to two minutes before it connects again; a server that is back must be found sooner
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -39,9 +36,12 @@ class Server:
     missed      health checks in a row without an answer in time
     """
 
-    def __init__(self, address: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, address: str, clock: Callable[[], float], tls: ClientTls = PLAINTEXT
+    ) -> None:
+        """Raises ConfigurationError: a file of `tls` is missing or wrong."""
         self.address = address
-        self.client = InferenceServerClient(address, channel_args=_CHANNEL)
+        self.connection = Connection(address, tls=tls, options=_RECONNECT)
         self.clock = clock
         self.live = True
         self.reason = ""
@@ -81,7 +81,8 @@ class Server:
         was_live = self.live
         try:
             with judge_call("(any)"):
-                self.live = bool(await self.client.is_server_live(client_timeout=HEALTH_S))
+                async with self.connection.client() as client:
+                    self.live = bool(await client.is_server_live(client_timeout=HEALTH_S))
             self.reason = "" if self.live else "it is starting or stopping"
             self.missed = 0
         except JudgeDeadlineExceeded:
@@ -93,4 +94,4 @@ class Server:
         return self.live and not was_live
 
     async def close(self) -> None:
-        await self.client.close()
+        await self.connection.close()

@@ -116,13 +116,15 @@ def _workers(settings: Settings, timeout_s: float) -> str:
 
 
 def _triton(settings: Settings, timeout_s: float) -> str:
+    from judgestream.adapters.tls.client import ClientTls
     from judgestream.adapters.triton.fleet import Fleet
     from judgestream.adapters.triton.fleet_judge import FleetJudge
 
     wanted = _release_of_workers(settings) or settings.triton.release
 
     async def look() -> tuple[Release, dict[str, str]]:
-        async with Fleet(parse_servers(settings.triton.grpc)) as fleet:
+        tls = ClientTls.of(settings.triton, "triton")
+        async with Fleet(parse_servers(settings.triton.grpc), tls=tls) as fleet:
             judge = await FleetJudge.connect(fleet, wanted, deadline_s=min(timeout_s, 10.0))
             return judge.release, {one: judge.problem_at(at) for one, at in fleet.servers.items()}
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from judgestream.adapters.tls.client import ClientTls
 from judgestream.adapters.triton.fleet import Fleet
 from judgestream.adapters.triton.fleet_judge import FleetJudge
 from judgestream.apps.judging.combined_status import CombinedStatus
@@ -30,7 +31,11 @@ async def open_fleet(
     Args:
         status: shows the servers on the board, and this process in its metrics.
     """
-    fleet = Fleet(parse_servers(settings.triton.grpc), drains=drains_of(settings.redis, stack))
+    fleet = Fleet(
+        parse_servers(settings.triton.grpc),
+        drains=drains_of(settings.redis, stack),
+        tls=ClientTls.of(settings.triton, "triton"),
+    )
     await stack.enter_async_context(fleet)
     if status is not None:
         stack.callback(shown_in_metrics(fleet.reports, fleet.calls))

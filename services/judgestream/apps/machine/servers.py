@@ -11,6 +11,7 @@ from judgestream.adapters.kafka.topics import Difference, admin, apply
 from judgestream.adapters.releases.bundled import about
 from judgestream.adapters.releases.installed import InstalledRelease, find
 from judgestream.adapters.releases.model_config import bundled_models
+from judgestream.adapters.tls.client import PLAINTEXT
 from judgestream.adapters.triton.control import TritonControl, restrictions
 from judgestream.apps.machine.chosen_judge import JudgeOptions, choose
 from judgestream.apps.machine.server_plan import KAFKA, REDIS, TRITON, ServerPlan
@@ -162,7 +163,7 @@ class Servers:
 
     async def _load(self, names: Sequence[str]) -> None:
         address = self.running.triton_url or ""
-        async with TritonControl(address, self.control_key) as control:
+        async with TritonControl(address, self.control_key, tls=PLAINTEXT) as control:
             for name in names:
                 try:
                     for model in find(self._data / "models", name).models:

@@ -273,11 +273,13 @@ def _look_at_release(status: Overview, settings: Settings, report: SupervisorRep
         named = min(followed)
     status.release = stable or named or ", ".join(in_use)
     try:
+        from judgestream.adapters.tls.client import ClientTls
         from judgestream.adapters.triton.fleet import Fleet
         from judgestream.adapters.triton.fleet_judge import FleetJudge
     except ImportError:
         return
 
+    tls = ClientTls.of(settings.triton, "triton")
     terms: dict[str, Terms] = {}
 
     async def look_at(fleet: Fleet, name: str) -> FleetJudge:
@@ -286,7 +288,7 @@ def _look_at_release(status: Overview, settings: Settings, report: SupervisorRep
         return judge
 
     async def ready() -> str:
-        async with Fleet(parse_servers(settings.triton.grpc)) as fleet:
+        async with Fleet(parse_servers(settings.triton.grpc), tls=tls) as fleet:
             judge = await look_at(fleet, status.release)
             if is_jury(judge.parameters):
                 for member in JuryRecord.of(judge.parameters).members:

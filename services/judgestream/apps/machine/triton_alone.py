@@ -12,7 +12,10 @@ CHECK_S = 0.5
 
 
 def run_triton(
-    server: TritonServer, ready: Callable[[], None], write: Callable[[str], object]
+    server: TritonServer,
+    ready: Callable[[], None],
+    write: Callable[[str], object],
+    renewed: Callable[[], str] = str,
 ) -> None:
     """Start the server, pass its log on to `write`, and stop it at SIGTERM or SIGINT.
 
@@ -20,6 +23,7 @@ def run_triton(
 
     Args:
         ready: called once the server and its models are ready.
+        renewed: says that the server should be restarted, with the reason; "" usually.
 
     Raises:
         ConfigurationError: before anything runs (port taken, package missing, ...).
@@ -32,6 +36,8 @@ def run_triton(
         ready()
         while True:
             log.pass_on()
+            if text := renewed():
+                write(text)
             server.check()
             time.sleep(CHECK_S)
 

@@ -39,6 +39,7 @@ def triton_servers(settings: Settings, reports: Sequence[ServerReport]) -> list[
     Raises:
         ModuleNotFoundError: this installation lacks Triton's client.
     """
+    from judgestream.adapters.tls.client import ClientTls
     from judgestream.adapters.triton.survey import survey
 
     marked = _marked(settings)
@@ -49,7 +50,8 @@ def triton_servers(settings: Settings, reports: Sequence[ServerReport]) -> list[
         texts = (f"{name}: {text}" for name, text in report.releases.items() if text)
         troubles.setdefault(report.address, []).extend(texts)
     lines = []
-    for sight in asyncio.run(survey(settings.triton.grpc, deadline_s=LOOK_S)):
+    tls = ClientTls.of(settings.triton, "triton")
+    for sight in asyncio.run(survey(settings.triton.grpc, deadline_s=LOOK_S, tls=tls)):
         state = ServerState.DRAINING if sight.address in marked else ServerState.UP
         reason = sight.problem or "; ".join(dict.fromkeys(troubles.get(sight.address, ())))
         lines.append(

@@ -1,6 +1,8 @@
-"""Permission to change the rollout: callers need the key to Triton's model control, where there is one."""
+"""Permission to change the rollout: callers need the key to Triton's model control, where there is one, and a
+certificate of a mover, where callers show certificates."""
 
 import hmac
+from collections.abc import Iterable, Mapping
 
 from pydantic import SecretStr
 
@@ -23,3 +25,18 @@ def may_change(metadata: object, key: SecretStr) -> bool:
         and hmac.compare_digest(value.encode(), secret.encode())
         for name, value in pairs
     )
+
+
+def certificate_names(auth_context: Mapping[str, Iterable[bytes]]) -> tuple[str, ...]:
+    """The names in the caller's certificate, as gRPC gives them: its common name, then its alternative names.
+    () for a caller without a certificate."""
+    return tuple(
+        name.decode(errors="replace")
+        for key in ("x509_common_name", "x509_subject_alternative_name")
+        for name in auth_context.get(key, ())
+    )
+
+
+def may_move(names: Iterable[str], movers: frozenset[str]) -> bool:
+    """Whether one of the names may make moves. Without movers everybody may who could connect."""
+    return not movers or not movers.isdisjoint(names)

@@ -10,12 +10,13 @@ import grpc
 from pydantic import SecretStr
 
 from judgestream.adapters.rollout.calls import HEADER
-from judgestream.apps.rollout.access import may_change
+from judgestream.apps.rollout.access import certificate_names, may_change, may_move
 from judgestream.apps.rollout.checkpoints import Announced
 from judgestream.apps.rollout.desk import Desk
 from judgestream.apps.rollout.log import RolloutLog
 from judgestream.apps.rollout.requests import Found, Malformed, checked_action, move_of
 from judgestream.contracts.codecs.rollouts import rollout_to_message
+from judgestream.core import limits
 from judgestream.core.errors import (
     ConfigurationError,
     JudgestreamError,
@@ -39,6 +40,9 @@ MOST_AVAILABLE = 100
 WATCH_PAUSE_S = 0.1
 """Between two states of one watcher: what changes in between comes together."""
 
+PROOF = " (certificate "
+"""In front of the name of the caller's certificate, in the record of a move."""
+
 Context = Any  # grpc.aio.ServicerContext, whose parameters have no useful types
 Find = Callable[[pb.MoveRequest], Awaitable[Found]]
 
@@ -50,6 +54,7 @@ class RolloutApi(RolloutsServicer):
     not_leading gives the reason why this instance makes no moves; "" while it does
     progress    gives what is being done with each release
     unload      asks for a release to be unloaded; raises IllegalMove
+    movers      names in the certificates of those who may make moves; empty = every caller
     available   gives the published checkpoints that can be staged
     """
 
@@ -65,6 +70,7 @@ class RolloutApi(RolloutsServicer):
         available: Callable[[], Sequence[Announced]],
         unload: Callable[[str, str], None],
         key: SecretStr,
+        movers: frozenset[str] = frozenset(),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._journal = journal
@@ -76,6 +82,7 @@ class RolloutApi(RolloutsServicer):
         self._available = available
         self._unload = unload
         self._key = key
+        self._movers = movers
         self._now = now
         self._watchers = 0
         self.closing = asyncio.Event()
@@ -114,12 +121,23 @@ class RolloutApi(RolloutsServicer):
                 f"a move needs the key to Triton's model control in the metadata {HEADER}: set"
                 " JUDGESTREAM_TRITON__CONTROL_KEY to the key of the rollout service",
             )
+        names = certificate_names(context.auth_context())
+        if not may_move(names, self._movers):
+            shown = limits.quoted(", ".join(names)) if names else "none"
+            await context.abort(
+                grpc.StatusCode.PERMISSION_DENIED,
+                f"rollout.movers does not allow moves by the certificate of {shown}: use the certificate of a"
+                " mover, or add one of these names to rollout.movers of the service",
+            )
         try:
             action = checked_action(request)
+            if PROOF.strip() in request.by:
+                raise Malformed(f"by contains {PROOF.strip()!r}, which only this service adds")
+            request.by = signed(request.by, names)
             if refused := self._not_leading():
                 await context.abort(grpc.StatusCode.UNAVAILABLE, refused)
             if action is Action.PREPARE:
-                self._unload(request.release, request.by.strip())
+                self._unload(request.release, request.by)
                 return self._shown()
             found = await self._find(request) if action is Action.STAGE else None
             await self._desk.moved(
@@ -160,6 +178,14 @@ class RolloutApi(RolloutsServicer):
                 grpc.StatusCode.UNAVAILABLE,
                 f"the state of the rollout is not known: {self._journal.problem}",
             )
+
+
+def signed(by: str, names: Sequence[str]) -> str:
+    """Who makes a move, for its record: what the caller says, and the first name of its certificate."""
+    if not names:
+        return by.strip()
+    proof = f"{PROOF}{limits.cut(names[0], limits.ID // 2)})"
+    return limits.cut(by.strip(), limits.ID - len(proof.encode())) + proof
 
 
 async def _refuse(context: Context, error: Exception) -> NoReturn:

@@ -15,6 +15,7 @@ from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.kafka.rollout_topic import RolloutReader
 from judgestream.adapters.redis.rollout_store import RolloutStore
 from judgestream.adapters.redis.worker_board import WorkerBoard
+from judgestream.adapters.tls.client import ClientTls
 from judgestream.adapters.triton.fleet_control import FleetControl
 from judgestream.adapters.triton.known_good import ask_known_good, members_of
 from judgestream.apps.rollout.api import RolloutApi
@@ -89,9 +90,14 @@ async def _run(
         store, board, lease = _stores(settings, stack)
         triton, deadline_s = settings.triton, settings.judging.deadline_s
         drains = drains_of(settings.redis, stack)
+        tls = ClientTls.of(triton, "triton")
         fleet = await stack.enter_async_context(
             FleetControl(
-                triton.grpc, triton.control_key, metrics_port=triton.metrics_port, drains=drains
+                triton.grpc,
+                triton.control_key,
+                metrics_port=triton.metrics_port,
+                drains=drains,
+                tls=tls,
             )
         )
         publisher = Publisher(settings.kafka, client_id=f"judgestream-rollout-{status.slot}")
@@ -111,15 +117,15 @@ async def _run(
         preparing, unloading = Tasks(journal.notify), Tasks(journal.notify)
 
         async def smoke(server: str, release: str, digest: str) -> None:
-            await smoke_judgement(server, release, digest=digest, deadline_s=deadline_s)
+            await smoke_judgement(server, release, digest=digest, deadline_s=deadline_s, tls=tls)
 
         def server_healer(address: str) -> ServerHealer:
             async def members(release: str) -> tuple[str, ...]:
-                return await members_of(address, release, deadline_s=deadline_s)
+                return await members_of(address, release, deadline_s=deadline_s, tls=tls)
 
             async def probe(release: str) -> None:
                 if not await members(release):  # the members of a jury are probed by themselves
-                    await ask_known_good(address, release, deadline_s=deadline_s)
+                    await ask_known_good(address, release, deadline_s=deadline_s, tls=tls)
 
             return ServerHealer(
                 address,
@@ -215,10 +221,9 @@ async def _run(
             available=lambda: list(feed.by_release.values()),
             unload=lambda release, by: unloader.ask(release, by=by),
             key=settings.triton.control_key,
+            movers=settings.rollout.mover_names,
         )
-        await stack.enter_async_context(
-            served(settings.rollout.grpc, api, lambda: not journal.problem)
-        )
+        await stack.enter_async_context(served(settings.rollout, api, lambda: not journal.problem))
         health.ready_while(
             lambda: topic_check(journal.problem),
             partial(leadership_check, leadership, instance),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from judgestream.adapters.tls.client import PLAINTEXT, ClientTls
 from judgestream.adapters.triton.judge import TritonJudge
 from judgestream.adapters.triton.known_good import ask_known_good, members_of
 from judgestream.core.errors import ConfigurationError
@@ -13,7 +14,9 @@ from judgestream.template_files import template_of
 PAIR = replace(KNOWN_GOOD, request_id="judgestream-smoke", options=Options(orders=Orders.BOTH))
 
 
-async def smoke_judgement(address: str, release: str, *, digest: str, deadline_s: float) -> None:
+async def smoke_judgement(
+    address: str, release: str, *, digest: str, deadline_s: float, tls: ClientTls = PLAINTEXT
+) -> None:
     """Judge one pair with a release, or with every member of a jury.
 
     Args:
@@ -23,10 +26,10 @@ async def smoke_judgement(address: str, release: str, *, digest: str, deadline_s
         ConfigurationError: another checkpoint answers, or a reply has no reading. The message says which.
         JudgestreamError: it is not loaded or does not answer.
     """
-    await ask_known_good(address, release, deadline_s=deadline_s)
-    await _check_digest(address, release, digest, deadline_s)
-    for name in await members_of(address, release, deadline_s=deadline_s) or (release,):
-        judge = await TritonJudge.connect(address, name, deadline_s=deadline_s)
+    await ask_known_good(address, release, deadline_s=deadline_s, tls=tls)
+    await _check_digest(address, release, digest, deadline_s, tls)
+    for name in await members_of(address, release, deadline_s=deadline_s, tls=tls) or (release,):
+        judge = await TritonJudge.connect(address, name, deadline_s=deadline_s, tls=tls)
         try:
             passes = plan(PAIR, PAIRWISE, template_of(judge.release))
             replies = await judge.ask(passes)
@@ -41,8 +44,10 @@ async def smoke_judgement(address: str, release: str, *, digest: str, deadline_s
                 )
 
 
-async def _check_digest(address: str, release: str, digest: str, deadline_s: float) -> None:
-    judge = await TritonJudge.connect(address, release, deadline_s=deadline_s)
+async def _check_digest(
+    address: str, release: str, digest: str, deadline_s: float, tls: ClientTls
+) -> None:
+    judge = await TritonJudge.connect(address, release, deadline_s=deadline_s, tls=tls)
     await judge.close()
     theirs = judge.release.checkpoint_digest
     if digest and theirs != digest:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
 
+from judgestream.adapters.tls.client import ClientTls
 from judgestream.adapters.triton.fleet_judge import single_judge
 from judgestream.core.costs import Prices
 from judgestream.core.errors import JudgestreamError
@@ -41,6 +42,7 @@ def facts(settings: Settings, release: str) -> JudgeFacts:
             settings.triton.grpc,
             release or settings.triton.release,
             deadline_s=settings.judging.deadline_s,
+            tls=ClientTls.of(settings.triton, "triton"),
         ) as judge:
             jury = is_jury(judge.parameters)
             return JudgeFacts(

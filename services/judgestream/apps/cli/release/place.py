@@ -139,10 +139,16 @@ def loaded_models(settings: Settings) -> Loaded:
 
 
 def _control(settings: Settings) -> "FleetControl":
+    from judgestream.adapters.tls.client import ClientTls
     from judgestream.adapters.triton.fleet_control import FleetControl
 
     triton = settings.triton
-    return FleetControl(triton.grpc, triton.control_key, metrics_port=triton.metrics_port)
+    return FleetControl(
+        triton.grpc,
+        triton.control_key,
+        metrics_port=triton.metrics_port,
+        tls=ClientTls.of(triton, "triton"),
+    )
 
 
 def models_of(place: Place, name: str) -> tuple[str, ...]:
@@ -163,6 +169,7 @@ def load_and_test(place: Place, name: str) -> None:
         JudgestreamError: it is loaded but does not answer.
     """
     from judgestream.adapters.releases.installed import Changes, changes, find
+    from judgestream.adapters.tls.client import ClientTls
     from judgestream.adapters.triton.known_good import ask_known_good
 
     models: tuple[str, ...] = (name,)
@@ -174,13 +181,14 @@ def load_and_test(place: Place, name: str) -> None:
             note(f"{name}: {text}")
     need = weights(place.repository, models) if place.ours else 0
     deadline_s = place.settings.judging.deadline_s
+    tls = ClientTls.of(place.settings.triton, "triton")
 
     async def load_and_ask() -> None:
         async with _control(place.settings) as control:
             outcome = await control.load_everywhere(models, least=1, need=need)
         _note(outcome)
         for address in outcome.done:
-            await ask_known_good(address, name, deadline_s=deadline_s)
+            await ask_known_good(address, name, deadline_s=deadline_s, tls=tls)
 
     note(f"loading {name}")
     try:

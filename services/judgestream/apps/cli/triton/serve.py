@@ -1,13 +1,21 @@
 """`judgestream triton serve`: one Triton with a judge, in the foreground, until SIGTERM."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import SecretStr
 
+from judgestream.core.errors import ConfigurationError
 from judgestream.settings import load
 from judgestream.terminal.output import note
+
+if TYPE_CHECKING:
+    from judgestream.adapters.tls.server import ServerTls
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def serve_command(
@@ -36,9 +44,11 @@ def serve_command(
     """Run Triton with a judge, until SIGTERM. A supervisor should restart it when it exits.
 
     The model repository is the folder `models` in `local.data`, and the judge is installed there if it is
-    missing. With `triton.control_key`, only callers with that key can load and unload models.
+    missing. With `triton.control_key`, only callers with that key can load and unload models. With
+    `triton.server_certificate_file`, gRPC uses TLS, and HTTP answers health checks of this machine only.
     """
     settings = load(find_stack=False)
+    from judgestream.adapters.tls.server import ServerTls
     from judgestream.adapters.triton.control import restrictions
     from judgestream.adapters.triton.traces import trace_arguments
     from judgestream.apps.machine.chosen_judge import JudgeOptions, choose
@@ -46,8 +56,13 @@ def serve_command(
     from judgestream.apps.worker.readiness import ready_file as announcing
     from judgestream.local.folder import data_folder
     from judgestream.local.triton import TritonServer
+    from judgestream.local.triton_tls import TritonTls
     from judgestream.telemetry import logs
 
+    require_key(host, settings.triton.control_key)
+    tls = ServerTls.of(settings.triton, "triton")
+    if tls is not None:
+        tls.check()
     logs.configure(settings.worker, kind="triton")
     data = data_folder(settings.local.data)
     release = choose(settings, data, JudgeOptions(judge=judge), note)
@@ -61,7 +76,44 @@ def serve_command(
         grpc_port=grpc_port,
         metrics_port=metrics_port,
         extra_arguments=trace_arguments(settings.telemetry.triton_endpoint),
-        hidden_arguments=restrictions(settings.triton.control_key),
+        hidden_arguments=restrictions(settings.triton.control_key, tls=tls is not None),
         start_seconds=start_s,
+        tls=None
+        if tls is None
+        else TritonTls(
+            certificate=tls.certificate_file, key=tls.key_file, client_ca=tls.client_ca_file
+        ),
     )
-    run_triton(server, announcing(ready_file), sys.stderr.write)
+    run_triton(
+        server,
+        announcing(ready_file),
+        sys.stderr.write,
+        renewed=renewal(tls),
+    )
+
+
+def require_key(host: str, key: SecretStr) -> None:
+    """Raise ConfigurationError for a Triton that other machines reach, if each of them could load models."""
+    if host not in LOCAL and not key.get_secret_value():
+        raise ConfigurationError(
+            f"Triton does not listen on {host} without a control key, since everybody there could load"
+            " models: set triton.control_key here and for the rollout service, or leave out --host"
+        )
+
+
+def renewal(tls: "ServerTls | None") -> Callable[[], str]:
+    """Says once that the files of TLS were renewed, which Triton does not notice; "" otherwise."""
+    used = None if tls is None else tls.stamp()
+
+    def text() -> str:
+        nonlocal used
+        now = None if tls is None else tls.stamp()
+        if now == used:
+            return ""
+        used = now
+        return (
+            "the files of triton.server_certificate_file, server_key_file or client_ca_file were renewed:"
+            " restart this Triton, which read them at its start\n"
+        )
+
+    return text
