@@ -124,7 +124,7 @@ def test_secrets_are_references() -> None:
     for resource in of_kind("StatefulSet").values():
         for container in containers(resource):
             for entry in container.get("env", ()):
-                if re.search(r"PASSWORD|KEY", entry["name"]):
+                if re.search(r"(PASSWORD|KEY)$", entry["name"]):
                     assert "secretKeyRef" in entry["valueFrom"], entry
 
 
