@@ -70,11 +70,8 @@ class TritonJudge:
         *,
         decoupled: bool = False,
         parameters: Mapping[str, str] | None = None,
-        address: str = "",
     ) -> None:
-        """`address`: host:port of the client, for traces."""
         self.release = release
-        self._address = address
         self.parameters = dict(parameters or {})
         self.terms = Terms.of(self.parameters)
         self._connection = connection
@@ -135,7 +132,6 @@ class TritonJudge:
             deadline_s,
             decoupled=bool(policy.get("decoupled", False)),
             parameters=parameters(config),
-            address=address,
         )
 
     async def close(self) -> None:
@@ -156,7 +152,7 @@ class TritonJudge:
         with current().child(f"{OPERATION} {self.release.name}", Kind.CLIENT) as span:
             if not span.recording:
                 return await self._ask(passes, {})
-            span.put(_asked(self.release.name, self._address, passes))
+            span.put(_asked(self.release.name, self._connection.address, passes))
             replies = await self._ask(passes, _metadata(span))
             span.put(_answered(replies))
             return replies
