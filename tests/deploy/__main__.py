@@ -13,6 +13,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from tests.deploy import monitoring
 from tests.deploy.compose import COMPOSE, DEPLOY, document
 from tests.deploy.kustomize import render
 from tests.deploy.schemas import problems_of
@@ -53,6 +54,7 @@ def problems() -> Iterator[str]:
     yield from compose_problems(document())
     yield from dockerfile_problems(DEPLOY / "Dockerfile")
     yield from kustomize_problems()
+    yield from monitoring.problems()
 
 
 def main() -> int:

@@ -1,7 +1,8 @@
 """The part of kustomize that deploy/kustomize uses, so that it renders without the program.
 
-Resources and other kustomizations, `namespace`, `images`, and strategic merge patches by kind and name. Any
-other field is an error. Where `kubectl` is installed, a test compares the result with `kubectl kustomize`.
+Resources and other kustomizations, `namespace`, `images`, strategic merge patches by kind and name, and
+ConfigMaps made of files, without a suffix in their names. Any other field is an error. Where `kubectl` is
+installed, a test compares the result with `kubectl kustomize`.
 """
 
 import copy
@@ -13,7 +14,10 @@ import yaml
 
 Resource = dict[str, Any]
 
-FIELDS = {"apiVersion", "kind", "resources", "namespace", "images", "patches"}
+FIELDS = {
+    *("apiVersion", "kind", "resources", "namespace", "images", "patches"),
+    *("configMapGenerator", "generatorOptions"),
+}
 CLUSTER_WIDE = {"Namespace"}
 MERGE_KEYS: Mapping[str, str] = {
     "containers": "name",
@@ -41,9 +45,10 @@ def render(folder: Path) -> list[Resource]:
     if unknown := kustomization.keys() - FIELDS:
         raise ValueError(f"{folder}: tests/deploy/kustomize.py does not render {sorted(unknown)}")
     resources: list[Resource] = []
-    for name in kustomization["resources"]:
+    for name in kustomization.get("resources", ()):
         path = folder / name
         resources += render(path) if path.is_dir() else documents(path)
+    resources += _config_maps(kustomization, folder)
     for entry in kustomization.get("patches", ()):
         if entry.keys() != {"path"}:
             raise ValueError(f"{folder}: a patch is one path and no more: {entry}")
@@ -55,6 +60,22 @@ def render(folder: Path) -> list[Resource]:
         for container in containers(resource):
             container["image"] = _image(container["image"], kustomization.get("images", ()))
     return resources
+
+
+def _config_maps(kustomization: Resource, folder: Path) -> Iterator[Resource]:
+    options = kustomization.get("generatorOptions", {})
+    for entry in kustomization.get("configMapGenerator", ()):
+        if entry.keys() != {"name", "files"} or not options.get("disableNameSuffixHash"):
+            raise ValueError(f"{folder}: a ConfigMap is made of files, without a suffix: {entry}")
+        yield {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": entry["name"], "labels": dict(options.get("labels", {}))},
+            "data": {
+                Path(name).name: (folder / name).read_text(encoding="utf-8")
+                for name in entry["files"]
+            },
+        }
 
 
 def containers(resource: Resource) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,5 @@
-"""Rendered resources against the published schemas: Kubernetes, Strimzi, KEDA and Prometheus Operator.
+"""Rendered resources and dashboards against the published schemas: Kubernetes, Strimzi, KEDA, Prometheus
+Operator, Grafana.
 
 The schemas come from packages: `kubernetes-validate` from PyPI, and the npm packages of models/package.json.
 Their validators check types, required fields, patterns and values. Their TypeScript types find fields that do
@@ -11,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import kubernetes_validate
@@ -100,13 +101,39 @@ def _invalid(resources: Sequence[Resource]) -> Iterator[str]:
 
 def _unknown_fields(resources: Sequence[Resource]) -> Iterator[str]:
     """One resource a line, typed: a literal may only have the fields of its type."""
+    typed = [one for one in resources if one["apiVersion"].partition("/")[0] in PACKAGES]
     lines = [
         f"export const resource{index}:"
         f' import("{PACKAGES[one["apiVersion"].partition("/")[0]]}/{one["apiVersion"]}/{one["kind"]}")'
         f".I{one['kind']} = {json.dumps(one)};"
-        for index, one in enumerate(resources)
-        if one["apiVersion"].partition("/")[0] in PACKAGES
+        for index, one in enumerate(typed)
     ]
+    for number, message in _type_errors(lines):
+        yield _line(typed[number], message)
+
+
+PLAIN = (
+    "type Plain<T> = T extends string ? `${T}` : T extends number ? number"
+    " : T extends (infer U)[] ? Plain<U>[] : T extends object ? { [K in keyof T]: Plain<T[K]> } : T;"
+)
+"""A type with the values of its enumerations instead of their names, as JSON has them."""
+
+
+def dashboard_problems(models: Mapping[str, object]) -> Iterator[str]:
+    """Grafana dashboards, by name, against the types of its schema package."""
+    _install()
+    names = list(models)
+    lines = [
+        f'export const dashboard{index}: Plain<import("@grafana/schema").Dashboard> ='
+        f" {json.dumps(models[name])};"
+        for index, name in enumerate(names)
+    ]
+    for number, message in _type_errors([*lines, PLAIN]):
+        yield f"dashboard {names[number]}: {message}"
+
+
+def _type_errors(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """The number of the line, from 0, and the message of each error that TypeScript finds."""
     with tempfile.NamedTemporaryFile("w", suffix=".ts", dir=INSTALLED, delete=False) as file:
         file.write("\n".join(lines))
     try:
@@ -132,6 +159,6 @@ def _unknown_fields(resources: Sequence[Resource]) -> Iterator[str]:
         place, _, message = line.partition(": error ")
         number = place.rpartition("(")[2].partition(",")[0]
         if message and number.isdigit():
-            yield _line(resources[int(number) - 1], message)
+            yield int(number) - 1, message
     if done.returncode and not done.stdout:
         raise RuntimeError(f"tsc failed:\n{done.stderr}")

@@ -25,8 +25,9 @@ class Published:
         self._logged_at = -LOG_INTERVAL_S
 
     @property
-    def available(self) -> bool:
-        return self._batch is not None and self._batch.available
+    def available(self) -> bool | None:
+        """Whether Redis answers; None without a Redis."""
+        return None if self._batch is None else self._batch.available
 
     async def claim(self, key: str, note: str) -> str:
         """The note of a request. Where there is none, `note` becomes it, and "" is returned.

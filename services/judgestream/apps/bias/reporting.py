@@ -74,6 +74,8 @@ class ReportPublisher:
             try:
                 await self.publish_round()
             except (StoreUnavailable, BrokerUnavailable) as exc:
+                if isinstance(exc, StoreUnavailable):
+                    metrics.redis_available.set(0)
                 log.warning("bias reports are delayed: %s", exc)
 
     async def publish_round(self) -> None:
@@ -87,6 +89,7 @@ class ReportPublisher:
 
     async def _leased(self) -> bool:
         held = await self._store.lease(self._holder, self._lease_s)
+        metrics.redis_available.set(1)
         if self._led and not held:  # the holder shows newer figures
             self._shown.clear()
             metrics.clear_bias()

@@ -131,9 +131,9 @@ def rebuild() -> None:
 @app.command()
 def dashboard() -> None:
     """Print a Grafana dashboard of the bias metrics, alarms and workers, to be imported as JSON."""
-    from judgestream.apps.bias.dashboard import dashboard as made
+    from judgestream.dashboards.judge_health import DASHBOARD
 
-    line(json.dumps(made(), indent=2))
+    line(json.dumps(DASHBOARD.model(), indent=2))
 
 
 PROGRESS_S = 5.0

@@ -124,7 +124,8 @@ async def _opened(
 
         async def handle(record: Record, pause: Pause) -> None:
             await requests.handle(record, pause)
-            metrics.redis_available.set(to.published.available)
+            if to.published.available is not None:
+                metrics.redis_available.set(to.published.available)
 
         log.info("judging with release %s", status.release)
         yield OpenWorker(

@@ -5,6 +5,7 @@ and makes docs/reference/metrics.md from this file.
 """
 
 from collections.abc import Iterable
+from math import nan
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -83,7 +84,11 @@ verdict_seconds = Histogram(
 )
 inflight = Gauge("judgestream_inflight_requests", "Requests in flight")
 outstanding = Gauge("judgestream_outstanding_requests", "Requests taken but not yet committed")
-redis_available = Gauge("judgestream_redis_available", "1 while Redis answers, else 0")
+redis_available = Gauge(
+    "judgestream_redis_available",
+    "1 while Redis answers, else 0; NaN in processes that have not asked it",
+)
+redis_available.set(nan)
 lag = Gauge(
     "judgestream_lag_records", "Records of the worker's topic not yet committed by its group"
 )
