@@ -6,6 +6,7 @@ Only what a container engine gives is replaced: host names, paths of volumes, an
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import urllib.request
@@ -14,20 +15,24 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
 from kafka import KafkaAdminClient
 
+from judgestream.adapters.redis.access import ACCESS
 from judgestream.apps.worker.metrics_ports import OFFSETS
 from judgestream.local.ports import free_port
 from judgestream.local.process import Command, ServerProcess
 from judgestream.terminal.exit_codes import ExitCode
 from tests.deploy.compose import Service, our_services, secrets_of
+from tests.deploy.redis_users import PREFIX
 from tests.deploy.test_compose import seconds
 from tests.integration.cluster import Cluster, pairs, wait
 from tests.paths import JUDGES, RECIPES, environment
 
 pytestmark = pytest.mark.integration
 
-SERVICES = our_services({name: "secret" for name in secrets_of()})
+SECRET = "5ec4e7"
+SERVICES = our_services({name: SECRET for name in secrets_of()})
 PROGRAM = (sys.executable, "-m", "judgestream.apps.cli")
 WORKERS = ("judging", "judging-1", "shadow", "bias", "rollout")
 
@@ -42,7 +47,7 @@ class Machine:
         self.triton = {name: free_port() for name in ("http", "grpc", "metrics")}
         self.names = {
             "kafka:9092": cluster.kafka.bootstrap,
-            "redis://:secret@valkey:6379/0": cluster.valkey.url,
+            "redis://valkey:6379/0": cluster.valkey.url,
             "triton:8001": f"127.0.0.1:{self.triton['grpc']}",
             "0.0.0.0:28003": f"127.0.0.1:{free_port()}",
             "0.0.0.0": "127.0.0.1",  # noqa: S104
@@ -83,6 +88,20 @@ class Machine:
         self.processes[service.name] = process
         return process
 
+    def run(self, name: str, *words: str) -> str:
+        """A command with the settings of a service, as `docker compose run` gives them."""
+        service = SERVICES[name]
+        settings = {key: self._here(value, service) for key, value in service.environment.items()}
+        done = subprocess.run(
+            [*PROGRAM, *words],
+            cwd=self.folder,
+            env=environment(**settings),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return done.stdout + done.stderr
+
     def wait_ready(self, name: str) -> None:
         self.processes[name].wait_ready(
             (self.folder / name / "ready").exists,
@@ -107,8 +126,22 @@ def machine(tmp_path: Path, cluster: Cluster) -> Iterator[Machine]:
             process.stop()
 
 
+@pytest.fixture
+def redis_users(cluster: Cluster) -> Iterator[redis.Redis]:
+    """Valkey with the users of deploy/valkey/start.sh, and a client that may do everything."""
+    with redis.Redis.from_url(cluster.valkey.url, protocol=2) as client:
+        for row in ACCESS:
+            rules = row.rules(PREFIX).split()
+            client.execute_command("ACL", "SETUSER", row.user(PREFIX), "on", f">{SECRET}", *rules)
+        client.acl_log_reset()
+        try:
+            yield client
+        finally:
+            client.acl_deluser(*(row.user(PREFIX) for row in ACCESS))
+
+
 def test_the_services_judge_requests_serve_metrics_and_stop_in_order(
-    machine: Machine, cluster: Cluster
+    machine: Machine, cluster: Cluster, redis_users: redis.Redis
 ) -> None:
     applied = machine.start(SERVICES["topics"])
     wait(lambda: applied.poll() is not None, what="topics apply to end", seconds=30)
@@ -144,7 +177,12 @@ def test_the_services_judge_requests_serve_metrics_and_stop_in_order(
     )
     client.close()
     assert "judgestream_trainer_waiting_examples 0.0" in machine.scrape(machine.trainer_metrics)
+    connected = {entry["user"] for entry in redis_users.client_list()}
+    assert {f"judgestream-{name}" for name in ("judging", "shadow", "bias", "rollout")} <= connected
+    status = machine.run("topics", "status")
+    assert "judging-0" in status and "judging-1" in status, status
     assert stop_all(machine) == dict.fromkeys(("triton-cpu", *WORKERS, "trainer"), 0)
+    assert redis_users.acl_log() == [], "each service does with its rights what it does with all"
 
 
 def finished(page: str) -> float:

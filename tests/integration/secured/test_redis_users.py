@@ -1,41 +1,82 @@
 """The Redis users of the services on a real Valkey: what they may, and what Redis refuses at the start."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
-import redis
 from pydantic import SecretStr
 from redis.exceptions import NoPermissionError, ResponseError
 
 from judgestream.adapters.redis.access import ACCESS, SERVICES, Access
 from judgestream.adapters.redis.checking import check_redis
+from judgestream.adapters.redis.client import client
 from judgestream.adapters.redis.drain_store import DrainStore
 from judgestream.adapters.redis.worker_board import WorkerBoard
 from judgestream.apps.worker.board_keeper import on_board
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import ConfigurationError, StoreUnavailable
-from judgestream.local.valkey import ValkeyServer
+from judgestream.local.ports import HOST, free_port
+from judgestream.local.process import Command, ServerProcess
+from judgestream.local.valkey import ValkeyServer, answers, program
 from judgestream.settings import Redis
+from tests.deploy.redis_users import SCRIPT, password_variable
+from tests.integration.cluster import wait
 
 pytestmark = pytest.mark.integration
 
 PASSWORD = "pa55word"
 
 
+@dataclass(frozen=True)
+class Started:
+    port: int
+    process: ServerProcess
+
+
+def started(folder: Path, password: str) -> Started:
+    """Valkey as deploy/ starts it."""
+    port = free_port()
+    process = ServerProcess(
+        Command(
+            name="Valkey",
+            argv=[
+                "sh",
+                str(SCRIPT),
+                *("--port", str(port)),
+                *("--bind", HOST),
+                "--dir",
+                str(folder),
+            ],
+            log_path=folder / "valkey.log",
+            cwd=folder,
+            env={
+                "PATH": f"{program().parent}:{os.environ['PATH']}",
+                **{password_variable(row): password for row in ACCESS},
+            },
+            stop_seconds=10.0,
+        )
+    )
+    return Started(port, process)
+
+
 @pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
-    more = [
-        f"user {row.user('judgestream')} on >{PASSWORD} {row.rules('judgestream')}"
-        for row in ACCESS
-    ]
-    with ValkeyServer(data_dir=tmp_path_factory.mktemp("v"), more=more) as server:
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    server = started(tmp_path_factory.mktemp("v"), PASSWORD)
+    try:
+        server.process.wait_ready(
+            lambda: answers(HOST, server.port), what="answered", seconds=20.0, advice="see its log"
+        )
         yield server
+    finally:
+        server.process.stop()
 
 
-def login(valkey: ValkeyServer, service: str) -> Redis:
+def login(valkey: Started, service: str) -> Redis:
     return Redis(
         url=SecretStr(f"redis://127.0.0.1:{valkey.port}/0"),
         username=SERVICES[service].user("judgestream"),
@@ -43,25 +84,38 @@ def login(valkey: ValkeyServer, service: str) -> Redis:
     )
 
 
+def test_deploy_starts_it_with_no_password_among_the_arguments_and_no_open_user(
+    valkey: Started, tmp_path: Path
+) -> None:
+    words = psutil.Process(valkey.process.pid).cmdline()
+    assert "valkey-server" in words[0] and PASSWORD not in " ".join(words)
+    with pytest.raises(ConfigurationError, match="requires a login"):
+        check_redis(Redis(url=SecretStr(f"redis://127.0.0.1:{valkey.port}/0")))
+    refused = started(tmp_path, "x on allkeys").process
+    wait(lambda: refused.poll() is not None, what="the start to be refused", seconds=10)
+    assert refused.poll() == 2 and "letters, digits" in refused.log_tail()
+    assert "allkeys" not in refused.log_tail()
+
+
 @pytest.mark.parametrize("row", ACCESS, ids=lambda row: row.service)
 def test_each_user_has_the_rights_of_its_service_and_no_others(
-    valkey: ValkeyServer, row: Access
+    valkey: Started, row: Access
 ) -> None:
     settings = login(valkey, row.service)
     assert check_redis(settings, service=row.service) == ""
-    with closing(
-        redis.Redis(port=valkey.port, username=settings.username, password=PASSWORD, protocol=2)
-    ) as client:
-        for forbidden in (client.flushall, client.config_get, client.keys, client.acl_list):
+    one = client(settings)
+    assert one is not None
+    with closing(one):
+        for forbidden in (one.flushall, one.config_get, one.keys, one.acl_list):
             with pytest.raises(NoPermissionError):
                 forbidden()
         with pytest.raises(NoPermissionError):
-            client.get("another:key")
+            one.get("another:key")
         with pytest.raises(ResponseError, match="No permissions to access a key"):
-            client.eval("return redis.call('GET', 'another:key')", 0)
+            one.eval("return redis.call('GET', 'another:key')", 0)
         if row.service != "operator":
             with pytest.raises(NoPermissionError):
-                client.set(
+                one.set(
                     "judgestream:triton:draining"
                     if row.service != "rollout"
                     else "judgestream:bias:watermark",
@@ -69,25 +123,27 @@ def test_each_user_has_the_rights_of_its_service_and_no_others(
                 )
 
 
-def test_a_missing_right_is_named_and_nothing_is_executed(valkey: ValkeyServer) -> None:
+def test_a_missing_right_is_named_and_nothing_is_executed(valkey: Started) -> None:
     with pytest.raises(ConfigurationError) as caught:
         check_redis(login(valkey, "judging"), service="bias")
     told = str(caught.value)
     assert "judgestream-judging lacks rights of the bias service" in told
     assert "+hlen" in told and "~judgestream:bias:*" in told and "+get " not in told
     assert "judgestream redis users" in told and PASSWORD not in told
-    with closing(redis.Redis(port=valkey.port)) as client:
-        assert client.keys("*") == []
+    operator = client(login(valkey, "operator"))
+    assert operator is not None
+    with closing(operator):
+        assert list(operator.scan_iter()) == []
 
 
-def test_a_worker_refuses_to_start_without_its_rights(valkey: ValkeyServer) -> None:
+def test_a_worker_refuses_to_start_without_its_rights(valkey: Started) -> None:
     status = WorkerStatus(kind="bias", slot=0, group="g")
     with pytest.raises(ConfigurationError, match="lacks rights of the bias service"):
         with on_board(login(valkey, "shadow"), status):
             pytest.fail("it started")
 
 
-def test_a_refused_command_is_not_a_missing_entry(valkey: ValkeyServer) -> None:
+def test_a_refused_command_is_not_a_missing_entry(valkey: Started) -> None:
     store = DrainStore.connect(login(valkey, "bias"))
     assert store is not None
     with store, pytest.raises(StoreUnavailable, match="lacks a right"):
