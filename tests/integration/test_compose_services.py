@@ -20,19 +20,22 @@ from kafka import KafkaAdminClient
 
 from judgestream.adapters.redis.access import ACCESS
 from judgestream.apps.worker.metrics_ports import OFFSETS
+from judgestream.contracts.topics import TOPICS
 from judgestream.local.ports import free_port
 from judgestream.local.process import Command, ServerProcess
 from judgestream.terminal.exit_codes import ExitCode
 from tests.deploy.compose import Service, our_services, secrets_of
-from tests.deploy.redis_users import PREFIX
+from tests.deploy.redis_users import PREFIX, password_variable
 from tests.deploy.test_compose import seconds
 from tests.integration.cluster import Cluster, pairs, wait
+from tests.integration.secured.canaries import files_with, titles_with
 from tests.paths import JUDGES, RECIPES, environment
 
 pytestmark = pytest.mark.integration
 
-SECRET = "5ec4e7"
-SERVICES = our_services({name: SECRET for name in secrets_of()})
+SECRETS = {name: f"canary-{name.lower()}" for name in secrets_of()}
+CANARIES = tuple(SECRETS.values())
+SERVICES = our_services(SECRETS)
 PROGRAM = (sys.executable, "-m", "judgestream.apps.cli")
 WORKERS = ("judging", "judging-1", "shadow", "bias", "rollout")
 
@@ -132,7 +135,14 @@ def redis_users(cluster: Cluster) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(cluster.valkey.url, protocol=2) as client:
         for row in ACCESS:
             rules = row.rules(PREFIX).split()
-            client.execute_command("ACL", "SETUSER", row.user(PREFIX), "on", f">{SECRET}", *rules)
+            client.execute_command(
+                "ACL",
+                "SETUSER",
+                row.user(PREFIX),
+                "on",
+                f">{SECRETS[password_variable(row)]}",
+                *rules,
+            )
         client.acl_log_reset()
         try:
             yield client
@@ -179,10 +189,36 @@ def test_the_services_judge_requests_serve_metrics_and_stop_in_order(
     assert "judgestream_trainer_waiting_examples 0.0" in machine.scrape(machine.trainer_metrics)
     connected = {entry["user"] for entry in redis_users.client_list()}
     assert {f"judgestream-{name}" for name in ("judging", "shadow", "bias", "rollout")} <= connected
-    status = machine.run("topics", "status")
+    pages = [machine.scrape(machine.metrics + offset) for offset in OFFSETS.values()]
+    audited = [process.pid for process in machine.processes.values() if process.running]
+    assert titles_with(CANARIES, audited) == []
+    assert not canaries_in("".join(pages)), "metrics pages"
+    assert not canaries_in(repr(everything_in(redis_users))), "Redis"
+    for topic in TOPICS.values():
+        assert not canaries_in(repr([record for _, record in cluster.records(topic)])), topic.name
+    status = machine.run("topics", "status") + machine.run("topics", "settings")
+    assert not canaries_in(status)
     assert "judging-0" in status and "judging-1" in status, status
     assert stop_all(machine) == dict.fromkeys(("triton-cpu", *WORKERS, "trainer"), 0)
     assert redis_users.acl_log() == [], "each service does with its rights what it does with all"
+    assert files_with(CANARIES, machine.folder) == {}
+
+
+def canaries_in(text: str) -> list[str]:
+    return [canary for canary in CANARIES if canary in text]
+
+
+def everything_in(client: redis.Redis) -> list[object]:
+    """Every key with its content."""
+    readers = {
+        b"string": client.get,
+        b"hash": client.hgetall,
+        b"set": client.smembers,
+        b"zset": lambda key: client.zrange(key, 0, -1),
+    }
+    keys = list(client.scan_iter(count=1000))
+    assert keys, "the services have written nothing"
+    return [(key, readers[client.type(key)](key)) for key in keys]
 
 
 def finished(page: str) -> float:
