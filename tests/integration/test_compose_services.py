@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -210,7 +211,7 @@ def canaries_in(text: str) -> list[str]:
 
 def everything_in(client: redis.Redis) -> list[object]:
     """Every key with its content."""
-    readers = {
+    readers: dict[object, Callable[[Any], object]] = {
         b"string": client.get,
         b"hash": client.hgetall,
         b"set": client.smembers,
