@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import grpc
 import pytest
 from pydantic import SecretStr
 
@@ -13,6 +14,7 @@ from judgestream.core.types import CandidateScore, Status, Verdict
 from judgestream.settings import Telemetry
 from judgestream.telemetry.spans import NOT_RECORDED, Header, Kind, current
 from tests.integration.otlp import Receiver, receiving
+from tests.integration.secured.certificates import Authority
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -159,3 +161,18 @@ def test_without_a_collector_spans_are_lost_counted_and_hold_nobody_up() -> None
 def test_an_unreadable_certificate_authority_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="telemetry.ca_file .*none.pem cannot be read"):
         Bench(Receiver(endpoint="https://127.0.0.1:1"), ca_file=tmp_path / "none.pem")
+
+
+def test_tls_trusts_the_named_authority_only(tmp_path: Path) -> None:
+    ours, other = Authority(tmp_path), Authority(tmp_path, name="other")
+    server = ours.server()
+    pair = (server.key.read_bytes(), server.certificate.read_bytes())
+    with receiving(grpc.ssl_server_credentials([pair])) as receiver:
+        for authority in (other, ours):
+            bench = Bench(receiver, ca_file=authority.file)
+            with bench.tracer.begin(
+                authority.file.stem, Kind.CONSUMER, parent=parent(), started_ns=None
+            ):
+                pass
+            bench.tracer.close()
+        assert [one.name for one in receiver.spans] == ["ca"]

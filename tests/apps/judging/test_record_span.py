@@ -1,0 +1,91 @@
+"""The spans of requests that are given up, come twice, or are judged in shadow, as a collector gets them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from judgestream.adapters.otel.tracing import OtelTracer
+from judgestream.contracts.events import header
+from judgestream.settings import Telemetry
+from judgestream.telemetry.handled import Handled, handle
+from judgestream.telemetry.spans import install
+from tests.apps.judging.test_request import TRACE, Bench, request
+from tests.apps.judging.test_shadow import ALL_IN_SHADOW, Worker
+from tests.integration.otlp import ReceivedSpan, Receiver, receiving
+
+SPAN = TRACE.decode().split("-")[2]
+PROCESS = "process judge.requests.v1"
+
+
+class Traces:
+    """What a process sends while it is traced."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._tracer = OtelTracer(
+            Telemetry(endpoint=receiver.endpoint, sample_ratio=1.0),
+            service="judgestream-test",
+            slot=0,
+            version="1",
+            lost=lambda signal, count: None,
+        )
+        install(self._tracer)
+
+    def spans(self) -> list[ReceivedSpan]:
+        """All spans, in the order of their ends. Nothing is traced after this."""
+        install(None)
+        self._tracer.close()
+        return self._receiver.spans
+
+
+@pytest.fixture
+def traces() -> Iterator[Traces]:
+    with receiving() as receiver:
+        traces = Traces(receiver)
+        yield traces
+        traces.spans()
+
+
+def test_a_dead_letter_belongs_to_the_trace_and_its_span_says_why(traces: Traces) -> None:
+    bench = Bench()
+    bench.handle(request(candidates=[]), ("traceparent", TRACE))
+    letter, verdict, process = traces.spans()
+    assert (letter.name, verdict.name) == ("send judge.dlq.v1", "send judge.verdicts.v1")
+    assert process.name == PROCESS and process.parent == SPAN
+    assert process.failed and process.attributes["error.type"] == "invalid_request"
+    assert letter.parent == verdict.parent == process.span_id
+    sent = [
+        header(headers, "traceparent").split("-")[2] for _, _, _, headers in bench.topics.records
+    ]
+    assert sent == [letter.span_id, verdict.span_id]
+
+
+def test_a_record_that_comes_again_is_a_second_span_of_the_trace(traces: Traces) -> None:
+    bench = Bench()
+    for _ in range(2):
+        bench.handle(request(), ("traceparent", TRACE))
+    first, again = (span for span in traces.spans() if span.name == PROCESS)
+    assert first.trace_id == again.trace_id and first.parent == again.parent == SPAN
+    assert first.attributes["judgestream.outcome"] == "scored"
+    assert again.attributes["judgestream.outcome"] == "duplicate"
+    assert again.attributes["judgestream.redelivered"] is True
+
+
+async def test_shadow_judgements_are_spans_of_the_same_trace_marked_as_such(traces: Traces) -> None:
+    async with Worker(ALL_IN_SHADOW) as worker:
+        await worker.handle("r1")
+    sent, process = (
+        span for span in traces.spans() if span.name in (PROCESS, "send judge.shadow.v1")
+    )
+    assert process.attributes["judgestream.shadow"] is True
+    assert process.attributes["judgestream.release"] == "B"
+    assert sent.parent == process.span_id
+
+
+def test_a_request_that_is_not_traced_still_names_its_trace_in_log_lines() -> None:
+    bench = Bench()
+    ids = handle(Handled(topic="judge.requests.v1", partition=3, offset=41))
+    bench.handle(request(), ("traceparent", TRACE))
+    assert (ids.request_id, ids.trace_id) == ("r1", TRACE.decode().split("-")[1])
+    assert ids.verdict_id == bench.topics.verdicts()[0].verdict_id and not ids.span_id
+    assert header(bench.topics.records[0][3], "traceparent") == TRACE.decode()
