@@ -118,6 +118,35 @@ def test_pods_have_no_rights(overlay: str) -> None:
             assert mounted <= {volume["name"] for volume in spec.get("volumes", ())} | claims
 
 
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("triton", "triton-tls"),
+        ("rollout", "rollout-tls"),
+        ("judging", "client-tls"),
+        ("shadow", "client-tls"),
+    ],
+)
+def test_the_files_of_tls_are_those_of_a_mounted_secret(name: str, secret: str) -> None:
+    for overlay in OVERLAYS:
+        resource = of_kind("StatefulSet", overlay)[name]
+        (container,) = containers(resource)
+        volumes = {one["name"]: one for one in pod(resource)["volumes"]}
+        folders = {
+            mount["mountPath"]: volumes[mount["name"]].get("secret", {}).get("secretName")
+            for mount in container["volumeMounts"]
+        }
+        named = {
+            value.rpartition("/")
+            for variable, value in environment(container).items()
+            if re.search(r"(TRITON|ROLLOUT)__.*_FILE$", variable)
+        }
+        assert named
+        for folder, _, file in named:
+            assert folders[folder] == secret
+            assert file in ("tls.crt", "tls.key", "ca.crt")
+
+
 def test_secrets_are_references() -> None:
     for overlay in OVERLAYS:
         assert of_kind("Secret", overlay) == {}

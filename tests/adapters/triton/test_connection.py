@@ -88,6 +88,10 @@ async def test_wrong_new_files_leave_the_former_connection(
         for _ in range(3):
             async with connection.client() as client:
                 assert await client.is_server_live()
+        later = Connection(server.address, tls=tls)  # as the files were before
+        async with later.client() as opened:
+            assert await opened.is_server_live()
+        await later.close()
         assert caplog.text.count("is not renewed") == 1
         authority.client("worker")
         os.utime(shown.certificate)

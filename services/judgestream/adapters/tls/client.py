@@ -1,5 +1,6 @@
 """TLS of a gRPC client: the credentials of its channels."""
 
+import logging
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,10 @@ from typing import Self
 import grpc
 
 from judgestream.adapters.tls.files import Stamp, check_authority, check_pair, content, stamp
+from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Grpc
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,11 +67,28 @@ class ClientTls:
             names = (f"{self.group}.certificate_file", f"{self.group}.key_file")
             check_pair(self.certificate_file, self.key_file, *names)
             chain, key = content(self.certificate_file, names[0]), content(self.key_file, names[1])
-        return grpc.ssl_channel_credentials(
+        found = grpc.ssl_channel_credentials(
             root_certificates=content(authority, f"{self.group}.ca_file") if authority else None,
             private_key=key,
             certificate_chain=chain,
         )
+        _last_good[self] = found
+        return found
+
+    def usable_credentials(self) -> grpc.ChannelCredentials | None:
+        """As `credentials`, but those that this process used last where the files are wrong now. A renewal
+        replaces several files, and what starts in between must not fail.
+
+        Raises:
+            ConfigurationError: a file is missing or wrong, and was from the start.
+        """
+        try:
+            return self.credentials()
+        except ConfigurationError as exc:
+            if self not in _last_good:
+                raise
+            log.warning("the files of TLS are used as they were: %s", exc)
+            return _last_good[self]
 
     def context(self) -> ssl.SSLContext:
         """The same for Python's own TLS. Raises OSError where a file is missing or wrong."""
@@ -77,6 +98,9 @@ class ClientTls:
         context.set_alpn_protocols(["h2"])
         return context
 
+
+_last_good: dict[ClientTls, grpc.ChannelCredentials] = {}
+"""One entry for each group of settings."""
 
 PLAINTEXT = ClientTls(group="triton")
 """Triton without TLS."""

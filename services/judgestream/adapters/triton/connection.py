@@ -56,14 +56,14 @@ class Connection:
             options: of the channel.
 
         Raises:
-            ConfigurationError: a file of `tls` is missing or wrong.
+            ConfigurationError: a file of `tls` is missing or wrong, as `ClientTls.usable_credentials`.
         """
         self.address = address
         self._tls = tls
         self._options = [*_OPTIONS, *options, *tls.options]
         self._seen = tls.stamp()
         self._looked_at = monotonic()
-        self._newest = self._opened()
+        self._newest = self._opened(tls.usable_credentials())
         self._problem, self._probed_at = "", -PROBE_S
 
     @asynccontextmanager
@@ -94,8 +94,7 @@ class Connection:
         """End the calls in flight, too."""
         await self._newest.client.close()
 
-    def _opened(self) -> _Channel:
-        credentials: grpc.ChannelCredentials | None = self._tls.credentials()
+    def _opened(self, credentials: grpc.ChannelCredentials | None) -> _Channel:
         return _Channel(
             InferenceServerClient(self.address, creds=credentials, channel_args=self._options)
         )
@@ -110,7 +109,7 @@ class Connection:
             return
         self._seen = now
         try:
-            former, self._newest = self._newest, self._opened()
+            former, self._newest = self._newest, self._opened(self._tls.credentials())
         except ConfigurationError as exc:
             log.warning("the connection to Triton at %s is not renewed: %s", self.address, exc)
             return

@@ -208,6 +208,8 @@ class Fleet(AbstractAsyncContextManager["Fleet"]):
         """A defect in a check must not end the checks."""
         try:
             await act
+        except JudgestreamError as exc:
+            self._complain("checks", str(exc))
         except Exception:
             log.exception("unexpected error while checking the Triton servers")
 

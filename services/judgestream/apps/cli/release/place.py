@@ -87,14 +87,22 @@ def find_place() -> Place:
 
 
 def rollout_state(settings: Settings) -> "Rollout | None":
-    """The state of the rollout; None where no rollout service answers."""
+    """The state of the rollout; None where no rollout service answers.
+
+    Raises:
+        ConfigurationError: a file of `rollout.ca_file`, `certificate_file` or `key_file` is missing or wrong.
+    """
     try:
         from judgestream.adapters.rollout.calls import RolloutCalls
-
-        with RolloutCalls.of(settings) as calls:
-            return calls.get(timeout_s=GET_S)
-    except (ImportError, JudgestreamError):
+    except ImportError:
         return None
+    with RolloutCalls.of(settings) as calls:
+        try:
+            return calls.get(timeout_s=GET_S)
+        except JudgestreamError as exc:
+            if settings.rollout.tls:  # one is expected
+                note(str(exc))
+            return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
