@@ -2,6 +2,8 @@
 
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from judgestream.local.ports import HOST, free_port
 from judgestream.local.process import Command, ServerProcess
 from judgestream.local.valkey import ValkeyServer, answers, program
 from judgestream.settings import Redis
+from judgestream.terminal.exit_codes import ExitCode
 from tests.deploy.redis_users import SCRIPT, password_variable
 from tests.integration.cluster import wait
 
@@ -173,3 +176,25 @@ def test_a_redis_without_a_file_is_warned_of(
             with on_board(settings, WorkerStatus(kind="bias", slot=0, group="g")):
                 pass
     assert "set appendonly yes" in caplog.text
+
+
+@pytest.mark.parametrize(("kind", "name"), [("judging", "PASSWORD"), ("bias", "URL")])
+def test_a_worker_with_a_wrong_password_ends_without_printing_it(
+    valkey: Started, monkeypatch: pytest.MonkeyPatch, kind: str, name: str
+) -> None:
+    canary = "canary-in-the-login"
+    login = f"judgestream-{kind}:{canary}@" if name == "URL" else ""
+    monkeypatch.setenv("JUDGESTREAM_REDIS__URL", f"redis://{login}127.0.0.1:{valkey.port}/0")
+    if name == "PASSWORD":
+        monkeypatch.setenv("JUDGESTREAM_REDIS__USERNAME", f"judgestream-{kind}")
+        monkeypatch.setenv("JUDGESTREAM_REDIS__PASSWORD", canary)
+    done = subprocess.run(
+        [sys.executable, "-m", "judgestream.apps.cli", "--debug", "worker", kind],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    told = done.stdout + done.stderr
+    assert done.returncode == ExitCode.USAGE, told
+    assert "Redis refuses the login" in told
+    assert canary not in told
