@@ -34,6 +34,7 @@ JudgestreamError
     ├── JudgeDeadlineExceeded    no response within the deadline
     ├── JudgeError               the model failed on this call; retried a few times, alone
     ├── BrokerUnavailable        Kafka does not accept or confirm a record
+    │   └── AccessDenied         Kafka refuses the login, the certificate or a right: an operator must act
     └── StoreUnavailable         Redis does not respond
 
 So a judge's failure concerns one request (PoisonError: a dead letter), the release (ReleaseError: requests
@@ -185,6 +186,10 @@ class JudgeError(RetryableError):
 
 class BrokerUnavailable(RetryableError):
     code = "broker_unavailable"
+
+
+class AccessDenied(BrokerUnavailable):
+    code = "access_denied"
 
 
 class StoreUnavailable(RetryableError):

@@ -2,7 +2,12 @@
 
 import contextlib
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from judgestream.local import kafka_archive, kafka_jars
 from judgestream.local.cache import cache_root
@@ -11,6 +16,20 @@ from judgestream.local.kafka_config import CLUSTER_ID, NODE_ID, java_command, pa
 from judgestream.local.ports import HOST, accepts, free_port, require_free
 from judgestream.local.process import Command
 from judgestream.local.server import LocalServer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Access:
+    """How a broker identifies its clients, where it is not open to all of this machine.
+
+    properties  replace or add properties of the broker
+    flags       of the JVM
+    client      options of a kafka-python client that the broker accepts and that may describe the cluster
+    """
+
+    properties: Mapping[str, object]
+    flags: tuple[str, ...] = ()
+    client: Mapping[str, Any] = field(repr=False)
 
 
 class KafkaServer(LocalServer):
@@ -30,11 +49,13 @@ class KafkaServer(LocalServer):
         cache_dir: Path | None = None,
         jar_repository: str | None = None,
         start_seconds: float = 60.0,
+        access: Access | None = None,
     ) -> None:
         """Starts nothing yet. Without a port a free one is used.
 
         `cache_dir` holds the jars (default: `cache_root()`). `jar_repository` is the address of a mirror of
-        Maven Central. `start_seconds` limits the time until the broker answers, downloads excluded.
+        Maven Central. `start_seconds` limits the time until the broker answers, downloads excluded. Without
+        `access` the broker accepts every client of this machine.
         """
         super().__init__(data_dir)
         self.port = free_port() if port is None else port
@@ -42,6 +63,7 @@ class KafkaServer(LocalServer):
         self._cache = cache_root() if cache_dir is None else cache_dir.resolve()
         self._repository = jar_repository
         self._start_seconds = start_seconds
+        self._access = Access(properties={}, client={}) if access is None else access
 
     @property
     def bootstrap(self) -> str:
@@ -66,9 +88,16 @@ class KafkaServer(LocalServer):
         formatted = _formatted(log_dir)
         jars = kafka_jars.prepare(self._cache, repository=self._repository)
         archive = kafka_archive.prepare(self._cache, java=java, jars=jars, ready=serves)
-        command = java_command(java=java, jars=jars, archive=archive)
+        command = java_command(java=java, jars=jars, archive=archive, flags=self._access.flags)
+        config.unlink(missing_ok=True)
+        config.touch(mode=0o600)  # it may contain the passwords of key files
         config.write_text(
-            properties(port=self.port, controller_port=self.controller_port, log_dir=log_dir)
+            properties(
+                port=self.port,
+                controller_port=self.controller_port,
+                log_dir=log_dir,
+                changes=self._access.properties,
+            )
         )
         if not formatted:
             _format(command, config)
@@ -82,15 +111,18 @@ class KafkaServer(LocalServer):
             )
         )
         process.wait_ready(
-            lambda: serves(self.port),
+            partial(serves, self.port, client=self._access.client),
             what=f"answered on {self.bootstrap}",
             seconds=self._start_seconds,
             advice="The machine may be busy: start again with a longer start_seconds.",
         )
 
 
-def serves(port: int) -> bool:
-    """Whether the broker on this port has joined its cluster. The port opens seconds earlier."""
+def serves(port: int, *, client: Mapping[str, Any] = MappingProxyType({})) -> bool:
+    """Whether the broker on this port has joined its cluster. The port opens seconds earlier.
+
+    `client`: options of kafka-python, where the broker asks for more than its port.
+    """
     if not accepts(port):
         return False
     # Imported late: this module must load without a Kafka client.
@@ -103,6 +135,7 @@ def serves(port: int) -> bool:
                 bootstrap_servers=f"{HOST}:{port}",
                 bootstrap_timeout_ms=2000,
                 request_timeout_ms=2000,
+                **client,
             )
         ) as admin:
             cluster = admin.describe_cluster()

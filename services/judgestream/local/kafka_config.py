@@ -1,7 +1,8 @@
 """The properties and JVM flags of one Kafka node. Pure text, no I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from judgestream.local.ports import HOST
 
@@ -27,8 +28,17 @@ JVM_FLAGS = (
 )
 
 
-def properties(*, port: int, controller_port: int, log_dir: Path) -> str:
-    """The `server.properties` of a single KRaft node, broker and controller in one process."""
+def properties(
+    *,
+    port: int,
+    controller_port: int,
+    log_dir: Path,
+    changes: Mapping[str, object] = MappingProxyType({}),
+) -> str:
+    """The `server.properties` of a single KRaft node, broker and controller in one process.
+
+    `changes` replace or add properties: other listeners, an authorizer.
+    """
     settings: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": NODE_ID,
@@ -57,12 +67,13 @@ def properties(*, port: int, controller_port: int, log_dir: Path) -> str:
         # The default of 128 MB does not fit a small heap.
         "log.cleaner.dedupe.buffer.size": 4 * 1024 * 1024,
     }
+    settings.update(changes)
     return "".join(f"{key}={_escape(str(value))}\n" for key, value in settings.items())
 
 
 def _escape(value: str) -> str:
-    """A value as a Java properties file writes it, where a backslash must be doubled."""
-    return value.replace("\\", "\\\\")
+    """A value as a Java properties file writes it, where a backslash or a new line is escaped."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n")
 
 
 def java_command(

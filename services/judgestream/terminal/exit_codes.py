@@ -14,7 +14,12 @@
 from enum import IntEnum
 from typing import ClassVar
 
-from judgestream.core.errors import ConfigurationError, JudgestreamError, PoisonError
+from judgestream.core.errors import (
+    AccessDenied,
+    ConfigurationError,
+    JudgestreamError,
+    PoisonError,
+)
 
 
 class ExitCode(IntEnum):
@@ -34,9 +39,9 @@ class TimeRanOut(JudgestreamError):
 
 
 def exit_code(error: JudgestreamError) -> ExitCode:
-    """The exit code of a judgestream error. Anything but wrong input or a timeout is a server's failure."""
+    """The exit code of a judgestream error. Other than wrong input, a refusal and a timeout: a server's."""
     if isinstance(error, TimeRanOut):
         return ExitCode.TIMEOUT
-    if isinstance(error, ConfigurationError | PoisonError):
+    if isinstance(error, ConfigurationError | PoisonError | AccessDenied):
         return ExitCode.USAGE
     return ExitCode.SERVER

@@ -43,10 +43,18 @@ class Authority:
         self._write(self.file, self._ca.cert_pem.bytes())
 
     def server(
-        self, name: str = "server", *, hosts: tuple[str, ...] = SERVER_NAMES, expired: bool = False
+        self,
+        name: str = "server",
+        *,
+        hosts: tuple[str, ...] = SERVER_NAMES,
+        common_name: str | None = None,
+        expired: bool = False,
     ) -> Certificate:
-        """Issue a server certificate. A second call with the same `name` renews it in place."""
-        return self._issue(name, hosts, common_name=None, password=None, expired=expired)
+        """Issue a server certificate. A second call with the same `name` renews it in place.
+
+        `common_name`: of a server that is also a client of others.
+        """
+        return self._issue(name, hosts, common_name=common_name, password=None, expired=expired)
 
     def client(
         self, common_name: str, *, password: str | None = None, expired: bool = False

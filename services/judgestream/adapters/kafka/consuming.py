@@ -10,6 +10,7 @@ from kafka.errors import KafkaError
 
 from judgestream.adapters.kafka.connection import client_options
 from judgestream.adapters.kafka.failures import broker_failed, no_broker, no_topic
+from judgestream.adapters.kafka.greeting import greet
 from judgestream.adapters.kafka.readable_fetcher import ReadableFetcher
 from judgestream.adapters.kafka.record_time import record_time
 from judgestream.adapters.kafka.unreadable import unreadable
@@ -48,7 +49,7 @@ class Reader(Generic[M]):
         """Connect. `options` of the consumer are added to the common ones.
 
         Raises:
-            BrokerUnavailable: no broker answers; the message names the setting.
+            BrokerUnavailable: no broker answers, or it refuses us; the message names the setting.
             ConfigurationError: the topic is missing.
         """
         if topic.record is not message:
@@ -56,6 +57,8 @@ class Reader(Generic[M]):
         self._settings = settings
         self._topic = topic.name
         self._message = message
+        self._group = str(options.get("group_id") or "")
+        greet(settings)
         try:
             self._consumer = KafkaConsumer(
                 **client_options(settings),
@@ -94,7 +97,7 @@ class Reader(Generic[M]):
         try:
             return action()
         except (KafkaError, OSError) as exc:
-            raise broker_failed(self._settings, self._topic, exc) from exc
+            raise broker_failed(self._settings, self._topic, exc, group=self._group) from exc
 
     def _incoming(self, raw: Any) -> Incoming[M]:
         """A kafka-python record, decoded."""

@@ -20,6 +20,7 @@ from mode import Service
 
 from judgestream.adapters.kafka.batches import readable
 from judgestream.adapters.kafka.connection import aiokafka_options
+from judgestream.adapters.kafka.waiting_client import Refused, WaitingClient
 from judgestream.settings import Kafka
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
             connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
         )
-        consumer._client = ReadableClient(consumer._client, transport.trouble)
+        waiting = WaitingClient(consumer._client, transport.settings, conf.id, transport.refused)
+        consumer._client = ReadableClient(waiting, transport.trouble)
         return consumer
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
@@ -163,7 +165,7 @@ class Consumer(driver.Consumer):
 
 
 class Transport(driver.Transport):
-    """Created by the app, with the Kafka settings and a callback for `Trouble`.
+    """Created by the app, with the Kafka settings and callbacks for `Trouble` and for missing rights.
 
     fetch_bytes   the broker answers a fetch when it has as many, or after `COLLECT_MS`; with 1, at once
     """
@@ -171,9 +173,17 @@ class Transport(driver.Transport):
     Consumer: ClassVar[type[Consumer]] = Consumer
 
     def __init__(
-        self, url: Any, app: Any, *, settings: Kafka, trouble: Trouble, fetch_bytes: int = 1
+        self,
+        url: Any,
+        app: Any,
+        *,
+        settings: Kafka,
+        trouble: Trouble,
+        refused: Refused,
+        fetch_bytes: int = 1,
     ) -> None:
         super().__init__(url, app)
         self.settings = settings
         self.trouble = trouble
+        self.refused = refused
         self.fetch_bytes = fetch_bytes

@@ -1,5 +1,6 @@
 """Asynchronous publishing: `publish` returns when delivery is confirmed."""
 
+import asyncio
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
@@ -10,11 +11,14 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     PolicyViolationError,
     RecordListTooLargeError,
+    TopicAuthorizationFailedError,
 )
 
 from judgestream.adapters.kafka.connection import aiokafka_options
+from judgestream.adapters.kafka.greeting import greet
+from judgestream.adapters.kafka.refusals import RULES, identity
 from judgestream.contracts.events import Header
-from judgestream.core.errors import BrokerUnavailable, InternalError, OversizeRecord
+from judgestream.core.errors import AccessDenied, BrokerUnavailable, InternalError, OversizeRecord
 from judgestream.settings import Kafka
 
 MAX_RECORD_BYTES = 8 << 20
@@ -25,6 +29,7 @@ class Publisher:
     """A worker's producer. `acks=all`, no idempotence: a record that is sent twice carries the same id."""
 
     def __init__(self, settings: Kafka, *, client_id: str) -> None:
+        self._settings = settings
         self._producer = AIOKafkaProducer(
             **aiokafka_options(settings),
             client_id=client_id,
@@ -37,6 +42,7 @@ class Publisher:
 
     async def start(self) -> None:
         """Raises: BrokerUnavailable."""
+        await asyncio.to_thread(greet, self._settings)
         try:
             await self._producer.start()
         except (KafkaError, OSError) as exc:
@@ -63,5 +69,9 @@ class Publisher:
             ) from exc
         except REFUSED as exc:
             raise InternalError(f"topic {topic} refuses the record: {exc}") from exc
+        except TopicAuthorizationFailedError as exc:
+            raise AccessDenied(
+                f"{identity(self._settings)} may not publish to topic {topic}: grant Write on it ({RULES})"
+            ) from exc
         except (KafkaError, OSError) as exc:
             raise BrokerUnavailable(f"topic {topic}: {type(exc).__name__}: {exc}") from exc

@@ -11,10 +11,11 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from judgestream.adapters.kafka.connection import client_options
 from judgestream.adapters.kafka.failures import broker_failed, no_broker, no_topic
+from judgestream.adapters.kafka.greeting import greet
 from judgestream.contracts.events import PROTOBUF, Header
 from judgestream.contracts.outgoing import Outgoing
 from judgestream.contracts.published import label_record, request_record
-from judgestream.core.errors import BrokerUnavailable, OversizeRecord
+from judgestream.core.errors import OversizeRecord
 from judgestream.core.limits import quoted
 from judgestream.core.types import Label, Request
 from judgestream.settings import Kafka
@@ -48,7 +49,7 @@ class RecordPublisher:
             timeout_s: how long the broker may take to confirm one record.
 
         Raises:
-            BrokerUnavailable: no broker answers; the message names the setting.
+            BrokerUnavailable: no broker answers, or it refuses us; the message names the setting.
         """
         self._settings = settings
         self._timeout_s = timeout_s
@@ -57,6 +58,7 @@ class RecordPublisher:
         self._waiting_bytes = 0
         self.confirmed = 0
         """Records that all in-sync replicas have so far."""
+        greet(settings)
         try:
             self._producer = KafkaProducer(
                 **client_options(settings),
@@ -172,9 +174,8 @@ class RecordPublisher:
                 f"{oldest.what}: {oldest.size} bytes exceed the size limit of topic {oldest.topic}"
             ) from exc
         except KafkaError as exc:
-            raise BrokerUnavailable(
-                f"{oldest.what} was not confirmed: {broker_failed(self._settings, oldest.topic, exc)}"
-            ) from exc
+            failure = broker_failed(self._settings, oldest.topic, exc)
+            raise type(failure)(f"{oldest.what} was not confirmed: {failure}") from exc
         self.confirmed += 1
 
     def __enter__(self) -> Self:

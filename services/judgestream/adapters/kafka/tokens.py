@@ -6,6 +6,7 @@ import json
 import ssl
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -38,10 +39,10 @@ class Token(Protocol):
 
 
 def token_source(settings: Kafka) -> Token:
-    """For settings that log in by token."""
+    """For settings that log in by token. All clients of a process share an endpoint's token."""
     if settings.token_file is not None:
         return FileToken(settings.token_file)
-    return EndpointToken(settings)
+    return _of_endpoint(settings)
 
 
 class FileToken:
@@ -134,6 +135,11 @@ class EndpointToken:
                     " certificates"
                 ) from exc
         return context
+
+
+@lru_cache(maxsize=8)
+def _of_endpoint(settings: Kafka) -> EndpointToken:
+    return EndpointToken(settings)
 
 
 class _NoRedirect(HTTPRedirectHandler):

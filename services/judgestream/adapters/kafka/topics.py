@@ -15,6 +15,7 @@ from kafka.errors import (
 
 from judgestream.adapters.kafka.connection import client_options
 from judgestream.adapters.kafka.failures import no_broker
+from judgestream.adapters.kafka.greeting import greet
 from judgestream.contracts.topics import TOPICS, Topic
 from judgestream.core.errors import BrokerUnavailable
 from judgestream.settings import Kafka
@@ -52,9 +53,10 @@ def admin(settings: Kafka, *, timeout_s: float | None = None) -> KafkaAdminClien
         timeout_s: how long the broker may take to answer, if less than `kafka.connect_timeout_s`.
 
     Raises:
-        BrokerUnavailable: no broker answers; the message names the setting.
+        BrokerUnavailable: no broker answers, or it refuses us; the message names the setting.
     """
     longest = settings.connect_timeout_s
+    greet(settings)
     try:
         return KafkaAdminClient(
             **client_options(settings),

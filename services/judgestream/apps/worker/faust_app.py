@@ -13,6 +13,7 @@ import uvloop
 from judgestream.adapters.kafka.connection import faust_options
 from judgestream.adapters.kafka.faust_transport import Transport, Trouble
 from judgestream.adapters.kafka.lag import GroupLag
+from judgestream.adapters.kafka.waiting_client import Refused
 from judgestream.adapters.redis.worker_board import WorkerState
 from judgestream.apps.worker import metrics
 from judgestream.apps.worker.faust_pauses import NoTables
@@ -95,6 +96,7 @@ class App(faust.App):
             self,
             settings=kafka,
             trouble=self.trouble,
+            refused=_refused(self.spec.status),
             fetch_bytes=self.spec.collect,
         )
 
@@ -221,6 +223,18 @@ def _trouble(status: WorkerStatus) -> Trouble:
         )
 
     return trouble
+
+
+def _refused(status: WorkerStatus) -> Refused:
+    """Shows a missing right as the worker's state until it is back."""
+
+    def refused(reason: str) -> None:
+        if reason:
+            status.paused(reason)
+        else:
+            status.working()
+
+    return refused
 
 
 def _follow_assignments(app: App) -> None:
