@@ -9,7 +9,6 @@ import typer
 import yaml
 
 from judgestream.apps.cli import main
-from judgestream.apps.worker.metrics_ports import metrics_port
 from judgestream.contracts.topics import TOPICS
 from judgestream.local.kafka_config import MAX_MESSAGE_BYTES
 from judgestream.local.kafka_jars import KAFKA_VERSION
@@ -93,9 +92,11 @@ def test_no_start_without_the_secrets() -> None:
 
 
 def test_requests_in_flight_are_finished_before_a_worker_is_killed() -> None:
-    deadline_s = load(find_stack=False).judging.deadline_s
+    settings = load(find_stack=False)
     for name, service in SERVICES.items():
-        assert seconds(service.raw["stop_grace_period"]) > 2 * deadline_s, name
+        grace_s = seconds(service.raw["stop_grace_period"])
+        assert grace_s > 2 * settings.judging.deadline_s, name
+        assert grace_s > settings.kafka.rebalance_timeout_s, name
 
 
 def test_our_containers_are_hardened() -> None:
@@ -123,12 +124,18 @@ def test_every_image_states_its_version() -> None:
 def test_the_image_runs_as_an_ordinary_user() -> None:
     stages = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)
     final = [stage for stage in stages if "ENTRYPOINT" in stage]
-    assert len(final) == 3
+    assert len(final) == 2
     for stage in final:
         assert re.search(r"^USER (\d+):\d+$", stage, re.MULTILINE)
         assert "HEALTHCHECK" in stage
     targets = set(re.findall(r" AS (\S+)", DOCKERFILE))
-    assert {service.raw["build"]["target"] for service in SERVICES.values()} <= targets
+    for service in SERVICES.values():
+        build = service.raw["build"]
+        assert build["target"] in targets
+        if build["target"] == "engine":
+            device = build["args"]["DEVICE"]
+            assert f"run-{device}" in targets
+            assert service.raw["image"].startswith(f"judgestream/engine-{device}:")
 
 
 def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
@@ -143,12 +150,16 @@ def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
     assert all((ROOT / name).exists() for name in copied)
 
 
-def test_a_worker_is_healthy_once_its_ready_file_exists() -> None:
-    (path,) = set(re.findall(r'CMD \["test", "-e", "(\S+)"\]', DOCKERFILE))
-    for name, service in SERVICES.items():
-        if not service.raw.get("healthcheck", {}).get("disable"):
-            assert f"--ready-file={path}" in service.arguments, name
-            assert any(entry.startswith("/run/judgestream:") for entry in service.raw["tmpfs"])
+def test_a_service_is_healthy_while_it_is_ready() -> None:
+    """The images ask one port, and every service that is asked serves its health there."""
+    (port,) = set(re.findall(r"http://127\.0\.0\.1:(\d+)/readyz", DOCKERFILE))
+    unasked = {
+        name for name, one in SERVICES.items() if one.raw.get("healthcheck", {}).get("disable")
+    }
+    assert unasked == {"topics"}
+    for name in SERVICES.keys() - unasked:
+        option = "health-port" if name.startswith("triton") else "metrics-port"
+        assert f"--{option}={port}" in SERVICES[name].arguments, name
 
 
 def test_slots_are_used_once() -> None:
@@ -172,17 +183,15 @@ def scraped() -> Iterator[str]:
             yield from group["targets"]
 
 
-def test_prometheus_scrapes_every_worker_at_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JUDGESTREAM_WORKER__METRICS_PORT", "9100")
-    settings = load(find_stack=False)
-    (trainer,) = (word for word in SERVICES["trainer"].arguments if "--metrics-port=" in word)
-    expected = {f"trainer:{trainer.partition('=')[2]}"}
-    for name, service in SERVICES.items():
-        words = service.arguments
-        kind = {"worker": words[1], "rollout": "rollout"}.get(words[0])
-        if kind is not None:
-            slot = int(next(word for word in words if word.startswith("--slot=")).partition("=")[2])
-            expected.add(f"{name}:{metrics_port(settings, kind, slot)}")
+def test_prometheus_scrapes_every_service_at_its_port() -> None:
+    option = "--metrics-port="
+    expected = {
+        f"{name}:{word.removeprefix(option)}"
+        for name, service in SERVICES.items()
+        for word in service.arguments
+        if word.startswith(option)
+    }
+    assert len(expected) == 6
     assert expected <= set(scraped())
     hosts = {target.partition(":")[0] for target in scraped()}
     assert hosts <= set(document()["services"]) | {"triton"}

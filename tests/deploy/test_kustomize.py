@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import yaml
 
-from judgestream.apps.worker.metrics_ports import metrics_port
 from judgestream.contracts.access import USERS
 from judgestream.contracts.topics import LABELS, REQUESTS, TOPICS
 from judgestream.local.kafka_config import MAX_MESSAGE_BYTES
@@ -274,19 +273,45 @@ def test_the_brokers_take_the_largest_record() -> None:
     assert of_kind("KafkaNodePool")["nodes"]["spec"]["replicas"] == topics.REPLICAS
 
 
-@pytest.mark.parametrize("kind", ["judging", "shadow", "bias", "rollout"])
-def test_prometheus_finds_the_port_of_every_slot(
-    kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("JUDGESTREAM_WORKER__METRICS_PORT", "9100")
-    settings = load(find_stack=False)
-    (endpoint,) = of_kind("PodMonitor")[kind]["spec"]["podMetricsEndpoints"]
-    for slot in (0, 1, 9, *((10, 42) if kind != "rollout" else ())):
-        address = ""
-        for rule in endpoint["relabelings"]:
-            if match := re.fullmatch(rule["regex"], f"10.0.0.7;{slot}"):
-                address = match.expand(re.sub(r"\$(\d)", r"\\\1", rule["replacement"]))
-        assert address == f"10.0.0.7:{metrics_port(settings, kind, slot)}"
+HEALTH_PORT = 9100
+SERVING_HEALTH = ("judging", "shadow", "bias", "rollout", "trainer", "triton")
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("name", SERVING_HEALTH)
+def test_probes_ask_the_port_that_the_program_serves(overlay: str, name: str) -> None:
+    (container,) = containers(of_kind("StatefulSet", overlay)[name])
+    option = "health-port" if name == "triton" else "metrics-port"
+    assert f"--{option}={HEALTH_PORT}" in container["args"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    asked = {}
+    for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
+        page = container[kind]["httpGet"]
+        assert ports[page["port"]] == HEALTH_PORT
+        asked[kind] = page["path"]
+    assert asked["livenessProbe"] == "/livez"
+    assert asked["readinessProbe"] == "/readyz"
+    # what is not ready starts, except where the start itself takes long
+    assert asked["startupProbe"] == ("/readyz" if name == "triton" else "/livez")
+
+
+@pytest.mark.parametrize("name", ["judging", "shadow", "bias", "rollout", "trainer", "triton"])
+def test_prometheus_scrapes_a_port_that_the_pod_has(name: str) -> None:
+    monitor = of_kind("PodMonitor")[name]["spec"]
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    resource = of_kind("StatefulSet")[name]
+    assert monitor["selector"]["matchLabels"] == resource["spec"]["template"]["metadata"]["labels"]
+    (container,) = containers(resource)
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    (rule,) = of_kind("NetworkPolicy")["metrics"]["spec"]["ingress"]
+    allowed_ports = {one["port"] for one in rule["ports"]}
+    assert ports[endpoint["port"]] in allowed_ports
+
+
+@pytest.mark.parametrize("name", ["judging", "shadow", "bias", "rollout"])
+def test_pods_that_are_not_ready_hold_up_no_node(name: str) -> None:
+    spec = of_kind("PodDisruptionBudget")[name]["spec"]
+    assert spec["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
 
 
 BAD: dict[str, Resource] = {

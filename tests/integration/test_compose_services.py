@@ -20,7 +20,6 @@ import redis
 from kafka import KafkaAdminClient
 
 from judgestream.adapters.redis.access import ACCESS
-from judgestream.apps.worker.metrics_ports import OFFSETS
 from judgestream.contracts.topics import TOPICS
 from judgestream.local.ports import free_port
 from judgestream.local.process import Command, ServerProcess
@@ -46,8 +45,7 @@ class Machine:
 
     def __init__(self, folder: Path, cluster: Cluster) -> None:
         self.folder = folder
-        self.metrics = free_port()
-        self.trainer_metrics = free_port()
+        self.health: dict[str, int] = {}
         self.triton = {name: free_port() for name in ("http", "grpc", "metrics")}
         self.names = {
             "kafka:9092": cluster.kafka.bootstrap,
@@ -57,7 +55,6 @@ class Machine:
             "0.0.0.0": "127.0.0.1",  # noqa: S104
             "/var/lib/judgestream": str(folder / "volume"),
             "/etc/judgestream/recipe.yaml": str(RECIPES / "small-fine-tune.yaml"),
-            "--metrics-port=9500": f"--metrics-port={self.trainer_metrics}",
             "/tmp/triton": str(folder / "triton"),  # noqa: S108
         }
         self.processes: dict[str, ServerProcess] = {}
@@ -65,14 +62,14 @@ class Machine:
     def _here(self, text: str, service: Service) -> str:
         for name, real in self.names.items():
             text = text.replace(name, real)
-        return text.replace("/run/judgestream", str(self.folder / service.name))
+        # the port that each container has for itself
+        return text.replace("-port=9100", f"-port={self.health[service.name]}")
 
     def start(self, service: Service) -> ServerProcess:
         (self.folder / service.name).mkdir()
+        self.health[service.name] = free_port()
         arguments = [self._here(word, service) for word in service.arguments]
         settings = {key: self._here(value, service) for key, value in service.environment.items()}
-        if "JUDGESTREAM_WORKER__METRICS_PORT" in settings:
-            settings["JUDGESTREAM_WORKER__METRICS_PORT"] = str(self.metrics)
         if "JUDGESTREAM_TRITON__METRICS_PORT" in settings:
             settings["JUDGESTREAM_TRITON__METRICS_PORT"] = str(self.triton["metrics"])
         if service.name == "triton-cpu":
@@ -108,15 +105,24 @@ class Machine:
 
     def wait_ready(self, name: str) -> None:
         self.processes[name].wait_ready(
-            (self.folder / name / "ready").exists,
-            what="written its ready file",
+            lambda: self._is_ready(name),
+            what="become ready",
             seconds=60.0,
             advice="see its log",
         )
 
-    def scrape(self, port: int) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
-            text: str = page.read().decode()
+    def _is_ready(self, name: str) -> bool:
+        """As the health check of its image."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health[name]}/readyz", timeout=2):
+                return True
+        except OSError:
+            return False
+
+    def scrape(self, name: str, page: str = "metrics") -> str:
+        port = self.triton["metrics"] if name == "triton-cpu" else self.health[name]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=10) as answer:
+            text: str = answer.read().decode()
             return text
 
 
@@ -164,7 +170,7 @@ def test_the_services_judge_requests_serve_metrics_and_stop_in_order(
     for name in WORKERS:
         machine.start(SERVICES[name])
     machine.start(SERVICES["trainer"])
-    for name in WORKERS:
+    for name in (*WORKERS, "trainer"):
         machine.wait_ready(name)
 
     ids = cluster.submit(pairs(12, "compose"))
@@ -173,13 +179,13 @@ def test_the_services_judge_requests_serve_metrics_and_stop_in_order(
     assert all(verdict.release.startswith("judgelm-") for verdict in verdicts)
 
     judged = 0.0
-    for slot in (0, 1):
-        judged += finished(machine.scrape(machine.metrics + OFFSETS["judging"] + slot))
+    for name in ("judging", "judging-1"):
+        judged += finished(machine.scrape(name))
     assert judged == len(ids)
-    assert "judgestream_lag_records" in machine.scrape(machine.metrics + OFFSETS["shadow"])
-    assert "judgestream_bias_verdicts" in machine.scrape(machine.metrics + OFFSETS["bias"])
-    assert "judgestream_rollout_leads" in machine.scrape(machine.metrics + OFFSETS["rollout"])
-    assert "nv_inference_queue_duration_us" in machine.scrape(machine.triton["metrics"])
+    assert "judgestream_lag_records" in machine.scrape("shadow")
+    assert "judgestream_bias_verdicts" in machine.scrape("bias")
+    assert "judgestream_rollout_leads" in machine.scrape("rollout")
+    assert "nv_inference_queue_duration_us" in machine.scrape("triton-cpu")
     client = KafkaAdminClient(bootstrap_servers=cluster.kafka.bootstrap)
     wait(
         lambda: "judgestream-trainer" in {group["group_id"] for group in client.list_groups()},
@@ -187,13 +193,17 @@ def test_the_services_judge_requests_serve_metrics_and_stop_in_order(
         seconds=30,
     )
     client.close()
-    assert "judgestream_trainer_waiting_examples 0.0" in machine.scrape(machine.trainer_metrics)
+    assert "judgestream_trainer_waiting_examples 0.0" in machine.scrape("trainer")
     connected = {entry["user"] for entry in redis_users.client_list()}
     assert {f"judgestream-{name}" for name in ("judging", "shadow", "bias", "rollout")} <= connected
-    pages = [machine.scrape(machine.metrics + offset) for offset in OFFSETS.values()]
+    pages = [
+        machine.scrape(name, page)
+        for name in (*WORKERS, "trainer")
+        for page in ("metrics", "livez", "readyz")
+    ]
     audited = [process.pid for process in machine.processes.values() if process.running]
     assert titles_with(CANARIES, audited) == []
-    assert not canaries_in("".join(pages)), "metrics pages"
+    assert not canaries_in("".join(pages)), "pages for supervisors"
     assert not canaries_in(repr(everything_in(redis_users))), "Redis"
     for topic in TOPICS.values():
         assert not canaries_in(repr([record for _, record in cluster.records(topic)])), topic.name

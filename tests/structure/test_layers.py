@@ -105,7 +105,7 @@ TRAINING = {
     f"{T}.jobs": (
         *(*DATA, *SERVING, f"{J}.adapters", f"{J}.backends", f"{J}.terminal"),
         *(f"{J}.local.cache", f"{J}.local.wheels", f"{J}.metrics_endpoint"),
-        *(f"{J}.telemetry", f"{T}.preferences"),
+        *(f"{J}.process_health", f"{J}.telemetry", f"{T}.preferences"),
         *(f"{T}.{name}" for name in ("cards", "continuous", "data", "files", "labelling")),
         *(f"{T}.{name}" for name in ("publishing", "recipe", "tasks", "training")),
     ),
@@ -122,7 +122,7 @@ COMMAND_LINE = {
         *(f"{J}.backends.chat.probing", f"{J}.backends.chat.request_options"),
         *(*WORKER, f"{J}.local", f"{J}.evaluation", f"{J}.client", f"{J}.terminal"),
         f"{J}.dashboards",
-        *(f"{J}.apps.judging", f"{J}.apps.bias", f"{J}.apps.machine"),
+        *(f"{J}.apps.judging", f"{J}.apps.bias", f"{J}.apps.machine", f"{J}.metrics_endpoint"),
         *(f"{J}.apps.replay", f"{J}.apps.rollout", f"{J}.apps.suites", f"{J}.suites"),
         f"{T}.commands",
     ),

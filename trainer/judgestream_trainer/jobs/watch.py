@@ -11,6 +11,7 @@ from judgestream.adapters.kafka.group import GroupReader
 from judgestream.contracts.topics import TRAINING
 from judgestream.core.errors import ConfigurationError
 from judgestream.metrics_endpoint import serve
+from judgestream.process_health import Check, Health
 from judgestream.settings import Kafka, load
 from judgestream.telemetry import logs
 from judgestream.terminal.exit_codes import ExitCode
@@ -59,12 +60,13 @@ def watch(options: Watch, console: Console) -> ExitCode:
     kafka = settings.kafka
     if settings.worker.log_format == "json":  # as text, the console is what a person sees
         logs.configure(settings.worker, kind="trainer")
+    signals = Signals()
     serve(
         settings.worker.metrics_host,
         options.metrics_port,
         settings="--metrics-port or JUDGESTREAM_WORKER__METRICS_HOST",
+        health=_health(signals),
     )
-    signals = Signals()
     if options.now:
         signals.train.set()
     service = Service(
@@ -77,6 +79,20 @@ def watch(options: Watch, console: Console) -> ExitCode:
     with signals.listening():
         published = service.run(signals, once=options.once)
     return ExitCode.OK if published else ExitCode.NO
+
+
+def _health(signals: Signals) -> Health:
+    """Live while the process answers, ready until it is asked to stop. A cycle may take days without a word,
+    and Kafka may be away: neither is a failure of this process."""
+
+    def stopping() -> Check:
+        asked = signals.stop.is_set()
+        return Check(name="stop", ok=not asked, detail="asked to stop" if asked else "not asked")
+
+    health = Health()
+    health.ready_while(stopping)
+    health.started()
+    return health
 
 
 def _cycle_settings(

@@ -1,20 +1,30 @@
 """One Triton in the foreground, for a container or another supervisor."""
 
 import signal
+import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType
 
 from judgestream.local.triton import TritonServer
+from judgestream.process_health import Check, Health
 
 CHECK_S = 0.5
+ASK_S = 5.0
+SILENT_S = 30.0
+"""A Triton that does not answer for longer hangs. It also answers while its models compute."""
 
 
 def run_triton(
     server: TritonServer,
     ready: Callable[[], None],
     write: Callable[[str], object],
+    health: Health,
     renewed: Callable[[], str] = str,
 ) -> None:
     """Start the server, pass its log on to `write`, and stop it at SIGTERM or SIGINT.
@@ -23,16 +33,29 @@ def run_triton(
 
     Args:
         ready: called once the server and its models are ready.
+        health: gets the check of the server.
         renewed: says that the server should be restarted, with the reason; "" usually.
 
     Raises:
         ConfigurationError: before anything runs (port taken, package missing, ...).
         LocalServerError: the server did not become ready, or has ended. The message has the end of its log.
     """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        """Unwind, also out of a start that takes minutes. A second signal must not interrupt the stop."""
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_IGN)
+        health.drain()
+        raise SystemExit(0)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _exit)
+        signal.signal(number, stop)
     log = _Log(server.log_path, write)
     with server:
+        watched = Watched(partial(answers, server.http_url))
+        health.live_while(watched.check)
+        watched.start()
+        health.started()
         ready()
         while True:
             log.pass_on()
@@ -42,11 +65,42 @@ def run_triton(
             time.sleep(CHECK_S)
 
 
-def _exit(number: int, frame: FrameType | None) -> None:
-    """Unwind, also out of a start that takes minutes. A second signal must not interrupt the stop."""
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, signal.SIG_IGN)
-    raise SystemExit(0)
+class Watched:
+    """Asks a Triton every `ASK_S` seconds whether it is live, in another thread."""
+
+    def __init__(
+        self, live: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._live, self._clock = live, clock
+        self._answered_at = clock()
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="triton check", daemon=True).start()
+
+    def ask(self) -> None:
+        if self._live():
+            self._answered_at = self._clock()
+
+    def check(self) -> Check:
+        silent = self._clock() - self._answered_at
+        if silent <= SILENT_S:
+            return Check(name="triton", ok=True, detail="answers")
+        return Check(name="triton", ok=False, detail=f"no answer for {silent:.0f} s")
+
+    def _run(self) -> None:
+        while True:
+            self.ask()
+            time.sleep(ASK_S)
+
+
+def answers(address: str) -> bool:
+    """Whether the Triton at host:port says by HTTP that it is live. That says nothing about its releases."""
+    try:
+        with closing(HTTPConnection(address, timeout=ASK_S)) as connection:
+            connection.request("GET", "/v2/health/live")
+            return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
+        return False
 
 
 class _Log:

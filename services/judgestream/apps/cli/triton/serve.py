@@ -30,6 +30,9 @@ def serve_command(
     http_port: Annotated[int, typer.Option(min=1, max=65535, help="HTTP port")] = 8000,
     grpc_port: Annotated[int, typer.Option(min=1, max=65535, help="gRPC port")] = 8001,
     metrics_port: Annotated[int, typer.Option(min=1, max=65535, help="metrics port")] = 8002,
+    health_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="port of /livez and /readyz; 0 = none")
+    ] = 0,
     run_dir: Annotated[
         Path, typer.Option(help="folder for the log and the backend, of this server alone")
     ] = Path("/tmp/judgestream-triton"),  # noqa: S108
@@ -57,6 +60,8 @@ def serve_command(
     from judgestream.local.folder import data_folder
     from judgestream.local.triton import TritonServer
     from judgestream.local.triton_tls import TritonTls
+    from judgestream.metrics_endpoint import serve
+    from judgestream.process_health import Health
     from judgestream.telemetry import logs
 
     require_key(host, settings.triton.control_key)
@@ -84,10 +89,13 @@ def serve_command(
             certificate=tls.certificate_file, key=tls.key_file, client_ca=tls.client_ca_file
         ),
     )
+    health = Health(lambda: "Triton loads its judge")
+    serve(host, health_port, settings="--health-port", health=health)
     run_triton(
         server,
         announcing(ready_file),
         sys.stderr.write,
+        health,
         renewed=renewal(tls),
     )
 
