@@ -107,7 +107,7 @@ class Machine:
         self.processes[name].wait_ready(
             lambda: self._is_ready(name),
             what="become ready",
-            seconds=60.0,
+            seconds=120.0,
             advice="see its log",
         )
 
