@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from judgestream.apps.cli.suite.commands import _asked
+from judgestream.apps.cli.suite.run import asked
 from judgestream.apps.suites import in_use as module
 from judgestream.apps.suites.in_use import InUse, in_use
 from judgestream.core.rollout.state import Placed, Rollout, Stage, Step
@@ -41,15 +41,15 @@ def follow(monkeypatch: pytest.MonkeyPatch, *releases: Placed) -> Settings:
 def test_a_canary_does_not_get_into_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = follow(monkeypatch, placed("a", Stage.STABLE), placed("b", Stage.CANARY, 0.2))
     assert in_use(settings) == InUse(release="a", alone=False)
-    assert _asked(settings, "", False) == ("a", True), "the stable release is asked directly"
-    assert _asked(settings, "b", False) == ("b", True)
-    assert _asked(settings, "a", False) == ("a", True)
+    assert asked(settings, "", False) == ("a", True), "the stable release is asked directly"
+    assert asked(settings, "b", False) == ("b", True)
+    assert asked(settings, "a", False) == ("a", True)
 
 
 def test_without_a_canary_the_topics_are_the_way_to_the_stable_release(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = follow(monkeypatch, placed("a", Stage.STABLE), placed("b", Stage.SHADOW))
-    assert _asked(settings, "", False) == ("a", False)
-    assert _asked(settings, "b", False) == ("b", True)
-    assert _asked(settings, "", True) == ("a", True)
+    assert asked(settings, "", False) == ("a", False)
+    assert asked(settings, "b", False) == ("b", True)
+    assert asked(settings, "", True) == ("a", True)
