@@ -163,8 +163,8 @@ def test_a_reward_model_refuses_the_mode_by_name() -> None:
             about_a_text("<OR>".join("abcdefghijklmnopq")),
             "reference has 17 alternatives; at most 16",
         ),
-        (request(mode="multimodal"), "compares two answers by images, and the request has none"),
-        (request(mode="multimodal", answers=()), "takes 1 to 2 candidates, not 0"),
+        (request(mode="multimodal"), "compares answers by images, and the request has none"),
+        (request(mode="multimodal", answers=()), "takes 1 to 8 candidates, not 0"),
     ],
 )
 def test_a_request_without_anything_to_judge_by_is_refused(asked: Request, message: str) -> None:

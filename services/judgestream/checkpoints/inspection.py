@@ -18,10 +18,16 @@ from judgestream.checkpoints.architecture import (
     reward_problems,
 )
 from judgestream.checkpoints.files import MAX_JSON_BYTES, name_problem, read_json, size_of
-from judgestream.checkpoints.manifest import REWARD, VISION, Manifest, context_tokens
+from judgestream.checkpoints.image_scorer import (
+    POSITIONS,
+    is_image_scorer,
+    scorer_problems,
+    text_part,
+)
+from judgestream.checkpoints.manifest import REWARD, SCORER, VISION, Manifest, context_tokens
 from judgestream.checkpoints.pickled_weights import check_pickle
 from judgestream.checkpoints.safetensors_header import FLOATS, Stored, read_header
-from judgestream.checkpoints.vision import is_vision_model, text_config, vision_problems
+from judgestream.checkpoints.vision import is_vision_model, vision_problems
 from judgestream.core.errors import ConfigurationError
 
 _MAX_REPORTED = 20
@@ -67,8 +73,12 @@ def _problems(folder: Path, manifest: Manifest, *, engine: bool) -> Iterator[str
     config = known.get("config.json")
     if config is None:
         return
-    vision = is_vision_model(config)
-    numbers = list(vision_problems(folder, config)) if vision else number_problems(config)
+    scorer = is_image_scorer(config)
+    vision = scorer or is_vision_model(config)
+    if scorer:
+        numbers = list(scorer_problems(folder, config))
+    else:
+        numbers = list(vision_problems(folder, config)) if vision else number_problems(config)
     yield from numbers
     yield from _family(manifest, config)
     unknown = [] if vision else engine_problems(config)
@@ -86,18 +96,27 @@ def _problems(folder: Path, manifest: Manifest, *, engine: bool) -> Iterator[str
     ):
         expected = architecture(config)
     yield from _weights(folder, manifest, expected)
-    yield from _tokenizer(folder, manifest, text_config(config), known)
+    yield from _tokenizer(folder, manifest, text_part(config), known)
     if not numbers:
         context = context_tokens(folder)
-        if manifest.max_input_tokens >= context:
+        if manifest.max_input_tokens >= context + scorer:  # which writes no score line
+            room = "" if scorer else ", with room for the score line"
             yield (
                 f"max_input_tokens {manifest.max_input_tokens} must be between 1 and the model's context of"
-                f" {context} (its positions, or its sliding window), with room for the score line"
+                f" {context} (its positions, or its sliding window){room}"
             )
 
 
 def _family(manifest: Manifest, config: Mapping[str, Any]) -> Iterator[str]:
     """Whether manifest and config.json agree on the kind of model, and a reward model has one value."""
+    scorer = is_image_scorer(config)
+    if scorer != (manifest.family == SCORER):
+        kind = "an image scorer" if scorer else "not an image scorer"
+        yield (
+            f"config.json: model type {str(config.get('model_type'))[:60]!a} is {kind}, but the manifest says"
+            f" family {manifest.family}: publish the checkpoint again"
+        )
+        return
     vision = is_vision_model(config)
     if vision != (manifest.family == VISION):
         kind = "sees images" if vision else "sees no images"
@@ -142,11 +161,15 @@ def _weights(folder: Path, manifest: Manifest, expected: Architecture | None) ->
             texts |= check_pickle(folder, name)
         except (ValueError, OSError) as error:
             yield f"{name} {error}"
-    if manifest.family == VISION:
+    if manifest.family == SCORER and "tokenizer.json" not in files:
+        yield "an image scorer needs its tokenizer.json: save its tokenizer with a recent transformers"
+    if manifest.family in (VISION, SCORER):
         if pickles or not tensors:
             yield "a judge that sees images needs safetensors weights only; convert or download those"
         quantised = [
-            name for name, stored in found.items() if stored and stored.dtype not in FLOATS
+            name
+            for name, stored in found.items()
+            if stored and stored.dtype not in FLOATS and not name.endswith(POSITIONS)
         ]
         if quantised:
             yield f"{len(quantised)} weights are quantised or not numbers, such as {quantised[0][:80]!a}"

@@ -28,11 +28,13 @@ from judgestream.checkpoints.files import (
     sha256,
     walk,
 )
-from judgestream.checkpoints.vision import PROCESSOR_FILES, is_vision_model, text_config
+from judgestream.checkpoints.image_scorer import is_image_scorer, text_part
+from judgestream.checkpoints.vision import PROCESSOR_FILES, is_vision_model
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import JUDGELM as JUDGELM_TEMPLATE
 from judgestream.core.templates import REWARD as REWARD_TEMPLATE
 from judgestream.core.templates import TEMPLATES
+from judgestream.core.templates.image_scorer import SCORER as SCORER_TEMPLATE
 from judgestream.core.templates.vision import LLAVA as VISION_TEMPLATE
 from judgestream.template_files.building import LoadedTemplate, loaded
 from judgestream.template_files.yaml_text import MAX_BYTES as MAX_TEMPLATE_BYTES
@@ -43,15 +45,24 @@ CALIBRATION = "calibration.json"
 """File of the fitted temperature, or of a reward model's scale, if there is one. It changes replies, so it is
 part of the model."""
 
-JUDGELM, REWARD, VISION = "judgelm", "reward", "vision"
+JUDGELM, REWARD, VISION, SCORER = "judgelm", "reward", "vision", "scorer"
 FAMILIES: Mapping[str, str] = MappingProxyType(
-    {JUDGELM: "judgelm", REWARD: "judgelm", VISION: "vision"}
+    {JUDGELM: "judgelm", REWARD: "judgelm", VISION: "vision", SCORER: "vision"}
 )
 """Families of judges, each with the folder of `triton_models/` that serves it. `judgelm` writes score lines,
-`reward` gives one value per answer, `vision` writes score lines about texts and images."""
+`reward` gives one value per answer, `vision` writes score lines about texts and images, `scorer` gives one
+value per image."""
+
+VALUED = (REWARD, SCORER)
+"""The families with values, which have a scale (`checkpoints.reward_scale`)."""
 
 _TEMPLATE: Mapping[str, str] = MappingProxyType(
-    {JUDGELM: JUDGELM_TEMPLATE.id, REWARD: REWARD_TEMPLATE.id, VISION: VISION_TEMPLATE.id}
+    {
+        JUDGELM: JUDGELM_TEMPLATE.id,
+        REWARD: REWARD_TEMPLATE.id,
+        VISION: VISION_TEMPLATE.id,
+        SCORER: SCORER_TEMPLATE.id,
+    }
 )
 
 MAX_INPUT_TOKENS = 1 << 20
@@ -80,7 +91,11 @@ _MODEL_FILES = (
     "pytorch_model.bin.index.json",
 )
 _MORE_FILES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {REWARD: ("chat_template.jinja", "chat_template.json"), VISION: PROCESSOR_FILES}
+    {
+        REWARD: ("chat_template.jinja", "chat_template.json"),
+        VISION: PROCESSOR_FILES,
+        SCORER: PROCESSOR_FILES,
+    }
 )
 """Further model files of a family. A reward model's own chat template renders its prompts; an image processor
 makes a judge's pixels."""
@@ -152,7 +167,8 @@ def describe(
 
     Used for our own checkpoints before `write_manifest`, and for foreign ones (JudgeLM-7B as published),
     which get an identity without a change to their folder. The default `max_input_tokens` is the
-    model's context less `LINE_RESERVE`; family and template follow from the model's class.
+    model's context less `LINE_RESERVE`, of an image scorer all of it; family and template follow from the
+    model's class.
 
     Raises:
         ConfigurationError: no config.json, no weights or no tokenizer in the folder, or a link.
@@ -179,7 +195,8 @@ def describe(
             )
     if max_input_tokens is None:
         # an invalid context is reported by the inspection, with all other problems
-        max_input_tokens = min(max(1, context_tokens(folder) - LINE_RESERVE), MAX_INPUT_TOKENS)
+        reserve = 0 if family == SCORER else LINE_RESERVE
+        max_input_tokens = min(max(1, context_tokens(folder) - reserve), MAX_INPUT_TOKENS)
     return Manifest(
         name=name or _valid_name(folder.resolve().name),
         family=family,
@@ -352,6 +369,8 @@ def _family_of(folder: Path) -> str:
         return JUDGELM
     if is_vision_model(config):
         return VISION
+    if is_image_scorer(config):
+        return SCORER
     return REWARD if is_reward_model(config) else JUDGELM
 
 
@@ -362,7 +381,7 @@ def context_tokens(folder: Path) -> int:
         ConfigurationError: config.json has no such number.
     """
     try:
-        config = text_config(read_json(folder, "config.json"))
+        config = text_part(read_json(folder, "config.json"))
         positions = config["max_position_embeddings"]
         window = sliding_window(config)
         context = min(positions, window) if window else positions
@@ -377,7 +396,7 @@ def context_tokens(folder: Path) -> int:
 
 def sliding_window_of(folder: Path) -> tuple[int | None, int]:
     """The folder's sliding window, None without one, and its positions, in tokens."""
-    config = text_config(read_json(folder, "config.json"))
+    config = text_part(read_json(folder, "config.json"))
     return sliding_window(config), int(config["max_position_embeddings"])
 
 

@@ -74,7 +74,7 @@ def vision_problems(folder: Path, config: Mapping[str, Any]) -> Iterator[str]:
     kind = tower.get("model_type", "clip_vision_model") if isinstance(tower, dict) else None
     if kind not in TOWERS:
         yield f"config.json: vision_config: model type {_shown(kind)}; supported: {', '.join(TOWERS)}"
-    elif (problem := _size_problem(config)) != "":
+    elif (problem := size_problem(config)) != "":
         yield f"config.json: vision_config: {problem}"
     strategy = config.get("vision_feature_select_strategy", "default")
     if strategy not in _STRATEGIES:
@@ -157,7 +157,8 @@ _OPTIONS = frozenset(
 )
 
 
-def _size_problem(config: Mapping[str, Any]) -> str:
+def size_problem(config: Mapping[str, Any]) -> str:
+    """What is wrong with the sizes of a vision tower of a known kind; "" if nothing is."""
     _, size, patch = _tower(config)
     if not _whole(size) or not _whole(patch) or not 1 <= patch <= size <= _MAX_SIDE:
         return (

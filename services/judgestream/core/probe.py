@@ -3,15 +3,17 @@
 When a judge fails on a request, they tell whether the request or the judge is the cause.
 """
 
+import base64
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from judgestream.core.errors import UnsupportedMode
-from judgestream.core.modes import MODES, PAIRWISE, check_template, for_template, plan
+from judgestream.core.modes import MODES, MULTIMODAL, PAIRWISE, check_template, for_template, plan
 from judgestream.core.passes import Pass
 from judgestream.core.prompt import Prompt
+from judgestream.core.templates import image_scorer
 from judgestream.core.templates.base import Reasoning, Template
-from judgestream.core.types import Candidate, Options, Orders, Request
+from judgestream.core.types import Candidate, Image, Options, Orders, Request
 
 KNOWN_GOOD = Request(
     request_id="judgestream-probe",
@@ -23,12 +25,29 @@ KNOWN_GOOD = Request(
 )
 """Sent to the judge directly: it is not published, and not counted."""
 
+_GREY = Image(
+    data=base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR42mNsYIAAJgaKGAAmCACQtTEK"
+        "kQAAAABJRU5ErkJggg=="
+    )
+)
+KNOWN_GOOD_IMAGE = replace(
+    KNOWN_GOOD,
+    mode=MULTIMODAL.name,
+    question="A grey square.",
+    candidates=(Candidate(id="1", images=(_GREY,)),),
+)
+"""The same for an image scorer, which judges no texts."""
+
 SHORT_REASONING = 16
 """Tokens of a reasoning that nobody reads."""
 
 
 def known_good(template: Template) -> tuple[Pass, ...]:
-    """The passes of `KNOWN_GOOD`, with short reasonings: one, or with a reward model one per answer."""
+    """The passes of a known good request, with short reasonings. There is one, or with a reward model one per
+    answer."""
+    if image_scorer.FORM in template.forms:
+        return plan(KNOWN_GOOD_IMAGE, MULTIMODAL, template)
     return tuple(
         replace(one, reasoning=_short(one.reasoning))
         for one in plan(KNOWN_GOOD, PAIRWISE, template)

@@ -10,6 +10,7 @@ from judgestream.core.images import media_type_of
 from judgestream.core.limits import shortened
 from judgestream.core.masking import masked
 from judgestream.core.rubric import CriterionScore
+from judgestream.core.templates.image_scorer import TRUNCATED
 from judgestream.core.types import (
     FOLLOW_UP,
     CandidateScore,
@@ -106,6 +107,8 @@ def details(verdict: Verdict) -> Iterator[str]:
         rows |= {f"- {one.criterion_id}": _criterion(one) for one in score.criteria}
     if verdict.answers_cut_to:
         rows["answers cut to"] = f"{verdict.answers_cut_to} characters, to fit the judge's context"
+    if any(result.reply.finish_reason == TRUNCATED for result in verdict.passes):
+        rows["question cut to"] = "what the image scorer reads"
     for member in verdict.members:
         rows[f"member {member.release}"] = _member(member)
     for result in verdict.passes:

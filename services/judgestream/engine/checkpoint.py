@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from judgestream.checkpoints.architecture import FAMILIES, is_reward_model
+from judgestream.checkpoints.image_scorer import POSITIONS
 from judgestream.checkpoints.inspection import inspect
 from judgestream.checkpoints.manifest import (
     NAME,
@@ -236,8 +237,10 @@ def whole_model(
             f"checkpoint {folder}: loading the weights failed: {error}"
         ) from error
     model, report = loaded
-    # Old LLaMA folders store rotary frequencies. They are computed now, so these extras are ignored.
-    extra = {key for key in report["unexpected_keys"] if not key.endswith("rotary_emb.inv_freq")}
+    # Old LLaMA folders store rotary frequencies, and old CLIP folders positions. They are computed now, so
+    # these extras are ignored.
+    computed = ("rotary_emb.inv_freq", POSITIONS)
+    extra = {key for key in report["unexpected_keys"] if not key.endswith(computed)}
     wrong = [*report["missing_keys"], *report["mismatched_keys"], *extra]
     if wrong:
         raise ConfigurationError(

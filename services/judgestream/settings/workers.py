@@ -64,7 +64,8 @@ class Judging(Consumer):
     )
     too_long: Literal["refuse", "cut"] = Field(
         "refuse",
-        description="requests over the judge's context: refuse = dead letter, cut = shorten all answers",
+        description="requests over the judge's context: refuse = dead letter, cut = shorten all answers (for"
+        " an image scorer: the question)",
     )
     swap_rate: float = Field(
         1.0,

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from judgestream.adapters.releases.facts import release_facts
 from judgestream.adapters.releases.installed import Changes, changes, find
 from judgestream.adapters.releases.model_repository import install
 from judgestream.adapters.releases.tuning import Tuning
 from judgestream.checkpoints.dtypes import Dtype
+from judgestream.checkpoints.reward_scale import RewardScale, write_reward_scale
 from judgestream.core.errors import ConfigurationError
+from tests.checkpoints.test_image_scorer import folder as clip_folder
 from tests.checkpoints.test_vision import folder
 
 
@@ -21,6 +24,33 @@ def test_a_llava_folder_becomes_a_release_of_its_family(tmp_path: Path) -> None:
     found = find(tmp_path / "models", release.name)
     assert found.family == "vision" and found.release == release
     assert changes(tmp_path / "models", found, Changes.FILES) == []
+
+
+def test_a_clip_folder_becomes_an_image_scorer_with_its_scale(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = clip_folder(tmp_path / "clip")
+    write_reward_scale(path, RewardScale(scale=1.0, margin=0.0, centre=20.0))
+    release = install(path, tmp_path / "models")
+    assert release.name == f"scorer-{release.checkpoint_digest[:8]}"
+    assert (release.template_id, release.max_input_tokens) == ("image-scorer-v1", 77)
+    found = find(tmp_path / "models", release.name)
+    assert found.family == "scorer" and found.release == release
+    assert changes(tmp_path / "models", found, Changes.FILES) == []
+    facts = release_facts(tmp_path / "models", found)
+    assert facts["modes"] == ["multimodal"]
+    assert facts["reward_scale"] == {"scale": 1.0, "margin": 0.0, "centre": 20.0, "fitted": True}
+    # without a scale its values are log-odds, which is no reason to warn
+    caplog.clear()
+    install(clip_folder(tmp_path / "plain"), tmp_path / "models")
+    assert "calibrate" not in caplog.text
+
+
+def test_a_scale_out_of_range_is_refused(tmp_path: Path) -> None:
+    path = clip_folder(tmp_path / "clip")
+    write_reward_scale(path, RewardScale(scale=0.0))
+    with pytest.raises(ConfigurationError, match="unsupported method 'rao-kupper', scale 0.0"):
+        install(path, tmp_path / "models")
 
 
 def test_a_template_of_texts_is_refused(tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import pytest
 
 from judgestream.apps.judging.one_judge import OneJudge
 from judgestream.apps.judging.one_release import OneRelease
 from judgestream.apps.judging.request import RequestJudge
+from judgestream.contracts.codecs.verdicts import verdict_from_message
 from judgestream.core.errors import ImageUnavailable
-from judgestream.core.types import Release
+from judgestream.core.passes import Pass
+from judgestream.core.types import Release, Reply
+from judgestream.core.verdict_text import details
 from judgestream.settings import Judging
 from judgestream.v1.judging_pb2 import Candidate, Image, Verdict
 from tests.apps.judging.test_request import RELEASE, Bench, FakeJudge, request
@@ -33,14 +37,28 @@ class Files:
         return BLUE
 
 
-def bench(release: Release = SEES) -> tuple[Bench, Files]:
+class LongCaption(FakeJudge):
+    """An image scorer that reads only the beginning of every caption."""
+
+    async def ask(self, passes: Sequence[Pass]) -> list[Reply]:
+        self.asked.append(list(passes))
+        return [
+            Reply(text="", score_probs=(2.0 - k, 0.0), finish_reason="truncated", input_tokens=77)
+            for k, _ in enumerate(passes)
+        ]
+
+
+def bench(
+    release: Release = SEES, judge: FakeJudge | None = None, settings: Judging | None = None
+) -> tuple[Bench, Files]:
     made, files = Bench(), Files()
-    made.judge = FakeJudge(release=release, text="8 3")
+    made.judge = judge or FakeJudge(release=release, text="8 3")
+    settings = settings or Judging()
     made.requests = RequestJudge(
-        judges=OneJudge(OneRelease(made.judge, Judging())),
+        judges=OneJudge(OneRelease(made.judge, settings)),
         publisher=made.topics,
         published=made.published,
-        settings=Judging(),
+        settings=settings,
         images=files,
     )
     return made, files
@@ -126,3 +144,22 @@ def test_a_fetcher_that_breaks_costs_its_request_only() -> None:
     made.handle(pictured(Image(data=RED), Image(url=URL)))
     (letter,) = made.topics.letters()
     assert letter.error_class == "internal_error"
+
+
+@pytest.mark.parametrize("too_long", ["refuse", "cut"])
+def test_a_caption_that_is_too_long_is_refused_or_marked(
+    too_long: Literal["refuse", "cut"],
+) -> None:
+    scorer = replace(RELEASE, name="scorer-0", template_id="image-scorer-v1")
+    made, _ = bench(judge=LongCaption(release=scorer), settings=Judging(too_long=too_long))
+    made.handle(pictured(Image(data=RED), Image(data=BLUE)))
+    (verdict,) = made.topics.verdicts()
+    if too_long == "refuse":
+        (letter,) = made.topics.letters()
+        assert letter.error_class == verdict.error_class == "prompt_too_long"
+        assert "longer than the 77 tokens that this image scorer reads" in letter.error_message
+    else:
+        assert verdict.status == Verdict.STATUS_SCORED and verdict.method == "reward"
+        assert {one.finish_reason for one in verdict.passes} == {"truncated"}
+        shown = "\n".join(details(verdict_from_message(verdict)))
+        assert "question cut to" in shown

@@ -1,4 +1,4 @@
-"""A judge that sees images, computed by transformers (`judgestream.backends.vision`)."""
+"""A judge that sees images, or an image scorer, computed by transformers (`judgestream.backends.vision`)."""
 
 import json
 import sys

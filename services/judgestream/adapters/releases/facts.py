@@ -10,6 +10,7 @@ from judgestream.checkpoints.reward_scale import read_reward_scale
 from judgestream.core.jury import JuryRecord
 from judgestream.core.modes import served_by
 from judgestream.core.templates import REWARD
+from judgestream.core.templates.image_scorer import SCORER
 from judgestream.template_files.building import template_of
 
 
@@ -62,7 +63,7 @@ def _jury(folder: Path, one: InstalledRelease) -> dict[str, object]:
 
 
 def _reward_scale(repository: Path, one: InstalledRelease) -> dict[str, object]:
-    """A reward model's scale; {} for other judges."""
-    if one.release.template_id != REWARD.id or one.endpoint:
+    """The scale of a judge that gives values; {} for other judges."""
+    if one.release.template_id not in (REWARD.id, SCORER.id) or one.endpoint:
         return {}
     return asdict(read_reward_scale(repository / one.models[0] / CHECKPOINT))

@@ -19,7 +19,9 @@ from judgestream.checkpoints.manifest import (
     FAMILIES,
     NAME,
     REWARD,
+    SCORER,
     TEMPLATE,
+    VALUED,
     VISION,
     Manifest,
     describe,
@@ -84,7 +86,7 @@ def install(
     """
     tuning = tuning or Tuning()
     found = inspected(checkpoint)
-    if found.family == VISION:
+    if found.family in (VISION, SCORER):
         _check_vision(tuning, template)
     judged_by = with_template(checkpoint, found, template)
     manifest = judged_by.manifest
@@ -179,9 +181,9 @@ def _check_vision(tuning: Tuning, template: Path | None) -> None:
 
 
 def _check_calibration(checkpoint: Path, manifest: Manifest) -> None:
-    if manifest.family != REWARD:
+    if manifest.family not in VALUED:
         read_temperature(checkpoint)
-    elif not read_reward_scale(checkpoint).fitted:
+    elif not read_reward_scale(checkpoint).fitted and manifest.family == REWARD:
         log.warning(
             "checkpoint %s: its scale and tie margin are not fitted, so P(win) is uncalibrated and no pair"
             " is a tie: fit them with `judgestream calibrate`",

@@ -17,6 +17,7 @@ from judgestream.core.limits import shortened
 from judgestream.core.modes import Mode, for_template, plan
 from judgestream.core.order_sampling import sampled
 from judgestream.core.passes import Pass
+from judgestream.core.templates.image_scorer import TRUNCATED
 from judgestream.core.types import PassResult, Release, Request, Verdict
 from judgestream.core.verdicts import build_verdict
 from judgestream.settings import Judging
@@ -144,6 +145,8 @@ class OneRelease:
                 results = await self._every_stage(
                     request, task.mode, passes, tries, pause, planned=planned
                 )
+                if self._settings.too_long != "cut":
+                    _check_whole(results)
                 return results, cut_to, share
             except PromptTooLong:
                 cut_to = next(shorter, 0)
@@ -184,6 +187,20 @@ class OneRelease:
             except Exception as exc:
                 raise internal(exc) from exc
         return results
+
+
+def _check_whole(results: Sequence[PassResult]) -> None:
+    """Refuse a value of the beginning of a caption, which an image scorer marks.
+
+    Raises:
+        PromptTooLong: there is one.
+    """
+    tokens = [one.reply.input_tokens for one in results if one.reply.finish_reason == TRUNCATED]
+    if tokens:
+        raise PromptTooLong(
+            f"the question is longer than the {max(tokens)} tokens that this image scorer reads: shorten it,"
+            " or set judging.too_long to cut to judge by its beginning"
+        )
 
 
 def internal(exc: Exception) -> InternalError:

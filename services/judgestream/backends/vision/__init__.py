@@ -1,1 +1,1 @@
-"""Judges that see images: LLaVA checkpoints, computed by transformers."""
+"""LLaVA checkpoints as judges and CLIP checkpoints as image scorers, computed by transformers."""

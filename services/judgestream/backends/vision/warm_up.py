@@ -10,7 +10,7 @@ from judgestream.core.templates.base import ImageCounts
 
 
 def warm_up_prompts(template_id: str) -> tuple[Prompt, ...]:
-    """For each form that shows images one prompt with an image, and one without."""
+    """For each form that shows images one prompt with an image, and one without, except for image scorers."""
     file = BytesIO()
     Image.new("RGB", (8, 8), "grey").save(file, "PNG")
     prompts: list[Prompt] = []
@@ -18,7 +18,7 @@ def warm_up_prompts(template_id: str) -> tuple[Prompt, ...]:
         if form.image_layout is None:
             continue
         answers = ["Yes."] * (2 if name == "pair" else 1)
-        for count in (1, 0):
+        for count in (1,) if form.grammar.reward else (1, 0):
             layout = form.image_layout("Ready?", answers, "Yes.", ImageCounts(question=count))
             images = (file.getvalue(),) * count
             prompts.append(Prompt(text=layout.text, grammar=form.grammar, images=images))

@@ -1,20 +1,23 @@
 """The mode `multimodal`: answers about images, and images as answers.
 
 With images the judge sees them: one answer is scored, two are compared, each with the images that belong to
-it. Without images it is MM-Vet's text protocol: one answer about an image that only its reference describes.
-A reference may have alternatives (`<OR>`) of several parts each (`<AND>`). JudgeLM draws one alternative at
-random; here every alternative is a pass, and the best one counts.
+it. An image scorer values every image alone by the question, so it ranks any number. Without images it is
+MM-Vet's text protocol: one answer about an image that only its reference describes. A reference may have
+alternatives (`<OR>`) of several parts each (`<AND>`). JudgeLM draws one alternative at random; here every
+alternative is a pass, and the best one counts.
 """
 
 from collections.abc import Sequence
 
+from judgestream.core import limits
 from judgestream.core.errors import UnsupportedMode
 from judgestream.core.images import has_images
 from judgestream.core.modes.base import Count, Mode
 from judgestream.core.modes.orders import DIRECTIONS
 from judgestream.core.modes.planning import form_of, has_reference, reference_uses
+from judgestream.core.modes.valued_images import valued_by_image
 from judgestream.core.passes import Pass
-from judgestream.core.settling.multimodal import settle_multimodal
+from judgestream.core.settling.multimodal import settle_multimodal, settle_values
 from judgestream.core.templates import multimodal as texts
 from judgestream.core.templates.base import ImageCounts, Template
 from judgestream.core.transforms import Transform
@@ -43,8 +46,8 @@ def problem(request: Request) -> str:
         return ""
     if len(request.candidates) != 1:
         return (
-            "mode multimodal compares two answers by images, and the request has none: add images, or use"
-            " mode pairwise"
+            "mode multimodal compares answers by images, and the request has none: add images, or use mode"
+            " pairwise or multi"
         )
     found = alternatives(request.reference or "")
     if not has_reference(request) or not found:
@@ -69,6 +72,11 @@ def passes(
 
 def _with_images(request: Request, mode: Mode, template: Template) -> tuple[Pass, ...]:
     count = len(request.candidates)
+    if count > 2:
+        raise UnsupportedMode(
+            f"template {template.id} compares two answers with images, and the request has {count}: use a"
+            " release of an image scorer (template image-scorer-v1), or send them two by two"
+        )
     planned: list[Pass] = []
     for with_reference in reference_uses(request, mode):
         name = "pair" if count == 2 else "single" if with_reference else "plain"
@@ -128,15 +136,18 @@ def _tokens(request: Request) -> int:
     return request.options.max_explanation_tokens if request.options.explain else 0
 
 
-MULTIMODAL = Mode(
-    name="multimodal",
-    summary="answers about images, or images themselves: one scored, two compared; without images (MM-Vet)"
-    " one answer against its reference",
-    candidates=Count(least=1, most=2),
-    forms_required=(texts.NAME,),
-    orders=DIRECTIONS,
-    settle=settle_multimodal,
-    takes_images=True,
-    plan=passes,
-    problem=problem,
+MULTIMODAL = valued_by_image(
+    Mode(
+        name="multimodal",
+        summary="answers about images, or images themselves: one scored, two compared, more ranked (by image"
+        " scorers); without images (MM-Vet) one answer against its reference",
+        candidates=Count(least=1, most=limits.IMAGES),
+        forms_required=(texts.NAME,),
+        orders=DIRECTIONS,
+        settle=settle_multimodal,
+        takes_images=True,
+        plan=passes,
+        problem=problem,
+    ),
+    settle_values,
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from judgestream.core.modes.base import Mode
-from judgestream.core.modes.planning import passes_of, reference_uses
+from judgestream.core.modes.planning import Plan, passes_of, reference_uses
 from judgestream.core.passes import Pass
 from judgestream.core.reconcile import Settlement
 from judgestream.core.templates.base import Template
@@ -16,12 +16,22 @@ FORM = "value"
 
 def valued(mode: Mode, settle: Callable[[Request, Sequence[PassResult]], Settlement]) -> Mode:
     """The mode, open to reward models, whose passes settle by this rule. They need no reference."""
+    return open_to(mode, settle, FORM, one_by_one)
+
+
+def open_to(
+    mode: Mode,
+    settle: Callable[[Request, Sequence[PassResult]], Settlement],
+    form: str,
+    plan: Plan,
+) -> Mode:
+    """The mode, open to judges whose template has this form."""
     by_value = replace(
         mode,
-        forms_required=(FORM,),
+        forms_required=(form,),
         without_reference="",
         needs_reference=False,
-        plan=one_by_one,
+        plan=plan,
         settle=settle,
     )
     return replace(mode, by_value=by_value)
@@ -29,7 +39,8 @@ def valued(mode: Mode, settle: Callable[[Request, Sequence[PassResult]], Settlem
 
 def for_template(mode: Mode, template: Template) -> Mode:
     """The mode as judges of this template judge in it."""
-    return mode.by_value if mode.by_value and FORM in template.forms else mode
+    by_value = mode.by_value
+    return by_value if by_value and by_value.forms_required[0] in template.forms else mode
 
 
 def one_by_one(

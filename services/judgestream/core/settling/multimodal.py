@@ -6,6 +6,7 @@ from dataclasses import replace
 from judgestream.core.images import has_images
 from judgestream.core.passes import explanation_in
 from judgestream.core.reconcile import Settlement, readable, settle_pair, settle_single
+from judgestream.core.settling import reward
 from judgestream.core.types import PassResult, Request
 
 
@@ -28,3 +29,12 @@ def settle_multimodal(request: Request, passes: Sequence[PassResult]) -> Settlem
     if not request.options.explain:
         return settlement
     return replace(settlement, explanation=explanation_in(passes[best]))
+
+
+def settle_values(request: Request, passes: Sequence[PassResult]) -> Settlement:
+    """An image scorer's values, by the rules of reward models: a score, a comparison or a ranking."""
+    if len(request.candidates) == 1:
+        return reward.settle_single(request, passes)
+    if len(request.candidates) == 2:
+        return reward.settle_pair(request, passes)
+    return reward.settle_multi(request, passes)

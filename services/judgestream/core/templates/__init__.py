@@ -10,6 +10,7 @@ from judgestream.core.templates import (
     chat,
     conversations,
     follow_up,
+    image_scorer,
     judgelm,
     multi,
     multimodal,
@@ -156,7 +157,16 @@ REWARD = Template(
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
     {
         t.id: t
-        for t in (JUDGELM, JUDGELM_HALVES, CHAT, CHAT_CHOICE, CHAT_REASON, REWARD, vision.LLAVA)
+        for t in (
+            JUDGELM,
+            JUDGELM_HALVES,
+            CHAT,
+            CHAT_CHOICE,
+            CHAT_REASON,
+            REWARD,
+            vision.LLAVA,
+            image_scorer.SCORER,
+        )
     }
 )
 
