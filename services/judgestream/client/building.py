@@ -124,9 +124,9 @@ def multimodal(
 ) -> Request:
     """A request to score one answer about images, or to compare two. Otherwise like `pair`.
 
-    `images` belong to the question; images as answers are `Candidate(id=..., text="", images=(...))`, of which
-    an image scorer ranks up to eight. Without any image one answer is compared with its reference, which may
-    have alternatives: "-1<OR>minus one".
+    `images` belong to the question; images as answers are `Candidate(id=..., text="", images=(...))`, of
+    which an image scorer ranks up to eight. Without any image one answer is compared with its reference,
+    which may have alternatives: "-1<OR>minus one".
     """
     request = _request(
         "multimodal",

@@ -85,8 +85,9 @@ def _tokenizer() -> CLIPTokenizer:
         "<|startoftext|>",
         "<|endoftext|>",
     ]
+    merges: Any = list(MERGES)
     return CLIPTokenizer(
         vocab={text: number for number, text in enumerate(texts)},
-        merges=list(MERGES),
+        merges=merges,
         model_max_length=POSITIONS,
     )
