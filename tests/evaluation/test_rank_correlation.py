@@ -9,7 +9,7 @@ from statistics import fmean
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from judgestream.evaluation.rank_correlation import pearson, spearman
+from judgestream.evaluation.rank_correlation import pearson, spearman, spearman_of_subsets
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -48,3 +48,19 @@ def test_the_order_of_triviaqas_exam_takers(shared_data: Path, judge: str) -> No
     takers = sorted(judged)
     found = spearman([fmean(judged[t]) for t in takers], [fmean(human[t]) for t in takers])
     assert found == pytest.approx(EXAM_TAKERS[judge], abs=5e-4)
+
+
+def test_subsets_are_drawn_by_the_seed_and_rank_only_their_own() -> None:
+    first = [1.0, 2.0, 3.0, 4.0]
+    # 1 and 2 change places; of the four subsets of three, two have both: rho of (2, 1, 3) is .5
+    every = spearman_of_subsets(first, [2.0, 1.0, 3.0, 4.0], size=3, draws=9, seed=0)
+    assert sorted(every) == pytest.approx([0.5, 0.5, 1.0, 1.0])
+    some = [
+        spearman_of_subsets(first, [2.0, 1.0, 3.0, 4.0], size=3, draws=2, seed=k) for k in (0, 0)
+    ]
+    assert len(some[0]) == 2 and some[0] == some[1]
+    assert spearman_of_subsets(first, first, size=4, draws=5, seed=0) == []
+    # three equal values have no ranks, so that subset has no rho
+    assert len(spearman_of_subsets(first, [0.0, 0.0, 0.0, 1.0], size=3, draws=9, seed=0)) == 3
+    with pytest.raises(ValueError, match="4 and 3 values"):
+        spearman_of_subsets(first, first[1:], size=3, draws=1, seed=0)

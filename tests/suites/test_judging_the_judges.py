@@ -131,6 +131,8 @@ def test_labelled_answers_give_the_papers_alignment_figures(tmp_path: Path) -> N
     assert report.figure("kappa").value == pytest.approx(0.5)
     assert report.figure("scott_pi").value == pytest.approx((3 / 4 - 17 / 32) / (15 / 32))
     assert report.figure("rank_correlation").value == pytest.approx(1.0)
+    # two exam takers have no subsets of six
+    assert report.figure("rank_correlation_of_subsets").value is None
     assert [row[:2] for row in report.table("errors recognised").rows] == [("incorrect entity", 1)]
     assert report.table("errors recognised").rows[0][2].value == 1.0  # type: ignore[union-attr]
     assert report.table("exam takers").rows == (("u", 2, 1.0, 1.0, 0.0), ("t", 2, 0.5, 0.0, -0.5))

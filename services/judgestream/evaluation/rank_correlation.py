@@ -1,6 +1,8 @@
 """Rank correlation: whether two judges put the same systems in the same order."""
 
+import random
 from collections.abc import Sequence
+from itertools import combinations
 from math import sqrt
 from statistics import fmean
 
@@ -16,6 +18,27 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> float | None:
     if len(first) != len(second):
         raise ValueError(f"{len(first)} and {len(second)} values: give one of each per item")
     return pearson(_ranks(first), _ranks(second))
+
+
+def spearman_of_subsets(
+    first: Sequence[float], second: Sequence[float], *, size: int, draws: int, seed: int
+) -> list[float]:
+    """Spearman's rho of each of several random subsets of this size, all different, drawn by the seed.
+
+    A subset in which one side has equal values only has no rho and is left out. [] if there are not more
+    values than one subset holds. Where there are no more than `draws` subsets, each of them counts once.
+
+    Raises:
+        ValueError: as `spearman`.
+    """
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} and {len(second)} values: give one of each per item")
+    if len(first) <= size:
+        return []
+    subsets = list(combinations(range(len(first)), size))
+    drawn = random.Random(seed).sample(subsets, min(draws, len(subsets)))  # noqa: S311
+    found = (spearman([first[k] for k in chosen], [second[k] for k in chosen]) for chosen in drawn)
+    return [rho for rho in found if rho is not None]
 
 
 def pearson(first: Sequence[float], second: Sequence[float]) -> float | None:

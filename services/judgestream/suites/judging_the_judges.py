@@ -17,7 +17,7 @@ from judgestream.core.types import Candidate, Status
 from judgestream.evaluation.clusters import clustered_share
 from judgestream.evaluation.confusion_figures import chance_corrected_figures
 from judgestream.evaluation.leniency import leniency_figures
-from judgestream.evaluation.rank_correlation import spearman
+from judgestream.evaluation.rank_correlation import spearman, spearman_of_subsets
 from judgestream.evaluation.unreadable import UnreadableRule
 from judgestream.suites.base import Choices, Item, Judged, Suite, Tables, Wanted, request
 from judgestream.suites.report import Cell, Figure, Report, Table
@@ -53,6 +53,9 @@ FILES = (
         required=False,
     ),
 )
+SUBSET, SUBSETS = 6, 5
+"""Exam takers of a random subset, and subsets, of the paper's second rank correlation. It does not say which
+subsets it drew; here they are drawn with seed 0."""
 MIDDLE = 5.5
 """The middle of the scale of single scores, 1 to 10: an answer that scores more is judged correct. A judge
 that says yes or no scores 10 or 1."""
@@ -251,7 +254,9 @@ def _alignment(rulings: Sequence[Ruling]) -> tuple[tuple[Figure, ...], Table]:
         taker: (fmean(one.truth for one in rows), fmean(one.said for one in rows))
         for taker, rows in takers.items()
     }
-    rho = spearman([a for a, _ in means.values()], [b for _, b in means.values()])
+    human, own = ([row[side] for _, row in sorted(means.items())] for side in (0, 1))
+    rho = spearman(human, own)
+    some = spearman_of_subsets(human, own, size=SUBSET, draws=SUBSETS, seed=0)
     right = [one.truth == one.said for one in rulings]
     called = [one for one in rulings if one.said]
     correct = [one for one in rulings if one.truth]
@@ -262,6 +267,12 @@ def _alignment(rulings: Sequence[Ruling]) -> tuple[tuple[Figure, ...], Table]:
         Figure.of("follows_criteria", lenient["criteria"], percent=False),
         Figure.of("lenient_otherwise", lenient["positive"], percent=False),
         Figure(name="rank_correlation", value=rho, n=len(means), percent=False),
+        Figure(
+            name="rank_correlation_of_subsets",
+            value=fmean(some) if some else None,
+            n=len(some),
+            percent=False,
+        ),
         Figure.of(
             "precision",
             clustered_share([one.truth for one in called], [one.cluster for one in called]),
