@@ -1,6 +1,8 @@
 """Humans or LLMs: the published files as items, and attacks worked by hand."""
 
+from dataclasses import replace
 from itertools import product
+from math import comb
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from judgestream.apps.suites.loading import load_files
 from judgestream.core.errors import InvalidRequest
 from judgestream.core.preference import Preference
+from judgestream.core.types import Reading, Verdict
 from judgestream.evaluation.attack import settled
 from judgestream.evaluation.unreadable import outcome
 from judgestream.suites.base import Item
@@ -77,11 +80,46 @@ def test_attack_success_is_of_the_pairs_at_risk(tmp_path: Path) -> None:
     assert rows["gender"] == (3, 2, 1)
     assert rows["factual_error"] == (0, 0, 0)
     assert report.figure("attack_success_reference").value == 0.5
+    # certain replies vote alike each time, so six votes settle as the two orders do
+    assert report.figure("sampled_attack_success_reference").value == pytest.approx(0.5)
+    assert report.figure("sampled_attack_success_gender").value == pytest.approx(0.5)
+    assert report.figure("sampled_attack_success_factual_error").value is None
     assert report.figure("flip_consistency").value == 1.0
     key = {one.item.key: one.item for one in found}
     values = SUITE.values(found, SUITE.choices)
     by_kind = sorted((key[name].facts["kind"], value) for name, value in values.items())
     assert by_kind == [("gender", 0.0), ("gender", 1.0), ("reference", 0.0), ("reference", 1.0)]
+
+
+def test_six_sampled_votes_follow_the_probabilities_of_both_orders(tmp_path: Path) -> None:
+    """One question. Straight the judge says A with .7 and B with .3, swapped the same by position.
+
+    Of the answer shown first the votes are .7 each time: of answer 1 three votes at .7 and three at .3. With
+    x, y ~ B(3, .7) the first answer leads where x > y, in the mirror as often: a tie where x = y.
+    """
+    made = [item for item in items(tmp_path) if item.request.question == "p"]
+    found = [
+        replace(one, verdict=_spread(one.verdict, 0.7)) for one in judged(made, lambda *_: "A")
+    ]
+    report = SUITE.report(found, SUITE.choices)
+    tie = sum((comb(3, k) * 0.7**k * 0.3 ** (3 - k)) ** 2 for k in range(4))
+    lead = (1 - tie) / 2
+    # each attack is judged as its control, so of those at risk the share that it turns is P(turned)
+    assert report.figure("sampled_attack_success_reference").value == pytest.approx(lead)
+    assert report.figure("sampled_attack_success_gender").value == pytest.approx(lead + tie)
+    row = next(row for row in report.table("attack success").rows if row[0] == "reference")
+    assert row[5] == report.figure("sampled_attack_success_reference")
+
+
+def _spread(verdict: Verdict | None, first: float) -> Verdict:
+    """The verdict with this probability for the answer that is shown first, in each order."""
+    assert verdict is not None
+    passes = []
+    for one in verdict.passes:
+        assert isinstance(one.reading, Reading)
+        win = first if one.transform.straight else 1 - first
+        passes.append(replace(one, reading=replace(one.reading, win=win, tie=0.0, lose=1 - win)))
+    return replace(verdict, passes=tuple(passes))
 
 
 def test_votes_are_counted_by_the_position_shown(tmp_path: Path) -> None:

@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from itertools import product
+from math import fsum
 
 from judgestream.core.preference import Preference
 from judgestream.evaluation.clusters import Mean, clustered_share
 
 VOTES = 6
 """Votes on a pair in the paper, three in either order."""
+
+
+Chances = Mapping[Preference, float]
+"""The probability of each preference."""
 
 
 class Perturbation(StrEnum):
@@ -98,6 +103,62 @@ def attack_success(
         successes=sum(hits),
         rate=clustered_share(hits, [group for _, _, group in risked]),
     )
+
+
+def settled_chances(orders: Sequence[Chances], votes: int = VOTES) -> Chances:
+    """The probability of each preference that several sampled votes settle to, equally many of each order.
+
+    A judge that is sampled at temperature 1 votes in an order with the probabilities that it gives there.
+    Votes are independent, so the distribution of their sum is exact, and nothing is drawn.
+
+    Args:
+        orders: for each order the probability of every vote, in the order of the pair. They need not sum to
+            1: what a judge gives to other replies is left out.
+
+    Raises:
+        ValueError: the votes cannot be shared equally, or an order gives no vote any probability.
+    """
+    if not orders or votes % len(orders):
+        raise ValueError(f"{votes} votes cannot be shared equally by {len(orders)} orders")
+    sums: dict[int, float] = {0: 1.0}
+    for chances in orders:
+        whole = fsum(chances.values())
+        if not whole > 0:
+            raise ValueError("an order in which no vote has a probability")
+        for _ in range(votes // len(orders)):
+            after: dict[int, float] = {}
+            for total, chance in sums.items():
+                for vote, own in chances.items():
+                    after[total + vote] = after.get(total + vote, 0.0) + chance * own / whole
+            sums = after
+    settled_to = dict.fromkeys(Preference, 0.0)
+    for total, chance in sums.items():
+        settled_to[Preference.between(total, 0)] += chance
+    return settled_to
+
+
+def expected_success(
+    kind: Perturbation, control: Sequence[Chances], perturbed: Sequence[Chances]
+) -> float | None:
+    """The attack success rate that is expected of sampled votes: expected successes over the expected |V|.
+
+    Args:
+        control: by pair, the probability of each preference on it as it is (see `settled_chances`).
+        perturbed: the same with the second answer perturbed; its votes are independent of the control's.
+
+    Returns:
+        None where no pair can be at risk.
+
+    Raises:
+        ValueError: the lists differ in length.
+    """
+    risks, successes = list[float](), list[float]()
+    for before, after in zip(control, perturbed, strict=True):
+        risk = fsum(before[one] for one in _AT_RISK[kind])
+        risks.append(risk)
+        successes.append(risk * fsum(after[one] for one in _SUCCESS[kind]))
+    at_risk = fsum(risks)
+    return fsum(successes) / at_risk if at_risk > 0 else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,8 @@
 
 142 questions with two answers each are judged as they are (control), and once for each perturbation of one of
 the answers. The paper takes six votes, three in either order; a judge that always answers alike casts the
-same three each time, so its two orders amount to the sign of their sum.
+same three each time, so its two orders amount to the sign of their sum. What six votes sampled at temperature
+1 amount to follows from the probabilities of both orders (`suites.sampled_votes`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,12 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from judgestream.core.formats.base import digest, pair_of
 from judgestream.core.formats.fields import Fields
 from judgestream.core.preference import Preference
-from judgestream.evaluation.attack import AttackSuccess, Perturbation, attack_success, random_judge
+from judgestream.evaluation.attack import (
+    AttackSuccess,
+    Perturbation,
+    attack_success,
+    expected_success,
+    random_judge,
+)
 from judgestream.evaluation.clusters import clustered_share
 from judgestream.evaluation.order_rules import OrderRule
 from judgestream.suites.base import Choices, Item, Judged, Suite, Tables, Wanted, request
 from judgestream.suites.pairs import Game, counts, games, notes, position_figures
 from judgestream.suites.report import Figure, Report, Table
+from judgestream.suites.sampled_votes import six_votes, turned
 
 SOURCE = "github.com/FreedomIntelligence/Humans_LLMs_Judgement_Bias, data/ (rename .json to .jsonl)"
 CONTROL = "raw"
@@ -99,15 +107,25 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
     found = {kind: _success(played, kind, choices) for kind in KINDS}
     rows = [(game, game.by(choices)) for game in played]
     expected = random_judge()
+    sampled = {kind: _sampled(judged, kind) for kind in KINDS}
     return Report(
         figures=(
             *(Figure.of(f"attack_success_{kind}", one.rate) for kind, one in found.items()),
+            *sampled.values(),
             *position_figures(played),
         ),
         tables=(
             Table(
                 title="attack success",
-                head=("perturbation", "pairs", "at risk", "successes", "rate", "random judge"),
+                head=(
+                    "perturbation",
+                    "pairs",
+                    "at risk",
+                    "successes",
+                    "rate",
+                    "six sampled votes",
+                    "random judge",
+                ),
                 rows=tuple(
                     (
                         kind,
@@ -115,6 +133,7 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
                         one.at_risk,
                         one.successes,
                         Figure.of("rate", one.rate),
+                        sampled[kind],
                         float(expected.rates[KINDS[kind]]),
                     )
                     for kind, one in found.items()
@@ -141,6 +160,27 @@ def _success(played: Sequence[Game], kind: str, choices: Choices) -> AttackSucce
         [_toward(before, game.facts["slot"], choices) for before, game in pairs],
         [_toward(game, game.facts["slot"], choices) for _, game in pairs],
         [game.cluster for _, game in pairs],
+    )
+
+
+def _sampled(judged: Sequence[Judged], kind: str) -> Figure:
+    """The success rate that is expected of six sampled votes, over the questions that have both."""
+    chances = {one.item.key: found for one in judged if (found := six_votes(one)) is not None}
+    control = {one.item.cluster: one for one in judged if one.item.facts["kind"] == CONTROL}
+    pairs = [
+        (control[one.item.cluster].item, one.item)
+        for one in judged
+        if one.item.facts["kind"] == kind and one.item.cluster in control
+    ]
+    read = [(a, b) for a, b in pairs if a.key in chances and b.key in chances]
+    sides = [
+        [turned(chances[item.key], after.facts["slot"]) for item, after in rows]
+        for rows in ([(a, b) for a, b in read], [(b, b) for _, b in read])
+    ]
+    return Figure(
+        name=f"sampled_attack_success_{kind}",
+        value=expected_success(KINDS[kind], *sides),
+        n=len(read),
     )
 
 
