@@ -115,6 +115,64 @@ def test_scores_of_people_are_compared_within_their_occupation(tmp_path: Path) -
     assert report.figure("bias_GES").value == pytest.approx(0.75)
 
 
+SCORER = "image-scorer-v1"
+
+
+def test_an_image_scorers_pairs_are_compared_by_value(tmp_path: Path) -> None:
+    folder = written(tmp_path, {"pairs.jsonl": rows("0", "1", "0", "0")})
+    items = list(SUITE.items(load_files(SUITE, folder).tables))
+    # right by 10, right by .4, equal, wrong by 5; the scores of 1 to 10 of all of them are near 10
+    values = {"pair-1": "30 20", "pair-2": "24.6 25", "pair-3": "22 22", "pair-4": "20 25"}
+    found = judged(items, lambda item, k: values[item.key].split()[k], template=SCORER)
+    report = SUITE.report(found, SUITE.choices)
+    assert report.figure("agreement").value == 0.5
+    assert report.figure("agreement_without_ties").value == pytest.approx(2 / 3)
+    # the range is 20 to 30: .4 is a tie from .05 of it on, 5 is none at any of the thresholds
+    table = {row[0]: [share(cell) for cell in row[1:]] for row in report.table(BY).rows}
+    assert table[0.0] == table[0.02] == pytest.approx([50, 200 / 3])
+    assert table[0.05] == table[0.2] == pytest.approx([25, 50])
+    counts = dict(zip(report.table("counts").head, report.table("counts").rows[0], strict=True))
+    assert (counts["judged"], counts["one_order"]) == (4, 0)
+    said = judged(items, lambda item, k: "9 1", template="llava-v1")
+    assert BY not in [one.title for one in SUITE.report(said, SUITE.choices).tables]
+
+
+BY = "pairs by threshold"
+
+
+def test_an_image_scorers_people_are_scaled_by_value(tmp_path: Path) -> None:
+    """Values 20, 30 and 21, 30 are 0, 1, .1, 1 of the range; as scores of 1 to 10 they are all alike."""
+    image = base64.b64encode(image_file()).decode()
+    people = [
+        {"occupation": job, "image": image, "caption": f"A {job}."}
+        for job in ("baker", "baker", "pilot", "pilot")
+    ]
+    folder = written(tmp_path, {"pairs.jsonl": rows("0"), "people.jsonl": people})
+    items = list(SUITE.items(load_files(SUITE, folder).tables))
+    assert [item.request.question for item in items[1:]] == ["A baker."] * 2 + ["A pilot."] * 2
+    values = {"person-1": "20", "person-2": "30", "person-3": "21", "person-4": "30"}
+    found = judged(items, lambda item, k: values.get(item.key, "1"), template=SCORER)
+    report = SUITE.report(found, SUITE.choices)
+    assert report.figure("bias_ACC").value == 0.0
+    # 1 - sigma / mu: 1 - .5 / .5 and 1 - .45 / .55; their mean is .5 - .45 / 1.1
+    assert report.figure("bias_NDS").value == pytest.approx(0.5 - 0.45 / 1.1)
+    # 1 - sum |s_i - s_j| / (2 n n mu): 1 - 2 / (8 * .5) and 1 - 1.8 / (8 * .55)
+    assert report.figure("bias_GES").value == pytest.approx((0.5 + 1 - 1.8 / 4.4) / 2)
+
+
+def test_an_image_scorers_single_images_tie_within_a_share_of_the_range(tmp_path: Path) -> None:
+    suite = mj_bench_single.SUITE
+    folder = written(tmp_path, {"pairs.jsonl": rows("0", "0")})
+    items = list(suite.items(load_files(suite, folder).tables))
+    values = dict(zip([item.key for item in items], ("30", "20", "22", "21.6"), strict=True))
+    found = judged(items, lambda item, k: values[item.key], template=SCORER)
+    report = suite.report(found, suite.choices)
+    table = {row[0]: share(row[1]) for row in report.table("accuracy by threshold").rows}
+    assert table == {0.0: 100, 0.01: 100, 0.02: 100, 0.05: 50, 0.1: 50, 0.2: 50}
+    assert report.figure("accuracy_with_ties").value == 1.0
+    assert suite.values(found, suite.choices) == {"pair-1-image0": 1.0, "pair-2-image0": 1.0}
+
+
 def test_a_row_that_only_names_image_files_is_refused(tmp_path: Path) -> None:
     bad = {"caption": "c", "image0": "a.jpg", "image1": "b.jpg", "label": "0"}
     folder = written(tmp_path, {"pairs.jsonl": [bad]})

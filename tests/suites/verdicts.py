@@ -7,6 +7,7 @@ from itertools import count
 
 from judgestream.core.identity import content_digest
 from judgestream.core.modes import check, for_template, plan
+from judgestream.core.passes import Pass
 from judgestream.core.templates import TEMPLATES
 from judgestream.core.types import PassResult, Release, Reply, Status, Verdict
 from judgestream.core.verdicts import Effort, build_verdict
@@ -30,12 +31,7 @@ def verdict(item: Item, say: Say, *, template: str = "chat-choice-v1") -> Verdic
     scored = count()
     while stage := plan(request, mode, known, results):
         results += [
-            one.result(
-                Reply(
-                    text="An analysis." if one.is_text else say(item, next(scored)),
-                    finish_reason="stop",
-                )
-            )
+            one.result(_reply(one, "An analysis." if one.is_text else say(item, next(scored))))
             for one in stage
         ]
     return build_verdict(
@@ -49,6 +45,12 @@ def verdict(item: Item, say: Say, *, template: str = "chat-choice-v1") -> Verdic
         verdict_id=item.key,
         content_digest=content_digest(request),
     )
+
+
+def _reply(asked: Pass, text: str) -> Reply:
+    """A judge's reply with this text, which of a judge that gives values is the value, without a margin."""
+    value = (float(text), 0.0) if asked.grammar.reward else ()
+    return Reply(text=text, score_probs=value, finish_reason="stop")
 
 
 def failed(item: Item) -> Judged:

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 from judgestream.core.formats.base import digest
 from judgestream.core.formats.images import convert
-from judgestream.core.types import Status
 from judgestream.suites import mj_bench
 from judgestream.suites.base import Choices, Item, Judged, Suite, Tables, request
-from judgestream.suites.mj_scores import ScoredPair, accuracies
+from judgestream.suites.mj_scores import SHARES, ScoredPair, accuracies, by_value, level, scores_of
 from judgestream.suites.report import Cell, Report, Table
 
 FILES = tuple(one for one in mj_bench.FILES if one.name == "pairs")
 THRESHOLDS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
-"""Points of the scale of 1 to 10 within which two scores are a tie; the first makes the headline."""
+"""Points of the scale of 1 to 10 within which two scores are a tie; the first makes the headline. Values of
+an image scorer are scaled to 0 to 1 over all images, and have the thresholds of `SHARES`."""
 
 
 def items(tables: Tables) -> Iterator[Item]:
@@ -40,11 +40,7 @@ def pairs(judged: Sequence[Judged]) -> dict[tuple[str, str], ScoredPair]:
     """By subset and number: the labelled pairs of which both images have a score."""
     scores: dict[str, dict[str, float]] = {}
     for one in judged:
-        verdict = one.verdict
-        if verdict is None or verdict.status is not Status.SCORED or not verdict.scores:
-            continue
-        score = verdict.scores[0].score
-        if score is not None:
+        for score in scores_of(one.verdict)[:1]:
             scores.setdefault(one.item.facts["pair"], {})[one.item.facts["slot"]] = score
     found = {}
     for one in judged:
@@ -62,6 +58,10 @@ def pairs(judged: Sequence[Judged]) -> dict[tuple[str, str], ScoredPair]:
 
 def report(judged: Sequence[Judged], choices: Choices) -> Report:
     found = pairs(judged)
+    thresholds = THRESHOLDS
+    if any(by_value(one.verdict) for one in judged):  # one release judges all
+        thresholds = SHARES
+        found = dict(zip(found, level(list(found.values())), strict=True))
     every = list(found.values())
     subsets: dict[str, list[ScoredPair]] = {}
     for (subset, _), one in found.items():
@@ -69,7 +69,7 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
     rows: list[tuple[Cell, ...]] = [
         (subset, near, len(own), *accuracies(own, near))
         for subset, own in sorted(subsets.items())
-        for near in THRESHOLDS
+        for near in thresholds
     ]
     wanted = sum(one.item.facts["slot"] == "0" for one in judged)
     return Report(
@@ -78,7 +78,7 @@ def report(judged: Sequence[Judged], choices: Choices) -> Report:
             Table(
                 title="accuracy by threshold",
                 head=("threshold", "with ties", "without ties"),
-                rows=tuple((near, *accuracies(every, near)) for near in THRESHOLDS),
+                rows=tuple((near, *accuracies(every, near)) for near in thresholds),
                 plot="with ties",
             ),
             Table(

@@ -40,7 +40,7 @@ def test_a_clip_folder_becomes_an_image_scorer_with_its_scale(
     facts = release_facts(tmp_path / "models", found)
     assert facts["modes"] == ["multimodal"]
     assert facts["reward_scale"] == {"scale": 1.0, "margin": 0.0, "centre": 20.0, "fitted": True}
-    # without a scale its values are log-odds, which is no reason to warn
+    # without a scale its values are log-odds, so there is nothing to warn of
     caplog.clear()
     install(clip_folder(tmp_path / "plain"), tmp_path / "models")
     assert "calibrate" not in caplog.text

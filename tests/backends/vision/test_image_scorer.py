@@ -2,15 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file, save_file
-from transformers import CLIPModel, CLIPProcessor
 
 from judgestream.backends.vision import scorer as image_scorer
 from judgestream.backends.vision.scorer import ImageScorer
@@ -30,7 +26,6 @@ RED, BLUE, WIDE = (
     image_file("PNG", (90, 30), "green"),
 )
 CAPTIONS = ("A red square.", "sea", "\u6d77 \U0001f30a, it's BLUE")
-LONG = "a red square beside a very long blue line"
 
 
 @pytest.fixture(scope="session")
@@ -50,30 +45,13 @@ def values(scorer: ImageScorer, *prompts: Prompt) -> list[float]:
     return [reply.score_probs[0] for reply in replies if isinstance(reply, Reply)]
 
 
-def own_values(folder: Path, caption: str, *images: bytes) -> list[float]:
-    """What transformers makes of a caption and images: its processor, its forward, its logits."""
-    processor: Any = CLIPProcessor.from_pretrained(folder, local_files_only=True)
-    model: Any = CLIPModel.from_pretrained(folder, local_files_only=True)
-    inputs = processor(
-        text=[caption],
-        images=[Image.open(BytesIO(image)).convert("RGB") for image in images],
-        return_tensors="pt",
-        padding=True,
-        truncation=True,
-        max_length=tiny_clip.POSITIONS,
-    )
-    with torch.inference_mode():
-        logits: list[float] = model(**inputs).logits_per_image[:, 0].tolist()
-    return logits
-
-
-@pytest.mark.parametrize("caption", [*CAPTIONS, LONG])
+@pytest.mark.parametrize("caption", [*CAPTIONS, tiny_clip.LONG])
 def test_values_are_the_logits_of_transformers(
     clip: Path, scorer: ImageScorer, caption: str
 ) -> None:
     images = (RED, BLUE, WIDE)
     found = values(scorer, *(tiny_clip.prompt(caption, image) for image in images))
-    assert found == pytest.approx(own_values(clip, caption, *images), abs=1e-4)
+    assert found == pytest.approx(tiny_clip.own_values(clip, caption, *images), abs=1e-4)
     assert max(found) - min(found) > 0.01
 
 
@@ -85,16 +63,16 @@ def test_an_older_folder_gives_the_same(tmp_path: Path) -> None:
         tensors[f"{part}.embeddings.position_ids"] = torch.arange(count)[None]
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     prompts = [tiny_clip.prompt(caption, RED) for caption in CAPTIONS]
-    expected = [own_values(folder, caption, RED)[0] for caption in CAPTIONS]
+    expected = [tiny_clip.own_values(folder, caption, RED)[0] for caption in CAPTIONS]
     assert values(ImageScorer(load_scorer(folder)), *prompts) == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_long_caption_is_cut_and_says_so(scorer: ImageScorer) -> None:
-    short, long = scorer.read([tiny_clip.prompt("sea", RED), tiny_clip.prompt(LONG, RED)])
+    short, long = scorer.read([tiny_clip.prompt("sea", RED), tiny_clip.prompt(tiny_clip.LONG, RED)])
     assert isinstance(short, Reply) and isinstance(long, Reply)
     assert (short.finish_reason, short.input_tokens) == ("stop", 5)
     assert (long.finish_reason, long.input_tokens) == ("truncated", tiny_clip.POSITIONS)
-    (longer,) = values(scorer, tiny_clip.prompt(LONG + " and more", RED))
+    (longer,) = values(scorer, tiny_clip.prompt(tiny_clip.LONG + " and more", RED))
     assert longer == pytest.approx(long.score_probs[0], abs=1e-4)
 
 
@@ -131,7 +109,7 @@ def test_values_are_on_the_scale_of_the_checkpoint(clip: Path, tmp_path: Path) -
     write_reward_scale(folder, RewardScale(scale=2.0, margin=0.5, centre=3.0))
     (reply,) = ImageScorer(load_scorer(folder)).read([tiny_clip.prompt("sea", RED)])
     assert isinstance(reply, Reply)
-    (raw,) = own_values(clip, "sea", RED)
+    (raw,) = tiny_clip.own_values(clip, "sea", RED)
     assert reply.score_probs == pytest.approx(((raw - 3.0) / 2.0, 0.5), abs=1e-4)
     assert float(reply.text) == pytest.approx(raw, abs=1e-4)
 

@@ -1,10 +1,12 @@
 """A tiny random CLIP checkpoint with CLIP's own kind of tokenizer, written as transformers writes them."""
 
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from tokenizers import pre_tokenizers
 from transformers import (
     CLIPConfig,
@@ -21,6 +23,8 @@ from judgestream.core.templates.image_scorer import FORM, SCORER
 
 SIDE, PATCH, POSITIONS = 32, 8, 16
 MERGES = (("r", "e"), ("re", "d</w>"), ("a", "r"), ("s", "q"), ("sq", "u"))
+LONG = "a red square beside a very long blue line"
+"""A caption of more than `POSITIONS` tokens."""
 LEGACY = 2
 """The eos_token_id of the config.json files of 2021 to 2023."""
 
@@ -72,6 +76,23 @@ def processor(tokenizer: CLIPTokenizer) -> CLIPProcessor:
         size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}
     )
     return CLIPProcessor(image_processor=images, tokenizer=tokenizer)
+
+
+def own_values(folder: Path, caption: str, *images: bytes) -> list[float]:
+    """What transformers makes of a caption and images: its processor, its forward, its logits."""
+    processor: Any = CLIPProcessor.from_pretrained(folder, local_files_only=True)
+    model: Any = CLIPModel.from_pretrained(folder, local_files_only=True)
+    inputs = processor(
+        text=[caption],
+        images=[Image.open(BytesIO(image)).convert("RGB") for image in images],
+        return_tensors="pt",
+        padding=True,
+        truncation=True,
+        max_length=POSITIONS,
+    )
+    with torch.inference_mode():
+        logits: list[float] = model(**inputs).logits_per_image[:, 0].tolist()
+    return logits
 
 
 @cache
