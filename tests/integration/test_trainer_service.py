@@ -20,7 +20,9 @@ from judgestream.adapters.kafka.topics import admin, apply
 from judgestream.checkpoints.manifest import read_manifest, verify
 from judgestream.contracts.events import header
 from judgestream.contracts.topics import CHECKPOINTS
+from judgestream.dashboards import DASHBOARDS
 from judgestream.local.kafka import KafkaServer
+from judgestream.local.ports import HOST, free_port
 from judgestream.local.process import Command, ServerProcess
 from judgestream.settings import Kafka
 from judgestream.v1.rollout_pb2 import Checkpoint
@@ -30,6 +32,7 @@ from judgestream_trainer.data.split import deduplicated
 from judgestream_trainer.data.stream import publish
 from judgestream_trainer.tasks import FAMILIES, items
 from tests.integration.cluster import QUICK, empty, revive, wait
+from tests.integration.prometheus_server import prometheus, without_data
 from tests.paths import JUDGES, environment
 
 pytestmark = pytest.mark.integration
@@ -171,8 +174,16 @@ def test_killed_while_training_it_continues_and_publishes_once(
     os.kill(process.pid, signal.SIGKILL)
     process.stop()
     assert events(kafka) == []
-    process = trainer.start()
-    trainer.says("training cycle 1: published")
+    port = free_port()
+    with prometheus(trainer.folder / "prometheus", {"trainer": [f"{HOST}:{port}"]}) as server:
+        process = trainer.start("--metrics-port", str(port))
+        trainer.says("training cycle 1: published")
+        published = 'judgestream_trainer_cycles_total{outcome="published"}'
+        wait(lambda: server.value(published) == 1, what="the cycle to be scraped", seconds=20)
+        assert without_data(server, DASHBOARDS["training"]) == []
+        assert server.value("judgestream_trainer_cycle") == 1
+        assert server.value("judgestream_trainer_step") == server.value("judgestream_trainer_steps")
+        assert server.value("judgestream_trainer_loss") > 0
     ((key, told, kind),) = events(kafka)
     assert kind == CHECKPOINTS.event_type
     released = Path(told.location)
