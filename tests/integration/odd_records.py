@@ -29,6 +29,8 @@ from tests.patched_batches import packed, patched, signed
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 NOW_MS = int(NOW.timestamp() * 1000)
 RELEASE = "by-hand"
+ESSENTIAL, ADDITIONAL = b"\xc0\x25\x01", b"\xc0\x3e\x01"
+"""Fields 600 and 1000 with the value 1, appended as a newer version writes them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -231,6 +233,18 @@ def requests() -> list[Odd]:
         "a number where text belongs": (_json(requestId=7, question="q"), "aside"),
         "1.3 MB": (_json(requestId="large", question="q" * 1_300_000), "aside"),
         "unknown field": (_json(requestId="odd-unknown", nonsense=1), "any"),
+        "a newer field that may matter": (
+            request("odd-essential").SerializeToString() + ESSENTIAL,
+            "failed",
+        ),
+        "a newer field that only adds": (
+            request("odd-a newer field that only adds").SerializeToString() + ADDITIONAL,
+            "read",
+        ),
+        "a newer option value": (
+            request("odd-option", options={"orders": 77}).SerializeToString(),
+            "failed",
+        ),
         "no id": (request("").SerializeToString(), "aside"),
         "an id of spaces": (request("   ").SerializeToString(), "aside"),
         "an id of 600 bytes": (request("i" * (ID + 88)).SerializeToString(), "aside"),
@@ -304,6 +318,14 @@ def verdicts() -> list[Odd]:
         "a time beyond the calendar": (beyond.SerializeToString(), "aside"),
         "an unknown reading": (strange.SerializeToString(), "read"),
         "an unknown status": (verdict("an unknown status", status=77).SerializeToString(), "aside"),
+        "a newer field that may matter": (
+            verdict("essential").SerializeToString() + ESSENTIAL,
+            "aside",
+        ),
+        "a newer field that only adds": (
+            verdict("additional").SerializeToString() + ADDITIONAL,
+            "read",
+        ),
         "not a number": (verdict("nan", p_win=float("nan")).SerializeToString(), "aside"),
     }
     return [
@@ -315,6 +337,10 @@ def verdicts() -> list[Odd]:
 def labels() -> list[Odd]:
     good = label("x").SerializeToString()
     values: dict[str, tuple[bytes | None, str]] = {
+        "a newer field that only adds": (
+            label("a newer field that only adds").SerializeToString() + ADDITIONAL,
+            "read",
+        ),
         "tombstone": (None, "aside"),
         "no bytes": (b"", "aside"),
         "random bytes": (bytes(range(256)), "aside"),

@@ -148,6 +148,13 @@ def test_one_replica_becomes_three_and_a_dead_broker_takes_nothing_with_it(
         assert {name: values(left, name) for name in kept} == {name: sorted(sent) for name in kept}
         committed = client.list_group_offsets({"g": [place]})["g"]
         assert committed[place].offset == 3
+        monkeypatch.setenv("JUDGESTREAM_KAFKA__BOOTSTRAP", left)
+        for source, told in (("g", "g2: starts where g stopped, on 1 partition"), ("none", "")):
+            copied = runner.invoke(main, ["topics", "copy-group", source, "g2"])
+            assert (copied.exit_code == 0) == bool(told) and told in copied.stdout
+        assert client.list_group_offsets({"g2": [place]})["g2"][place].offset == 3
+        taken = runner.invoke(main, ["topics", "copy-group", "g", "g2"])
+        assert taken.exit_code == ExitCode.USAGE and "has offsets already" in taken.stderr
 
         with closing(KafkaProducer(bootstrap_servers=left.split(","), acks="all")) as producer:
             for number in range(VERDICTS.partitions + 2):

@@ -72,6 +72,7 @@ APPS = {
     f"{J}.apps.replay": (*WORKER, f"{J}.apps.judging"),
     f"{J}.apps.bias": (*WORKER, f"{J}.evaluation"),
     f"{J}.apps.rollout": (*WORKER, f"{J}.checkpoints", f"{J}.evaluation"),
+    f"{J}.apps.recovery": (*WORKER, f"{J}.apps.bias", f"{J}.evaluation"),
     f"{J}.apps.machine": (*WORKER, f"{J}.local"),
     f"{J}.apps.suites": (*WORKER, f"{J}.apps.judging", f"{J}.evaluation", f"{J}.suites"),
 }
@@ -123,6 +124,7 @@ COMMAND_LINE = {
         *(*WORKER, f"{J}.local", f"{J}.evaluation", f"{J}.client", f"{J}.terminal"),
         f"{J}.dashboards",
         *(f"{J}.apps.judging", f"{J}.apps.bias", f"{J}.apps.machine", f"{J}.metrics_endpoint"),
+        f"{J}.apps.recovery",
         *(f"{J}.apps.replay", f"{J}.apps.rollout", f"{J}.apps.suites", f"{J}.suites"),
         f"{T}.commands",
     ),

@@ -18,6 +18,7 @@ from judgestream.apps.cli import (
     leaderboard,
     plan,
     quality,
+    recovery,
     redis_users,
     replay,
     rollout,
@@ -86,8 +87,11 @@ main.add_typer(bias.app, name="bias")
 # For operations
 main.add_typer(topics.app, name="topics")
 main.add_typer(dlq.app, name="dlq")
+redis_users.app.command()(recovery.rebuild)
 main.add_typer(redis_users.app, name="redis")
 main.command()(replay.replay)
+main.command()(recovery.backup)
+main.command()(recovery.restore)
 main.command()(doctor.doctor)
 main.command("plan")(plan.command)
 main.command()(settings_table.settings)

@@ -6,12 +6,7 @@ from judgestream.settings import load
 from judgestream.terminal import options
 from judgestream.terminal.output import OutputFormat, json_line, line
 
-app = typer.Typer(no_args_is_help=True, help="Show which Redis users the services need.")
-
-
-@app.callback()
-def group() -> None:
-    """Show which Redis users the services need."""
+app = typer.Typer(no_args_is_help=True, help="Rebuild what Redis has lost, and show its users.")
 
 
 @app.command("users")
@@ -19,7 +14,7 @@ def users(form: options.Format = OutputFormat.TEXT) -> None:
     """Print the Redis user of each service with the least rights, as lines of an ACL file.
 
     Replace PASSWORD in each line, or give ACL SETUSER the words after `user`. `operator` is for the commands
-    of a person, such as `status`, `doctor` and `bias rebuild`.
+    of a person, such as `status`, `doctor` and `redis rebuild`.
     """
     from judgestream.adapters.redis.access import ACCESS
 

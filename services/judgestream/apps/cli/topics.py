@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from judgestream.adapters.kafka.access_rules import add, rules
+from judgestream.adapters.kafka.group_offsets import copy_group
 from judgestream.adapters.kafka.topic_changes import Wanted, make
 from judgestream.adapters.kafka.topic_changes import plan as plan_changes
 from judgestream.adapters.kafka.topic_plan import Change
@@ -132,6 +133,19 @@ def acls_command(
     with closing(admin(settings)) as client:
         added = add(client, wanted)
     line(f"{added} rules added, the others were there" if added else "all rules are there")
+
+
+@app.command("copy-group")
+def copy_group_command(
+    source: Annotated[str, typer.Argument(help="group whose offsets are copied")],
+    target: Annotated[str, typer.Argument(help="new group, which has none")],
+) -> None:
+    """Let a new consumer group start where another one stopped, to rename a group. Stop the members first."""
+    with closing(admin(load().kafka)) as client:
+        copied = copy_group(client, source, target)
+    line(
+        f"{target}: starts where {source} stopped, on {copied} partition{'' if copied == 1 else 's'}"
+    )
 
 
 def _wanted(settings: Kafka, partitions: Sequence[str] | None) -> Wanted:
