@@ -7,6 +7,7 @@ not. Measured with Java 25 on 2 cores: the port opens after 0.7 s, without the c
 import hashlib
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from judgestream.local.lock import FolderLock
 from judgestream.local.ports import free_port
 from judgestream.local.process import Command, ServerProcess
 
+UNUSED_S = 30 * 86_400.0
 # The JVM writes the cache while the training run stops.
 _WRITING_SECONDS = 60.0
 
@@ -35,21 +37,29 @@ def prepare(
     archive = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.aot"
     failed = archive.with_suffix(".failed")
     if archive.is_file():
+        archive.touch()
         return archive
     with FolderLock(folder, purpose="the cache of Kafka's classes", wait_seconds=180.0):
         if archive.is_file():
             return archive
         if failed.exists():
             return None
-        # Caches of a Java or Kafka that is no longer in use.
-        for old in folder.glob("*.[al]o[tg]"):
-            old.unlink(missing_ok=True)
+        _remove_unused(folder)
         try:
             _train(archive, java, jars, ready)
         except (LocalServerError, OSError, subprocess.SubprocessError) as error:
             failed.write_text(f"{error}\n")
             return None
         return archive
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove what no broker has used for a month: of a Java or Kafka that is gone. Other environments on this
+    machine use the rest."""
+    for old in folder.glob("*.aot"):
+        if time.time() - old.stat().st_mtime > UNUSED_S:
+            old.unlink(missing_ok=True)
+            old.with_suffix(".log").unlink(missing_ok=True)
 
 
 def _train(archive: Path, java: Path, jars: Sequence[Path], ready: Callable[[int], bool]) -> None:
