@@ -73,7 +73,7 @@ CONTROL = {
     "shared memory": lambda c, h: c.register_system_shared_memory("a", "/a", 8, headers=h),
     "its status": lambda c, h: c.get_system_shared_memory_status(headers=h),
     "its end": lambda c, h: c.unregister_system_shared_memory(headers=h),
-    "CUDA's": lambda c, h: c.register_cuda_shared_memory("a", b"x", 0, 8, headers=h),
+    "CUDA's": lambda c, h: c.register_cuda_shared_memory("a", b"AAAA", 0, 8, headers=h),
     "its status on CUDA": lambda c, h: c.get_cuda_shared_memory_status(headers=h),
 }
 HEADERS = [None, {HEADER: KEY.get_secret_value()}, {f"triton-grpc-protocol-{HEADER}": "wrong"}]
