@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from judgestream.adapters.releases.model_config import bundled_models
+from judgestream.apps.machine.servers import VALKEY_KEY_FILE
 from judgestream.local.ports import free_port
+from judgestream.local.running import CONTROL_KEY_FILE
 from judgestream.local.supervisor_file import PartState, read_report
 from tests.integration.cluster import wait
 from tests.integration.second_judge import second_judge
+from tests.integration.secured.canaries import files_with, titles_with
 from tests.integration.test_demo import PORTS, run, running_below
 from tests.paths import environment
 
@@ -97,6 +101,38 @@ def test_status_and_doctor_find_the_stack_and_see_its_workers(stack: Stack) -> N
     assert f"with release {in_use}" in doctor and f"by {in_use}" in doctor
     assert all(len(line) <= 80 for line in stack.call("status").splitlines() if "/" not in line)
     assert "already running" in stack.call("up", code=1)  # other settings than it was started with
+
+
+def test_the_stack_listens_on_this_machine_only_and_shows_no_secret(stack: Stack) -> None:
+    supervisor = read_report(stack.data)
+    assert supervisor is not None
+    # the keepers end their servers with the supervisor, so all are below it
+    top = psutil.Process(supervisor.process.pid)
+    below = [top, *top.children(recursive=True)]
+    listening = {
+        (process.name(), socket.laddr.ip)
+        for process in below
+        for socket in process.net_connections("tcp")
+        if socket.status == psutil.CONN_LISTEN
+    }
+    assert {name for name, _ in listening} >= {"java", "valkey-server", "tritonserver"}
+    # Java writes an IPv4 address as IPv6
+    assert {ip.removeprefix("::ffff:") for _, ip in listening} == {"127.0.0.1"}, listening
+
+    secrets = [
+        (stack.data / name).read_text().strip() for name in (VALKEY_KEY_FILE, CONTROL_KEY_FILE)
+    ]
+    assert titles_with(secrets, [top.pid]) == []
+    found = files_with(secrets, stack.data)
+    assert {Path(name).name for name in found} <= {
+        *(VALKEY_KEY_FILE, CONTROL_KEY_FILE, "environment", "stack.json", "valkey.conf"),
+    }, found
+    assert {VALKEY_KEY_FILE, CONTROL_KEY_FILE, "environment"} <= found.keys()
+    assert set(found.values()) == {0o600}, found
+    shown = (
+        stack.call("settings") + stack.call("settings", "--format", "json") + stack.call("status")
+    )
+    assert not [secret for secret in secrets if secret in shown]
 
 
 def test_real_human_labelled_pairs_through_the_whole_pipeline(
