@@ -12,6 +12,7 @@ RETURNS = {
     "test_arbitrary_bytes_never_raise",
     "test_valid_release_names_pass",
     "test_plain_paths_pass",
+    "test_this_machine_needs_no_tls",
 }
 """Tests that claim only that a check returns; the tests beside them hold that it raises for other values."""
 
