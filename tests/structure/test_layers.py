@@ -41,7 +41,7 @@ DATA = (f"{J}.core", f"{J}.contracts", f"{J}.v1", f"{J}.settings")
 ADAPTERS = {
     f"{J}.adapters.files": (f"{J}.core", f"{J}.contracts"),
     f"{J}.adapters.images": (f"{J}.core", f"{J}.images", f"{J}.settings"),
-    f"{J}.adapters.kafka": DATA,
+    f"{J}.adapters.kafka": (*DATA, f"{J}.adapters.tls.files"),
     f"{J}.adapters.redis": (f"{J}.core", f"{J}.settings", f"{J}.evaluation"),
     f"{J}.adapters.releases": (
         *(f"{J}.core", f"{J}.template_files", f"{J}.checkpoints"),

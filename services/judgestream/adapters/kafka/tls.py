@@ -7,12 +7,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from judgestream.adapters.tls.files import Stamp, stamp
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Kafka
 
 log = logging.getLogger(__name__)
-
-State = tuple[tuple[int, int, int] | None, ...]
 
 
 def tls_context(settings: Kafka) -> ssl.SSLContext | None:
@@ -39,7 +38,7 @@ class RenewedContext(ssl.SSLContext):
     _make: Callable[[], ssl.SSLContext]
     _files: tuple[Path, ...]
     _current: ssl.SSLContext
-    _state: State
+    _stamp: Stamp
     _renewing: Lock
 
     @classmethod
@@ -47,7 +46,7 @@ class RenewedContext(ssl.SSLContext):
         """`make` is called now, and before a handshake if one of `files` has changed since."""
         context = cls(ssl.PROTOCOL_TLS_CLIENT)
         context._make, context._files, context._renewing = make, files, Lock()
-        context._state = _state(files)
+        context._stamp = stamp(*files)
         context._current = make()
         return context
 
@@ -59,26 +58,14 @@ class RenewedContext(ssl.SSLContext):
 
     def _newest(self) -> ssl.SSLContext:
         with self._renewing:
-            state = _state(self._files)
-            if state != self._state:
-                self._state = state
+            found = stamp(*self._files)
+            if found != self._stamp:
+                self._stamp = found
                 try:
                     self._current = self._make()
                 except ConfigurationError as exc:
                     log.warning("the certificates before the last change stay in use: %s", exc)
             return self._current
-
-
-def _state(files: tuple[Path, ...]) -> State:
-    """Changes when a file does, also where a symbolic link on its path is replaced, as Kubernetes does."""
-    state: list[tuple[int, int, int] | None] = []
-    for path in files:
-        try:
-            found = path.stat()
-            state.append((found.st_ino, found.st_mtime_ns, found.st_size))
-        except OSError:
-            state.append(None)
-    return tuple(state)
 
 
 def _load(settings: Kafka) -> ssl.SSLContext:

@@ -1,1 +1,1 @@
-"""TLS of gRPC: credentials of clients and servers from files that may be renewed at any time."""
+"""Files of TLS that may be renewed at any time, and the credentials that gRPC makes of them."""

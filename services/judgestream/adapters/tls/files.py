@@ -9,7 +9,8 @@ Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 def stamp(*files: Path | None) -> Stamp:
-    """Differs after any of the files was replaced or rewritten. A missing file has none."""
+    """Differs after any of the files was replaced or rewritten, also where a symbolic link on its path was
+    replaced, as Kubernetes does. A missing file has none."""
     return tuple(None if file is None else _stamp(file) for file in files)
 
 
