@@ -19,6 +19,7 @@ from judgestream.local.ports import free_port
 from judgestream.local.running import CONTROL_KEY_FILE
 from judgestream.local.supervisor_file import PartState, read_report
 from tests.integration.cluster import wait
+from tests.integration.detached import stopped_at_the_end
 from tests.integration.second_judge import second_judge
 from tests.integration.secured.canaries import files_with, titles_with
 from tests.integration.test_demo import PORTS, run, running_below
@@ -63,11 +64,10 @@ class Stack:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("stack") / "data")
-    try:
+    down = [sys.executable, "-m", "judgestream.apps.cli", "down"]
+    with stopped_at_the_end(down, environment=environment(**stack.variables)):
         stack.up("--judge", str(bundled_models() / "judges" / "tiny"))
         yield stack
-    finally:
-        stack.call("down")
     assert running_below(stack.data) == []
 
 

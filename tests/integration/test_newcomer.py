@@ -27,6 +27,7 @@ from kafka import KafkaProducer
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.local.ports import free_port
 from tests.backends.chat.endpoint import prefers_longer, serving
+from tests.integration.detached import stopped_at_the_end
 from tests.integration.second_judge import second_judge
 from tests.paths import RECIPES
 
@@ -93,11 +94,10 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
         **{f"JUDGESTREAM_LOCAL__{name}": port for name, port in ports.items()},
     }
     person = Newcomer(home, environment, kafka=f"127.0.0.1:{ports['KAFKA_PORT']}")
-    try:
+    down = [str(Path(sys.executable).with_name("judgestream")), "down"]
+    with stopped_at_the_end(down, environment=environment, cwd=home):
         person.run(f"judgestream up --judge {TINY}", seconds=300)
         yield person
-    finally:
-        person.run("judgestream down", seconds=120)
 
 
 def test_the_stack_is_found_and_well_without_any_variable(newcomer: Newcomer) -> None:
