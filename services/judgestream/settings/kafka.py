@@ -2,11 +2,11 @@
 
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from judgestream.settings.group import Group
+from judgestream.settings.texts import entries, url_parts
 
 OAUTH = "OAUTHBEARER"
 
@@ -60,7 +60,7 @@ class Kafka(Group):
     @property
     def addresses(self) -> tuple[str, ...]:
         """The entries of `bootstrap`."""
-        return tuple(part.strip() for part in self.bootstrap.split(",") if part.strip())
+        return entries(self.bootstrap)
 
     @property
     def encrypted(self) -> bool:
@@ -80,17 +80,12 @@ class Kafka(Group):
     @field_validator("token_endpoint")
     @classmethod
     def _is_https(cls, value: str) -> str:
-        if value:
-            try:
-                parts = urlsplit(value)
-                sound = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
-            except ValueError:
-                sound = False
-            if not sound or "@" in parts.netloc:
-                raise ValueError(
-                    "invalid address: use https://HOST/PATH, because the client's secret is sent there; the"
-                    " secret belongs in kafka.client_secret"
-                )
+        parts = url_parts(value, ("https",))
+        if value and (parts is None or "@" in parts.netloc):
+            raise ValueError(
+                "invalid address: use https://HOST/PATH, because the client's secret is sent there; the"
+                " secret belongs in kafka.client_secret"
+            )
         return value
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from judgestream.core import limits
 from judgestream.core.fleet.server_list import parse_servers
 from judgestream.settings.group import Group
 from judgestream.settings.grpc import Grpc
+from judgestream.settings.texts import entries, url_parts
 
 
 class Redis(Group):
@@ -39,12 +40,7 @@ class Redis(Group):
     def _is_url(cls, value: SecretStr) -> SecretStr:
         """Checked here, because the client's own error quotes parts of the password."""
         text = value.get_secret_value()
-        try:
-            parts = urlsplit(text)
-            sound = parts.scheme == "unix" or (bool(parts.hostname) and parts.port != 0)
-        except ValueError:
-            sound = False
-        if text and (not sound or parts.scheme not in ("redis", "rediss", "unix")):
+        if text and url_parts(text, ("redis", "rediss", "unix")) is None:
             raise ValueError(
                 "invalid URL: use redis://HOST:PORT/0, rediss:// for TLS, or unix://PATH; write / @ : # in"
                 " a password as %2F %40 %3A %23"
@@ -118,4 +114,4 @@ class Images(Group):
     @property
     def hosts(self) -> tuple[str, ...]:
         """The entries of `allowed_hosts`."""
-        return tuple(name.strip() for name in self.allowed_hosts.split(",") if name.strip())
+        return entries(self.allowed_hosts)

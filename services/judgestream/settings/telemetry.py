@@ -2,11 +2,11 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
 from judgestream.settings.group import Group
+from judgestream.settings.texts import entries, url_parts
 
 
 class Telemetry(Group):
@@ -37,7 +37,6 @@ class Telemetry(Group):
     explanations: bool = Field(
         False, description="whether evaluation events repeat the explanations of judges"
     )
-
     triton_endpoint: str = Field(
         "",
         description="OTLP receiver for Triton's own spans, HTTP: http://HOST:4318/v1/traces; empty = none",
@@ -55,19 +54,9 @@ class Telemetry(Group):
     @classmethod
     def _is_url(cls, value: str) -> str:
         """The error does not quote the URL, which may contain a password that belongs in `headers`."""
-        try:
-            parts = urlsplit(value)
-            sound = (
-                parts.scheme in ("http", "https")
-                and bool(parts.hostname)
-                and parts.port != 0
-                and "@" not in value
-                and parts.path in ("", "/")
-                and not parts.query
-            )
-        except ValueError:
-            sound = False
-        if value and not sound:
+        parts = url_parts(value, ("http", "https"))
+        more = parts is None or "@" in value or parts.path not in ("", "/") or bool(parts.query)
+        if value and more:
             raise ValueError("invalid URL: use http://HOST:4317, or https://HOST:4317 for TLS")
         return value
 
@@ -75,8 +64,8 @@ class Telemetry(Group):
     @classmethod
     def _are_pairs(cls, value: SecretStr) -> SecretStr:
         """The error does not quote them."""
-        for pair in filter(None, value.get_secret_value().split(",")):
-            name, equals, content = pair.strip().partition("=")
+        for pair in entries(value.get_secret_value()):
+            name, equals, content = pair.partition("=")
             if not equals or not _is_header(name, content):
                 raise ValueError(
                     "invalid headers: use NAME=VALUE, comma separated; names have letters, digits, - and _,"
@@ -87,8 +76,7 @@ class Telemetry(Group):
     @property
     def header_pairs(self) -> tuple[tuple[str, str], ...]:
         """The headers as gRPC takes them: names in lower case."""
-        pairs = filter(None, self.headers.get_secret_value().split(","))
-        split = (pair.strip().partition("=") for pair in pairs)
+        split = (pair.partition("=") for pair in entries(self.headers.get_secret_value()))
         return tuple((name.strip().lower(), content.strip()) for name, _, content in split)
 
 

@@ -3,12 +3,12 @@
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from judgestream.settings.group import Group
 from judgestream.settings.grpc import Grpc
+from judgestream.settings.texts import entries, url_parts
 
 
 def _start(text: str) -> str:
@@ -140,12 +140,7 @@ class Bias(Consumer):
     def _is_http(cls, value: SecretStr) -> SecretStr:
         """The error does not quote the URL, which often contains a secret."""
         text = value.get_secret_value()
-        try:
-            parts = urlsplit(text)
-            sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            sound = False
-        if text and not sound:
+        if text and url_parts(text, ("http", "https")) is None:
             raise ValueError("invalid URL: use https://HOST/PATH")
         return value
 
@@ -202,7 +197,7 @@ class Rollout(Grpc):
     @property
     def mover_names(self) -> frozenset[str]:
         """The entries of `movers`."""
-        return frozenset(name.strip() for name in self.movers.split(",") if name.strip())
+        return frozenset(entries(self.movers))
 
     @model_validator(mode="after")
     def _movers_have_certificates(self) -> "Rollout":
@@ -221,8 +216,8 @@ class Worker(Group):
         0,
         ge=0,
         le=65535 - 400,
-        description="base of the metrics ports: judging slot n: base + n, bias: base + 100 + n, shadow:"
-        " base + 300 + n; 0 = none",
+        description="base of the metrics ports: judging slot n: base + n, bias: base + 100 + n, rollout:"
+        " base + 200 + n, shadow: base + 300 + n; 0 = none",
     )
     stall_s: float = Field(
         120.0,
