@@ -38,11 +38,13 @@ BASE = {
     f"{J}.telemetry": (f"{J}.core", f"{J}.settings"),
 }
 DATA = (f"{J}.core", f"{J}.contracts", f"{J}.v1", f"{J}.settings")
+TLS_FILES = (f"{J}.adapters.tls.files", f"{J}.adapters.tls.reasons")
+"""Without gRPC, which producers and consumers do not install."""
 ADAPTERS = {
     f"{J}.adapters.files": (f"{J}.core", f"{J}.contracts"),
     f"{J}.adapters.images": (f"{J}.core", f"{J}.images", f"{J}.settings"),
-    f"{J}.adapters.kafka": (*DATA, f"{J}.adapters.tls.files"),
-    f"{J}.adapters.redis": (f"{J}.core", f"{J}.settings", f"{J}.evaluation"),
+    f"{J}.adapters.kafka": (*DATA, *TLS_FILES),
+    f"{J}.adapters.redis": (f"{J}.core", f"{J}.settings", f"{J}.evaluation", *TLS_FILES),
     f"{J}.adapters.releases": (
         *(f"{J}.core", f"{J}.template_files", f"{J}.checkpoints"),
         *(f"{J}.engine.template_check", f"{J}.backends.chat", f"{J}.contracts.recording"),

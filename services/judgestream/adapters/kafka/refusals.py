@@ -12,14 +12,10 @@ from kafka.errors import (
     UnsupportedSaslMechanismError,
 )
 
+from judgestream.adapters.tls.reasons import EXPIRED, NOT_TLS, NOT_YET_VALID, OTHER_NAMES
 from judgestream.settings import Kafka
 
-EXPIRED, NOT_YET_VALID = 10, 9
-OTHER_NAMES = (62, 64)
-"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL."""
-
 BAD_OURS = ("CERTIFICATE_EXPIRED", "CERTIFICATE_UNKNOWN", "BAD_CERTIFICATE", "UNKNOWN_CA")
-NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH")
 RULES = "`judgestream topics acls` prints the rights of every user"
 
 

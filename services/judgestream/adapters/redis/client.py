@@ -1,13 +1,12 @@
 """The one place where clients of Redis are made, with their login and TLS."""
 
-from pathlib import Path
 from typing import Any
 
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio import SSLConnection as AsyncTls
 
-from judgestream.core.errors import ConfigurationError
+from judgestream.adapters.tls.files import content
 from judgestream.settings import Redis as RedisSettings
 
 
@@ -69,16 +68,7 @@ def _options(settings: RedisSettings, timeout_s: float | None) -> dict[str, Any]
         }
         for option, (name, file) in files.items():
             if file is not None:
-                options[option] = _readable(name, file)
+                content(file, f"redis.{name}")
+                options[option] = str(file)
         options["ssl_check_hostname"] = True
     return options
-
-
-def _readable(name: str, file: Path) -> str:
-    try:
-        with file.open("rb"):
-            return str(file)
-    except OSError as exc:
-        raise ConfigurationError(
-            f"redis.{name} names {file}, which cannot be read: {exc.strerror}"
-        ) from exc

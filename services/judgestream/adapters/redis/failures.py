@@ -16,6 +16,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from judgestream.adapters.tls.reasons import NOT_TLS
 from judgestream.core.errors import StoreUnavailable
 
 CLUSTER = (
@@ -75,13 +76,9 @@ TLS: tuple[tuple[str, str], ...] = (
         "ALERT",
         "Redis refuses the client certificate ({}): check redis.certificate_file and redis.key_file",
     ),
-    (
-        "WRONG_VERSION_NUMBER",
-        "the server of redis.url does not use TLS: use redis:// for it, or its TLS port",
-    ),
-    (
-        "RECORD_LAYER_FAILURE",
-        "the server of redis.url does not use TLS: use redis:// for it, or its TLS port",
+    *(
+        (reason, "the server of redis.url does not use TLS: use redis:// for it, or its TLS port")
+        for reason in NOT_TLS
     ),
 )
 """Reason of OpenSSL -> text, with the reason in place of {}. All are lasting."""

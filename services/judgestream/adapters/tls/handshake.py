@@ -4,6 +4,7 @@ import socket
 import ssl
 
 from judgestream.adapters.tls.client import ClientTls
+from judgestream.adapters.tls.reasons import EXPIRED, NOT_TLS, NOT_YET_VALID, OTHER_NAMES
 from judgestream.core.fleet.server_list import parse_servers
 
 NO_CONNECTION = ("failed to connect", "Socket closed", "handshake", "Connection reset")
@@ -12,10 +13,6 @@ NO_CONNECTION = ("failed to connect", "Socket closed", "handshake", "Connection 
 PROBE_S = 2.0
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 """What an HTTP/2 client sends first, with empty settings. A server that takes the connection answers it."""
-
-_EXPIRED, _NOT_YET_VALID = 10, 9
-_WRONG_NAME = (62, 64)
-"""Codes of OpenSSL for a certificate without the name, or without the address."""
 
 
 def tls_problem(address: str, tls: ClientTls, *, seconds: float = PROBE_S) -> str:
@@ -67,7 +64,7 @@ def _with_tls(connection: socket.socket, tls: ClientTls, name: str) -> str:
         reason = exc.reason or ""
         if "ALERT" in reason or "CERTIFICATE_REQUIRED" in reason:
             return _refused(tls)
-        if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        if any(one in reason for one in NOT_TLS):
             return f"it speaks no TLS: set {group}.tls to false, or give the server a certificate"
         return f"the TLS handshake failed ({reason or 'no reason given'})"
     except (ConnectionError, BrokenPipeError):
@@ -75,11 +72,11 @@ def _with_tls(connection: socket.socket, tls: ClientTls, name: str) -> str:
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, group: str, name: str) -> str:
-    if error.verify_code == _EXPIRED:
+    if error.verify_code == EXPIRED:
         return "its certificate has expired: renew it, and restart the server if it does not read it again"
-    if error.verify_code == _NOT_YET_VALID:
+    if error.verify_code == NOT_YET_VALID:
         return "its certificate is not valid yet: compare the clocks of both machines"
-    if error.verify_code in _WRONG_NAME:
+    if error.verify_code in OTHER_NAMES:
         return (
             f"its certificate is not for {name}: call it by a name in its certificate, or set"
             f" {group}.server_name to one"
