@@ -1,4 +1,4 @@
-"""What OpenSSL calls the reasons of a failed handshake that our errors tell apart."""
+"""OpenSSL's codes and words for the reasons of a failed handshake that our errors tell apart."""
 
 EXPIRED, NOT_YET_VALID = 10, 9
 """Verification codes of a certificate."""
