@@ -247,3 +247,43 @@ def test_a_memory_of_a_newer_version_keeps_what_is_known_of_it() -> None:
     first, second = from_text(json.dumps(rows))
     assert (first.place, first.outcome) == ("t|0|1", Outcome.SCORED)
     assert (second.place, second.outcome) == ("t|0|2", Outcome.ASSIGNED)
+
+
+def test_known_parts_without_number_are_no_unknown_fields() -> None:
+    assert essential_unknown(Verdict(scores=[{}] * 30_000)) == ""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        Verdict(scores=[{}] * 30_000).SerializeToString() + unknown(LAST_ESSENTIAL + 1, 1),
+        unknown(LAST_ESSENTIAL + 1, 1) * 30_000,
+    ],
+)
+def test_of_too_many_parts_to_look_at_an_unknown_field_is_not_ignored(content: bytes) -> None:
+    """A record of 1 MiB can have 500,000: looking at all of them stopped a worker for seconds."""
+    found = essential_unknown(Verdict.FromString(content))
+    assert found == "a field among the many parts of Verdict"
+
+
+@pytest.mark.parametrize(
+    ("request_of_many", "problem"),
+    [
+        (JudgeRequest(candidates=[{}] * 101), "101 candidates; at most 100"),
+        (
+            JudgeRequest(images=[{}] * 5, candidates=[Candidate(images=[{}] * 4)]),
+            "9 images; at most 8",
+        ),
+        (JudgeRequest(discussion=[{}] * 17), "discussion has 17 messages; at most 16"),
+        (
+            JudgeRequest(candidates=[{}, Candidate(turns=[{}] * 257)]),
+            r"\[2\].turns has 257 messages",
+        ),
+        (JudgeRequest(rubric={"criteria": [{}] * 17}), "rubric has 17 criteria"),
+    ],
+)
+def test_too_many_parts_are_refused_before_their_values_are_made(
+    request_of_many: JudgeRequest, problem: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=problem):
+        request_from_message(request_of_many)

@@ -34,3 +34,19 @@ def test_secrets_of_urls_are_masked(text: str, shown: str | None) -> None:
 def test_masking_twice_changes_nothing() -> None:
     for text, _ in SHOWN:
         assert masked(masked(text)) == masked(text)
+
+
+UNITS = ["a.", "a+", "x://", "?pass", "?passpass", ";key-", "=@", "a://b@", "a?token=b"]
+
+
+@pytest.mark.parametrize("unit", [*UNITS, "secret", "://", "@", "1.2"])
+@pytest.mark.parametrize("start", ["", "?", "x://"])
+def test_a_text_of_a_megabyte_is_masked_all_the_same(start: str, unit: str) -> None:
+    """A pattern that looks at the text again from every place in it would take hours: log lines contain what
+    strangers have sent."""
+    text = start + unit * (1_000_000 // len(unit))
+    assert masked(f"redis://bob:hunter2@h {text} ?key=hunter2").count("hunter2") == 0
+
+
+def test_a_secret_parameter_behind_an_ordinary_one_is_masked() -> None:
+    assert masked("http://h/p?next=1?token=hunter2&page=2") == "http://h/p?next=1?token=***&page=2"

@@ -1,6 +1,6 @@
 """`JudgeRequest` <-> `Request`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from judgestream.contracts.codecs.rubrics import rubric_from_message, rubric_to_message
@@ -60,15 +60,13 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
     """A request with its defaults filled in. `event_time` is used if the message has no time.
 
     Raises:
-        InvalidRequest: an option or a time is out of range, there are too many candidates, or a newer version
-            wrote what this one does not know. `modes.check` checks everything else.
+        InvalidRequest: an option or a time is out of range, there are too many parts of a kind, or a newer
+            version wrote what this one does not know. `modes.check` checks everything else.
     """
     options = message.options
     where = f"request {quoted(message.request_id)}"
-    if len(message.candidates) > limits.CANDIDATES:
-        raise InvalidRequest(
-            f"{where}: {len(message.candidates)} candidates; at most {limits.CANDIDATES}"
-        )
+    if problem := next(_too_many(message), ""):
+        raise InvalidRequest(f"{where}: {problem}")
     if unknown := essential_unknown(message):
         raise InvalidRequest(f"{where}: {unknown} is unknown: {_NEWER}")
     explanation_tokens = options.max_explanation_tokens or DEFAULT_EXPLANATION_TOKENS
@@ -119,6 +117,23 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
         rubric=rubric_from_message(message.rubric) if message.HasField("rubric") else None,
         discussion=_turns_from(message.discussion),
     )
+
+
+def _too_many(message: pb.JudgeRequest) -> Iterator[str]:
+    """Which parts are more than `modes.check` accepts. A record of 1 MiB can have 500,000 of them, and the
+    values of so many would take seconds to make."""
+    if (found := len(message.candidates)) > limits.CANDIDATES:
+        yield f"{found} candidates; at most {limits.CANDIDATES}"
+    images = len(message.images) + sum(len(one.images) for one in message.candidates)
+    if images > limits.IMAGES:
+        yield f"{images} images; at most {limits.IMAGES} for the question and all candidates together"
+    for place, one in enumerate(message.candidates, start=1):
+        if (found := len(one.turns)) > limits.TURNS:
+            yield f"candidates[{place}].turns has {found} messages; at most {limits.TURNS}"
+    if (found := len(message.discussion)) > limits.DISCUSSION:
+        yield f"discussion has {found} messages; at most {limits.DISCUSSION}: leave out the oldest"
+    if (found := len(message.rubric.criteria)) > limits.CRITERIA:
+        yield f"rubric has {found} criteria; 1 to {limits.CRITERIA}"
 
 
 def request_to_message(request: Request) -> pb.JudgeRequest:
