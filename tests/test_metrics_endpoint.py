@@ -3,8 +3,10 @@
 import asyncio
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection
 from threading import Thread
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 from judgestream.apps.worker.heartbeat import LOOP_S, Heartbeat
 from judgestream.core.errors import ConfigurationError
 from judgestream.local.ports import free_port
-from judgestream.metrics_endpoint import serve
+from judgestream.metrics_endpoint import MOST_CLIENTS, serve
 from judgestream.process_health import Check, Health
 
 
@@ -112,3 +114,24 @@ def test_a_taken_port_is_named(site: Site) -> None:
 
 def test_no_port_serves_nothing() -> None:
     assert serve("127.0.0.1", 0, settings="PORT") is None
+
+
+def test_clients_that_hang_on_hold_up_no_probe_and_few_threads(site: Site) -> None:
+    """Each sends a byte from time to time, so none of them is silent."""
+    before = threading.active_count()
+    with ExitStack() as held:
+        clients = [
+            held.enter_context(socket.create_connection(("127.0.0.1", site.port), 5))
+            for _ in range(2 * MOST_CLIENTS)
+        ]
+        for client in clients:
+            with suppress(OSError):
+                client.sendall(b"GET /livez HTTP/1.1\r\nX: ")
+        assert site.page("/livez")[0] == 200
+        deadline = time.monotonic() + 10
+        while threading.active_count() - before > MOST_CLIENTS:
+            assert time.monotonic() < deadline, (
+                "waited too long for the first clients to be dropped"
+            )
+            time.sleep(0.01)
+        assert clients[0].recv(1) == b""

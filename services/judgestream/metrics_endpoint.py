@@ -8,6 +8,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from socketserver import ThreadingMixIn
 from typing import Any, cast
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 
 CLIENT_S = 10.0
 """A client that is silent for longer is dropped: it would hold a thread."""
+MOST_CLIENTS = 64
+"""Each has a thread and a file descriptor, which the work of the process needs, too. A new client takes the
+place of the one that is connected longest: a probe is answered however many others hang on."""
 
 Start = Callable[..., Any]
 Page = Callable[[dict[str, Any], Start], Iterable[bytes]]
@@ -29,6 +33,27 @@ Page = Callable[[dict[str, Any], Start], Iterable[bytes]]
 
 class Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._clients: dict[socket.socket, None] = {}
+        self._changing = threading.Lock()
+        super().__init__(*args, **kwargs)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._changing:
+            while len(self._clients) >= MOST_CLIENTS:
+                oldest = next(iter(self._clients))
+                del self._clients[oldest]
+                with suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)  # its thread closes it
+            self._clients[request] = None
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._changing:
+            self._clients.pop(request, None)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that hang up are ordinary."""

@@ -2,6 +2,7 @@
 
 import logging
 import logging.config
+import re
 import sys
 from collections import OrderedDict
 from time import monotonic
@@ -11,7 +12,14 @@ from judgestream.core.limits import quoted
 from judgestream.core.masking import masked
 from judgestream.settings import Worker
 from judgestream.telemetry.handled import handled
-from judgestream.telemetry.json_lines import JsonErrors, JsonLines, log_uncaught, message_of
+from judgestream.telemetry.json_lines import (
+    MESSAGE,
+    STACK,
+    JsonErrors,
+    JsonLines,
+    log_uncaught,
+    message_of,
+)
 
 REPEATS = 5
 PER_S = 30.0
@@ -27,7 +35,9 @@ EXPORTER = "opentelemetry.exporter.otlp.proto.grpc.exporter"
 class MaskedLines(logging.Formatter):
     """Formats a line, with its traceback, and masks the secrets of URLs in it.
 
-    A line about a request ends with the ids that find the request's other lines, and its trace.
+    A line about a request ends with the ids that find the request's other lines, and its trace. Text of
+    strangers cannot look like another line, or steer a terminal: further lines are indented, and
+    control characters are escaped.
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
@@ -38,7 +48,25 @@ class MaskedLines(logging.Formatter):
         return super().formatMessage(record) + (f" [{ids}]" if ids else "")
 
     def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
+        return _bounded(_CONTROL.sub(_escaped, masked(super().format(record)))).replace(
+            "\n", "\n  "
+        )
+
+
+_CONTROL = re.compile(
+    "[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"  # no tab, no line end
+)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return ascii(match[0])[1:-1]
+
+
+def _bounded(text: str) -> str:
+    """Start and end of a long text: the end of a traceback says more than its middle."""
+    if len(text) <= MESSAGE + STACK:
+        return text
+    return f"{text[:MESSAGE]}…[cut: {MESSAGE + STACK} of {len(text)} characters]…{text[-STACK:]}"
 
 
 class RepeatLimit(logging.Filter):

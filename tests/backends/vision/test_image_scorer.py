@@ -15,8 +15,9 @@ from judgestream.backends.vision.warm_up import warm_up_prompts
 from judgestream.checkpoints.reward_scale import RewardScale, write_reward_scale
 from judgestream.core.errors import ConfigurationError, RejectedByJudge
 from judgestream.core.prompt import Prompt
+from judgestream.core.rewards import read_value
 from judgestream.core.templates import JUDGELM
-from judgestream.core.types import Reply
+from judgestream.core.types import Reply, Unreadable
 from tests.backends.vision import tiny_clip
 from tests.images.files import image_file
 
@@ -157,3 +158,36 @@ def test_an_image_processor_of_another_size_is_refused(tmp_path: Path) -> None:
     file.write_text(text.replace('"height": 32', '"height": 24'))
     with pytest.raises(ConfigurationError, match=r"pixels of shape \[1, 3, 24, 32\]"):
         load_scorer(folder)
+
+
+@pytest.mark.parametrize(
+    ("weight", "number", "message"),
+    [
+        ("visual_projection.weight", float("nan"), "visual_projection.weight has values that are"),
+        ("text_projection.weight", float("inf"), "text_projection.weight has values that are not"),
+        ("logit_scale", float("nan"), "weight logit_scale has values that are not finite"),
+        ("logit_scale", 1000.0, r"exp\(logit_scale\) is inf, not from 0.001 to 100000"),
+        ("logit_scale", -1000.0, r"exp\(logit_scale\) is 0, not from"),
+    ],
+)
+def test_weights_that_give_no_value_are_refused(
+    tmp_path: Path, weight: str, number: float, message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        load_scorer(_with(tmp_path, weight, number))
+
+
+def test_a_vector_without_direction_has_no_value(tmp_path: Path) -> None:
+    """Its cosine would be 0: every two images would be equally good."""
+    scorer = ImageScorer(load_scorer(_with(tmp_path, "visual_projection.weight", 0.0)))
+    (reply,) = scorer.read([tiny_clip.prompt("sea", RED)])
+    assert isinstance(reply, Reply) and isinstance(read_value(reply), Unreadable)
+
+
+def _with(folder: Path, weight: str, number: float) -> Path:
+    """A checkpoint in which every number of this weight is that one."""
+    tiny_clip.make(folder)
+    tensors = load_file(folder / "model.safetensors")
+    tensors[weight] = torch.full_like(tensors[weight], number)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder

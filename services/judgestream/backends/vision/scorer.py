@@ -143,5 +143,7 @@ def _batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 
 
 def _directions(vectors: Tensor) -> Tensor:
-    """The vectors [rows, width] at length 1, in fp32 on the CPU."""
-    return torch.nn.functional.normalize(vectors.float(), dim=-1).cpu()
+    """The vectors [rows, width] at length 1, in fp32 on the CPU. One of length 0 has no direction: NaN, which
+    makes an unreadable reply and not the value 0."""
+    found = vectors.float()
+    return (found / torch.linalg.vector_norm(found, dim=-1, keepdim=True)).cpu()

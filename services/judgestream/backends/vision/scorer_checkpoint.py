@@ -19,6 +19,9 @@ from judgestream.checkpoints.vision import image_processor, side_of
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine.checkpoint import whole_model
 
+LOWEST_FACTOR, HIGHEST_FACTOR = 1e-3, 1e5
+"""CLIP's own training keeps it at 100 at most. Values beyond 1e6 are not read (`core.rewards.LARGEST`)."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScorerCheckpoint:
@@ -81,6 +84,7 @@ def load_scorer(
         _process=CLIPImageProcessorPil(**options),
     )
     _check_pixels(folder, checkpoint)
+    _check_numbers(folder, checkpoint)
     return checkpoint
 
 
@@ -92,4 +96,19 @@ def _check_pixels(folder: Path, checkpoint: ScorerCheckpoint) -> None:
         raise ConfigurationError(
             f"checkpoint {folder}: its image processor gives pixels of shape {list(shape)}, the model takes"
             f" {[1, 3, size, size]}: use the preprocessor_config.json of this model"
+        )
+
+
+def _check_numbers(folder: Path, checkpoint: ScorerCheckpoint) -> None:
+    """Check that the weights give values: a folder that was damaged, or written after a training that failed,
+    would be served, and no reply could be read."""
+    for name, weight in checkpoint.model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise ConfigurationError(
+                f"checkpoint {folder}: weight {name} has values that are not finite: copy or train it again"
+            )
+    if not LOWEST_FACTOR <= checkpoint.factor <= HIGHEST_FACTOR:
+        raise ConfigurationError(
+            f"checkpoint {folder}: exp(logit_scale) is {checkpoint.factor:g}, not from {LOWEST_FACTOR:g} to"
+            f" {HIGHEST_FACTOR:g}: copy or train it again"
         )

@@ -120,8 +120,8 @@ def request_from_message(message: pb.JudgeRequest, event_time: datetime = NO_TIM
 
 
 def _too_many(message: pb.JudgeRequest) -> Iterator[str]:
-    """Which parts are more than `modes.check` accepts. A record of 1 MiB can have 500,000 of them, and the
-    values of so many would take seconds to make."""
+    """Which parts are more than `modes.check` accepts. A record of 1 MiB can have 500,000 of
+    them, whose values would take seconds to make."""
     if (found := len(message.candidates)) > limits.CANDIDATES:
         yield f"{found} candidates; at most {limits.CANDIDATES}"
     images = len(message.images) + sum(len(one.images) for one in message.candidates)
