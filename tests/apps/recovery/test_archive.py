@@ -1,7 +1,9 @@
 """The files of a backup, and the refusal of damaged ones."""
 
 import json
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +21,8 @@ from judgestream.apps.recovery.archive import (
     partition_file,
     sha256_of,
 )
-from judgestream.apps.recovery.backup import copy_models, shown
-from judgestream.apps.recovery.restore import new_offset, translated
+from judgestream.apps.recovery.backup import copy_models, model_files, shown
+from judgestream.apps.recovery.restore import _model_files, new_offset, translated
 from judgestream.contracts.topics import CHECKPOINTS, LABELS, ROLLOUTS
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Settings
@@ -118,9 +120,32 @@ def lose_field(archive: Archive) -> None:
     path.write_text(json.dumps(found))
 
 
+def unlist(archive: Archive) -> None:
+    path = archive.folder / MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"files": []}))
+
+
+def add(archive: Archive) -> None:
+    archive.partition(LABELS.name, 1).write_bytes(archive.partition(LABELS.name, 0).read_bytes())
+
+
+def count_beyond_numbers(archive: Archive) -> None:
+    path = archive.folder / MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"partitions": {"x": 1e999}}))
+
+
+def hang(archive: Archive) -> None:
+    archive.partition(LABELS.name, 0).unlink()
+    os.mkfifo(archive.partition(LABELS.name, 0))
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        (unlist, "does not list .*0.jsonl.zst"),
+        (add, "1.jsonl.zst is not in manifest.json: it was added later"),
+        (count_beyond_numbers, "manifest.json is damaged: OverflowError"),
+        (hang, r"0.jsonl.zst cannot be read \(not a file\)"),
         (damage, r"0.jsonl.zst is damaged: its SHA-256 is"),
         (lose, r"0.jsonl.zst cannot be read"),
         (cut, "manifest.json is damaged"),
@@ -171,14 +196,44 @@ def test_models_are_copied_once_and_never_replaced(tmp_path: Path) -> None:
     (source / "a/1").mkdir(parents=True)
     (source / "a/config.pbtxt").write_text("name: a")
     (source / "a/1/weights").symlink_to(source / "a/config.pbtxt")
-    assert len(copy_models(source, target)) == 2
+    assert len(copy_models(source, target, model_files(source))) == 2
     assert (target / "a/1/weights").read_text() == "name: a" and not (
         target / "a/1/weights"
     ).is_symlink()
-    assert len(copy_models(source, target)) == 2
+    assert len(copy_models(source, target, model_files(source))) == 2
     (target / "a/config.pbtxt").write_text("name: b")
     with pytest.raises(ConfigurationError, match="another file"):
-        copy_models(source, target)
+        copy_models(source, target, model_files(source))
+
+
+def test_linked_folders_belong_to_a_release_and_unfinished_ones_to_none(tmp_path: Path) -> None:
+    source, elsewhere = tmp_path / "models", tmp_path / "disk"
+    (source / "a").mkdir(parents=True)
+    (source / ".b.4711").mkdir()
+    (source / ".b.4711/config.pbtxt").write_text("half")
+    (elsewhere / "checkpoint").mkdir(parents=True)
+    (elsewhere / "checkpoint/weights").write_text("1 2 3")
+    (source / "a/1").symlink_to(elsewhere)
+    (elsewhere / "round").symlink_to(source)
+    (elsewhere / "self").symlink_to(elsewhere)
+    (elsewhere / "gone").symlink_to(tmp_path / "nothing")
+    assert model_files(source) == [source / "a/1/checkpoint/weights"]
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        model_files(tmp_path / "none")
+
+
+def test_only_models_of_the_manifest_are_restored(tmp_path: Path) -> None:
+    """A file that was put there later would run in Triton."""
+    archive = filled(tmp_path)
+    for name in ("a/1/model.py", "b/1/model.py"):
+        (archive.models / name).parent.mkdir(parents=True)
+        (archive.models / name).write_text("pass")
+    kept = KeptFile(path="models/a/1/model.py", sha256=sha256_of(archive.models / "a/1/model.py"))
+    manifest = replace(archive.manifest(), files=(*archive.manifest().files, kept))
+    assert _model_files(archive, manifest) == [archive.models / "a/1/model.py"]
 
 
 def test_a_backup_has_no_secret() -> None:

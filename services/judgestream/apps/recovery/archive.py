@@ -24,6 +24,7 @@ from judgestream.core.errors import ConfigurationError
 
 FORMAT = 1
 MANIFEST, PLAN = "manifest.json", "plan.json"
+MOST_PARTITIONS = 10_000
 MAX_LINE = 64 << 20
 """Characters. A record has at most 9 MiB."""
 
@@ -155,13 +156,33 @@ class Archive:
                 ),
                 settings=dict(found.get("settings", {})),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
             raise ConfigurationError(
                 f"{self.folder / MANIFEST} is damaged: {exc!r}: use another backup"
             ) from exc
         for kept in manifest.files:
             self._check(kept)
+        self._check_complete(manifest)
         return manifest
+
+    def _check_complete(self, manifest: Manifest) -> None:
+        """Check that the manifest has a file of every partition, and that no other records would be read."""
+        listed = {self.folder / kept.path for kept in manifest.files}
+        wanted = {
+            self.partition(topic, number)
+            for topic, count in manifest.partitions.items()
+            for number in range(min(count, MOST_PARTITIONS))
+        }
+        if lost := sorted(wanted - listed):
+            raise ConfigurationError(
+                f"{self.folder / MANIFEST} is damaged: it does not list {lost[0]}: use another backup"
+            )
+        for topic in manifest.partitions:
+            for path in sorted(self.partition(topic, 0).parent.glob("*")):
+                if path not in listed:
+                    raise ConfigurationError(
+                        f"{path} is not in {MANIFEST}: it was added later; remove it, or use another backup"
+                    )
 
     def _check(self, kept: KeptFile) -> None:
         path = self.folder / kept.path
@@ -170,6 +191,8 @@ class Archive:
                 f"{MANIFEST} names {kept.path}, which is outside of the backup"
             )
         try:
+            if path.exists() and not path.is_file():
+                raise OSError("not a file")
             actual = sha256_of(path)
         except OSError as exc:
             raise ConfigurationError(
@@ -194,7 +217,7 @@ class Archive:
             with zstandard.open(path, "rt", encoding="utf-8") as file:
                 while text := file.readline(MAX_LINE):
                     yield _line(text)
-        except (zstandard.ZstdError, OSError, ValueError, TypeError) as exc:
+        except (zstandard.ZstdError, OSError, ValueError, TypeError, RecursionError) as exc:
             raise ConfigurationError(f"{path} is damaged: {exc}: use another backup") from exc
 
 

@@ -1,7 +1,8 @@
 """Backups of what the topics, the groups and the model repository hold, while everything runs."""
 
+import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -70,13 +71,18 @@ def back_up(
             str(name): {int(n): int(at) for n, at in end.items()}
             for name, end in plan["ends"].items()
         }
+        if set(ends) != {topic.name for topic in topics}:
+            raise ConfigurationError(
+                f"{folder} holds the beginning of a backup of {', '.join(ends)}: name the same topics to"
+                " complete it, or another folder"
+            )
         files: list[KeptFile] = []
         for name, end in ends.items():
             kept = _copy_topic(settings, archive, TOPICS[name], end, tell)
             files += kept
             tell(f"{name}: {sum(one.records for one in kept):,} records")
         if models is not None:
-            copied = copy_models(models, archive.models)
+            copied = copy_models(models, archive.models, model_files(models))
             files += [
                 KeptFile(path=str(path.relative_to(folder)), sha256=sha256_of(path))
                 for path in copied
@@ -174,16 +180,15 @@ def line_of(incoming: Incoming[Any]) -> Line | None:
     )
 
 
-def copy_models(source: Path, target: Path) -> list[Path]:
-    """Copy every file, and what links point to. A file that is there stays if it has the same content.
+def copy_models(source: Path, target: Path, files: Iterable[Path]) -> list[Path]:
+    """Copy these files below `source`, and what links point to. One that is there stays if it has the same
+    content.
 
     Raises:
         ConfigurationError: another file is there.
     """
     copied = []
-    for path in sorted(one for one in source.rglob("*") if one.is_file()):
-        if "__pycache__" in path.parts:
-            continue
+    for path in files:
         to = target / path.relative_to(source)
         if to.exists():
             if sha256_of(to) != sha256_of(path):
@@ -197,6 +202,34 @@ def copy_models(source: Path, target: Path) -> list[Path]:
             aside.replace(to)
         copied.append(to)
     return copied
+
+
+def model_files(repository: Path) -> list[Path]:
+    """Every file of the installed releases, in linked folders, too. What an installation has not finished has
+    a name with a dot before it, and is left out.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    found: list[Path] = []
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for name, folders, files in os.walk(repository, followlinks=True, onerror=refuse):
+        folder = Path(name)
+        above = {
+            one.resolve() for one in (folder, *folder.parents) if one.is_relative_to(repository)
+        }
+        folders[:] = [
+            one
+            for one in folders
+            if one != "__pycache__"
+            and not (folder == repository and one.startswith("."))
+            and not ((folder / one).is_symlink() and (folder / one).resolve() in above)
+        ]
+        found += [folder / one for one in files if (folder / one).is_file()]
+    return sorted(found)
 
 
 def shown(settings: Settings) -> dict[str, Any]:

@@ -30,6 +30,8 @@ from judgestream.settings import Kafka, Settings
 from judgestream.v1.rollout_pb2 import Rollout
 
 SEND_S = 60.0
+NO_TIME = -1
+"""Kafka's own mark. Without it a record without a usable time would get the time of the restore."""
 MAX_RECORD_BYTES = 9 << 20
 
 
@@ -64,8 +66,15 @@ def restore(settings: Settings, folder: Path, *, models: Path | None, tell: Tell
             tell(f"{name}: {written:,} records written and verified")
         _restore_groups(client, archive, manifest, tell)
     if models is not None and archive.models.is_dir():
-        tell(f"model repository: {len(copy_models(archive.models, models))} files")
+        copied = copy_models(archive.models, models, _model_files(archive, manifest))
+        tell(f"model repository: {len(copied)} files")
     return manifest
+
+
+def _model_files(archive: Archive, manifest: Manifest) -> list[Path]:
+    """Those of the manifest only: Triton runs the code that a model repository contains."""
+    every = [archive.folder / one.path for one in manifest.files]
+    return [path for path in every if path.is_relative_to(archive.models)]
 
 
 def _filled(manifest: Manifest) -> set[str]:
@@ -118,7 +127,8 @@ def translated(archive: Archive, topic: Topic, number: int) -> Iterator[Line]:
             if offsets is None:
                 offsets = [one.offset for one in archive.lines(CHECKPOINTS.name, 0)]
             line = replace(line, value=_with_next_checkpoint(line.value, offsets))
-        yield line
+        # kafka-python sends no header without a value; our readers take an empty one for the same
+        yield replace(line, headers=tuple((name, value or b"") for name, value in line.headers))
 
 
 def new_offset(offsets: Iterable[int], old: int) -> int:
@@ -195,7 +205,7 @@ def _write(kafka: Kafka, archive: Archive, topic: Topic, starts: Mapping[int, in
                             key=line.key,
                             headers=list(line.headers),
                             partition=number,
-                            timestamp_ms=line.time_ms,
+                            timestamp_ms=NO_TIME if line.time_ms is None else line.time_ms,
                         )
                     )
                     written += 1

@@ -146,4 +146,5 @@ def _directions(vectors: Tensor) -> Tensor:
     """The vectors [rows, width] at length 1, in fp32 on the CPU. One of length 0 has no direction: NaN, which
     makes an unreadable reply and not the value 0."""
     found = vectors.float()
-    return (found / torch.linalg.vector_norm(found, dim=-1, keepdim=True)).cpu()
+    lengths: Tensor = torch.linalg.vector_norm(found, dim=-1, keepdim=True)
+    return (found / lengths).cpu()
