@@ -1,4 +1,4 @@
-"""Checks of the rollout service's readiness."""
+"""Checks of the rollout service's readiness, and what it tells callers while it does not lead."""
 
 from typing import Protocol
 
@@ -35,3 +35,14 @@ def topic_check(problem: str) -> Check:
         problem: `RolloutLog.problem`.
     """
     return Check(name="rollouts topic", ok=not problem, detail=problem or "read")
+
+
+def not_leading_text(leadership: Led, instance: str) -> str:
+    """Why this instance does not lead, and what its callers can do; "" if it leads."""
+    if leadership.leads:
+        return ""
+    if leadership.holder and leadership.holder != instance:
+        holder = address_of(leadership.holder)
+        return f"another instance leads the rollout: send moves to {holder}"
+    why = leadership.problem or "it has not begun yet, or its lease has run out"
+    return f"no instance leads the rollout now: {why}. Try again in a few seconds"

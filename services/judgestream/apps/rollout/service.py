@@ -6,10 +6,10 @@ Several instances may run: the one with the lease leads, the others answer quest
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
-from time import time
 
 from judgestream.adapters.kafka.producer import Publisher
 from judgestream.adapters.kafka.rollout_topic import RolloutReader
@@ -17,23 +17,22 @@ from judgestream.adapters.redis.rollout_store import RolloutStore
 from judgestream.adapters.redis.worker_board import WorkerBoard
 from judgestream.adapters.tls.client import ClientTls
 from judgestream.adapters.triton.fleet_control import FleetControl
-from judgestream.adapters.triton.known_good import ask_known_good, members_of
 from judgestream.apps.rollout.api import RolloutApi
 from judgestream.apps.rollout.automatic import Automatic
 from judgestream.apps.rollout.checkpoints import CheckpointFeed
-from judgestream.apps.rollout.checks import leadership_check, topic_check
+from judgestream.apps.rollout.checks import leadership_check, not_leading_text, topic_check
 from judgestream.apps.rollout.desk import Desk
 from judgestream.apps.rollout.evidence import EvidenceLoop
 from judgestream.apps.rollout.evidence_feed import EvidenceFeed
 from judgestream.apps.rollout.finding import Finder
 from judgestream.apps.rollout.healing import Healer, used_by
-from judgestream.apps.rollout.instance import Instance, address_of
+from judgestream.apps.rollout.instance import Instance
 from judgestream.apps.rollout.leader import Leader
 from judgestream.apps.rollout.leadership import Leadership
 from judgestream.apps.rollout.log import RolloutLog
 from judgestream.apps.rollout.policies import read_policy
 from judgestream.apps.rollout.preparing import BY, Preparer
-from judgestream.apps.rollout.server_healing import ServerHealer
+from judgestream.apps.rollout.server_healers import server_healers
 from judgestream.apps.rollout.serving import served
 from judgestream.apps.rollout.smoke import smoke_judgement
 from judgestream.apps.rollout.tasks import Tasks
@@ -75,17 +74,7 @@ async def _run(
     settings: Settings, repository: Path, status: WorkerStatus, ready: Ready, health: Health
 ) -> None:
     async with AsyncExitStack() as stack:
-        stopped, heartbeat = asyncio.Event(), Heartbeat()
-        heartbeat.start()
-        health.live_while(heartbeat.check)
-
-        def stop() -> None:
-            health.drain()
-            stopped.set()
-
-        stopping = Stopping(stop, limit_s=settings.kafka.rebalance_timeout_s)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopping.signal, number)
+        stopped = _stopped_by_signals(health, limit_s=settings.kafka.rebalance_timeout_s)
         policy = read_policy(settings.rollout.policy)
         store, board, lease = _stores(settings, stack)
         triton, deadline_s = settings.triton, settings.judging.deadline_s
@@ -119,25 +108,6 @@ async def _run(
         async def smoke(server: str, release: str, digest: str) -> None:
             await smoke_judgement(server, release, digest=digest, deadline_s=deadline_s, tls=tls)
 
-        def server_healer(address: str) -> ServerHealer:
-            async def members(release: str) -> tuple[str, ...]:
-                return await members_of(address, release, deadline_s=deadline_s, tls=tls)
-
-            async def probe(release: str) -> None:
-                if not await members(release):  # the members of a jury are probed by themselves
-                    await ask_known_good(address, release, deadline_s=deadline_s, tls=tls)
-
-            return ServerHealer(
-                address,
-                store=store,
-                control=fleet.at(address),
-                probe=probe,
-                members=members,
-                status=status,
-                clock=time,
-                sleep=asyncio.sleep,
-            )
-
         unloader = Unloader(
             desk,
             unloading,
@@ -146,19 +116,12 @@ async def _run(
             repository=repository,
             grace_s=settings.rollout.grace_s,
         )
-
-        def needed() -> set[str]:
-            state = desk.state
-            ready_ones = {r for r in unloader.needed() if state.releases[r].step is Step.READY}
-            configured = {settings.triton.release} if settings.triton.release else set()
-            return ready_ones or (set() if state.stable else configured)
-
         healer = Healer(
             board=board,
             addresses=fleet.addresses,
-            server=server_healer,
+            server=server_healers(fleet, store, status, deadline_s=deadline_s, tls=tls),
             drains=drains,
-            needed=needed,
+            needed=partial(_needed, desk, unloader, settings.triton.release),
             unneeded=lambda: desk.state.releases.keys() - set(unloader.needed()),
             status=status,
         )
@@ -202,15 +165,7 @@ async def _run(
         )
         finder = Finder(repository, feed.by_release)
 
-        def not_leading() -> str:
-            if leadership.leads:
-                return ""
-            holder = address_of(leadership.holder)
-            if leadership.holder and leadership.holder != instance:
-                return f"another instance leads the rollout: send moves to {holder}"
-            why = leadership.problem or "it has not begun yet, or its lease has run out"
-            return f"no instance leads the rollout now: {why}. Try again in a few seconds"
-
+        not_leading = partial(not_leading_text, leadership, instance)
         api = RolloutApi(
             journal,
             desk,
@@ -230,21 +185,54 @@ async def _run(
             partial(redis_check, status, needed=True),
         )
         health.started()
-        leading = asyncio.create_task(leadership.run())
-        try:
-            while not stopped.is_set():
-                status.release = journal.state.stable or settings.triton.release
-                if leadership_check(leadership, instance).ok:
-                    ready()
-                if not leadership.leads:  # else the healing tells
-                    status.waiting(not_leading())
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stopped.wait(), SHOW_S)
-                if leading.done():
-                    leading.result()  # raises what ended it
-        finally:
-            leading.cancel()
-            await asyncio.gather(leading, return_exceptions=True)
+
+        def show() -> None:
+            status.release = journal.state.stable or settings.triton.release
+            if leadership_check(leadership, instance).ok:
+                ready()
+            if not leadership.leads:  # else the healing tells
+                status.waiting(not_leading())
+
+        await _lead(leadership, stopped, show)
+
+
+async def _lead(leadership: Leadership, stopped: asyncio.Event, show: Callable[[], object]) -> None:
+    """Lead, or wait to lead, until `stopped`, and call `show` meanwhile. Raises what ends the leadership."""
+    leading = asyncio.create_task(leadership.run())
+    try:
+        while not stopped.is_set():
+            show()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), SHOW_S)
+            if leading.done():
+                leading.result()  # raises what ended it
+    finally:
+        leading.cancel()
+        await asyncio.gather(leading, return_exceptions=True)
+
+
+def _stopped_by_signals(health: Health, *, limit_s: float) -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set. The process is live while this loop runs, and then drains."""
+    stopped, heartbeat = asyncio.Event(), Heartbeat()
+    heartbeat.start()
+    health.live_while(heartbeat.check)
+
+    def stop() -> None:
+        health.drain()
+        stopped.set()
+
+    stopping = Stopping(stop, limit_s=limit_s)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.signal, number)
+    return stopped
+
+
+def _needed(desk: Desk, unloader: Unloader, configured: str) -> set[str]:
+    """The releases that must be loaded: those in use that are ready, or at first that of the settings."""
+    state = desk.state
+    ready_ones = {r for r in unloader.needed() if state.releases[r].step is Step.READY}
+    first = {configured} if configured and not state.stable else set()
+    return ready_ones or first
 
 
 def _users(board: WorkerBoard, release: str, left: int) -> list[str]:
