@@ -59,7 +59,8 @@ def gain_over_labels(
     that of paired values. None without a pair of which one side is of the family.
 
     Args:
-        verdicts, labels: of each pair, in candidate order.
+        verdicts: of each pair, in candidate order.
+        labels: of each pair, as `verdicts`.
         sides: as `own_side` gives them.
 
     Raises:
