@@ -75,7 +75,7 @@ class Service:
         wait(
             lambda: self.placed(release).stage == pb.STAGE_STABLE,
             what=f"{release} to be stable",
-            seconds=30,
+            seconds=90,
         )
 
     def command(self, *arguments: str, code: int = 0) -> str:
