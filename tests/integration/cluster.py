@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,33 @@ QUICK = {
 def worker_command(kind: str, slot: int) -> list[str]:
     command = ("rollout", "serve") if kind == "rollout" else ("worker", kind)
     return [sys.executable, "-m", "judgestream.apps.cli", *command, "--slot", str(slot)]
+
+
+def start_worker(kind: str, slot: int, *, folder: Path, env: Mapping[str, str]) -> ServerProcess:
+    """Start a worker or the rollout service, as a supervisor does. `folder` gets its log and ready file."""
+    name = f"{kind}-{slot}"
+    ready = folder / f"{name}.ready"
+    ready.unlink(missing_ok=True)
+    return ServerProcess(
+        Command(
+            name=name,
+            argv=[*worker_command(kind, slot), "--ready-file", str(ready)],
+            log_path=folder / f"{name}.log",
+            cwd=folder,
+            env=env,
+            stop_seconds=15.0,
+        )
+    )
+
+
+def await_partitions(process: ServerProcess) -> None:
+    """Wait until a started worker has its partitions."""
+    process.wait_ready(
+        (process.command.cwd / f"{process.command.name}.ready").exists,
+        what="been assigned its partitions",
+        seconds=60.0,
+        advice="see its log",
+    )
 
 
 def instant_triton(folder: Path, *, extra_arguments: Sequence[str] = ()) -> TritonServer:
@@ -92,25 +119,9 @@ class Cluster:
         name = f"{kind}-{slot}"
         if kind == "rollout":  # it would put the release of this setting into service
             settings = {"triton__release": "", **self.more, **settings}
-        ready = self.folder / f"{name}.ready"
-        ready.unlink(missing_ok=True)
-        process = ServerProcess(
-            Command(
-                name=name,
-                argv=[*worker_command(kind, slot), "--ready-file", str(ready)],
-                log_path=self.folder / f"{name}.log",
-                cwd=self.folder,
-                env=self.environment(**settings),
-                stop_seconds=15.0,
-            )
-        )
+        process = start_worker(kind, slot, folder=self.folder, env=self.environment(**settings))
         self.workers[name] = process
-        process.wait_ready(
-            ready.exists,
-            what="been assigned its partitions",
-            seconds=60.0,
-            advice="see its log",
-        )
+        await_partitions(process)
         return process
 
     def kill(self, name: str) -> None:

@@ -8,11 +8,18 @@ from pathlib import Path
 import psutil
 
 
-def files_with(secrets: Iterable[str], folder: Path) -> Mapping[str, int]:
-    """Name of every file below the folder that contains one of the secrets -> its permission bits."""
+def files_with(
+    secrets: Iterable[str], folder: Path, *, without: tuple[str, ...] = ()
+) -> Mapping[str, int]:
+    """Name of every file below the folder that contains one of the secrets -> its permission bits.
+
+    `without`: endings of the names of files to pass over.
+    """
     wanted = [secret.encode() for secret in secrets]
     found: dict[str, int] = {}
     for path in _files(folder):
+        if path.name.endswith(without):
+            continue
         content = path.read_bytes()
         if any(secret in content for secret in wanted):
             found[str(path.relative_to(folder))] = stat.S_IMODE(path.stat().st_mode)

@@ -46,3 +46,28 @@ def client_context(authority: Authority, certificate: Certificate, **key: str) -
     context = ssl.create_default_context(cafile=authority.file)
     context.load_cert_chain(certificate.certificate, certificate.key, **key)
     return context
+
+
+def shown_certificate(address: str, authority: Authority, client: Certificate | None = None) -> str:
+    """The certificate that a server shows now. `client`: our own, for a server that asks for one."""
+    host, _, port = address.rpartition(":")
+    context = ssl.create_default_context(cafile=authority.file)
+    if client is not None:
+        context.load_cert_chain(client.certificate, client.key)
+    with (
+        socket.create_connection((host, int(port)), 5) as connection,
+        context.wrap_socket(connection, server_hostname=host) as secured,
+    ):
+        return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True) or b"")
+
+
+def answer_in_plain_text(address: str, said: bytes) -> bytes:
+    """The first bytes that a server answers to plain text; b"" if it ends the connection or says nothing."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), 5) as connection:
+        connection.settimeout(2)
+        try:
+            connection.sendall(said)
+            return connection.recv(64)
+        except OSError:
+            return b""

@@ -14,7 +14,13 @@ from time import monotonic, sleep
 from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
+from kafka.admin import (
+    ConfigResource,
+    ConfigResourceType,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+from kafka.errors import RequestTimedOutError
 
 from judgestream.adapters.kafka.access_rules import add, rules
 from judgestream.adapters.kafka.connection import client_options
@@ -23,6 +29,7 @@ from judgestream.adapters.kafka.topics import apply
 from judgestream.contracts.access import USERS, User
 from judgestream.core.errors import AccessDenied
 from judgestream.local.kafka import Access, KafkaServer
+from judgestream.local.kafka_config import NODE_ID
 from judgestream.local.ports import HOST, free_port
 from judgestream.settings import Kafka
 from tests.integration.secured.certificates import Authority
@@ -84,6 +91,23 @@ class SecuredKafka:
     def admin(self) -> KafkaAdminClient:
         """A client of the super user."""
         return KafkaAdminClient(**client_options(self.super_user()))
+
+    def renew_certificate(self) -> None:
+        """Give both listeners a new certificate, as kafka-configs.sh does. It is shown a moment later."""
+        renewed = _key_store(self.authority, "renewed")
+        names = [f"listener.name.{one}.ssl.keystore.location" for one in ("ssl", "sasl_ssl")]
+        resource = ConfigResource(
+            ConfigResourceType.BROKER, str(NODE_ID), dict.fromkeys(names, str(renewed))
+        )
+        deadline = monotonic() + 60
+        with closing(self.admin()) as client:
+            while True:
+                try:
+                    done = client.alter_configs([resource], raise_on_unknown=False)
+                    break
+                except RequestTimedOutError:  # a busy controller; the same change again is harmless
+                    assert monotonic() < deadline, "Kafka does not take its renewed certificate"
+        assert done == {"broker": {str(NODE_ID): "OK"}}, done
 
     def grant(self, users: Iterable[User]) -> None:
         """Add the rights of the users that are missing."""
@@ -187,13 +211,18 @@ def _await_users(kafka: SecuredKafka, seconds: float = 20.0) -> None:
                 sleep(0.05)
 
 
+def _key_store(authority: Authority, name: str) -> Path:
+    """A new certificate of the listeners, as Kafka wants it."""
+    issued = authority.server(BROKER + "-listeners", hosts=(HOST,), common_name=BROKER)
+    store = authority.folder / f"broker.{name}.store.pem"
+    store.touch(mode=0o600)
+    store.write_text(issued.both)
+    return store
+
+
 def _properties(
     authority: Authority, issuer: TokenIssuer, port: int, sasl_port: int, controller_port: int
 ) -> dict[str, object]:
-    broker = authority.server(BROKER + "-listeners", hosts=(HOST,), common_name=BROKER)
-    store = authority.folder / "broker.store.pem"
-    store.touch(mode=0o600)
-    store.write_text(broker.both)
     return {
         "listeners": (
             f"SSL://{HOST}:{port},SASL_SSL://{HOST}:{sasl_port},CONTROLLER://{HOST}:{controller_port}"
@@ -202,7 +231,7 @@ def _properties(
         "listener.security.protocol.map": "CONTROLLER:SSL,SSL:SSL,SASL_SSL:SASL_SSL",
         "inter.broker.listener.name": "SSL",
         "ssl.keystore.type": "PEM",
-        "ssl.keystore.location": store,
+        "ssl.keystore.location": _key_store(authority, "first"),
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": authority.file,
         "ssl.client.auth": "required",

@@ -1,7 +1,5 @@
 """gRPC by mutual TLS with real servers: Triton's control is closed, and certificates are renewed at work."""
 
-import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +27,7 @@ from judgestream.v1 import rollout_pb2 as pb
 from judgestream.v1.judging_pb2 import Verdict
 from tests.integration.cluster import INSTANT, Cluster, Servers, pairs, wait
 from tests.integration.secured.certificates import Authority, Certificate
+from tests.integration.secured.handshakes import shown_certificate
 from tests.integration.secured.triton import (
     CONTROL_KEY,
     client_settings,
@@ -146,18 +145,6 @@ class Stream:
             if self._stopped.wait(0.2):
                 return
             self.ids += self._cluster.submit(pairs(4, f"tls-{k}", sleep_ms=20))
-
-
-def shown_certificate(address: str, authority: Authority, client: Certificate) -> str:
-    """The certificate that a server shows now."""
-    host, _, port = address.rpartition(":")
-    context = ssl.create_default_context(cafile=authority.file)
-    context.load_cert_chain(client.certificate, client.key)
-    with (
-        socket.create_connection((host, int(port)), 5) as connection,
-        context.wrap_socket(connection, server_hostname=host) as secured,
-    ):
-        return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True) or b"")
 
 
 def test_no_request_is_lost_while_every_certificate_is_renewed(

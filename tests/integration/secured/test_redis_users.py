@@ -1,12 +1,10 @@
 """The Redis users of the services on a real Valkey: what they may, and what Redis refuses at the start."""
 
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -22,58 +20,22 @@ from judgestream.adapters.redis.worker_board import WorkerBoard
 from judgestream.apps.worker.board_keeper import on_board
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.core.errors import ConfigurationError, StoreUnavailable
-from judgestream.local.ports import HOST, free_port
-from judgestream.local.process import Command, ServerProcess
-from judgestream.local.valkey import ValkeyServer, answers, program
+from judgestream.local.valkey import ValkeyServer
 from judgestream.settings import Redis
 from judgestream.terminal.exit_codes import ExitCode
-from tests.deploy.redis_users import SCRIPT, password_variable
 from tests.integration.cluster import wait
+from tests.integration.secured.valkey import Started, started
 
 pytestmark = pytest.mark.integration
 
 PASSWORD = "pa55word"
 
 
-@dataclass(frozen=True)
-class Started:
-    port: int
-    process: ServerProcess
-
-
-def started(folder: Path, password: str) -> Started:
-    """Valkey as deploy/ starts it."""
-    port = free_port()
-    process = ServerProcess(
-        Command(
-            name="Valkey",
-            argv=[
-                "sh",
-                str(SCRIPT),
-                *("--port", str(port)),
-                *("--bind", HOST),
-                "--dir",
-                str(folder),
-            ],
-            log_path=folder / "valkey.log",
-            cwd=folder,
-            env={
-                "PATH": f"{program().parent}:{os.environ['PATH']}",
-                **{password_variable(row): password for row in ACCESS},
-            },
-            stop_seconds=10.0,
-        )
-    )
-    return Started(port, process)
-
-
 @pytest.fixture(scope="module")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    server = started(tmp_path_factory.mktemp("v"), PASSWORD)
+    server = started(tmp_path_factory.mktemp("v"), dict.fromkeys(SERVICES, PASSWORD))
     try:
-        server.process.wait_ready(
-            lambda: answers(HOST, server.port), what="answered", seconds=20.0, advice="see its log"
-        )
+        server.wait()
         yield server
     finally:
         server.process.stop()
@@ -94,7 +56,7 @@ def test_deploy_starts_it_with_no_password_among_the_arguments_and_no_open_user(
     assert "valkey-server" in words[0] and PASSWORD not in " ".join(words)
     with pytest.raises(ConfigurationError, match="requires a login"):
         check_redis(Redis(url=SecretStr(f"redis://127.0.0.1:{valkey.port}/0")))
-    refused = started(tmp_path, "x on allkeys").process
+    refused = started(tmp_path, dict.fromkeys(SERVICES, "x on allkeys")).process
     wait(lambda: refused.poll() is not None, what="the start to be refused", seconds=10)
     assert refused.poll() == 2 and "letters, digits" in refused.log_tail()
     assert "allkeys" not in refused.log_tail()

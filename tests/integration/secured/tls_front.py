@@ -37,6 +37,10 @@ class TlsFront:
         self.seen: list[str] = []
         """Serial numbers of the clients' certificates, in the order of their connections."""
 
+    def renew(self, certificate: Certificate) -> None:
+        """Show this certificate from the next connection on."""
+        self._context.load_cert_chain(certificate.certificate, certificate.key)
+
     def drop_connections(self) -> None:
         """End every connection; the listener stays."""
         for link in self._links:

@@ -1,7 +1,7 @@
 """A real Triton behind mutual TLS, and the settings of its callers."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,12 @@ CONTROL_KEY = SecretStr("c0ffee" * 8)
 
 @contextmanager
 def secured_triton(
-    folder: Path, authority: Authority, *, key: SecretStr = CONTROL_KEY, name: str = "triton"
+    folder: Path,
+    authority: Authority,
+    *,
+    key: SecretStr = CONTROL_KEY,
+    name: str = "triton",
+    extra_arguments: Sequence[str] = (),
 ) -> Iterator[TritonServer]:
     """A Triton with the instant judge. Only clients with a certificate of the authority may connect, and only
     holders of the key may load models.
@@ -34,6 +39,7 @@ def secured_triton(
         run_dir=folder / "run",
         model_repository=folder / "models",
         models=[INSTANT],
+        extra_arguments=extra_arguments,
         hidden_arguments=restrictions(key, tls=True),
         tls=TritonTls(certificate=shown.certificate, key=shown.key, client_ca=authority.file),
     ) as server:
