@@ -61,17 +61,6 @@ class RolloutCalls:
         except grpc.RpcError as exc:
             self._raise(exc)
 
-    def healthy(self, *, timeout_s: float = GET_S) -> bool:
-        """Whether the instance at this address knows the state of the rollout, which it needs to answer."""
-        from grpc_health.v1 import health_pb2, health_pb2_grpc
-
-        stub = health_pb2_grpc.HealthStub(self._channel)
-        try:
-            answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
-        except grpc.RpcError as exc:
-            self._raise(exc)
-        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
-
     def watch(self, *, timeout_s: float) -> Iterator[pb.Rollout]:
         """The state now, and after every change, until the time is up."""
         try:

@@ -53,22 +53,6 @@ def serve(
 
 
 @app.command()
-def check() -> None:
-    """Check that the service answers on `rollout.grpc`, for a readiness probe. Exit code 0 if it does."""
-    settings = load()
-    from judgestream.adapters.rollout.calls import RolloutCalls
-    from judgestream.adapters.rollout.errors import RolloutUnavailable
-
-    with RolloutCalls.of(settings) as calls:
-        if not calls.healthy():
-            raise RolloutUnavailable(
-                f"the rollout service at {settings.rollout.grpc} does not know the state of the rollout: see"
-                " its log"
-            )
-    line(f"the rollout service answers on {settings.rollout.grpc}")
-
-
-@app.command()
 def policy(form: options.Format = OutputFormat.TEXT) -> None:
     """Print the policy that is in effect: that of the file `rollout.policy`, or the shipped one, as YAML."""
     from judgestream.apps.rollout.policies import as_mapping, read_policy
