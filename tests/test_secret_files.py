@@ -152,3 +152,11 @@ def test_a_child_gets_a_secret_once() -> None:
         "JUDGESTREAM_REDIS__PASSWORD": "x",
     }
     assert without_files(environment, {}) == environment
+
+
+def test_the_home_of_nobody_is_an_error_that_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(FILE, "~no-such-user/secret")
+    with pytest.raises(ConfigurationError, match=f"{FILE} names ~no-such-user/secret, whose user"):
+        load(find_stack=False)

@@ -57,6 +57,10 @@ def read_secret(variable: str, file: str, environ: Mapping[str, str]) -> str:
             content = opened.read(MAX_BYTES + 1)
     except OSError as exc:
         raise SecretFileError(f"{name} names {file}, which cannot be read: {exc.strerror}") from exc
+    except RuntimeError:
+        raise SecretFileError(
+            f"{name} names {file}, whose user has no home here: name the whole path"
+        ) from None
     except ValueError as exc:
         if isinstance(exc, SecretFileError):
             raise

@@ -1,13 +1,19 @@
 """The error about a wrong file names its setting."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from judgestream.adapters.kafka.tls import tls_context
+from judgestream.adapters.kafka.tokens import FileToken
+from judgestream.adapters.otel.exporters import Exporters
 from judgestream.adapters.tls.client import PLAINTEXT, ClientTls
 from judgestream.adapters.tls.server import ServerTls
 from judgestream.core.errors import ConfigurationError
-from judgestream.settings import Rollout
+from judgestream.settings import Kafka, Rollout, Telemetry, Triton
 from tests.adapters.tls.servers import client_tls
 from tests.integration.secured.certificates import Authority
 
@@ -74,3 +80,36 @@ def test_a_wrong_file_of_a_server(authority: Authority, tmp_path: Path) -> None:
 def test_settings_that_contradict_each_other(fields: dict[str, object], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         Rollout.model_validate(fields)
+
+
+def test_a_pipe_or_a_device_is_refused_at_once(authority: Authority, tmp_path: Path) -> None:
+    """Opening a pipe waits for its writer: a worker would hang at its start, or when files change."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    shown = authority.client("worker")
+    for field in ("ca_file", "certificate_file", "key_file"):
+        named: dict[str, Any] = {field: pipe}
+        with pytest.raises(
+            ConfigurationError, match=f"triton.{field} names .*pipe, which is not a"
+        ):
+            replace(client_tls(authority, shown), **named).credentials()
+    for name in ("ca_file", "certificate_file", "key_file"):
+        files: dict[str, Any] = {
+            "certificate_file": shown.certificate,
+            "key_file": shown.key,
+            name: pipe,
+        }
+        with pytest.raises(ConfigurationError, match=f"kafka.{name} names .*pipe, which is not a"):
+            tls_context(Kafka(security="SSL", **files))
+    with pytest.raises(ConfigurationError, match="kafka.token_file names .*pipe, which is not a"):
+        FileToken(pipe)()
+    with pytest.raises(ConfigurationError, match="telemetry.ca_file names /dev/zero, which is not"):
+        Exporters(Telemetry(endpoint="https://127.0.0.1:1", ca_file=Path("/dev/zero")))
+
+
+def test_the_home_of_nobody_is_a_file_that_is_missing() -> None:
+    tls = ClientTls.of(Triton(tls=True, ca_file=Path("~no-such-user/ca.pem")), "triton")
+    with pytest.raises(
+        ConfigurationError, match="triton.ca_file names ~no-such-user.*No such file"
+    ):
+        tls.credentials()

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from judgestream.adapters.tls.files import Stamp, stamp
+from judgestream.adapters.tls.files import Stamp, check_regular, stamp
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Kafka
 
@@ -69,6 +69,9 @@ class RenewedContext(ssl.SSLContext):
 
 
 def _load(settings: Kafka) -> ssl.SSLContext:
+    for name in ("ca_file", "certificate_file", "key_file"):
+        if (file := getattr(settings, name)) is not None:
+            check_regular(file, f"kafka.{name}")
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
     except (OSError, ssl.SSLError) as exc:

@@ -14,6 +14,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote_plus, urlencode
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
+from judgestream.adapters.tls.files import check_regular
 from judgestream.core.errors import BrokerUnavailable, ConfigurationError
 from judgestream.settings import Kafka
 
@@ -52,6 +53,7 @@ class FileToken:
         self._path = path
 
     def __call__(self) -> str:
+        check_regular(self._path, "kafka.token_file")
         try:
             with self._path.open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
@@ -127,6 +129,7 @@ class EndpointToken:
         """Trusts the system's authorities and ours: the endpoint may use either."""
         context = ssl.create_default_context()
         if self._settings.ca_file is not None:
+            check_regular(self._settings.ca_file, "kafka.ca_file")
             try:
                 context.load_verify_locations(self._settings.ca_file)
             except OSError as exc:

@@ -10,6 +10,7 @@ from opentelemetry.sdk._logs.export import LogRecordExportResult
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from judgestream.adapters.tls.files import check_regular
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Telemetry
 
@@ -57,6 +58,7 @@ class Exporters:
 def _credentials(settings: Telemetry) -> grpc.ChannelCredentials:
     if settings.ca_file is None:
         return grpc.ssl_channel_credentials()
+    check_regular(settings.ca_file, "telemetry.ca_file")
     try:
         return grpc.ssl_channel_credentials(settings.ca_file.read_bytes())
     except OSError as exc:

@@ -8,7 +8,14 @@ from typing import Self
 
 import grpc
 
-from judgestream.adapters.tls.files import Stamp, check_authority, check_pair, content, stamp
+from judgestream.adapters.tls.files import (
+    Stamp,
+    check_authority,
+    check_pair,
+    content,
+    expanded,
+    stamp,
+)
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Grpc
 
@@ -107,7 +114,7 @@ PLAINTEXT = ClientTls(group="triton")
 
 
 def _expanded(file: Path | None) -> Path | None:
-    return None if file is None else file.expanduser()
+    return None if file is None else expanded(file)
 
 
 def _system_authority() -> Path | None:

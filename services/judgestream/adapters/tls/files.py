@@ -1,6 +1,7 @@
 """The PEM files of one side of TLS: read with an error that names the setting, and watched for renewal."""
 
 import ssl
+import stat
 from pathlib import Path
 
 from judgestream.core.errors import ConfigurationError
@@ -23,12 +24,34 @@ def content(file: Path, setting: str) -> bytes:
     Raises:
         ConfigurationError: it cannot be read.
     """
+    check_regular(file, setting)
     try:
         return file.read_bytes()
     except OSError as exc:
         raise ConfigurationError(
             f"{setting} names {file}, which cannot be read: {exc.strerror}"
         ) from exc
+
+
+def check_regular(file: Path, setting: str) -> None:
+    """Raise ConfigurationError for a pipe or a device: reading one may take forever. A file that is missing is
+    for its reader to report."""
+    try:
+        kind = file.stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise ConfigurationError(
+            f"{setting} names {file}, which is not a file: name a regular file"
+        )
+
+
+def expanded(file: Path) -> Path:
+    """The path with the home of its user for `~`. Without such a user as it is, and so not found."""
+    try:
+        return file.expanduser()
+    except RuntimeError:
+        return file
 
 
 def check_authority(file: Path, setting: str) -> None:

@@ -7,7 +7,14 @@ from typing import Any, Self
 
 import grpc
 
-from judgestream.adapters.tls.files import Stamp, check_authority, check_pair, content, stamp
+from judgestream.adapters.tls.files import (
+    Stamp,
+    check_authority,
+    check_pair,
+    content,
+    expanded,
+    stamp,
+)
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Grpc
 
@@ -35,9 +42,9 @@ class ServerTls:
         authority = settings.client_ca_file
         return cls(
             group=group,
-            certificate_file=certificate.expanduser(),
-            key_file=key.expanduser(),
-            client_ca_file=None if authority is None else authority.expanduser(),
+            certificate_file=expanded(certificate),
+            key_file=expanded(key),
+            client_ca_file=None if authority is None else expanded(authority),
         )
 
     def stamp(self) -> Stamp:

@@ -58,7 +58,10 @@ class Finder:
         if "://" in location:
             manifest = manifest_at(location)
         else:
-            folder = Path(location).expanduser()
+            try:
+                folder = Path(location).expanduser()
+            except RuntimeError:  # ~NAME of a user without a home
+                folder = Path(location)
             if not folder.is_absolute() or not folder.is_dir():
                 raise ConfigurationError(
                     f"{quoted(location)} is not the absolute path of a folder on the machine of the rollout"
