@@ -34,8 +34,8 @@ def content(file: Path, setting: str) -> bytes:
 
 
 def check_regular(file: Path, setting: str) -> None:
-    """Raise ConfigurationError for a pipe or a device: reading one may take forever. A file that is missing is
-    for its reader to report."""
+    """Raise ConfigurationError for a pipe or a device, whose reading may take forever. A missing file is
+    reported by its reader."""
     try:
         kind = file.stat().st_mode
     except (OSError, ValueError):

@@ -165,7 +165,11 @@ def _confirm(changes: Sequence[Change], *, yes: bool) -> None:
         return
     for change in changes:
         note(str(change))
-    typer.confirm("Make these changes?", abort=True, err=True)
+    try:
+        typer.confirm("Make these changes?", abort=True, err=True)
+    except typer.Abort:
+        note("nothing was changed; where nobody can answer, add --yes")
+        raise
 
 
 def _print_changes(changes: Sequence[Change], form: OutputFormat) -> None:
