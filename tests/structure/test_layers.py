@@ -56,7 +56,12 @@ ADAPTERS = {
         f"{J}.telemetry",
     ),
     f"{J}.adapters.webhook": (f"{J}.core",),
-    f"{J}.adapters.otel": (f"{J}.core", f"{J}.settings", f"{J}.telemetry"),
+    f"{J}.adapters.otel": (
+        f"{J}.core",
+        f"{J}.settings",
+        f"{J}.telemetry",
+        f"{J}.adapters.tls.files",
+    ),
     f"{J}.adapters.preflight": (*DATA, f"{J}.adapters.kafka"),
     f"{J}.client": (*DATA, f"{J}.adapters.kafka"),
     f"{J}.aio": (*DATA, f"{J}.client"),

@@ -4,9 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from judgestream.adapters.redis.rebuilding import billionths
 from judgestream.apps.recovery.alarms import states_of
 from judgestream.apps.recovery.published import notes_of, with_notes
 from judgestream.apps.recovery.spending import Costs, day_of
+from judgestream.contracts.codecs.verdicts import verdict_from_message, verdict_to_message
 from judgestream.core.rollout.assignment import Assignment, Outcome, from_text, to_text, turn
 from judgestream.core.types import MemberReading, Status, Verdict
 from judgestream.v1.bias_pb2 import Alarm
@@ -92,3 +96,20 @@ def test_the_newest_state_of_each_alarm_counts() -> None:
     }
     assert all(rule.told for rule in state.rules.values()), "none is published again as new"
     assert doubted
+
+
+@pytest.mark.parametrize("cost", [1e10, 1e308, float("inf"), float("nan"), -1.0])
+def test_a_cost_beyond_all_budgets_is_not_counted(cost: float) -> None:
+    """Its sum would be no number of Redis, in which workers then could add nothing to it."""
+    message = verdict_to_message(replace(VERDICT, cost=1.0))
+    message.cost = cost
+    with pytest.raises(ValueError, match="from 0 to 1e.09 dollars"):
+        verdict_from_message(message)
+
+
+@pytest.mark.parametrize(
+    ("dollars", "kept"),
+    [(0.0, 0), (2.0, 2 * 10**9), (1e300, 4 * 10**18), (float("inf"), 4 * 10**18)],
+)
+def test_an_amount_of_any_size_is_one_that_redis_can_add_to(dollars: float, kept: int) -> None:
+    assert billionths(dollars) == kept < 2**63

@@ -24,6 +24,8 @@ return 1
 """
 SCRIPTS = (SWAP, RAISE)
 
+LARGEST = 4e18
+"""Of an amount in billionths of a dollar. Workers add to it, and Redis refuses numbers beyond 2^63."""
 TRIES = 20
 """A worker that writes the same entry at the same time makes a try void. It writes few entries a second."""
 
@@ -51,6 +53,11 @@ async def swap(batch: Batch, key: str, change: Callable[[str], str], *, ttl_ms: 
     return False
 
 
+def billionths(dollars: float) -> int:
+    """The amount as Redis keeps it."""
+    return round(min(dollars * BILLION, LARGEST))
+
+
 async def raise_spending(
     batch: Batch, *, prefix: str, release: str, day: int, today: float, total: float
 ) -> None:
@@ -60,5 +67,5 @@ async def raise_spending(
         day: that `today` is of, in days since 1970 (UTC); of another day than Redis' clock it does not count.
     """
     key = spending_key(prefix, release)
-    amounts = (str(day), str(round(today * BILLION)), str(round(total * BILLION)))
+    amounts = (str(day), str(billionths(today)), str(billionths(total)))
     await batch.run(lambda p: p.evalsha(_sha(RAISE), 1, key, *amounts))

@@ -1,6 +1,6 @@
 """`Verdict` messages <-> verdicts, with a `PassReading` for each pass."""
 
-from math import inf, isfinite
+from math import isfinite
 
 from judgestream.contracts.codecs.members import member_from_message, member_to_message
 from judgestream.contracts.codecs.outcomes import (
@@ -11,6 +11,7 @@ from judgestream.contracts.codecs.outcomes import (
     uint32,
 )
 from judgestream.contracts.codecs.times import moment, timestamp
+from judgestream.core import limits
 from judgestream.core.limits import quoted
 from judgestream.core.transforms import Transform
 from judgestream.core.types import (
@@ -168,8 +169,8 @@ def _check_numbers(message: pb.Verdict) -> None:
         raise ValueError(f"both_orders_probability is {told}: it must be above 0 and at most 1")
     scores = [member.weight for member in message.members]
     for cost in (message.cost, *(member.cost for member in message.members)):
-        if not 0 <= cost < inf:
-            raise ValueError(f"cost is {cost}: it must be a finite number, 0 or more")
+        if not 0 <= cost <= limits.NUMBER:
+            raise ValueError(f"cost is {cost}: it must be from 0 to {limits.NUMBER:g} dollars")
     for candidate in (*message.scores, *(one for m in message.members for one in m.scores)):
         scores += (candidate.score, candidate.low, candidate.high)
         _check_share(candidate.p_best)
