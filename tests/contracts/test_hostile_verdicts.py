@@ -57,7 +57,7 @@ verdicts = st.builds(
     scores=st.lists(scores, max_size=4),
     passes=st.lists(passes, max_size=6),
     method=st.sampled_from(["", "reward", "a method of tomorrow"]),
-    cost=st.none() | st.floats(0, 1e300),
+    cost=st.none() | st.floats(0, 2e9),
     members=st.lists(
         st.builds(pb.MemberReading, release=st.text(max_size=3), status=st.sampled_from([1, 2, 3])),
         max_size=2,
