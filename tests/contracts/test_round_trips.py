@@ -12,7 +12,9 @@ from judgestream.contracts.codecs.verdicts import verdict_from_message, verdict_
 from judgestream.contracts.events import JSON, PROTOBUF
 from judgestream.contracts.topics import TOPICS, Topic
 from judgestream.contracts.wire import decode, encode
+from judgestream.core import limits
 from judgestream.core.conversation import Focus, Turn
+from judgestream.core.images import placed
 from judgestream.core.limits import EXPLANATION_TOKENS, PAIRS
 from judgestream.core.rubric import Criterion, CriterionScore, Rubric
 from judgestream.core.transforms import Transform
@@ -121,7 +123,12 @@ requests = st.builds(
 )
 
 
-@given(requests, st.sampled_from([PROTOBUF, JSON]))
+def has_few_images(request: Request) -> bool:
+    """A request with more is refused before its values are made."""
+    return len(list(placed(request))) <= limits.IMAGES
+
+
+@given(requests.filter(has_few_images), st.sampled_from([PROTOBUF, JSON]))
 def test_every_request_survives_the_wire(request: Request, content_type: str) -> None:
     value = encode(request_to_message(request), content_type)
     assert request_from_message(decode(pb.JudgeRequest, value, content_type)) == request
