@@ -25,7 +25,7 @@ _TEXT_DEFAULTS: Mapping[str, int] = MappingProxyType(
         "num_hidden_layers": 12,
         "num_attention_heads": 8,
         "max_position_embeddings": 77,
-        "eos_token_id": 49407,
+        "eos_token_id": 49407,  # nosec B105 - of a vocabulary
     }
 )
 _VISION_DEFAULTS: Mapping[str, int] = MappingProxyType(

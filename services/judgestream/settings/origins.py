@@ -13,7 +13,7 @@ class Origin(StrEnum):
 
     ENVIRONMENT = "environment"
     FILE = "file"
-    SECRET_FILE = "secret file"  # noqa: S105 - not a secret
+    SECRET_FILE = "secret file"  # noqa: S105 # nosec B105 - where it comes from
     STACK = "running stack"
     DEFAULT = "default"
 

@@ -75,7 +75,7 @@ class EndpointToken:
         self._settings = settings
         self._clock = clock
         self._lock = Lock()
-        self._token = ""
+        self._token = ""  # nosec B105 - none yet
         self._replace_at = self._expires_at = 0.0
 
     def __call__(self) -> str:
