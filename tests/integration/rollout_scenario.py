@@ -31,6 +31,11 @@ CANDIDATE = "instant-candidate"
 MARK = "candidate"
 """`finish_reason` of every reply of the candidate: it tells which release gave a pass."""
 
+LAST_S = 8.0
+"""The stream continues for this long after the last move, however late a slow machine makes that."""
+MOST = 4
+"""The stream ends at this many times its `count`."""
+
 
 def second_instant(repository: Path) -> str:
     """The instant judge under another name and digest, its replies marked. It is installed as an endpoint's
@@ -57,13 +62,15 @@ def second_instant(repository: Path) -> str:
 
 @dataclass
 class Stream:
-    """Requests at a steady rate from its own thread. `sent` has the time of each, by its id."""
+    """At least `count` requests at a steady rate from its own thread, until `finish`. `sent` has the time of
+    each, by its id."""
 
     cluster: Cluster
     count: int
     rate: float
     sent: dict[str, float] = field(default_factory=dict)
     _thread: threading.Thread | None = None
+    _enough: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -72,7 +79,9 @@ class Stream:
     def _run(self) -> None:
         producer = self.cluster.producer()
         began = time.monotonic()
-        for k, request in enumerate(pairs(self.count, "flow")):
+        for k, request in enumerate(pairs(MOST * self.count, "flow")):
+            if k >= self.count and self._enough.is_set():
+                break
             time.sleep(max(0.0, began + k / self.rate - time.monotonic()))
             producer.send(REQUESTS.name, request.SerializeToString(), request.request_id.encode())
             self.sent[request.request_id] = time.time()
@@ -89,6 +98,9 @@ class Stream:
         )
 
     def finish(self) -> None:
+        """Send for `LAST_S` more, and until there are `count`."""
+        time.sleep(LAST_S)
+        self._enough.set()
         if self._thread is not None:
             self._thread.join(60 + self.count / self.rate)
 
