@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler.loadfile import LoadFileScheduling  # type: ignore[import-untyped]
 
 from judgestream.engine.openmp import wait_passively
 from tests.paths import ROOT, SHARED
@@ -74,3 +75,18 @@ def shared_data() -> Path:
             f"no published data at {folder}: set {SHARED_DATA} to the folder that contains it"
         )
     return folder
+
+
+class ByServers(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
+    """Gives each worker whole files, and files that share servers of a package to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return file.replace("test_secured_stack_refusals.py", "test_secured_stack.py")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """By `--dist loadfile` only."""
+    if config.getvalue("dist") == "loadfile":
+        return ByServers(config, log)
+    return None

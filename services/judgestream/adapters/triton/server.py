@@ -21,7 +21,8 @@ one; one that refuses the connection is down at once."""
 _RECONNECT = [
     # gRPC waits up to two minutes before it connects again; a server that is back must be found sooner
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # also the time limit of a connection attempt: a TLS handshake on a busy machine takes longer than 100 ms
+    ("grpc.min_reconnect_backoff_ms", 2000),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
 
