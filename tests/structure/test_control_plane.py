@@ -11,6 +11,7 @@ FLEET = "judgestream.adapters.triton.fleet_control"
 MAY_CONTROL = {
     "adapters/triton/fleet_control.py",
     "apps/rollout/finding.py",
+    "apps/rollout/server_healers.py",
     "apps/rollout/server_healing.py",
     "apps/rollout/service.py",
     # a person at the command line, and the start of a Triton, which gives it the key

@@ -135,7 +135,7 @@ def test_a_hanging_request_is_cut_retried_and_counted_as_paid(tmp_path: Path) ->
 def test_a_teacher_that_is_down_ends_the_run_and_says_why(tmp_path: Path) -> None:
     down: Sent = (503, {}, {"error": {"message": "out for lunch"}})
     ended, progress, _ = label(
-        lambda body: down, tmp_path, count=40, deadline_s=1.0, concurrency=16
+        lambda body: down, tmp_path, count=40, deadline_s=2.0, concurrency=16
     )
     assert (ended, progress.done) == (EndReason.NO_RESPONSE, 0)
     assert "out for lunch" in progress.last_failure
