@@ -300,6 +300,11 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
+def manifest_of(folder: Path) -> Manifest:
+    """The folder's manifest; without one that of `describe`, which reads every file."""
+    return read_manifest(folder) if (folder / NAME).exists() else describe(folder)
+
+
 def verify(folder: Path, manifest: Manifest) -> None:
     """Compare every file with its sum.
 

@@ -28,13 +28,11 @@ from judgestream.checkpoints.architecture import FAMILIES, is_reward_model
 from judgestream.checkpoints.image_scorer import POSITIONS
 from judgestream.checkpoints.inspection import inspect
 from judgestream.checkpoints.manifest import (
-    NAME,
     REWARD,
     TEMPLATE,
     Manifest,
-    describe,
     folder_template,
-    read_manifest,
+    manifest_of,
 )
 from judgestream.checkpoints.reward_scale import RewardScale, read_reward_scale
 from judgestream.checkpoints.temperature import read_temperature
@@ -99,18 +97,15 @@ def load(
         ConfigurationError: not a LLaMA model, weights that do not match the configuration, or an
             unsupported tokenizer. The message names the folder and how to fix it.
     """
-    if manifest is None:
-        manifest = read_manifest(folder) if (folder / NAME).exists() else describe(folder)
+    manifest = manifest or manifest_of(folder)
     inspect(folder, manifest)
-    if dtype is None and torch.device(device).type == "cpu":
-        dtype = torch.float32
     reward = manifest.family == REWARD
     if (folder / TEMPLATE).exists() and folder_template(folder).file.id != manifest.template_id:
         raise ConfigurationError(
             f"checkpoint {folder}: its manifest names template {manifest.template_id!r}, but {TEMPLATE} is"
             f" {folder_template(folder).file.id!r}: publish it again"
         )
-    model = load_model(folder, dtype)
+    model = load_model(folder, weights_dtype(device, dtype))
     tokens = load_tokens(folder)
     if len(tokens.tokenizer) > model.config.vocab_size:
         raise ConfigurationError(
@@ -140,6 +135,11 @@ def load(
         temperature=1.0 if reward else read_temperature(folder),
         scale=read_reward_scale(folder) if reward else None,
     )
+
+
+def weights_dtype(device: str, dtype: torch.dtype | None) -> torch.dtype | None:
+    """The dtype to load weights in: `dtype`, by default fp32 on a CPU; None: as stored."""
+    return torch.float32 if dtype is None and torch.device(device).type == "cpu" else dtype
 
 
 def load_tokens(folder: Path, template: Template | None = None) -> Tokens:

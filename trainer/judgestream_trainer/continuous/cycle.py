@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from judgestream.checkpoints.manifest import NAME, Manifest, describe, read_manifest
+from judgestream.checkpoints.manifest import NAME, Manifest, describe, manifest_of
 from judgestream.checkpoints.temperature import METHOD
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
@@ -155,7 +155,7 @@ def _judged(
 ) -> tuple[Publication, Manifest]:
     """Write the checkpoint with its card to `candidate`, and decide on it."""
     candidate = folder / "candidate"
-    base = _manifest(settings.base)
+    base = manifest_of(settings.base)
     with whole_folder(candidate) as draft:
         shutil.copytree(model, draft, dirs_exist_ok=True)
         (draft / NAME).unlink(missing_ok=True)
@@ -242,8 +242,8 @@ def _record(inputs: CycleInput, publication: Publication, manifest: Manifest) ->
         "round": inputs.number,
         "decided_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "candidate": {"name": manifest.name, "digest": manifest.digest},
-        "current": {"folder": str(inputs.current), "digest": _manifest(inputs.current).digest},
-        "best_so_far": {"folder": str(inputs.best), "digest": _manifest(inputs.best).digest},
+        "current": {"folder": str(inputs.current), "digest": manifest_of(inputs.current).digest},
+        "best_so_far": {"folder": str(inputs.best), "digest": manifest_of(inputs.best).digest},
         **publication.data(),
     }
 
@@ -255,7 +255,3 @@ def _tidy(folder: Path) -> None:
             os.replace(file, folder / file.name)
     for rest in (TRAINING, MODEL):
         shutil.rmtree(folder / rest, ignore_errors=True)
-
-
-def _manifest(folder: Path) -> Manifest:
-    return read_manifest(folder) if (folder / NAME).exists() else describe(folder)

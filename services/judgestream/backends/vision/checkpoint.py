@@ -1,35 +1,33 @@
 """Loading of LLaVA checkpoint folders. No remote code, no network, no pickled weights."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
-from torch import Tensor
 from transformers import (
     CLIPImageProcessorPil,
     LlavaForConditionalGeneration,
     SiglipImageProcessorPil,
 )
 
+from judgestream.backends.vision.pictures import SeesPictures, check_pixels
 from judgestream.checkpoints.files import read_json
 from judgestream.checkpoints.inspection import inspect
-from judgestream.checkpoints.manifest import NAME, Manifest, context_tokens, describe, read_manifest
+from judgestream.checkpoints.manifest import Manifest, context_tokens, manifest_of
 from judgestream.checkpoints.temperature import read_temperature
-from judgestream.checkpoints.vision import image_processor, image_tokens, side_of
+from judgestream.checkpoints.vision import image_processor, image_tokens
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import template
 from judgestream.core.templates.vision import IMAGE
-from judgestream.engine.checkpoint import load_tokens, whole_model
+from judgestream.engine.checkpoint import load_tokens, weights_dtype, whole_model
 from judgestream.engine.tokens import Tokens
 
 _PROCESSORS: dict[str, Any] = {"clip": CLIPImageProcessorPil, "siglip": SiglipImageProcessorPil}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VisionCheckpoint:
+class VisionCheckpoint(SeesPictures):
     """A loaded judge that sees images.
 
     image_token       id that stands for a part of an image
@@ -40,22 +38,10 @@ class VisionCheckpoint:
 
     model: LlavaForConditionalGeneration
     tokens: Tokens
-    manifest: Manifest
     image_token: int
     image_tokens: int
     context_tokens: int
     temperature: float
-    _process: Any
-
-    @property
-    def device(self) -> torch.device:
-        return self.model.device
-
-    def pixels(self, pictures: Sequence[Image.Image]) -> Tensor:
-        """The model's input for RGB pictures: [pictures, 3, height, width]."""
-        values = self._process(images=list(pictures), return_tensors="pt")["pixel_values"]
-        pixels: Tensor = values.to(self.model.device, self.model.dtype)
-        return pixels
 
 
 def load(
@@ -73,12 +59,9 @@ def load(
         ConfigurationError: not a LLaVA model, or one with features that are not supported; the message names
             the folder and how to fix it.
     """
-    if manifest is None:
-        manifest = read_manifest(folder) if (folder / NAME).exists() else describe(folder)
+    manifest = manifest or manifest_of(folder)
     inspect(folder, manifest)
-    if dtype is None and torch.device(device).type == "cpu":
-        dtype = torch.float32
-    model = _model(folder, dtype)
+    model = _model(folder, weights_dtype(device, dtype))
     tokens = load_tokens(folder, template(manifest.template_id))
     image_token = int(model.config.image_token_id)
     if tokens.tokenizer.convert_ids_to_tokens(image_token) != IMAGE:
@@ -100,19 +83,8 @@ def load(
         temperature=read_temperature(folder),
         _process=_PROCESSORS[kind](**options),
     )
-    _check_pixels(folder, checkpoint)
+    check_pixels(folder, checkpoint)
     return checkpoint
-
-
-def _check_pixels(folder: Path, checkpoint: VisionCheckpoint) -> None:
-    """Check on a wide picture that the image processor gives what the model takes."""
-    size = side_of(read_json(folder, "config.json"))
-    shape = tuple(checkpoint.pixels([Image.new("RGB", (2 * size, size))]).shape)
-    if shape != (1, 3, size, size):
-        raise ConfigurationError(
-            f"checkpoint {folder}: its image processor gives pixels of shape {list(shape)}, the model takes"
-            f" {[1, 3, size, size]}: use the preprocessor_config.json of this model"
-        )
 
 
 def _model(folder: Path, dtype: torch.dtype | None) -> LlavaForConditionalGeneration:
