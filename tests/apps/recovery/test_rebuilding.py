@@ -8,7 +8,7 @@ import pytest
 
 from judgestream.adapters.redis.rebuilding import billionths
 from judgestream.apps.recovery.alarms import states_of
-from judgestream.apps.recovery.published import notes_of, with_notes
+from judgestream.apps.recovery.published import note_of, with_note
 from judgestream.apps.recovery.spending import Costs, day_of
 from judgestream.contracts.codecs.verdicts import verdict_from_message, verdict_to_message
 from judgestream.core.rollout.assignment import Assignment, Outcome, from_text, to_text, turn
@@ -29,20 +29,20 @@ PLACE = "judge.requests.v1[3]@70"
 
 
 def test_a_redelivered_request_is_suppressed_whatever_the_route_is_now() -> None:
-    text = with_notes("", notes_of(VERDICT, [PLACE], fallback="judge.verdicts.v1[3]@9"))
+    text = with_note("", note_of(VERDICT, [PLACE], fallback="judge.verdicts.v1[3]@9"))
     found = turn(from_text(text), place=PLACE, routed="other", requested_at=NOON)
     assert found.suppressed and found.release == "new"
 
 
 def test_a_resend_is_suppressed_by_the_release_that_has_scored_it() -> None:
-    memory = from_text(with_notes("", notes_of(VERDICT, [], fallback="judge.verdicts.v1[3]@9")))
+    memory = from_text(with_note("", note_of(VERDICT, [], fallback="judge.verdicts.v1[3]@9")))
     assert turn(memory, place=PLACE, routed="new", requested_at=NOON).suppressed
     assert not turn(memory, place=PLACE, routed="other", requested_at=NOON).suppressed
 
 
 def test_an_unscored_verdict_does_not_suppress_a_resend() -> None:
     unscored = replace(VERDICT, status=Status.UNSCORED)
-    memory = from_text(with_notes("", notes_of(unscored, [PLACE], fallback="x")))
+    memory = from_text(with_note("", note_of(unscored, [PLACE], fallback="x")))
     assert turn(memory, place=PLACE, routed="new", requested_at=NOON).suppressed
     assert not turn(memory, place="later", routed="new", requested_at=NOON).suppressed
 
@@ -50,12 +50,12 @@ def test_an_unscored_verdict_does_not_suppress_a_resend() -> None:
 def test_what_a_worker_has_noted_meanwhile_stays() -> None:
     noted = Assignment(place=PLACE, release="new", requested_at=NOON, outcome=Outcome.SCORED)
     text = to_text([noted])
-    assert with_notes(text, notes_of(VERDICT, [], fallback="x")) == text
+    assert with_note(text, note_of(VERDICT, [], fallback="x")) == text
     assigned = to_text([replace(noted, outcome=Outcome.ASSIGNED)])
-    merged = from_text(with_notes(assigned, notes_of(VERDICT, [PLACE], fallback="x")))
+    merged = from_text(with_note(assigned, note_of(VERDICT, [PLACE], fallback="x")))
     assert merged == (noted,)
     other = to_text([replace(noted, release="other", place="elsewhere")])
-    assert len(from_text(with_notes(other, notes_of(VERDICT, [PLACE], fallback="x")))) == 2
+    assert len(from_text(with_note(other, note_of(VERDICT, [PLACE], fallback="x")))) == 2
 
 
 def test_costs_count_once_a_judgement_and_by_day() -> None:

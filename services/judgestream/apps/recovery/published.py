@@ -9,8 +9,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
 
 from judgestream.adapters.kafka.consuming import Incoming
 from judgestream.adapters.kafka.group_offsets import group_offsets
@@ -65,14 +67,8 @@ def memories(settings: Settings) -> tuple[Memory, ...]:
     )
 
 
-@dataclass(slots=True)
-class Places:
-    """Places of requests that may be delivered again, by the request's id and content, oldest first."""
-
-    by_key: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-
-    def of(self, key: str) -> list[str]:
-        return self.by_key.get(key, [])
+Places = Mapping[str, list[str]]
+"""Request key -> places of its requests that may be delivered again, oldest first."""
 
 
 async def rebuild_published(settings: Settings, batch: Batch) -> int:
@@ -97,7 +93,7 @@ async def _rebuild(
     written = 0
     with TopicReader(settings.kafka, topic, VerdictMessage) as reader:
         records = reader.read(reader.since(now - ttl), until=reader.end())
-        while some := await asyncio.to_thread(_next, records):
+        while some := await asyncio.to_thread(lambda: list(islice(records, TOGETHER))):
             outcomes = await asyncio.gather(
                 *(
                     _note(batch, prefix, memory, verdict, incoming, places, now + ttl - published)
@@ -120,44 +116,38 @@ async def _note(
     left: timedelta,
 ) -> bool:
     key = request_key(verdict.request_id, verdict.mode, verdict.content_digest)
-    notes = notes_of(verdict, places.of(key), fallback=incoming.record.place)
+    note = note_of(verdict, places.get(key, ()), fallback=incoming.record.place)
     name = key
     if memory.by_release:
         name = verdict_id(verdict.request_id, verdict.release, verdict.mode, verdict.content_digest)
 
-    def add(text: str) -> str:
-        return with_notes(text, notes)
-
     ttl_ms = max(1, left // timedelta(milliseconds=1))
-    return await swap(batch, prefix + name, add, ttl_ms=ttl_ms)
+    return await swap(batch, prefix + name, partial(with_note, note=note), ttl_ms=ttl_ms)
 
 
-def notes_of(verdict: Verdict, places: Iterable[str], *, fallback: str) -> tuple[Assignment, ...]:
-    """What the memory has to know of a published verdict: an outcome at the first place of its request that
+def note_of(verdict: Verdict, places: Iterable[str], *, fallback: str) -> Assignment:
+    """What the memory has to know of a published verdict: its outcome, at the first place of its request that
     may be delivered again, else at one that no request has."""
-    outcome = Outcome.UNSCORED if verdict.status is Status.UNSCORED else Outcome.SCORED
-    return (
-        Assignment(
-            place=next(iter(places), fallback),
-            release=verdict.release,
-            requested_at=verdict.requested_at,
-            outcome=outcome,
-        ),
+    return Assignment(
+        place=next(iter(places), fallback),
+        release=verdict.release,
+        requested_at=verdict.requested_at,
+        outcome=Outcome.UNSCORED if verdict.status is Status.UNSCORED else Outcome.SCORED,
     )
 
 
-def with_notes(text: str, notes: tuple[Assignment, ...]) -> str:
-    """The memory's text with these notes, unless it knows as much of their releases already."""
+def with_note(text: str, note: Assignment) -> str:
+    """The memory's text with this note, unless it knows as much of the note's release already."""
     held = from_text(text)
-    known = {one.release for one in held if one.outcome is Outcome.SCORED}
-    new = tuple(one for one in notes if one.release not in known)
-    found = merged(new, held)
+    if any(one.release == note.release and one.outcome is Outcome.SCORED for one in held):
+        return text
+    found = merged((note,), held)
     return text if found == held else to_text(found)
 
 
 def _places(settings: Settings, group: str) -> Places:
     """Of the requests from the group's committed offsets on."""
-    found = Places()
+    found: dict[str, list[str]] = defaultdict(list)
     with closing(admin(settings.kafka)) as client:
         committed: Mapping[int, int] = {
             tp.partition: place.offset
@@ -169,7 +159,7 @@ def _places(settings: Settings, group: str) -> Places:
         first = {n: min(end[n], max(at, committed.get(n, 0))) for n, at in start.items()}
         for incoming in reader.read(first, until=end):
             if (key := _key(incoming)) is not None:
-                found.by_key[key].append(incoming.record.place)
+                found[key].append(incoming.record.place)
     return found
 
 
@@ -182,15 +172,6 @@ def _key(incoming: Incoming[JudgeRequest]) -> str | None:
         return request_key(request.request_id, request.mode, content_digest(request))
     except (JudgestreamError, ValueError):
         return None
-
-
-def _next(records: Iterable[Incoming[VerdictMessage]]) -> list[Incoming[VerdictMessage]]:
-    some: list[Incoming[VerdictMessage]] = []
-    for one in records:
-        some.append(one)
-        if len(some) == TOGETHER:
-            break
-    return some
 
 
 def _verdict(incoming: Incoming[VerdictMessage]) -> Verdict | None:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -160,13 +161,7 @@ def _starts(kafka: Kafka, archive: Archive, topic: Topic) -> Mapping[int, int]:
             found[number] = held
             if not held:
                 continue
-            last = None
-            for k, line in enumerate(translated(archive, topic, number), start=1):
-                last = line
-                if k == held:
-                    break
-            else:
-                last = None
+            last = next(islice(translated(archive, topic, number), held - 1, None), None)
             elsewhere = {n: at for n, at in end.items() if n != number}
             read = reader.read(
                 {**elsewhere, number: held - 1}, until={number: held}, deadline_s=30.0
@@ -195,9 +190,7 @@ def _write(kafka: Kafka, archive: Archive, topic: Topic, starts: Mapping[int, in
         with closing(producer):
             sent = []
             for number, start in starts.items():
-                for k, line in enumerate(translated(archive, topic, number)):
-                    if k < start:
-                        continue
+                for line in islice(translated(archive, topic, number), start, None):
                     sent.append(
                         producer.send(
                             topic.name,
