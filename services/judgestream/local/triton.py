@@ -239,7 +239,12 @@ def serves(url: str, models: Sequence[str] = (), *, seconds: float = 2.0) -> boo
 
 def serves_http(url: str, models: Sequence[str] = (), *, seconds: float = 2.0) -> bool:
     """As `serves`, at Triton's HTTP: `url` is host:port."""
-    paths = ("/v2/health/ready", *(f"/v2/models/{model}/ready" for model in models))
+    ready = (f"/v2/models/{model}/ready" for model in models)
+    return answers_http(url, ("/v2/health/ready", *ready), seconds=seconds)
+
+
+def answers_http(url: str, paths: Sequence[str], *, seconds: float) -> bool:
+    """Whether the server at host:port answers 200 to a GET of each path. `seconds` limits every step."""
     try:
         with closing(HTTPConnection(url, timeout=seconds)) as connection:
             for path in paths:

@@ -4,14 +4,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from functools import partial
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType
 
-from judgestream.local.triton import TritonServer
+from judgestream.local.triton import TritonServer, answers_http
 from judgestream.process_health import Check, Health
 
 CHECK_S = 0.5
@@ -95,12 +92,7 @@ class Watched:
 
 def answers(address: str) -> bool:
     """Whether the Triton at host:port says by HTTP that it is live. That says nothing about its releases."""
-    try:
-        with closing(HTTPConnection(address, timeout=ASK_S)) as connection:
-            connection.request("GET", "/v2/health/live")
-            return connection.getresponse().status == HTTPStatus.OK
-    except (OSError, HTTPException):
-        return False
+    return answers_http(address, ("/v2/health/live",), seconds=ASK_S)
 
 
 class _Log:
