@@ -1,6 +1,7 @@
 """The OTLP exporters of spans and of events, over gRPC."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import grpc
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
@@ -24,22 +25,15 @@ class Exporters:
     def __init__(self, settings: Telemetry) -> None:
         """Raises ConfigurationError: `telemetry.ca_file` cannot be read."""
         secure = settings.endpoint.startswith("https:")
-        credentials = _credentials(settings) if secure else None
-        headers = settings.header_pairs or None
-        self._spans = OTLPSpanExporter(
-            endpoint=settings.endpoint,
-            insecure=not secure,
-            credentials=credentials,
-            headers=headers,
-            timeout=EXPORT_S,
-        )
-        self._events = OTLPLogExporter(
-            endpoint=settings.endpoint,
-            insecure=not secure,
-            credentials=credentials,
-            headers=headers,
-            timeout=EXPORT_S,
-        )
+        common: dict[str, Any] = {
+            "endpoint": settings.endpoint,
+            "insecure": not secure,
+            "credentials": _credentials(settings) if secure else None,
+            "headers": settings.header_pairs or None,
+            "timeout": EXPORT_S,
+        }
+        self._spans = OTLPSpanExporter(**common)
+        self._events = OTLPLogExporter(**common)
 
     def spans(self, batch: Sequence[ReadableSpan]) -> bool:
         """Whether the receiver has taken them."""
