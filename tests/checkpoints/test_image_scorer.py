@@ -1,6 +1,5 @@
 """CLIP folders at inspection: what is recognised, and what is refused by name. Written without torch."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from judgestream.checkpoints.image_scorer import text_part
 from judgestream.checkpoints.inspection import inspect
 from judgestream.checkpoints.manifest import context_tokens, describe, read_manifest, write_manifest
 from judgestream.core.errors import ConfigurationError
-from tests.checkpoints.folders import write_checkpoint, write_tensors
+from tests.checkpoints.folders import write_tensors
+from tests.checkpoints.vision_folders import refusal, write_vision_checkpoint
 
 CLIP: dict[str, Any] = {
     "model_type": "clip",
@@ -20,7 +20,6 @@ CLIP: dict[str, Any] = {
     "text_config": {"vocab_size": 8, "hidden_size": 4, "num_attention_heads": 2, "eos_token_id": 2},
     "vision_config": {"image_size": 32, "patch_size": 8},
 }
-PROCESSOR = {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 32}}
 
 
 def folder(
@@ -28,16 +27,7 @@ def folder(
     config: Mapping[str, Any] | None = None,
     processor: Mapping[str, Any] | None = None,
 ) -> Path:
-    write_checkpoint(path)
-    (path / "config.json").write_text(json.dumps(CLIP | dict(config or {})))
-    (path / "preprocessor_config.json").write_text(json.dumps(PROCESSOR | dict(processor or {})))
-    return path
-
-
-def refusal(path: Path, *, engine: bool = True) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        inspect(path, describe(path), engine=engine)
-    return str(caught.value)
+    return write_vision_checkpoint(path, CLIP | dict(config or {}), processor)
 
 
 def test_a_clip_folder_gets_its_family_template_and_whole_context(tmp_path: Path) -> None:

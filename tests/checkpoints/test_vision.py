@@ -12,6 +12,7 @@ from judgestream.checkpoints.manifest import context_tokens, describe, read_mani
 from judgestream.checkpoints.vision import image_processor, image_tokens, text_config
 from judgestream.core.errors import ConfigurationError
 from tests.checkpoints.folders import CONFIG, write_checkpoint
+from tests.checkpoints.vision_folders import refusal, write_vision_checkpoint
 
 TEXT = {key: value for key, value in CONFIG.items() if key not in ("architectures", "dtype")}
 TOWER = {"model_type": "clip_vision_model", "image_size": 32, "patch_size": 8}
@@ -23,7 +24,6 @@ LLAVA: dict[str, Any] = {
     "image_token_index": 7,
     "eos_token_id": 2,
 }
-PROCESSOR = {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 32}}
 
 
 def folder(
@@ -31,16 +31,7 @@ def folder(
     config: Mapping[str, Any] | None = None,
     processor: Mapping[str, Any] | None = None,
 ) -> Path:
-    write_checkpoint(path)
-    (path / "config.json").write_text(json.dumps(LLAVA | dict(config or {})))
-    (path / "preprocessor_config.json").write_text(json.dumps(PROCESSOR | dict(processor or {})))
-    return path
-
-
-def refusal(path: Path, *, engine: bool = True) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        inspect(path, describe(path), engine=engine)
-    return str(caught.value)
+    return write_vision_checkpoint(path, LLAVA | dict(config or {}), processor)
 
 
 def test_a_llava_folder_gets_its_family_and_template(tmp_path: Path) -> None:
