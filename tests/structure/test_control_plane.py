@@ -13,7 +13,7 @@ MAY_CONTROL = {
     "apps/rollout/finding.py",
     "apps/rollout/server_healers.py",
     "apps/rollout/server_healing.py",
-    "apps/rollout/service.py",
+    "apps/rollout/connections.py",
     # a person at the command line, and the start of a Triton, which gives it the key
     "apps/cli/release/place.py",
     "apps/cli/triton/serve.py",

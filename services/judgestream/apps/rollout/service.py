@@ -8,19 +8,15 @@ import logging
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from judgestream.adapters.kafka.producer import Publisher
-from judgestream.adapters.kafka.rollout_topic import RolloutReader
-from judgestream.adapters.redis.rollout_store import RolloutStore
 from judgestream.adapters.redis.worker_board import WorkerBoard
-from judgestream.adapters.tls.client import ClientTls
-from judgestream.adapters.triton.fleet_control import FleetControl
 from judgestream.apps.rollout.api import RolloutApi
 from judgestream.apps.rollout.automatic import Automatic
-from judgestream.apps.rollout.checkpoints import CheckpointFeed
 from judgestream.apps.rollout.checks import leadership_check, not_leading_text, topic_check
+from judgestream.apps.rollout.connections import Connections, open_connections
 from judgestream.apps.rollout.desk import Desk
 from judgestream.apps.rollout.evidence import EvidenceLoop
 from judgestream.apps.rollout.evidence_feed import EvidenceFeed
@@ -29,7 +25,6 @@ from judgestream.apps.rollout.healing import Healer, used_by
 from judgestream.apps.rollout.instance import Instance
 from judgestream.apps.rollout.leader import Leader
 from judgestream.apps.rollout.leadership import Leadership
-from judgestream.apps.rollout.log import RolloutLog
 from judgestream.apps.rollout.policies import read_policy
 from judgestream.apps.rollout.preparing import BY, Preparer
 from judgestream.apps.rollout.server_healers import server_healers
@@ -38,14 +33,13 @@ from judgestream.apps.rollout.smoke import smoke_judgement
 from judgestream.apps.rollout.tasks import Tasks
 from judgestream.apps.rollout.unloading import Unloader
 from judgestream.apps.worker.board_keeper import on_board, redis_check
-from judgestream.apps.worker.draining import drains_of
 from judgestream.apps.worker.endpoints import serve_health
 from judgestream.apps.worker.heartbeat import Heartbeat
 from judgestream.apps.worker.readiness import Ready, ignore_ready
 from judgestream.apps.worker.status import WorkerStatus
 from judgestream.apps.worker.stopping import Stopping
-from judgestream.core.errors import ConfigurationError
 from judgestream.core.rollout.state import Step
+from judgestream.evaluation.gate import Policy
 from judgestream.process_health import Health
 from judgestream.settings import Settings
 
@@ -76,124 +70,119 @@ async def _run(
     async with AsyncExitStack() as stack:
         stopped = _stopped_by_signals(health, limit_s=settings.kafka.rebalance_timeout_s)
         policy = read_policy(settings.rollout.policy)
-        store, board, lease = _stores(settings, stack)
-        triton, deadline_s = settings.triton, settings.judging.deadline_s
-        drains = drains_of(settings.redis, stack)
-        tls = ClientTls.of(triton, "triton")
-        fleet = await stack.enter_async_context(
-            FleetControl(
-                triton.grpc,
-                triton.control_key,
-                metrics_port=triton.metrics_port,
-                drains=drains,
-                tls=tls,
-            )
-        )
-        publisher = Publisher(settings.kafka, client_id=f"judgestream-rollout-{status.slot}")
-        await publisher.start()
-        stack.push_async_callback(publisher.stop)
-
         here = Instance.here(settings.rollout.grpc)
-        instance = here.text
-        journal = RolloutLog(partial(RolloutReader, settings.kafka), publisher, instance=instance)
-        stack.push_async_callback(journal.stop)
-        await journal.start()
-        feed = CheckpointFeed(settings.kafka, journal.notify)
-        stack.push_async_callback(feed.stop)
-        await feed.start()
-
-        desk = Desk(journal)
-        preparing, unloading = Tasks(journal.notify), Tasks(journal.notify)
-
-        async def smoke(server: str, release: str, digest: str) -> None:
-            await smoke_judgement(server, release, digest=digest, deadline_s=deadline_s, tls=tls)
-
-        unloader = Unloader(
-            desk,
-            unloading,
-            fleet,
-            lambda release, left: _users(board, release, left),
-            repository=repository,
-            grace_s=settings.rollout.grace_s,
-        )
-        healer = Healer(
-            board=board,
-            addresses=fleet.addresses,
-            server=server_healers(fleet, store, status, deadline_s=deadline_s, tls=tls),
-            drains=drains,
-            needed=partial(_needed, desk, unloader, settings.triton.release),
-            unneeded=lambda: desk.state.releases.keys() - set(unloader.needed()),
-            status=status,
-        )
-        automatic = Automatic(
-            desk,
-            feed,
-            auto_stage=settings.rollout.auto_stage,
-            wanted=settings.triton.release,
-        )
-        preparer = Preparer(
-            desk,
-            preparing,
-            fleet,
-            smoke,
-            repository=repository,
-            least_servers=settings.rollout.least_servers,
-            device=settings.triton.device,
-        )
-        leader = Leader(
-            preparer,
-            preparing,
-            unloader,
-            unloading,
-            automatic,
-            healer,
-            lambda: journal.state,
-            background={
-                "evidence": lambda: EvidenceLoop(
-                    partial(EvidenceFeed, settings.kafka), policy, by=BY
-                ).run(desk)
-            },
-        )
+        to = await open_connections(settings, stack, slot=status.slot, instance=here.text)
+        journal, desk = to.journal, Desk(to.journal)
+        work = _work(settings, repository, status, policy, to, desk)
         leadership = Leadership(
-            lease,
-            instance=instance,
-            begin=lambda: journal.begin_term(prepare=automatic.first_state),
+            to.lease,
+            instance=here.text,
+            begin=lambda: journal.begin_term(prepare=work.automatic.first_state),
             writing=lambda: bool(journal.epoch),
             end=journal.end_term,
-            act=leader.act,
+            act=work.leader.act,
             is_dead=here.knows_dead,
         )
-        finder = Finder(repository, feed.by_release)
-
-        not_leading = partial(not_leading_text, leadership, instance)
+        not_leading = partial(not_leading_text, leadership, here.text)
+        finder = Finder(repository, to.feed.by_release)
         api = RolloutApi(
             journal,
             desk,
             policy,
             lambda request: finder.find(request, journal.state),
             not_leading=not_leading,
-            progress=lambda: leader.progress,
-            available=lambda: list(feed.by_release.values()),
-            unload=lambda release, by: unloader.ask(release, by=by),
+            progress=lambda: work.leader.progress,
+            available=lambda: list(to.feed.by_release.values()),
+            unload=lambda release, by: work.unloader.ask(release, by=by),
             key=settings.triton.control_key,
             movers=settings.rollout.mover_names,
         )
         await stack.enter_async_context(served(settings.rollout, api, lambda: not journal.problem))
         health.ready_while(
             lambda: topic_check(journal.problem),
-            partial(leadership_check, leadership, instance),
+            partial(leadership_check, leadership, here.text),
             partial(redis_check, status, needed=True),
         )
         health.started()
 
         def show() -> None:
             status.release = journal.state.stable or settings.triton.release
-            if leadership_check(leadership, instance).ok:
+            if leadership_check(leadership, here.text).ok:
                 ready()
             if not leadership.leads:  # else the healing tells
                 status.waiting(not_leading())
 
         await _lead(leadership, stopped, show)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """What the instance that leads does, and those parts of it that others ask."""
+
+    leader: Leader
+    automatic: Automatic
+    unloader: Unloader
+
+
+def _work(
+    settings: Settings,
+    repository: Path,
+    status: WorkerStatus,
+    policy: Policy,
+    to: Connections,
+    desk: Desk,
+) -> Work:
+    """Wire the parts. Nothing runs yet."""
+    journal, deadline_s = to.journal, settings.judging.deadline_s
+    preparing, unloading = Tasks(journal.notify), Tasks(journal.notify)
+
+    async def smoke(server: str, release: str, digest: str) -> None:
+        await smoke_judgement(server, release, digest=digest, deadline_s=deadline_s, tls=to.tls)
+
+    unloader = Unloader(
+        desk,
+        unloading,
+        to.fleet,
+        lambda release, left: _users(to.board, release, left),
+        repository=repository,
+        grace_s=settings.rollout.grace_s,
+    )
+    healer = Healer(
+        board=to.board,
+        addresses=to.fleet.addresses,
+        server=server_healers(to.fleet, to.store, status, deadline_s=deadline_s, tls=to.tls),
+        drains=to.drains,
+        needed=partial(_needed, desk, unloader, settings.triton.release),
+        unneeded=lambda: desk.state.releases.keys() - set(unloader.needed()),
+        status=status,
+    )
+    automatic = Automatic(
+        desk,
+        to.feed,
+        auto_stage=settings.rollout.auto_stage,
+        wanted=settings.triton.release,
+    )
+    preparer = Preparer(
+        desk,
+        preparing,
+        to.fleet,
+        smoke,
+        repository=repository,
+        least_servers=settings.rollout.least_servers,
+        device=settings.triton.device,
+    )
+    evidence = partial(EvidenceFeed, settings.kafka)
+    leader = Leader(
+        preparer,
+        preparing,
+        unloader,
+        unloading,
+        automatic,
+        healer,
+        lambda: journal.state,
+        background={"evidence": lambda: EvidenceLoop(evidence, policy, by=BY).run(desk)},
+    )
+    return Work(leader=leader, automatic=automatic, unloader=unloader)
 
 
 async def _lead(leadership: Leadership, stopped: asyncio.Event, show: Callable[[], object]) -> None:
@@ -243,21 +232,3 @@ def _users(board: WorkerBoard, release: str, left: int) -> list[str]:
         if entry.kind != "rollout"
         and (release in used_by([entry]) or (entry.route is not None and entry.route < left))
     ]
-
-
-def _stores(
-    settings: Settings, stack: AsyncExitStack
-) -> tuple[RolloutStore, WorkerBoard, RolloutStore]:
-    """The history of reloads, the worker board and the lease, each with its own connection: several threads
-    use them."""
-    store, board = RolloutStore.connect(settings.redis), WorkerBoard.connect(settings.redis)
-    lease = RolloutStore.connect(settings.redis)
-    if store is None or board is None or lease is None:
-        raise ConfigurationError(
-            "the rollout service needs Redis for its lease: set JUDGESTREAM_REDIS__URL, or run no rollout"
-            " service: workers then use triton.release, and releases are loaded by hand (`judgestream release"
-            " load`)"
-        )
-    for one in (store, board, lease):
-        stack.enter_context(one)
-    return store, board, lease
