@@ -8,7 +8,6 @@ worth, and the rollout's gate rolls it back. Nobody touches anything.
 
 import shutil
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from judgestream_trainer.data.example import Example, Judgement
 from judgestream_trainer.data.stream import publish
 from judgestream_trainer.tasks import FAMILIES, items
 from tests.integration.cluster import Cluster, wait
+from tests.integration.in_thread import InThread
 from tests.paths import JUDGES
 
 pytestmark = pytest.mark.integration
@@ -89,27 +89,18 @@ def flipped(example: Example) -> Example:
     )
 
 
-class Traffic:
+class Traffic(InThread):
     """Requests with a right label each, at a steady rate until it is stopped."""
 
     def __init__(self, cluster: Cluster) -> None:
+        super().__init__()
         self._cluster = cluster
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> "Traffic":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join(30)
-
-    def _run(self) -> None:
+    def work(self) -> None:
         blind = Options(reference_use=ReferenceUse.NEVER)
         with RequestPublisher(self._cluster.settings) as publisher:
             for k, example in enumerate(cycle(drawn(200, seed=8, held_out=True))):
-                if self._stopped.wait(1.0 / PER_S):
+                if self.stopped.wait(1.0 / PER_S):
                     return
                 asked = replace(
                     request_of(example, options=blind), request_id=f"live-{k}", requested_at=NOW

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from judgestream.core.rollout.state import Placed, Rollout, Stage, Step
 from judgestream.settings import Redis
 from judgestream.v1.judging_pb2 import Verdict
 from tests.integration.cluster import INSTANT, Cluster, Servers, pairs, wait
+from tests.integration.in_thread import InThread
 
 pytestmark = pytest.mark.integration
 
@@ -91,28 +91,19 @@ class Phase:
     until: float = float("inf")
 
 
-class Traffic:
+class Traffic(InThread):
     """Steady requests from a thread, with the time of each."""
 
     def __init__(self, cluster: Cluster) -> None:
+        super().__init__()
         self._cluster = cluster
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run)
         self.sent: dict[str, float] = {}
 
-    def __enter__(self) -> "Traffic":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
+    def work(self) -> None:
         producer = self._cluster.producer()
         began = time.monotonic()
         for k, one in enumerate(pairs(100 * RATE, "route")):
-            if self._stopped.wait(max(0.0, began + k / RATE - time.monotonic())):
+            if self.stopped.wait(max(0.0, began + k / RATE - time.monotonic())):
                 break
             self.sent[one.request_id] = time.time()
             producer.send(REQUESTS.name, one.SerializeToString(), one.request_id.encode())

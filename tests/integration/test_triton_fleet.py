@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +23,8 @@ from judgestream.core.fleet.report import ServerReport, ServerState
 from judgestream.local.ports import free_port
 from judgestream.local.triton import TritonServer
 from judgestream.settings import Redis, load
-from tests.integration.cluster import INSTANT, Cluster, Servers, instant_triton, pairs, wait
+from tests.integration.cluster import INSTANT, Cluster, Servers, instant_triton, wait
+from tests.integration.in_thread import Stream
 
 pytestmark = pytest.mark.integration
 
@@ -46,31 +46,6 @@ def cluster(tmp_path: Path, servers: Servers) -> Iterator[Cluster]:
 def second(tmp_path: Path) -> Iterator[TritonServer]:
     with instant_triton(tmp_path / "second") as triton:
         yield triton
-
-
-class Stream:
-    """Publishes requests at a steady rate until it is stopped."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.ids: list[str] = []
-        self._cluster = cluster
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> "Stream":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join(30)
-
-    def _run(self) -> None:
-        for k in range(10_000):
-            if self._stopped.wait(0.2):
-                return
-            batch = pairs(PER_S // 5, f"fleet-{k}", sleep_ms=SLEEP_MS)
-            self.ids += self._cluster.submit(batch)
 
 
 def answered(triton: TritonServer) -> int:
@@ -124,7 +99,7 @@ def test_no_request_is_lost_while_one_triton_dies_and_the_other_drains(
     addresses = f"{cluster.triton.grpc_url},{second.grpc_url}"
     cluster.work(triton__grpc=addresses, triton__release=INSTANT, judging__inflight=32)
     cluster.work("rollout", triton__grpc=addresses, rollout__grpc=f"127.0.0.1:{free_port()}")
-    with Stream(cluster) as stream:
+    with Stream(cluster, "fleet", batch=PER_S // 5, sleep_ms=SLEEP_MS) as stream:
         wait(lambda: len(stream.ids) >= PER_S, what="the first requests", seconds=10)
         get_shares(both, what="both Tritons to get a share")
 

@@ -1,6 +1,5 @@
 """gRPC by mutual TLS with real servers: Triton's control is closed, and certificates are renewed at work."""
 
-import threading
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -25,7 +24,8 @@ from judgestream.local.ports import free_port
 from judgestream.local.triton import TritonServer
 from judgestream.v1 import rollout_pb2 as pb
 from judgestream.v1.judging_pb2 import Verdict
-from tests.integration.cluster import INSTANT, Cluster, Servers, pairs, wait
+from tests.integration.cluster import INSTANT, Cluster, Servers, wait
+from tests.integration.in_thread import Stream
 from tests.integration.secured.certificates import Authority, Certificate
 from tests.integration.secured.handshakes import shown_certificate
 from tests.integration.secured.triton import (
@@ -123,30 +123,6 @@ async def test_control_takes_a_certificate_and_the_key(
         assert [model.name for model in await control.index() if model.ready] == [INSTANT]
 
 
-class Stream:
-    """Publishes requests until the body ends."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self.ids: list[str] = []
-        self._cluster = cluster
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> "Stream":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join(30)
-
-    def _run(self) -> None:
-        for k in range(10_000):
-            if self._stopped.wait(0.2):
-                return
-            self.ids += self._cluster.submit(pairs(4, f"tls-{k}", sleep_ms=20))
-
-
 def test_no_request_is_lost_while_every_certificate_is_renewed(
     cluster: Cluster,
     triton: TritonServer,
@@ -160,7 +136,7 @@ def test_no_request_is_lost_while_every_certificate_is_renewed(
         cluster.more |= {"triton__grpc": addresses, **client_settings(authority, worker)}
         cluster.work()
         log = tmp_path / "judging-0.log"
-        with Stream(cluster) as stream:
+        with Stream(cluster, "tls", batch=4, sleep_ms=20) as stream:
             cluster.wait_verdicts(["tls-1-0"], seconds=20)
             authority.client("worker")
             wait(
