@@ -66,7 +66,7 @@ async def rebuild_spending(settings: Settings, batch: Batch, on_skip: OnSkip) ->
 
     def read() -> None:
         for topic in (VERDICTS, SHADOW, PROBES):
-            for _, message in everything(settings.kafka, topic, VerdictMessage):
+            for _, message in everything(settings.kafka, topic, VerdictMessage, on_skip=on_skip):
                 try:
                     costs.add(verdict_from_message(message))
                 except ValueError as exc:
