@@ -36,7 +36,7 @@ def spearman_of_subsets(
     if len(first) <= size:
         return []
     subsets = list(combinations(range(len(first)), size))
-    drawn = random.Random(seed).sample(subsets, min(draws, len(subsets)))  # noqa: S311
+    drawn = random.Random(seed).sample(subsets, min(draws, len(subsets)))  # noqa: S311 - fixed
     found = (spearman([first[k] for k in chosen], [second[k] for k in chosen]) for chosen in drawn)
     return [rho for rho in found if rho is not None]
 

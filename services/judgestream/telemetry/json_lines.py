@@ -108,11 +108,11 @@ class JsonErrors(io.TextIOBase):
         self._rest = ""
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override]  # the stub has an attribute
         return self.original.encoding
 
     @property
-    def errors(self) -> str | None:  # type: ignore[override]
+    def errors(self) -> str | None:  # type: ignore[override]  # the same
         return self.original.errors
 
     def writable(self) -> bool:

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from google.protobuf.message import DecodeError
 from kafka import KafkaProducer, TopicPartition
@@ -210,7 +211,7 @@ def _write(kafka: Kafka, archive: Archive, topic: Topic, starts: Mapping[int, in
     return written
 
 
-def _confirm(sent: list) -> None:  # type: ignore[type-arg]
+def _confirm(sent: list[Any]) -> None:
     """Wait for futures of the producer."""
     for future in sent:
         future.get(timeout=SEND_S)
