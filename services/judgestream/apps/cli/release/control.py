@@ -100,24 +100,21 @@ def unload_command(name: Name) -> None:
     from judgestream.local.judge_choice import read_choice, write_choice
 
     place = find_place()
-    users = users_of(place, name)
+    placed = place.placed.get(name)
+    by_the_service = placed is not None and placed.step in (pb.STEP_LOADED, pb.STEP_READY)
+    users = users_of(place, name, workers=not by_the_service)  # the service waits for them
     if users:
         raise ConfigurationError(
             f"release {name} is in use by {users}: switch to another with `judgestream release use` first"
         )
-    placed = place.placed.get(name)
-    if placed is not None and placed.step in (pb.STEP_LOADED, pb.STEP_READY):
-        models: tuple[str, ...] = ()
-    else:
-        models = models_of(place, name)
-
+    models = () if by_the_service else models_of(place, name)
     choice = read_choice(place.folder) if place.ours else None
     if choice is not None:
         write_choice(place.folder, choice.without(name))
-    if models:
-        unload(place, models)
-    else:
+    if by_the_service:
         _unload_by_the_service(place, name)
+    else:
+        unload(place, models)
     line(f"{name} is unloaded; it stays installed")
 
 

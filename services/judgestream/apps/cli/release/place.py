@@ -276,12 +276,22 @@ def weights(repository: Path, models: Sequence[str]) -> int:
     )
 
 
-def users_of(place: Place, name: str) -> str:
-    """The users of a release, in words; "" if none is known. A jury that is in use uses its members."""
+def users_of(place: Place, name: str, *, workers: bool) -> str:
+    """The users of a release, in words; "" if none is known. A jury that is in use uses its members.
+
+    Args:
+        workers: whether to ask the worker board, too. A worker renews its entry every few seconds, so one
+            that has just left the release may still be named.
+    """
     if place.in_use == name:
         return "the workers of this stack" if place.report else "the setting triton.release"
     if jury := _jury_in_use_with(place, name):
         return f"the jury {jury}"
+    return _workers_with(place, name) if workers else ""
+
+
+def _workers_with(place: Place, name: str) -> str:
+    """The workers that ask a release. The rollout service names the stable one, and asks none."""
     try:
         from judgestream.adapters.redis.worker_board import WorkerBoard
 
@@ -290,7 +300,9 @@ def users_of(place: Place, name: str) -> str:
             return ""
         with board:
             return ", ".join(
-                f"worker {entry.name}" for entry in board.workers() if entry.release == name
+                f"worker {entry.name}"
+                for entry in board.workers()
+                if entry.release == name and entry.kind != "rollout"
             )
     except (JudgestreamError, ImportError, ValueError):
         return ""
