@@ -9,6 +9,8 @@ JUDGE := tiny
 WORKERS := 2
 PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 SOURCES := services trainer triton_models tests examples docs
+# Container images set it. Then each of the hundreds of processes here compiles its modules again, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test coverage test-nightly test-oldest check sbom docs bench bench-engine bench-train bench-gpu judge ablation protos format clean
 
