@@ -11,9 +11,10 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from judgestream.checkpoints.adapted import assemble, bfloat16, float32, write_adapted, write_base
+from judgestream.checkpoints.describing import describe
 from judgestream.checkpoints.files import sha256
 from judgestream.checkpoints.gguf_llama import read_gguf
-from judgestream.checkpoints.manifest import describe, write_manifest
+from judgestream.checkpoints.manifest import write_manifest
 from judgestream.core.errors import ConfigurationError
 
 gguf = pytest.importorskip("gguf")

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from judgestream.checkpoints.context import context_tokens
+from judgestream.checkpoints.describing import describe
 from judgestream.checkpoints.image_scorer import text_part
 from judgestream.checkpoints.inspection import inspect
-from judgestream.checkpoints.manifest import context_tokens, describe, read_manifest, write_manifest
+from judgestream.checkpoints.manifest import read_manifest, write_manifest
 from judgestream.core.errors import ConfigurationError
 from tests.checkpoints.folders import write_tensors
 from tests.checkpoints.vision_folders import refusal, write_vision_checkpoint

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from judgestream.checkpoints.describing import describe
 from judgestream.checkpoints.manifest import (
-    NAME,
-    describe,
+    FILE_NAME,
     digest_of,
     read_manifest,
     verify,
@@ -67,7 +67,7 @@ def test_what_is_written_is_read_back(folder: Path) -> None:
         evaluation={"accuracy": 0.5},
         created_at="2026-01-01T00:00:00Z",
     )
-    assert write_manifest(folder, manifest) == folder / NAME
+    assert write_manifest(folder, manifest) == folder / FILE_NAME
     assert read_manifest(folder) == manifest
     assert manifest.max_input_tokens == 2032
     verify(folder, manifest)

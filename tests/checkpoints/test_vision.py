@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from judgestream.checkpoints.context import context_tokens
+from judgestream.checkpoints.describing import describe
 from judgestream.checkpoints.inspection import inspect
-from judgestream.checkpoints.manifest import context_tokens, describe, read_manifest, write_manifest
+from judgestream.checkpoints.manifest import read_manifest, write_manifest
 from judgestream.checkpoints.vision import image_processor, image_tokens, text_config
 from judgestream.core.errors import ConfigurationError
 from tests.checkpoints.folders import CONFIG, write_checkpoint

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from judgestream.checkpoints.describing import describe
 from judgestream.checkpoints.inspection import inspect
-from judgestream.checkpoints.manifest import describe
 from judgestream.core.errors import ConfigurationError
 from tests.checkpoints.folders import write_checkpoint
 

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from sentencepiece import SentencePieceProcessor
 
-from judgestream.checkpoints.manifest import describe, write_manifest
+from judgestream.checkpoints.describing import describe
+from judgestream.checkpoints.manifest import write_manifest
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from judgestream.checkpoints.manifest import describe
+from judgestream.checkpoints.describing import describe
 from judgestream.checkpoints.temperature import read_temperature, soften
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.prompt import Prompt

@@ -23,7 +23,8 @@ from judgestream.adapters.rollout.calls import RolloutCalls
 from judgestream.adapters.rollout.errors import RolloutRefused, RolloutUnavailable
 from judgestream.apps.cli import main
 from judgestream.apps.rollout.serving import SERVICE
-from judgestream.checkpoints.manifest import describe, write_manifest
+from judgestream.checkpoints.describing import describe
+from judgestream.checkpoints.manifest import write_manifest
 from judgestream.contracts.topics import CHECKPOINTS, ROLLOUTS
 from judgestream.local.ports import free_port
 from judgestream.local.process import ServerProcess

@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 
 from judgestream.backends.quantisation_check import QuantisationCheck, quantise, trial_prompts
+from judgestream.checkpoints.describing import folder_template
 from judgestream.checkpoints.dtypes import QUANTISED, Dtype, check_place
-from judgestream.checkpoints.manifest import NAME, TEMPLATE, folder_template, read_manifest, verify
+from judgestream.checkpoints.families import TEMPLATE
+from judgestream.checkpoints.manifest import FILE_NAME, read_manifest, verify
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import template
 from judgestream.engine import prepacked
@@ -77,7 +79,7 @@ def start(folder: Path, setting: Setting) -> tuple[Judge, QuantisationCheck | No
             installation; also see `checkpoint.load` and `quantisation_check.quantise`.
     """
     manifest = None
-    if os.path.lexists(folder / NAME):
+    if os.path.lexists(folder / FILE_NAME):
         manifest = read_manifest(folder)
         verify(folder, manifest)
     first, *others = setting.devices

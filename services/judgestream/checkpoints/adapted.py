@@ -17,7 +17,7 @@ from safetensors import SafetensorError, deserialize
 
 from judgestream.checkpoints.files import read_json, sha256
 from judgestream.checkpoints.gguf_llama import GgufLlama, read_gguf
-from judgestream.checkpoints.manifest import NAME, Manifest, read_manifest
+from judgestream.checkpoints.manifest import FILE_NAME, Manifest, read_manifest
 from judgestream.core.errors import ConfigurationError
 
 BUNDLE, ADAPTER, ADAPTER_CONFIG = (
@@ -25,7 +25,7 @@ BUNDLE, ADAPTER, ADAPTER_CONFIG = (
     "adapter_model.safetensors",
     "adapter_config.json",
 )
-OWN_FILES = frozenset({BUNDLE, ADAPTER, ADAPTER_CONFIG, NAME})
+OWN_FILES = frozenset({BUNDLE, ADAPTER, ADAPTER_CONFIG, FILE_NAME})
 """The files of a bundle that are not part of the folder that it gives."""
 
 HEAD = "score.weight"
@@ -85,7 +85,7 @@ def assemble(bundle: Path, gguf: Path, out: Path) -> Manifest:
             f"the judge {manifest.name} that was built here differs from the published one in"
             f" {', '.join(different)}: report this with the versions of numpy, gguf and safetensors"
         )
-    shutil.copyfile(bundle / NAME, out / NAME)
+    shutil.copyfile(bundle / FILE_NAME, out / FILE_NAME)
     return manifest
 
 

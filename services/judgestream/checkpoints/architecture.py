@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from judgestream.checkpoints.shown import shown
+
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 """transformers' `model_type`s whose layers are computed here."""
 
@@ -100,7 +102,7 @@ def number_problems(config: Mapping[str, Any]) -> list[str]:
             continue
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             problems.append(
-                f"config.json: {name} is {_shown(value)}, not a number from {low} to {high}"
+                f"config.json: {name} is {shown(value)}, not a number from {low} to {high}"
             )
     if not problems:
         heads, kv_heads = config["num_attention_heads"], config.get("num_key_value_heads")
@@ -129,7 +131,7 @@ def reward_problems(config: Mapping[str, Any]) -> list[str]:
     if count == 1 and not isinstance(count, bool):
         return []
     return [
-        f"config.json: num_labels is {_shown(count)}; a reward model has one value per answer: use a"
+        f"config.json: num_labels is {shown(count)}; a reward model has one value per answer: use a"
         " checkpoint with num_labels 1"
     ]
 
@@ -140,7 +142,7 @@ def engine_problems(config: Mapping[str, Any]) -> list[str]:
     family = config.get("model_type")
     if family not in FAMILIES:
         problems.append(
-            f"config.json: model type {_shown(family)}; the engine supports {', '.join(FAMILIES)}"
+            f"config.json: model type {shown(family)}; the engine supports {', '.join(FAMILIES)}"
         )
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     kind = (
@@ -148,11 +150,11 @@ def engine_problems(config: Mapping[str, Any]) -> list[str]:
     )
     if kind not in ROPE:
         problems.append(
-            f"config.json: rope type {_shown(kind)}; the engine supports {', '.join(ROPE)}"
+            f"config.json: rope type {shown(kind)}; the engine supports {', '.join(ROPE)}"
         )
     activation = config.get("hidden_act", "silu")
     if activation not in ("silu", "swish"):
-        problems.append(f"config.json: activation {_shown(activation)}; the engine computes silu")
+        problems.append(f"config.json: activation {shown(activation)}; the engine computes silu")
     if config.get("quantization_config") or config.get("compression_config"):
         problems.append(
             "config.json: the weights are quantised; the engine supports float32, float16 and bfloat16"
@@ -163,7 +165,7 @@ def engine_problems(config: Mapping[str, Any]) -> list[str]:
     )
     if dtype not in DTYPES:
         problems.append(
-            f"config.json: dtype {_shown(dtype)}; the engine supports {', '.join(DTYPES)}"
+            f"config.json: dtype {shown(dtype)}; the engine supports {', '.join(DTYPES)}"
         )
     return problems
 
@@ -190,8 +192,3 @@ def architecture(config: Mapping[str, Any]) -> Architecture:
         mlp_bias=family == "llama" and config.get("mlp_bias", False) is True,
         reward=is_reward_model(config),
     )
-
-
-def _shown(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from judgestream.checkpoints.architecture import number_problems
+from judgestream.checkpoints.shown import shown
 from judgestream.checkpoints.vision import image_processor, size_problem, text_config
 
 MODEL_TYPE = "clip"
@@ -66,7 +67,7 @@ def scorer_problems(folder: Path, config: Mapping[str, Any]) -> Iterator[str]:
             return
         part = dict(defaults) | _part(config, name)
         if part.get("model_type", kind) != kind:
-            yield f"config.json: {name}: model type {_shown(part['model_type'])}; supported: {kind}"
+            yield f"config.json: {name}: model type {shown(part['model_type'])}; supported: {kind}"
         for problem in number_problems(part):
             yield problem.replace("config.json:", f"config.json: {name}:", 1)
     sizes = _part(config, "vision_config") | {"model_type": "clip_vision_model"}
@@ -74,7 +75,7 @@ def scorer_problems(folder: Path, config: Mapping[str, Any]) -> Iterator[str]:
         yield f"config.json: vision_config: {problem}"
     width = config.get("projection_dim", 512)
     if not isinstance(width, int) or isinstance(width, bool) or not 1 <= width <= _MAX_PROJECTION:
-        yield f"config.json: projection_dim is {_shown(width)}, not a number from 1 to {_MAX_PROJECTION}"
+        yield f"config.json: projection_dim is {shown(width)}, not a number from 1 to {_MAX_PROJECTION}"
     for one, where in (
         (config, ""),
         (_part(config, "text_config"), "text_config: "),
@@ -97,8 +98,3 @@ def scorer_problems(folder: Path, config: Mapping[str, Any]) -> Iterator[str]:
 def _part(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     part = config.get(name)
     return part if isinstance(part, dict) else {}
-
-
-def _shown(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -17,6 +17,8 @@ from judgestream.checkpoints.architecture import (
     number_problems,
     reward_problems,
 )
+from judgestream.checkpoints.context import context_tokens
+from judgestream.checkpoints.families import REWARD, SCORER, VISION
 from judgestream.checkpoints.files import MAX_JSON_BYTES, name_problem, read_json, size_of
 from judgestream.checkpoints.image_scorer import (
     POSITIONS,
@@ -24,7 +26,7 @@ from judgestream.checkpoints.image_scorer import (
     scorer_problems,
     text_part,
 )
-from judgestream.checkpoints.manifest import REWARD, SCORER, VISION, Manifest, context_tokens
+from judgestream.checkpoints.manifest import Manifest
 from judgestream.checkpoints.pickled_weights import check_pickle
 from judgestream.checkpoints.safetensors_header import FLOATS, Stored, read_header
 from judgestream.checkpoints.vision import is_vision_model, vision_problems

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
+from judgestream.checkpoints.families import CALIBRATION
 from judgestream.checkpoints.files import read_json
-from judgestream.checkpoints.manifest import CALIBRATION
 from judgestream.core.errors import ConfigurationError
 
 METHOD = "rao-kupper"

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from judgestream.checkpoints.manifest import CALIBRATION
+from judgestream.checkpoints.families import CALIBRATION
 from judgestream.core.errors import ConfigurationError
 
 if TYPE_CHECKING:  # reading the number needs no torch

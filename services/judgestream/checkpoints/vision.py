@@ -11,6 +11,7 @@ from typing import Any
 
 from judgestream.checkpoints.architecture import FAMILIES, number_problems
 from judgestream.checkpoints.files import read_json
+from judgestream.checkpoints.shown import shown
 
 MODEL_TYPE = "llava"
 
@@ -66,20 +67,20 @@ def vision_problems(folder: Path, config: Mapping[str, Any]) -> Iterator[str]:
     text = text_config(config)
     if text.get("model_type") not in FAMILIES:
         yield (
-            f"config.json: text_config: model type {_shown(text.get('model_type'))}; supported:"
+            f"config.json: text_config: model type {shown(text.get('model_type'))}; supported:"
             f" {', '.join(FAMILIES)}"
         )
     yield from number_problems(text)
     tower = config.get("vision_config")
     kind = tower.get("model_type", "clip_vision_model") if isinstance(tower, dict) else None
     if kind not in TOWERS:
-        yield f"config.json: vision_config: model type {_shown(kind)}; supported: {', '.join(TOWERS)}"
+        yield f"config.json: vision_config: model type {shown(kind)}; supported: {', '.join(TOWERS)}"
     elif (problem := size_problem(config)) != "":
         yield f"config.json: vision_config: {problem}"
     strategy = config.get("vision_feature_select_strategy", "default")
     if strategy not in _STRATEGIES:
         yield (
-            f"config.json: vision_feature_select_strategy {_shown(strategy)}; supported:"
+            f"config.json: vision_feature_select_strategy {shown(strategy)}; supported:"
             f" {', '.join(_STRATEGIES)}"
         )
     for part, where in ((config, ""), (text, "text_config: "), (tower, "vision_config: ")):
@@ -90,7 +91,7 @@ def vision_problems(folder: Path, config: Mapping[str, Any]) -> Iterator[str]:
             )
     token, size = config.get("image_token_index", 32000), text.get("vocab_size")
     if not _whole(token) or (_whole(size) and token >= size):
-        yield f"config.json: image_token_index {_shown(token)} is beyond the embedding of {_shown(size)}"
+        yield f"config.json: image_token_index {shown(token)} is beyond the embedding of {shown(size)}"
     try:
         image_processor(folder)
     except ValueError as error:
@@ -133,7 +134,7 @@ def image_processor(folder: Path) -> tuple[str, dict[str, Any]]:
         named = str(options.get("image_processor_type", options.get("feature_extractor_type")))
         if named not in PROCESSORS:
             known = ", ".join(sorted(PROCESSORS))
-            raise ValueError(f"{name}: image processor {_shown(named)}; supported: {known}")
+            raise ValueError(f"{name}: image processor {shown(named)}; supported: {known}")
         return PROCESSORS[named], {key: value for key, value in options.items() if key in _OPTIONS}
     raise ValueError(
         f"no image processor ({' or '.join(PROCESSOR_FILES)}): copy the folder with all of its files"
@@ -162,7 +163,7 @@ def size_problem(config: Mapping[str, Any]) -> str:
     _, size, patch = _tower(config)
     if not _whole(size) or not _whole(patch) or not 1 <= patch <= size <= _MAX_SIDE:
         return (
-            f"image_size is {_shown(size)} and patch_size {_shown(patch)}: they must be numbers from 1 to"
+            f"image_size is {shown(size)} and patch_size {shown(patch)}: they must be numbers from 1 to"
             f" {_MAX_SIDE}, the image not smaller than a patch"
         )
     return ""
@@ -179,8 +180,3 @@ def _tower(config: Mapping[str, Any]) -> tuple[str, Any, Any]:
 
 def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _shown(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -25,15 +25,11 @@ from transformers import (
 )
 
 from judgestream.checkpoints.architecture import FAMILIES, is_reward_model
+from judgestream.checkpoints.describing import folder_template, manifest_of
+from judgestream.checkpoints.families import REWARD, TEMPLATE
 from judgestream.checkpoints.image_scorer import POSITIONS
 from judgestream.checkpoints.inspection import inspect
-from judgestream.checkpoints.manifest import (
-    REWARD,
-    TEMPLATE,
-    Manifest,
-    folder_template,
-    manifest_of,
-)
+from judgestream.checkpoints.manifest import Manifest
 from judgestream.checkpoints.reward_scale import RewardScale, read_reward_scale
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.errors import ConfigurationError

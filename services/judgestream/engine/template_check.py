@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from judgestream.checkpoints.manifest import context_tokens
+from judgestream.checkpoints.context import context_tokens
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.prompt import Prompt
 from judgestream.core.templates.base import Form, Template

@@ -16,7 +16,8 @@ from judgestream.adapters.releases.model_config import pbtxt_quoted
 from judgestream.adapters.releases.model_folder import CHECKPOINT
 from judgestream.adapters.releases.model_repository import install
 from judgestream.adapters.releases.vllm import install_vllm
-from judgestream.checkpoints.manifest import FORMAT, NAME, describe, digest_of, write_manifest
+from judgestream.checkpoints.describing import describe
+from judgestream.checkpoints.manifest import FILE_NAME, FORMAT, digest_of, write_manifest
 from judgestream.core.errors import ConfigurationError
 from tests.checkpoints.folders import SHAPES, write_checkpoint, write_raw, write_tensors
 
@@ -49,7 +50,7 @@ def forge(folder: Path, **changes: Any) -> None:
     files = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.iterdir()
-        if path.is_file() and path.name != NAME
+        if path.is_file() and path.name != FILE_NAME
     }
     files |= changes.pop("more_files", {})
     manifest = {
@@ -66,7 +67,7 @@ def forge(folder: Path, **changes: Any) -> None:
         "calibration": None,
         "created_at": "",
     }
-    (folder / NAME).write_text(json.dumps({**manifest, **changes}))
+    (folder / FILE_NAME).write_text(json.dumps({**manifest, **changes}))
 
 
 MANIFESTS: dict[str, Mapping[str, Any]] = {
@@ -119,8 +120,8 @@ def test_a_hostile_manifest_changes_nothing(
 
 def test_a_duplicate_member_is_refused(world: Path) -> None:
     forge(world / "hostile")
-    text = (world / "hostile" / NAME).read_text()
-    (world / "hostile" / NAME).write_text(text.replace("{", '{"family": "judgelm", ', 1))
+    text = (world / "hostile" / FILE_NAME).read_text()
+    (world / "hostile" / FILE_NAME).write_text(text.replace("{", '{"family": "judgelm", ', 1))
     with pytest.raises(ConfigurationError, match="twice"):
         install(world / "hostile", world / "models")
 
@@ -289,7 +290,7 @@ def test_all_problems_are_reported_in_one_run(world: Path) -> None:
         lambda f: (f / "notes.md").symlink_to(f.parent / "private.key"),
         lambda f: (f / "plots").symlink_to(f.parent),
         lambda f: (f / "card.md").unlink() or (f / "card.md").symlink_to(f.parent / "private.key"),
-        lambda f: (f / NAME).symlink_to(f.parent / "good" / "config.json"),
+        lambda f: (f / FILE_NAME).symlink_to(f.parent / "good" / "config.json"),
         lambda f: os.mkfifo(f / "notes.md"),
     ],
     ids=["file", "folder", "listed file", "manifest", "pipe"],
@@ -298,10 +299,10 @@ def test_all_problems_are_reported_in_one_run(world: Path) -> None:
 def test_links_and_pipes_are_refused(world: Path, change: Change, listed: bool) -> None:
     if listed:
         write_manifest(world / "hostile", describe(world / "hostile", max_input_tokens=9))
-        (world / "hostile" / NAME).rename(world / "kept")
+        (world / "hostile" / FILE_NAME).rename(world / "kept")
     change(world / "hostile")
-    if listed and not os.path.lexists(world / "hostile" / NAME):
-        (world / "kept").rename(world / "hostile" / NAME)
+    if listed and not os.path.lexists(world / "hostile" / FILE_NAME):
+        (world / "kept").rename(world / "hostile" / FILE_NAME)
     before = state(world)
     with pytest.raises(ConfigurationError, match=r"link|neither a file|cannot be read"):
         install(world / "hostile", world / "models")
@@ -325,7 +326,7 @@ def test_files_outside_the_judge_are_named_and_not_copied(
     (folder / ".netrc").write_text("x")
     release = install(folder, world / "models")
     names = {p.name for p in (world / "models" / release.name / CHECKPOINT).iterdir()}
-    assert names == {"config.json", "tokenizer.json", "model.safetensors", "card.md", NAME}
+    assert names == {"config.json", "tokenizer.json", "model.safetensors", "card.md", FILE_NAME}
     assert "'modeling_hostile.py', 'optimizer.pt'" in caplog.text
 
 

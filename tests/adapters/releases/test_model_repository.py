@@ -11,8 +11,9 @@ from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_folder import CHECKPOINT
 from judgestream.adapters.releases.model_repository import TRIAL_PROMPTS, install
 from judgestream.adapters.releases.tuning import Tuning
+from judgestream.checkpoints.describing import describe
 from judgestream.checkpoints.dtypes import Dtype
-from judgestream.checkpoints.manifest import NAME, describe, read_manifest, write_manifest
+from judgestream.checkpoints.manifest import FILE_NAME, read_manifest, write_manifest
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.types import Release
 from tests.checkpoints.folders import write_checkpoint
@@ -154,7 +155,7 @@ def test_a_missing_file_is_named(checkpoint: Path, tmp_path: Path) -> None:
 def test_a_foreign_folder_gets_an_identity_and_stays_untouched(
     checkpoint: Path, tmp_path: Path
 ) -> None:
-    (checkpoint / NAME).unlink()
+    (checkpoint / FILE_NAME).unlink()
     before = times(checkpoint)
     release = install(checkpoint, tmp_path / "models")
     assert times(checkpoint) == before
@@ -182,7 +183,7 @@ def test_two_checkpoints_live_side_by_side(checkpoint: Path, tmp_path: Path) -> 
 
 def test_another_digest_under_the_same_name_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     release = install(checkpoint, tmp_path / "models")
-    manifest = tmp_path / "models" / release.name / CHECKPOINT / NAME
+    manifest = tmp_path / "models" / release.name / CHECKPOINT / FILE_NAME
     stored = json.loads(manifest.read_text())
     stored["files"]["config.json"] = "0" * 64
     manifest.write_text(json.dumps(stored))

@@ -15,7 +15,9 @@ from judgestream.adapters.releases.model_repository import install
 from judgestream.adapters.releases.template_file import read_template
 from judgestream.apps.cli import main
 from judgestream.checkpoints.control_tokens import control_tokens
-from judgestream.checkpoints.manifest import TEMPLATE, describe, read_manifest
+from judgestream.checkpoints.describing import describe
+from judgestream.checkpoints.families import TEMPLATE
+from judgestream.checkpoints.manifest import read_manifest
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.probe import known_good
 from judgestream.core.prompt import Prompt

@@ -14,7 +14,8 @@ from judgestream.adapters.releases.installed import changes, find
 from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_repository import install
 from judgestream.adapters.releases.vllm import install_vllm
-from judgestream.checkpoints.manifest import describe, read_manifest, write_manifest
+from judgestream.checkpoints.describing import describe
+from judgestream.checkpoints.manifest import read_manifest, write_manifest
 from judgestream.checkpoints.reward_scale import (
     RewardScale,
     read_reward_scale,

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 
-from judgestream.checkpoints.manifest import NAME, read_manifest, verify
+from judgestream.checkpoints.manifest import FILE_NAME, read_manifest, verify
 from judgestream_trainer.continuous.cycle import (
     CycleInput,
     CycleSettings,
@@ -56,7 +56,7 @@ class Lab:
             raise Killed
         out = work / "out"
         shutil.copytree(self.outcome, out, dirs_exist_ok=True)
-        for name in (NAME, "EVALUATION.md", "evaluation.json", "calibration.json"):
+        for name in (FILE_NAME, "EVALUATION.md", "evaluation.json", "calibration.json"):
             (out / name).unlink(missing_ok=True)
         self.trained += 1
         return out
@@ -86,7 +86,7 @@ class Lab:
 def weak(folder: Path) -> Path:
     """The bundled judge with a layer knocked out: it reads, writes scores, and judges badly."""
     shutil.copytree(TINY, folder)
-    (folder / NAME).unlink()
+    (folder / FILE_NAME).unlink()
     weights = load_file(folder / "model.safetensors")
     for name, tensor in weights.items():
         if ".layers.2.self_attn.o_proj" in name or ".layers.3.self_attn.o_proj" in name:

@@ -12,8 +12,9 @@ from typing import Any
 import fsspec
 import pytest
 
-from judgestream.checkpoints.manifest import NAME as MANIFEST
-from judgestream.checkpoints.manifest import describe, read_manifest, verify, write_manifest
+from judgestream.checkpoints.describing import describe
+from judgestream.checkpoints.manifest import FILE_NAME as MANIFEST
+from judgestream.checkpoints.manifest import read_manifest, verify, write_manifest
 from judgestream.core.errors import ConfigurationError
 from judgestream_trainer.publishing.announce import checkpoint_message
 from judgestream_trainer.publishing.upload import UploadedCheckpoint, publishable, upload

@@ -7,7 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from judgestream.checkpoints.manifest import CALIBRATION, Manifest, describe, write_manifest
+from judgestream.checkpoints.describing import describe
+from judgestream.checkpoints.families import CALIBRATION
+from judgestream.checkpoints.manifest import Manifest, write_manifest
 from judgestream.checkpoints.temperature import METHOD
 from judgestream_trainer.cards.bundled import Card
 from judgestream_trainer.cards.bundled_page import page

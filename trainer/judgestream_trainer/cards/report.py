@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from judgestream.checkpoints.manifest import NAME, Manifest, describe, write_manifest
+from judgestream.checkpoints.describing import describe
+from judgestream.checkpoints.manifest import FILE_NAME, Manifest, write_manifest
 from judgestream.engine.judge import Judge
 from judgestream_trainer.cards.folder import CARD, PAGE, write_page
 from judgestream_trainer.cards.page import render_page
@@ -122,7 +123,7 @@ def write_into(report: EvaluationReport, folder: Path, manifest: Manifest) -> Ma
     """
     with whole_folder(folder) as draft:
         shutil.copytree(folder, draft, dirs_exist_ok=True, symlinks=True, copy_function=link)
-        for name in (CARD, PAGE, NAME):
+        for name in (CARD, PAGE, FILE_NAME):
             # these may be hard links, and writing through one would change the old file
             (draft / name).unlink(missing_ok=True)
         shutil.rmtree(draft / FOLDER, ignore_errors=True)

@@ -6,7 +6,9 @@ from math import fsum
 from pathlib import Path
 from typing import Any
 
-from judgestream.checkpoints.manifest import CALIBRATION, NAME, Manifest, describe, write_manifest
+from judgestream.checkpoints.describing import describe
+from judgestream.checkpoints.families import CALIBRATION
+from judgestream.checkpoints.manifest import FILE_NAME, Manifest, write_manifest
 from judgestream.checkpoints.reward_scale import (
     METHOD,
     RewardScale,
@@ -69,7 +71,7 @@ def write_scale(folder: Path, manifest: Manifest, scale: RewardScale, fit: Rewar
     manifest   of the folder without these numbers; its name and history are kept, its evaluation is not, for
                its probabilities were others
     """
-    for name in (CALIBRATION, NAME):
+    for name in (CALIBRATION, FILE_NAME):
         (folder / name).unlink(missing_ok=True)  # they may be hard links
     write_reward_scale(folder, scale)
     revised = describe(

@@ -19,7 +19,8 @@ from typing import Any
 
 from rich.console import Console
 
-from judgestream.checkpoints.manifest import NAME, Manifest, describe, manifest_of
+from judgestream.checkpoints.describing import describe, manifest_of
+from judgestream.checkpoints.manifest import FILE_NAME, Manifest
 from judgestream.checkpoints.temperature import METHOD
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
@@ -158,7 +159,7 @@ def _judged(
     base = manifest_of(settings.base)
     with whole_folder(candidate) as draft:
         shutil.copytree(model, draft, dirs_exist_ok=True)
-        (draft / NAME).unlink(missing_ok=True)
+        (draft / FILE_NAME).unlink(missing_ok=True)
         fitted = _calibrated(settings, inputs, draft, base)
         describing = describe(
             draft,

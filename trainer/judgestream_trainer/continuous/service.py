@@ -12,7 +12,7 @@ from types import FrameType
 from rich.console import Console
 
 from judgestream.adapters.kafka.group import GroupReader
-from judgestream.checkpoints.manifest import NAME
+from judgestream.checkpoints.manifest import FILE_NAME
 from judgestream.core.errors import BrokerUnavailable
 from judgestream.v1.training_pb2 import TrainingExample
 from judgestream_trainer.continuous import metrics
@@ -177,7 +177,7 @@ class Service:
         """The judge's folder; the base's while there is none, or when the folder was removed."""
         if judge is None:
             return self.settings.base
-        if not (judge / NAME).exists():
+        if not (judge / FILE_NAME).exists():
             self.console.print(
                 f"{judge} does not exist: the base {self.settings.base} is used instead",
                 markup=False,

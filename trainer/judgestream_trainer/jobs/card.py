@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from judgestream.checkpoints.manifest import NAME, Manifest, read_manifest, verify
+from judgestream.checkpoints.manifest import FILE_NAME, Manifest, read_manifest, verify
 from judgestream.core.errors import ConfigurationError
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
@@ -40,7 +40,7 @@ def card(
     earlier = provenance(folder)
     with whole_folder(folder) as draft:
         shutil.copytree(folder, draft, dirs_exist_ok=True)
-        for name in (CARD, PAGE, NAME):
+        for name in (CARD, PAGE, FILE_NAME):
             (draft / name).unlink(missing_ok=True)
         shutil.rmtree(draft / FOLDER, ignore_errors=True)
         measured_card = _measured(draft, manifest, recipe, earlier)

@@ -19,14 +19,10 @@ from judgestream.checkpoints.adapted import (
     write_adapted,
     write_base,
 )
+from judgestream.checkpoints.describing import describe
+from judgestream.checkpoints.families import CALIBRATION, REWARD
 from judgestream.checkpoints.gguf_llama import GgufLlama, read_gguf
-from judgestream.checkpoints.manifest import (
-    CALIBRATION,
-    REWARD,
-    describe,
-    read_manifest,
-    write_manifest,
-)
+from judgestream.checkpoints.manifest import read_manifest, write_manifest
 from judgestream.checkpoints.reward_scale import RewardScale
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge

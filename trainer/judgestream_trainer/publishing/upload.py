@@ -17,7 +17,13 @@ from typing import Any
 import fsspec
 
 from judgestream.checkpoints.inspection import inspect
-from judgestream.checkpoints.manifest import NAME, Manifest, read_manifest, verify, write_manifest
+from judgestream.checkpoints.manifest import (
+    FILE_NAME,
+    Manifest,
+    read_manifest,
+    verify,
+    write_manifest,
+)
 from judgestream.core.errors import ConfigurationError
 from judgestream_trainer.cards.folder import CARD, PAGE
 
@@ -48,9 +54,9 @@ def publishable(folder: Path) -> Manifest:
         install`
             would refuse the folder for another reason.
     """
-    if folder.is_dir() and not (folder / NAME).exists():
+    if folder.is_dir() and not (folder / FILE_NAME).exists():
         raise ConfigurationError(
-            f"checkpoint {folder} has no {NAME} yet: write manifest and card with"
+            f"checkpoint {folder} has no {FILE_NAME} yet: write manifest and card with"
             f" judgestream evaluate --checkpoint {folder} --data HELD_OUT"
         )
     manifest = read_manifest(folder)
@@ -109,17 +115,17 @@ def _complete(
         text = write_manifest(Path(draft), manifest)
         ordered = sorted(manifest.files, key=lambda path: (not _weights(path), path))
         files = {path: (folder / path, manifest.files[path]) for path in ordered}
-        last = {NAME: (text, _sum(text))}
+        last = {FILE_NAME: (text, _sum(text))}
         missing = [
             path
             for path, (file, digest) in {**files, **last}.items()
             if not _same(store, f"{target}/{path}", file.stat().st_size, digest)
         ]
-        if missing and NAME in present:
+        if missing and FILE_NAME in present:
             # while files change, the checkpoint is incomplete
-            store.rm_file(f"{target}/{NAME}")
-        if missing and NAME not in missing:
-            missing.append(NAME)
+            store.rm_file(f"{target}/{FILE_NAME}")
+        if missing and FILE_NAME not in missing:
+            missing.append(FILE_NAME)
         for path in missing:
             file, digest = (files | last)[path]
             _put(store, file, f"{target}/{path}", digest)
@@ -176,14 +182,14 @@ def _refuse_foreign(
         ConfigurationError: the message names the file.
     """
     fix = "remove it, or publish under another name"
-    if NAME in present:
-        digest = _manifest_digest(store.cat_file(f"{target}/{NAME}"))
+    if FILE_NAME in present:
+        digest = _manifest_digest(store.cat_file(f"{target}/{FILE_NAME}"))
         if digest != manifest.digest:
             raise ConfigurationError(
-                f"{location}/{NAME} belongs to another judge ({digest[:8] or 'unreadable'}): {fix}"
+                f"{location}/{FILE_NAME} belongs to another judge ({digest[:8] or 'unreadable'}): {fix}"
             )
     for path, size in sorted(present.items()):
-        if path == NAME or path.startswith("plots/"):
+        if path == FILE_NAME or path.startswith("plots/"):
             continue
         if path not in manifest.files:
             raise ConfigurationError(f"{location}/{path} is not a file of this checkpoint: {fix}")

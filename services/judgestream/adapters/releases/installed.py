@@ -10,7 +10,8 @@ from judgestream.adapters.releases.model_config import bundled_models
 from judgestream.adapters.releases.model_folder import CHECKPOINT
 from judgestream.adapters.releases.parameters import parameters_of
 from judgestream.adapters.releases.recorded import changed as recording_changed
-from judgestream.checkpoints.manifest import FAMILIES, read_manifest, verify
+from judgestream.checkpoints.families import FAMILIES
+from judgestream.checkpoints.manifest import read_manifest, verify
 from judgestream.contracts.recording import FAMILY as RECORDED
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.jury import JuryRecord, is_jury
@@ -33,7 +34,7 @@ class Changes(StrEnum):
 class InstalledRelease:
     """One release of a repository.
 
-    family        as in `checkpoints.manifest.FAMILIES`, or the folder of `triton_models/` that serves it
+    family        as in `checkpoints.families.FAMILIES`, or the folder of `triton_models/` that serves it
     models        Triton models to load, in this order; the last is the release itself
     endpoint      URL of the endpoint; "" for a judge that runs in Triton
     key_variables environment variables of Triton's process that contain the keys of its endpoints

@@ -13,23 +13,12 @@ from judgestream.adapters.releases.parameters import CONFIG, kept_terms, with_te
 from judgestream.adapters.releases.placing import Placing
 from judgestream.adapters.releases.template_file import WithTemplate, with_template
 from judgestream.adapters.releases.tuning import Tuning
+from judgestream.checkpoints.context import sliding_window_of
+from judgestream.checkpoints.describing import describe
 from judgestream.checkpoints.dtypes import QUANTISED, check_place
+from judgestream.checkpoints.families import FAMILIES, REWARD, SCORER, TEMPLATE, VALUED, VISION
 from judgestream.checkpoints.inspection import inspect
-from judgestream.checkpoints.manifest import (
-    FAMILIES,
-    NAME,
-    REWARD,
-    SCORER,
-    TEMPLATE,
-    VALUED,
-    VISION,
-    Manifest,
-    describe,
-    read_manifest,
-    sliding_window_of,
-    unlisted,
-    verify,
-)
+from judgestream.checkpoints.manifest import FILE_NAME, Manifest, read_manifest, unlisted, verify
 from judgestream.checkpoints.reward_scale import read_reward_scale
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.costs import Terms
@@ -137,7 +126,7 @@ def inspected(checkpoint: Path, *, engine: bool = True) -> Manifest:
     Raises:
         ConfigurationError: with all problems of the checkpoint.
     """
-    if os.path.lexists(checkpoint / NAME):
+    if os.path.lexists(checkpoint / FILE_NAME):
         manifest = read_manifest(checkpoint)
         verify(checkpoint, manifest)
     else:

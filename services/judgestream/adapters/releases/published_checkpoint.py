@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from judgestream.checkpoints.manifest import NAME, Manifest, read_manifest, verify
+from judgestream.checkpoints.manifest import FILE_NAME, Manifest, read_manifest, verify
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.masking import masked
 
@@ -96,25 +96,30 @@ def _opened(url: str) -> tuple[Any, str]:
 
 
 def _fetch_manifest(store: Any, root: str, url: str, folder: Path) -> Manifest:
-    path = f"{root}/{NAME}"
+    path = f"{root}/{FILE_NAME}"
     try:
         size = int(store.info(path)["size"] or 0)
     except FileNotFoundError as error:
         cause = error.__cause__
         if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
             raise cause from error  # fsspec's HTTP store says "not found" where nothing answers, too
-        raise ConfigurationError(f"{url} has no {NAME}{_others(store, root)}") from None
+        raise ConfigurationError(f"{url} has no {FILE_NAME}{_others(store, root)}") from None
     if size > LARGEST_MANIFEST:
         raise ConfigurationError(
-            f"{url}/{NAME} has {size} bytes, more than the limit of {LARGEST_MANIFEST}"
+            f"{url}/{FILE_NAME} has {size} bytes, more than the limit of {LARGEST_MANIFEST}"
         )
-    (folder / NAME).write_bytes(store.cat_file(path, start=0, end=LARGEST_MANIFEST))
+    (folder / FILE_NAME).write_bytes(store.cat_file(path, start=0, end=LARGEST_MANIFEST))
     manifest = read_manifest(folder)
     for name in manifest.files:
         plain = PurePosixPath(name)
-        if plain.is_absolute() or ".." in plain.parts or "\\" in name or name in ("", ".", NAME):
+        if (
+            plain.is_absolute()
+            or ".." in plain.parts
+            or "\\" in name
+            or name in ("", ".", FILE_NAME)
+        ):
             raise ConfigurationError(
-                f"{url}/{NAME} names {name!r}, which is outside its own folder: do not use it"
+                f"{url}/{FILE_NAME} names {name!r}, which is outside its own folder: do not use it"
             )
     return manifest
 

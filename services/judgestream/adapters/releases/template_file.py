@@ -6,13 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from judgestream.checkpoints.manifest import (
-    JUDGELM,
-    TEMPLATE,
-    Manifest,
-    digest_of,
-    folder_template,
-)
+from judgestream.checkpoints.describing import folder_template
+from judgestream.checkpoints.families import JUDGELM, TEMPLATE
+from judgestream.checkpoints.manifest import Manifest, digest_of
 from judgestream.core.errors import ConfigurationError
 from judgestream.core.templates import TEMPLATES
 from judgestream.template_files.building import LoadedTemplate, loaded

@@ -25,7 +25,7 @@ from judgestream.adapters.releases.template_file import with_template
 from judgestream.adapters.releases.tuning import Tuning
 from judgestream.checkpoints.control_tokens import control_tokens
 from judgestream.checkpoints.dtypes import QUANTISED, Dtype
-from judgestream.checkpoints.manifest import TEMPLATE
+from judgestream.checkpoints.families import TEMPLATE
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.core.costs import Terms
 from judgestream.core.errors import ConfigurationError

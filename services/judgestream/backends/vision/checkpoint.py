@@ -12,9 +12,11 @@ from transformers import (
 )
 
 from judgestream.backends.vision.pictures import SeesPictures, check_pixels
+from judgestream.checkpoints.context import context_tokens
+from judgestream.checkpoints.describing import manifest_of
 from judgestream.checkpoints.files import read_json
 from judgestream.checkpoints.inspection import inspect
-from judgestream.checkpoints.manifest import Manifest, context_tokens, manifest_of
+from judgestream.checkpoints.manifest import Manifest
 from judgestream.checkpoints.temperature import read_temperature
 from judgestream.checkpoints.vision import image_processor, image_tokens
 from judgestream.core.errors import ConfigurationError

@@ -16,7 +16,8 @@ from judgestream.backends.vision.judge import VisionJudge
 from judgestream.backends.vision.scorer import ImageScorer
 from judgestream.backends.vision.scorer_checkpoint import load_scorer
 from judgestream.backends.vision.warm_up import warm_up_prompts
-from judgestream.checkpoints.manifest import SCORER, Manifest, read_manifest, verify
+from judgestream.checkpoints.families import SCORER
+from judgestream.checkpoints.manifest import Manifest, read_manifest, verify
 from judgestream.core.errors import JudgestreamError
 from judgestream.core.prompt import Prompt
 from judgestream.core.types import Reply

@@ -9,8 +9,9 @@ from transformers import CLIPImageProcessorPil, CLIPModel
 
 from judgestream.backends.vision.captions import CaptionTokens
 from judgestream.backends.vision.pictures import SeesPictures, check_pixels
+from judgestream.checkpoints.describing import manifest_of
 from judgestream.checkpoints.inspection import inspect
-from judgestream.checkpoints.manifest import Manifest, manifest_of
+from judgestream.checkpoints.manifest import Manifest
 from judgestream.checkpoints.reward_scale import RewardScale, read_reward_scale
 from judgestream.checkpoints.vision import image_processor
 from judgestream.core.errors import ConfigurationError
