@@ -55,8 +55,12 @@ def test_a_query_may_see_its_prompt_only() -> None:
     )
 
 
-def test_the_self_test_passes_here_and_fails_beyond_the_tolerance() -> None:
+def test_the_self_test_passes_here_and_fails_beyond_the_tolerance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert blocks.agrees(torch.float32, 4, 2, 16, 1e-4)
     assert blocks.agrees(torch.bfloat16, 4, 2, 64, 5e-2)
-    assert not blocks.agrees(torch.float32, 4, 2, 16, 0.0)
     assert not blocks.agrees(torch.float32, 4, 3, 16, 1e-4), "heads that do not divide"
+    attend = blocks.attend
+    monkeypatch.setattr(blocks, "attend", lambda *arguments: attend(*arguments) + 1e-3)
+    assert not blocks.agrees(torch.float32, 4, 2, 16, 1e-4)

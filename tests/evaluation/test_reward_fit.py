@@ -92,8 +92,11 @@ def test_pairs_that_determine_nothing_are_refused(
         fit_rewards(differences, truths)
 
 
-def test_labels_that_are_separated_but_for_ties_end() -> None:
-    # all decided pairs are right and far apart, all ties have equal values
-    differences, truths = [8.0] * 60 + [0.0] * 60, [FIRST] * 60 + [TIE] * 60
-    with pytest.raises(ValueError, match=r"determine no scale|almost separated"):
+def test_values_that_separate_the_outcomes_are_told_apart_from_contradicting_labels() -> None:
+    # all ties are closer than the closest decided pair, and every decided pair is right
+    differences = [4.0, -4.0, 1.5, -0.5, 0.0] * 30
+    truths = [FIRST, SECOND, FIRST, TIE, TIE] * 30
+    with pytest.raises(ValueError, match="without an error"):
         fit_rewards(differences, truths)
+    errors = [-0.5, 0.2, 2.0] * 5
+    assert fit_rewards([*differences, *errors], [*truths, *[FIRST, FIRST, TIE] * 5]).scale > 0

@@ -89,9 +89,16 @@ def _undetermined(pairs: Sequence[tuple[float, Preference]], spread: float) -> s
     decided = [x * truth for x, truth in pairs if truth]
     if not decided:
         return "all pairs are ties, which says nothing about a scale"
-    if all(agreement > 0 for agreement in decided) and len(decided) == len(pairs):
+    if min(decided) <= 0:
+        return ""
+    if len(decided) == len(pairs):
         return (
             "in all pairs the better answer has the higher value, which sets no bound on confidence"
+        )
+    if max(abs(x) for x, truth in pairs if not truth) <= min(decided):
+        return (
+            "the values separate the outcomes of these pairs without an error, which sets no bound on"
+            " confidence: more or harder pairs are needed"
         )
     return ""
 
