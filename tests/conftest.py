@@ -39,6 +39,7 @@ LONGEST_FIRST = (
     "integration/test_rollout_proof.py",
     "integration/test_judging_faults.py",
     "integration/test_bias.py",
+    "integration/test_rolling_upgrade.py",
     "integration/test_suites.py",
     "integration/test_demo.py",
     "integration/test_replay.py",

@@ -1,11 +1,13 @@
 """The messages, enums and calls that records and replies on the wire are made of, one per line.
 
-    python -m tests.contracts.released --write      after a release: what later versions must keep
+    python -m tests.contracts.released --write      on main, after a release: what later versions must keep
 
-`protos/released.txt` holds the lines of the last release. Readers and writers of two versions work side by
-side while an upgrade rolls out, and topics hold records for months.
+`protos/released.txt` holds the lines of the last release, and its commit in front. Readers and writers of two
+versions work side by side while an upgrade rolls out, and topics hold records for months. The test of rolling
+upgrades runs the code of that commit, so it must stay in the history of main.
 """
 
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -21,6 +23,8 @@ from tests.paths import ROOT
 
 RELEASED = ROOT / "protos/released.txt"
 FILES = (bias_pb2, judging_pb2, rollout_pb2, training_pb2)
+
+COMMIT = "# of commit "
 
 Lines = dict[str, str]
 """What is named -> its number, type and kind."""
@@ -76,8 +80,29 @@ def breaking(released: Lines, files: Iterable[FileDescriptorProto]) -> list[str]
 
 
 def read() -> Lines:
-    pairs = (line.partition(" = ") for line in RELEASED.read_text("utf-8").splitlines() if line)
+    _, *kept = RELEASED.read_text("utf-8").splitlines()
+    pairs = (line.partition(" = ") for line in kept)
     return {name: what for name, _, what in pairs}
+
+
+def commit() -> str:
+    """The commit of the last release: 40 hexadecimal digits."""
+    return RELEASED.read_text("utf-8").partition("\n")[0].removeprefix(COMMIT)
+
+
+def write() -> None:
+    """Make the current commit the last release. Raises SystemExit if its protos are not those here."""
+    if _git("status", "--porcelain", "--", "protos/judgestream", "services/judgestream/v1"):
+        raise SystemExit("commit the protos and their generated code first")
+    text = "".join(f"{name} = {what}\n" for name, what in sorted(lines(current()).items()))
+    RELEASED.write_text(f"{COMMIT}{_git('rev-parse', 'HEAD')}\n{text}", encoding="utf-8")
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
+    )
+    return done.stdout.strip()
 
 
 def _numbered(name: str, what: str) -> str:
@@ -132,8 +157,7 @@ def _reserved(files: Iterable[FileDescriptorProto]) -> Iterator[tuple[str, set[s
 
 def main(arguments: list[str]) -> int:
     if "--write" in arguments:
-        text = "".join(f"{name} = {what}\n" for name, what in sorted(lines(current()).items()))
-        RELEASED.write_text(text, encoding="utf-8")
+        write()
         return 0
     problems = breaking(read(), current())
     sys.stderr.writelines(f"{problem}\n" for problem in problems)

@@ -1,5 +1,6 @@
 """The compatibility of the protos with the last release."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,13 +11,17 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
 )
 
-from tests.contracts.released import breaking, current, lines, read
+from tests.contracts.released import breaking, commit, current, lines, read
 
 
 def test_the_protos_are_compatible_with_the_last_release() -> None:
     released = read()
     assert len(released) > 200
     assert breaking(released, current()) == []
+
+
+def test_the_release_is_named_by_its_commit() -> None:
+    assert re.fullmatch("[0-9a-f]{40}", commit())
 
 
 def message(files: list[FileDescriptorProto], name: str) -> DescriptorProto:
