@@ -1,4 +1,4 @@
-"""A Redis with TLS of its own and one user per service, as deploy/ starts it."""
+"""A Redis that uses TLS itself, with one user per service, as deploy/ starts it."""
 
 import hashlib
 import secrets
@@ -33,7 +33,7 @@ ADMIN_RIGHTS = ("-@all", "+ping", "+config|set", "+client|kill", "+client|list")
 @dataclass(kw_only=True)
 class SecuredRedis:
     """Clients must show a certificate of an authority that issues nothing else. When the server accepts only
-    another authority, whoever connects has read renewed files.
+    another authority, a client that connects has read renewed files.
     """
 
     folder: Path
@@ -105,7 +105,7 @@ class SecuredRedis:
 
     def renew_certificates(self) -> None:
         """Show a new certificate, move the clients to a new authority in the order of docs/how-to/secure.md,
-        and end every connection. Whoever is connected afterwards has shown its renewed certificate.
+        and end every connection. A client that is connected afterwards has shown its renewed certificate.
         """
         last, self.clients = self.clients, client_authority(self.folder)
         self.accept(last, self.clients)

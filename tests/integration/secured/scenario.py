@@ -156,7 +156,8 @@ def settle(server: Prometheus) -> None:
     """Until the last verdict is counted everywhere, and scraped."""
     for expression in (
         "sum(judgestream_requests_total)",
-        'sum(judgestream_bias_verdicts_counted_total{outcome="fresh"})',
+        # a duplicate: the connection ended between the count and its answer
+        'sum(judgestream_bias_verdicts_counted_total{outcome=~"fresh|duplicate"})',
     ):
         wait(
             lambda expression=expression: server.value(expression) >= COUNT,  # type: ignore[misc]
