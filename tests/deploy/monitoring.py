@@ -13,11 +13,11 @@ from typing import Any
 import yaml
 
 from judgestream.dashboards import DASHBOARDS
+from tests.debian_packages import IN_CI, Unavailable
 from tests.deploy.compose import DEPLOY
 from tests.deploy.schemas import dashboard_problems
 from tests.paths import ROOT
-from tests.prometheus.install import Unavailable
-from tests.prometheus.promtool import IN_CI, promtool
+from tests.prometheus.promtool import promtool
 
 PROMETHEUS = DEPLOY / "prometheus"
 RULES = PROMETHEUS / "rules" / "judgestream.yml"

@@ -1,25 +1,17 @@
 """promtool: checks of rules, configurations and scraped pages, and unit tests of rules."""
 
-import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from tests.prometheus.install import Programs, Unavailable, programs
+from tests.debian_packages import or_skip
+from tests.prometheus.install import Programs, programs
 
 CHECK_S = 60
-IN_CI = bool(os.environ.get("CI"))
 
 
 def required() -> Programs:
-    """The programs, or the test is skipped with the reason. In CI it fails: there the checks must run."""
-    try:
-        return programs()
-    except Unavailable as exc:
-        if IN_CI:
-            raise
-        pytest.skip(str(exc))
+    """The programs, or the test is skipped; see `or_skip`."""
+    return or_skip(programs)
 
 
 def promtool(*arguments: str | Path, given: str = "") -> str:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.debian_packages import Unavailable
 from tests.prometheus import install
-from tests.prometheus.install import Unavailable, programs, version_of
+from tests.prometheus.install import programs, version_of
 from tests.prometheus.promtool import promtool, required
 
 

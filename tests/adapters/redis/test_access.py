@@ -11,7 +11,7 @@ def test_rules_name_keys_and_commands_and_forbid_the_rest() -> None:
     row = Access(service="s", keys=("a:*",), reads=("b",), commands=("get",))
     assert row.user("p") == "p-s"
     assert row.rules("p") == (
-        "~p:a:* %R~p:b resetchannels -@all +client|setinfo +discard +get +info +multi +ping +select"
+        "~p:a:* %R~p:b resetchannels -@all +discard +get +info +multi +ping +select"
     )
 
 

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
-from cryptography.x509 import load_pem_x509_certificate
 
 SERVER_NAMES = ("127.0.0.1", "localhost")
 
@@ -29,12 +28,6 @@ class Certificate:
     def both(self) -> str:
         """Key and chain in one text, as Kafka's PEM key store wants them."""
         return self.key.read_text() + self.certificate.read_text()
-
-    @property
-    def serial(self) -> str:
-        """The serial number, as `ssl.SSLSocket.getpeercert` spells it."""
-        number = f"{load_pem_x509_certificate(self.certificate.read_bytes()).serial_number:X}"
-        return number.zfill(len(number) + len(number) % 2)
 
 
 class Authority:

@@ -26,8 +26,8 @@ from tests.integration.otlp import HttpReceiver, Receiver, receiving, receiving_
 from tests.integration.rollout_scenario import second_instant
 from tests.integration.secured.certificates import Authority, Certificate
 from tests.integration.secured.kafka import SecuredKafka, secured_kafka
+from tests.integration.secured.redis_server import SecuredRedis, secured_redis
 from tests.integration.secured.triton import client_settings, client_tls, secured_triton
-from tests.integration.secured.valkey import SecuredValkey, secured_valkey
 from tests.paths import environment
 
 WORKERS = (("judging", 0), ("judging", 1), ("shadow", 0), ("bias", 0))
@@ -45,11 +45,13 @@ rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """The servers, and what their users need. `authority` issues all certificates but Kafka's."""
+    """The servers, and what their users need. `authority` issues all certificates but Kafka's, and those that
+    clients show to Redis.
+    """
 
     folder: Path
     kafka: SecuredKafka
-    valkey: SecuredValkey
+    store: SecuredRedis
     triton: TritonServer
     authority: Authority
     receiver: Receiver
@@ -67,7 +69,7 @@ class Stack:
     def secrets(self) -> list[str]:
         return [
             *self.kafka.passwords.values(),
-            *self.valkey.passwords.values(),
+            *self.store.passwords.values(),
             self.control_key.get_secret_value(),
             self.export_key,
         ]
@@ -91,14 +93,13 @@ class Stack:
         return self.certificates[name]
 
     def renew_identities(self) -> None:
-        """Replace the certificates of all clients, in place."""
+        """Replace the certificates of all clients, in place, but those for Redis."""
         for name in self.certificates:
             self.authority.client(name)
 
     def redis(self, service: str) -> Redis:
-        password = SecretStr(self.valkey.passwords[service])
-        login = self.valkey.login(service, self.identity(service))
-        return Redis.model_validate({**login, "password": password})
+        password = SecretStr(self.store.passwords[service])
+        return Redis.model_validate({**self.store.login(service), "password": password})
 
     def calls(self, name: str) -> RolloutCalls:
         """The rollout service, called with the certificate of this name and the control key."""
@@ -124,8 +125,8 @@ class Stack:
         return {
             **_named("kafka", _open_part(kafka)),
             "kafka__password_file": self._secret(f"kafka-{kind}", self.kafka.passwords[kind]),
-            **_named("redis", self.valkey.login(kind, shown)),
-            "redis__password_file": self._secret(f"redis-{kind}", self.valkey.passwords[kind]),
+            **_named("redis", self.store.login(kind)),
+            "redis__password_file": self._secret(f"redis-{kind}", self.store.passwords[kind]),
             "triton__grpc": self.triton.grpc_url,
             "triton__release": INSTANT,
             **client_settings(self.authority, shown),
@@ -196,20 +197,20 @@ def secured_stack(folder: Path) -> Iterator[Stack]:
         receiving_http() as spans,
         together(
             lambda: secured_kafka(folder / "kafka", reauthenticate_s=REAUTHENTICATE_S),
-            lambda: secured_valkey(folder / "valkey", authority),
+            lambda: secured_redis(folder / "redis", authority),
             lambda: secured_triton(
                 folder / "triton",
                 authority,
                 key=key,
                 extra_arguments=trace_arguments(spans.endpoint),
             ),
-        ) as (kafka, valkey, triton),
+        ) as (kafka, store, triton),
     ):
         second_instant(triton.model_repository)
         stack = Stack(
             folder=folder,
             kafka=kafka,
-            valkey=valkey,
+            store=store,
             triton=triton,
             authority=authority,
             receiver=receiver,

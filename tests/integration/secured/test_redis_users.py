@@ -14,7 +14,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from judgestream.adapters.redis.access import ACCESS, SERVICES, Access
 from judgestream.adapters.redis.checking import check_redis
-from judgestream.adapters.redis.client import client
+from judgestream.adapters.redis.client import async_client, client
 from judgestream.adapters.redis.drain_store import DrainStore
 from judgestream.adapters.redis.worker_board import WorkerBoard
 from judgestream.apps.worker.board_keeper import on_board
@@ -86,6 +86,19 @@ def test_each_user_has_the_rights_of_its_service_and_no_others(
                     else "judgestream:bias:watermark",
                     "x",
                 )
+
+
+async def test_clients_send_nothing_that_their_users_may_not(valkey: Started) -> None:
+    operator = client(login(valkey, "operator"))
+    assert operator is not None
+    with closing(operator):
+        refused = operator.info("stats")["acl_access_denied_cmd"]
+        one, many = client(login(valkey, "judging")), async_client(login(valkey, "judging"))
+        assert one is not None and many is not None
+        assert one.ping() and await many.ping()
+        assert operator.info("stats")["acl_access_denied_cmd"] == refused
+        one.close()
+        await many.aclose()
 
 
 def test_a_missing_right_is_named_and_nothing_is_executed(valkey: Started) -> None:

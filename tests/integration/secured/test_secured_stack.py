@@ -23,6 +23,7 @@ from judgestream.contracts.topics import (
     TOPICS,
 )
 from judgestream.dashboards import DASHBOARDS
+from judgestream.v1.bias_pb2 import BiasReport
 from judgestream.v1.judging_pb2 import JudgeRequest, Verdict
 from tests.deploy.compose import DEPLOY
 from tests.integration.cluster import INSTANT, wait
@@ -49,6 +50,16 @@ def test_every_request_has_one_verdict_at_its_first_attempt(proof: Proof) -> Non
     }
     assert Counter(one.release for one in verdicts).keys() == {INSTANT, CANDIDATE}
     assert everything(proof.stack, DEAD_LETTERS) == []
+
+
+def test_the_bias_reports_count_each_verdict_once(proof: Proof) -> None:
+    def counted() -> int:
+        reports = [BiasReport.FromString(one.value) for one in everything(proof.stack, BIAS)]
+        newest = {one.report_id: one for one in sorted(reports, key=lambda one: one.revision)}
+        return sum(one.counts["n"] for one in newest.values())
+
+    wait(lambda: counted() >= COUNT, what=f"reports on {COUNT} verdicts", seconds=20)
+    assert counted() == COUNT
 
 
 def test_each_service_wrote_what_its_row_of_the_table_of_users_allows(proof: Proof) -> None:

@@ -18,6 +18,7 @@ from judgestream.adapters.triton.control import TritonControl
 from judgestream.contracts.topics import TOPICS
 from judgestream.core.errors import ConfigurationError, JudgeUnavailable
 from judgestream.local.ports import HOST
+from judgestream.local.valkey import ValkeyServer
 from judgestream.settings import Redis
 from tests.integration.rollout_scenario import CANDIDATE
 from tests.integration.secured.attempts import (
@@ -188,18 +189,20 @@ ALERT = b"\x15\x03"
 """The first bytes of a refusal by TLS."""
 
 
-def test_no_port_answers_plain_text(proof: Proof) -> None:
+def test_no_port_answers_plain_text(proof: Proof, tmp_path: Path) -> None:
     stack = proof.stack
     ports = {
         "Kafka with passwords": (f"{HOST}:{stack.kafka.port}", KAFKA),
         "Kafka with certificates": (stack.kafka.server.bootstrap, KAFKA),
         "Kafka's controller": (f"{HOST}:{stack.kafka.server.controller_port}", KAFKA),
-        "Redis": (stack.valkey.address, b"PING\r\n"),
+        "Redis": (stack.store.address, b"PING\r\n"),
         "Triton": (stack.triton.grpc_url, HTTP_2),
         "rollout service": (stack.rollout, HTTP_2),
         "collector": (stack.receiver.endpoint.removeprefix("https://"), HTTP_2),
     }
     told = {name: answer_in_plain_text(*port) for name, port in ports.items()}
     assert {name: said for name, said in told.items() if said and said[:2] != ALERT} == {}
-    # the same words are answered where there is no TLS: what Valkey has behind its TLS
-    assert answer_in_plain_text(f"{HOST}:{stack.valkey.plain_port}", b"PING\r\n")
+    assert stack.store.ports() == {stack.store.port}
+    # the same words are answered where there is no TLS
+    with ValkeyServer(data_dir=tmp_path) as plain:
+        assert answer_in_plain_text(f"{HOST}:{plain.port}", b"PING\r\n")

@@ -5,7 +5,7 @@ A script runs with its caller's rights, so the commands inside scripts are liste
 
 from dataclasses import dataclass
 
-CONNECTION = ("ping", "select", "info", "multi", "discard", "client|setinfo")
+CONNECTION = ("ping", "select", "info", "multi", "discard")
 """Commands of every client. `info`, `multi` and `discard` serve the check at the start of a service."""
 
 BOARD = ("eval", "get", "set", "del", "sadd", "srem", "smembers", "hkeys")
@@ -87,7 +87,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "info": (),
     "multi": (),
     "discard": (),
-    "client|setinfo": ("LIB-NAME", "judgestream"),
     "eval": ("return 1", "0"),
     "evalsha": ("0" * 40, "0"),
     "script|load": ("return 1",),
@@ -122,8 +121,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 }
 """Arguments with which each command is tried. None is executed: see `trial`."""
 
-UNTRIED = ("multi", "discard", "exec", "client|setinfo")
-"""They make or end a transaction, or the client does without them."""
+UNTRIED = ("multi", "discard", "exec")
+"""They make or end a transaction."""
 
 
 def trial(row: Access, prefix: str) -> list[tuple[str, tuple[str, ...]]]:

@@ -1,13 +1,22 @@
 """The one place where clients of Redis are made, with their login and TLS."""
 
+from inspect import signature
 from typing import Any
 
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio import SSLConnection as AsyncTls
+from redis.connection import AbstractConnection
 
 from judgestream.adapters.tls.files import content
 from judgestream.settings import Redis as RedisSettings
+
+UNNAMED: dict[str, None] = (
+    {"driver_info": None}
+    if "driver_info" in signature(AbstractConnection).parameters
+    else {"lib_name": None, "lib_version": None}
+)
+"""Keeps redis-py from naming itself by CLIENT SETINFO: that needs a right, which Redis 7.0 does not know."""
 
 
 class _FreshTls(AsyncTls):
@@ -55,6 +64,7 @@ def _options(settings: RedisSettings, timeout_s: float | None) -> dict[str, Any]
         "socket_timeout": limit,
         "socket_connect_timeout": limit,
         "protocol": 2,
+        **UNNAMED,
     }
     if settings.username:
         options["username"] = settings.username

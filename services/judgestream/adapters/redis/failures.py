@@ -138,7 +138,7 @@ def _tls(error: ssl.SSLError) -> Failure:
     if isinstance(error, ssl.SSLEOFError):
         return Failure(
             text="Redis ended the TLS connection: if it requires a client certificate, set"
-            " redis.certificate_file and redis.key_file; else see its log"
+            " redis.certificate_file and redis.key_file to one that it accepts; else see its log"
         )
     reason = error.reason or str(error)
     for word, text in TLS:
