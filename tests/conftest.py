@@ -49,7 +49,6 @@ LONGEST_FIRST = (
     "integration/test_local_servers.py",
     "integration/test_rollout.py",
     "integration/test_routing.py",
-    "integration/test_client.py",
 )
 """By measured duration. Two workers take whole files, so a long file must not be the last."""
 

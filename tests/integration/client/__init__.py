@@ -1,0 +1,1 @@
+"""The client side, against a real Kafka."""
