@@ -1,9 +1,10 @@
 """The span of one record of `judge.requests.v1`, and what its log lines and spans say about it."""
 
 from judgestream.apps.judging.asked import Progress
-from judgestream.contracts.events import TRACE_PARENT
+from judgestream.contracts.events import TRACE_PARENT, trace_headers
 from judgestream.contracts.outgoing import Outgoing
 from judgestream.contracts.records import Record
+from judgestream.core.rollout.assignment import Turn
 from judgestream.core.types import Verdict
 from judgestream.telemetry.handled import handled
 from judgestream.telemetry.spans import Kind, Span, Value, begin
@@ -38,6 +39,13 @@ def record_span(record: Record, progress: Progress, *, started_ns: int, group: s
         attributes["judgestream.mode"] = progress.request.mode
     span.put(attributes)
     return span
+
+
+def redelivered(span: Span, turn: Turn) -> None:
+    """Mark the span of a record that was assigned before, and link an earlier attempt at it."""
+    if span.recording:
+        span.put({"judgestream.redelivered": True})
+        span.link(trace_headers([(TRACE_PARENT, turn.attempt.encode(errors="replace"))]))
 
 
 def _trace_id(progress: Progress) -> str:
