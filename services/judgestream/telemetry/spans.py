@@ -123,13 +123,19 @@ class _NoTracer:
         return NOT_RECORDED
 
 
-_tracer: Tracer = _NoTracer()
+_NO_TRACER = _NoTracer()
+_tracer: Tracer = _NO_TRACER
 
 
 def install(tracer: Tracer | None) -> None:
     """Let this tracer record the spans of the process; None: nobody."""
     global _tracer
-    _tracer = tracer or _NoTracer()
+    _tracer = tracer or _NO_TRACER
+
+
+def tracing() -> bool:
+    """Whether a tracer is installed. Without one, trace headers need not be read."""
+    return _tracer is not _NO_TRACER
 
 
 def begin(

@@ -1,53 +1,20 @@
 """The spans of requests that are given up, come twice, or are judged in shadow, as a collector gets them."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from judgestream.adapters.otel.tracing import OtelTracer
 from judgestream.apps.worker.offset_tracker import Abandoned
 from judgestream.contracts.events import header
 from judgestream.core.errors import JudgeOverloaded
-from judgestream.settings import Telemetry
 from judgestream.telemetry.handled import Handled, handle
-from judgestream.telemetry.spans import install
 from tests.apps.judging.test_request import TRACE, Bench, FakePublished, request
 from tests.apps.judging.test_shadow import ALL_IN_SHADOW, Worker
-from tests.integration.otlp import ReceivedSpan, Receiver, receiving
+from tests.traced import Traces
 
 SPAN = TRACE.decode().split("-")[2]
 PROCESS = "process judge.requests.v1"
-
-
-class Traces:
-    """What a process sends while it is traced."""
-
-    def __init__(self, receiver: Receiver) -> None:
-        self._receiver = receiver
-        self._tracer = OtelTracer(
-            Telemetry(endpoint=receiver.endpoint, sample_ratio=1.0),
-            service="judgestream-test",
-            slot=0,
-            version="1",
-            lost=lambda signal, count: None,
-        )
-        install(self._tracer)
-
-    def spans(self) -> list[ReceivedSpan]:
-        """All spans, in the order of their ends. Nothing is traced after this."""
-        install(None)
-        self._tracer.close()
-        return self._receiver.spans
-
-
-@pytest.fixture
-def traces() -> Iterator[Traces]:
-    with receiving() as receiver:
-        traces = Traces(receiver)
-        yield traces
-        traces.spans()
 
 
 def test_a_dead_letter_belongs_to_the_trace_and_its_span_says_why(traces: Traces) -> None:
@@ -88,7 +55,7 @@ class CountedWrites(FakePublished):
 async def test_an_interrupted_attempt_is_linked_by_the_worker_that_gets_the_record_next(
     traces: Traces,
 ) -> None:
-    """Without a `traceparent`, each attempt is a trace of its own: the link alone joins them."""
+    """Without a `traceparent`, each attempt is a separate trace: the link alone joins them."""
     bench = Bench(JudgeOverloaded("full"))
     bench.published = published = CountedWrites()
     bench.restart()

@@ -86,7 +86,7 @@ def test_a_traced_attempt_is_remembered_and_given_to_a_later_one() -> None:
     traced = Assignment(place="p1", release="A", requested_at=NOON, attempt=span)
     again = turn(from_text(to_text([traced])), place="p1", routed="B", requested_at=LATER)
     assert again == Turn(release="A", requested_at=NOON, again=True, attempt=span)
-    assert traced == of("p1", "A", ASSIGNED), "a span alone is no reason to write the memory again"
+    assert traced == of("p1", "A", ASSIGNED), "the memory is not written again for a span alone"
     assert span not in to_text([of("p1", "A", ASSIGNED)])
 
 

@@ -32,8 +32,8 @@ class Outcome(StrEnum):
 class Assignment:
     """One record of the request: its place in the topic, and the release that answers or has answered it.
 
-    attempt   the span of an attempt at it, as a `traceparent`; "" if none was traced. It is no reason to
-              write the memory again, so it does not count in a comparison
+    attempt   the span of an attempt at it, as a `traceparent`; "" if none was traced. Not compared: the
+              memory is not written again for a span alone
     """
 
     place: str
