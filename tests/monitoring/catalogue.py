@@ -12,7 +12,7 @@ from types import ModuleType
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from judgestream import metrics_endpoint
+from judgestream import metrics_endpoint, process_tracing
 from judgestream.apps.judging.fleet_metrics import FleetCollector
 from judgestream.apps.worker import metrics as workers
 from judgestream.backends.triton_metrics import counter_name
@@ -78,7 +78,7 @@ def sources() -> tuple[Source, ...]:
         Source(
             title="Every process",
             where="The workers, the rollout service and the trainer also export `process_*` and `python_*`.",
-            metrics=_registered(metrics_endpoint),
+            metrics=(*_registered(metrics_endpoint), *_registered(process_tracing)),
         ),
         Source(
             title="Workers and rollout service",
