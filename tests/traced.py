@@ -10,12 +10,12 @@ from tests.integration.otlp import ReceivedSpan, Receiver, receiving
 
 
 class Traces:
-    """What this process sends while it is traced. Traces that no producer began are recorded, too."""
+    """What this process sends while it is traced."""
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: Receiver, *, share: float) -> None:
         self._receiver = receiver
         self._tracer = OtelTracer(
-            Telemetry(endpoint=receiver.endpoint, sample_ratio=1.0),
+            Telemetry(endpoint=receiver.endpoint, sample_ratio=share),
             service="judgestream-test",
             slot=0,
             version="1",
@@ -31,10 +31,10 @@ class Traces:
 
 
 @contextmanager
-def recording() -> Iterator[Traces]:
-    """Trace this process during the block."""
+def recording(*, share: float = 1.0) -> Iterator[Traces]:
+    """Trace this process during the block. `share`: of the traces that no producer began."""
     with receiving() as receiver:
-        traces = Traces(receiver)
+        traces = Traces(receiver, share=share)
         try:
             yield traces
         finally:
