@@ -1,7 +1,9 @@
 """Fixtures of every test package, and the order of the test files. Starts no server."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -9,6 +11,9 @@ from xdist.scheduler.loadfile import LoadFileScheduling  # type: ignore[import-u
 
 from judgestream.engine.openmp import wait_passively
 from tests.paths import ROOT, SHARED
+
+if TYPE_CHECKING:
+    from tests.traced import Traces
 
 # Both before any test imports torch: two pytest workers and the servers share the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -75,6 +80,15 @@ def shared_data() -> Path:
             f"no published data at {folder}: set {SHARED_DATA} to the folder that contains it"
         )
     return folder
+
+
+@pytest.fixture
+def traces() -> Iterator["Traces"]:
+    """The spans that this process records during the test."""
+    from tests.traced import recording  # few tests need gRPC
+
+    with recording() as found:
+        yield found
 
 
 class ByServers(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist ships no types

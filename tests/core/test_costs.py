@@ -38,6 +38,19 @@ def test_a_budget_names_the_limit_that_is_reached(budget: Budget, spent: Spent, 
     assert says in told and bool(told) == bool(says)
 
 
+@pytest.mark.parametrize(
+    ("budget", "shares"),
+    [
+        (Budget(), {}),
+        (Budget(per_day=2), {"today": 0.75}),
+        (Budget(total=50), {"total": 1.02}),
+        (Budget(per_day=2, total=50), {"today": 0.75, "total": 1.02}),
+    ],
+)
+def test_each_limit_has_its_share_spent(budget: Budget, shares: dict[str, float]) -> None:
+    assert budget.shares(Spent(today=1.5, total=51)) == pytest.approx(shares)
+
+
 def test_terms_survive_a_model_configuration() -> None:
     terms = Terms(prices=PRICES, budget=Budget(per_day=0.1, total=1e-7))
     assert Terms.of(terms.parameters()) == terms

@@ -68,6 +68,23 @@ def test_the_services_of_a_cluster_send_to_it() -> None:
     assert (urlsplit(value).hostname, urlsplit(value).port) == (COLLECTOR, port("http"))
 
 
+def test_pods_that_send_to_it_may() -> None:
+    """Every pod that runs our programs, into and out of the policies."""
+    settings = "JUDGESTREAM_TELEMETRY__"
+    senders = set()
+    for one in overlay():
+        if one["kind"] == "StatefulSet":
+            (container,) = one["spec"]["template"]["spec"]["containers"]
+            shared = {"configMapRef": {"name": "settings"}} in container.get("envFrom", ())
+            if shared or settings in str(container.get("env", "")):
+                senders.add(one["metadata"]["name"])
+    (leaving,) = named("NetworkPolicy", "to-collector")["spec"]["podSelector"]["matchExpressions"]
+    (rule,) = named("NetworkPolicy", COLLECTOR)["spec"]["ingress"]
+    ((entering,),) = [one["podSelector"]["matchExpressions"] for one in rule["from"]]
+    assert set(leaving["values"]) == set(entering["values"]) == senders
+    assert {"bias", "trainer", "triton"} <= senders
+
+
 def test_a_cluster_has_the_same_configuration() -> None:
     assert named("ConfigMap", COLLECTOR)["data"]["collector.yaml"] == TEXT
 

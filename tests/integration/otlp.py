@@ -1,7 +1,7 @@
 """OTLP receivers that keep what they get: the gRPC services of a collector, and its HTTP port for Triton."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ class ReceivedSpan:
     parent   span id; "" for the first of a trace
     failed   whether its status is an error
     events   name -> attributes of the latest event of that name
+    links    trace id and span id of each linked span
     """
 
     service: str
@@ -38,6 +39,7 @@ class ReceivedSpan:
     failed: bool
     attributes: Mapping[str, Any]
     events: Mapping[str, Mapping[str, Any]]
+    links: Sequence[tuple[str, str]]
     seconds: float
 
 
@@ -125,6 +127,7 @@ def _span(one: Any, service: str) -> ReceivedSpan:
         failed=one.status.code == ERROR,
         attributes=attributes(one.attributes),
         events={event.name: attributes(event.attributes) for event in one.events},
+        links=[(link.trace_id.hex(), link.span_id.hex()) for link in one.links],
         seconds=(one.end_time_unix_nano - one.start_time_unix_nano) / 1e9,
     )
 

@@ -157,8 +157,7 @@ def test_failing_endpoint(cluster: Cluster, endpoint: Endpoint) -> None:
 
     wait(paused, what="the board to say that the release is paused", seconds=10)
     assert time.monotonic() - submitted < 6
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:  # noqa: S310 - our worker
-        assert 'judgestream_release_paused{reason_class="key_refused"} 1.0' in page.read().decode()
+    assert metric(port, 'judgestream_release_paused{reason_class="key_refused"}') == 1
     assert words in worker.command.log_path.read_text()
     asked = _requests_once_in_flight_have_ended(endpoint)
     time.sleep(3)
@@ -195,7 +194,8 @@ def test_costs_budgets_and_a_jury(cluster: Cluster, endpoint: Endpoint) -> None:
     # 1. three requests are below the budget, and their cost reaches it
     set_terms(folder, Terms(prices=prices, budget=Budget(total=2.5 * each)))
     load(release)
-    cluster.work(triton__release=release, judging__accept_backlog=1000)
+    port = free_port()
+    cluster.work(triton__release=release, judging__accept_backlog=1000, worker__metrics_port=port)
     dead = cluster.count(DEAD_LETTERS)
     ids = cluster.submit([question(f"paid-{k}", f"Paid {k}?") for k in range(3)])
     verdicts = by_id(cluster, ids, seconds=30)
@@ -215,11 +215,15 @@ def test_costs_budgets_and_a_jury(cluster: Cluster, endpoint: Endpoint) -> None:
         seconds=15,
     )
     assert len(endpoint.requests) == asked
+    share = f'judgestream_budget_spent_ratio{{period="total",release="{release}"}}'
+    assert metric(port, share) == pytest.approx(3 / 2.5)
     set_terms(folder, Terms(prices=prices, budget=Budget(total=1.0)))
     load(release)
     verdicts = by_id(cluster, held, seconds=30)
     assert {verdicts[i].status for i in held} == {Verdict.STATUS_SCORED}
     assert cluster.count(DEAD_LETTERS) == dead
+    # the worker resumed with a known good prompt
+    assert 6 * each <= metric(port, share) + 1e-9 < 7 * each
     cluster.stop_workers()
 
     # 3. a jury of this endpoint and the bundled tiny judge
@@ -238,6 +242,14 @@ def test_costs_budgets_and_a_jury(cluster: Cluster, endpoint: Endpoint) -> None:
     assert [one.release for one in verdict.passes] == [tiny, tiny, release, release]
     assert verdict.cost == theirs.cost == pytest.approx(each) and not ours.HasField("cost")
     cluster.stop_workers()
+
+
+def metric(port: int, series: str) -> float:
+    """The value on the worker's page."""
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:  # noqa: S310 - our worker
+        lines = page.read().decode().splitlines()
+    (value,) = [line.removeprefix(series) for line in lines if line.startswith(f"{series} ")]
+    return float(value)
 
 
 def _requests_once_in_flight_have_ended(endpoint: Endpoint) -> int:

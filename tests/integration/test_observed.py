@@ -11,6 +11,7 @@ import pytest
 from judgestream.adapters.releases.model_repository import install
 from judgestream.adapters.releases.tuning import Tuning
 from judgestream.apps.worker.metrics_ports import OFFSETS
+from judgestream.core.costs import Budget, Prices, Terms
 from judgestream.dashboards import DASHBOARDS
 from judgestream.local.kafka import KafkaServer
 from judgestream.local.ports import HOST, free_port
@@ -25,6 +26,7 @@ from tests.prometheus.promtool import promtool
 pytestmark = pytest.mark.integration
 
 REQUESTS = 200
+PRICE, DAY = Prices(per_million_in=1.0), Budget(per_day=100.0)
 KINDS = ("rollout", "judging", "shadow", "bias")
 
 NO_DATA = {
@@ -54,7 +56,9 @@ def observed(
     folder = tmp_path_factory.mktemp("observed")
     repository = folder / "models"
     repository.mkdir()
-    release = install(JUDGES / "tiny", repository, tuning=Tuning(threads=1)).name
+    release = install(
+        JUDGES / "tiny", repository, tuning=Tuning(threads=1), terms=Terms(prices=PRICE, budget=DAY)
+    ).name
     with (
         TritonServer(
             run_dir=folder / "triton", model_repository=repository, models=[release]
@@ -123,6 +127,9 @@ def test_the_numbers_are_true(observed: Observed) -> None:
     assert server.value("sum(judgestream_bias_verdicts)") == REQUESTS
     assert server.value("sum(judgestream_rollout_leads)") == 1
     assert server.value("sum(judgestream_dead_letters_total)") == 0
+    tokens = server.value('sum(judgestream_tokens_total{direction="in"})')
+    share = f'max(judgestream_budget_spent_ratio{{release="{observed.release}",period="today"}})'
+    assert server.value(share) == pytest.approx(tokens / 1e6 / DAY.per_day, rel=0.01)
 
 
 @pytest.mark.parametrize("name", ["pipeline", "judge-health", "engine"])

@@ -204,6 +204,7 @@ async def test_what_is_spent_is_shared_and_survives_an_outage_and_a_restart(tmp_
         third, new = connected(server)
         with pytest.raises(StoreUnavailable):
             await new.spent("j")  # a worker that starts now does not know what was spent
+        assert new.known("j") is None and one.known("j") == Spent(today=0.6, total=0.6)
         server.start()
         for spending in (one, new, other):
             await eventually(spending, Spent(today=0.6, total=0.6))

@@ -1,4 +1,4 @@
-"""One trace per request, from its producer to its verdict, and JSON log lines that carry its id."""
+"""One trace per request, from its producer to the count of its verdict, and JSON log lines with its id."""
 
 import asyncio
 import json
@@ -22,12 +22,20 @@ from judgestream.settings import Telemetry
 from judgestream.telemetry.spans import Kind
 from judgestream.template_files import template_of
 from judgestream.v1.judging_pb2 import JudgeRequest, Verdict
-from tests.integration.cluster import Cluster, instant_triton, pairs, wait
+from tests.integration.cluster import (
+    Cluster,
+    await_partitions,
+    instant_triton,
+    pairs,
+    start_worker,
+    wait,
+)
 from tests.integration.otlp import ReceivedSpan, Receiver, receiving, receiving_http
 
 pytestmark = pytest.mark.integration
 
 PROCESS, SEND = "process judge.requests.v1", "send judge.verdicts.v1"
+COUNT = "process judge.verdicts.v1"
 ASK = "text_completion instant"
 PRODUCER_SPAN = "b7ad6b7169203331"
 
@@ -81,12 +89,17 @@ def by_trace(spans: list[ReceivedSpan]) -> dict[str, dict[str, list[ReceivedSpan
 
 def check_whole(trace: dict[str, list[ReceivedSpan]], request_id: str, parent: str) -> None:
     """A trace of a request that was answered at once."""
-    assert {name: len(spans) for name, spans in trace.items()} == {PROCESS: 1, ASK: 1, SEND: 1}
-    (process,), (ask,), (sent,) = trace[PROCESS], trace[ASK], trace[SEND]
+    assert {name: len(spans) for name, spans in trace.items()} == {
+        PROCESS: 1,
+        ASK: 1,
+        SEND: 1,
+        COUNT: 1,
+    }
+    (process,), (ask,), (sent,), (counted,) = (trace[one] for one in (PROCESS, ASK, SEND, COUNT))
     assert (process.kind, ask.kind, sent.kind) == ("consumer", "client", "producer")
     assert process.parent == parent
     assert ask.parent == sent.parent == process.span_id
-    assert not any(span.failed for span in (process, ask, sent))
+    assert not any(span.failed or span.links for span in (process, ask, sent, counted))
     assert process.service == "judgestream-judging"
     told = process.attributes
     assert told["messaging.system"] == "kafka" and told["messaging.operation.type"] == "process"
@@ -98,20 +111,27 @@ def check_whole(trace: dict[str, list[ReceivedSpan]], request_id: str, parent: s
     assert ask.attributes["gen_ai.operation.name"] == "text_completion"
     assert ask.attributes["gen_ai.request.model"] == "instant"
     assert ask.attributes["judgestream.passes"] == ["straight", "swapped"]
-    counted = ask.attributes["judgestream.pass_input_tokens"]
-    assert sum(counted) == ask.attributes["gen_ai.usage.input_tokens"] > 0
+    tokens = ask.attributes["judgestream.pass_input_tokens"]
+    assert sum(tokens) == ask.attributes["gen_ai.usage.input_tokens"] > 0
     assert sent.attributes["messaging.destination.name"] == VERDICTS.name
+    assert (counted.service, counted.kind) == ("judgestream-bias", "consumer")
+    assert counted.parent == sent.span_id
+    assert counted.attributes["judgestream.request_id"] == request_id
+    assert counted.attributes["judgestream.outcome"] == "fresh"
 
 
 def test_each_request_is_one_trace_from_its_producer_to_its_verdict(
     cluster: Cluster, receiver: Receiver
 ) -> None:
-    worker = cluster.work(
-        telemetry__endpoint=receiver.endpoint,
-        telemetry__sample_ratio=1.0,
-        worker__log_format="json",
-        worker__metrics_port=(port := free_port()),
-    )
+    cluster.more |= {
+        "telemetry__endpoint": receiver.endpoint,
+        "telemetry__sample_ratio": 1.0,
+        "worker__log_format": "json",
+    }
+    bias = start_worker("bias", 0, folder=cluster.folder, env=cluster.environment())
+    cluster.workers["bias-0"] = bias
+    cluster.work(worker__metrics_port=(port := free_port()))
+    await_partitions(bias)
     send(cluster, traced := pairs(10, "traced"), first=0)
     plain = cluster.submit(pairs(10, "plain"))
     send(cluster, unsampled := pairs(1, "unsampled"), first=100, flag="00")
@@ -128,10 +148,31 @@ def test_each_request_is_one_trace_from_its_producer_to_its_verdict(
     cluster.triton.stop()
     cluster.triton.start()
     cluster.wait_verdicts(["retried-0"], seconds=30)
+
+    check_log(cluster)  # a worker that is started again begins a new one
+    wait(
+        lambda: (
+            trace_id(300) in {one.trace_id for one in receiver.spans if one.name == PROCESS}
+            and trace_id(300) in {one.trace_id for one in receiver.events}
+        ),
+        what="all that a killed worker would lose to be exported",
+        seconds=10,
+    )
+    send(cluster, pairs(1, "again", sleep_ms=1500), first=400)
+    wait(lambda: calls_in_flight(port) == 1, what="the judge to be asked", seconds=15)
+    cluster.kill("judging-0")
+    worker = cluster.work(worker__metrics_port=port)
+    cluster.wait_verdicts(["again-0"], seconds=30)
     worker.stop()
+    counted = 10 + 10 + 3
+    wait(
+        lambda: [one.name for one in receiver.spans].count(COUNT) == counted,
+        what="all traced verdicts to be counted",
+        seconds=20,
+    )
 
     traces = by_trace(receiver.spans)
-    assert len(traces) == 10 + 10 + 2
+    assert len(traces) == 10 + 10 + 3
     requests = {
         span.attributes["judgestream.request_id"]: trace
         for trace, named in traces.items()
@@ -143,20 +184,29 @@ def test_each_request_is_one_trace_from_its_producer_to_its_verdict(
     for name in plain:
         check_whole(traces[requests[name]], name, "")
 
-    (retried,) = traces[trace_id(300)][PROCESS]
+    # its offset may not have been committed before the kill: then it came again, as a duplicate
+    retried = traces[trace_id(300)][PROCESS][0]
     asked = traces[trace_id(300)][ASK]
     assert len(asked) >= 2 and {span.parent for span in asked} == {retried.span_id}
     failed = [span for span in asked if span.failed]
     assert failed and failed[0].attributes["error.type"] == retried.events["retry"]["error.type"]
     assert not retried.failed and retried.seconds > 3
 
+    (again,) = traces[trace_id(400)][PROCESS]
+    assert again.attributes["judgestream.redelivered"] is True and not again.failed
+    ((linked_trace, linked_span),) = again.links
+    assert linked_trace == trace_id(400)
+    assert linked_span not in {one.span_id for one in receiver.spans}, "the killed worker sent none"
+
     (given_up,) = traces[trace_id(200)][PROCESS]
     assert given_up.failed and given_up.attributes["error.type"] == "invalid_request"
     assert len(traces[trace_id(200)]["send judge.dlq.v1"]) == 1
 
-    check_events(receiver, traces, [*(one.request_id for one in traced), *plain, "retried-0"])
+    check_events(
+        receiver, traces, [*(one.request_id for one in traced), *plain, "retried-0", "again-0"]
+    )
     check_headers(cluster, traces, requests)
-    check_log(cluster)
+    assert {line["service.name"] for line in log_lines(cluster.folder)} == {"judgestream-judging"}
 
 
 def check_events(
@@ -196,11 +246,11 @@ def check_headers(
         )
         assert headers.get("tracestate") == (None if "plain" in name else b"vendor=1")
         seen += 1
-    assert seen == 22
+    assert seen == 23
 
 
 def check_log(cluster: Cluster) -> None:
-    """The log of the worker, to its last line."""
+    """The log of the worker so far."""
     lines = log_lines(cluster.folder)
     assert {line["service.name"] for line in lines} == {"judgestream-judging"}
     (letter,) = [line for line in lines if line["message"].startswith("dead letter")]

@@ -17,7 +17,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from judgestream.adapters.kafka.publishing import RecordPublisher
 from judgestream.adapters.kafka.topics import admin, apply
-from judgestream.checkpoints.manifest import read_manifest, verify
+from judgestream.checkpoints.manifest import Manifest, read_manifest, verify
 from judgestream.contracts.events import header
 from judgestream.contracts.topics import CHECKPOINTS
 from judgestream.dashboards import DASHBOARDS
@@ -32,6 +32,7 @@ from judgestream_trainer.data.split import deduplicated
 from judgestream_trainer.data.stream import publish
 from judgestream_trainer.tasks import FAMILIES, items
 from tests.integration.cluster import QUICK, empty, revive, wait
+from tests.integration.otlp import ReceivedSpan, Receiver, receiving
 from tests.integration.prometheus_server import prometheus, without_data
 from tests.paths import JUDGES, environment
 
@@ -77,6 +78,7 @@ class Trainer:
         shutil.copytree(TINY, self.base)
         (folder / "recipe.yaml").write_text(RECIPE)
         self.process: ServerProcess | None = None
+        self.more: dict[str, str] = {}
 
     def start(self, *more: str) -> ServerProcess:
         self.process = ServerProcess(
@@ -94,7 +96,9 @@ class Trainer:
                 ],
                 log_path=self.log,
                 cwd=self.folder,
-                env=environment(**QUICK, JUDGESTREAM_KAFKA__BOOTSTRAP=self.kafka.bootstrap),
+                env=environment(
+                    **QUICK, JUDGESTREAM_KAFKA__BOOTSTRAP=self.kafka.bootstrap, **self.more
+                ),
                 stop_seconds=60.0,
             )
         )
@@ -124,6 +128,12 @@ class Trainer:
 
 
 @pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as one:
+        yield one
+
+
+@pytest.fixture
 def trainer(tmp_path: Path, kafka: Kafka) -> Iterator[Trainer]:
     service = Trainer(tmp_path, kafka, least=40)
     yield service
@@ -145,18 +155,23 @@ def send(kafka: Kafka, some: list[Example]) -> None:
         publish(publisher, some, at=NOW)
 
 
-def events(kafka: Kafka) -> list[tuple[str, Checkpoint, str]]:
-    """Key, message and event type of everything on `judge.checkpoints.v1`."""
+def events(kafka: Kafka) -> list[tuple[str, Checkpoint, str, str]]:
+    """Key, message, event type and `traceparent` of everything on `judge.checkpoints.v1`."""
     consumer = KafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id=None)
     partition = TopicPartition(CHECKPOINTS.name, 0)
     consumer.assign([partition])
     consumer.seek_to_beginning(partition)
     end = consumer.end_offsets([partition])[partition]
-    found: list[tuple[str, Checkpoint, str]] = []
+    found: list[tuple[str, Checkpoint, str, str]] = []
     while consumer.position(partition) < end:
         for batch in consumer.poll(timeout_ms=200).values():
             found += [
-                (r.key.decode(), Checkpoint.FromString(r.value), header(r.headers, "ce_type"))
+                (
+                    r.key.decode(),
+                    Checkpoint.FromString(r.value),
+                    header(r.headers, "ce_type"),
+                    header(r.headers, "traceparent"),
+                )
                 for r in batch
             ]
     consumer.close()
@@ -164,8 +179,9 @@ def events(kafka: Kafka) -> list[tuple[str, Checkpoint, str]]:
 
 
 def test_killed_while_training_it_continues_and_publishes_once(
-    trainer: Trainer, kafka: Kafka
+    trainer: Trainer, kafka: Kafka, receiver: Receiver
 ) -> None:
+    trainer.more["JUDGESTREAM_TELEMETRY__ENDPOINT"] = receiver.endpoint
     some = [example for example in examples(60) if unusable(example) is None]
     send(kafka, some)
     send(kafka, some)  # delivered twice: nothing is new about it
@@ -184,7 +200,7 @@ def test_killed_while_training_it_continues_and_publishes_once(
         assert server.value("judgestream_trainer_cycle") == 1
         assert server.value("judgestream_trainer_step") == server.value("judgestream_trainer_steps")
         assert server.value("judgestream_trainer_loss") > 0
-    ((key, told, kind),) = events(kafka)
+    ((key, told, kind, parent),) = events(kafka)
     assert kind == CHECKPOINTS.event_type
     released = Path(told.location)
     manifest = read_manifest(released)
@@ -202,6 +218,34 @@ def test_killed_while_training_it_continues_and_publishes_once(
     wait(lambda: process.poll() is not None, what="the service to end", seconds=60)
     assert process.poll() == 0
     assert len(events(kafka)) == 1
+    check_trace(receiver.spans, manifest, parent)
+
+
+def check_trace(spans: list[ReceivedSpan], manifest: Manifest, parent: str) -> None:
+    """One trace, of the process that finished the cycle: a killed one sends nothing.
+
+    Args:
+        parent: the `traceparent` of the published checkpoint.
+    """
+    named = {one.name: one for one in spans}
+    cycle, publish = named["training cycle"], named["publish"]
+    phases = ("read examples", "train", "evaluate", "publish")
+    sent = named[f"send {CHECKPOINTS.name}"]
+    assert len(named) == len(spans) == 6
+    assert {one.trace_id for one in spans} == {cycle.trace_id}
+    assert {one.service for one in spans} == {"judgestream-trainer"}
+    assert cycle.parent == "" and sent.parent == publish.span_id and sent.kind == "producer"
+    assert {named[phase].parent for phase in phases} == {cycle.span_id}
+    assert not any(one.failed for one in spans)
+    assert cycle.attributes["judgestream.cycle"] == 1
+    assert cycle.attributes["judgestream.resumed"] is True
+    assert cycle.attributes["judgestream.outcome"] == "published"
+    assert named["evaluate"].attributes["judgestream.digest"] == manifest.digest
+    told = named["read examples"].attributes
+    for side, count in manifest.data["examples"].items():
+        assert told[f"judgestream.examples.{side}"] == count
+    assert named["train"].seconds < cycle.seconds
+    assert parent.split("-")[1:3] == [cycle.trace_id, sent.span_id]
 
 
 def test_on_command_it_trains_on_the_new_examples_and_refuses_a_judge_it_cannot_measure(

@@ -12,7 +12,8 @@ from types import ModuleType
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from judgestream import metrics_endpoint
+from judgestream import metrics_endpoint, process_tracing
+from judgestream.apps.judging.budget_metrics import BudgetCollector
 from judgestream.apps.judging.fleet_metrics import FleetCollector
 from judgestream.apps.worker import metrics as workers
 from judgestream.backends.triton_metrics import counter_name
@@ -78,12 +79,12 @@ def sources() -> tuple[Source, ...]:
         Source(
             title="Every process",
             where="The workers, the rollout service and the trainer also export `process_*` and `python_*`.",
-            metrics=_registered(metrics_endpoint),
+            metrics=(*_registered(metrics_endpoint), *_registered(process_tracing)),
         ),
         Source(
             title="Workers and rollout service",
             where="On the ports of `worker.metrics_port`. Each process exports all names and sets its own.",
-            metrics=(*_registered(workers), *_fleet()),
+            metrics=(*_registered(workers), *_budgets(), *_fleet()),
         ),
         Source(
             title="Trainer",
@@ -123,6 +124,16 @@ def _registered(module: ModuleType) -> tuple[Metric, ...]:
                 )
             )
     return tuple(found)
+
+
+def _budgets() -> Iterator[Metric]:
+    for family in BudgetCollector().collect():
+        yield Metric(
+            name=family.name,
+            kind=family.type,
+            text=family.documentation,
+            labels=("release", "period"),
+        )
 
 
 def _fleet() -> Iterator[Metric]:

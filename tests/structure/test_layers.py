@@ -66,6 +66,12 @@ ADAPTERS = {
     f"{J}.client": (*DATA, f"{J}.adapters.kafka"),
     f"{J}.aio": (*DATA, f"{J}.client"),
 }
+PROCESS = {
+    f"{J}.process_tracing": (
+        *(f"{J}.core", f"{J}.settings", f"{J}.telemetry"),
+        f"{J}.adapters.otel",
+    ),
+}
 WORKER = (
     *(*DATA, f"{J}.template_files", f"{J}.adapters", f"{J}.apps.worker", f"{J}.process_health"),
     f"{J}.telemetry",
@@ -105,15 +111,19 @@ TRAINING = {
         *(*SERVING, f"{J}.adapters.files"),
         *(f"{T}.data", f"{T}.files", f"{T}.recipe", f"{T}.tasks"),
     ),
-    f"{T}.publishing": (*DATA, f"{J}.checkpoints", f"{J}.adapters.kafka", f"{T}.cards"),
+    f"{T}.publishing": (
+        *(*DATA, f"{J}.checkpoints", f"{J}.adapters.kafka", f"{J}.telemetry"),
+        f"{T}.cards",
+    ),
     f"{T}.continuous": (
-        *(*DATA, *SERVING, f"{J}.adapters.kafka"),
+        *(*DATA, *SERVING, f"{J}.adapters.kafka", f"{J}.telemetry"),
         *(f"{T}.{name}" for name in ("cards", "data", "failure", "files", "recipe", "training")),
     ),
     f"{T}.jobs": (
         *(*DATA, *SERVING, f"{J}.adapters", f"{J}.backends", f"{J}.terminal"),
         *(f"{J}.local.cache", f"{J}.local.wheels", f"{J}.metrics_endpoint"),
-        *(f"{J}.process_health", f"{J}.telemetry", f"{T}.preferences"),
+        *(f"{J}.process_health", f"{J}.process_tracing", f"{J}.telemetry"),
+        f"{T}.preferences",
         *(f"{T}.{name}" for name in ("cards", "continuous", "data", "files", "labelling")),
         *(f"{T}.{name}" for name in ("publishing", "recipe", "tasks", "training")),
     ),
@@ -131,7 +141,7 @@ COMMAND_LINE = {
         *(*WORKER, f"{J}.local", f"{J}.evaluation", f"{J}.client", f"{J}.terminal"),
         f"{J}.dashboards",
         *(f"{J}.apps.judging", f"{J}.apps.bias", f"{J}.apps.machine", f"{J}.metrics_endpoint"),
-        f"{J}.apps.recovery",
+        *(f"{J}.apps.recovery", f"{J}.process_tracing"),
         *(f"{J}.apps.replay", f"{J}.apps.rollout", f"{J}.apps.suites", f"{J}.suites"),
         f"{T}.commands",
     ),
@@ -139,6 +149,7 @@ COMMAND_LINE = {
 LAYERS: Mapping[str, tuple[str, ...]] = {
     **BASE,
     **ADAPTERS,
+    **PROCESS,
     **APPS,
     **TRAINING,
     **COMMAND_LINE,

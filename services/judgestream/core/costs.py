@@ -52,6 +52,12 @@ class Budget:
     def set(self) -> bool:
         return bool(self.per_day or self.total)
 
+    def shares(self, spent: Spent) -> dict[str, float]:
+        """Spent over the limit, by `today` and `total`, of each limit that is set."""
+        limits = {"today": self.per_day, "total": self.total}
+        amounts = {"today": spent.today, "total": spent.total}
+        return {period: amounts[period] / limit for period, limit in limits.items() if limit}
+
     def exhausted(self, spent: Spent) -> str:
         """Which limit is reached, in words; "" while both leave something to spend."""
         if self.total and spent.total >= self.total:

@@ -157,6 +157,17 @@ JUDGES = (
         unit="currencyUSD",
         about="At the prices of the releases; 0 for judges without prices",
     ),
+    Panel(
+        title="Budgets spent",
+        queries={
+            "{{release}} {{period}}": "max by (release, period)"
+            f" ({series('judgestream_budget_spent_ratio')})"
+        },
+        unit="percentunit",
+        limit=Limit(value=0.9),
+        about="At 100 % a release is paused. Runbook: docs/runbooks/budget-nearly-spent.md",
+        empty="no release has a budget, or nothing was asked yet",
+    ),
 )
 ROUTES = (
     Panel(

@@ -48,6 +48,9 @@ class Span:
     def put(self, attributes: Attributes) -> None:
         """Set attributes."""
 
+    def link(self, trace_headers: Sequence[Header]) -> None:
+        """Link the span that these trace headers name, once. Headers that name none are ignored."""
+
     def event(self, name: str, attributes: Attributes) -> None:
         """Something that happened at this moment."""
 
@@ -96,34 +99,58 @@ class Tracer(Protocol):
     """Begins traces and continues those of others."""
 
     def begin(
-        self, name: str, kind: Kind, *, parent: Sequence[Header], started_ns: int | None
+        self,
+        name: str,
+        kind: Kind,
+        *,
+        parent: Sequence[Header],
+        started_ns: int | None,
+        drawn: bool,
     ) -> Span:
         """See `begin` below."""
 
 
 class _NoTracer:
     def begin(
-        self, name: str, kind: Kind, *, parent: Sequence[Header], started_ns: int | None
+        self,
+        name: str,
+        kind: Kind,
+        *,
+        parent: Sequence[Header],
+        started_ns: int | None,
+        drawn: bool,
     ) -> Span:
         return NOT_RECORDED
 
 
-_tracer: Tracer = _NoTracer()
+_NO_TRACER = _NoTracer()
+_tracer: Tracer = _NO_TRACER
 
 
 def install(tracer: Tracer | None) -> None:
     """Let this tracer record the spans of the process; None: nobody."""
     global _tracer
-    _tracer = tracer or _NoTracer()
+    _tracer = tracer or _NO_TRACER
+
+
+def tracing() -> bool:
+    """Whether a tracer is installed. Without one, trace headers need not be read."""
+    return _tracer is not _NO_TRACER
 
 
 def begin(
-    name: str, kind: Kind, *, parent: Sequence[Header] = (), started_ns: int | None = None
+    name: str,
+    kind: Kind,
+    *,
+    parent: Sequence[Header] = (),
+    started_ns: int | None = None,
+    drawn: bool = True,
 ) -> Span:
     """A span with no span of this process above it. Recorded only if it is sampled.
 
     Args:
         parent: trace headers, well-formed; without them a new trace begins.
         started_ns: since the epoch; None: now.
+        drawn: whether a new trace is drawn by `telemetry.sample_ratio`. Work that is rare is always wanted.
     """
-    return _tracer.begin(name, kind, parent=parent, started_ns=started_ns)
+    return _tracer.begin(name, kind, parent=parent, started_ns=started_ns, drawn=drawn)

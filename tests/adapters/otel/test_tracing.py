@@ -107,6 +107,37 @@ def test_the_producer_decides_and_others_are_drawn(
         assert len(receiver.spans) == recorded
 
 
+def test_rare_work_is_traced_whatever_share_is_drawn() -> None:
+    with receiving() as receiver:
+        bench = Bench(receiver, sample_ratio=0.0)
+        with bench.tracer.begin("a", Kind.INTERNAL, parent=(), started_ns=None, drawn=False):
+            pass
+        bench.tracer.close()
+        assert [one.name for one in receiver.spans] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "linked"),
+    [
+        (PARENT, [(TRACE, "b7ad6b7169203331")]),
+        (PARENT[:-1] + "0", [(TRACE, "b7ad6b7169203331")]),
+        ("00-none", []),
+        ("", []),
+    ],
+)
+def test_a_span_links_what_well_formed_headers_name(
+    earlier: str, linked: list[tuple[str, str]]
+) -> None:
+    with receiving() as receiver:
+        bench = Bench(receiver, sample_ratio=1.0)
+        with bench.tracer.begin("a", Kind.CONSUMER, parent=(), started_ns=None) as span:
+            for _ in range(2):
+                span.link(parent(earlier))
+        bench.tracer.close()
+        (received,) = receiver.spans
+    assert received.links == linked
+
+
 def test_producers_cannot_make_more_traces_than_the_limit() -> None:
     with receiving() as receiver:
         bench = Bench(receiver, max_traces_per_s=10)

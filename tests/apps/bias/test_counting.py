@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 from judgestream.adapters.redis.bias_store import Counted
 from judgestream.apps.bias.counting import VerdictCounter
 from judgestream.apps.worker.status import WorkerStatus
+from judgestream.contracts.events import IncomingHeader
 from judgestream.contracts.records import Record
 from judgestream.core.errors import StoreUnavailable
 from judgestream.evaluation.contribution import Contribution
@@ -52,11 +53,17 @@ class Bench:
     async def pause(self, seconds: float) -> None:
         self.pauses.append((seconds, self.status.state))
 
-    def handle(self, value: bytes | None) -> dict[str, float]:
+    def handle(self, value: bytes | None, *headers: IncomingHeader) -> dict[str, float]:
         """Returns how the samples of the bias metrics, and of all requests, have grown."""
         before = samples()
         record = Record(
-            topic="judge.verdicts.v1", partition=1, offset=2, time=NOON, key=b"k", value=value
+            topic="judge.verdicts.v1",
+            partition=1,
+            offset=2,
+            time=NOON,
+            key=b"k",
+            value=value,
+            headers=headers,
         )
         asyncio.run(self.counter.handle(record, self.pause))
         return {

@@ -1,5 +1,6 @@
 """The release that answers a record, by what earlier records of the same request came to."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,6 +79,21 @@ def test_the_newest_records_survive_as_text_whatever_their_names(records: list[A
         memory = with_record(memory, one)
     assert len(memory) <= MOST_RECORDS and len({one.place for one in memory}) == len(memory)
     assert from_text(to_text(memory)) == memory
+
+
+def test_a_traced_attempt_is_remembered_and_given_to_a_later_one() -> None:
+    span = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    traced = Assignment(place="p1", release="A", requested_at=NOON, attempt=span)
+    again = turn(from_text(to_text([traced])), place="p1", routed="B", requested_at=LATER)
+    assert again == Turn(release="A", requested_at=NOON, again=True, attempt=span)
+    assert traced == of("p1", "A", ASSIGNED), "the memory is not written again for a span alone"
+    assert span not in to_text([of("p1", "A", ASSIGNED)])
+
+
+@pytest.mark.parametrize("odd", [None, 7, ["x"], {}])
+def test_an_attempt_of_another_form_is_not_taken_for_a_span(odd: object) -> None:
+    (one,) = from_text(json.dumps([["scored", "p1", NOON.isoformat(), "A", odd, "more"]]))
+    assert (one.outcome, one.attempt) == (SCORED, "")
 
 
 @given(st.text() | st.recursive(st.integers() | st.text(), st.lists).map(str))

@@ -24,6 +24,7 @@ from judgestream.checkpoints.manifest import FILE_NAME, Manifest
 from judgestream.checkpoints.temperature import METHOD
 from judgestream.engine.checkpoint import load
 from judgestream.engine.judge import Judge
+from judgestream.telemetry.spans import Kind, current
 from judgestream_trainer.cards.calibrate import Fitted, fit_examples
 from judgestream_trainer.cards.folder import write_calibration
 from judgestream_trainer.cards.report import report_of, write_into
@@ -116,7 +117,10 @@ def training_cycle(
     _tidy(folder)
     record = json.loads(decision_file.read_text(encoding="utf-8"))
     candidate = folder / "candidate"
-    location = settings.publish(candidate) if record["publish"] else ""
+    location = ""
+    if record["publish"]:
+        with current().child("publish", Kind.INTERNAL):
+            location = settings.publish(candidate)
     return CycleResult(
         candidate=candidate,
         location=location,
@@ -132,11 +136,14 @@ def _decided(
     try:
         if not inputs.sides[Side.TRAIN]:
             raise ValueError("every example is held out: send more examples")
-        model = _trained(settings, inputs, folder, console)
+        with current().child("train", Kind.INTERNAL):
+            model = _trained(settings, inputs, folder, console)
     except (ArithmeticError, RuntimeError, ValueError, TrainingFailed) as error:
         reasons = [f"training failed: {error}"]
         return {"round": inputs.number, "publish": False, "reasons": reasons, "findings": []}
-    publication, manifest = _judged(settings, inputs, folder, model, console)
+    with current().child("evaluate", Kind.INTERNAL) as span:
+        publication, manifest = _judged(settings, inputs, folder, model, console)
+        span.put({"judgestream.release": manifest.name, "judgestream.digest": manifest.digest})
     return _record(inputs, publication, manifest)
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from judgestream.adapters.kafka.group import GroupReader
 from judgestream.checkpoints.manifest import FILE_NAME
 from judgestream.core.errors import BrokerUnavailable
+from judgestream.telemetry.spans import Kind, Span, begin
 from judgestream.v1.training_pb2 import TrainingExample
 from judgestream_trainer.continuous import metrics
 from judgestream_trainer.continuous.cycle import (
@@ -106,6 +107,7 @@ class Service:
     def _turn(self, store: Store, signals: Signals, *, once: bool) -> bool:
         """Collect until a cycle is due, and run it; or finish the one that was left open."""
         number = store.pending()
+        resumed = number is not None
         if number is None:
             self._gather(store, signals, once=once)
             if signals.stop.is_set() or not self._due(store, signals):
@@ -114,8 +116,12 @@ class Service:
             number = store.open_cycle()
         metrics.cycle.set(number)
         metrics.waiting.set(store.new_count())
-        with metrics.training.track_inprogress():
-            return self._cycle(store, number)
+        with (
+            metrics.training.track_inprogress(),
+            begin("training cycle", Kind.INTERNAL, drawn=False) as span,
+        ):
+            span.put({"judgestream.cycle": number, "judgestream.resumed": resumed})
+            return self._cycle(store, number, span)
 
     def _gather(self, store: Store, signals: Signals, *, once: bool) -> None:
         """Store examples and commit their offsets until a cycle is due or a stop is requested.
@@ -147,15 +153,18 @@ class Service:
         count = store.new_count()
         return count >= self.min_examples or (signals.train.is_set() and count > 0)
 
-    def _cycle(self, store: Store, number: int) -> bool:
+    def _cycle(self, store: Store, number: int, span: Span) -> bool:
         settings = self.settings
-        inputs = CycleInput(
-            number=number,
-            sides=split_examples(store.examples(), settings.shares),
-            digest=store.digest(),
-            current=self._kept(store.current()),
-            best=self._kept(store.best()),
-        )
+        with span.child("read examples", Kind.INTERNAL) as reading:
+            inputs = CycleInput(
+                number=number,
+                sides=split_examples(store.examples(), settings.shares),
+                digest=store.digest(),
+                current=self._kept(store.current()),
+                best=self._kept(store.best()),
+            )
+            for side, examples in inputs.sides.items():
+                reading.put({f"judgestream.examples.{side}": len(examples)})
         folder = self.data / "rounds" / f"{number:04d}"
         result = training_cycle(settings, inputs, folder, self.console)
         if result.evidence:
@@ -163,6 +172,7 @@ class Service:
         outcome = PUBLISHED if result.location else REFUSED
         store.close_cycle(number, outcome, result.candidate)
         metrics.closed(outcome, time())
+        span.put({"judgestream.outcome": outcome})
         if result.location:
             self.console.print(
                 f"training cycle {number}: published {result.location}", markup=False

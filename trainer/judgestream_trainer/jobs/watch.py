@@ -12,6 +12,7 @@ from judgestream.contracts.topics import TRAINING
 from judgestream.core.errors import ConfigurationError
 from judgestream.metrics_endpoint import serve
 from judgestream.process_health import Check, Health
+from judgestream.process_tracing import tracing
 from judgestream.settings import Kafka, load
 from judgestream.telemetry import logs
 from judgestream.terminal.exit_codes import ExitCode
@@ -76,7 +77,7 @@ def watch(options: Watch, console: Console) -> ExitCode:
         min_examples=options.min_examples,
         console=console,
     )
-    with signals.listening():
+    with tracing(settings.telemetry, kind="trainer", slot=0), signals.listening():
         published = service.run(signals, once=options.once)
     return ExitCode.OK if published else ExitCode.NO
 

@@ -9,6 +9,8 @@ from judgestream.contracts.codecs.times import timestamp
 from judgestream.contracts.outgoing import outgoing
 from judgestream.contracts.topics import CHECKPOINTS
 from judgestream.settings import Kafka
+from judgestream.telemetry.messaging import sending
+from judgestream.telemetry.spans import Kind, current
 from judgestream.v1.rollout_pb2 import Checkpoint
 from judgestream_trainer.publishing.upload import UploadedCheckpoint
 
@@ -38,16 +40,20 @@ def announce(uploaded: UploadedCheckpoint, settings: Kafka, *, now: datetime) ->
         BrokerUnavailable, ConfigurationError: no broker, or no such topic. The checkpoint stays uploaded.
     """
     message = checkpoint_message(uploaded, published_at=now)
-    record = outgoing(
-        CHECKPOINTS,
-        message,
-        key=message.digest,
-        event_id=message.digest,
-        source=SOURCE,
-        time=now,
-    )
-    with RecordPublisher(settings, client_id="judgestream-trainer") as publisher:
-        publisher.send_record(record, what=f"checkpoint {message.name}-{message.digest[:8]}")
+    with current().child(f"send {CHECKPOINTS.name}", Kind.PRODUCER) as span:
+        record = outgoing(
+            CHECKPOINTS,
+            message,
+            key=message.digest,
+            event_id=message.digest,
+            source=SOURCE,
+            time=now,
+            trace=span.headers(),
+        )
+        if span.recording:
+            span.put(sending(record.topic, record.value))
+        with RecordPublisher(settings, client_id="judgestream-trainer") as publisher:
+            publisher.send_record(record, what=f"checkpoint {message.name}-{message.digest[:8]}")
 
 
 def _numbers(values: Mapping[str, Any], above: str = "") -> list[tuple[str, float]]:

@@ -12,6 +12,7 @@ from types import TracebackType
 
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord
+from opentelemetry.context import Context
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
@@ -95,13 +96,20 @@ class OtelTracer:
         self._resource, self._scope = resource, InstrumentationScope(SCOPE, version)
 
     def begin(
-        self, name: str, kind: Kind, *, parent: Sequence[Header], started_ns: int | None
+        self,
+        name: str,
+        kind: Kind,
+        *,
+        parent: Sequence[Header],
+        started_ns: int | None,
+        drawn: bool = True,
     ) -> Span:
-        carrier = {key: value.decode("ascii", "replace") for key, value in parent}
-        context = _W3C.extract(carrier) if carrier else None
+        context = _context(parent)
         remote = trace.get_current_span(context).get_span_context() if context else None
         known = remote is not None and remote.is_valid
         sampled = bool(remote.trace_flags.sampled) if remote is not None and known else None
+        if sampled is None and not drawn:
+            sampled = True
         limited = self._sampling.limited
         if not self._sampling.wanted(sampled):
             if self._sampling.limited > limited:
@@ -136,6 +144,7 @@ class RecordedSpan(Span):
         self.trace_id = trace.format_trace_id(context.trace_id)
         self.span_id = trace.format_span_id(context.span_id)
         self._token: Token[Span] | None = None
+        self._linked: list[trace.SpanContext] = []
 
     def child(self, name: str, kind: Kind) -> Span:
         above = trace.set_span_in_context(self._span)
@@ -143,6 +152,13 @@ class RecordedSpan(Span):
 
     def put(self, attributes: Attributes) -> None:
         self._span.set_attributes(_sound(attributes))
+
+    def link(self, trace_headers: Sequence[Header]) -> None:
+        context = _context(trace_headers)
+        earlier = trace.get_current_span(context).get_span_context() if context else None
+        if earlier is not None and earlier.is_valid and earlier not in self._linked:
+            self._linked.append(earlier)
+            self._span.add_link(earlier)
 
     def event(self, name: str, attributes: Attributes) -> None:
         self._span.add_event(name, _sound(attributes))
@@ -185,6 +201,12 @@ class RecordedSpan(Span):
         if self._token is not None:
             leave(self._token)
         self._span.end()
+
+
+def _context(headers: Sequence[Header]) -> Context | None:
+    """The context that trace headers name; None without any."""
+    carrier = {key: value.decode("ascii", "replace") for key, value in headers}
+    return _W3C.extract(carrier) if carrier else None
 
 
 def _sound(

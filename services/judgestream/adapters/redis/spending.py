@@ -101,6 +101,10 @@ class Spending:
                 self._retrying = asyncio.create_task(self._retry())
         return self._known(release)
 
+    def known(self, release: str) -> Spent | None:
+        """As `spent`, without a question to Redis: as of the latest one. None before the first."""
+        return self._known(release) if release in self._shared else None
+
     async def close(self) -> None:
         """Call before the batch is closed: adds what is not saved yet, and logs it where that fails."""
         if self._retrying is not None:

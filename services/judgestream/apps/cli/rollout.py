@@ -40,8 +40,8 @@ def serve(
     from judgestream.apps.rollout.service import main
     from judgestream.apps.worker.metrics_ports import with_metrics_port
     from judgestream.apps.worker.readiness import ready_file as announcing
-    from judgestream.apps.worker.tracing import tracing
     from judgestream.local.folder import data_folder
+    from judgestream.process_tracing import tracing
     from judgestream.telemetry import logs
 
     settings = with_metrics_port(settings, "rollout", slot, exact=metrics_port)

@@ -36,7 +36,7 @@ def worker(
     settings = load()
     from judgestream.apps.worker.metrics_ports import with_metrics_port
     from judgestream.apps.worker.readiness import ready_file as announcing
-    from judgestream.apps.worker.tracing import tracing
+    from judgestream.process_tracing import tracing
     from judgestream.telemetry import logs
 
     settings = with_metrics_port(settings, kind.value, slot, exact=metrics_port)

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from judgestream.adapters.tls.client import ClientTls
 from judgestream.adapters.triton.fleet import Fleet
 from judgestream.adapters.triton.fleet_judge import FleetJudge
+from judgestream.apps.judging.budget_metrics import BUDGETS
 from judgestream.apps.judging.combined_status import CombinedStatus
 from judgestream.apps.judging.fleet_metrics import shown_in_metrics
 from judgestream.apps.judging.jury import Jury
@@ -55,6 +56,7 @@ def opener(
     async def opened(release: str, status: HealthStatus) -> AsyncIterator[RequestsJudge]:
         async with AsyncExitStack() as stack:
             judges = await connected(settings, release, stack, fleet=fleet)
+            stack.callback(BUDGETS.show(judges, ledger.known))
             yield requests_judge(judges, settings, ledger, status, swap_rate)
 
     return opened

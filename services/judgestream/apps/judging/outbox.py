@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Protocol
 
 from judgestream.apps.judging.asking import Pause
-from judgestream.apps.judging.record_span import sending
 from judgestream.apps.worker import metrics
 from judgestream.contracts.events import Header
 from judgestream.contracts.outgoing import Outgoing
@@ -17,6 +16,7 @@ from judgestream.core.backoff import Backoff
 from judgestream.core.errors import BrokerUnavailable, OversizeRecord
 from judgestream.core.types import Verdict
 from judgestream.core.verdicts import limited
+from judgestream.telemetry.messaging import sending
 from judgestream.telemetry.spans import Kind, Span, current
 from judgestream.v1.judging_pb2 import DeadLetter
 
@@ -109,7 +109,7 @@ class Outbox:
     async def _send(self, record: Outgoing, pause: Pause, span: Span) -> None:
         tries = 0
         if span.recording:
-            span.put(sending(record))
+            span.put(sending(record.topic, record.value))
         while True:
             tries += 1
             try:

@@ -33,6 +33,8 @@ class Ledger(Protocol):
 
     async def add(self, release: str, cost: float) -> Spent: ...
 
+    def known(self, release: str) -> Spent | None: ...
+
 
 class PricedJudge:
     """Asks within the budget."""

@@ -3,6 +3,8 @@
 The rules are those of `core.rollout.assignment`. The worker remembers the newest requests, and Redis all of
 them for `judging.published_ttl_s`. A request that finds no memory costs one call of Redis, which also
 remembers its assignment.
+
+A note names the traced attempt that wrote it, for the span of a later one. No note is written for that alone.
 """
 
 from asyncio import Event
@@ -13,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from judgestream.contracts.events import TRACE_PARENT
 from judgestream.core.rollout.assignment import (
     Assignment,
     Memory,
@@ -25,9 +28,16 @@ from judgestream.core.rollout.assignment import (
     with_record,
 )
 from judgestream.core.types import Status, Verdict
+from judgestream.telemetry.spans import current
 
 REMEMBERED = 10_000
 """Requests that the worker remembers without Redis."""
+
+
+def attempt() -> str:
+    """The running span as a `traceparent`; "" if it is not recorded."""
+    span = current()
+    return dict(span.headers())[TRACE_PARENT].decode() if span.recording else ""
 
 
 class Published(Protocol):
@@ -73,7 +83,9 @@ class PublishedBefore:
             place: of the record.
             routed: the release that the route gives.
         """
-        first = Assignment(place=place, release=routed, requested_at=requested_at)
+        first = Assignment(
+            place=place, release=routed, requested_at=requested_at, attempt=attempt()
+        )
         note = await self._published.claim(key, to_text([first]))
         stored = from_text(note) if note else (first,)
         known = merged(self._recent.get(key, ()), from_text(note))
@@ -89,7 +101,9 @@ class PublishedBefore:
         """Give a record of which nothing was published to another release."""
         others = tuple(one for one in self._recent.get(key, ()) if one.place != place)
         found = turn(others, place=place, routed=release, requested_at=requested_at)
-        moved = Assignment(place=place, release=release, requested_at=found.requested_at)
+        moved = Assignment(
+            place=place, release=release, requested_at=found.requested_at, attempt=attempt()
+        )
         self._keep(key, with_record(others, moved))
         await self._published.write(key, to_text(self._recent[key]))
         return found
@@ -102,6 +116,7 @@ class PublishedBefore:
             release=verdict.release,
             requested_at=verdict.requested_at,
             outcome=outcome,
+            attempt=attempt(),
         )
         self._keep(key, with_record(self._recent.get(key, ()), record))
         self._published.remember(key, to_text(self._recent[key]))

@@ -10,7 +10,7 @@ from judgestream.apps.judging.asking import Pause, backoff_of
 from judgestream.apps.judging.judges import Judges, Moved
 from judgestream.apps.judging.outbox import Outbox, Publisher
 from judgestream.apps.judging.published_before import Published, PublishedBefore
-from judgestream.apps.judging.record_span import record_span, settled
+from judgestream.apps.judging.record_span import record_span, redelivered, settled
 from judgestream.apps.worker import metrics
 from judgestream.contracts import salvage
 from judgestream.contracts.records import Record, dead_letter
@@ -104,7 +104,7 @@ class RequestJudge:
             requested_at=request.request.requested_at,
         )
         if turn.again:
-            current().put({"judgestream.redelivered": True})
+            redelivered(current(), turn)
         while not turn.suppressed:
             try:
                 async with self._judges.use(turn.release, pause, again=turn.again) as (judge, own):

@@ -16,7 +16,7 @@ from judgestream.apps.judging.asking import Pause, backoff_of
 from judgestream.apps.judging.judges import Moved
 from judgestream.apps.judging.outbox import Outbox, Publisher
 from judgestream.apps.judging.published_before import Published, PublishedBefore
-from judgestream.apps.judging.record_span import record_span, settled
+from judgestream.apps.judging.record_span import record_span, redelivered, settled
 from judgestream.apps.judging.routed import FollowedJudges
 from judgestream.apps.worker import metrics
 from judgestream.contracts.events import Header
@@ -140,6 +140,8 @@ class ShadowJudge:
                 routed=release,
                 requested_at=asked.request.requested_at,
             )
+            if turn.again:
+                redelivered(current(), turn)
             if turn.suppressed:
                 return
             progress = Progress(

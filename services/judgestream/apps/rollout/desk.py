@@ -66,7 +66,7 @@ class Desk:
             after = apply(before, move)
             if next_checkpoint is not None:
                 after = replace(after, next_checkpoint=next_checkpoint)
-            with begin(f"rollout {move.action}", Kind.INTERNAL) as span:
+            with begin(f"rollout {move.action}", Kind.INTERNAL, drawn=False) as span:
                 span.put(
                     {
                         "judgestream.release": move.release,

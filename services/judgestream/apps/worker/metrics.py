@@ -92,11 +92,6 @@ redis_available.set(nan)
 lag = Gauge(
     "judgestream_lag_records", "Records of the worker's topic not yet committed by its group"
 )
-telemetry_lost = Counter(
-    "judgestream_telemetry_lost_total",
-    "Spans and events that could not be exported, and traces beyond telemetry.max_traces_per_s",
-    ["signal"],
-)
 bias_value = Gauge("judgestream_bias", "A bias metric of the newest window", ["release", "metric"])
 bias_low = Gauge("judgestream_bias_low", "Lower end of its interval", ["release", "metric"])
 bias_high = Gauge("judgestream_bias_high", "Upper end of its interval", ["release", "metric"])

@@ -11,7 +11,7 @@ changed meanwhile.
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -30,12 +30,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Assignment:
-    """One record of the request: its place in the topic, and the release that answers or has answered it."""
+    """One record of the request: its place in the topic, and the release that answers or has answered it.
+
+    attempt   the span of an attempt at it, as a `traceparent`; "" if none was traced. Not compared: the
+              memory is not written again for a span alone
+    """
 
     place: str
     release: str
     requested_at: datetime
     outcome: Outcome = Outcome.ASSIGNED
+    attempt: str = field(default="", compare=False)
 
 
 Memory = tuple[Assignment, ...]
@@ -50,12 +55,14 @@ class Turn:
     suppressed     it is not judged: its verdict was published
     again          it was assigned before, so its verdict may have been published without a trace
     requested_at   of its verdict: verdicts with one id carry one time, that of the first record
+    attempt        the span of an earlier attempt at the record, as far as it is known
     """
 
     release: str
     requested_at: datetime
     suppressed: bool = False
     again: bool = False
+    attempt: str = ""
 
 
 def turn(memory: Memory, *, place: str, routed: str, requested_at: datetime) -> Turn:
@@ -67,6 +74,7 @@ def turn(memory: Memory, *, place: str, routed: str, requested_at: datetime) -> 
                 requested_at=one.requested_at,
                 suppressed=one.outcome is not Outcome.ASSIGNED,
                 again=True,
+                attempt=one.attempt,
             )
     of_release = [one for one in memory if one.release == routed]
     return Turn(
@@ -100,6 +108,7 @@ def to_text(memory: Iterable[Assignment]) -> str:
     return json.dumps(
         [
             [one.outcome.value, one.place, one.requested_at.isoformat(), one.release]
+            + ([one.attempt] if one.attempt else [])
             for one in memory
         ],
         separators=(",", ":"),
@@ -111,12 +120,14 @@ def from_text(text: str) -> Memory:
     try:
         rows = json.loads(text) if text else []
         # a newer version may have written more about each record
-        return tuple(_assignment(*row[:4]) for row in rows)[-MOST_RECORDS:]
+        return tuple(_assignment(*row[:5]) for row in rows)[-MOST_RECORDS:]
     except (ValueError, TypeError, OverflowError, RecursionError):
         return ()
 
 
-def _assignment(outcome: str, place: str, requested_at: str, release: str) -> Assignment:
+def _assignment(
+    outcome: str, place: str, requested_at: str, release: str, attempt: object = ""
+) -> Assignment:
     if not isinstance(place, str) or not isinstance(release, str):
         raise TypeError("a place and a release are texts")
     time = plausible(datetime.fromisoformat(requested_at).astimezone(UTC))
@@ -124,4 +135,10 @@ def _assignment(outcome: str, place: str, requested_at: str, release: str) -> As
         raise ValueError(f"the time {requested_at} is outside the calendar")
     # what only a newer version knows is judged again by its release, under the same verdict id
     known = Outcome(outcome) if outcome in list(Outcome) else Outcome.ASSIGNED
-    return Assignment(outcome=known, place=place, requested_at=time, release=release)
+    return Assignment(
+        outcome=known,
+        place=place,
+        requested_at=time,
+        release=release,
+        attempt=attempt if isinstance(attempt, str) else "",
+    )

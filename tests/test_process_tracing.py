@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from judgestream.apps.worker.tracing import tracing
 from judgestream.core.errors import ConfigurationError
+from judgestream.process_tracing import tracing
 from judgestream.settings import Telemetry
 from judgestream.telemetry.spans import NOT_RECORDED, Header, Kind, begin
 from tests.integration.otlp import receiving

@@ -4,16 +4,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 
-from judgestream.apps.worker import metrics
+from prometheus_client import Counter
+
 from judgestream.core.errors import ConfigurationError
 from judgestream.settings import Telemetry
 from judgestream.telemetry.logs import service_name
 from judgestream.telemetry.spans import install
 
+telemetry_lost = Counter(
+    "judgestream_telemetry_lost_total",
+    "Spans and events that could not be exported, and traces beyond telemetry.max_traces_per_s",
+    ["signal"],
+)
+
 
 @contextmanager
 def tracing(settings: Telemetry, *, kind: str, slot: int) -> Iterator[None]:
     """Record and export the spans of this process, which is a service of this kind.
+
+    Args:
+        slot: its number; 0 for a service that has none.
 
     Raises:
         ConfigurationError: the packages for it are missing, or a setting is invalid.
@@ -33,7 +43,7 @@ def tracing(settings: Telemetry, *, kind: str, slot: int) -> Iterator[None]:
         service=service_name(kind),
         slot=slot,
         version=version("judgestream"),
-        lost=lambda signal, count: metrics.telemetry_lost.labels(signal).inc(count),
+        lost=lambda signal, count: telemetry_lost.labels(signal).inc(count),
     )
     install(tracer)
     try:
