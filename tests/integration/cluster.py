@@ -14,6 +14,7 @@ from typing import Any
 import redis
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import MemberToRemove
+from kafka.errors import KafkaError
 
 from judgestream.adapters.kafka.topics import admin, apply
 from judgestream.contracts.topics import DEAD_LETTERS, REQUESTS, VERDICTS, Topic
@@ -240,10 +241,15 @@ def empty(kafka: KafkaServer) -> None:
     with closing(admin(Kafka(bootstrap=kafka.bootstrap))) as client:
 
         def groups_gone() -> bool:
-            groups = [group["group_id"] for group in client.list_groups()]
-            for group in groups:
-                remove_members(client, group)
-            return not groups or set(client.delete_groups(groups).values()) == {"OK"}
+            try:
+                groups = [group["group_id"] for group in client.list_groups()]
+                for group in groups:
+                    remove_members(client, group)
+                return not groups or set(client.delete_groups(groups).values()) == {"OK"}
+            except KafkaError as error:  # such as a coordinator that still loads
+                if not error.retriable:
+                    raise
+                return False
 
         def topics() -> list[str]:
             return sorted(set(client.list_topics()) - {"__consumer_offsets", "__transaction_state"})

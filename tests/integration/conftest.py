@@ -10,6 +10,17 @@ from judgestream.local.triton import TritonServer
 from judgestream.local.valkey import ValkeyServer
 from tests.integration.cluster import Cluster, Servers, instant_triton
 
+UNCLOSED = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
+"""kafka-python does not close a socket that is still connecting when its client is closed."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(UNCLOSED)
+
 
 @pytest.fixture(scope="session")
 def shared_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:

@@ -18,13 +18,7 @@ from judgestream.contracts.topics import LABELS, REQUESTS, TOPICS, VERDICTS
 from judgestream.v1.judging_pb2 import JudgeRequest, Label
 from tests.integration.cluster import Cluster, Servers, pairs, remove_members, running, wait
 
-pytestmark = [
-    pytest.mark.integration,
-    # the commands run in this process; in their own, its end closes what a client has left open
-    pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
-    ),
-]
+pytestmark = pytest.mark.integration
 
 GROUP = "judgestream-judging"
 

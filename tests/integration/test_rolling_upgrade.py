@@ -26,13 +26,7 @@ from tests.integration.last_release import LastRelease
 from tests.integration.otlp import Receiver, receiving
 from tests.integration.test_bias import expected, reports
 
-pytestmark = [
-    pytest.mark.integration,
-    # `topics plan` runs in this process; in its own, its end closes what a client has left open
-    pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
-    ),
-]
+pytestmark = pytest.mark.integration
 
 TRACED = "traceparent"
 """A header that only new workers write here: requests come without, and the old version starts no traces."""
