@@ -32,7 +32,7 @@ TEMPLATE_IDS: Mapping[str, str] = MappingProxyType(
         SCORER: SCORER_TEMPLATE.id,
     }
 )
-"""The template of a family's judges that have none of their own."""
+"""The template of those judges of a family that come without one."""
 
 CALIBRATION = "calibration.json"
 """File of the fitted temperature, or of a reward model's scale, if there is one. It changes replies, so it is

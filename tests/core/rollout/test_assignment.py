@@ -90,9 +90,22 @@ def test_a_traced_attempt_is_remembered_and_given_to_a_later_one() -> None:
     assert span not in to_text([of("p1", "A", ASSIGNED)])
 
 
-@pytest.mark.parametrize("odd", [None, 7, ["x"], {}])
-def test_an_attempt_of_another_form_is_not_taken_for_a_span(odd: object) -> None:
-    (one,) = from_text(json.dumps([["scored", "p1", NOON.isoformat(), "A", odd, "more"]]))
+def test_readers_of_the_last_release_understand_the_rows_of_traced_records() -> None:
+    """They take exactly four fields a row, and drop the first of more than `MOST_RECORDS` rows."""
+    span = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    traced = [
+        Assignment(place=f"p {k}", release="A", requested_at=NOON, attempt=span)
+        for k in range(MOST_RECORDS)
+    ]
+    rows = json.loads(to_text(traced))
+    assert {len(row) for row in rows} == {4}
+    assert [row[1] for row in rows[-MOST_RECORDS:]] == [one.place for one in traced]
+    back = from_text(to_text(traced))
+    assert [one.attempt for one in back] == [span] * MOST_RECORDS
+
+
+def test_a_field_of_a_newer_version_is_left_out() -> None:
+    (one,) = from_text(json.dumps([["scored", "p1", NOON.isoformat(), "A", 7, "more"]]))
     assert (one.outcome, one.attempt) == (SCORED, "")
 
 

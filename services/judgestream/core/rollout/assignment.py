@@ -11,7 +11,7 @@ changed meanwhile.
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -19,6 +19,9 @@ from judgestream.core.limits import plausible
 
 MOST_RECORDS = 8
 """Records of one request that are remembered, newest last."""
+
+_ATTEMPT = "attempt "
+"""Start of the place in a row about an attempt. The span and the record's place follow."""
 
 
 class Outcome(StrEnum):
@@ -105,11 +108,17 @@ def merged(own: Memory, shared: Memory) -> Memory:
 
 
 def to_text(memory: Iterable[Assignment]) -> str:
+    """The text of a memory.
+
+    An attempt has a row of its own, because readers of the last release refuse rows with a fifth field. These
+    rows come first: of too many rows, readers drop the first.
+    """
+    records = list(memory)
+    attempts = [_attempt_at(one) for one in records if one.attempt]
     return json.dumps(
         [
             [one.outcome.value, one.place, one.requested_at.isoformat(), one.release]
-            + ([one.attempt] if one.attempt else [])
-            for one in memory
+            for one in (*attempts, *records)
         ],
         separators=(",", ":"),
     )
@@ -120,14 +129,27 @@ def from_text(text: str) -> Memory:
     try:
         rows = json.loads(text) if text else []
         # a newer version may have written more about each record
-        return tuple(_assignment(*row[:5]) for row in rows)[-MOST_RECORDS:]
+        found = [_assignment(*row[:4]) for row in rows]
     except (ValueError, TypeError, OverflowError, RecursionError):
         return ()
+    attempts: dict[str, str] = {}
+    records: list[Assignment] = []
+    for one in found:
+        if one.place.startswith(_ATTEMPT):
+            attempt, _, place = one.place.removeprefix(_ATTEMPT).partition(" ")
+            attempts[place] = attempt
+        else:
+            records.append(one)
+    newest = records[-MOST_RECORDS:]
+    return tuple(replace(one, attempt=attempts.get(one.place, "")) for one in newest)
 
 
-def _assignment(
-    outcome: str, place: str, requested_at: str, release: str, attempt: object = ""
-) -> Assignment:
+def _attempt_at(one: Assignment) -> Assignment:
+    """The row about the attempt at a record, in the form of a record that no request has."""
+    return replace(one, place=f"{_ATTEMPT}{one.attempt} {one.place}", release="", attempt="")
+
+
+def _assignment(outcome: str, place: str, requested_at: str, release: str) -> Assignment:
     if not isinstance(place, str) or not isinstance(release, str):
         raise TypeError("a place and a release are texts")
     time = plausible(datetime.fromisoformat(requested_at).astimezone(UTC))
@@ -135,10 +157,4 @@ def _assignment(
         raise ValueError(f"the time {requested_at} is outside the calendar")
     # what only a newer version knows is judged again by its release, under the same verdict id
     known = Outcome(outcome) if outcome in list(Outcome) else Outcome.ASSIGNED
-    return Assignment(
-        outcome=known,
-        place=place,
-        requested_at=time,
-        release=release,
-        attempt=attempt if isinstance(attempt, str) else "",
-    )
+    return Assignment(outcome=known, place=place, requested_at=time, release=release)
