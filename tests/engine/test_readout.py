@@ -16,23 +16,21 @@ from tests.engine import tiny
 
 
 def brute_joint(checkpoint: Checkpoint, prompt: str, grammar: Grammar) -> Tensor:
-    """P(line) by one full forward per line, plain eager attention, no tree: the rule in its own words."""
+    """P(line) by one full sequence per line, plain eager attention, no tree: the rule in its own words."""
     tokens = checkpoint.tokens
     model = LlamaForCausalLM(deepcopy(checkpoint.model.config))
     model.load_state_dict(checkpoint.model.state_dict())
     model.set_attn_implementation("eager")
     model.eval()
     lines = score_lines(grammar, tokens, prompt)
-    ids = tokens.prompt(prompt)
+    behind = tiny.steps_behind(model, tokens.prompt(prompt), lines)
     found = []
-    with torch.inference_mode():
-        for line in lines:
-            logits = model(torch.tensor([[*ids, *line]]), use_cache=False).logits[0]
-            steps = logits[len(ids) - 1 :].double().log_softmax(dim=-1)
-            total = sum(steps[at, token] for at, token in enumerate(line))
-            if any(other != line and other[: len(line)] == line for other in lines):
-                total = total + steps[len(line), sorted(tokens.ends)].logsumexp(dim=-1)
-            found.append(total)
+    for line in lines:
+        steps = behind[tuple(line)]
+        total = sum(steps[at, token] for at, token in enumerate(line))
+        if any(other != line and other[: len(line)] == line for other in lines):
+            total = total + steps[len(line), sorted(tokens.ends)].logsumexp(dim=-1)
+        found.append(total)
     return torch.stack([torch.as_tensor(value) for value in found]).exp()
 
 
