@@ -1,6 +1,7 @@
 """The joint read-out equals separate full forwards with another attention."""
 
 from copy import deepcopy
+from functools import cache
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.grammar import ScoreTree, score_lines
 from judgestream.engine.packing import pack
 from judgestream.engine.readout import prefill
+from judgestream.engine.tokens import Tokens
 from tests.engine import tiny
 
 
@@ -34,6 +36,11 @@ def brute_joint(checkpoint: Checkpoint, prompt: str, grammar: Grammar) -> Tensor
     return torch.stack([torch.as_tensor(value) for value in found]).exp()
 
 
+@cache
+def tree_of(tokens: Tokens, grammar: Grammar, prompt: str) -> ScoreTree:
+    return ScoreTree.build(grammar, tokens, prompt)
+
+
 def read(
     checkpoint: Checkpoint,
     prompts: list[str],
@@ -42,7 +49,7 @@ def read(
     budget: int = 100_000,
     min_shared: int = 32,
 ) -> Tensor:
-    tree = ScoreTree.build(grammar, checkpoint.tokens, prompts[0])
+    tree = tree_of(checkpoint.tokens, grammar, prompts[0])
     ids = [checkpoint.tokens.prompt(prompt) for prompt in prompts]
     found: dict[int, Tensor] = {}
     for row in pack(ids, budget=budget, min_shared=min_shared):
