@@ -211,7 +211,7 @@ def teach(checkpoint: Checkpoint, steps: int = 200) -> None:
     model.requires_grad_(False)
     for part in learning:
         part.requires_grad_(True)
-    optimizer = torch.optim.Adam(learning, lr=4e-2)
+    optimizer = torch.optim.Adam(learning, lr=2e-2)
     for _ in range(steps):
         losses = []
         for ids, target in samples:
