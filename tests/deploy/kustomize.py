@@ -32,7 +32,12 @@ BUILT_IN = ("v1", "apps/", "policy/", "networking.k8s.io/")
 
 
 def documents(path: Path) -> list[Resource]:
-    return [one for one in yaml.safe_load_all(path.read_text(encoding="utf-8")) if one]
+    return [one for one in parsed(path.read_text(encoding="utf-8")) if one]
+
+
+def parsed(text: str) -> Iterator[Any]:
+    """The documents of a text, by libyaml: the loader in Python takes ten times as long."""
+    return yaml.load_all(text, Loader=yaml.CSafeLoader)  # noqa: S506 - a SafeLoader
 
 
 def render(folder: Path) -> list[Resource]:

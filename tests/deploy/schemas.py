@@ -15,8 +15,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import kubernetes_validate
-
 from tests.deploy.kustomize import BUILT_IN, Resource, identity
 
 KUBERNETES = "1.34"
@@ -53,6 +51,8 @@ def _line(resource: Resource, message: str) -> str:
 
 
 def _built_in(resource: Resource) -> Iterator[str]:
+    import kubernetes_validate  # seconds, which every pytest worker would pay as it collects
+
     try:
         kubernetes_validate.validate(resource, KUBERNETES, strict=True)
     except kubernetes_validate.ValidationError as exc:

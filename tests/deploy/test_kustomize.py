@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from judgestream.contracts.access import USERS
 from judgestream.contracts.topics import LABELS, REQUESTS, TOPICS
@@ -16,7 +15,15 @@ from judgestream.local.kafka_config import MAX_MESSAGE_BYTES
 from judgestream.settings import load
 from tests.deploy import topics, users
 from tests.deploy.compose import DEPLOY
-from tests.deploy.kustomize import MERGE_KEYS, Resource, containers, identity, merged, render
+from tests.deploy.kustomize import (
+    MERGE_KEYS,
+    Resource,
+    containers,
+    identity,
+    merged,
+    parsed,
+    render,
+)
 from tests.deploy.schemas import problems_of
 from tests.deploy.test_compose import parse
 
@@ -377,4 +384,4 @@ def test_kubectl_renders_the_same(overlay: str) -> None:
         ["kubectl", "kustomize", folder], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    assert by_identity(RENDERED[overlay]) == by_identity(list(yaml.safe_load_all(done.stdout)))
+    assert by_identity(RENDERED[overlay]) == by_identity(list(parsed(done.stdout)))

@@ -1,6 +1,7 @@
 """The joint read-out equals separate full forwards with another attention."""
 
 from copy import deepcopy
+from functools import cache
 
 import pytest
 import torch
@@ -12,28 +13,32 @@ from judgestream.engine.checkpoint import Checkpoint
 from judgestream.engine.grammar import ScoreTree, score_lines
 from judgestream.engine.packing import pack
 from judgestream.engine.readout import prefill
+from judgestream.engine.tokens import Tokens
 from tests.engine import tiny
 
 
 def brute_joint(checkpoint: Checkpoint, prompt: str, grammar: Grammar) -> Tensor:
-    """P(line) by one full forward per line, plain eager attention, no tree: the rule in its own words."""
+    """P(line) by one full sequence per line, plain eager attention, no tree: the rule in its own words."""
     tokens = checkpoint.tokens
     model = LlamaForCausalLM(deepcopy(checkpoint.model.config))
     model.load_state_dict(checkpoint.model.state_dict())
     model.set_attn_implementation("eager")
     model.eval()
     lines = score_lines(grammar, tokens, prompt)
-    ids = tokens.prompt(prompt)
+    behind = tiny.steps_behind(model, tokens.prompt(prompt), lines)
     found = []
-    with torch.inference_mode():
-        for line in lines:
-            logits = model(torch.tensor([[*ids, *line]]), use_cache=False).logits[0]
-            steps = logits[len(ids) - 1 :].double().log_softmax(dim=-1)
-            total = sum(steps[at, token] for at, token in enumerate(line))
-            if any(other != line and other[: len(line)] == line for other in lines):
-                total = total + steps[len(line), sorted(tokens.ends)].logsumexp(dim=-1)
-            found.append(total)
+    for line in lines:
+        steps = behind[tuple(line)]
+        total = sum(steps[at, token] for at, token in enumerate(line))
+        if any(other != line and other[: len(line)] == line for other in lines):
+            total = total + steps[len(line), sorted(tokens.ends)].logsumexp(dim=-1)
+        found.append(total)
     return torch.stack([torch.as_tensor(value) for value in found]).exp()
+
+
+@cache
+def tree_of(tokens: Tokens, grammar: Grammar, prompt: str) -> ScoreTree:
+    return ScoreTree.build(grammar, tokens, prompt)
 
 
 def read(
@@ -44,7 +49,7 @@ def read(
     budget: int = 100_000,
     min_shared: int = 32,
 ) -> Tensor:
-    tree = ScoreTree.build(grammar, checkpoint.tokens, prompts[0])
+    tree = tree_of(checkpoint.tokens, grammar, prompts[0])
     ids = [checkpoint.tokens.prompt(prompt) for prompt in prompts]
     found: dict[int, Tensor] = {}
     for row in pack(ids, budget=budget, min_shared=min_shared):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-import torch
 
 from judgestream.core.errors import PromptTooLong, RejectedByJudge
 from judgestream.core.parsing import read, score_line_of
@@ -37,17 +36,16 @@ def reply_to(judge: Judge, prompt: Prompt) -> Reply:
 
 
 def by_full_forwards(checkpoint: Checkpoint, text: str, grammar: Grammar) -> list[float]:
-    """P(score line) behind a text by transformers, one forward of the whole text per line."""
-    tokens, model = checkpoint.tokens, checkpoint.model
-    ids = tokens.prompt(text)
+    """P(score line) behind a text by transformers, one sequence of the whole text per line."""
+    tokens = checkpoint.tokens
     lines = [tokens.continuation(text, line) for line in tiny.brute_lines(grammar)]
+    behind = tiny.steps_behind(checkpoint.model, tokens.prompt(text), lines)
     probs = []
     for line in lines:
-        with torch.inference_mode():
-            logs = model(torch.tensor([[*ids, *line]])).logits[0].double().log_softmax(-1)
-        total = sum(float(logs[len(ids) - 1 + k, token]) for k, token in enumerate(line))
+        logs = behind[tuple(line)]
+        total = sum(float(logs[k, token]) for k, token in enumerate(line))
         if any(other != line and other[: len(line)] == line for other in lines):
-            total += float(logs[len(ids) + len(line) - 1, sorted(tokens.ends)].logsumexp(0))
+            total += float(logs[len(line), sorted(tokens.ends)].logsumexp(0))
         probs.append(math.exp(total))
     return probs
 

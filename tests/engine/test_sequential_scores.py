@@ -41,9 +41,7 @@ def brute(checkpoint: Checkpoint, text: str, grammar: Grammar) -> Tensor:
 
     def mass(chosen: tuple[int, ...]) -> Tensor:
         line = list(lines.of(chosen))
-        with torch.inference_mode():
-            logits = checkpoint.model(torch.tensor([[*ids, *line]]), use_cache=False).logits[0]
-        steps = logits[len(ids) - 1 :].double().log_softmax(-1)
+        (steps,) = tiny.steps_behind(checkpoint.model, ids, [line]).values()
         total = torch.stack([steps[at, token] for at, token in enumerate(line)]).sum()
         ending = sorted(lines.following(chosen) if len(chosen) < grammar.count else lines.ends)
         others = [lines.of((*chosen[:-1], label)) for label in labels if label != chosen[-1]]

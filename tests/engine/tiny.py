@@ -20,8 +20,14 @@ from tokenizers import (
     processors,
     trainers,
 )
+from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from judgestream.core.templates import JUDGELM
 from judgestream.core.templates.base import Grammar
@@ -170,23 +176,53 @@ def brute_lines(grammar: Grammar) -> list[str]:
     ]
 
 
+def steps_behind(
+    model: PreTrainedModel, ids: list[int], lines: list[list[int]]
+) -> dict[tuple[int, ...], Tensor]:
+    """Line -> log-probabilities [len(line) + 1, V] of every next token, fp64, by transformers' model.
+
+    Every line is a whole sequence with the prompt. Lines of one length fill a batch, without padding: calls
+    with one sequence each take twice as long.
+    """
+    found = {}
+    for length in sorted({len(line) for line in lines}):
+        alike = [line for line in lines if len(line) == length]
+        for at in range(0, len(alike), 4):
+            batch = torch.tensor([[*ids, *line] for line in alike[at : at + 4]])
+            with torch.inference_mode():
+                logits = model(batch, use_cache=False, logits_to_keep=length + 1).logits
+            for line, steps in zip(alike[at : at + 4], logits, strict=True):
+                found[tuple(line)] = steps.double().log_softmax(dim=-1)
+    return found
+
+
 def teach(checkpoint: Checkpoint, steps: int = 200) -> None:
-    """Overfit a loaded checkpoint, in place, until it answers `PROMPTS` with `REPLIES`."""
+    """Overfit a loaded checkpoint, in place, until it answers `PROMPTS` with `REPLIES`.
+
+    The first layer stays random: the second one learns the replies alone, with half of the backward pass.
+    """
     model, tokens = checkpoint.model, checkpoint.tokens
     samples = []
     for prompt, reply in zip(PROMPTS, REPLIES, strict=True):
         ids = tokens.prompt(prompt)
         samples.append((ids, [*tokens.continuation(prompt, reply), min(tokens.eos)]))
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    learning = [*model.model.layers[1].parameters(), *model.model.norm.parameters()]
+    learning += model.lm_head.parameters()
+    model.requires_grad_(False)
+    for part in learning:
+        part.requires_grad_(True)
+    optimizer = torch.optim.Adam(learning, lr=2e-2)
     for _ in range(steps):
         losses = []
         for ids, target in samples:
-            logits = model(torch.tensor([[*ids, *target[:-1]]]), use_cache=False).logits[0]
-            losses.append(cross_entropy(logits[len(ids) - 1 :], torch.tensor(target)))
+            whole = torch.tensor([[*ids, *target[:-1]]])
+            logits = model(whole, use_cache=False, logits_to_keep=len(target)).logits[0]
+            losses.append(cross_entropy(logits, torch.tensor(target)))
         loss = torch.stack(losses).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         if loss.item() < 0.004:
+            model.requires_grad_(True)
             return
     raise AssertionError(f"the tiny judge has not learned its replies: loss {loss.item():.3f}")

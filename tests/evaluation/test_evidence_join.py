@@ -1,7 +1,6 @@
 """The join behind the evidence: any order, any number of deliveries, and what takes no part."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,7 +30,7 @@ SCORES = (CandidateScore(candidate_id="x", score=7.0), CandidateScore(candidate_
 
 
 def verdict(release: str, request_id: str, winner: str = "x", **fields: object) -> Verdict:
-    made = Verdict(
+    given: dict[str, object] = dict(
         verdict_id=f"{release}-{request_id}",
         request_id=request_id,
         mode="pairwise",
@@ -46,7 +45,7 @@ def verdict(release: str, request_id: str, winner: str = "x", **fields: object) 
         prompt_digest=f"prompt of {request_id}",
         latency_s=1.0,
     )
-    return replace(made, **fields)  # type: ignore[arg-type]
+    return Verdict(**{**given, **fields})  # type: ignore[arg-type]
 
 
 def failed(release: str, request_id: str) -> Verdict:

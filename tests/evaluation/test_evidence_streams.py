@@ -3,7 +3,6 @@
 import random
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
 from judgestream.core.types import Label, Status, Verdict
 from judgestream.evaluation.gate import Outcome, Policy, Rule, decide
@@ -26,9 +25,7 @@ def judged(release: str, name: str, truth: str, accuracy: float, draw: random.Ra
     if odd < 0.005:
         return failed(release, name)
     if odd < 0.015:
-        return replace(
-            verdict(release, name, "", tie=False), status=Status.UNSCORED, reason="unparsable"
-        )
+        return verdict(release, name, "", tie=False, status=Status.UNSCORED, reason="unparsable")
     if draw.random() < accuracy:
         return verdict(release, name, truth)
     other = "y" if truth == "x" else "x"

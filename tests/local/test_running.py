@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from judgestream.core.errors import ConfigurationError
 from judgestream.local.identity import ProcessId, boot_id, identify
 from judgestream.local.leftovers import end_leftovers, stop_all
 from judgestream.local.lock import FolderLock
@@ -93,6 +94,14 @@ def test_the_rest_of_an_earlier_run_is_awaited(
     ):
         end_leftovers(tmp_path, print)
     end_leftovers(tmp_path, print)
+
+
+def test_an_invalid_address_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    from judgestream.apps.machine.server_plan import plan_servers
+
+    settings = load(find_stack=False, kafka={"bootstrap": "far:none"})
+    with pytest.raises(ConfigurationError, match="invalid address 'far:none' of Kafka"):
+        plan_servers(settings, tmp_path, free_ports=True)
 
 
 def test_the_stacks_own_free_address_is_not_external(tmp_path: Path) -> None:

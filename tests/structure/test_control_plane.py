@@ -4,6 +4,7 @@ import ast
 
 from tests.paths import ROOT, SERVICES
 from tests.structure.imports import imports, within
+from tests.structure.parsed import nodes
 
 PACKAGE = SERVICES / "judgestream"
 CONTROL = "judgestream.adapters.triton.control"
@@ -35,7 +36,8 @@ def test_only_the_control_adapter_calls_tritons_repository() -> None:
     callers = {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if any(name in path.read_text(encoding="utf-8") for name in CHANGES_MODELS)
+        for node in nodes(path)
         if isinstance(node, ast.Attribute) and node.attr in CHANGES_MODELS
     }
     assert callers == {"adapters/triton/control.py"}, f"under {PACKAGE.relative_to(ROOT)}"

@@ -10,6 +10,7 @@ from judgestream.core.modes import MODES, Mode
 from judgestream.core.templates import TEMPLATES
 from tests.paths import ROOT
 from tests.structure.imports import imports, within
+from tests.structure.parsed import nodes
 
 PACKAGE = ROOT / "services" / "judgestream"
 PURE = sorted(
@@ -32,7 +33,7 @@ CALLS = {"open", "print", "input", "exec", "eval", "now", "utcnow", "today"}
 def test_a_pure_package_touches_no_file_no_clock_and_no_hidden_randomness(path: Path) -> None:
     assert {module.split(".")[0] for module in imports(path)} & WORLD == set()
     assert [m for m in imports(path) if within(m, "random") and m != "random"] == []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Call):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else None
             called = node.func.id if isinstance(node.func, ast.Name) else called
@@ -40,7 +41,7 @@ def test_a_pure_package_touches_no_file_no_clock_and_no_hidden_randomness(path: 
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             if node.value.id == "random":  # only a seeded generator
                 assert node.attr == "Random", f"line {node.lineno} uses random.{node.attr}"
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "random.Random":
             assert node.args or node.keywords, f"line {node.lineno} has no seed"
 

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,15 @@ def words(text: str) -> list[str]:
     return rest[:end]
 
 
+@cache
+def tree() -> Any:
+    """The root of all commands, which typer builds anew at each call."""
+    return typer.main.get_command(main)
+
+
 def problem(arguments: list[str]) -> str | None:
     """What is wrong with a shown call, or None."""
-    command: Any = typer.main.get_command(main)
+    command = tree()
     names = list(arguments)
     while hasattr(command, "commands") and names and not names[0].startswith("-"):
         name = names.pop(0)

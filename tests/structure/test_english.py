@@ -23,7 +23,9 @@ def test_a_phrase_is_found_over_line_ends_and_only_as_words(text: str, found: li
 
 def test_a_docstring_that_opens_with_a_question_word_is_found() -> None:
     assert [hit.found for hit in opening('"""What a release is."""')] == ["What"]
+    assert [hit.found for hit in opening("# a licence\n\nr'''\nWhich one'''\n")] == ["Which"]
     assert list(opening('"""Releases, written atomically."""')) == []
+    assert list(opening("import re\n'What is not a docstring'")) == []
 
 
 def test_code_messages_and_pages_contain_no_forbidden_phrase() -> None:

@@ -100,15 +100,16 @@ def score_lines(grammar: Grammar, tokens: Tokens, prompt: str) -> list[list[int]
             f" {MAX_LINES} are supported"
         )
     end = line_end(grammar)
+    continuation = tokens.continuations(prompt)
     lines = [
-        tokens.continuation(prompt, grammar.lead + grammar.separator.join(chosen) + end)
+        continuation(grammar.lead + grammar.separator.join(chosen) + end)
         for chosen in product(labels, repeat=grammar.count)
     ]
     # the first lines of the product: every last label behind the first label
     for label, line in zip(labels, lines, strict=False):
         head = (labels[0],) * (grammar.count - 1)
         text = grammar.lead + grammar.separator.join((*head, label)) + end
-        if not grammar.closing and tokens.continuation(prompt, text + "\n")[: len(line)] != line:
+        if not grammar.closing and continuation(text + "\n")[: len(line)] != line:
             raise ValueError(f"the tokenizer merges the score line {text!r} with its newline")
     return lines
 

@@ -36,8 +36,7 @@ class ChainLines:
         check(grammar)
         self.grammar = grammar
         self.ends = tokens.ends
-        self._tokens = tokens
-        self._prompt = prompt
+        self._continuation = tokens.continuations(prompt)
         self._known: dict[Chosen, tuple[int, ...]] = {(): ()}
         # fails here, rather than in the first request that reaches such a line
         for label in range(len(grammar.labels)):
@@ -49,7 +48,7 @@ class ChainLines:
         if chosen not in self._known:
             labels = [self.grammar.labels[at] for at in chosen]
             text = self.grammar.lead + self.grammar.separator.join(labels)
-            line = tuple(self._tokens.continuation(self._prompt, text))
+            line = tuple(self._continuation(text))
             before = self.of(chosen[:-1])
             if line[: len(before)] != before or len(line) == len(before):
                 raise ValueError(f"the tokenizer merges the scores of the line {text!r}")

@@ -7,7 +7,7 @@ cannot contain these (`core.templates.base.marker_escaper`).
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tokenizers import Tokenizer
@@ -127,13 +127,21 @@ class Tokens:
             ValueError: there is no continuation, because the tokenizer merges the end of the prompt with
                 the start of the text.
         """
+        return self.continuations(prompt)(text)
+
+    def continuations(self, prompt: str) -> Callable[[str], list[int]]:
+        """`continuation` for many texts after one prompt, which is encoded once."""
         before = self._plain(prompt)
-        both = self._plain(prompt + text)
-        if both[: len(before)] != before:
-            raise ValueError(
-                f"the tokenizer merges the prompt's end {prompt[-16:]!r} with {text[:16]!r}"
-            )
-        return both[len(before) :]
+
+        def continuation(text: str) -> list[int]:
+            both = self._plain(prompt + text)
+            if both[: len(before)] != before:
+                raise ValueError(
+                    f"the tokenizer merges the prompt's end {prompt[-16:]!r} with {text[:16]!r}"
+                )
+            return both[len(before) :]
+
+        return continuation
 
     def text_after(self, prompt_ids: list[int], ids: list[int]) -> str:
         """What `ids` add to the text of a prompt. Special tokens (EOS) have no text."""

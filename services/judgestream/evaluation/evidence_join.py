@@ -265,7 +265,7 @@ def reduced(verdict: Verdict) -> Verdict:
         explanation="",
         error_message="",
         members=(),
-        scores=tuple(replace(one, criteria=()) for one in scores),
+        scores=tuple(replace(one, criteria=()) if one.criteria else one for one in scores),
         passes=() if verdict.members else tuple(map(_reduced_pass, verdict.passes)),
         metadata={key: verdict.metadata[key] for key in _KEPT if key in verdict.metadata},
     )

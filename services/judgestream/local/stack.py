@@ -218,17 +218,7 @@ def require_reachable(name: str, address: str) -> None:
     Logins and TLS are not checked: only the clients know their settings.
     """
     failures = []
-    for entry in map(str.strip, address.split(",")):
-        text = entry.removeprefix("dns:///")
-        parts = urlsplit(text if "://" in text else f"//{text}")
-        try:
-            host, port = parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
-        except ValueError:
-            host, port = None, None
-        if host is None or port is None:
-            raise ConfigurationError(
-                f"invalid address {masked(text)!r} of {name}: give it as host:port."
-            )
+    for host, port in places(name, address):
         try:
             socket.create_connection((host, port), timeout=_REACH_SECONDS).close()
             return
@@ -238,6 +228,28 @@ def require_reachable(name: str, address: str) -> None:
         f"{name} cannot be reached at {'; '.join(failures)}. Start it, correct the address, or"
         " unset the address, so that judgestream starts its own server."
     )
+
+
+def places(name: str, address: str) -> list[tuple[str, int]]:
+    """Host and port of each address of an external server.
+
+    Raises:
+        ConfigurationError: one of them is not an address.
+    """
+    found = []
+    for entry in map(str.strip, address.split(",")):
+        text = entry.removeprefix("dns:///")
+        try:
+            parts = urlsplit(text if "://" in text else f"//{text}")
+            host, port = parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+        except ValueError:
+            host, port = None, None
+        if host is None or port is None:
+            raise ConfigurationError(
+                f"invalid address {masked(text)!r} of {name}: give it as host:port."
+            )
+        found.append((host, port))
+    return found
 
 
 _DEFAULT_PORTS = {"redis": 6379, "rediss": 6379}

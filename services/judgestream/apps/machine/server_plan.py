@@ -11,7 +11,7 @@ from pathlib import Path
 
 from judgestream.core.errors import ConfigurationError
 from judgestream.local.ports import HOST, is_free
-from judgestream.local.stack import External
+from judgestream.local.stack import External, places
 from judgestream.local.variables import host_port, read_variables
 from judgestream.settings import PREFIX, Settings
 
@@ -66,6 +66,11 @@ class ServerPlan:
 
 
 def plan_servers(settings: Settings, data: Path, *, free_ports: bool) -> ServerPlan:
+    """Looks at no external server, but reads their addresses: installing a judge comes next, and takes long.
+
+    Raises:
+        ConfigurationError: the address of an external server is not one.
+    """
     local = settings.local
     last = read_variables(data)
 
@@ -102,12 +107,16 @@ def plan_servers(settings: Settings, data: Path, *, free_ports: bool) -> ServerP
             " JUDGESTREAM_REDIS__URL, so that the stack starts one"
         )
     kafka, redis, triton = settings.kafka, settings.redis, settings.triton
-    return ServerPlan(
+    plan = ServerPlan(
         kafka=external(kafka, "bootstrap", kafka.bootstrap, "kafka", "kafka_port", KAFKA),
         valkey=external(redis, "url", url, "valkey", "redis_port", REDIS),
         triton=external(triton, "grpc", triton.grpc, "grpc", "triton_grpc_port", TRITON),
         ports=ports,
     )
+    for name, part in (("Kafka", plan.kafka), ("Valkey", plan.valkey), ("Triton", plan.triton)):
+        if part is not None:
+            places(name, part.address)
+    return plan
 
 
 def _named(group: object, field: str) -> bool:
