@@ -197,21 +197,13 @@ def steps_behind(
 
 
 def teach(checkpoint: Checkpoint, steps: int = 200) -> None:
-    """Overfit a loaded checkpoint, in place, until it answers `PROMPTS` with `REPLIES`.
-
-    The first layer stays random: the second one learns the replies alone, with half of the backward pass.
-    """
+    """Overfit a loaded checkpoint, in place, until it answers `PROMPTS` with `REPLIES`."""
     model, tokens = checkpoint.model, checkpoint.tokens
     samples = []
     for prompt, reply in zip(PROMPTS, REPLIES, strict=True):
         ids = tokens.prompt(prompt)
         samples.append((ids, [*tokens.continuation(prompt, reply), min(tokens.eos)]))
-    learning = [*model.model.layers[1].parameters(), *model.model.norm.parameters()]
-    learning += model.lm_head.parameters()
-    model.requires_grad_(False)
-    for part in learning:
-        part.requires_grad_(True)
-    optimizer = torch.optim.Adam(learning, lr=2e-2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(steps):
         losses = []
         for ids, target in samples:

@@ -87,7 +87,7 @@ def family_of(folder: Path) -> str:
 
 
 def fits(template_id: str, family: str) -> bool:
-    """Whether judges of this family use the template. Each family but `judgelm` has one of its own, which no
-    other has."""
+    """Whether judges of this family use the template. Each family but `judgelm` has one, and no other family
+    has that."""
     own = {name: template for name, template in TEMPLATE_IDS.items() if name != JUDGELM}
     return template_id == own[family] if family in own else template_id not in own.values()

@@ -110,7 +110,7 @@ def merged(own: Memory, shared: Memory) -> Memory:
 def to_text(memory: Iterable[Assignment]) -> str:
     """The text of a memory.
 
-    An attempt has a row of its own, because readers of the last release refuse rows with a fifth field. These
+    An attempt has a separate row, because readers of the last release refuse rows with a fifth field. These
     rows come first: of too many rows, readers drop the first.
     """
     records = list(memory)
