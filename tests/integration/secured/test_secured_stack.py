@@ -27,6 +27,7 @@ from judgestream.v1.bias_pb2 import BiasReport
 from judgestream.v1.judging_pb2 import JudgeRequest, Verdict
 from tests.deploy.compose import DEPLOY
 from tests.integration.cluster import INSTANT, wait
+from tests.integration.otlp import ReceivedSpan
 from tests.integration.prometheus_server import Prometheus, filled, without_data
 from tests.integration.rollout_scenario import CANDIDATE
 from tests.integration.secured.canaries import files_with, titles_with
@@ -34,9 +35,12 @@ from tests.integration.secured.load import TRACED, trace_of
 from tests.integration.secured.scenario import COUNT, INFERENCES, Proof, everything
 from tests.integration.secured.stack import MOVER
 from tests.integration.test_traces import ASK, PRODUCER_SPAN, SEND, by_trace, check_whole, trace_id
+from tests.integration.test_traces import COUNT as COUNTED
 
 pytestmark = pytest.mark.integration
 
+PIPELINE = ("judgestream-judging", "judgestream-bias")
+"""The services that take part in the trace of a request."""
 KAFKA_INDEXES = (".index", ".timeindex")
 """Large and empty: Kafka allocates them in advance."""
 
@@ -83,11 +87,15 @@ def test_the_move_is_recorded_with_the_certificate_of_its_author(proof: Proof) -
 
 
 def test_a_request_is_one_trace_from_its_producer_to_its_verdict(proof: Proof) -> None:
-    spans = proof.stack.receiver.spans
-    traces = by_trace([one for one in spans if one.service == "judgestream-judging"])
-    assert len(traces) == COUNT / TRACED
-    check_whole(traces[trace_id(0)], "proof-0", PRODUCER_SPAN)
-    (sent,), (asked,) = traces[trace_id(0)][SEND], traces[trace_id(0)][ASK]
+    def traces() -> dict[str, dict[str, list[ReceivedSpan]]]:
+        return by_trace([one for one in proof.stack.receiver.spans if one.service in PIPELINE])
+
+    wait(lambda: COUNTED in traces()[trace_id(0)], what="the count of a verdict", seconds=20)
+    found = traces()
+    assert len(found) == COUNT / TRACED
+    trace = found[trace_id(0)]
+    check_whole(trace, "proof-0", PRODUCER_SPAN)
+    (sent,), (asked,) = trace[SEND], trace[ASK]
     (verdict,) = [one for one in proof.readings.records if one.record.key == b"proof-0"]
     assert header(verdict.record.headers, "traceparent") == f"00-{trace_id(0)}-{sent.span_id}-01"
     at_triton = [one for one in proof.stack.triton_spans.spans if one[1] == trace_id(0)]
