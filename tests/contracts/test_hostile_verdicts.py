@@ -65,6 +65,7 @@ verdicts = st.builds(
 )
 
 
+@pytest.mark.no_cover
 @given(verdicts)
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_reader_survives_what_others_publish(message: pb.Verdict) -> None:

@@ -22,6 +22,7 @@ def expected(first: int, second: int, strengths: list[float], tie: float) -> Com
     return Comparison(first=first, second=second, win=win, tie=equal, lose=lose)
 
 
+@pytest.mark.no_cover
 def test_many_comparisons_recover_the_strengths() -> None:
     strengths, tie = [1.2, 0.3, -0.4, -1.1], -0.7
     once = [expected(a, b, strengths, tie) for a, b in combinations(range(4), 2)]

@@ -20,6 +20,7 @@ def test_bootstrap_repeats_with_its_seed_and_holds_the_estimate() -> None:
     assert one.method == "percentile bootstrap"
 
 
+@pytest.mark.no_cover
 def test_bootstrap_of_a_mean_is_as_wide_as_theory_says() -> None:
     # 400 rows of 0 or 1, half each: standard error 0.5 / 20 = 0.025, width 2 * 1.96 * 0.025 = 0.098
     rows = [0.0, 1.0] * 200

@@ -51,6 +51,7 @@ def test_calibration_of_nothing_is_none_and_invalid_confidences_are_rejected() -
         calibration([0.5], [])
 
 
+@pytest.mark.no_cover
 # statistics.md section 3: what a perfectly calibrated judge shows
 @pytest.mark.parametrize(
     ("n", "least", "most"), [(50, 0.08, 0.13), (100, 0.06, 0.09), (1000, 0.02, 0.03)]
@@ -95,6 +96,7 @@ def test_brier_worked_by_hand() -> None:
     assert brier([], []) is None
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("n", [30, 100, 400])
 def test_the_interval_of_the_brier_score_covers(n: int) -> None:
     # the truth is drawn from what the judge says: E = 1 - E sum of squares; by a large sample

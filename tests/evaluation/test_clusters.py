@@ -88,6 +88,7 @@ def test_bounds_only_rescale() -> None:
     assert two.interval.high == pytest.approx(2 * one.interval.high)
 
 
+@pytest.mark.no_cover
 # statistics.md section 3: Wilson covers 38 to 94 % here
 @pytest.mark.parametrize("correlation", [0.0, 0.05, 0.2, 0.5])
 @pytest.mark.parametrize("size", [2, 6, 15, 30])

@@ -153,6 +153,7 @@ def test_edges() -> None:
         strengths(1, [one])
 
 
+@pytest.mark.no_cover
 def test_the_bootstrap_agrees_with_the_closed_form() -> None:
     drawn = battles(np.random.default_rng(4), BATTLES, prompts=80)
     closed, drawn_again = (

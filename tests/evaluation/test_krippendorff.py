@@ -78,6 +78,7 @@ def test_annotators_of_pandalm_agree_among_themselves(shared_data: Path) -> None
     assert found.design_effect > 1.0
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("prompts", "size", "icc"), [(60, 1, 0.0), (40, 5, 0.3)])
 def test_the_interval_covers_gaps_and_prompts(prompts: int, size: int, icc: float) -> None:
     """One to three annotators, right with .8 on average, else one of three labels at random."""

@@ -170,6 +170,7 @@ def test_style_differences_are_normalised_and_antisymmetric() -> None:
     assert standardised([]) == ([], ())
 
 
+@pytest.mark.no_cover
 def test_a_board_has_a_bounded_number_of_systems() -> None:
     crowd = [battle(f"s{k:04}", "common", FIRST, str(k)) for k in range(400)]
     regulars = [battle("x", "common", SECOND, f"x{k}") for k in range(20)]

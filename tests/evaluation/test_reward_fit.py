@@ -56,6 +56,7 @@ def simulated(
     return differences, truths
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("scale", "margin"), [(0.2, 0.3), (1.0, 0.0), (5.0, 1.2)])
 def test_the_truth_is_recovered_within_its_errors(scale: float, margin: float) -> None:
     draw = random.Random(7)
@@ -69,6 +70,7 @@ def test_the_truth_is_recovered_within_its_errors(scale: float, margin: float) -
     assert inside["scale"] >= 51 and inside["margin"] >= 51
 
 
+@pytest.mark.no_cover
 def test_a_large_sample_gives_the_truth() -> None:
     fit = fit_rewards(*simulated(random.Random(1), 8_000, 2.0, 0.8))
     assert fit.scale == pytest.approx(2.0, rel=0.06)

@@ -122,6 +122,7 @@ def test_another_releases_answer() -> None:
     assert answer_of(replace(judged("r", SURE, SURE), status=Status.FAILED)) is None
 
 
+@pytest.mark.no_cover
 def test_a_calibrated_judge_saves_much_and_loses_little() -> None:
     draw = np.random.default_rng(3)
     found = [sampled(draw, 0.8) for _ in range(60)]
@@ -170,6 +171,7 @@ def test_a_cascade_is_compared_with_its_last_release(
     assert cascade_savings(below, known, {}, Ballots()) is None
 
 
+@pytest.mark.no_cover
 def test_the_interval_of_what_a_cascade_saves_holds_its_mean() -> None:
     draw = np.random.default_rng(4)
     found = [cascaded(draw, 0.8) for _ in range(60)]

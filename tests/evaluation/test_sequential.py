@@ -93,6 +93,7 @@ def test_the_interval_contains_the_estimate_and_a_smaller_error_widens_it(
     assert lower_bound(lambda mean: log_e_above(units, mean), alpha / 10) <= low
 
 
+@pytest.mark.no_cover
 @given(LEANS, st.sampled_from([0.001, 0.05, 0.3]))
 def test_the_interval_of_a_magnitude_contains_the_estimate(
     units: dict[tuple[float, float], int], alpha: float

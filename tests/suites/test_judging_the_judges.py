@@ -40,6 +40,7 @@ COLUMNS = (
 )
 
 
+@pytest.mark.no_cover
 def test_published_judgements_have_the_published_figures() -> None:
     report = SUITE.published and SUITE.published(
         published("judging-the-judges", "triviaqa_judges").tables

@@ -123,6 +123,7 @@ def test_where_no_fact_stands_alone_no_error_is_planted(answer: str) -> None:
     assert with_error(answer, random.Random(0), "") is None
 
 
+@pytest.mark.no_cover
 def test_a_megabyte_of_numbers_takes_no_longer_than_its_length() -> None:
     numbers = "\n".join(f"{k} or {k + 7}, " for k in range(30_000))
     text = with_error(numbers, random.Random(0), numbers)

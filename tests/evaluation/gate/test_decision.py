@@ -56,12 +56,14 @@ def test_the_four_outcomes(gained: int, lost: int, outcome: Outcome) -> None:
     assert found.estimate is not None and found.low < found.estimate < found.high
 
 
+@pytest.mark.no_cover
 def test_the_bounds_and_the_e_values_say_the_same() -> None:
     for lost in (50, 60, 70, 80, 90, 100):
         found = labels(decided(items(2500, gained=50, lost=lost)))
         assert (found.low > -found.margin) == (found.e_not_worse >= 20)
 
 
+@pytest.mark.no_cover
 def test_a_loss_that_is_shown_to_be_within_the_margin_is_not_called_worse() -> None:
     found = labels(decided(items(20_000, gained=100, lost=350)))
     assert found.high < 0 and found.e_worse > (found.e_needed or 0)
@@ -156,6 +158,7 @@ def test_an_undecided_finding_says_how_many_prompts_an_equal_judge_needs() -> No
     assert "undecided: above -0.030 is required, and an equal judge needs about 2" in reason
 
 
+@pytest.mark.no_cover
 @given(st.integers(0, 300), st.integers(0, 300), st.sampled_from([1, 2, 5]))
 @settings(max_examples=25, deadline=None)
 def test_exchanging_the_judges_mirrors_every_finding(gained: int, lost: int, each: int) -> None:

@@ -38,6 +38,7 @@ def found(
     return outcomes(runs[guard], POLICY)
 
 
+@pytest.mark.no_cover
 def test_the_simulated_decisions_are_the_gates() -> None:
     world = judged(Judge(right=0.75, flips=0.2, unread=0.04, slow=0.8), Judge(), alike=0.4)
     runs = drawn(np.random.default_rng(3), world, rounds=4, looks=range(400, 2001, 400))
