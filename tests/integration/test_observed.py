@@ -124,6 +124,11 @@ def test_the_numbers_are_true(observed: Observed) -> None:
     assert 2 * REQUESTS <= prompts <= 2 * REQUESTS + 20
     answered = server.value('sum(judgestream_triton_calls_total{outcome="answered"})')
     assert 0 < answered <= server.value("sum(nv_inference_request_success)")
+    wait(
+        lambda: server.value("sum(judgestream_bias_verdicts)") >= REQUESTS,
+        what="the bias worker's count of the verdicts to be scraped",
+        seconds=60,
+    )
     assert server.value("sum(judgestream_bias_verdicts)") == REQUESTS
     assert server.value("sum(judgestream_rollout_leads)") == 1
     assert server.value("sum(judgestream_dead_letters_total)") == 0
