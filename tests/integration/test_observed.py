@@ -1,5 +1,6 @@
 """A real Prometheus scrapes the real services: its numbers are true, and every panel has data."""
 
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -96,30 +97,20 @@ def workers(cluster: Cluster, repository: Path, release: str) -> dict[str, list[
 
 def settle(server: Prometheus) -> None:
     """Until the last verdict is counted everywhere, and scraped."""
-    for expression in (
-        "sum(judgestream_requests_total)",
-        'sum(judgestream_bias_verdicts_counted_total{outcome="fresh"})',
-    ):
-        wait(
-            lambda expression=expression: server.value(expression) == REQUESTS,  # type: ignore[misc]
-            what=f"{expression} to be {REQUESTS}",
-            seconds=30,
-        )
-    for expression, least in (
-        ("sum(judgestream_bias_verdicts)", REQUESTS),
-        ("sum(judgestream_engine_prompts_total)", 2 * REQUESTS),
-    ):
-        wait(
-            lambda expression=expression, least=least: server.value(expression) >= least,  # type: ignore[misc]
-            what=f"{expression} to be at least {least}",
-            seconds=30,
-        )
+    counted = 'sum(judgestream_bias_verdicts_counted_total{outcome="fresh"})'
+    for expression in ("sum(judgestream_requests_total)", counted):
+        await_value(server, expression, REQUESTS, REQUESTS)
+    await_value(server, "sum(judgestream_bias_verdicts)", REQUESTS)
+    await_value(server, "sum(judgestream_engine_prompts_total)", 2 * REQUESTS)
     # what else these verdicts have moved is on the pages now: one scrape more of every target shows it
-    now = time.time()
-    wait(lambda: server.value("min(timestamp(up))") > now, what="another scrape of all", seconds=30)
+    await_value(server, "min(timestamp(up))", time.time())
+    await_value(server, 'judgestream_lag_records{job="judging"}', 0, 0)
+
+
+def await_value(server: Prometheus, expression: str, least: float, most: float = math.inf) -> None:
     wait(
-        lambda: server.value('judgestream_lag_records{job="judging"}') == 0,
-        what="the lag to be measured as 0",
+        lambda: least <= server.value(expression) <= most,
+        what=f"{expression} to be from {least} to {most}",
         seconds=30,
     )
 
