@@ -45,7 +45,7 @@ def verdict(release: str, request_id: str, winner: str = "x", **fields: object) 
         prompt_digest=f"prompt of {request_id}",
         latency_s=1.0,
     )
-    return Verdict(**{**given, **fields})  # type: ignore[arg-type]
+    return Verdict(**{**given, **fields})  # type: ignore[arg-type]  # of mixed types
 
 
 def failed(release: str, request_id: str) -> Verdict:

@@ -37,7 +37,7 @@ def run(lab: Lab, data: Path, error: Exception) -> bool:
 
     service = Service(
         settings=settings,
-        reader=reader,  # type: ignore[arg-type]
+        reader=reader,  # type: ignore[arg-type]  # has what the service calls
         data=data,
         min_examples=1,
         console=QUIET,
