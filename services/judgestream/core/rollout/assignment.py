@@ -140,8 +140,10 @@ def from_text(text: str) -> Memory:
             attempts[place] = attempt
         else:
             records.append(one)
-    newest = records[-MOST_RECORDS:]
-    return tuple(replace(one, attempt=attempts.get(one.place, "")) for one in newest)
+    return tuple(
+        replace(one, attempt=attempts[one.place]) if one.place in attempts else one
+        for one in records[-MOST_RECORDS:]
+    )
 
 
 def _attempt_at(one: Assignment) -> Assignment:
